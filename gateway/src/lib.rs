@@ -1,1 +1,5 @@
-//! gateway
+//! The daemon: sockets, clocks, tasks, everything that can fail because of the outside world.
+
+pub mod ids;
+pub mod listen;
+pub mod random;

@@ -1,0 +1,290 @@
+//! Tokens that know their owner: branches, tags and Call-IDs of ours carry the shard that made them.
+//!
+//! ```text
+//! vc1  7f     0003   d                       5e1f00d2c3b4a596
+//! |    |      |      |                       64 random bits (of a stateless tag: a keyed hash)
+//! |    |      |      d: kept by its shard, s: tag of a stateless reply
+//! |    |      shard
+//! |    address group
+//! version
+//! ```
+//!
+//! So a later message finds its shard without a table. Nothing here is a secret or a proof: whoever makes up such
+//! a token reaches a shard that has never heard of it, and is told 481.
+
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+use crate::random::Random;
+
+/// What a branch of RFC 3261 begins with. §8.1.1.7.
+const MAGIC_COOKIE: &str = "z9hG4bK";
+const VERSION: &str = "vc1";
+const KEPT: u8 = b'd';
+const STATELESS: u8 = b's';
+
+/// The key of the hash that spreads Call-IDs over the shards: nobody outside can aim at one shard.
+#[derive(Clone, Copy)]
+pub struct HashKey([u8; 16]);
+
+impl HashKey {
+    /// A fresh key.
+    pub fn random(random: &mut dyn Random) -> HashKey {
+        let mut key = [0; 16];
+        for (byte, from) in key
+            .iter_mut()
+            .zip([random.next_u64(), random.next_u64()].iter().flat_map(|half| half.to_ne_bytes()))
+        {
+            *byte = from;
+        }
+        HashKey(key)
+    }
+
+    /// SipHash-1-3 of `bytes`.
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = SipHasher13::new_with_key(&self.0);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+}
+
+impl std::fmt::Debug for HashKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("HashKey(***)")
+    }
+}
+
+/// What a token of ours says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenInfo {
+    /// The address group: which movable address its call lives at. 0 on a single machine.
+    pub group: u8,
+    /// The shard that made it.
+    pub shard: u16,
+    /// Whether it is the To tag of a stateless reply, whose ACK is absorbed.
+    pub stateless: bool,
+}
+
+/// Reads a branch, a tag or a Call-ID; `None` when it is not one of ours.
+pub fn token_info(text: &str) -> Option<TokenInfo> {
+    let token = text.strip_prefix(MAGIC_COOKIE).unwrap_or(text);
+    let token = token.split_once('@').map_or(token, |(token, _host)| token);
+    let fields = token.strip_prefix(VERSION)?;
+    if fields.len() != 2 + 4 + 1 + 16 || !fields.is_ascii() {
+        return None;
+    }
+    let (group, rest) = fields.split_at_checked(2)?;
+    let (shard, rest) = rest.split_at_checked(4)?;
+    let (kind, random) = rest.split_at_checked(1)?;
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !hex(group) || !hex(shard) || !hex(random) {
+        return None;
+    }
+    Some(TokenInfo {
+        group: u8::from_str_radix(group, 16).ok()?,
+        shard: u16::from_str_radix(shard, 16).ok()?,
+        stateless: match kind.as_bytes() {
+            [KEPT] => false,
+            [STATELESS] => true,
+            _ => return None,
+        },
+    })
+}
+
+/// Makes the tokens of one shard.
+pub struct Tokens {
+    group: u8,
+    shard: u16,
+    stateless_key: HashKey,
+    random: Box<dyn Random>,
+}
+
+impl Tokens {
+    /// - `group`: the address group, 0 on a single machine.
+    /// - `random`: unpredictable in production, seeded in a simulation.
+    pub fn new(group: u8, shard: u16, mut random: Box<dyn Random>) -> Tokens {
+        let stateless_key = HashKey::random(random.as_mut());
+        Tokens { group, shard, stateless_key, random }
+    }
+
+    /// A Via branch: the magic cookie and a token. RFC 3261 §8.1.1.7.
+    pub fn branch(&mut self) -> String {
+        let token = self.tag();
+        format!("{MAGIC_COOKIE}{token}")
+    }
+
+    /// A From or To tag. RFC 3261 §19.3.
+    pub fn tag(&mut self) -> String {
+        let random = self.random.next_u64();
+        self.token(KEPT, random)
+    }
+
+    /// A Call-ID, `token@host`. RFC 3261 §20.8.
+    pub fn call_id(&mut self, host: &str) -> String {
+        let token = self.tag();
+        format!("{token}@{host}")
+    }
+
+    /// The To tag of a reply for which nothing is kept.
+    ///
+    /// - `identity`: what repeats of the request have in common (Call-ID and branch); the same identity gives the
+    ///   same tag, as RFC 3261 §8.2.7 demands.
+    pub fn stateless_tag(&self, identity: &[u8]) -> String {
+        self.token(STATELESS, self.stateless_key.hash(identity))
+    }
+
+    /// A random number from the same source.
+    pub fn random(&mut self) -> &mut dyn Random {
+        self.random.as_mut()
+    }
+
+    /// The shard whose tokens these are.
+    pub fn shard(&self) -> u16 {
+        self.shard
+    }
+
+    fn token(&self, kind: u8, random: u64) -> String {
+        format!("{VERSION}{:02x}{:04x}{}{random:016x}", self.group, self.shard, char::from(kind))
+    }
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Tokens").field("group", &self.group).field("shard", &self.shard).finish()
+    }
+}
+
+/// The parts of a message that say whose it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Clue<'a> {
+    /// A response: the branch of its top Via.
+    Branch(&'a str),
+    /// A request: its To tag, where it has one.
+    ToTag(&'a str),
+    /// A request outside a dialog: nothing but its Call-ID. CANCEL and ACK follow their INVITE by it.
+    None,
+}
+
+/// Which shards there are, and how a message finds its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Ownership {
+    group: u8,
+    shards: u16,
+    key: HashKey,
+}
+
+impl Ownership {
+    /// - `shards`: how many there are; 0 counts as 1.
+    /// - `key`: the same for every shard and transport thread.
+    pub fn new(group: u8, shards: u16, key: HashKey) -> Ownership {
+        Ownership { group, shards: shards.max(1), key }
+    }
+
+    /// How many shards there are, at least one.
+    pub fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    /// The shard that a message belongs to, always below [`Ownership::shards`].
+    ///
+    /// A token of ours names it; a foreign or outdated one (another group, a shard that is no more) counts for
+    /// nothing, and the keyed hash of `call_id` decides.
+    pub fn owner(&self, clue: Clue<'_>, call_id: &[u8]) -> u16 {
+        let named = match clue {
+            Clue::Branch(token) | Clue::ToTag(token) => token_info(token),
+            Clue::None => None,
+        };
+        match named {
+            Some(info) if info.group == self.group && info.shard < self.shards => info.shard,
+            _ => {
+                let slot = self.key.hash(call_id) % u64::from(self.shards);
+                u16::try_from(slot).unwrap_or(0)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SeededRandom;
+
+    fn tokens(shard: u16) -> Tokens {
+        Tokens::new(2, shard, Box::new(SeededRandom::new(1)))
+    }
+
+    fn ownership(shards: u16) -> Ownership {
+        Ownership::new(2, shards, HashKey::random(&mut SeededRandom::new(5)))
+    }
+
+    #[test]
+    fn every_token_names_its_shard() {
+        let mut tokens = tokens(3);
+        let kept = Some(TokenInfo { group: 2, shard: 3, stateless: false });
+        assert_eq!(token_info(&tokens.branch()), kept);
+        assert_eq!(token_info(&tokens.tag()), kept);
+        assert_eq!(token_info(&tokens.call_id("gateway.example.com")), kept);
+        assert_eq!(
+            token_info(&tokens.stateless_tag(b"x")),
+            kept.map(|info| TokenInfo { stateless: true, ..info })
+        );
+        assert!(tokens.branch().starts_with("z9hG4bK"));
+    }
+
+    #[test]
+    fn tokens_differ_but_stateless_tags_of_one_request_do_not() {
+        let mut tokens = tokens(0);
+        assert_ne!(tokens.tag(), tokens.tag());
+        assert_eq!(tokens.stateless_tag(b"call 1"), tokens.stateless_tag(b"call 1"));
+        assert_ne!(tokens.stateless_tag(b"call 1"), tokens.stateless_tag(b"call 2"));
+    }
+
+    #[test]
+    fn foreign_tokens_are_not_read() {
+        let ours = tokens(1).tag();
+        for foreign in [
+            "",
+            "z9hG4bK",
+            "z9hG4bK776asdhds",
+            "vc1",
+            "1928301774",
+            &ours[1..],
+            &ours[..ours.len() - 1],
+            &format!("{ours}0"),
+            &ours.replacen("d", "x", 1),
+            &ours.replacen("vc1", "vc2", 1),
+            "vc1+2+001d0000000000000000",
+            "vc1é2000d0000000000000000",
+        ] {
+            assert_eq!(token_info(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn our_tokens_decide_and_foreign_ones_leave_it_to_the_call_id() {
+        let four = ownership(4);
+        let call_id = b"abc@phone";
+        let hashed = four.owner(Clue::None, call_id);
+        for shard in 0..4 {
+            assert_eq!(four.owner(Clue::ToTag(&tokens(shard).tag()), call_id), shard);
+            assert_eq!(four.owner(Clue::Branch(&tokens(shard).branch()), call_id), shard);
+        }
+        let outdated = tokens(9).tag();
+        let elsewhere = Tokens::new(3, 1, Box::new(SeededRandom::new(1))).tag();
+        for clue in [Clue::ToTag("foreign"), Clue::ToTag(&outdated), Clue::Branch(&elsewhere)] {
+            assert_eq!(four.owner(clue, call_id), hashed);
+        }
+        assert_eq!(ownership(0).owner(Clue::None, call_id), 0);
+    }
+
+    #[test]
+    fn call_ids_spread_over_all_shards() {
+        let four = ownership(4);
+        let mut counts = [0; 4];
+        for call in 0..4_000 {
+            counts[usize::from(four.owner(Clue::None, format!("{call}@pbx").as_bytes()))] += 1;
+        }
+        assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
+    }
+}

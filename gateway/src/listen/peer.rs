@@ -1,0 +1,116 @@
+//! Where a message came from, and where one goes.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What carries a SIP message. RFC 3261 §18.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// One message a datagram; the transaction layer repeats what may be lost.
+    Udp,
+    /// A stream of messages.
+    Tcp,
+    /// A stream of messages under TLS 1.2 or 1.3.
+    Tls,
+}
+
+impl Transport {
+    /// Whether nothing is lost while the connection lives, so that the transaction layer sends once.
+    pub fn is_reliable(self) -> bool {
+        !matches!(self, Transport::Udp)
+    }
+
+    /// The `transport` parameter of a URI: `udp`, `tcp`, `tls`. RFC 3261 §19.1.1.
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+        }
+    }
+
+    /// The transport of a Via header: `UDP`, `TCP`, `TLS`. RFC 3261 §20.42.
+    pub fn via(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+        }
+    }
+
+    /// The port where none is given: 5060, or 5061 for TLS. RFC 3261 §19.1.2.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Transport::Udp | Transport::Tcp => 5060,
+            Transport::Tls => 5061,
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.parameter())
+    }
+}
+
+/// A listener: its index in the configuration's `[[listen]]` tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListenerId(pub u16);
+
+/// A TCP or TLS connection, whoever dialled it. Never used twice in the life of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Where a message goes.
+///
+/// Over `connection` while that lives; else, for a stream, over a connection that we dialled from `listener`'s
+/// address to `remote` (used again, or dialled now); UDP leaves by the listener's own socket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// What carries it.
+    pub transport: Transport,
+    /// The listener whose address we speak from.
+    pub listener: ListenerId,
+    /// Where to, when `connection` is gone or none is named.
+    pub remote: SocketAddr,
+    /// The flow that the peer came by.
+    pub connection: Option<ConnectionId>,
+    /// The name that the certificate must carry when we dial TLS; none: the address.
+    pub server_name: Option<Arc<str>>,
+}
+
+impl Peer {
+    /// A peer that is reached by its address.
+    pub fn new(transport: Transport, listener: ListenerId, remote: SocketAddr) -> Peer {
+        Peer { transport, listener, remote, connection: None, server_name: None }
+    }
+}
+
+/// Where a message came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// What carried it.
+    pub transport: Transport,
+    /// The listener that took it, or from whose address we dialled.
+    pub listener: ListenerId,
+    /// The address that it was sent to; a real one, even where the listener is bound to a wildcard.
+    pub local: SocketAddr,
+    /// The address that it came from.
+    pub remote: SocketAddr,
+    /// The connection that it came by.
+    pub connection: Option<ConnectionId>,
+}
+
+impl Source {
+    /// The way back: the same flow.
+    pub fn peer(&self) -> Peer {
+        Peer {
+            transport: self.transport,
+            listener: self.listener,
+            remote: self.remote,
+            connection: self.connection,
+            server_name: None,
+        }
+    }
+}
