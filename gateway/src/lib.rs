@@ -2,4 +2,5 @@
 
 pub mod ids;
 pub mod listen;
+pub mod media;
 pub mod random;

@@ -1,1 +1,6 @@
-//! rtp
+//! RTP without I/O: packets, RTCP, quality figures, source lock, and the relay that joins two legs.
+//!
+//! One datagram goes in, at most one comes out, changed in place. This crate opens no socket, reads no clock and
+//! draws no randomness that it was not handed; it knows nothing of SIP.
+
+pub mod relay;

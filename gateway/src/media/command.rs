@@ -1,0 +1,72 @@
+//! What the signalling side tells the media side.
+
+use std::net::IpAddr;
+
+use rtp::relay::{Remote, Side};
+use serde::{Deserialize, Serialize};
+
+/// A call's name on the media side: the shard in the top 16 bits, below them a number unique in that shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MediaKey(pub u64);
+
+impl MediaKey {
+    /// The key of call number `call` (its low 48 bits) of `shard`.
+    pub fn new(shard: u16, call: u64) -> MediaKey {
+        MediaKey(u64::from(shard) << 48 | call & 0xffff_ffff_ffff)
+    }
+
+    /// The shard that hears the events of this call.
+    pub fn shard(self) -> u16 {
+        (self.0 >> 48) as u16
+    }
+}
+
+/// An order to the media side. Each is answered by events, never by a return value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Binds an RTP and an RTCP port for both legs. Answered by `Opened` or `OpenFailed`.
+    Open {
+        /// The call.
+        key: MediaKey,
+        /// Local address of the a-leg's ports.
+        a: IpAddr,
+        /// Local address of the b-leg's ports.
+        b: IpAddr,
+        /// May use the ports that are set aside.
+        emergency: bool,
+    },
+    /// A peer's SDP arrived: where to send, and the source lock of that leg learns anew.
+    Remote {
+        /// The call.
+        key: MediaKey,
+        /// The leg whose peer spoke.
+        side: Side,
+        /// What it said.
+        remote: Remote,
+    },
+    /// Closes the call's sockets. Always answered by `Closed`, whatever became of the `Open`.
+    Close {
+        /// The call.
+        key: MediaKey,
+    },
+}
+
+impl Command {
+    /// The call that it is about.
+    pub fn key(&self) -> MediaKey {
+        match self {
+            Command::Open { key, .. } | Command::Remote { key, .. } | Command::Close { key } => *key,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_carries_its_shard() {
+        let key = MediaKey::new(0xbeef, 0xffff_0000_0000_0001);
+        assert_eq!((key.shard(), key.0), (0xbeef, 0xbeef_0000_0000_0001));
+    }
+}

@@ -1,0 +1,68 @@
+//! What the media side tells the signalling side.
+
+use rtp::relay::CallStatistics;
+
+use super::MediaKey;
+
+/// The local ports of one leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ports {
+    /// Even: RTP, UDPTL, and RTCP where it is muxed.
+    pub rtp: u16,
+    /// The odd port after it: RTCP.
+    pub rtcp: u16,
+}
+
+/// News of one call, for the shard in its key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MediaEvent {
+    /// The ports are bound and listening.
+    Opened {
+        /// The call.
+        key: MediaKey,
+        /// The a-leg's ports.
+        a: Ports,
+        /// The b-leg's ports.
+        b: Ports,
+    },
+    /// No ports: nothing is held for this call. A `Close` is still answered.
+    OpenFailed {
+        /// The call.
+        key: MediaKey,
+        /// Why, for the log and the record.
+        text: String,
+    },
+    /// Neither leg received anything for `inactivity_timeout`, or `hold_timeout` while one is on hold. Sent once, and
+    /// once more after each later `Remote` command.
+    Silent {
+        /// The call.
+        key: MediaKey,
+    },
+    /// A minute of the call is over, or (just before `Closed`) what was left of the last one.
+    Minute {
+        /// The call.
+        key: MediaKey,
+        /// The figures of this period alone.
+        statistics: Box<CallStatistics>,
+    },
+    /// The call's sockets are closed. Nothing follows.
+    Closed {
+        /// The call.
+        key: MediaKey,
+        /// The figures of the whole call; zeros where the call never opened.
+        statistics: Box<CallStatistics>,
+    },
+}
+
+impl MediaEvent {
+    /// The call that it is about.
+    pub fn key(&self) -> MediaKey {
+        match self {
+            MediaEvent::Opened { key, .. }
+            | MediaEvent::OpenFailed { key, .. }
+            | MediaEvent::Silent { key }
+            | MediaEvent::Minute { key, .. }
+            | MediaEvent::Closed { key, .. } => *key,
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! How the media side is set up.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// What `Media::start` needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaSettings {
+    /// UDP ports for media. Pairs start on even ports; an odd first or even last port is left out.
+    pub ports: RangeInclusive<u16>,
+    /// Worker threads; 0: one per core.
+    pub workers: usize,
+    /// Both legs silent, neither on hold: the call is reported `Silent`.
+    pub inactivity_timeout: Duration,
+    /// The same with a leg on hold.
+    pub hold_timeout: Duration,
+    /// Ports (not pairs) of each address that only emergency calls may take.
+    pub emergency_ports: u16,
+    /// Ports never taken: those of the listeners and of the admin server.
+    pub excluded_ports: Vec<u16>,
+    /// How long a port rests after a call, so that the last packets of one call do not reach the next.
+    pub quarantine: Duration,
+}
+
+impl Default for MediaSettings {
+    fn default() -> MediaSettings {
+        MediaSettings {
+            ports: 5000..=65000,
+            workers: 0,
+            inactivity_timeout: Duration::from_secs(60),
+            hold_timeout: Duration::from_secs(30 * 60),
+            emergency_ports: 20,
+            excluded_ports: Vec::new(),
+            quarantine: Duration::from_secs(10),
+        }
+    }
+}
