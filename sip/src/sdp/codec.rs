@@ -1,0 +1,167 @@
+//! What a payload type number means: `a=rtpmap`, `a=fmtp`, or the static table of RFC 3551.
+
+use sdp_types::Media;
+
+/// One payload type of an RTP stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Codec {
+    /// 0..=127.
+    pub payload_type: u8,
+    /// The encoding's name as written, `PCMU`; empty if the number is dynamic and no `a=rtpmap` explains it.
+    /// Compare it with [`Codec::is`].
+    pub name: String,
+    /// RTP ticks a second; never 0. 8000 where the description does not say. G.722 is 8000 by RFC 3551 §4.5.2.
+    pub clock_rate: u32,
+    /// Audio channels, 1 unless said.
+    pub channels: u8,
+    /// The parameters of `a=fmtp`, as written.
+    pub fmtp: Option<String>,
+}
+
+impl Codec {
+    /// Whether the encoding is called so; names compare without case. RFC 8866 §6.6.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether these packets are digits and tones. RFC 4733.
+    pub fn is_telephone_event(&self) -> bool {
+        self.is("telephone-event")
+    }
+
+    /// Whether these packets are silence: `CN`. RFC 3389.
+    pub fn is_comfort_noise(&self) -> bool {
+        self.is("CN")
+    }
+
+    /// Whether a word of an operator's list means this codec: `PCMU`, or with its clock rate `opus/48000`.
+    pub fn matches(&self, word: &str) -> bool {
+        match word.split_once('/') {
+            Some((name, rate)) => self.is(name) && rate.parse() == Ok(self.clock_rate),
+            None => self.is(word),
+        }
+    }
+}
+
+/// Every payload type of the `m=` line, in its order (the sender's preference). Formats that are no payload type are
+/// left out.
+pub(super) fn codecs(media: &Media) -> Vec<Codec> {
+    payload_types(media).map(|payload_type| codec(media, payload_type)).collect()
+}
+
+fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
+    media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
+}
+
+fn codec(media: &Media, payload_type: u8) -> Codec {
+    let (name, clock_rate, channels) = mapping(media, payload_type)
+        .or_else(|| fixed(payload_type).map(|(name, rate, channels)| (name.to_owned(), rate, channels)))
+        .unwrap_or((String::new(), 8_000, 1));
+    let fmtp = parameters(media, "fmtp", payload_type).map(str::to_owned);
+    Codec { payload_type, name, clock_rate, channels, fmtp }
+}
+
+/// `a=rtpmap:<payload type> <name>/<clock rate>[/<channels>]`, RFC 8866 §6.6.
+fn mapping(media: &Media, payload_type: u8) -> Option<(String, u32, u8)> {
+    let mut parts = parameters(media, "rtpmap", payload_type)?.split('/');
+    let name = parts.next()?.trim().to_owned();
+    let rate = parts.next().and_then(|rate| rate.trim().parse().ok()).filter(|rate| *rate != 0);
+    let channels =
+        parts.next().and_then(|channels| channels.trim().parse().ok()).filter(|channels| *channels != 0);
+    Some((name, rate.unwrap_or(8_000), channels.unwrap_or(1)))
+}
+
+/// The rest of the first attribute `name` that is about `payload_type`.
+fn parameters<'a>(media: &'a Media, name: &str, payload_type: u8) -> Option<&'a str> {
+    media.attributes.iter().filter(|attribute| attribute.attribute == name).find_map(|attribute| {
+        let (number, rest) = attribute.value.as_deref()?.trim_start().split_once(' ')?;
+        (number.parse() == Ok(payload_type)).then(|| rest.trim())
+    })
+}
+
+/// Static payload types of audio: name, clock rate, channels. RFC 3551 §6, Table 4.
+fn fixed(payload_type: u8) -> Option<(&'static str, u32, u8)> {
+    Some(match payload_type {
+        0 => ("PCMU", 8_000, 1),
+        3 => ("GSM", 8_000, 1),
+        4 => ("G723", 8_000, 1),
+        5 => ("DVI4", 8_000, 1),
+        6 => ("DVI4", 16_000, 1),
+        7 => ("LPC", 8_000, 1),
+        8 => ("PCMA", 8_000, 1),
+        9 => ("G722", 8_000, 1),
+        10 => ("L16", 44_100, 2),
+        11 => ("L16", 44_100, 1),
+        12 => ("QCELP", 8_000, 1),
+        13 => ("CN", 8_000, 1),
+        14 => ("MPA", 90_000, 1),
+        15 => ("G728", 8_000, 1),
+        16 => ("DVI4", 11_025, 1),
+        17 => ("DVI4", 22_050, 1),
+        18 => ("G729", 8_000, 1),
+        // Reserved since RFC 3551; before it, and from Cisco gateways to this day, comfort noise.
+        19 => ("CN", 8_000, 1),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sdp::Sdp;
+
+    fn check(media: &str, expect: &[(u8, &str, u32, u8, Option<&str>)]) {
+        let sdp = Sdp::parse(format!("v=0\r\nc=IN IP4 192.0.2.1\r\n{media}").as_bytes()).unwrap();
+        let codecs = sdp.streams().remove(0).codecs;
+        let seen: Vec<_> = codecs
+            .iter()
+            .map(|codec| {
+                (
+                    codec.payload_type,
+                    codec.name.as_str(),
+                    codec.clock_rate,
+                    codec.channels,
+                    codec.fmtp.as_deref(),
+                )
+            })
+            .collect();
+        assert_eq!(seen, expect);
+    }
+
+    #[test]
+    fn static_payload_types_need_no_rtpmap() {
+        check(
+            "m=audio 4000 RTP/AVP 0 3 4 8 9 13 18\r\n",
+            &[
+                (0, "PCMU", 8_000, 1, None),
+                (3, "GSM", 8_000, 1, None),
+                (4, "G723", 8_000, 1, None),
+                (8, "PCMA", 8_000, 1, None),
+                (9, "G722", 8_000, 1, None),
+                (13, "CN", 8_000, 1, None),
+                (18, "G729", 8_000, 1, None),
+            ],
+        );
+    }
+
+    #[test]
+    fn rtpmap_speaks_before_the_table() {
+        check(
+            "m=audio 4000 RTP/AVP 96 111 0 101\r\na=rtpmap:0 PCMU/16000\r\na=rtpmap:111 opus/48000/2\r\n\
+             a=fmtp:111 useinbandfec=1;minptime=10\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n",
+            &[
+                (96, "", 8_000, 1, None),
+                (111, "opus", 48_000, 2, Some("useinbandfec=1;minptime=10")),
+                (0, "PCMU", 16_000, 1, None),
+                (101, "telephone-event", 8_000, 1, Some("0-16")),
+            ],
+        );
+    }
+
+    #[test]
+    fn nonsense_has_no_zero_clock() {
+        check(
+            "m=audio 4000 RTP/AVP 96 300 x\r\na=rtpmap:96 X/0/0\r\na=rtpmap\r\na=rtpmap:96\r\n",
+            &[(96, "X", 8_000, 1, None)],
+        );
+    }
+}
