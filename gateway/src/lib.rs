@@ -3,4 +3,6 @@
 pub mod ids;
 pub mod listen;
 pub mod media;
+pub mod metrics;
 pub mod random;
+pub mod record;

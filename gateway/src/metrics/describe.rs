@@ -1,0 +1,52 @@
+//! The help text of every metric.
+
+use metrics::{KeyName, Recorder};
+
+const COUNTERS: &[(&str, &str)] = &[
+    ("voice_connector_call_attempts_total", "Calls begun."),
+    ("voice_connector_call_failures_total", "Calls that ended without an answer."),
+    ("voice_connector_calls_answered_total", "Calls answered."),
+    ("voice_connector_throttles_total", "Calls refused by a limit on calls per second or at one time."),
+    ("voice_connector_sip_responses_total", "SIP responses by class."),
+    ("voice_connector_refusals_total", "SIP requests refused, by cause."),
+    ("voice_connector_rtp_packets_total", "RTP packets relayed, by side and direction."),
+    ("voice_connector_rtp_bytes_total", "RTP bytes relayed, by side and direction."),
+    ("voice_connector_rtcp_packets_total", "RTCP datagrams, by side and direction."),
+    ("voice_connector_rtcp_bytes_total", "RTCP bytes, by side and direction."),
+    ("voice_connector_media_refusals_total", "Media packets not relayed, by cause."),
+    ("voice_connector_queue_overflows_total", "Entries dropped because a queue was full."),
+    ("voice_connector_records_written_total", "Records that reached the records directory, by kind."),
+    ("voice_connector_records_dropped_total", "Records given up for want of room, by kind."),
+    (
+        "voice_connector_record_errors_total",
+        "Failures of the records disk, by operation; each is tried again.",
+    ),
+];
+
+const GAUGES: &[(&str, &str)] = &[
+    ("voice_connector_calls_active", "Answered calls that have not ended."),
+    ("voice_connector_build_info", "1, with the version and the region as labels."),
+    ("voice_connector_media_ports_in_use", "Media ports bound."),
+    ("voice_connector_media_ports", "Media ports in the configured range."),
+    ("voice_connector_connections", "Open connections of stream listeners."),
+    ("voice_connector_transactions", "SIP transactions alive, by shard and kind."),
+    ("voice_connector_dialogs", "SIP dialogs alive, by shard."),
+    ("voice_connector_queue_depth", "Entries waiting in a queue."),
+    ("voice_connector_record_queue_bytes", "Bytes of records waiting to be written."),
+    ("voice_connector_journal_bytes", "Size of the records journal."),
+    ("voice_connector_journal_limit_bytes", "Size at which the records journal is full."),
+    (
+        "voice_connector_journal_undelivered_records",
+        "Call detail records in the journal and nowhere else yet.",
+    ),
+    ("voice_connector_journal_open_calls", "Answered calls in the journal that have not ended."),
+];
+
+pub(super) fn describe(recorder: &impl Recorder) {
+    for &(name, help) in COUNTERS {
+        recorder.describe_counter(KeyName::from_const_str(name), None, help.into());
+    }
+    for &(name, help) in GAUGES {
+        recorder.describe_gauge(KeyName::from_const_str(name), None, help.into());
+    }
+}

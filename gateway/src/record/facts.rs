@@ -1,0 +1,107 @@
+//! What the core knows about a call when it reports it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Which way a call went, seen from the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Direction {
+    /// Origination: a carrier calls the customer.
+    Inbound,
+    /// Termination: the customer calls a carrier.
+    Outbound,
+}
+
+impl Direction {
+    /// `inbound` or `outbound`, as in metric labels and usage types.
+    #[must_use]
+    pub fn as_label(self) -> &'static str {
+        match self {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        }
+    }
+}
+
+/// One end of a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// E.164 with `+` where the call reached that far, else what was dialled or claimed; may be empty.
+    pub number: String,
+    /// Calling name; `None` where nobody gave one.
+    pub name: Option<String>,
+    /// ISO 3166 alpha-2 country of the number, `None` where the number has none.
+    pub country: Option<String>,
+}
+
+/// Everything that a call detail record is made of.
+///
+/// A call between two connectors of this gateway is reported twice, once by each connector.
+/// All times are durations since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFacts {
+    /// `gateway.account`; may be empty.
+    pub account: String,
+    /// `gateway.region`, such as `us-east-1`.
+    pub region: String,
+    /// The gateway's UUID of the call.
+    pub transaction_id: String,
+    /// SIP Call-ID of the leg to the connector.
+    pub call_id: String,
+    /// The connector that the call is billed to.
+    pub voice_connector_id: String,
+    /// Seen from the customer.
+    pub direction: Direction,
+    /// How the call ended, in words: `OK`, or the cause of a refusal or failure.
+    pub status_message: String,
+    /// The digest user that the customer proved to be, if a challenge was answered.
+    pub sip_auth_user: Option<String>,
+    /// Who called.
+    pub source: Party,
+    /// Who was called.
+    pub destination: Party,
+    /// The INVITE arrived.
+    pub started_at: Duration,
+    /// The call was answered (2xx); `None`: it never was, and nobody is billed.
+    pub answered_at: Option<Duration>,
+    /// The call was over. Ignored in an [`AnsweredCall`].
+    pub ended_at: Duration,
+    /// Audio was streamed.
+    pub streaming: bool,
+    /// A proxy session joined the two.
+    pub is_proxy_call: bool,
+}
+
+impl CallFacts {
+    /// The key by which the journal pairs the answer of a call with its end.
+    #[must_use]
+    pub fn key(&self) -> CallKey {
+        CallKey {
+            transaction_id: self.transaction_id.clone(),
+            voice_connector_id: self.voice_connector_id.clone(),
+            direction: self.direction,
+        }
+    }
+}
+
+/// Names one connector's part in one call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallKey {
+    /// The gateway's UUID of the call.
+    pub transaction_id: String,
+    /// The connector of this part.
+    pub voice_connector_id: String,
+    /// Seen from the customer.
+    pub direction: Direction,
+}
+
+/// A call that was just answered, as the journal keeps it until its record arrives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnsweredCall {
+    /// The record so far.
+    pub facts: CallFacts,
+    /// Whatever the core needs to hang up both legs after a restart: tags, route sets, CSeq, flows.
+    /// The journal does not look into it.
+    pub state: serde_json::Value,
+}
