@@ -1,1 +1,49 @@
-//! config
+//! The operator's TOML, parsed into values that work.
+//!
+//! A value that exists is a value that works: addresses are addresses, numbers are E.164, ranges cannot be
+//! empty, and what refers to something else refers to something that is there. A mistake names file, line,
+//! column and what to write instead; all mistakes of a file are told in one go.
+//!
+//! This crate opens no socket, reads no clock and draws no randomness. Parsing touches nothing outside the
+//! file: what the file merely names (certificates, secrets, the number inventory) is read when asked for.
+
+pub mod id;
+pub mod value;
+
+mod admin;
+mod carrier;
+mod config;
+mod connector;
+mod credentials;
+mod gateway;
+mod group;
+mod listen;
+mod media;
+mod network;
+mod number;
+mod peer;
+mod records;
+mod route;
+mod secret;
+mod tls;
+
+pub use admin::Admin;
+pub use carrier::{Carrier, NumberFormat, OutboundProxy, Register};
+pub use config::Config;
+pub use connector::{
+    CallerIdPolicy, Emergency, IdentityHeader, Logging, Origination, Termination, VoiceConnector,
+};
+pub use credentials::{Credentials, Proof};
+pub use gateway::Gateway;
+pub use group::{Member, VoiceConnectorGroup};
+pub use id::{CarrierName, ConnectorId, GroupId, NetworkName};
+pub use listen::{Certificate, Listen};
+pub use media::Media;
+pub use network::Network;
+pub use number::{NumberEntry, Owner};
+pub use peer::{Dtmf, Nat, Peer, Prack, Refer, Srtp, SrtpSuite};
+pub use records::Records;
+pub use route::Route;
+pub use secret::{Secret, SecretError};
+pub use tls::Tls;
+pub use value::{CallingName, CountryCode, E164, Host, PortRange, Prefix, Priority, Protocol, Weight};

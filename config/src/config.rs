@@ -1,0 +1,104 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::{
+    Admin, Carrier, ConnectorId, E164, Gateway, GroupId, Listen, Media, Network, NumberEntry, Owner, Records,
+    Tls, VoiceConnector, VoiceConnectorGroup,
+};
+
+/// The whole configuration. Fields are named as the file's keys.
+///
+/// Whatever refers to something refers to something that is there. Connectors, groups and carriers are
+/// shared, so that a call keeps what it began with when the configuration is replaced.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[gateway]`.
+    pub gateway: Gateway,
+    /// `[[listen]]`; at least one.
+    pub listen: Vec<Listen>,
+    /// `[media]`.
+    pub media: Media,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[[network]]`.
+    pub network: Vec<Network>,
+    /// `[records]`.
+    pub records: Records,
+    /// `[admin]`.
+    pub admin: Admin,
+    /// `[[voice_connector]]`, in the file's order.
+    pub voice_connector: Vec<Arc<VoiceConnector>>,
+    /// `[[voice_connector_group]]`, in the file's order.
+    pub voice_connector_group: Vec<Arc<VoiceConnectorGroup>>,
+    /// `[[carrier]]`, in the file's order.
+    pub carrier: Vec<Arc<Carrier>>,
+    /// `[[phone_number]]` and, once read, the inventory of `gateway.phone_numbers`.
+    pub numbers: HashMap<E164, NumberEntry>,
+    pub(crate) index: Index,
+}
+
+/// Where each name stands in its list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    connectors: HashMap<ConnectorId, usize>,
+    groups: HashMap<GroupId, usize>,
+    carriers: HashMap<crate::CarrierName, usize>,
+}
+
+impl Index {
+    #[expect(dead_code, reason = "the reader that calls it comes next")]
+    pub(crate) fn new(
+        connectors: &[Arc<VoiceConnector>],
+        groups: &[Arc<VoiceConnectorGroup>],
+        carriers: &[Arc<Carrier>],
+    ) -> Self {
+        Self {
+            connectors: connectors.iter().enumerate().map(|(at, item)| (item.id.clone(), at)).collect(),
+            groups: groups.iter().enumerate().map(|(at, item)| (item.id.clone(), at)).collect(),
+            carriers: carriers.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect(),
+        }
+    }
+}
+
+impl Config {
+    /// The connector with this id.
+    pub fn connector(&self, id: &str) -> Option<&Arc<VoiceConnector>> {
+        self.voice_connector.get(*self.index.connectors.get(id)?)
+    }
+
+    /// The connector that answers to the host of a Request-URI, `<id>.<domain>`; letter case is ignored.
+    pub fn connector_by_host(&self, host: &str) -> Option<&Arc<VoiceConnector>> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let (id, domain) = host.split_once('.')?;
+        if !domain.eq_ignore_ascii_case(&self.gateway.domain) {
+            return None;
+        }
+        self.connector(&id.to_ascii_lowercase())
+    }
+
+    /// The group with this id.
+    pub fn group(&self, id: &str) -> Option<&Arc<VoiceConnectorGroup>> {
+        self.voice_connector_group.get(*self.index.groups.get(id)?)
+    }
+
+    /// The carrier with this name.
+    pub fn carrier(&self, name: &str) -> Option<&Arc<Carrier>> {
+        self.carrier.get(*self.index.carriers.get(name)?)
+    }
+
+    /// What belongs to `number`, which is E.164 with its `+`; anything else belongs to nobody.
+    pub fn number(&self, number: &str) -> Option<&NumberEntry> {
+        self.numbers.get(number)
+    }
+
+    /// Whether the connector `id` owns `number`, by itself or as a member of the group that does.
+    pub fn owns(&self, id: &ConnectorId, number: &str) -> bool {
+        match self.number(number).map(|entry| &entry.owner) {
+            Some(Owner::Connector(owner)) => owner == id,
+            Some(Owner::Group(group)) => self
+                .group(group.as_str())
+                .is_some_and(|group| group.members.iter().any(|member| member.voice_connector == *id)),
+            None => false,
+        }
+    }
+}

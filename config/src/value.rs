@@ -1,0 +1,39 @@
+//! Values that cannot hold nonsense. Each parses from text by `FromStr` and says what to write instead.
+
+mod calling_name;
+mod country;
+mod duration;
+mod e164;
+mod host;
+mod port_range;
+mod prefix;
+mod protocol;
+mod rank;
+
+pub use calling_name::CallingName;
+pub use country::CountryCode;
+pub use duration::parse_duration;
+pub use e164::E164;
+pub use host::Host;
+pub use port_range::PortRange;
+pub use prefix::Prefix;
+pub use protocol::Protocol;
+pub use rank::{Priority, Weight};
+
+/// A text or number that is none of the values asked for.
+///
+/// Displays as `problem; write remedy`, without the offending text's position: whoever read it knows that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}; write {remedy}")]
+pub struct ValueError {
+    /// What is wrong, naming the offending text.
+    pub problem: String,
+    /// What to write instead: follows the word "write".
+    pub remedy: String,
+}
+
+impl ValueError {
+    pub(crate) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { problem: problem.into(), remedy: remedy.into() }
+    }
+}
