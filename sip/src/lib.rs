@@ -1,3 +1,5 @@
 //! sip
 
+pub mod dialog;
 pub mod sdp;
+pub mod transaction;

@@ -1,0 +1,397 @@
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::class::Class;
+use super::timers::{Timers, earlier, is_due, retransmit_at};
+
+/// The INVITE client transaction: sends an INVITE, repeats it until something comes back, and acknowledges refusals.
+///
+/// ```text
+///            INVITE sent (timers A, B)
+///                 |
+///             Calling ----- A: resend; B or transport error: report ----> Terminated
+///       1xx /    |    \ 2xx
+///  Proceeding    |     Accepted -- 2xx: report; M --> Terminated
+///      |   \ 300-699   ^
+///      |  Completed ---|-- 300-699: ACK again; D --> Terminated
+///      +------- 2xx ---+
+/// ```
+///
+/// It has no limit on how long it rings: whoever started it says [`cancel`](Self::cancel), after which it ends within
+/// 64*T1 of the CANCEL even when no answer comes.
+///
+/// Source: RFC 3261 §17.1.1 and §9.1, RFC 6026 §7.2 and figure 5.
+#[derive(Debug)]
+pub struct ClientInvite<M> {
+    timers: Timers,
+    reliable: bool,
+    invite: M,
+    state: State<M>,
+    outputs: VecDeque<ClientInviteOutput<M>>,
+}
+
+/// What a [`ClientInvite`] wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientInviteOutput<M> {
+    /// Send the INVITE, for the first time or again.
+    Transmit(M),
+    /// Acknowledge this refusal. RFC 3261 §17.1.1.3.
+    Ack(M),
+    /// Send this CANCEL in a transaction of its own. RFC 3261 §9.1.
+    Cancel(M),
+    /// Tell the user of this response.
+    Response(M),
+    /// Timer B fired, or no final response came after the CANCEL.
+    Timeout,
+    /// The INVITE could not be sent, or its connection broke.
+    TransportError,
+}
+
+#[derive(Debug)]
+enum State<M> {
+    /// `cancel` waits for the first 1xx.
+    Calling {
+        timer_a: Option<Instant>,
+        interval: Duration,
+        timer_b: Instant,
+        cancel: Option<M>,
+    },
+    /// A 1xx stopped the resends. `guard` runs once the CANCEL is sent.
+    Proceeding {
+        guard: Option<Instant>,
+    },
+    /// Acknowledges repeated refusals.
+    Completed {
+        timer_d: Instant,
+    },
+    /// Passes on repeated and forked 2xx.
+    Accepted {
+        timer_m: Instant,
+    },
+    Terminated,
+}
+
+impl<M: Clone> ClientInvite<M> {
+    /// Sends `invite`; `reliable` is true for TCP and TLS.
+    pub fn new(now: Instant, timers: Timers, reliable: bool, invite: M) -> Self {
+        let interval = timers.first();
+        ClientInvite {
+            timers,
+            reliable,
+            state: State::Calling {
+                timer_a: retransmit_at(now, interval, reliable),
+                interval,
+                timer_b: now + timers.t1_64(),
+                cancel: None,
+            },
+            outputs: VecDeque::from([ClientInviteOutput::Transmit(invite.clone())]),
+            invite,
+        }
+    }
+
+    /// Takes a response that matched this transaction.
+    pub fn handle_response(&mut self, now: Instant, class: Class, response: M) {
+        match (&mut self.state, class) {
+            (State::Calling { cancel, .. }, Class::Provisional) => {
+                let cancel = cancel.take();
+                self.outputs.push_back(ClientInviteOutput::Response(response));
+                self.state = State::Proceeding { guard: None };
+                if let Some(cancel) = cancel {
+                    self.send_cancel(now, cancel);
+                }
+            }
+            (State::Proceeding { .. }, Class::Provisional) => {
+                self.outputs.push_back(ClientInviteOutput::Response(response));
+            }
+            (State::Calling { .. } | State::Proceeding { .. }, Class::Success) => {
+                self.outputs.push_back(ClientInviteOutput::Response(response));
+                self.state = State::Accepted { timer_m: now + self.timers.t1_64() };
+            }
+            (State::Calling { .. } | State::Proceeding { .. }, Class::Failure) => {
+                self.outputs.push_back(ClientInviteOutput::Ack(response.clone()));
+                self.outputs.push_back(ClientInviteOutput::Response(response));
+                self.state = if self.reliable {
+                    State::Terminated // Timer D is zero: nothing will be repeated.
+                } else {
+                    State::Completed { timer_d: now + self.timers.d() }
+                };
+            }
+            (State::Completed { .. }, Class::Failure) => {
+                self.outputs.push_back(ClientInviteOutput::Ack(response)); // Our ACK was lost.
+            }
+            (State::Accepted { .. }, Class::Success) => {
+                self.outputs.push_back(ClientInviteOutput::Response(response)); // RFC 6026: repeated or forked.
+            }
+            // Late provisionals, a 2xx after a refusal, and refusals after a 2xx of another fork.
+            (State::Completed { .. } | State::Accepted { .. } | State::Terminated, _) => {}
+        }
+    }
+
+    /// Wants the INVITE given up: `cancel` is sent after the first 1xx, at once if there was one, and never if the
+    /// final response is already here. Only the first call counts.
+    pub fn cancel(&mut self, now: Instant, cancel: M) {
+        match &mut self.state {
+            State::Calling { cancel: waiting @ None, .. } => *waiting = Some(cancel),
+            State::Proceeding { guard: None } => self.send_cancel(now, cancel),
+            _ => {}
+        }
+    }
+
+    /// The transport could not send the INVITE or the ACK, or lost the connection.
+    pub fn handle_transport_error(&mut self) {
+        match self.state {
+            State::Calling { .. } | State::Proceeding { .. } => {
+                self.outputs.push_back(ClientInviteOutput::TransportError);
+                self.state = State::Terminated;
+            }
+            // The user has the final response already; a lost ACK is the server's to notice.
+            State::Completed { .. } => self.state = State::Terminated,
+            State::Accepted { .. } | State::Terminated => {}
+        }
+    }
+
+    /// Fires what is due. Early or repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Calling { timer_b, .. } if *timer_b <= now => self.give_up(),
+            State::Calling { timer_a, interval, .. } if is_due(*timer_a, now) => {
+                *interval *= 2; // Sent at 0, 0.5, 1.5, 3.5, 7.5 ... s.
+                *timer_a = Some(now + *interval);
+                self.outputs.push_back(ClientInviteOutput::Transmit(self.invite.clone()));
+            }
+            State::Proceeding { guard } if is_due(*guard, now) => self.give_up(),
+            State::Completed { timer_d } if *timer_d <= now => self.state = State::Terminated,
+            State::Accepted { timer_m } if *timer_m <= now => self.state = State::Terminated,
+            _ => {}
+        }
+    }
+
+    /// The next thing to do; drain to `None` after every other call.
+    pub fn poll_output(&mut self) -> Option<ClientInviteOutput<M>> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); `None` while it rings, and at the end.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Calling { timer_a, timer_b, .. } => Some(earlier(*timer_a, *timer_b)),
+            State::Proceeding { guard } => *guard,
+            State::Completed { timer_d } => Some(*timer_d),
+            State::Accepted { timer_m } => Some(*timer_m),
+            State::Terminated => None,
+        }
+    }
+
+    /// The INVITE as it was sent.
+    pub fn invite(&self) -> &M {
+        &self.invite
+    }
+
+    /// `true` when nothing more will happen.
+    pub fn is_terminated(&self) -> bool {
+        matches!(self.state, State::Terminated)
+    }
+
+    fn send_cancel(&mut self, now: Instant, cancel: M) {
+        self.outputs.push_back(ClientInviteOutput::Cancel(cancel));
+        self.state = State::Proceeding { guard: Some(now + self.timers.t1_64()) };
+    }
+
+    fn give_up(&mut self) {
+        self.outputs.push_back(ClientInviteOutput::Timeout);
+        self.state = State::Terminated;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::virtual_time::Clock;
+    use super::ClientInviteOutput::{Ack, Cancel, Response, Timeout, Transmit, TransportError};
+    use super::*;
+
+    const RELIABLE: bool = true;
+    const UNRELIABLE: bool = false;
+
+    fn invite(reliable: bool) -> Clock<ClientInvite<&'static str>> {
+        Clock::new(|now| ClientInvite::new(now, Timers::default(), reliable, "INVITE"))
+    }
+
+    impl Clock<ClientInvite<&'static str>> {
+        fn receive(&mut self, at_ms: u64, response: &'static str) {
+            let class = Class::of(response.get(..3).unwrap().parse().unwrap());
+            self.at(at_ms, |machine, now| machine.handle_response(now, class, response));
+        }
+
+        fn cancel(&mut self, at_ms: u64, cancel: &'static str) {
+            self.at(at_ms, |machine, now| machine.cancel(now, cancel));
+        }
+    }
+
+    #[test]
+    fn calling_resends_on_timer_a_and_gives_up_on_timer_b() {
+        let (end_ms, log) = invite(UNRELIABLE).finish();
+        let sent = [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500].map(|ms| (ms, Transmit("INVITE")));
+        assert_eq!(log, [&sent[..], &[(32_000, Timeout)]].concat());
+        assert_eq!(end_ms, 32_000);
+    }
+
+    #[test]
+    fn calling_on_a_reliable_transport_has_timer_b_only() {
+        let (_, log) = invite(RELIABLE).finish();
+        assert_eq!(log, [(0, Transmit("INVITE")), (32_000, Timeout)]);
+    }
+
+    #[test]
+    fn calling_reports_a_transport_error() {
+        let mut invite = invite(UNRELIABLE);
+        invite.at(10, |machine, _| machine.handle_transport_error());
+        assert_eq!(invite.finish(), (10, vec![(0, Transmit("INVITE")), (10, TransportError)]));
+        assert!(invite.machine.is_terminated());
+    }
+
+    #[test]
+    fn provisional_stops_the_resends_for_as_long_as_it_rings() {
+        let mut invite = invite(UNRELIABLE);
+        invite.receive(600, "100");
+        invite.receive(700, "180");
+        assert_eq!(invite.machine.poll_timeout(), None);
+        invite.receive(3_600_000, "183");
+        assert_eq!(
+            invite.take(),
+            [
+                (0, Transmit("INVITE")),
+                (500, Transmit("INVITE")),
+                (600, Response("100")),
+                (700, Response("180")),
+                (3_600_000, Response("183")),
+            ]
+        );
+        assert!(!invite.machine.is_terminated());
+    }
+
+    #[test]
+    fn refusal_is_acknowledged_again_until_timer_d() {
+        for ringing in [false, true] {
+            let mut invite = invite(UNRELIABLE);
+            if ringing {
+                invite.receive(50, "180");
+            }
+            invite.receive(100, "486");
+            invite.take();
+            invite.receive(600, "486");
+            invite.receive(700, "180"); // Reordered.
+            invite.receive(800, "200"); // Of another fork; a proxy would not have sent the 486.
+            assert_eq!(invite.finish(), (32_100, vec![(600, Ack("486"))]));
+            assert!(invite.machine.is_terminated());
+        }
+    }
+
+    #[test]
+    fn refusal_is_acknowledged_before_the_user_hears_of_it() {
+        let mut invite = invite(RELIABLE);
+        invite.receive(100, "503");
+        // Timer D is zero on a reliable transport.
+        assert_eq!(
+            invite.finish(),
+            (100, vec![(0, Transmit("INVITE")), (100, Ack("503")), (100, Response("503"))])
+        );
+        assert!(invite.machine.is_terminated());
+    }
+
+    #[test]
+    fn lost_ack_is_no_news() {
+        let mut invite = invite(UNRELIABLE);
+        invite.receive(100, "486");
+        invite.take();
+        invite.at(101, |machine, _| machine.handle_transport_error());
+        assert_eq!(invite.finish(), (101, vec![]));
+        assert!(invite.machine.is_terminated());
+    }
+
+    #[test]
+    fn repeated_and_forked_2xx_are_passed_on_until_timer_m() {
+        for (reliable, ringing) in [(false, false), (false, true), (true, false), (true, true)] {
+            let mut invite = invite(reliable);
+            if ringing {
+                invite.receive(50, "180");
+            }
+            invite.receive(100, "200 tag=a");
+            invite.receive(600, "200 tag=a");
+            invite.receive(700, "180 tag=c");
+            invite.receive(800, "200 tag=b");
+            invite.receive(900, "486");
+            invite.at(1_000, |machine, _| machine.handle_transport_error());
+            let (end_ms, mut log) = invite.finish();
+            log.retain(|(at_ms, _)| *at_ms > 50);
+            assert_eq!(
+                log,
+                [(100, Response("200 tag=a")), (600, Response("200 tag=a")), (800, Response("200 tag=b"))]
+            );
+            assert_eq!(end_ms, 32_100, "timer M does not depend on the transport");
+            assert!(invite.machine.is_terminated());
+        }
+    }
+
+    #[test]
+    fn ringing_reports_a_broken_connection() {
+        let mut invite = invite(RELIABLE);
+        invite.receive(100, "180");
+        invite.take();
+        invite.at(5_000, |machine, _| machine.handle_transport_error());
+        assert_eq!(invite.finish(), (5_000, vec![(5_000, TransportError)]));
+    }
+
+    #[test]
+    fn cancel_waits_for_a_provisional() {
+        let mut invite = invite(UNRELIABLE);
+        invite.cancel(100, "CANCEL");
+        invite.cancel(200, "CANCEL again");
+        invite.receive(700, "100");
+        invite.cancel(800, "CANCEL again");
+        invite.receive(900, "487");
+        assert_eq!(
+            invite.take(),
+            [
+                (0, Transmit("INVITE")),
+                (500, Transmit("INVITE")), // Nothing came yet, so the INVITE may be lost.
+                (700, Response("100")),
+                (700, Cancel("CANCEL")),
+                (900, Ack("487")),
+                (900, Response("487")),
+            ]
+        );
+    }
+
+    #[test]
+    fn cancel_while_ringing_goes_at_once() {
+        let mut invite = invite(RELIABLE);
+        invite.receive(100, "180");
+        invite.cancel(200, "CANCEL");
+        invite.receive(300, "200"); // It was quicker.
+        invite.take();
+        invite.cancel(400, "CANCEL again");
+        assert_eq!(invite.finish(), (32_300, vec![]));
+    }
+
+    #[test]
+    fn cancel_without_an_answer_ends_64_t1_later() {
+        let mut invite = invite(UNRELIABLE);
+        invite.receive(100, "180");
+        invite.cancel(60_000, "CANCEL");
+        invite.receive(60_100, "180");
+        invite.take();
+        assert_eq!(invite.finish(), (92_000, vec![(92_000, Timeout)]));
+        assert!(invite.machine.is_terminated());
+    }
+
+    #[test]
+    fn cancel_is_never_sent_after_a_final() {
+        for response in ["200", "486"] {
+            let mut invite = invite(UNRELIABLE);
+            invite.cancel(10, "CANCEL");
+            invite.receive(20, response);
+            invite.cancel(30, "CANCEL");
+            assert!(!invite.finish().1.iter().any(|(_, output)| matches!(output, Cancel(_))));
+        }
+    }
+}
