@@ -1,0 +1,391 @@
+//! The server's part: making challenges and verifying their answers.
+
+use std::time::Duration;
+
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::nonce::Nonce;
+use super::replay::{Replay, Use};
+use super::{Algorithm, Challenge, Credentials, Secret};
+
+/// Issues nonces and verifies what clients make of them.
+///
+/// A nonce is signed, so a challenge costs no memory and any holder of the key recognises it; which nonce counts were
+/// used is known only where the nonce was issued, so an answer that comes elsewhere is `Stale`. `Debug` hides the key.
+pub struct Nonces {
+    key: Zeroizing<[u8; 32]>,
+    issuer: u16,
+    lifetime: Duration,
+    algorithms: Vec<Algorithm>,
+    replay: Replay,
+}
+
+/// Why credentials were not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthFailure {
+    /// For another realm: look at the next header field.
+    #[error("credentials are for another realm")]
+    Realm,
+    /// Without `qop=auth`, or with a nonce count of 0.
+    #[error("credentials without qop=auth and a nonce count")]
+    Malformed,
+    /// An algorithm that was not offered to this user.
+    #[error("the algorithm was not offered")]
+    Algorithm,
+    /// There is no such user. Tell the peer no more than of a wrong password.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The wrong password, most likely.
+    #[error("wrong response")]
+    WrongResponse,
+    /// The right answer to a nonce that is too old, or not ours: challenge with `stale=true`.
+    #[error("stale nonce")]
+    Stale,
+    /// The right answer, but its nonce count was used before: challenge with `stale=true`.
+    #[error("replayed nonce count")]
+    Replayed,
+}
+
+impl AuthFailure {
+    /// Whether the client knew the secret and only needs a fresh nonce: it does not count as a wrong guess.
+    ///
+    /// Source: RFC 7616 §3.3, `stale`.
+    pub fn is_stale(self) -> bool {
+        matches!(self, Self::Stale | Self::Replayed)
+    }
+}
+
+impl Nonces {
+    /// Nonces whose use is remembered at one time, unless [`Nonces::with_capacity`] says otherwise.
+    pub const DEFAULT_CAPACITY: usize = 65_536;
+
+    /// - `key`: secret and random, the same for all shards.
+    /// - `issuer`: the shard.
+    /// - `lifetime`: how long a nonce may be used after it was issued.
+    ///
+    /// Offers all algorithms, strongest first.
+    pub fn new(key: [u8; 32], issuer: u16, lifetime: Duration) -> Self {
+        Self {
+            key: Zeroizing::new(key),
+            issuer,
+            lifetime,
+            algorithms: Algorithm::STRONGEST_FIRST.to_vec(),
+            replay: Replay::new(Self::DEFAULT_CAPACITY),
+        }
+    }
+
+    /// Offers only these algorithms, in this order, and accepts no other. Repeated ones are dropped: RFC 8760 §2.4
+    /// allows each once.
+    ///
+    /// Clients of RFC 3261's age look at the first challenge only, and know MD5 only.
+    pub fn with_algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        self.algorithms.clear();
+        for algorithm in algorithms {
+            if !self.algorithms.contains(algorithm) {
+                self.algorithms.push(*algorithm);
+            }
+        }
+        self
+    }
+
+    /// Remembers the use of so many nonces, about 40 bytes each; the oldest then turn stale before their time.
+    pub fn with_capacity(mut self, nonces: usize) -> Self {
+        self.replay = Replay::new(nonces);
+        self
+    }
+
+    /// A fresh nonce.
+    ///
+    /// - `unix`: now, since 1970.
+    /// - `random`: fresh random bytes.
+    pub fn issue(&self, unix: Duration, random: [u8; 8]) -> String {
+        Nonce::new(self.issuer, unix, random).sign(&self.key)
+    }
+
+    /// The challenges for a 401 or 407: one header field each, all with one nonce, in the order of preference.
+    ///
+    /// - `secrets`: of all the users who may answer. An algorithm that none of them allows is not offered; so it is
+    ///   empty if and only if nobody could answer.
+    /// - `stale`: what [`AuthFailure::is_stale`] said of the credentials that came, false if none came.
+    ///
+    /// Source: RFC 8760 §2.4.
+    pub fn challenges(
+        &self,
+        unix: Duration,
+        random: [u8; 8],
+        realm: &str,
+        secrets: &[Secret],
+        stale: bool,
+    ) -> Vec<Challenge> {
+        let nonce = self.issue(unix, random);
+        let answerable = |algorithm: &&Algorithm| secrets.iter().any(|secret| secret.allows(**algorithm));
+        let challenge =
+            |algorithm: &Algorithm| Challenge { stale, ..Challenge::new(realm, &nonce, *algorithm) };
+        self.algorithms.iter().filter(answerable).map(challenge).collect()
+    }
+
+    /// The user's name if the credentials are right, fresh and used for the first time.
+    ///
+    /// - `unix`: now, since 1970.
+    /// - `method`: of the request that carried them.
+    /// - `lookup`: the secret or secrets of a user; called once at most. An unknown user costs the same time.
+    ///
+    /// The response is checked before the nonce's age, so that only who knows the secret hears `stale`, and only who
+    /// knows the secret makes us remember a nonce. Responses are compared in constant time.
+    ///
+    /// Source: RFC 7616 §3.3-3.4; RFC 3261 §22.4.
+    pub fn verify<S: AsRef<[Secret]>>(
+        &mut self,
+        unix: Duration,
+        credentials: &Credentials,
+        method: &str,
+        realm: &str,
+        lookup: impl FnOnce(&str) -> Option<S>,
+    ) -> Result<String, AuthFailure> {
+        if credentials.realm != realm {
+            return Err(AuthFailure::Realm);
+        }
+        let count = credentials.nonce_count().filter(|count| *count > 0 && credentials.qop_auth);
+        let count = count.ok_or(AuthFailure::Malformed)?;
+        if credentials.session || !self.algorithms.contains(&credentials.algorithm) {
+            return Err(AuthFailure::Algorithm);
+        }
+        check_response(credentials, method, lookup)?;
+        self.check_nonce(unix, &credentials.nonce, count)?;
+        Ok(credentials.username.clone())
+    }
+
+    /// Nonces whose use is remembered now.
+    pub fn len(&self) -> usize {
+        self.replay.len()
+    }
+
+    /// Whether no nonce's use is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn check_nonce(&mut self, unix: Duration, nonce: &str, count: u32) -> Result<(), AuthFailure> {
+        let before = unix.saturating_sub(self.lifetime);
+        self.replay.expire(u64::try_from(before.as_millis()).unwrap_or(u64::MAX));
+        let nonce = Nonce::verify(&self.key, nonce).ok_or(AuthFailure::Stale)?;
+        if nonce.issuer != self.issuer || nonce.is_stale(unix, self.lifetime) {
+            return Err(AuthFailure::Stale);
+        }
+        match self.replay.take(nonce.stamp, count) {
+            Use::Fresh => Ok(()),
+            Use::Replayed => Err(AuthFailure::Replayed),
+            Use::Forgotten => Err(AuthFailure::Stale),
+        }
+    }
+}
+
+impl std::fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Nonces")
+            .field("key", &format_args!("***"))
+            .field("issuer", &self.issuer)
+            .field("lifetime", &self.lifetime)
+            .field("algorithms", &self.algorithms)
+            .field("len", &self.len())
+            .finish()
+    }
+}
+
+/// One HA1 is hashed and one response compared for any user, known or not.
+fn check_response<S: AsRef<[Secret]>>(
+    credentials: &Credentials,
+    method: &str,
+    lookup: impl FnOnce(&str) -> Option<S>,
+) -> Result<(), AuthFailure> {
+    let found = lookup(&credentials.username);
+    let nobody = Secret::password("nobody has this password");
+    let allowed = |secret: &&Secret| secret.allows(credentials.algorithm);
+    let secret = found.as_ref().and_then(|secrets| secrets.as_ref().iter().find(allowed));
+    let ha1 =
+        secret.unwrap_or(&nobody).to_ha1(credentials.algorithm, &credentials.username, &credentials.realm);
+    let expected = credentials.inputs(method).response(&ha1.unwrap_or_default());
+    let given = credentials.response.to_ascii_lowercase();
+    let equal = bool::from(expected.as_bytes().ct_eq(given.as_bytes()));
+    match (&found, secret, equal) {
+        (None, ..) => Err(AuthFailure::UnknownUser),
+        (Some(_), None, _) => Err(AuthFailure::Algorithm),
+        (Some(_), Some(_), false) => Err(AuthFailure::WrongResponse),
+        (Some(_), Some(_), true) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::answer;
+
+    const REALM: &str = "biloxi.com";
+    const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+    fn nonces() -> Nonces {
+        Nonces::new([7; 32], 3, Duration::from_secs(300))
+    }
+
+    fn bob(user: &str) -> Option<Secret> {
+        (user == "bob").then(|| Secret::password("zanzibar"))
+    }
+
+    /// Bob's answer, with his own password or another.
+    fn answered(nonce: &str, algorithm: Algorithm, password: &str, nc: u32) -> Credentials {
+        let challenge = Challenge::new(REALM, nonce, algorithm);
+        answer(&challenge, "bob", &Secret::password(password), "INVITE", "sip:x", "c", nc).unwrap()
+    }
+
+    fn right(nonce: &str, nc: u32) -> Credentials {
+        answered(nonce, Algorithm::Sha256, "zanzibar", nc)
+    }
+
+    #[test]
+    fn the_right_answer_is_accepted_in_every_algorithm() {
+        let mut nonces = nonces();
+        let offered = nonces.challenges(NOW, [1; 8], REALM, &[Secret::password("zanzibar")], false);
+        let algorithms: Vec<_> = offered.iter().map(|challenge| challenge.algorithm).collect();
+        assert_eq!(algorithms, Algorithm::STRONGEST_FIRST);
+        for (challenge, nc) in offered.iter().zip(1..) {
+            let credentials = answered(&challenge.nonce, challenge.algorithm, "zanzibar", nc);
+            let wire = Credentials::parse(&credentials.to_string()).unwrap();
+            assert_eq!(nonces.verify(NOW, &wire, "INVITE", REALM, bob), Ok("bob".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_nonce_count_is_good_once() {
+        let mut nonces = nonces();
+        let nonce = nonces.issue(NOW, [1; 8]);
+        let mut check = |nc, expect: Result<(), AuthFailure>| {
+            let verdict = nonces.verify(NOW, &right(&nonce, nc), "INVITE", REALM, bob);
+            assert_eq!(verdict.map(|_| ()), expect, "{nc}");
+        };
+        check(1, Ok(()));
+        check(1, Err(AuthFailure::Replayed));
+        check(2, Ok(()));
+        check(0, Err(AuthFailure::Malformed));
+    }
+
+    #[test]
+    fn a_nonce_turns_stale_with_time_and_elsewhere() {
+        let mut nonces = nonces();
+        let nonce = nonces.issue(NOW, [1; 8]);
+        let late = NOW + Duration::from_secs(301);
+        assert_eq!(nonces.verify(late, &right(&nonce, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        let mut elsewhere = Nonces::new([7; 32], 4, Duration::from_secs(300));
+        assert_eq!(elsewhere.verify(NOW, &right(&nonce, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        let mut restarted = Nonces::new([8; 32], 3, Duration::from_secs(300));
+        assert_eq!(restarted.verify(NOW, &right(&nonce, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        assert!(AuthFailure::Stale.is_stale() && AuthFailure::Replayed.is_stale());
+    }
+
+    #[test]
+    fn stale_is_told_only_to_who_knows_the_secret() {
+        let wrong = answered("made up", Algorithm::Md5, "guess", 1);
+        assert_eq!(nonces().verify(NOW, &wrong, "INVITE", REALM, bob), Err(AuthFailure::WrongResponse));
+        let nobody = nonces().verify(NOW, &wrong, "INVITE", REALM, |_| None::<Secret>);
+        assert_eq!(nobody, Err(AuthFailure::UnknownUser));
+        assert!(!AuthFailure::WrongResponse.is_stale() && !AuthFailure::UnknownUser.is_stale());
+    }
+
+    #[test]
+    fn wrong_answers_leave_no_trace() {
+        let mut nonces = nonces();
+        let nonce = nonces.issue(NOW, [1; 8]);
+        let wrong = answered(&nonce, Algorithm::Md5, "guess", 1);
+        assert_eq!(nonces.verify(NOW, &wrong, "INVITE", REALM, bob), Err(AuthFailure::WrongResponse));
+        assert!(nonces.is_empty());
+        assert!(nonces.verify(NOW, &right(&nonce, 1), "INVITE", REALM, bob).is_ok());
+        assert_eq!(nonces.len(), 1);
+    }
+
+    #[test]
+    fn every_part_of_the_answer_counts() {
+        let mut nonces = nonces();
+        let nonce = nonces.issue(NOW, [1; 8]);
+        let mut check = |credentials: &Credentials, method: &str, realm: &str, expect| {
+            assert_eq!(nonces.verify(NOW, credentials, method, realm, bob), Err(expect));
+        };
+        let good = right(&nonce, 1);
+        check(&good, "BYE", REALM, AuthFailure::WrongResponse);
+        check(&good, "INVITE", "other.com", AuthFailure::Realm);
+        check(
+            &Credentials { uri: "sip:y".into(), ..good.clone() },
+            "INVITE",
+            REALM,
+            AuthFailure::WrongResponse,
+        );
+        check(
+            &Credentials { nc: Some("00000002".into()), ..good.clone() },
+            "INVITE",
+            REALM,
+            AuthFailure::WrongResponse,
+        );
+        check(
+            &Credentials { response: String::new(), ..good.clone() },
+            "INVITE",
+            REALM,
+            AuthFailure::WrongResponse,
+        );
+        check(&Credentials { qop_auth: false, ..good.clone() }, "INVITE", REALM, AuthFailure::Malformed);
+        check(&Credentials { nc: None, ..good.clone() }, "INVITE", REALM, AuthFailure::Malformed);
+        check(&Credentials { session: true, ..good.clone() }, "INVITE", REALM, AuthFailure::Algorithm);
+        check(&Credentials { username: "eve".into(), ..good }, "INVITE", REALM, AuthFailure::UnknownUser);
+    }
+
+    #[test]
+    fn only_offered_algorithms_are_accepted() {
+        let mut strict = nonces().with_algorithms(&[Algorithm::Sha256, Algorithm::Sha256]);
+        let nonce = strict.issue(NOW, [1; 8]);
+        assert_eq!(strict.challenges(NOW, [1; 8], REALM, &[Secret::password("p")], true).len(), 1);
+        let weak = answered(&nonce, Algorithm::Md5, "zanzibar", 1);
+        assert_eq!(strict.verify(NOW, &weak, "INVITE", REALM, bob), Err(AuthFailure::Algorithm));
+    }
+
+    #[test]
+    fn an_ha1_limits_the_offer_to_its_algorithm() {
+        let ha1 = Secret::ha1("12af60467a33e8518da5c68bbff12b11").unwrap(); // bob:biloxi.com:zanzibar
+        let mut nonces = nonces();
+        let offered = nonces.challenges(NOW, [1; 8], REALM, std::slice::from_ref(&ha1), false);
+        assert_eq!(offered.len(), 1);
+        assert_eq!(offered[0].algorithm, Algorithm::Md5);
+        let nonce = &offered[0].nonce;
+        let md5 = answered(nonce, Algorithm::Md5, "zanzibar", 1);
+        assert_eq!(nonces.verify(NOW, &md5, "INVITE", REALM, |_| Some(ha1.clone())), Ok("bob".into()));
+        let sha = answered(nonce, Algorithm::Sha256, "zanzibar", 2);
+        assert_eq!(nonces.verify(NOW, &sha, "INVITE", REALM, |_| Some(ha1)), Err(AuthFailure::Algorithm));
+        assert!(nonces.challenges(NOW, [1; 8], REALM, &[], false).is_empty());
+    }
+
+    #[test]
+    fn a_user_may_have_a_hash_for_each_algorithm() {
+        let secrets = [Secret::ha1(&"0".repeat(64)).unwrap(), Secret::password("zanzibar")];
+        let mut nonces = nonces();
+        let nonce = nonces.issue(NOW, [1; 8]);
+        let md5 = answered(&nonce, Algorithm::Md5, "zanzibar", 1);
+        assert!(nonces.verify(NOW, &md5, "INVITE", REALM, |_| Some(secrets)).is_ok());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut nonces = nonces().with_capacity(8);
+        for ms in 0..100 {
+            let now = NOW + Duration::from_millis(ms);
+            let nonce = nonces.issue(now, ms.to_be_bytes());
+            assert!(nonces.verify(now, &right(&nonce, 1), "INVITE", REALM, bob).is_ok());
+            assert!(nonces.len() <= 8);
+            assert!(nonces.verify(now, &right(&nonce, 1), "INVITE", REALM, bob).is_err());
+        }
+        let first = nonces.issue(NOW, 0_u64.to_be_bytes());
+        assert_eq!(nonces.verify(NOW, &right(&first, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+    }
+
+    #[test]
+    fn debug_hides_the_key() {
+        assert!(format!("{:?}", nonces()).contains("key: ***"));
+    }
+}
