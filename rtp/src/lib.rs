@@ -3,4 +3,10 @@
 //! One datagram goes in, at most one comes out, changed in place. This crate opens no socket, reads no clock and
 //! draws no randomness that it was not handed; it knows nothing of SIP.
 
+pub mod lock;
+pub mod ntp;
+pub mod packet;
+pub mod quality;
 pub mod relay;
+pub mod rtcp;
+pub mod sender;

@@ -1,0 +1,267 @@
+//! What we send of one stream.
+
+use std::time::{Duration, Instant};
+
+use crate::ntp::{NtpShort, NtpTime};
+use crate::packet::{RtpPacket, Ssrc};
+use crate::quality::{PayloadFormat, PayloadUse, round_trip};
+use crate::rtcp::{ReportBlock, SenderInfo};
+
+/// Numbers that are remembered, most recent first: 20 s at 50 packets a second, while a report is rarely older than a
+/// round trip.
+const REMEMBERED: u64 = 1024;
+
+/// Counts a stream as we forward it, under the SSRC and the sequence numbers that it came with.
+///
+/// Our sender report carries these counts. Gaps pass through, so what the peer reports as lost holds the gaps that we
+/// forwarded; loss on the way out is its figure less those, by the highest number that its report speaks of.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    ssrc: Ssrc,
+    packets: u64,
+    bytes: u64,
+    /// Highest number forwarded, extended, and the first one.
+    highest: u64,
+    base: u64,
+    /// Different numbers forwarded.
+    distinct: u64,
+    /// Bit `n` (word `n / 64`): number `highest - n` was forwarded.
+    forwarded: [u64; (REMEMBERED / 64) as usize],
+    /// Timestamp of the last packet of sound, when it was sent, and its clock.
+    clock: (u32, Instant, u32),
+    /// NTP times of our last reports; a block that answers none of them gives no round trip.
+    reported: [NtpShort; 4],
+    last_sent: Instant,
+}
+
+/// What a peer's report block says of a stream that we forward to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerReport {
+    /// Packets lost between us and the peer since the stream began.
+    pub lost: u64,
+    /// Packets forwarded up to the number that the report speaks of.
+    pub forwarded: u64,
+    /// Jitter that the peer sees: end to end.
+    pub jitter: Duration,
+    /// Round trip between us and the peer.
+    pub round_trip: Option<Duration>,
+}
+
+impl Sender {
+    /// Begins with the first packet of a stream, forwarded at `now`.
+    pub fn new(now: Instant, packet: &RtpPacket<'_>, format: PayloadFormat) -> Sender {
+        let first = (1 << 16) + u64::from(packet.seq());
+        let mut sender = Sender {
+            ssrc: packet.ssrc(),
+            packets: 0,
+            bytes: 0,
+            highest: first,
+            base: first,
+            distinct: 0,
+            forwarded: [0; (REMEMBERED / 64) as usize],
+            clock: (packet.timestamp(), now, format.clock_rate),
+            reported: [NtpShort(0); 4],
+            last_sent: now,
+        };
+        sender.handle_packet(now, packet, format);
+        sender
+    }
+
+    /// Counts a packet that was forwarded at `now`, as it came in.
+    pub fn handle_packet(&mut self, now: Instant, packet: &RtpPacket<'_>, format: PayloadFormat) {
+        self.packets += 1;
+        self.bytes += packet.payload().len() as u64;
+        self.last_sent = now;
+        if format.used_for == PayloadUse::Media {
+            self.clock = (packet.timestamp(), now, format.clock_rate);
+        }
+        self.remember(packet.seq());
+    }
+
+    /// The sender information of a report sent at `now`, which is `ntp`.
+    pub fn report(&mut self, now: Instant, ntp: NtpTime) -> SenderInfo {
+        self.reported.rotate_right(1);
+        let [latest, ..] = &mut self.reported;
+        *latest = ntp.short();
+        let (timestamp, sent, clock_rate) = self.clock;
+        let since = now.saturating_duration_since(sent).as_nanos() * u128::from(clock_rate) / 1_000_000_000;
+        SenderInfo {
+            ntp,
+            rtp_timestamp: timestamp.wrapping_add(since as u32),
+            packets: self.packets as u32,
+            bytes: self.bytes as u32,
+        }
+    }
+
+    /// Takes a peer's report block on this stream that came at `arrival`; `None`: it is of another stream.
+    pub fn handle_report(&self, arrival: NtpTime, block: &ReportBlock) -> Option<PeerReport> {
+        if block.ssrc != self.ssrc {
+            return None;
+        }
+        let (forwarded, gaps) = self.up_to(block.highest_seq as u16);
+        let lost = i64::from(block.cumulative_lost) - i64::try_from(gaps).unwrap_or(i64::MAX);
+        let ours = self.reported.contains(&block.last_sr);
+        let clock_rate = f64::from(self.clock.2.max(1));
+        Some(PeerReport {
+            lost: u64::try_from(lost).unwrap_or(0),
+            forwarded,
+            jitter: Duration::from_secs_f64(f64::from(block.jitter) / clock_rate),
+            round_trip: round_trip(arrival, block.last_sr, block.delay_since_last_sr).filter(|_| ours),
+        })
+    }
+
+    /// The stream's name.
+    pub fn ssrc(&self) -> Ssrc {
+        self.ssrc
+    }
+
+    /// When its last packet was forwarded.
+    pub fn last_sent(&self) -> Instant {
+        self.last_sent
+    }
+
+    fn remember(&mut self, seq: u16) {
+        let step = seq.wrapping_sub(self.highest as u16);
+        if step < 0x8000 {
+            self.highest += u64::from(step);
+            self.shift(u64::from(step));
+            self.mark(0);
+        } else {
+            let behind = u64::from(step.wrapping_neg());
+            self.base = self.base.min(self.highest.saturating_sub(behind));
+            self.mark(behind);
+        }
+    }
+
+    fn shift(&mut self, step: u64) {
+        let words = usize::try_from(step / 64).unwrap_or(usize::MAX).min(self.forwarded.len());
+        let bits = (step % 64) as u32;
+        self.forwarded.rotate_right(words);
+        self.forwarded.iter_mut().take(words).for_each(|word| *word = 0);
+        if bits > 0 {
+            let mut carry = 0;
+            for word in &mut self.forwarded {
+                let out = *word >> (64 - bits);
+                *word = *word << bits | carry;
+                carry = out;
+            }
+        }
+    }
+
+    fn mark(&mut self, behind: u64) {
+        let bit = 1 << (behind % 64);
+        match usize::try_from(behind / 64).ok().and_then(|word| self.forwarded.get_mut(word)) {
+            Some(word) if *word & bit == 0 => {
+                *word |= bit;
+                self.distinct += 1;
+            }
+            Some(_) => {} // forwarded twice
+            None => self.distinct += 1,
+        }
+    }
+
+    /// Packets forwarded and numbers passed over, from the first up to the one that ends in `seq`.
+    fn up_to(&self, seq: u16) -> (u64, u64) {
+        let behind = u64::from((self.highest as u16).wrapping_sub(seq));
+        // A report on what we have not sent yet (or long ago) can only be taken to be about now.
+        let behind = if behind < REMEMBERED { behind } else { 0 };
+        let since: u32 = (0..behind)
+            .map(|n| {
+                let word = self.forwarded.get((n / 64) as usize).copied().unwrap_or(0);
+                (word >> (n % 64) & 1) as u32
+            })
+            .sum();
+        let forwarded = self.distinct.saturating_sub(u64::from(since));
+        let expected = (self.highest - self.base + 1).saturating_sub(behind);
+        (forwarded, expected.saturating_sub(forwarded))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtcp::ReportBlock;
+
+    const FORMAT: PayloadFormat = PayloadFormat { clock_rate: 8000, used_for: PayloadUse::Media };
+
+    fn packet(seq: u16) -> [u8; 14] {
+        let [high, low] = seq.to_be_bytes();
+        [0x80, 0, high, low, 0, 0, 0, 0, 0, 0, 0, 7, 1, 2]
+    }
+
+    fn forward(now: Instant, seqs: impl IntoIterator<Item = u16>) -> Sender {
+        let mut seqs = seqs.into_iter();
+        let bytes = packet(seqs.next().unwrap());
+        let mut sender = Sender::new(now, &RtpPacket::parse(&bytes).unwrap(), FORMAT);
+        for seq in seqs {
+            let bytes = packet(seq);
+            sender.handle_packet(now, &RtpPacket::parse(&bytes).unwrap(), FORMAT);
+        }
+        sender
+    }
+
+    fn block(highest: u16, lost: i32) -> ReportBlock {
+        ReportBlock {
+            ssrc: Ssrc(7),
+            fraction_lost: 0,
+            cumulative_lost: lost,
+            highest_seq: u32::from(highest),
+            jitter: 80,
+            last_sr: NtpShort(0),
+            delay_since_last_sr: NtpShort(0),
+        }
+    }
+
+    #[test]
+    fn loss_on_the_way_out_excludes_the_gaps_that_we_forwarded() {
+        // 3, 4 and 8 never reached us.
+        let sender = forward(Instant::now(), [1, 2, 5, 6, 7, 9, 10]);
+        let lost = |highest, lost| {
+            let report = sender.handle_report(NtpTime(0), &block(highest, lost)).unwrap();
+            (report.forwarded, report.lost)
+        };
+        assert_eq!(lost(10, 3), (7, 0));
+        assert_eq!(lost(10, 5), (7, 2));
+        assert_eq!(lost(7, 2), (5, 0)); // 8 is a gap, but the report ends before it
+        assert_eq!(lost(7, 3), (5, 1));
+        assert_eq!(lost(10, -4), (7, 0));
+    }
+
+    #[test]
+    fn a_late_packet_closes_its_gap() {
+        let sender = forward(Instant::now(), [65534, 0, 1, 65535, 2]);
+        assert_eq!(sender.up_to(2), (5, 0));
+        assert_eq!(sender.up_to(65534), (1, 0));
+    }
+
+    #[test]
+    fn gaps_are_known_far_back() {
+        let sender = forward(Instant::now(), (0..2000).filter(|seq| seq % 50 != 7));
+        assert_eq!(sender.up_to(1999), (1960, 40));
+        assert_eq!(sender.up_to(1000), (981, 20));
+    }
+
+    #[test]
+    fn the_report_carries_our_counts_and_the_time_of_now() {
+        let start = Instant::now();
+        let mut sender = forward(start, [1, 2, 3]);
+        let info = sender.report(start + Duration::from_millis(10), NtpTime(5));
+        assert_eq!((info.packets, info.bytes, info.rtp_timestamp), (3, 6, 80));
+    }
+
+    #[test]
+    fn a_round_trip_needs_a_report_of_ours() {
+        let mut sender = forward(Instant::now(), [1]);
+        sender.report(Instant::now(), NtpTime(0xb705_2000 << 16));
+        let mut block = block(1, 0);
+        let mut check = |last_sr, round_trip| {
+            block.last_sr = NtpShort(last_sr);
+            block.delay_since_last_sr = NtpShort(0x0005_4000);
+            let report = sender.handle_report(NtpTime(0xb710_8000 << 16), &block).unwrap();
+            assert_eq!(report.round_trip, round_trip);
+        };
+        check(0xb705_2000, Some(Duration::from_millis(6_125)));
+        check(0xb705_2001, None);
+        check(0, None);
+    }
+}
