@@ -1,0 +1,14 @@
+//! Header names and the typed values of those that we must understand.
+
+mod cseq;
+mod fault;
+mod name;
+mod name_addr;
+mod via;
+
+pub use cseq::CSeq;
+pub use fault::{HeaderError, HeaderFault};
+pub use name::Name;
+pub use name_addr::NameAddr;
+pub(crate) use via::MAGIC_COOKIE;
+pub use via::Via;

@@ -1,0 +1,232 @@
+//! Bytes to [`Message`]: one pass over the lines, no value is read. RFC 3261 §7, §18.3.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Message;
+use super::index::{Fault, Index, Range, Span, Start};
+use crate::grammar::{is_token, number};
+use crate::header::Name;
+use crate::method::Method;
+use crate::status::StatusCode;
+
+/// Most header lines of a message; one with more is refused, so that nobody pays for a list of ten thousand Vias.
+pub const MAX_HEADERS: usize = 256;
+
+/// Most bytes of a datagram, and so of a message that came in one.
+pub const MAX_BYTES: usize = 65_535;
+
+/// Why bytes are no message, and nothing could be answered. The sender hears nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Nothing but line ends (a keep-alive), or nothing at all.
+    #[error("empty")]
+    Empty,
+    /// The first line is neither a request line nor a status line of SIP.
+    #[error("no SIP start line")]
+    StartLine,
+    /// The status code is not from 100 to 699.
+    #[error("bad status code")]
+    StatusCode,
+    /// More than [`MAX_HEADERS`] header lines.
+    #[error("more than {MAX_HEADERS} headers")]
+    TooManyHeaders,
+    /// More than [`MAX_BYTES`] bytes.
+    #[error("longer than {MAX_BYTES} bytes")]
+    TooLong,
+}
+
+impl Message {
+    /// Reads a datagram: one message, whose body ends where Content-Length says (what follows is cut off), or with the
+    /// datagram if there is none or it is not understood. Line ends before the start line are skipped (RFC 3261 §7.5).
+    ///
+    /// Lenient: succeeds whenever an answer could be built; [`check`](Self::check) says what is wrong.
+    pub fn parse(datagram: Bytes) -> Result<Message, ParseError> {
+        if datagram.len() > MAX_BYTES {
+            return Err(ParseError::TooLong);
+        }
+        Self::parse_any_length(datagram)
+    }
+
+    /// Without the limit of a datagram: the framer has its own.
+    pub(crate) fn parse_any_length(mut bytes: Bytes) -> Result<Message, ParseError> {
+        let leading = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let _ = bytes.split_to(leading);
+        if bytes.is_empty() {
+            return Err(ParseError::Empty);
+        }
+        let mut lines = Lines { bytes: &bytes, at: 0, fault: None };
+        let first = lines.next().ok_or(ParseError::Empty)?;
+        let start = start_line(&bytes, first, &mut lines.fault)?;
+        // Room for the headers of an ordinary INVITE.
+        let mut headers = Vec::with_capacity(24);
+        let mut ended = false;
+        while let Some(line) = lines.next() {
+            if line.from == line.to {
+                ended = true;
+                break;
+            }
+            if headers.len() == MAX_HEADERS {
+                return Err(ParseError::TooManyHeaders);
+            }
+            header_line(&bytes, line, &mut headers, &mut lines.fault);
+        }
+        if !ended {
+            lines.note(Fault::NoEnd);
+        }
+        let (head, fault) = (lines.at, lines.fault);
+        let length = stated_length(&bytes, &headers);
+        if let Some(end) = length.and_then(|length| head.checked_add(length)) {
+            bytes.truncate(end);
+        }
+        let body = bytes.slice(head.min(bytes.len())..);
+        Ok(Message { bytes, body, index: Arc::new(Index { start, headers, fault }) })
+    }
+}
+
+/// The first Content-Length, if it is a number. That others agree is for `check` to say.
+fn stated_length(bytes: &[u8], headers: &[Span]) -> Option<usize> {
+    let span = headers.iter().find(|span| span.name == Name::ContentLength)?;
+    number(&span.text(bytes)).and_then(|length| usize::try_from(length).ok())
+}
+
+/// The lines of the head; folds are joined to the line that they continue.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    fault: Option<Fault>,
+}
+
+/// A line without its end.
+#[derive(Clone, Copy)]
+struct Line {
+    from: usize,
+    to: usize,
+    folded: bool,
+}
+
+impl Lines<'_> {
+    fn note(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    /// `None` at the end of the bytes.
+    fn next(&mut self) -> Option<Line> {
+        let from = self.at;
+        let mut folded = false;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            if rest.is_empty() {
+                return (from < self.at).then_some(Line { from, to: self.at, folded });
+            }
+            let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
+                self.at = self.bytes.len();
+                self.note(Fault::NoEnd);
+                return Some(Line { from, to: self.at, folded });
+            };
+            let line = rest.get(..length).unwrap_or_default();
+            let text = line.strip_suffix(b"\r");
+            if text.is_none() || text.is_some_and(|text| text.contains(&b'\r')) {
+                self.note(Fault::LineEnd);
+            }
+            let to = self.at + text.unwrap_or(line).len();
+            let empty = to == from;
+            self.at += length + 1;
+            // A line that begins with white space continues this one; after the empty line the body begins.
+            if !empty && matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
+                folded = true;
+                continue;
+            }
+            return Some(Line { from, to, folded });
+        }
+    }
+}
+
+fn start_line(bytes: &Bytes, line: Line, fault: &mut Option<Fault>) -> Result<Start, ParseError> {
+    let mut note = |found| {
+        fault.get_or_insert(found);
+    };
+    let mut to = line.to;
+    if line.folded {
+        // What was folded onto the start line is no header of it; only the first physical line counts.
+        let text = bytes.get(line.from..line.to).unwrap_or_default();
+        to = line.from + text.iter().position(|&byte| matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
+        note(Fault::FoldFirst);
+    }
+    let text = bytes.get(line.from..to).unwrap_or_default();
+    let range = |from, to| Range::new(line.from + from, line.from + to).ok_or(ParseError::TooLong);
+    if is_version(text.get(..7).unwrap_or_default()) && text.get(7) == Some(&b' ') {
+        return status_line(text, range);
+    }
+    let trimmed = text.trim_ascii_end().len();
+    if trimmed != text.len() {
+        note(Fault::StartLineSpace);
+    }
+    let text = text.get(..trimmed).unwrap_or_default();
+    let method_end = text.iter().position(|&byte| byte == b' ').ok_or(ParseError::StartLine)?;
+    let version_from = text.iter().rposition(|&byte| byte == b' ').ok_or(ParseError::StartLine)? + 1;
+    let version = text.get(version_from..).unwrap_or_default();
+    if !version.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"SIP/")) {
+        return Err(ParseError::StartLine);
+    }
+    if !is_version(version) {
+        note(Fault::Version);
+    }
+    let method =
+        Method::share(bytes.slice(line.from..line.from + method_end)).ok_or(ParseError::StartLine)?;
+    let between = text.get(method_end..version_from).unwrap_or_default();
+    let uri = between.trim_ascii();
+    let uri_from = method_end + between.len() - between.trim_ascii_start().len();
+    if uri.is_empty() {
+        return Err(ParseError::StartLine);
+    }
+    if between.len() != uri.len() + 2 || uri.iter().any(|byte| matches!(byte, b' ' | b'\t')) {
+        note(Fault::StartLineSpace);
+    }
+    if std::str::from_utf8(uri).is_err() {
+        note(Fault::RequestUri);
+    }
+    Ok(Start::Request { method, uri: range(uri_from, uri_from + uri.len())? })
+}
+
+fn status_line(
+    text: &[u8],
+    range: impl Fn(usize, usize) -> Result<Range, ParseError>,
+) -> Result<Start, ParseError> {
+    let digits = text.get(8..).unwrap_or_default();
+    let length = digits.iter().position(|&byte| byte == b' ').unwrap_or(digits.len());
+    let status = StatusCode::parse(digits.get(..length).unwrap_or_default()).ok_or(ParseError::StatusCode)?;
+    // The space before an empty reason phrase is left out by many.
+    let reason = (8 + length + 1).min(text.len());
+    Ok(Start::Response { status, reason: range(reason, text.len())? })
+}
+
+fn is_version(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(b"SIP/2.0")
+}
+
+fn header_line(bytes: &Bytes, line: Line, headers: &mut Vec<Span>, fault: &mut Option<Fault>) {
+    let text = bytes.get(line.from..line.to).unwrap_or_default();
+    let Some(colon) = text.iter().position(|&byte| byte == b':') else {
+        fault.get_or_insert(Fault::NoColon);
+        return;
+    };
+    let raw_name = text.get(..colon).unwrap_or_default().trim_ascii_end();
+    if !is_token(raw_name) {
+        fault.get_or_insert(Fault::HeaderName);
+        return;
+    }
+    let Some(name) = Name::share(bytes.slice(line.from..line.from + raw_name.len())) else { return };
+    let after = text.get(colon + 1..).unwrap_or_default();
+    let value = after.trim_ascii();
+    let from = line.from + colon + 1 + after.len() - after.trim_ascii_start().len();
+    let (Some(raw_name), Some(range)) =
+        (Range::new(line.from, line.from + raw_name.len()), Range::new(from, from + value.len()))
+    else {
+        return;
+    };
+    let folded = line.folded && value.iter().any(|&byte| matches!(byte, b'\r' | b'\n'));
+    headers.push(Span { name, raw_name, value: range, folded });
+}

@@ -1,0 +1,128 @@
+//! Typed values, read when asked for. Nothing is kept: ask once.
+
+use crate::grammar::number;
+use crate::header::{CSeq, HeaderError, HeaderFault, Name, NameAddr, Via};
+use crate::uri::{Uri, UriError};
+
+use super::Message;
+
+impl Message {
+    /// The top Via. RFC 3261 §20.42.
+    pub fn via(&self) -> Result<Via, HeaderError> {
+        self.vias().next().unwrap_or_else(|| Err(missing(Name::Via)))
+    }
+
+    /// Every Via, top first.
+    pub fn vias(&self) -> impl Iterator<Item = Result<Via, HeaderError>> {
+        self.values(Name::Via).map(|text| Via::parse(&text).map_err(at(Name::Via)))
+    }
+
+    /// Who asks. RFC 3261 §20.20.
+    pub fn from(&self) -> Result<NameAddr, HeaderError> {
+        self.single_address(Name::From)
+    }
+
+    /// Who is asked. RFC 3261 §20.39.
+    pub fn to(&self) -> Result<NameAddr, HeaderError> {
+        self.single_address(Name::To)
+    }
+
+    /// The tag of From; `None` also if From cannot be read.
+    pub fn from_tag(&self) -> Option<String> {
+        self.from().ok().and_then(|from| from.tag().map(str::to_owned))
+    }
+
+    /// The tag of To; `None` also if To cannot be read.
+    pub fn to_tag(&self) -> Option<String> {
+        self.to().ok().and_then(|to| to.tag().map(str::to_owned))
+    }
+
+    /// The first Contact; `Ok(None)` if there is none. RFC 3261 §20.10.
+    pub fn contact(&self) -> Result<Option<NameAddr>, HeaderError> {
+        self.contacts().next().transpose()
+    }
+
+    /// Every Contact. The `*` of a REGISTER is no address, and an error here.
+    pub fn contacts(&self) -> impl Iterator<Item = Result<NameAddr, HeaderError>> {
+        self.addresses(Name::Contact)
+    }
+
+    /// Every Route, first hop first. RFC 3261 §20.34.
+    pub fn routes(&self) -> impl Iterator<Item = Result<NameAddr, HeaderError>> {
+        self.addresses(Name::Route)
+    }
+
+    /// Every Record-Route, top first. RFC 3261 §20.30.
+    pub fn record_routes(&self) -> impl Iterator<Item = Result<NameAddr, HeaderError>> {
+        self.addresses(Name::RecordRoute)
+    }
+
+    /// Every value of a list of addresses: P-Asserted-Identity, Diversion, History-Info and their kin.
+    pub fn addresses(&self, name: Name) -> impl Iterator<Item = Result<NameAddr, HeaderError>> {
+        self.values(name.clone()).map(move |text| NameAddr::parse(&text).map_err(at(name.clone())))
+    }
+
+    /// The Call-ID as it came; it may be any bytes but white space, and must be UTF-8 here. RFC 3261 §20.8.
+    pub fn call_id(&self) -> Result<&str, HeaderError> {
+        let span = self.spans(&Name::CallId).next().ok_or_else(|| missing(Name::CallId))?;
+        let text = std::str::from_utf8(span.value.of(&self.bytes)).unwrap_or_default();
+        if text.is_empty() {
+            return Err(at(Name::CallId)(HeaderFault::Empty));
+        }
+        match text.split_ascii_whitespace().nth(1) {
+            Some(more) => Err(at(Name::CallId)(HeaderFault::Trailing(more.to_owned()))),
+            None => Ok(text),
+        }
+    }
+
+    /// Sequence number and method. RFC 3261 §20.16.
+    pub fn cseq(&self) -> Result<CSeq, HeaderError> {
+        let text = self.value(Name::CSeq).ok_or_else(|| missing(Name::CSeq))?;
+        CSeq::parse(&text).map_err(at(Name::CSeq))
+    }
+
+    /// Hops left, 0 to 255; `Ok(None)` if not stated, as RFC 2543 had it. RFC 3261 §20.22.
+    pub fn max_forwards(&self) -> Result<Option<u32>, HeaderError> {
+        self.number(Name::MaxForwards, 255)
+    }
+
+    /// The body's length in bytes; `Ok(None)` if not stated. RFC 3261 §20.14.
+    pub fn content_length(&self) -> Result<Option<u32>, HeaderError> {
+        self.number(Name::ContentLength, u32::MAX)
+    }
+
+    /// The media type in lower case without parameters, `application/sdp`; the whole is in
+    /// [`value`](Self::value). RFC 3261 §20.15.
+    pub fn content_type(&self) -> Option<String> {
+        let text = self.value(Name::ContentType)?;
+        let kind = text.split(';').next().unwrap_or_default();
+        Some(kind.split_ascii_whitespace().collect::<String>().to_ascii_lowercase())
+    }
+
+    /// The Request-URI, read; a response has none and gives [`UriError::Scheme`].
+    pub fn target(&self) -> Result<Uri, UriError> {
+        Uri::parse(self.request_uri().unwrap_or_default())
+    }
+
+    /// A header that is one number, at most `most`; `Ok(None)` if it is not there.
+    pub fn number(&self, name: Name, most: u32) -> Result<Option<u32>, HeaderError> {
+        let Some(text) = self.value(name.clone()) else { return Ok(None) };
+        match number(&text) {
+            Some(number) if number <= most => Ok(Some(number)),
+            _ => Err(at(name)(HeaderFault::Number(text.into_owned()))),
+        }
+    }
+
+    fn single_address(&self, name: Name) -> Result<NameAddr, HeaderError> {
+        let text = self.value(name.clone()).ok_or_else(|| missing(name.clone()))?;
+        NameAddr::parse(&text).map_err(at(name))
+    }
+}
+
+pub(super) fn missing(name: Name) -> HeaderError {
+    HeaderError { name, fault: HeaderFault::Missing }
+}
+
+pub(super) fn at(name: Name) -> impl FnOnce(HeaderFault) -> HeaderError {
+    move |fault| HeaderError { name, fault }
+}

@@ -1,0 +1,51 @@
+//! `%HH` escapes. RFC 3261 §19.1.2.
+
+/// Resolves `%HH`; bytes that are no UTF-8 afterwards become U+FFFD, a `%` without two digits stays.
+///
+/// `%00` becomes NUL and truncates nothing. Split a URI into its parts first: an escaped `@` separates nothing.
+pub fn unescape(text: &str) -> String {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    loop {
+        match rest {
+            [b'%', high, low, tail @ ..] => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    plain.push(high << 4 | low);
+                    rest = tail;
+                    continue;
+                }
+                _ => plain.push(b'%'),
+            },
+            [byte, ..] => plain.push(*byte),
+            [] => break,
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    String::from_utf8(plain).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes() {
+        for (text, plain) in [
+            ("", ""),
+            ("sips%3Auser%40example.com", "sips:user@example.com"),
+            ("null-%00-null", "null-\0-null"),
+            ("%e2%82%AC", "€"),
+            ("%ff", "\u{fffd}"),
+            ("100%", "100%"),
+            ("%4", "%4"),
+            ("%zz%41", "%zzA"),
+            ("%%41", "%A"),
+        ] {
+            assert_eq!(unescape(text), plain, "{text:?}");
+        }
+    }
+}
