@@ -18,6 +18,8 @@ pub struct Nonces {
     issuer: u16,
     lifetime: Duration,
     algorithms: Vec<Algorithm>,
+    /// Offer no more of them than every user needs.
+    fewest: bool,
     replay: Replay,
 }
 
@@ -72,6 +74,7 @@ impl Nonces {
             issuer,
             lifetime,
             algorithms: Algorithm::STRONGEST_FIRST.to_vec(),
+            fewest: false,
             replay: Replay::new(Self::DEFAULT_CAPACITY),
         }
     }
@@ -79,7 +82,8 @@ impl Nonces {
     /// Offers only these algorithms, in this order, and accepts no other. Repeated ones are dropped: RFC 8760 §2.4
     /// allows each once.
     ///
-    /// Clients of RFC 3261's age look at the first challenge only, and know MD5 only.
+    /// Clients that know MD5 only take the first challenge, or (baresip 1.0) give the call up if any of several is
+    /// unknown to them: see [`Nonces::with_fewest`].
     pub fn with_algorithms(mut self, algorithms: &[Algorithm]) -> Self {
         self.algorithms.clear();
         for algorithm in algorithms {
@@ -88,6 +92,13 @@ impl Nonces {
             }
         }
         self
+    }
+
+    /// Like [`Nonces::with_algorithms`], but offers no more of them than it takes for every user to find one that its
+    /// secret allows, the first in this order. With MD5 in front, users with a password are offered MD5 alone, which
+    /// every client in the field can answer; those with the `ha1` of SHA-256 are offered that.
+    pub fn with_fewest(self, algorithms: &[Algorithm]) -> Self {
+        Self { fewest: true, ..self.with_algorithms(algorithms) }
     }
 
     /// Remembers the use of so many nonces, about 40 bytes each; the oldest then turn stale before their time.
@@ -120,10 +131,8 @@ impl Nonces {
         stale: bool,
     ) -> Vec<Challenge> {
         let nonce = self.issue(unix, random);
-        let answerable = |algorithm: &&Algorithm| secrets.iter().any(|secret| secret.allows(**algorithm));
-        let challenge =
-            |algorithm: &Algorithm| Challenge { stale, ..Challenge::new(realm, &nonce, *algorithm) };
-        self.algorithms.iter().filter(answerable).map(challenge).collect()
+        let challenge = |algorithm| Challenge { stale, ..Challenge::new(realm, &nonce, algorithm) };
+        self.offered(secrets).into_iter().map(challenge).collect()
     }
 
     /// The user's name if the credentials are right, fresh and used for the first time.
@@ -165,6 +174,19 @@ impl Nonces {
     /// Whether no nonce's use is remembered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    fn offered(&self, secrets: &[Secret]) -> Vec<Algorithm> {
+        let mut waiting: Vec<&Secret> = secrets.iter().collect();
+        let mut offered = self.algorithms.clone();
+        offered.retain(|algorithm| {
+            let useful = waiting.iter().any(|secret| secret.allows(*algorithm));
+            if self.fewest {
+                waiting.retain(|secret| !secret.allows(*algorithm));
+            }
+            useful
+        });
+        offered
     }
 
     fn check_nonce(&mut self, unix: Duration, nonce: &str, count: u32) -> Result<(), AuthFailure> {
@@ -359,6 +381,21 @@ mod tests {
         let sha = answered(nonce, Algorithm::Sha256, "zanzibar", 2);
         assert_eq!(nonces.verify(NOW, &sha, "INVITE", REALM, |_| Some(ha1)), Err(AuthFailure::Algorithm));
         assert!(nonces.challenges(NOW, [1; 8], REALM, &[], false).is_empty());
+    }
+
+    #[test]
+    fn old_clients_can_be_spared_what_they_do_not_know() {
+        let check = |secrets: &[Secret], expect: &[Algorithm]| {
+            let nonces = nonces().with_fewest(&[Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256]);
+            let offered = nonces.challenges(NOW, [1; 8], REALM, secrets, false);
+            let offered: Vec<_> = offered.iter().map(|challenge| challenge.algorithm).collect();
+            assert_eq!(offered, expect);
+        };
+        let (password, sha256) = (Secret::password("p"), Secret::ha1(&"0".repeat(64)).unwrap());
+        check(&[password.clone(), password.clone()], &[Algorithm::Md5]);
+        check(std::slice::from_ref(&sha256), &[Algorithm::Sha256]);
+        check(&[sha256, password], &[Algorithm::Md5, Algorithm::Sha256]);
+        check(&[], &[]);
     }
 
     #[test]
