@@ -40,6 +40,7 @@ pub mod uri;
 
 pub mod auth;
 pub mod dialog;
+pub mod multipart;
 pub mod sdp;
 pub mod transaction;
 
