@@ -4,5 +4,6 @@ pub mod ids;
 pub mod listen;
 pub mod media;
 pub mod metrics;
+pub mod number;
 pub mod random;
 pub mod record;

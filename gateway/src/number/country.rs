@@ -1,0 +1,95 @@
+use config::{CountryCode, E164};
+
+/// To whom a number belongs, by ITU-T E.164 and the plans under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    /// A country or territory.
+    Country(CountryCode),
+    /// A code of the ITU that no country has (satellites, global services): its digits, as in `881`.
+    NonCountry(&'static str),
+    /// No plan has such a number.
+    Unknown,
+}
+
+/// Codes that the ITU gives to no country. Source: ITU-T E.164, "List of Assigned Country Codes" (2016-11):
+/// freephone, shared cost, Inmarsat, personal, satellites, networks (two codes), aid, premium, trials.
+const NON_COUNTRY: [&str; 11] = ["800", "808", "870", "878", "881", "882", "883", "888", "979", "991", "999"];
+
+impl Numbering {
+    /// Looks `number` up: the plan's lengths hold everywhere, under +1 the area code too.
+    pub fn of(number: &E164) -> Numbering {
+        if let Some(code) = NON_COUNTRY.iter().find(|code| number.digits().starts_with(**code)) {
+            return Numbering::NonCountry(code);
+        }
+        match phonelib::extract_country(number.as_str()) {
+            Some(found) => iso(found.code).map_or(Numbering::Unknown, Numbering::Country),
+            None => Numbering::Unknown,
+        }
+    }
+}
+
+/// The country of `number`; none for a number of no plan or of no country.
+pub fn country(number: &E164) -> Option<CountryCode> {
+    match Numbering::of(number) {
+        Numbering::Country(country) => Some(country),
+        Numbering::NonCountry(_) | Numbering::Unknown => None,
+    }
+}
+
+/// How many digits of `number` its country's calling code has; the area code belongs to it where that makes
+/// the country (`+1876` Jamaica: 4; the United States and Canada: 1). Zero where no plan has the number.
+pub fn calling_code_len(number: &E164) -> usize {
+    phonelib::extract_country(number.as_str()).map_or(0, |found| found.prefix.to_string().len())
+}
+
+fn iso(code: &str) -> Option<CountryCode> {
+    // Ascension and Tristan da Cunha have codes of their own in numbering tables; ISO 3166-1 assigns them to
+    // Saint Helena.
+    let code = if matches!(code, "AC" | "TA") { "SH" } else { code };
+    code.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_names_its_country() {
+        for (number, expected) in [
+            ("+12065550100", "US"),
+            ("+16045550100", "CA"),
+            ("+18765550100", "JM"),
+            ("+16585550100", "JM"),
+            ("+18095550100", "DO"),
+            ("+17875550100", "PR"),
+            ("+12425550100", "BS"),
+            ("+442079460958", "GB"),
+            ("+441481960194", "GG"),
+            ("+77012345678", "KZ"),
+            ("+79161234567", "RU"),
+            ("+2476889", "-"),
+            ("+24762889", "SH"),
+            ("+4930123456", "DE"),
+            ("+390669812345", "VA"),
+            ("+881612345678", "-"),
+            ("+97912345", "-"),
+            ("+15555550100", "-"),
+            ("+12061110000", "-"),
+            ("+21012345678", "-"),
+        ] {
+            let found = country(&number.parse().unwrap());
+            assert_eq!(found.map_or("-".to_owned(), |code| code.to_string()), expected, "{number}");
+        }
+        assert_eq!(Numbering::of(&"+881612345678".parse().unwrap()), Numbering::NonCountry("881"));
+        assert_eq!(Numbering::of(&"+21012345678".parse().unwrap()), Numbering::Unknown);
+    }
+
+    #[test]
+    fn a_calling_code_covers_the_area_where_that_makes_the_country() {
+        for (number, length) in
+            [("+12065550100", 1), ("+18765550100", 4), ("+442079460958", 2), ("+21012345678", 0)]
+        {
+            assert_eq!(calling_code_len(&number.parse().unwrap()), length, "{number}");
+        }
+    }
+}
