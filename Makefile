@@ -1,0 +1,43 @@
+# One command for everything. `make run` and `make test` install what is missing.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+# Everything that listens or calls does so in a network namespace of its own, with nothing but loopback.
+NAMESPACE := unshare --user --map-root-user --net -- .ci/in-namespace
+
+.PHONY: run demo test check fmt clippy doc deny fuzz-check interop bench fuzz
+
+run: ## The gateway on its embedded example configuration.
+	.ci/setup run
+	$(CARGO) run --release --bin voice-connector -- run
+
+demo: ## Gateway, PBX and carrier in one process, placing calls.
+	.ci/setup run
+	$(CARGO) run --release --bin voice-connector -- demo
+
+test: ## All that CI checks; ends in the test runner's summary.
+	.ci/setup test
+	$(MAKE) --no-print-directory check
+	$(CARGO) build --workspace --all-targets
+	$(NAMESPACE) $(CARGO) test --workspace --offline --no-fail-fast
+
+check: fmt clippy doc deny fuzz-check
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+
+deny: ## The advisory database needs a network that CI does not have: said, not skipped in silence.
+	$(CARGO) deny --offline check bans licenses sources
+	@echo "cargo deny: advisories NOT checked (their database is not fetched here)"
+
+fuzz-check: ## Fuzz targets compile; libFuzzer's instrumentation needs unstable flags.
+	cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) check --locked
+
+fuzz: ## make fuzz TARGET=sip_message [SECONDS=60]
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $(TARGET) -- -max_total_time=$(or $(SECONDS),60)
