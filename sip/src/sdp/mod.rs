@@ -59,13 +59,14 @@ impl Sdp {
     ///
     /// Fails if there is no `v=0` in front, or an `m=` or `c=` line cannot be understood.
     pub fn parse(body: &[u8]) -> Result<Self, SdpError> {
-        match sdp_types::Session::parse(body) {
-            Ok(session) => Ok(Self { session }),
+        let mut session = sdp_types::Session::parse(body).or_else(|error| {
             // The first error names the line as the peer wrote it.
-            Err(error) => sdp_types::Session::parse(&tidy::tidy(body))
-                .map(|session| Self { session })
-                .map_err(|_| SdpError::Grammar(error.to_string())),
+            sdp_types::Session::parse(&tidy::tidy(body)).map_err(|_| SdpError::Grammar(error.to_string()))
+        })?;
+        if session.times.is_empty() {
+            session.times.push(sdp_types::Time::new(0, 0)); // It would be written anyway: RFC 8866 §5.9.
         }
+        Ok(Self { session })
     }
 
     /// The text, lines ending in CRLF, in the order of RFC 8866 §5.
