@@ -14,8 +14,16 @@
 mod class;
 mod client_invite;
 mod client_non_invite;
+mod clients;
+mod deadlines;
+mod follow_up;
+mod key;
 mod server_invite;
 mod server_non_invite;
+mod servers;
+mod table;
+#[cfg(test)]
+mod tests;
 mod timers;
 #[cfg(test)]
 mod virtual_time;
@@ -25,4 +33,5 @@ pub use client_invite::{ClientInvite, ClientInviteOutput};
 pub use client_non_invite::{ClientNonInvite, ClientNonInviteOutput};
 pub use server_invite::{ServerInvite, ServerInviteOutput};
 pub use server_non_invite::{ServerNonInvite, ServerNonInviteOutput};
+pub use table::{ClientId, Event, Output, Owner, ServerId, Transactions};
 pub use timers::Timers;

@@ -1,0 +1,215 @@
+use serde::{Deserialize, Serialize};
+
+use super::DialogError;
+use super::route::request_target;
+use crate::{HeaderError, HeaderFault, Message, Method, Name, NameAddr};
+
+/// One side of a dialog: plain data that can be stored, moved to another machine and gone on with.
+///
+/// It is the caller's to find the dialog of a message ([`matches`](Self::matches)) and to end it.
+///
+/// Source: RFC 3261 §12.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dialog {
+    /// Who sent the INVITE.
+    pub role: Role,
+    /// Whether a 2xx was sent or received.
+    pub state: DialogState,
+    /// Call-ID, as it came.
+    pub call_id: String,
+    /// Our tag.
+    pub local_tag: String,
+    /// The peer's tag; empty for an RFC 2543 peer that gave none (RFC 3261 §12.1.1).
+    pub remote_tag: String,
+    /// Our From or To: display name, URI and parameters, without the tag.
+    pub local_uri: String,
+    /// The peer's From or To: display name, URI and parameters, without the tag.
+    pub remote_uri: String,
+    /// Where requests go in the end: the URI of the peer's Contact.
+    pub remote_target: String,
+    /// The proxies on the way, nearest first, as values of Route.
+    pub route_set: Vec<String>,
+    /// The number of our last request; 0 before the first.
+    pub local_cseq: u32,
+    /// The highest number of the peer's requests; `None` before the first.
+    pub remote_cseq: Option<u32>,
+    /// The INVITE went to a `sips:` URI.
+    pub secure: bool,
+}
+
+/// Which side of the INVITE we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// We sent the INVITE.
+    Uac,
+    /// The peer sent it.
+    Uas,
+}
+
+/// How far a dialog is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DialogState {
+    /// Begun by a 1xx.
+    Early,
+    /// Begun or confirmed by a 2xx.
+    Confirmed,
+}
+
+impl Dialog {
+    /// The dialog of a request that we answer with `local_tag` in To; early until [`confirm`](Self::confirm).
+    ///
+    /// Fails if Contact, From, To, Call-ID or CSeq is missing or broken: answer 400.
+    ///
+    /// Source: RFC 3261 §12.1.1.
+    pub fn uas(request: &Message, local_tag: &str) -> Result<Dialog, DialogError> {
+        let (from, to) = (request.from()?, request.to()?);
+        Ok(Dialog {
+            role: Role::Uas,
+            state: DialogState::Early,
+            call_id: request.call_id()?.to_string(),
+            local_tag: local_tag.to_owned(),
+            remote_tag: tag(&from),
+            local_uri: without_tag(to),
+            remote_uri: without_tag(from),
+            remote_target: contact(request)?.ok_or(MISSING_CONTACT)?,
+            route_set: record_route(request),
+            local_cseq: 0,
+            remote_cseq: Some(request.cseq()?.number),
+            secure: is_secure(request),
+        })
+    }
+
+    /// The dialog that `response`, 101 to 299, begins for the `request` that we sent.
+    ///
+    /// A 2xx of an RFC 2543 peer may lack the To tag. A response without Contact, which no peer should but some do
+    /// send, leaves the Request-URI as the target.
+    ///
+    /// Source: RFC 3261 §12.1.2.
+    pub fn uac(request: &Message, response: &Message) -> Result<Dialog, DialogError> {
+        let state = match response.status().map(|status| status.code()) {
+            Some(101..=199) => DialogState::Early,
+            Some(200..=299) => DialogState::Confirmed,
+            _ => return Err(DialogError::NoDialog),
+        };
+        let (from, to) = (request.from()?, response.to()?);
+        if state == DialogState::Early && to.tag().is_none() {
+            return Err(DialogError::NoTag);
+        }
+        let request_uri = request.request_uri().ok_or(DialogError::NoDialog)?.to_string();
+        Ok(Dialog {
+            role: Role::Uac,
+            state,
+            call_id: request.call_id()?.to_string(),
+            local_tag: tag(&from),
+            remote_tag: tag(&to),
+            local_uri: without_tag(from),
+            remote_uri: without_tag(to),
+            remote_target: contact(response)?.unwrap_or(request_uri),
+            route_set: reversed(record_route(response)),
+            local_cseq: request.cseq()?.number,
+            remote_cseq: None,
+            secure: is_secure(request),
+        })
+    }
+
+    /// We sent a 2xx to the INVITE.
+    pub fn confirm(&mut self) {
+        self.state = DialogState::Confirmed;
+    }
+
+    /// Takes a request inside the dialog: checks that its CSeq is not older than one before, and learns the peer's new
+    /// Contact from INVITE, UPDATE, SUBSCRIBE and NOTIFY. ACK and CANCEL are outside this count.
+    ///
+    /// On an error the dialog is as before; answer by [`DialogError::status`].
+    ///
+    /// Source: RFC 3261 §12.2.2, RFC 3311 §5.2, RFC 6665 §4.4.1.
+    pub fn handle_request(&mut self, request: &Message) -> Result<(), DialogError> {
+        let cseq = request.cseq()?;
+        if matches!(cseq.method, Method::Ack | Method::Cancel) {
+            return Ok(());
+        }
+        if let Some(highest) = self.remote_cseq.filter(|highest| cseq.number < *highest) {
+            return Err(DialogError::OutOfOrder { received: cseq.number, highest });
+        }
+        if refreshes_target(&cseq.method)
+            && let Some(target) = contact(request)?
+        {
+            self.remote_target = target;
+        }
+        self.remote_cseq = Some(cseq.number);
+        Ok(())
+    }
+
+    /// Takes a response to a request that we sent inside the dialog or that began it: a 2xx to INVITE confirms it and
+    /// settles the route set; a 2xx to INVITE, UPDATE or SUBSCRIBE, and any response to the first INVITE, brings the
+    /// peer's new Contact. A response of another fork changes nothing, nor does a broken one.
+    ///
+    /// Source: RFC 3261 §12.2.1.2, §13.2.2.4.
+    pub fn handle_response(&mut self, response: &Message) {
+        let (Some(status), Ok(cseq), Ok(to)) = (response.status(), response.cseq(), response.to()) else {
+            return;
+        };
+        if status.code() == 100 || status.is_failure() || tag(&to) != self.remote_tag {
+            return;
+        }
+        let first_invite =
+            self.role == Role::Uac && self.state == DialogState::Early && cseq.method == Method::Invite;
+        if first_invite && status.is_success() {
+            self.route_set = reversed(record_route(response));
+            self.confirm();
+        }
+        if (first_invite || (status.is_success() && refreshes_target(&cseq.method)))
+            && let Ok(Some(target)) = contact(response)
+        {
+            self.remote_target = target;
+        }
+    }
+
+    /// Whether a message that came from the peer belongs here: Call-ID and both tags. RFC 3261 §12.
+    pub fn matches(&self, message: &Message) -> bool {
+        let (Ok(call_id), Ok(from), Ok(to)) = (message.call_id(), message.from(), message.to()) else {
+            return false;
+        };
+        let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
+        call_id == self.call_id.as_str() && tag(&local) == self.local_tag && tag(&remote) == self.remote_tag
+    }
+}
+
+const MISSING_CONTACT: HeaderError = HeaderError { name: Name::Contact, fault: HeaderFault::Missing };
+
+fn refreshes_target(method: &Method) -> bool {
+    matches!(method, Method::Invite | Method::Update | Method::Subscribe | Method::Notify)
+}
+
+/// The tag, or the empty string of RFC 3261 §12.1.1 for a peer that gave none.
+fn tag(address: &NameAddr) -> String {
+    address.tag().unwrap_or_default().to_owned()
+}
+
+fn without_tag(mut address: NameAddr) -> String {
+    address.params.remove("tag");
+    address.to_string()
+}
+
+/// The URI of the Contact, fit for a request line.
+fn contact(message: &Message) -> Result<Option<String>, HeaderError> {
+    Ok(message.contact()?.map(|contact| request_target(contact.uri).to_string()))
+}
+
+fn record_route(message: &Message) -> Vec<String> {
+    message.values(Name::RecordRoute).map(|route| route.to_string()).collect()
+}
+
+fn reversed(mut routes: Vec<String>) -> Vec<String> {
+    routes.reverse();
+    routes
+}
+
+fn is_secure(request: &Message) -> bool {
+    request
+        .request_uri()
+        .and_then(|uri| uri.get(..5))
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
+}
