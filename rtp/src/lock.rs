@@ -264,7 +264,7 @@ mod tests {
     use Step::{Rtp, Sdp, SendsTo, Symmetric};
 
     fn run(name: &str, steps: &[Step]) {
-        let start = Instant::now();
+        let start = crate::test_start();
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let mut lock = SourceLock::new();
         for (n, step) in steps.iter().enumerate() {
@@ -421,7 +421,7 @@ mod tests {
 
     #[test]
     fn the_host_of_the_signalling_beats_a_stranger() {
-        let now = Instant::now();
+        let now = crate::test_start();
         let mut lock = SourceLock::new();
         let (nat, attacker): (SocketAddr, SocketAddr) = (NAT.parse().unwrap(), ATTACKER.parse().unwrap());
         lock.reopen(PRIVATE.parse().ok(), false, Some(nat.ip()));

@@ -32,6 +32,7 @@ pub struct Sender {
     /// NTP times of our last reports; a block that answers none of them gives no round trip.
     reported: [NtpShort; 4],
     last_sent: Instant,
+    peer: Option<PeerReport>,
 }
 
 /// What a peer's report block says of a stream that we forward to it.
@@ -62,6 +63,7 @@ impl Sender {
             clock: (packet.timestamp(), now, format.clock_rate),
             reported: [NtpShort(0); 4],
             last_sent: now,
+            peer: None,
         };
         sender.handle_packet(now, packet, format);
         sender
@@ -94,7 +96,7 @@ impl Sender {
     }
 
     /// Takes a peer's report block on this stream that came at `arrival`; `None`: it is of another stream.
-    pub fn handle_report(&self, arrival: NtpTime, block: &ReportBlock) -> Option<PeerReport> {
+    pub fn handle_report(&mut self, arrival: NtpTime, block: &ReportBlock) -> Option<PeerReport> {
         if block.ssrc != self.ssrc {
             return None;
         }
@@ -102,12 +104,18 @@ impl Sender {
         let lost = i64::from(block.cumulative_lost) - i64::try_from(gaps).unwrap_or(i64::MAX);
         let ours = self.reported.contains(&block.last_sr);
         let clock_rate = f64::from(self.clock.2.max(1));
-        Some(PeerReport {
-            lost: u64::try_from(lost).unwrap_or(0),
+        self.peer = Some(PeerReport {
+            lost: u64::try_from(lost).unwrap_or(0).min(forwarded),
             forwarded,
             jitter: Duration::from_secs_f64(f64::from(block.jitter) / clock_rate),
             round_trip: round_trip(arrival, block.last_sr, block.delay_since_last_sr).filter(|_| ours),
-        })
+        });
+        self.peer
+    }
+
+    /// What the peer reported last.
+    pub fn peer(&self) -> Option<&PeerReport> {
+        self.peer.as_ref()
     }
 
     /// The stream's name.
@@ -215,8 +223,8 @@ mod tests {
     #[test]
     fn loss_on_the_way_out_excludes_the_gaps_that_we_forwarded() {
         // 3, 4 and 8 never reached us.
-        let sender = forward(Instant::now(), [1, 2, 5, 6, 7, 9, 10]);
-        let lost = |highest, lost| {
+        let mut sender = forward(crate::test_start(), [1, 2, 5, 6, 7, 9, 10]);
+        let mut lost = |highest, lost| {
             let report = sender.handle_report(NtpTime(0), &block(highest, lost)).unwrap();
             (report.forwarded, report.lost)
         };
@@ -229,21 +237,21 @@ mod tests {
 
     #[test]
     fn a_late_packet_closes_its_gap() {
-        let sender = forward(Instant::now(), [65534, 0, 1, 65535, 2]);
+        let sender = forward(crate::test_start(), [65534, 0, 1, 65535, 2]);
         assert_eq!(sender.up_to(2), (5, 0));
         assert_eq!(sender.up_to(65534), (1, 0));
     }
 
     #[test]
     fn gaps_are_known_far_back() {
-        let sender = forward(Instant::now(), (0..2000).filter(|seq| seq % 50 != 7));
+        let sender = forward(crate::test_start(), (0..2000).filter(|seq| seq % 50 != 7));
         assert_eq!(sender.up_to(1999), (1960, 40));
         assert_eq!(sender.up_to(1000), (981, 20));
     }
 
     #[test]
     fn the_report_carries_our_counts_and_the_time_of_now() {
-        let start = Instant::now();
+        let start = crate::test_start();
         let mut sender = forward(start, [1, 2, 3]);
         let info = sender.report(start + Duration::from_millis(10), NtpTime(5));
         assert_eq!((info.packets, info.bytes, info.rtp_timestamp), (3, 6, 80));
@@ -251,8 +259,8 @@ mod tests {
 
     #[test]
     fn a_round_trip_needs_a_report_of_ours() {
-        let mut sender = forward(Instant::now(), [1]);
-        sender.report(Instant::now(), NtpTime(0xb705_2000 << 16));
+        let mut sender = forward(crate::test_start(), [1]);
+        sender.report(crate::test_start(), NtpTime(0xb705_2000 << 16));
         let mut block = block(1, 0);
         let mut check = |last_sr, round_trip| {
             block.last_sr = NtpShort(last_sr);

@@ -73,7 +73,7 @@ mod tests {
 
     /// Estimate in 8 kHz ticks after packets 20 ms apart whose arrival is off schedule by `late_ms`.
     fn ticks(late_ms: &[i64]) -> f64 {
-        let start = Instant::now() + Duration::from_secs(1);
+        let start = crate::test_start() + Duration::from_secs(1);
         let mut jitter = Jitter::default();
         for (n, late_ms) in late_ms.iter().enumerate() {
             let at_ms = 20 * n as i64 + 1000 + late_ms;
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_timestamp_that_is_set_anew_is_no_jitter() {
-        let start = Instant::now();
+        let start = crate::test_start();
         let mut jitter = Jitter::default();
         jitter.handle_packet(start, 347_200, 8000);
         jitter.handle_packet(start + Duration::from_millis(20), 0, 8000);

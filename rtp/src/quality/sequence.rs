@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn verdicts_and_figures() {
         let next = Ahead { gap: 0 };
-        let cases: &[(&[u16], &[Arrived], (u64, u64, u64, i32))] = &[
+        type Case<'a> = (&'a [u16], &'a [Arrived], (u64, u64, u64, i32));
+        let cases: &[Case<'_>] = &[
             (&[1, 2, 3], &[next, next], (3, 3, 0, 0)),
             (&[1, 4], &[Ahead { gap: 2 }], (4, 2, 2, 2)),
             (&[1, 4, 2], &[Ahead { gap: 2 }, Late], (4, 3, 1, 1)),

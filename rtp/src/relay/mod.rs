@@ -1,7 +1,402 @@
 //! The relay of one call: two legs, what each peer said about its media, and what was measured.
 
+mod formats;
+mod leg;
+mod meter;
+mod protection;
+mod random;
 mod remote;
+mod report;
+mod schedule;
 mod statistics;
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub use leg::Component;
+use leg::Leg;
+pub use protection::{Protection, Unprotected};
+use random::Random;
 pub use remote::{Remote, Side, StreamKind};
 pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals};
+
+use crate::lock::{Judgement, Position};
+use crate::ntp::NtpClock;
+use crate::packet::{self, PayloadType, RtpPacket, Ssrc};
+use crate::quality::PayloadFormat;
+use crate::rtcp::{Compound, Packet};
+
+/// What every call of a gateway has in common.
+#[derive(Debug, Clone, Copy)]
+pub struct RelaySettings {
+    /// Both legs silent, neither on hold: [`Output::Silent`].
+    pub inactivity_timeout: Duration,
+    /// The same with a leg on hold.
+    pub hold_timeout: Duration,
+    /// Wall-clock time for sender reports.
+    pub clock: NtpClock,
+}
+
+/// A datagram that passed: send the first `len` bytes of the buffer from the RTP port of the other leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forward {
+    /// Where to.
+    pub to: SocketAddr,
+    /// How many bytes.
+    pub len: usize,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Send a report of ours: the first `len` bytes of the buffer.
+    Transmit {
+        /// From this leg.
+        side: Side,
+        /// From this port.
+        component: Component,
+        /// Where to.
+        to: SocketAddr,
+        /// How many bytes.
+        len: usize,
+    },
+    /// Neither leg was heard for the timeout. Once, and again after the next [`Relay::handle_remote`].
+    Silent,
+}
+
+/// Relays RTP between two legs; ends RTCP on each of them.
+///
+/// Packets are forwarded under the SSRC and sequence that they came with. T.38 (UDPTL) passes opaque. Nothing here
+/// allocates once a peer's SDP is in.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use rtp::ntp::NtpClock;
+/// use rtp::relay::{Component, Relay, RelaySettings, Remote, Side};
+///
+/// # #[allow(clippy::disallowed_methods)]
+/// let now = Instant::now();
+/// let settings = RelaySettings {
+///     inactivity_timeout: Duration::from_secs(60),
+///     hold_timeout: Duration::from_secs(1800),
+///     clock: NtpClock::new(now, Duration::from_secs(1_800_000_000)),
+/// };
+/// let mut relay = Relay::new(now, settings, 42);
+/// let (a, b) = ("192.0.2.1:4000".parse()?, "198.51.100.2:6000".parse()?);
+/// relay.handle_remote(now, Side::A, &Remote { rtp: Some(a), ..Remote::default() });
+/// relay.handle_remote(now, Side::B, &Remote { rtp: Some(b), ..Remote::default() });
+///
+/// let mut buffer = [0; 2048];
+/// buffer[0] = 0x80; // RTP version 2
+/// let forward = relay.handle_datagram(now, Side::A, Component::Rtp, a, &mut buffer, 172);
+/// assert_eq!(forward.map(|forward| forward.map(|forward| forward.to)), Ok(Some(b)));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+pub struct Relay {
+    settings: RelaySettings,
+    random: Random,
+    /// RFC 7022: random, one for the call.
+    cname: [u8; 16],
+    a: Leg,
+    b: Leg,
+    opened: Instant,
+    minute: Instant,
+    /// When signalling last spoke: silence is counted from there.
+    spoken: Instant,
+    silent: Silence,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    Watching,
+    Due,
+    Told,
+}
+
+impl Relay {
+    /// A call whose ports are open and whose peers have said nothing. `seed` is random: it spreads reports and makes names.
+    pub fn new(now: Instant, settings: RelaySettings, seed: u64) -> Relay {
+        let mut random = Random::new(seed);
+        let (a, b) = (Ssrc(random.next()), Ssrc(random.next()));
+        Relay {
+            settings,
+            cname: random.name(),
+            random,
+            a: Leg::new(a),
+            b: Leg::new(b),
+            opened: now,
+            minute: now,
+            spoken: now,
+            silent: Silence::Watching,
+        }
+    }
+
+    /// A peer's SDP arrived: destinations and formats change, and the leg's source locks learn anew.
+    pub fn handle_remote(&mut self, now: Instant, side: Side, remote: &Remote) {
+        let random = self.random.next();
+        let changed = self.leg(side).handle_remote(now, remote, random);
+        if changed {
+            // Hold and T.38 suspend the sound of both directions.
+            self.a.pause(now);
+            self.b.pause(now);
+        }
+        self.spoken = now;
+        self.silent = Silence::Watching;
+    }
+
+    /// Puts `protection` (SRTP) on a leg, or takes it off.
+    pub fn protect(&mut self, side: Side, protection: Option<Box<dyn Protection>>) {
+        self.leg(side).protection = protection;
+    }
+
+    /// Takes a datagram that reached `component` of a leg at `now` (the kernel's time of arrival): the first `len` bytes
+    /// of `buffer`, which has room for what protection adds.
+    ///
+    /// `Ok(Some)`: send the buffer on. `Ok(None)`: RTCP, which ends here. `Err`: refused, and counted by cause.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        side: Side,
+        component: Component,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<Option<Forward>, Refusal> {
+        let Some(datagram) = buffer.get(..len) else {
+            return self.refuse(side, Refusal::Oversized);
+        };
+        let udptl = component == Component::Rtp && self.leg(side).kind == StreamKind::Udptl;
+        let result = if udptl {
+            self.handle_udptl(now, side, from, buffer, len)
+        } else if component == Component::Rtcp || packet::is_rtcp(datagram) {
+            self.handle_rtcp(now, side, component, from, buffer, len).map(|()| None)
+        } else {
+            self.handle_rtp(now, side, from, buffer, len)
+        };
+        result.or_else(|cause| self.refuse(side, cause))
+    }
+
+    /// A forwarded datagram of this leg could not be sent.
+    pub fn handle_unsent(&mut self, side: Side) {
+        self.leg(side).meter.refused.add(Refusal::Unsent);
+    }
+
+    /// Time passed: makes due reports and silence ready for [`Relay::poll_output`].
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for side in [Side::A, Side::B] {
+            let random = self.random.next();
+            let leg = self.leg(side);
+            if leg.schedule.is_due(now, random) {
+                leg.due = Some(now);
+            }
+        }
+        self.watch_silence(now);
+    }
+
+    /// The next thing to do; a report is written to `buffer`. Drain to `None`.
+    pub fn poll_output(&mut self, buffer: &mut [u8]) -> Option<Output> {
+        for side in [Side::A, Side::B] {
+            if let Some(now) = self.leg(side).due.take()
+                && let Some(output) = self.report(now, side, buffer)
+            {
+                return Some(output);
+            }
+        }
+        if self.silent == Silence::Due {
+            self.silent = Silence::Told;
+            return Some(Output::Silent);
+        }
+        None
+    }
+
+    /// When to call [`Relay::handle_timeout`]; `None`: never, as things stand.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let silent = (self.silent == Silence::Watching && self.a.spoken && self.b.spoken)
+            .then(|| self.heard() + self.silence_timeout());
+        [self.a.schedule.next(), self.b.schedule.next(), silent].into_iter().flatten().min()
+    }
+
+    /// The figures of the whole call.
+    pub fn call_statistics(&mut self, now: Instant) -> CallStatistics {
+        let (a, b) = (self.a.call_statistics(), self.b.call_statistics());
+        CallStatistics { period: now.saturating_duration_since(self.opened), a, b }
+    }
+
+    /// The figures since this was last called, or since the call began.
+    pub fn minute_statistics(&mut self, now: Instant) -> CallStatistics {
+        let (a, b) = (self.a.minute_statistics(), self.b.minute_statistics());
+        let began = std::mem::replace(&mut self.minute, now);
+        CallStatistics { period: now.saturating_duration_since(began), a, b }
+    }
+
+    fn leg(&mut self, side: Side) -> &mut Leg {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+
+    /// The leg of `side`, then the other one.
+    fn legs(&mut self, side: Side) -> (&mut Leg, &mut Leg) {
+        match side {
+            Side::A => (&mut self.a, &mut self.b),
+            Side::B => (&mut self.b, &mut self.a),
+        }
+    }
+
+    fn refuse<T>(&mut self, side: Side, cause: Refusal) -> Result<T, Refusal> {
+        self.leg(side).meter.refused.add(cause);
+        Err(cause)
+    }
+
+    fn handle_rtp(
+        &mut self,
+        now: Instant,
+        side: Side,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        mut len: usize,
+    ) -> Result<Option<Forward>, Refusal> {
+        let (leg, other) = self.legs(side);
+        let judgement = judge(leg, now, Component::Rtp, from)?;
+        let mut above_highest = None;
+        if let Some(protection) = &mut leg.protection {
+            let unprotected = protection.unprotect_rtp(buffer, len)?;
+            len = unprotected.len;
+            above_highest = Some(unprotected.above_highest);
+        }
+        let datagram = buffer.get(..len).ok_or(Refusal::Malformed)?;
+        let packet = RtpPacket::parse(datagram).map_err(|_| Refusal::Malformed)?;
+        let position = Position { ssrc: packet.ssrc(), seq: Some(packet.seq()) };
+        leg.admit(now, Component::Rtp, from, judgement, position, above_highest)?;
+        let format = format(leg, other, packet.payload_type());
+        leg.receive(now, &packet, format);
+        leg.meter.received.rtp.add(len);
+
+        let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
+        other.send(now, &packet, format);
+        if let Some(protection) = &mut other.protection {
+            len = protection.protect_rtp(buffer, len)?;
+        }
+        other.meter.sent.rtp.add(len);
+        Ok(Some(Forward { to, len }))
+    }
+
+    fn handle_udptl(
+        &mut self,
+        now: Instant,
+        side: Side,
+        from: SocketAddr,
+        buffer: &[u8],
+        len: usize,
+    ) -> Result<Option<Forward>, Refusal> {
+        let (leg, other) = self.legs(side);
+        let judgement = judge(leg, now, Component::Rtp, from)?;
+        // T.38 §9.1: a sequence number of two bytes, then at least the length of the primary packet.
+        let Some([high, low, _]) = buffer.first_chunk::<3>().filter(|_| len >= 3) else {
+            return Err(Refusal::Malformed);
+        };
+        let position = Position { ssrc: Ssrc(0), seq: Some(u16::from_be_bytes([*high, *low])) };
+        leg.admit(now, Component::Rtp, from, judgement, position, None)?;
+        leg.meter.received.udptl.add(len);
+        let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
+        other.meter.sent.udptl.add(len);
+        Ok(Some(Forward { to, len }))
+    }
+
+    fn handle_rtcp(
+        &mut self,
+        now: Instant,
+        side: Side,
+        component: Component,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        mut len: usize,
+    ) -> Result<(), Refusal> {
+        let arrival = self.settings.clock.at(now);
+        let leg = self.leg(side);
+        let judgement = judge(leg, now, component, from)?;
+        let mut above_highest = None;
+        if let Some(protection) = &mut leg.protection {
+            let unprotected = protection.unprotect_rtcp(buffer, len)?;
+            len = unprotected.len;
+            above_highest = Some(unprotected.above_highest);
+        }
+        let datagram = buffer.get(..len).ok_or(Refusal::Malformed)?;
+        let compound = Compound::parse(datagram).map_err(|_| Refusal::Malformed)?;
+        let sender = compound.sender().ok_or(Refusal::Malformed)?;
+        // On a muxed port RTCP keeps to RTP's source, and never moves it.
+        match component {
+            Component::Rtp if judgement != Judgement::Accept => return Err(Refusal::Source),
+            Component::Rtp => leg.heard = Some(now),
+            Component::Rtcp => {
+                let position = Position { ssrc: sender, seq: None };
+                leg.admit(now, component, from, judgement, position, above_highest)?;
+            }
+        }
+        leg.meter.received.rtcp.add(len);
+        for packet in compound {
+            let reports = match packet {
+                Packet::SenderReport { ssrc, info, reports } => {
+                    if let Some(received) = leg.receivers().find(|received| received.ssrc() == ssrc) {
+                        received.handle_sender_report(now, info.ntp);
+                    }
+                    reports
+                }
+                Packet::ReceiverReport { reports, .. } => reports,
+                _ => continue,
+            };
+            for block in reports {
+                leg.handle_report(arrival, &block);
+            }
+        }
+        Ok(())
+    }
+
+    fn watch_silence(&mut self, now: Instant) {
+        if !(self.a.spoken && self.b.spoken) {
+            return;
+        }
+        let timeout = self.silence_timeout();
+        if self.silent == Silence::Watching && now.saturating_duration_since(self.heard()) >= timeout {
+            self.silent = Silence::Due;
+        }
+        if self.a.on_hold || self.b.on_hold {
+            return;
+        }
+        let a = self.a.silence(now, self.spoken) >= timeout;
+        let b = self.b.silence(now, self.spoken) >= timeout;
+        if a && !b {
+            self.a.meter.handle_one_way_silence();
+        } else if b && !a {
+            self.b.meter.handle_one_way_silence();
+        }
+    }
+
+    /// When either leg was last heard, or signalling last spoke.
+    fn heard(&self) -> Instant {
+        [self.a.heard, self.b.heard].into_iter().flatten().fold(self.spoken, Instant::max)
+    }
+
+    fn silence_timeout(&self) -> Duration {
+        if self.a.on_hold || self.b.on_hold {
+            self.settings.hold_timeout
+        } else {
+            self.settings.inactivity_timeout
+        }
+    }
+}
+
+fn judge(leg: &Leg, now: Instant, component: Component, from: SocketAddr) -> Result<Judgement, Refusal> {
+    match leg.lock(component).judge(now, from) {
+        Judgement::Refuse => Err(Refusal::Source),
+        judgement => Ok(judgement),
+    }
+}
+
+/// How to read a payload type that came in on `leg`: a sender uses the numbers of its peer's SDP, which is the other leg's
+/// passed on; where that is silent, its own. RFC 3264 §5.1.
+fn format(leg: &Leg, other: &Leg, payload_type: PayloadType) -> PayloadFormat {
+    let named = other.formats.find(payload_type).or_else(|| leg.formats.find(payload_type));
+    named.unwrap_or_else(|| formats::assumed(payload_type))
+}

@@ -74,7 +74,7 @@ impl<'a> Writer<'a> {
         let mut out = Body { room, len: 0, full: false };
         out.bytes(&[0x80 | count as u8, packet_type, 0, 0]);
         body(&mut out);
-        while out.len % 4 != 0 {
+        while !out.len.is_multiple_of(4) {
             out.bytes(&[0]);
         }
         let (len, full) = (out.len, out.full);
@@ -185,7 +185,7 @@ mod tests {
             writer.receiver_report(Ssrc(1), &[block(1)]);
             writer.cname(Ssrc(1), &name);
             let len = writer.len();
-            prop_assert!(len <= room && len % 4 == 0);
+            prop_assert!(len <= room && len.is_multiple_of(4));
             if len > 0 {
                 prop_assert!(Compound::parse(&buffer[..len]).unwrap().count() >= 1);
             }

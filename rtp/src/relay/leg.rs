@@ -1,0 +1,217 @@
+//! One leg: its locks, its streams, its figures.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::formats::Formats;
+use super::meter::{Meter, Streams};
+use super::schedule::Schedule;
+use super::{LegStatistics, Protection, Refusal, Remote, StreamKind};
+use crate::lock::{Judgement, Position, SourceLock};
+use crate::ntp::NtpTime;
+use crate::packet::{RtpPacket, Ssrc};
+use crate::quality::{PayloadFormat, Receiver};
+use crate::rtcp::ReportBlock;
+use crate::sender::Sender;
+
+/// A port of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Component {
+    /// The even port: RTP, UDPTL, and RTCP where it is muxed.
+    Rtp,
+    /// The odd port: RTCP.
+    Rtcp,
+}
+
+pub(super) struct Leg {
+    pub(super) kind: StreamKind,
+    pub(super) mux: bool,
+    pub(super) on_hold: bool,
+    /// It has sent SDP.
+    pub(super) spoken: bool,
+    pub(super) formats: Formats,
+    pub(super) rtp: SourceLock,
+    pub(super) rtcp: SourceLock,
+    /// The stream that comes in, and the one before it: some servers alternate.
+    pub(super) received: Option<Receiver>,
+    received_before: Option<Receiver>,
+    /// The stream that we send, likewise.
+    pub(super) sent: Option<Sender>,
+    sent_before: Option<Sender>,
+    pub(super) schedule: Schedule,
+    /// A report is to be sent, as of this moment.
+    pub(super) due: Option<Instant>,
+    /// When our last report went out.
+    pub(super) reported: Option<Instant>,
+    /// Names us in reports while we send no stream.
+    pub(super) own_ssrc: Ssrc,
+    pub(super) protection: Option<Box<dyn Protection>>,
+    pub(super) meter: Meter,
+    /// When anything was last accepted.
+    pub(super) heard: Option<Instant>,
+}
+
+impl Leg {
+    pub(super) fn new(own_ssrc: Ssrc) -> Leg {
+        Leg {
+            kind: StreamKind::Rtp,
+            mux: false,
+            on_hold: false,
+            spoken: false,
+            formats: Formats::default(),
+            rtp: SourceLock::new(),
+            rtcp: SourceLock::new(),
+            received: None,
+            received_before: None,
+            sent: None,
+            sent_before: None,
+            schedule: Schedule::default(),
+            due: None,
+            reported: None,
+            own_ssrc,
+            protection: None,
+            meter: Meter::default(),
+            heard: None,
+        }
+    }
+
+    /// The peer spoke; returns whether the flow of its media was suspended or resumed by it.
+    pub(super) fn handle_remote(&mut self, now: Instant, remote: &Remote, random: u32) -> bool {
+        let changed = self.spoken && (self.kind, self.on_hold) != (remote.kind, remote.on_hold);
+        self.kind = remote.kind;
+        self.mux = remote.mux;
+        self.on_hold = remote.on_hold;
+        self.spoken = true;
+        self.formats = Formats::new(remote);
+        self.rtp.reopen(remote.rtp, remote.symmetric, remote.signalling);
+        let rtcp = if remote.mux { remote.rtp } else { remote.rtcp.filter(|_| remote.rtp.is_some()) };
+        self.rtcp.reopen(rtcp, remote.symmetric, remote.signalling);
+        match remote.kind {
+            StreamKind::Rtp => self.schedule.start(now, random),
+            StreamKind::Udptl => self.schedule.stop(),
+        }
+        changed
+    }
+
+    /// The lock that watches over packets of `component`; muxed RTCP shares RTP's.
+    pub(super) fn lock(&self, component: Component) -> &SourceLock {
+        match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        }
+    }
+
+    /// Passes a sound packet through the source lock.
+    ///
+    /// - `above_highest`: what SRTP says of its index; `None` in the clear, where `position` must continue the stream.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        component: Component,
+        from: SocketAddr,
+        judgement: Judgement,
+        position: Position,
+        above_highest: Option<bool>,
+    ) -> Result<(), Refusal> {
+        let continues = match judgement {
+            Judgement::Accept | Judgement::Learn => true,
+            Judgement::Refuse => return Err(Refusal::Source),
+            Judgement::Continue => above_highest.unwrap_or_else(|| self.continues(component, &position)),
+        };
+        if !continues {
+            return Err(Refusal::Discontinuous);
+        }
+        match component {
+            Component::Rtp => self.rtp.accept(now, from, position),
+            Component::Rtcp => self.rtcp.accept(now, from, position),
+        }
+        self.heard = Some(self.heard.map_or(now, |heard| heard.max(now)));
+        Ok(())
+    }
+
+    /// RTCP has no sequence: its sender must be the one before, or send the stream that we receive.
+    fn continues(&self, component: Component, position: &Position) -> bool {
+        let streams = component == Component::Rtcp
+            && self.received.as_ref().is_some_and(|received| received.ssrc() == position.ssrc);
+        streams || self.lock(component).continues(position)
+    }
+
+    /// Measures a packet that came in.
+    pub(super) fn receive(&mut self, now: Instant, packet: &RtpPacket<'_>, format: PayloadFormat) {
+        if self.received.as_ref().is_some_and(|received| received.ssrc() != packet.ssrc()) {
+            if self.received_before.as_ref().is_some_and(|before| before.ssrc() == packet.ssrc()) {
+                std::mem::swap(&mut self.received, &mut self.received_before);
+            } else {
+                self.meter.retire_received(self.received_before.take());
+                self.received_before = self.received.take();
+            }
+        }
+        match &mut self.received {
+            Some(received) => {
+                received.handle_packet(now, packet, format);
+            }
+            None => self.received = Some(Receiver::new(now, packet, format)),
+        }
+    }
+
+    /// Counts a packet that goes out.
+    pub(super) fn send(&mut self, now: Instant, packet: &RtpPacket<'_>, format: PayloadFormat) {
+        if self.sent.as_ref().is_some_and(|sent| sent.ssrc() != packet.ssrc()) {
+            if self.sent_before.as_ref().is_some_and(|before| before.ssrc() == packet.ssrc()) {
+                std::mem::swap(&mut self.sent, &mut self.sent_before);
+            } else {
+                self.meter.retire_sent(self.sent_before.take());
+                self.sent_before = self.sent.take();
+            }
+        }
+        match &mut self.sent {
+            Some(sent) => sent.handle_packet(now, packet, format),
+            None => self.sent = Some(Sender::new(now, packet, format)),
+        }
+    }
+
+    /// The streams that we have received, the current one first.
+    pub(super) fn receivers(&mut self) -> impl Iterator<Item = &mut Receiver> {
+        self.received.iter_mut().chain(self.received_before.iter_mut())
+    }
+
+    /// The peer reported on streams that we send.
+    pub(super) fn handle_report(&mut self, arrival: NtpTime, block: &ReportBlock) {
+        for sender in self.sent.iter_mut().chain(self.sent_before.iter_mut()) {
+            if let Some(report) = sender.handle_report(arrival, block) {
+                self.meter.handle_report(&report);
+            }
+        }
+    }
+
+    /// The figures since the call began.
+    pub(super) fn call_statistics(&mut self) -> LegStatistics {
+        let received = [self.received.as_mut(), self.received_before.as_mut()];
+        let sent = [self.sent.as_ref(), self.sent_before.as_ref()];
+        self.meter.call(Streams { received, sent })
+    }
+
+    /// The figures of the minute; a new one begins.
+    pub(super) fn minute_statistics(&mut self) -> LegStatistics {
+        let received = [self.received.as_mut(), self.received_before.as_mut()];
+        let sent = [self.sent.as_ref(), self.sent_before.as_ref()];
+        self.meter.minute(Streams { received, sent })
+    }
+
+    /// Suspends or resumes the streams that come in, by signalling.
+    pub(super) fn pause(&mut self, now: Instant) {
+        self.receivers().for_each(|receiver| receiver.pause(now));
+    }
+
+    /// Our report block on what came in since the last report.
+    pub(super) fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {
+        let reported = self.reported;
+        let received = self.received.as_mut()?;
+        reported.is_none_or(|reported| received.heard() > reported).then(|| received.report(now))
+    }
+
+    /// How long the leg has been silent, counted from `since` if it was not heard later.
+    pub(super) fn silence(&self, now: Instant, since: Instant) -> Duration {
+        now.saturating_duration_since(self.heard.map_or(since, |heard| heard.max(since)))
+    }
+}
