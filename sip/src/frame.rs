@@ -2,8 +2,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::header::Name;
-use crate::message::{Message, ParseError};
+use crate::message::{Message, ParseError, content_lengths, phrase};
+use crate::method::Method;
 use crate::status::StatusCode;
 
 /// What came whole.
@@ -143,16 +143,14 @@ impl StreamFramer {
     }
 
     /// What Content-Length says; without a good one the next message cannot be found. RFC 3261 §18.3.
-    fn body_length(&mut self, head: usize) -> Result<usize, FrameError> {
-        let bytes = Bytes::copy_from_slice(self.buffer.get(..head).unwrap_or_default());
-        let message = Message::parse_any_length(bytes).map_err(unreadable)?;
+    fn body_length(&self, head: usize) -> Result<usize, FrameError> {
+        let head = self.buffer.get(..head).unwrap_or_default();
         let fault =
-            |text: String| FrameError { answer: answerable(&message), status: StatusCode::BAD_REQUEST, text };
-        let mut lengths =
-            message.lines(Name::ContentLength).map(|text| crate::grammar::number(&text).ok_or(text));
+            |text: String| FrameError { answer: answerable(head), status: StatusCode::BAD_REQUEST, text };
+        let mut lengths = content_lengths(head);
         let length = match lengths.next() {
             None => return Err(fault("Content-Length: missing".to_owned())),
-            Some(Err(text)) => return Err(fault(format!("Content-Length: bad number '{text}'"))),
+            Some(Err(text)) => return Err(fault(phrase(&format!("Content-Length: bad number '{text}'")))),
             Some(Ok(length)) => length,
         };
         if lengths.any(|other| other != Ok(length)) {
@@ -161,9 +159,8 @@ impl StreamFramer {
         match usize::try_from(length) {
             Ok(length) if length <= self.max_body_bytes => Ok(length),
             _ => Err(FrameError {
-                answer: answerable(&message),
                 status: StatusCode::MESSAGE_TOO_LARGE,
-                text: format!("Content-Length: {length} is more than {}", self.max_body_bytes),
+                ..fault(format!("Content-Length: {length} is more than {}", self.max_body_bytes))
             }),
         }
     }
@@ -172,8 +169,7 @@ impl StreamFramer {
         // What came of the headers may be enough for an answer: Via, From, To, Call-ID and CSeq stand first mostly.
         let head = self.buffer.get(..self.max_header_bytes.min(self.buffer.len())).unwrap_or_default();
         let whole = head.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let head = Bytes::copy_from_slice(head.get(..whole).unwrap_or_default());
-        let answer = Message::parse_any_length(head).ok().as_ref().and_then(answerable);
+        let answer = answerable(head.get(..whole).unwrap_or_default());
         FrameError { answer, status: StatusCode::MESSAGE_TOO_LARGE, text: text.to_owned() }
     }
 }
@@ -191,10 +187,12 @@ pub fn datagram(bytes: Bytes) -> Result<Frame, ParseError> {
     }
 }
 
-fn answerable(message: &Message) -> Option<Message> {
+/// The request that a head belongs to, if an answer to it can be sent.
+fn answerable(head: &[u8]) -> Option<Message> {
+    let message = Message::parse_any_length(Bytes::copy_from_slice(head)).ok()?;
     // An ACK is never answered. RFC 3261 §17.1.1.3.
-    let ack = message.method() == Some(crate::method::Method::Ack);
-    (message.is_request() && !ack && message.via().is_ok()).then(|| message.clone())
+    let answered = message.method().is_some_and(|method| method != Method::Ack);
+    (answered && message.via().is_ok()).then_some(message)
 }
 
 fn unreadable(error: ParseError) -> FrameError {

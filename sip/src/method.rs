@@ -1,10 +1,11 @@
 //! Request methods. RFC 3261 §7.1 and the registry that its extensions filled.
 
 use std::fmt;
+use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::grammar;
+use crate::grammar::is_token;
 use crate::text::Text;
 
 /// The method of a request or of a CSeq. Case-sensitive: `invite` is not INVITE. RFC 3261 §7.1.
@@ -47,15 +48,14 @@ impl Method {
     /// Reads a method; `None` unless `text` is a token. RFC 3261 §25.1.
     pub fn parse(text: &str) -> Option<Method> {
         Self::known(text.as_bytes())
-            .or_else(|| grammar::is_token(text.as_bytes()).then(|| Method::Other(Text::copy(text))))
+            .or_else(|| is_token(text.as_bytes()).then(|| Method::Other(Text::copy(text))))
     }
 
-    /// Like [`parse`](Self::parse), sharing `bytes` instead of copying them.
-    pub(crate) fn share(bytes: Bytes) -> Option<Method> {
-        if let Some(known) = Self::known(&bytes) {
-            return Some(known);
-        }
-        if grammar::is_token(&bytes) { Text::new(bytes).map(Method::Other) } else { None }
+    /// Like [`parse`](Self::parse), sharing `range` of `bytes` instead of copying it.
+    pub(crate) fn share(bytes: &Bytes, range: Range<usize>) -> Option<Method> {
+        let text = bytes.get(range.clone())?;
+        let other = || is_token(text).then(|| Text::new(bytes.slice(range)).map(Method::Other))?;
+        Self::known(text).or_else(other)
     }
 
     fn known(bytes: &[u8]) -> Option<Method> {
@@ -110,6 +110,10 @@ impl fmt::Display for Method {
 mod tests {
     use super::*;
 
+    fn share(text: &str) -> Option<Method> {
+        Method::share(&Bytes::copy_from_slice(text.as_bytes()), 0..text.len())
+    }
+
     #[test]
     fn reads_and_writes() {
         for text in [
@@ -132,13 +136,13 @@ mod tests {
             "!interesting-Method0123456789_*+`.%indeed'~",
         ] {
             assert_eq!(Method::parse(text).unwrap().as_str(), text);
-            assert_eq!(Method::share(Bytes::copy_from_slice(text.as_bytes())), Method::parse(text));
+            assert_eq!(share(text), Method::parse(text));
         }
         assert_eq!(Method::parse("INVITE"), Some(Method::Invite));
         assert_ne!(Method::parse("invite"), Some(Method::Invite));
         for text in ["", "IN VITE", "INVITE\r", "IN:VITE", "É"] {
             assert_eq!(Method::parse(text), None, "{text:?}");
-            assert_eq!(Method::share(Bytes::copy_from_slice(text.as_bytes())), None, "{text:?}");
+            assert_eq!(share(text), None, "{text:?}");
         }
     }
 }

@@ -56,6 +56,9 @@ pub enum HeaderFault {
     /// The CSeq's method is not the request's.
     #[error("method is not the request's")]
     OtherMethod,
+    /// Not an option tag.
+    #[error("bad option tag '{0}'")]
+    OptionTag(String),
     /// Not `SIP/2.0/TRANSPORT host`.
     #[error("no 'SIP/2.0/transport host'")]
     Via,

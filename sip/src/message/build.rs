@@ -106,21 +106,22 @@ impl Builder {
         }
     }
 
-    /// A response to `request`: every Via, From, To, Call-ID and CSeq as they came, in a 100 the Timestamp too. To gets
+    /// A response to `request`: every Via, the first From, To, Call-ID and CSeq as they came, in a 100 the Timestamp too. To gets
     /// `to_tag` unless it has a tag. Record-Route is for [`record_routes`](Self::record_routes). RFC 3261 §8.2.6.
     pub fn reply(request: &Message, status: StatusCode, reason: &str, to_tag: Option<&str>) -> Builder {
         let mut reply = Builder::response(status, reason);
         for header in request.headers() {
-            match header.name {
-                Name::Via | Name::From | Name::CallId | Name::CSeq => {}
-                Name::Timestamp if status == StatusCode::TRYING => {}
-                Name::To => {
-                    reply.headers.push(Self::to(request, &header.value, to_tag));
-                    continue;
-                }
-                _ => continue,
+            let copied = match header.name {
+                Name::Via => true,
+                Name::From | Name::To | Name::CallId | Name::CSeq => !reply.has(&header.name),
+                Name::Timestamp => status == StatusCode::TRYING,
+                _ => false,
+            };
+            if copied && header.name == Name::To {
+                reply.headers.push(Self::to(request, &header.value, to_tag));
+            } else if copied {
+                reply.headers.push(Entry::new(header.name, &header.value));
             }
-            reply.headers.push(Entry::new(header.name.clone(), &header.value));
         }
         reply
     }
@@ -231,6 +232,10 @@ impl Builder {
             )
         });
         self
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        self.headers.iter().any(|entry| entry.name == *name)
     }
 
     /// Writes the message. Content-Length is the body's: where there was one, else at the end.

@@ -3,6 +3,7 @@
 use super::Message;
 use super::index::Fault;
 use super::views::{at, missing};
+use crate::grammar::is_token;
 use crate::header::{HeaderError, HeaderFault, Name};
 use crate::method::Method;
 use crate::status::StatusCode;
@@ -25,23 +26,29 @@ impl From<HeaderError> for Malformed {
 }
 
 impl Malformed {
-    fn bad(text: impl Into<String>) -> Malformed {
-        Malformed { status: StatusCode::BAD_REQUEST, text: text.into() }
+    fn bad(text: impl AsRef<str>) -> Malformed {
+        Malformed { status: StatusCode::BAD_REQUEST, text: phrase(text.as_ref()) }
     }
+}
+
+/// Fit for a reason phrase: what the peer wrote is in it, so no controls, and no longer than a line of a log.
+pub(crate) fn phrase(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(160).collect()
 }
 
 impl Message {
     /// Reads all that must be understood, and says what cannot be.
     ///
-    /// Both kinds: form, version, Via (all), From, To, Call-ID, CSeq, single headers not repeated, Content-Length,
-    /// Contact, Route and Record-Route where present. Requests: Request-URI (any scheme, but `sip:` and `tel:` must be
-    /// right), CSeq method, Max-Forwards, and exactly one Contact in an INVITE. RFC 2543 requests without branch, tags
-    /// or Max-Forwards pass, an RFC 2543 INVITE without Contact does not: there would be no target for our requests.
+    /// Both kinds: form, version, Via (all), From, To, Call-ID, CSeq, single headers not repeated, Content-Length.
+    /// Requests: Request-URI (any scheme, but `sip:` and `tel:` must be right; no headers), CSeq method, Max-Forwards,
+    /// Require, Route, Contact and Record-Route where they could make or change a dialog, and exactly one Contact in an
+    /// INVITE. RFC 2543 requests without branch, tags or Max-Forwards pass; an RFC 2543 INVITE without Contact does
+    /// not, for there would be no target for our requests. Of a response, Contact and Record-Route are left to the
+    /// dialog: to drop a 200 would ring the phone again and again.
     pub fn check(&self) -> Result<(), Malformed> {
         self.check_form()?;
         self.check_single()?;
         self.check_identity()?;
-        self.check_addresses()?;
         self.check_body()?;
         match self.method() {
             Some(method) => self.check_request(&method),
@@ -63,8 +70,7 @@ impl Message {
     fn check_single(&self) -> Result<(), Malformed> {
         let headers = &self.index.headers;
         for (at, span) in headers.iter().enumerate() {
-            let again = headers.iter().skip(at + 1).any(|other| other.name == span.name);
-            if span.name.is_single() && again {
+            if span.name.is_single() && headers.iter().skip(at + 1).any(|other| other.name == span.name) {
                 return Err(HeaderError { name: span.name.clone(), fault: HeaderFault::Repeated }.into());
             }
         }
@@ -83,14 +89,37 @@ impl Message {
         Ok(())
     }
 
-    fn check_addresses(&self) -> Result<(), Malformed> {
+    /// Addresses that requests of a dialog would go to.
+    fn check_addresses(&self, method: &Method) -> Result<(), Malformed> {
+        // In an ACK, BYE and their like they do nothing, and a 400 would only keep a dead call up.
+        if matches!(method, Method::Ack | Method::Bye | Method::Cancel | Method::Prack | Method::Info) {
+            return Ok(());
+        }
         for address in self.routes().chain(self.record_routes()) {
             address?;
         }
-        let everything = self.values(Name::Contact).eq(["*"]);
+        let everything = *method == Method::Register && self.values(Name::Contact).eq(["*"]);
         if !everything {
             for contact in self.contacts() {
                 contact?;
+            }
+        }
+        if *method == Method::Invite {
+            match self.values(Name::Contact).count() {
+                0 => return Err(missing(Name::Contact).into()),
+                1 => {}
+                _ => return Err(at(Name::Contact)(HeaderFault::Repeated).into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_require(&self) -> Result<(), Malformed> {
+        for name in [Name::Require, Name::ProxyRequire] {
+            for tag in self.values(name.clone()) {
+                if !is_token(tag.as_bytes()) {
+                    return Err(at(name)(HeaderFault::OptionTag(tag.into_owned())).into());
+                }
             }
         }
         Ok(())
@@ -128,13 +157,7 @@ impl Message {
         {
             return Err(at(Name::Via)(HeaderFault::Branch).into());
         }
-        if *method == Method::Invite {
-            match self.values(Name::Contact).count() {
-                0 => return Err(missing(Name::Contact).into()),
-                1 => {}
-                _ => return Err(at(Name::Contact)(HeaderFault::Repeated).into()),
-            }
-        }
-        Ok(())
+        self.check_require()?;
+        self.check_addresses(method)
     }
 }

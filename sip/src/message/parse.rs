@@ -174,8 +174,7 @@ fn start_line(bytes: &Bytes, line: Line, fault: &mut Option<Fault>) -> Result<St
     if !is_version(version) {
         note(Fault::Version);
     }
-    let method =
-        Method::share(bytes.slice(line.from..line.from + method_end)).ok_or(ParseError::StartLine)?;
+    let method = Method::share(bytes, line.from..line.from + method_end).ok_or(ParseError::StartLine)?;
     let between = text.get(method_end..version_from).unwrap_or_default();
     let uri = between.trim_ascii();
     let uri_from = method_end + between.len() - between.trim_ascii_start().len();
@@ -209,24 +208,40 @@ fn is_version(text: &[u8]) -> bool {
 
 fn header_line(bytes: &Bytes, line: Line, headers: &mut Vec<Span>, fault: &mut Option<Fault>) {
     let text = bytes.get(line.from..line.to).unwrap_or_default();
-    let Some(colon) = text.iter().position(|&byte| byte == b':') else {
+    let Some((raw_name, after)) = split_header(text) else {
         fault.get_or_insert(Fault::NoColon);
         return;
     };
-    let raw_name = text.get(..colon).unwrap_or_default().trim_ascii_end();
     if !is_token(raw_name) {
         fault.get_or_insert(Fault::HeaderName);
         return;
     }
-    let Some(name) = Name::share(bytes.slice(line.from..line.from + raw_name.len())) else { return };
-    let after = text.get(colon + 1..).unwrap_or_default();
+    let name_to = line.from + raw_name.len();
     let value = after.trim_ascii();
-    let from = line.from + colon + 1 + after.len() - after.trim_ascii_start().len();
-    let (Some(raw_name), Some(range)) =
-        (Range::new(line.from, line.from + raw_name.len()), Range::new(from, from + value.len()))
-    else {
-        return;
+    let from = line.to - after.trim_ascii_start().len();
+    let ranges = (Range::new(line.from, name_to), Range::new(from, from + value.len()));
+    let (Some(name), (Some(raw_name), Some(range))) = (Name::share(bytes, line.from..name_to), ranges) else {
+        return; // Beyond 4 GiB.
     };
     let folded = line.folded && value.iter().any(|&byte| matches!(byte, b'\r' | b'\n'));
     headers.push(Span { name, raw_name, value: range, folded });
+}
+
+/// Name without the white space behind it, and all after the colon.
+fn split_header(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    Some((line.get(..colon)?.trim_ascii_end(), line.get(colon + 1..)?))
+}
+
+/// The values of the Content-Length lines of a head; what the framer needs before the message is whole.
+pub(crate) fn content_lengths(head: &[u8]) -> impl Iterator<Item = Result<u32, String>> {
+    let mut lines = Lines { bytes: head, at: 0, fault: None };
+    lines.next(); // The start line.
+    std::iter::from_fn(move || lines.next().filter(|line| line.from != line.to))
+        .filter_map(|line| split_header(head.get(line.from..line.to)?))
+        .filter(|(name, _)| name.eq_ignore_ascii_case(b"Content-Length") || name.eq_ignore_ascii_case(b"l"))
+        .map(|(_, value)| {
+            let text = String::from_utf8_lossy(value.trim_ascii());
+            number(&text).ok_or_else(|| text.into_owned())
+        })
 }

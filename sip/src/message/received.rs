@@ -35,17 +35,16 @@ impl Message {
         }
         // Only the first element is rewritten; what follows it, comma and folds included, stays as it came.
         let line = span.value.usize();
-        let raw = self.bytes.get(line.clone())?;
-        let kept = raw.get(
-            split_element(std::str::from_utf8(raw).ok()?)
-                .1
-                .map_or(raw.len(), |rest| raw.len() - rest.len() - 1)..,
-        )?;
+        let raw = String::from_utf8_lossy(self.bytes.get(line.clone())?);
+        let kept = match split_element(&raw) {
+            (_, Some(rest)) => raw.get(raw.len() - rest.len() - 1..)?,
+            (_, None) => "",
+        };
         let via = via.to_string();
         let mut bytes = BytesMut::with_capacity(self.bytes.len() + via.len());
         bytes.extend_from_slice(self.bytes.get(..line.start)?);
         bytes.extend_from_slice(via.as_bytes());
-        bytes.extend_from_slice(kept);
+        bytes.extend_from_slice(kept.as_bytes());
         bytes.extend_from_slice(self.bytes.get(line.end..)?);
         Message::parse_any_length(bytes.freeze()).ok()
     }
