@@ -98,7 +98,6 @@ impl Metrics {
     }
 
     /// The counter of media packets refused by `cause`, a word of ours; keep it.
-    #[must_use]
     pub fn media_refusals(&self, cause: &'static str) -> Counter {
         counter(&self.0.recorder, "voice_connector_media_refusals_total", &[("cause", cause)])
     }

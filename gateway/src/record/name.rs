@@ -41,7 +41,7 @@ pub fn hourly(group: LogGroup, voice_connector_id: &str, event_timestamp: Durati
 }
 
 /// The two kinds of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogGroup {
     /// Quality, a line for each call and minute.
     Media,

@@ -32,7 +32,7 @@ pub struct PathFacts {
 }
 
 /// One call, one minute.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct QualityFacts {
     /// The connector that has `logging.media_metrics`.
     pub voice_connector_id: String,

@@ -1,0 +1,391 @@
+//! The journal: where a record is before it is anywhere else.
+//!
+//! One file of checksummed lines in a directory that one process may lock. It holds the answered calls
+//! that have not ended, and the call detail records that are not in the records directory yet; it is
+//! written anew without the rest when that has outgrown them. A line that a crash cut short is dropped,
+//! a line that the disk damaged is set aside and counted.
+
+mod entry;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use entry::Entry;
+use tracing::{error, warn};
+
+use super::directory::{create_private_dirs, sync_directory};
+use super::{AnsweredCall, CallKey};
+
+/// Dead bytes that are always tolerated, so that a small journal is not written anew all the time.
+const SLACK: u64 = 1 << 20;
+
+/// Room kept for the record of each call that is up.
+const RECORD_ROOM: u64 = 1_536;
+
+/// Why a journal could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another process keeps its journal there.
+    #[error("{0}: another gateway keeps its records here")]
+    Locked(PathBuf),
+    /// Written by a newer program.
+    #[error("{path}: the journal has version {version}, this program knows {known}", known = entry::VERSION)]
+    Version {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// The disk refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Where an entry stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    offset: u64,
+    length: u64,
+}
+
+struct OpenCall {
+    position: Position,
+    orphan: bool,
+}
+
+/// An open, locked journal.
+pub struct Journal {
+    directory: PathBuf,
+    file: File,
+    /// Held for its lock.
+    _lock: File,
+    /// Up to here the file is whole.
+    length: u64,
+    /// A failed write may have left something behind `length`.
+    torn: bool,
+    sync: bool,
+    calls: HashMap<CallKey, OpenCall>,
+    undelivered: BTreeMap<u64, Position>,
+    next_sequence: u64,
+    alive_at: Duration,
+    /// Bytes of the entries that `calls` and `undelivered` point to.
+    live: u64,
+    /// Damaged lines found when it was opened.
+    damaged: u64,
+}
+
+impl Journal {
+    /// Opens or creates the journal in `directory`, which is made if need be.
+    ///
+    /// - `sync`: whether entries must survive a crash of the host, not only of the program.
+    pub fn open(directory: &Path, sync: bool) -> Result<Journal, JournalError> {
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| JournalError::Io { path, source }
+        };
+        create_private_dirs(directory).map_err(io(directory))?;
+        let lock_path = directory.join("lock");
+        let lock = private_file().open(&lock_path).map_err(io(&lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(JournalError::Locked(directory.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(io(&lock_path)(source)),
+        }
+        let path = directory.join("journal");
+        let file = private_file().open(&path).map_err(io(&path))?;
+        let mut journal = Journal {
+            directory: directory.to_owned(),
+            file,
+            _lock: lock,
+            length: 0,
+            torn: true,
+            sync,
+            calls: HashMap::new(),
+            undelivered: BTreeMap::new(),
+            next_sequence: 0,
+            alive_at: Duration::ZERO,
+            live: 0,
+            damaged: 0,
+        };
+        journal.replay(&path)?;
+        match journal.compact() {
+            // A full disk must not keep a gateway down that has a journal to go on with.
+            Err(error) if journal.length > 0 => warn!(%error, "records journal could not be compacted"),
+            result => result.map_err(io(&path))?,
+        }
+        Ok(journal)
+    }
+
+    /// Reads the file from its beginning.
+    fn replay(&mut self, path: &Path) -> Result<(), JournalError> {
+        let io = |source| JournalError::Io { path: path.to_owned(), source };
+        let mut reader = BufReader::new(self.file.try_clone().map_err(io)?);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let length = reader.read_until(b'\n', &mut line).map_err(io)? as u64;
+            if line.last() != Some(&b'\n') {
+                return Ok(()); // The end, or a line that a crash cut short: nobody was told it was there.
+            }
+            let position = Position { offset: self.length, length };
+            self.length += length;
+            match Entry::decode(&line) {
+                Some(Entry::Journal { version }) if version > entry::VERSION => {
+                    return Err(JournalError::Version { path: path.to_owned(), version });
+                }
+                Some(entry) => self.apply(&entry, position),
+                None => {
+                    self.damaged += 1;
+                    self.set_aside(&line).map_err(io)?;
+                }
+            }
+        }
+    }
+
+    /// Keeps a damaged line for whoever can make sense of it.
+    fn set_aside(&self, line: &[u8]) -> io::Result<()> {
+        let path = self.directory.join("damaged");
+        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(line)
+    }
+
+    /// Writes entries, all or none of them, and syncs them where they must be.
+    ///
+    /// After an error none of them counts, and the next call begins where this one did.
+    pub fn append<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry> + Clone) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut positions = Vec::new();
+        if entries.clone().into_iter().next().is_none() {
+            return Ok(());
+        }
+        for entry in entries.clone() {
+            let start = bytes.len() as u64;
+            entry.encode(&mut bytes);
+            positions.push(Position { offset: self.length + start, length: bytes.len() as u64 - start });
+        }
+        if self.torn {
+            self.file.set_len(self.length)?;
+        }
+        self.torn = true;
+        self.file.write_all_at(&bytes, self.length)?;
+        if self.sync && entries.clone().into_iter().any(Entry::must_be_synced) {
+            self.file.sync_data()?;
+        }
+        self.torn = false;
+        self.length += bytes.len() as u64;
+        for (entry, position) in entries.into_iter().zip(positions) {
+            self.apply(entry, position);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, entry: &Entry, position: Position) {
+        if let Some(time) = entry.alive_at() {
+            self.alive_at = self.alive_at.max(time);
+        }
+        match entry {
+            Entry::Journal { .. } | Entry::Alive { .. } => {}
+            Entry::Answered { call, orphan } => {
+                self.remove_call(&call.facts.key());
+                self.live += position.length;
+                self.calls.insert(call.facts.key(), OpenCall { position, orphan: *orphan });
+            }
+            Entry::Ended { sequence, key, orphan, .. } => {
+                self.next_sequence = self.next_sequence.max(sequence.saturating_add(1));
+                self.live += position.length;
+                self.undelivered.insert(*sequence, position);
+                match self.calls.get_mut(key) {
+                    Some(call) if *orphan => call.orphan = true,
+                    _ => self.remove_call(key),
+                }
+            }
+            Entry::Delivered { sequence } => {
+                if let Some(position) = self.undelivered.remove(sequence) {
+                    self.live = self.live.saturating_sub(position.length);
+                }
+            }
+            Entry::Released { key } => self.remove_call(key),
+        }
+    }
+
+    fn remove_call(&mut self, key: &CallKey) {
+        if let Some(call) = self.calls.remove(key) {
+            self.live = self.live.saturating_sub(call.position.length);
+        }
+    }
+
+    /// A number for the next record.
+    pub fn take_sequence(&mut self) -> u64 {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        sequence
+    }
+
+    /// Whether more of the file is dead than alive.
+    pub fn wants_compaction(&self) -> bool {
+        self.length > self.live.saturating_mul(2).saturating_add(SLACK)
+    }
+
+    /// Writes the file anew with only what is alive. After an error the old file stays in use.
+    pub fn compact(&mut self) -> io::Result<()> {
+        let (path, new_path) = (self.directory.join("journal"), self.directory.join("journal.new"));
+        let mut new = NewFile { file: private_file().truncate(true).open(&new_path)?, length: 0 };
+        new.write(&[Entry::Journal { version: entry::VERSION }, self.alive_entry()])?;
+        let mut calls = HashMap::with_capacity(self.calls.len());
+        let mut undelivered = BTreeMap::new();
+        for (key, call) in &self.calls {
+            if let Some(Entry::Answered { call: answered, .. }) = self.salvage(call.position)? {
+                let position = new.write(&[Entry::Answered { call: answered, orphan: call.orphan }])?;
+                calls.insert(key.clone(), OpenCall { position, orphan: call.orphan });
+            }
+        }
+        for (&sequence, &position) in &self.undelivered {
+            if let Some(entry) = self.salvage(position)? {
+                undelivered.insert(sequence, new.write(&[entry])?);
+            }
+        }
+        if self.sync {
+            new.file.sync_data()?;
+        }
+        fs::rename(&new_path, &path)?;
+        // From here on the new file is the journal, whatever becomes of the directory's sync.
+        self.live = calls
+            .values()
+            .map(|call| call.position)
+            .chain(undelivered.values().copied())
+            .map(|p| p.length)
+            .sum();
+        self.file = new.file;
+        self.length = new.length;
+        self.torn = false;
+        self.calls = calls;
+        self.undelivered = undelivered;
+        if self.sync { sync_directory(&self.directory) } else { Ok(()) }
+    }
+
+    fn alive_entry(&self) -> Entry {
+        Entry::Alive { unix_ms: super::milliseconds(self.alive_at) }
+    }
+
+    fn read(&self, position: Position) -> io::Result<Entry> {
+        let mut line = vec![0; usize::try_from(position.length).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut line, position.offset)?;
+        Entry::decode(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "damaged entry"))
+    }
+
+    /// The entry, unless the disk has damaged it meanwhile: then it is lost, and must not stop the others.
+    fn salvage(&self, position: Position) -> io::Result<Option<Entry>> {
+        match self.read(position) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                error!(
+                    offset = position.offset,
+                    "records journal: an entry was damaged after it was written"
+                );
+                Ok(None)
+            }
+            result => result.map(Some),
+        }
+    }
+
+    /// The record numbered `sequence`, `None` where it is delivered or was never there.
+    pub fn undelivered(&self, sequence: u64) -> Option<io::Result<Entry>> {
+        self.undelivered.get(&sequence).map(|&position| self.read(position))
+    }
+
+    /// The numbers of the records that are not delivered, oldest first.
+    pub fn undelivered_sequences(&self) -> impl Iterator<Item = u64> {
+        self.undelivered.keys().copied()
+    }
+
+    /// How many records are not delivered.
+    pub fn undelivered_len(&self) -> usize {
+        self.undelivered.len()
+    }
+
+    /// The calls that have no end yet, and whether each is an orphan already. In no order.
+    pub fn open_calls(&self) -> io::Result<Vec<(AnsweredCall, bool)>> {
+        let mut calls = Vec::new();
+        for call in self.calls.values() {
+            if let Entry::Answered { call: answered, .. } = self.read(call.position)? {
+                calls.push((*answered, call.orphan));
+            }
+        }
+        Ok(calls)
+    }
+
+    /// Answered calls without an end, orphans included.
+    pub fn open_calls_len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// When the gateway was last known to run, since the Unix epoch.
+    pub fn alive_at(&self) -> Duration {
+        self.alive_at
+    }
+
+    /// Bytes that are spoken for: what is alive, and the records still to come for the calls that are up.
+    pub fn pledged(&self) -> u64 {
+        self.live + self.calls.len() as u64 * RECORD_ROOM
+    }
+
+    /// Size of the file in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Damaged lines found when it was opened; they are in the file `damaged` beside it.
+    pub fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
+    /// Makes every later write fail, as a broken disk does.
+    #[cfg(test)]
+    pub fn break_disk(&mut self) {
+        self.file = File::open(self.directory.join("journal")).unwrap();
+    }
+
+    /// Undoes [`break_disk`](Journal::break_disk).
+    #[cfg(test)]
+    pub fn mend_disk(&mut self) {
+        self.file = private_file().open(self.directory.join("journal")).unwrap();
+    }
+}
+
+/// A journal in the making.
+struct NewFile {
+    file: File,
+    length: u64,
+}
+
+impl NewFile {
+    /// Writes entries; the position is that of all of them together.
+    fn write(&mut self, entries: &[Entry]) -> io::Result<Position> {
+        let mut bytes = Vec::new();
+        for entry in entries {
+            entry.encode(&mut bytes);
+        }
+        let position = Position { offset: self.length, length: bytes.len() as u64 };
+        self.file.write_all_at(&bytes, self.length)?;
+        self.length += position.length;
+        Ok(position)
+    }
+}
+
+/// Numbers and call state are nobody else's business.
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+use super::*;
+use crate::record::CallDetailRecord;
+use crate::record::testing::{answered, facts_of};
+
+fn open(dir: &Path) -> Journal {
+    Journal::open(dir, true).unwrap()
+}
+
+fn up(n: u32) -> Entry {
+    Entry::Answered { call: Box::new(answered(n)), orphan: false }
+}
+
+fn ended(sequence: u64, n: u32) -> Entry {
+    Entry::ended(sequence, &facts_of(n), false)
+}
+
+/// Transaction ids of the calls without an end, and the records that wait.
+fn content(journal: &Journal) -> (Vec<String>, Vec<u64>) {
+    let mut calls: Vec<String> =
+        journal.open_calls().unwrap().into_iter().map(|(call, _)| call.facts.transaction_id).collect();
+    calls.sort();
+    (calls, journal.undelivered_sequences().collect())
+}
+
+fn ids(calls: &[u32]) -> Vec<String> {
+    calls.iter().map(|&n| facts_of(n).transaction_id).collect()
+}
+
+#[test]
+fn what_was_appended_is_there_after_opening_again() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let mut journal = open(dir.path());
+        journal.append(&[up(1), up(2), ended(0, 1), ended(1, 9), up(3)]).unwrap();
+        journal
+            .append(&[Entry::Delivered { sequence: 0 }, Entry::Alive { unix_ms: 2_000_000_000_000 }])
+            .unwrap();
+        assert_eq!(content(&journal), (ids(&[2, 3]), vec![1]));
+    }
+    let mut journal = open(dir.path());
+    assert_eq!(content(&journal), (ids(&[2, 3]), vec![1]));
+    assert_eq!(journal.alive_at(), Duration::from_secs(2_000_000_000));
+    assert_eq!(journal.take_sequence(), 2);
+    let Some(Ok(Entry::Ended { record, .. })) = journal.undelivered(1) else { panic!() };
+    assert_eq!(*record, CallDetailRecord::new(&facts_of(9)));
+    assert!(journal.undelivered(0).is_none());
+}
+
+#[test]
+fn a_file_cut_anywhere_keeps_every_whole_line() {
+    let source = tempfile::tempdir().unwrap();
+    let mut journal = open(source.path());
+    let start = journal.length();
+    journal.append(&[up(1)]).unwrap();
+    let first = journal.length();
+    journal.append(&[ended(0, 1)]).unwrap();
+    let bytes = fs::read(source.path().join("journal")).unwrap();
+    for cut in (start..=bytes.len() as u64).step_by(7).chain([first - 1, first, first + 1]) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("journal"), &bytes[..usize::try_from(cut).unwrap()]).unwrap();
+        let mut journal = Journal::open(dir.path(), false).unwrap();
+        assert_eq!(journal.damaged(), 0);
+        let expect = match cut {
+            _ if cut < first => (vec![], vec![]),
+            _ if cut < bytes.len() as u64 => (ids(&[1]), vec![]),
+            _ => (vec![], vec![0]),
+        };
+        assert_eq!(content(&journal), expect, "cut at {cut}");
+        // And it goes on from there.
+        journal.append(&[up(2)]).unwrap();
+        drop(journal);
+        assert!(content(&open(dir.path())).0.contains(&facts_of(2).transaction_id));
+    }
+}
+
+#[test]
+fn a_damaged_line_is_set_aside_and_the_rest_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let damage_at = {
+        let mut journal = open(dir.path());
+        journal.append(&[up(1)]).unwrap();
+        let at = journal.length();
+        journal.append(&[up(2), up(3)]).unwrap();
+        at
+    };
+    let path = dir.path().join("journal");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[usize::try_from(damage_at).unwrap() + 40] ^= 1;
+    bytes.extend([0; 4096]); // What some file systems leave after a power cut.
+    fs::write(&path, bytes).unwrap();
+    let journal = open(dir.path());
+    assert_eq!(journal.damaged(), 1);
+    assert_eq!(content(&journal).0, ids(&[1, 3]));
+    assert!(fs::read_to_string(dir.path().join("damaged")).unwrap().contains("answered"));
+    drop(journal);
+    assert_eq!(open(dir.path()).damaged(), 0);
+}
+
+#[test]
+fn two_gateways_cannot_share_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    assert!(matches!(Journal::open(dir.path(), true), Err(JournalError::Locked(_))));
+    drop(journal);
+    assert!(Journal::open(dir.path(), true).is_ok());
+}
+
+#[test]
+fn a_newer_journal_is_not_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = Vec::new();
+    Entry::Journal { version: entry::VERSION + 1 }.encode(&mut line);
+    fs::write(dir.path().join("journal"), &line).unwrap();
+    assert!(matches!(Journal::open(dir.path(), true), Err(JournalError::Version { .. })));
+    assert_eq!(fs::read(dir.path().join("journal")).unwrap(), line);
+}
+
+#[test]
+fn a_failed_write_counts_for_nothing_and_can_be_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    journal.append(&[up(1)]).unwrap();
+    journal.break_disk();
+    assert!(journal.append(&[up(2)]).is_err());
+    assert_eq!(content(&journal).0, ids(&[1]));
+    // Half a line, and a whole one that nobody was told of.
+    journal.mend_disk();
+    let mut torn = Vec::new();
+    up(7).encode(&mut torn);
+    torn.extend_from_slice(b"0123");
+    journal.file.write_all_at(&torn, journal.length).unwrap();
+    journal.append(&[up(3)]).unwrap();
+    assert_eq!(content(&journal).0, ids(&[1, 3]));
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!((content(&journal).0, journal.damaged()), (ids(&[1, 3]), 0));
+}
+
+#[test]
+fn it_stays_small_while_calls_come_and_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(dir.path(), false).unwrap();
+    journal.append(&[up(0), ended(0, 99)]).unwrap();
+    let mut compactions = 0;
+    for n in 1..4_000 {
+        let sequence = u64::from(n);
+        journal.append(&[up(n), ended(sequence, n), Entry::Delivered { sequence }]).unwrap();
+        if journal.wants_compaction() {
+            journal.compact().unwrap();
+            compactions += 1;
+        }
+        assert!(journal.length() < 2 * SLACK);
+    }
+    assert!((2..10).contains(&compactions), "{compactions}");
+    assert_eq!(content(&journal), (ids(&[0]), vec![0]));
+    drop(journal);
+    assert_eq!(content(&open(dir.path())), (ids(&[0]), vec![0]));
+}
+
+#[test]
+fn state_that_changes_replaces_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    journal.append(&[up(1)]).unwrap();
+    let pledged = journal.pledged();
+    let mut call = answered(1);
+    call.state = serde_json::json!({ "cseq": 2 });
+    journal.append(&[up(1), Entry::Answered { call: Box::new(call.clone()), orphan: false }]).unwrap();
+    assert!(journal.pledged() < pledged);
+    assert_eq!(journal.open_calls().unwrap(), [(call, false)]);
+}

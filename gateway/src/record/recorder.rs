@@ -1,0 +1,362 @@
+//! The handle by which shards report, and the thread behind it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{fmt, thread};
+
+use tracing::{error, info, warn};
+
+use super::directory::Directory;
+use super::journal::{Journal, JournalError};
+use super::pressure::Pressure;
+use super::recovery::{Orphan, recover};
+use super::writer::Writer;
+use super::{AnsweredCall, CallFacts, CallKey, QualityFacts, SipMessageFacts};
+use crate::metrics::{RecordKind, RecordMetrics};
+
+/// Items that are written together, at most.
+const BATCH: usize = 1_024;
+
+/// What a call's record or state takes of the queue's room, roughly.
+const CALL_COST: usize = 2_048;
+
+/// What a quality record takes.
+const QUALITY_COST: usize = 1_024;
+
+/// What a SIP message takes beside its bytes.
+const MESSAGE_COST: usize = 256;
+
+/// Where and how much to record.
+#[derive(Debug, Clone)]
+pub struct RecorderSettings {
+    /// `records.directory`; made if need be.
+    pub directory: PathBuf,
+    /// Size in bytes at which the journal counts as full. Default 256 MiB.
+    pub journal_limit: u64,
+    /// Bytes of records that may wait in memory. Default 16 MiB.
+    pub queue_limit: usize,
+    /// Records survive a crash of the host, not only of the program. Default true.
+    pub sync: bool,
+}
+
+impl RecorderSettings {
+    /// The defaults.
+    #[must_use]
+    pub fn new(directory: &Path) -> RecorderSettings {
+        RecorderSettings {
+            directory: directory.to_owned(),
+            journal_limit: 256 << 20,
+            queue_limit: 16 << 20,
+            sync: true,
+        }
+    }
+}
+
+/// Something to write down.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// A call of a connector is over. Never refused.
+    CallDetail(Box<CallFacts>),
+    /// A minute of a call.
+    Quality(Box<QualityFacts>),
+    /// A SIP message.
+    SipMessage(Box<SipMessageFacts>),
+}
+
+impl Record {
+    fn kind(&self) -> RecordKind {
+        match self {
+            Record::CallDetail(_) => RecordKind::CallDetail,
+            Record::Quality(_) => RecordKind::Quality,
+            Record::SipMessage(_) => RecordKind::SipMessage,
+        }
+    }
+
+    fn cost(&self) -> usize {
+        match self {
+            Record::CallDetail(_) => CALL_COST,
+            Record::Quality(_) => QUALITY_COST,
+            Record::SipMessage(facts) => MESSAGE_COST + facts.message.len(),
+        }
+    }
+}
+
+/// There is no room for a record of this kind. It was counted as dropped; nothing else needs to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no room for the record")]
+pub struct Full;
+
+/// The journal could not be written, so that a crash would lose the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call is not in the journal")]
+pub struct NotJournaled;
+
+/// Called on the recorder's thread, once; it should only pass the news on.
+///
+/// With an error the entry waits for the disk to recover, and the caller decides about the call.
+pub type Ack = Box<dyn FnOnce(Result<(), NotJournaled>) + Send>;
+
+/// What travels to the writer. Costs are bytes of the queue's room.
+pub(super) enum Item {
+    Answered { call: Box<AnsweredCall>, ack: Ack, cost: usize },
+    CallDetail { facts: Box<CallFacts>, cost: usize },
+    Quality { facts: Box<QualityFacts>, cost: usize },
+    SipMessage { facts: Box<SipMessageFacts>, cost: usize },
+    Released { key: CallKey },
+}
+
+enum Message {
+    Item(Item),
+    /// Answered when all that came before is written, as far as the disk lets it.
+    Flush(Sender<()>),
+    Stop,
+}
+
+/// The room that is left, shared by the handles and the writer.
+#[derive(Clone)]
+pub(super) struct Room(Arc<RoomState>);
+
+struct RoomState {
+    limit: usize,
+    used: AtomicUsize,
+    /// Of the journal, as [`Pressure::level`].
+    pressure: AtomicU8,
+}
+
+impl Room {
+    pub(super) fn new(limit: usize) -> Room {
+        Room(Arc::new(RoomState { limit, used: AtomicUsize::new(0), pressure: AtomicU8::new(0) }))
+    }
+
+    /// Takes `cost` bytes for a record of this kind, if it is still admitted.
+    fn take(&self, kind: RecordKind, cost: usize) -> Result<(), Full> {
+        let used = self.0.used.fetch_add(cost, Ordering::Relaxed).saturating_add(cost);
+        if self.pressure().max(self.queue_pressure(used)).admits(kind) {
+            return Ok(());
+        }
+        self.release(cost);
+        Err(Full)
+    }
+
+    fn queue_pressure(&self, used: usize) -> Pressure {
+        Pressure::of(used as u64, self.0.limit as u64)
+    }
+
+    pub(super) fn release(&self, cost: usize) {
+        self.0.used.fetch_sub(cost, Ordering::Relaxed);
+    }
+
+    pub(super) fn used(&self) -> usize {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    fn pressure(&self) -> Pressure {
+        Pressure::from_level(self.0.pressure.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_pressure(&self, pressure: Pressure) {
+        self.0.pressure.store(pressure.level(), Ordering::Relaxed);
+    }
+}
+
+/// Takes records in. A clone is the same recorder. No method but [`flush`](Recorder::flush) waits.
+#[derive(Clone)]
+pub struct Recorder {
+    messages: Sender<Message>,
+    room: Room,
+    metrics: RecordMetrics,
+}
+
+impl Recorder {
+    /// Reports something. SIP messages are refused when half of the room (in memory, in the journal) is
+    /// taken, quality records when three quarters are, call detail records never.
+    pub fn record(&self, record: Record) -> Result<(), Full> {
+        let (kind, cost) = (record.kind(), record.cost());
+        if let Err(full) = self.room.take(kind, cost) {
+            self.metrics.dropped(kind, 1);
+            return Err(full);
+        }
+        let item = match record {
+            Record::CallDetail(facts) => Item::CallDetail { facts, cost },
+            Record::Quality(facts) => Item::Quality { facts, cost },
+            Record::SipMessage(facts) => Item::SipMessage { facts, cost },
+        };
+        if self.messages.send(Message::Item(item)).is_err() {
+            self.metrics.dropped(kind, 1);
+            return Err(Full); // Closed: the program is going down.
+        }
+        Ok(())
+    }
+
+    /// A call was answered, and shall be in the journal before its 200 leaves: `ack` says when it is.
+    ///
+    /// Again for the same call when its state changes (a re-INVITE's target, CSeq): the last one counts.
+    /// [`Record::CallDetail`] with the same [`CallKey`] ends it.
+    pub fn answered(&self, call: AnsweredCall, ack: Ack) {
+        let cost = CALL_COST;
+        let _ = self.room.take(RecordKind::CallDetail, cost); // Always admitted.
+        let item = Item::Answered { call: Box::new(call), ack, cost };
+        if let Err(mpsc::SendError(Message::Item(Item::Answered { ack, .. }))) =
+            self.messages.send(Message::Item(item))
+        {
+            ack(Err(NotJournaled));
+        }
+    }
+
+    /// The legs of an [`Orphan`] were sent a BYE (or are known to be gone): it need not be returned again.
+    pub fn released(&self, key: CallKey) {
+        // Without a writer the orphan will be returned once more, which is harmless.
+        let _ = self.messages.send(Message::Item(Item::Released { key }));
+    }
+
+    /// Whether new calls may be taken. If not, the journal is full or broken: only emergency calls may.
+    #[must_use]
+    pub fn accepts_calls(&self) -> bool {
+        self.room.pressure().max(self.room.queue_pressure(self.room.used())) < Pressure::Calls
+    }
+
+    /// Waits until all that was reported before is written, as far as the disk lets it. Not for a shard.
+    pub fn flush(&self) {
+        let (done, wait) = mpsc::channel();
+        if self.messages.send(Message::Flush(done)).is_ok() {
+            let _ = wait.recv(); // Closed without an answer: nothing more will be written.
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("queued_bytes", &self.room.used()).finish_non_exhaustive()
+    }
+}
+
+/// Keeps the writer's thread; when it is dropped or closed, what was reported is written first.
+#[derive(Debug)]
+pub struct RecordWriter {
+    messages: Sender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RecordWriter {
+    /// Writes what was reported so far and stops. Waits for the disk.
+    pub fn close(self) {
+        drop(self);
+    }
+}
+
+impl Drop for RecordWriter {
+    fn drop(&mut self) {
+        let _ = self.messages.send(Message::Stop); // It may have stopped already.
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            error!("the recorder's thread panicked");
+        }
+    }
+}
+
+/// A recorder that has just been opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// For those who report.
+    pub recorder: Recorder,
+    /// For whoever ends the program.
+    pub writer: RecordWriter,
+    /// The calls that were up when the gateway last stopped.
+    pub orphans: Vec<Orphan>,
+}
+
+/// Opens the records directory, with its journal in `.journal` below it, and starts the writer's thread.
+///
+/// Records that the last run could not deliver are delivered now; calls that it left up get a record,
+/// and are returned.
+pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opened, JournalError> {
+    let path = settings.directory.join(".journal");
+    let io = |source| JournalError::Io { path: path.clone(), source };
+    let mut journal = Journal::open(&path, settings.sync)?;
+    let damaged = journal.damaged();
+    if damaged > 0 {
+        error!(damaged, path = %path.join("damaged").display(), "records journal had damaged lines");
+    }
+    let orphans = recover(&mut journal, unix_now()).map_err(io)?;
+    let undelivered = journal.undelivered_len();
+    if undelivered > 0 || !orphans.is_empty() {
+        info!(undelivered, orphans = orphans.len(), "records journal has work from the last run");
+    }
+    let room = Room::new(settings.queue_limit);
+    let directory = Directory::new(&settings.directory, settings.sync);
+    let writer = Writer::new(journal, settings.journal_limit, directory, metrics.clone(), room.clone());
+    let (messages, receiver) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("records".to_owned())
+        .spawn(move || run(writer, &receiver))
+        .map_err(io)?;
+    Ok(Opened {
+        recorder: Recorder { messages: messages.clone(), room, metrics },
+        writer: RecordWriter { messages, thread: Some(thread) },
+        orphans,
+    })
+}
+
+/// The thread: everything that waits is here.
+fn run(mut writer: Writer, messages: &Receiver<Message>) {
+    let mut flushes: Vec<Sender<()>> = Vec::new();
+    loop {
+        let mut items = Vec::new();
+        let mut stop = false;
+        let mut next = wait(messages, writer.poll_timeout(Instant::now()));
+        loop {
+            match next {
+                Ok(Message::Item(item)) => items.push(item),
+                Ok(Message::Flush(done)) => flushes.push(done),
+                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => stop = true,
+                Err(TryRecvError::Empty) => {}
+            }
+            if stop || items.len() >= BATCH {
+                break;
+            }
+            next = match messages.try_recv() {
+                Err(TryRecvError::Empty) => break,
+                message => message,
+            };
+        }
+        let now = Instant::now();
+        writer.handle_items(now, unix_now(), items);
+        if stop {
+            writer.finish(now, unix_now());
+            return;
+        }
+        // One at a time while others report: an answered call waits for one delivery at most.
+        writer.deliver_one(now);
+        if !flushes.is_empty() {
+            while writer.deliver_one(now) {}
+            writer.handle_timeout(now, unix_now());
+            flushes.clear(); // A closed channel is the answer.
+        }
+    }
+}
+
+fn wait(messages: &Receiver<Message>, until: Option<Instant>) -> Result<Message, TryRecvError> {
+    let Some(until) = until else {
+        return messages.recv().map_err(|_| TryRecvError::Disconnected);
+    };
+    match messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        Ok(message) => Ok(message),
+        Err(RecvTimeoutError::Timeout) => Err(TryRecvError::Empty),
+        Err(RecvTimeoutError::Disconnected) => Err(TryRecvError::Disconnected),
+    }
+}
+
+fn unix_now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_else(|_| {
+        warn!("the clock is before 1970");
+        Duration::ZERO
+    })
+}
+
+#[cfg(test)]
+mod tests;

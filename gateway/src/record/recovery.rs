@@ -1,0 +1,124 @@
+//! What a restart makes of the calls that were up.
+
+use std::io;
+use std::time::Duration;
+
+use super::journal::{Entry, Journal};
+use super::name::rfc3339;
+use super::{AnsweredCall, CallFacts};
+
+/// So long after its answer, the legs of a call that nobody hung up are surely gone.
+const ORPHAN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
+
+/// A call that was up when the gateway stopped. Its record is written; its legs may still be up.
+///
+/// It is returned at every start until [`Recorder::released`](super::Recorder::released) says that
+/// both legs were sent a BYE, or two days have passed since its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Orphan {
+    /// The call as it was last reported.
+    pub call: AnsweredCall,
+}
+
+/// Gives every call that was up an end, and returns the calls to hang up.
+///
+/// - `now`: since the Unix epoch.
+///
+/// A call ended when the gateway was last known to run, so that nobody pays for the outage; the
+/// record's status message says between which times the end really was.
+pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> {
+    let last_alive = journal.alive_at();
+    let mut orphans = Vec::new();
+    let mut entries = Vec::new();
+    let mut calls = journal.open_calls()?;
+    calls.sort_by_key(|(call, _)| call.facts.started_at);
+    for (call, recorded) in calls {
+        let age = now.saturating_sub(call.facts.answered_at.unwrap_or_default());
+        if recorded && age > ORPHAN_LIFETIME {
+            entries.push(Entry::Released { key: call.facts.key() });
+            continue;
+        }
+        if !recorded {
+            entries.push(Entry::ended(
+                journal.take_sequence(),
+                &cut_short(&call.facts, last_alive, now),
+                true,
+            ));
+        }
+        orphans.push(Orphan { call });
+    }
+    journal.append(&entries)?;
+    Ok(orphans)
+}
+
+fn cut_short(facts: &CallFacts, last_alive: Duration, now: Duration) -> CallFacts {
+    let ended_at = facts.answered_at.unwrap_or_default().max(last_alive);
+    let status_message = format!(
+        "Gateway restarted; end time unknown, between {} and {}",
+        rfc3339(ended_at),
+        rfc3339(now.max(ended_at))
+    );
+    CallFacts { ended_at, status_message, ..facts.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::testing::{answered, facts};
+    use crate::record::{CallDetailRecord, Status};
+
+    fn record(journal: &Journal, sequence: u64) -> CallDetailRecord {
+        match journal.undelivered(sequence).unwrap().unwrap() {
+            Entry::Ended { record, .. } => *record,
+            entry => panic!("{entry:?}"),
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_up_gets_an_end_once_and_stays_an_orphan_until_released() {
+        let dir = tempfile::tempdir().unwrap();
+        let answered_at = facts().answered_at.unwrap();
+        let alive = answered_at + Duration::from_secs(20);
+        let restart = answered_at + Duration::from_secs(300);
+        {
+            let mut journal = Journal::open(dir.path(), true).unwrap();
+            let entries = [
+                Entry::Answered { call: Box::new(answered(1)), orphan: false },
+                Entry::Alive { unix_ms: u64::try_from(alive.as_millis()).unwrap() },
+            ];
+            journal.append(&entries).unwrap();
+        }
+        for start in 0..2 {
+            let mut journal = Journal::open(dir.path(), true).unwrap();
+            assert_eq!(recover(&mut journal, restart).unwrap(), [Orphan { call: answered(1) }], "{start}");
+            assert_eq!(journal.undelivered_sequences().collect::<Vec<_>>(), [0]);
+            let record = record(&journal, 0);
+            assert_eq!(record.status, Status::Completed);
+            assert_eq!(
+                record.status_message,
+                "Gateway restarted; end time unknown, between 2019-08-10T01:14:08Z and 2019-08-10T01:18:48Z"
+            );
+            assert_eq!(record.end_time_epoch_seconds, alive.as_secs());
+            assert_eq!(record.billable_duration_seconds, 24); // 20 s.
+        }
+        {
+            let mut journal = Journal::open(dir.path(), true).unwrap();
+            journal.append(&[Entry::Released { key: answered(1).facts.key() }]).unwrap();
+        }
+        let mut journal = Journal::open(dir.path(), true).unwrap();
+        assert_eq!(recover(&mut journal, restart).unwrap(), []);
+        assert_eq!(journal.undelivered_len(), 1);
+    }
+
+    #[test]
+    fn an_orphan_is_given_up_after_two_days_but_never_without_a_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let late = facts().started_at + Duration::from_secs(3 * 24 * 3600);
+        let mut journal = Journal::open(dir.path(), true).unwrap();
+        journal.append(&[Entry::Answered { call: Box::new(answered(1)), orphan: false }]).unwrap();
+        assert_eq!(recover(&mut journal, late).unwrap().len(), 1);
+        assert_eq!(journal.undelivered_len(), 1);
+        assert_eq!(recover(&mut journal, late).unwrap().len(), 0);
+        assert_eq!((journal.undelivered_len(), journal.open_calls_len()), (1, 0));
+    }
+}

@@ -1,0 +1,308 @@
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::metrics::Metrics;
+use crate::record::testing::{answered, facts, facts_of};
+use crate::record::{CallFacts, QualityFacts, SipMessageFacts};
+
+const LIMIT: u64 = 1 << 20;
+const CDRS: &str = "Amazon-Chime-Voice-Connector-CDRs";
+
+struct Bench {
+    dir: tempfile::TempDir,
+    writer: Writer,
+    metrics: Metrics,
+    room: Room,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench::with_limit(LIMIT)
+    }
+
+    fn with_limit(limit: u64) -> Bench {
+        let dir = tempfile::tempdir().unwrap();
+        let metrics = Metrics::new("r");
+        let room = Room::new(1 << 20);
+        let writer = writer(dir.path(), limit, &metrics, &room);
+        Bench { dir, writer, metrics, room, now: Instant::now() }
+    }
+
+    /// The program dies here and starts again.
+    fn restart(self) -> Bench {
+        let Bench { dir, writer, metrics, room, now } = self;
+        drop(writer);
+        let writer = super::tests::writer(dir.path(), LIMIT, &metrics, &room);
+        Bench { dir, writer, metrics, room, now }
+    }
+
+    fn handle(&mut self, items: impl IntoIterator<Item = Item>) {
+        self.writer.handle_items(self.now, unix(), items);
+    }
+
+    fn deliver_all(&mut self) {
+        while self.writer.deliver_one(self.now) {}
+        self.writer.handle_timeout(self.now, unix());
+    }
+
+    /// Jumps to the next deadline and works there.
+    fn step(&mut self) {
+        self.now = self.writer.poll_timeout(self.now).unwrap();
+        self.writer.handle_timeout(self.now, unix());
+        self.deliver_all();
+    }
+
+    fn delivered(&self) -> usize {
+        count_files(&self.dir.path().join(CDRS))
+    }
+
+    fn metric(&self, name: &str) -> String {
+        let text = self.metrics.render();
+        let line = text.lines().find(|line| line.starts_with(name) && line[name.len()..].starts_with(' '));
+        line.unwrap_or_else(|| panic!("no {name}"))[name.len() + 1..].to_owned()
+    }
+}
+
+fn writer(dir: &Path, limit: u64, metrics: &Metrics, room: &Room) -> Writer {
+    let journal = Journal::open(&dir.join(".journal"), false).unwrap();
+    Writer::new(journal, limit, Directory::new(dir, false), metrics.records(), room.clone())
+}
+
+fn unix() -> Duration {
+    facts().started_at
+}
+
+fn count_files(path: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(path) else { return usize::from(path.is_file()) };
+    entries.map(|entry| count_files(&entry.unwrap().path())).sum()
+}
+
+fn cdr(n: u32) -> Item {
+    Item::CallDetail { facts: Box::new(facts_of(n)), cost: 0 }
+}
+
+fn message(text: &'static str) -> Item {
+    let facts = SipMessageFacts {
+        voice_connector_id: "abc".to_owned(),
+        region: "r".to_owned(),
+        event_timestamp: unix(),
+        call_id: "c".to_owned(),
+        message: Bytes::from_static(text.as_bytes()),
+    };
+    Item::SipMessage { facts: Box::new(facts), cost: 0 }
+}
+
+type Acks = Arc<Mutex<Vec<(u32, bool)>>>;
+
+fn up(n: u32, acks: &Acks) -> Item {
+    let acks = Arc::clone(acks);
+    let ack = move |result: Result<(), NotJournaled>| acks.lock().unwrap().push((n, result.is_ok()));
+    Item::Answered { call: Box::new(answered(n)), ack: Box::new(ack), cost: 0 }
+}
+
+fn taken(acks: &Acks) -> Vec<(u32, bool)> {
+    std::mem::take(&mut acks.lock().unwrap())
+}
+
+#[test]
+fn a_record_goes_through_the_journal_to_the_directory() {
+    let mut bench = Bench::new();
+    bench.handle([cdr(1)]);
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (1, 0));
+    assert!(bench.writer.deliver_one(bench.now));
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (1, 1));
+    bench.step(); // The journal hears of it.
+    assert_eq!(bench.writer.journal().undelivered_len(), 0);
+    assert_eq!(bench.writer.poll_timeout(bench.now), None);
+    assert_eq!(bench.metric("voice_connector_records_written_total{kind=\"call_detail\"}"), "1");
+}
+
+#[test]
+fn a_crash_at_any_point_delivers_each_record_once() {
+    for crash in 0..3 {
+        let mut bench = Bench::new();
+        bench.handle([cdr(1), cdr(2)]);
+        if crash >= 1 {
+            assert!(bench.writer.deliver_one(bench.now)); // Nobody has told the journal.
+        }
+        if crash >= 2 {
+            bench.writer.handle_timeout(bench.now, unix());
+        }
+        let mut bench = bench.restart();
+        bench.deliver_all();
+        assert_eq!(bench.delivered(), 2, "crash {crash}");
+        assert_eq!(bench.writer.journal().undelivered_len(), 0);
+    }
+}
+
+#[test]
+fn an_answered_call_is_acknowledged_when_it_is_in_the_journal() {
+    let mut bench = Bench::new();
+    let acks = Acks::default();
+    bench.handle([up(1, &acks), up(2, &acks)]);
+    assert_eq!(taken(&acks), [(1, true), (2, true)]);
+    assert_eq!(bench.writer.journal().open_calls_len(), 2);
+    bench.handle([cdr(1)]);
+    assert_eq!(bench.writer.journal().open_calls_len(), 1);
+    let mut bench = bench.restart();
+    assert_eq!(bench.writer.journal().open_calls_len(), 1);
+}
+
+#[test]
+fn while_calls_are_up_the_journal_hears_so() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.writer.poll_timeout(bench.now), None);
+    bench.handle([up(1, &Acks::default())]);
+    bench.step(); // The first beat.
+    let start = bench.now;
+    bench.now = bench.writer.poll_timeout(bench.now).unwrap();
+    assert_eq!(bench.now - start, HEARTBEAT);
+    let later = unix() + Duration::from_secs(60);
+    bench.writer.handle_timeout(bench.now, later);
+    assert_eq!(bench.writer.journal().alive_at(), later);
+    bench.handle([cdr(1)]);
+    bench.deliver_all();
+    assert_eq!(bench.writer.poll_timeout(bench.now), None);
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_fills_the_journal_until_it_can() {
+    let mut bench = Bench::new();
+    let obstacle = bench.dir.path().join(CDRS);
+    fs::write(&obstacle, "not a directory").unwrap();
+    bench.handle([cdr(1), cdr(2)]);
+    bench.deliver_all();
+    let start = bench.now;
+    bench.step();
+    bench.step();
+    assert_eq!((bench.now - start).as_secs(), 3); // Tried after 1 s, then 2 s later.
+    assert_eq!(bench.writer.journal().undelivered_len(), 2);
+    assert_eq!(bench.metric("voice_connector_record_errors_total{operation=\"deliver\"}"), "3");
+    assert_eq!(bench.metric("voice_connector_journal_undelivered_records"), "2");
+    fs::remove_file(&obstacle).unwrap();
+    bench.step();
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (0, 2));
+}
+
+#[test]
+fn one_record_that_cannot_be_delivered_does_not_stop_the_others() {
+    let mut bench = Bench::new();
+    let obstacle = bench.dir.path().join(CDRS).join("json/other");
+    fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
+    fs::write(&obstacle, "").unwrap();
+    let stuck = CallFacts { voice_connector_id: "other".to_owned(), ..facts_of(1) };
+    bench.handle([Item::CallDetail { facts: Box::new(stuck), cost: 0 }, cdr(2), cdr(3)]);
+    bench.deliver_all();
+    bench.step();
+    assert_eq!(bench.delivered(), 3); // The obstacle is one of them.
+    assert_eq!(bench.writer.journal().undelivered_len(), 1);
+}
+
+#[test]
+fn a_broken_journal_is_said_at_once_and_loses_nothing() {
+    let mut bench = Bench::new();
+    let acks = Acks::default();
+    bench.room.set_pressure(Pressure::None);
+    bench.writer.journal().break_disk();
+    bench.handle([up(1, &acks), cdr(9)]);
+    bench.handle([up(2, &acks)]); // Before the next attempt.
+    assert_eq!(taken(&acks), [(1, false), (2, false)]);
+    assert_eq!(bench.writer.pressure, Pressure::Calls);
+    assert_eq!(bench.metric("voice_connector_record_errors_total{operation=\"journal\"}"), "1");
+    bench.step();
+    assert_eq!(bench.metric("voice_connector_record_errors_total{operation=\"journal\"}"), "2");
+    bench.writer.journal().mend_disk();
+    bench.step();
+    assert_eq!(taken(&acks), []);
+    assert_eq!(bench.writer.pressure, Pressure::None);
+    assert_eq!(bench.writer.journal().open_calls_len(), 2);
+    assert_eq!(bench.delivered(), 1);
+}
+
+#[test]
+fn a_full_journal_takes_no_calls_until_there_is_room() {
+    let mut bench = Bench::with_limit(20_000);
+    let obstacle = bench.dir.path().join(CDRS);
+    fs::write(&obstacle, "not a directory").unwrap();
+    let mut seen = Vec::new();
+    for n in 0..40 {
+        bench.handle([cdr(n)]);
+        bench.deliver_all();
+        if seen.last() != Some(&bench.writer.pressure) {
+            seen.push(bench.writer.pressure);
+        }
+    }
+    assert_eq!(seen, [Pressure::None, Pressure::Messages, Pressure::Quality, Pressure::Calls]);
+    assert_eq!(bench.writer.journal().undelivered_len(), 40);
+    fs::remove_file(&obstacle).unwrap();
+    bench.step();
+    assert_eq!((bench.writer.pressure, bench.delivered()), (Pressure::None, 40));
+}
+
+#[test]
+fn lines_wait_for_their_file_in_order() {
+    let mut bench = Bench::new();
+    let obstacle = bench.dir.path().join("aws");
+    fs::write(&obstacle, "not a directory").unwrap();
+    bench.handle([message("one")]);
+    bench.handle([message("two")]);
+    fs::remove_file(&obstacle).unwrap();
+    bench.step();
+    bench.handle([message("three")]);
+    let file = "aws/ChimeVoiceConnectorSipMessages/abc/2019/08/10/01.jsonl";
+    let text = fs::read_to_string(bench.dir.path().join(file)).unwrap();
+    let messages: Vec<String> = text
+        .lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["sip_message"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(messages, ["one", "two", "three"]);
+    assert_eq!(bench.metric("voice_connector_records_written_total{kind=\"sip_message\"}"), "3");
+    assert_eq!(bench.metric("voice_connector_record_errors_total{operation=\"append\"}"), "1");
+}
+
+#[test]
+fn quality_lines_have_a_file_of_their_own() {
+    let mut bench = Bench::new();
+    let facts = QualityFacts {
+        voice_connector_id: "abc".to_owned(),
+        event_timestamp: unix(),
+        transaction_id: "t".to_owned(),
+        ..QualityFacts::default()
+    };
+    bench.handle([Item::Quality { facts: Box::new(facts.clone()), cost: 0 }]);
+    let file = "aws/ChimeVoiceConnectorLogs/abc/2019/08/10/01.jsonl";
+    assert_eq!(fs::read_to_string(bench.dir.path().join(file)).unwrap(), facts.line() + "\n");
+}
+
+#[test]
+fn at_the_end_everything_is_tried_once_more() {
+    let mut bench = Bench::new();
+    let obstacle = bench.dir.path().join(CDRS);
+    fs::write(&obstacle, "not a directory").unwrap();
+    bench.writer.journal().break_disk();
+    bench.handle([cdr(1)]);
+    bench.writer.journal().mend_disk();
+    fs::remove_file(&obstacle).unwrap();
+    let Bench { dir, writer, now, .. } = bench;
+    writer.finish(now, unix());
+    assert_eq!(count_files(&dir.path().join(CDRS)), 1);
+    assert_eq!(Journal::open(&dir.path().join(".journal"), false).unwrap().undelivered_len(), 0);
+}
+
+#[test]
+fn what_is_lost_at_the_end_is_counted() {
+    let mut bench = Bench::new();
+    bench.writer.journal().break_disk();
+    bench.handle([cdr(1)]);
+    let Bench { writer, now, metrics, .. } = bench;
+    writer.finish(now, unix());
+    assert!(metrics.render().contains("voice_connector_records_dropped_total{kind=\"call_detail\"} 1"));
+}
