@@ -1,5 +1,6 @@
 //! The daemon: sockets, clocks, tasks, everything that can fail because of the outside world.
 
+pub mod admin;
 pub mod ids;
 pub mod listen;
 pub mod media;

@@ -1,0 +1,149 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+struct Running {
+    address: SocketAddr,
+    readiness: Readiness,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<io::Result<()>>,
+}
+
+/// - `address`: where to listen. The port is chosen, and requests go there by loopback.
+async fn start(address: impl Into<std::net::IpAddr>, token: Option<&str>) -> Running {
+    start_within(Limits::default(), address, token).await
+}
+
+async fn start_within(limits: Limits, address: impl Into<std::net::IpAddr>, token: Option<&str>) -> Running {
+    let (metrics, readiness) = (Metrics::new("r"), Readiness::new());
+    let token = token.map(SecretString::from);
+    let address = SocketAddr::new(address.into(), 0);
+    let admin = Admin::bind_within(limits, address, token, metrics, readiness.clone()).await.unwrap();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, admin.local_addr().port()));
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(admin.serve(async { stopped.await.unwrap_or_default() }));
+    Running { address, readiness, stop, server }
+}
+
+impl Running {
+    /// The whole answer to a request with these headers (each with its line end).
+    async fn ask(&self, target: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("{target} HTTP/1.1\r\nHost: gateway\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap(); // Ends: the server closes.
+        answer
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.server.await.unwrap().unwrap();
+    }
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn metrics_are_text_for_prometheus() {
+    let server = start(Ipv4Addr::LOCALHOST, None).await;
+    let answer = server.ask("GET /metrics", "").await;
+    assert_eq!(status(&answer), "200");
+    assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
+    assert!(answer.contains("\nvoice_connector_sip_responses_total{class=\"2xx\"} 0\n"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn alive_is_not_ready() {
+    let server = start(Ipv4Addr::LOCALHOST, None).await;
+    assert_eq!(status(&server.ask("GET /healthz", "").await), "200");
+    let answer = server.ask("GET /readyz", "").await;
+    assert_eq!(status(&answer), "503");
+    assert!(answer.ends_with("\r\n\r\nstarting: not all listeners are bound\n"), "{answer}");
+
+    server.readiness.clear(Readiness::STARTING);
+    assert_eq!(status(&server.ask("GET /readyz", "").await), "200");
+
+    server.readiness.block("draining", "2 calls left");
+    let answer = server.ask("GET /readyz", "").await;
+    assert_eq!(status(&answer), "503");
+    assert!(answer.ends_with("draining: 2 calls left\n"), "{answer}");
+    assert_eq!(status(&server.ask("GET /healthz", "").await), "200");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_requests_are_refused() {
+    let server = start(Ipv4Addr::LOCALHOST, None).await;
+    assert_eq!(status(&server.ask("GET /", "").await), "404");
+    assert_eq!(status(&server.ask("POST /healthz", "Content-Length: 0\r\n").await), "405");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn off_loopback_every_request_brings_the_token() {
+    let server = start(Ipv4Addr::UNSPECIFIED, Some("s3cret")).await;
+    for (headers, expect) in [
+        ("", "401"),
+        ("Authorization: Bearer s3cre\r\n", "401"),
+        ("Authorization: Bearer s3cret!\r\n", "401"),
+        ("Authorization: Bearer \r\n", "401"),
+        ("Authorization: s3cret\r\n", "401"),
+        ("Authorization: Basic s3cret\r\n", "401"),
+        ("Authorization: Bearer s3cret\r\n", "200"),
+        ("authorization: bearer s3cret\r\n", "200"),
+    ] {
+        for target in ["GET /metrics", "GET /healthz"] {
+            assert_eq!(status(&server.ask(target, headers).await), expect, "{headers}");
+        }
+        assert_eq!(
+            status(&server.ask("GET /no", headers).await),
+            if expect == "200" { "404" } else { "401" }
+        );
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn off_loopback_it_does_not_start_without_a_token() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let address = address.parse().unwrap();
+        let result = Admin::bind(address, None, Metrics::new("r"), Readiness::new()).await;
+        assert!(matches!(result, Err(AdminError::TokenRequired(_))), "{address}");
+    }
+    assert!(is_loopback((Ipv6Addr::LOCALHOST, 1).into()));
+    assert!(is_loopback("[::ffff:127.0.0.1]:1".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_taken_address_is_an_error() {
+    let server = start(Ipv4Addr::LOCALHOST, None).await;
+    let error = Admin::bind(server.address, None, Metrics::new("r"), Readiness::new()).await.err().unwrap();
+    assert!(error.to_string().starts_with(&format!("admin.address {}: ", server.address)), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stranger_who_says_nothing_is_cut_off_and_lets_others_in() {
+    let limits = Limits { connections: 2, lifetime: Duration::from_millis(500) };
+    let server = start_within(limits, Ipv4Addr::LOCALHOST, None).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    let mut slow = TcpStream::connect(server.address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nX-Slow: ").await.unwrap();
+    // The two hold all that there is; only their end lets the answer through.
+    assert_eq!(status(&server.ask("GET /healthz", "").await), "200");
+    for stranger in [&mut silent, &mut slow] {
+        let mut rest = Vec::new();
+        let _ = stranger.read_to_end(&mut rest).await; // Closed or reset, but over.
+    }
+    server.stop().await;
+}
