@@ -14,6 +14,7 @@
 
 use std::hash::Hasher;
 
+use sip::Message;
 use siphasher::sip::SipHasher13;
 
 use crate::random::Random;
@@ -186,11 +187,26 @@ impl Ownership {
         self.shards
     }
 
-    /// The shard that a message belongs to, always below [`Ownership::shards`].
+    /// The shard that `message` belongs to, always below [`Ownership::shards`].
+    ///
+    /// A response names it in the branch of its top Via, a request in its To tag; what has neither goes by its
+    /// Call-ID, so that CANCEL and ACK follow their INVITE.
+    pub fn owner(&self, message: &Message) -> u16 {
+        let call_id = message.call_id().unwrap_or_default().as_bytes();
+        if message.is_response() {
+            let via = message.via().ok();
+            let branch = via.as_ref().and_then(|via| via.branch());
+            return self.owner_of(branch.map_or(Clue::None, Clue::Branch), call_id);
+        }
+        let tag = message.to_tag();
+        self.owner_of(tag.as_deref().map_or(Clue::None, Clue::ToTag), call_id)
+    }
+
+    /// The shard that a message with these parts belongs to.
     ///
     /// A token of ours names it; a foreign or outdated one (another group, a shard that is no more) counts for
     /// nothing, and the keyed hash of `call_id` decides.
-    pub fn owner(&self, clue: Clue<'_>, call_id: &[u8]) -> u16 {
+    pub fn owner_of(&self, clue: Clue<'_>, call_id: &[u8]) -> u16 {
         let named = match clue {
             Clue::Branch(token) | Clue::ToTag(token) => token_info(token),
             Clue::None => None,
@@ -265,17 +281,42 @@ mod tests {
     fn our_tokens_decide_and_foreign_ones_leave_it_to_the_call_id() {
         let four = ownership(4);
         let call_id = b"abc@phone";
-        let hashed = four.owner(Clue::None, call_id);
+        let hashed = four.owner_of(Clue::None, call_id);
         for shard in 0..4 {
-            assert_eq!(four.owner(Clue::ToTag(&tokens(shard).tag()), call_id), shard);
-            assert_eq!(four.owner(Clue::Branch(&tokens(shard).branch()), call_id), shard);
+            assert_eq!(four.owner_of(Clue::ToTag(&tokens(shard).tag()), call_id), shard);
+            assert_eq!(four.owner_of(Clue::Branch(&tokens(shard).branch()), call_id), shard);
         }
         let outdated = tokens(9).tag();
         let elsewhere = Tokens::new(3, 1, Box::new(SeededRandom::new(1))).tag();
         for clue in [Clue::ToTag("foreign"), Clue::ToTag(&outdated), Clue::Branch(&elsewhere)] {
-            assert_eq!(four.owner(clue, call_id), hashed);
+            assert_eq!(four.owner_of(clue, call_id), hashed);
         }
-        assert_eq!(ownership(0).owner(Clue::None, call_id), 0);
+        assert_eq!(ownership(0).owner_of(Clue::None, call_id), 0);
+    }
+
+    #[test]
+    fn a_whole_message_finds_its_shard() {
+        let four = ownership(4);
+        let hashed = four.owner_of(Clue::None, b"abc@phone");
+        let other = (hashed + 1) % 4;
+        let (tag, branch) = (tokens(other).tag(), tokens(other).branch());
+        let parse = |start: &str, branch: &str, to: &str| {
+            let text = format!(
+                "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch={branch}\r\nFrom: <sip:a@b>;tag=1\r\n\
+                 To: <sip:c@d>{to}\r\nCall-ID: abc@phone\r\nCSeq: 1 INVITE\r\n\r\n"
+            );
+            Message::parse(text.into()).unwrap()
+        };
+        for (start, branch, to, owner) in [
+            ("INVITE sip:c@d SIP/2.0", "z9hG4bK1", "", hashed),
+            ("INVITE sip:c@d SIP/2.0", &branch, "", hashed),
+            ("BYE sip:c@d SIP/2.0", "z9hG4bK1", &format!(";tag={tag}"), other),
+            ("BYE sip:c@d SIP/2.0", "z9hG4bK1", ";tag=theirs", hashed),
+            ("SIP/2.0 200 OK", &branch, ";tag=theirs", other),
+            ("SIP/2.0 200 OK", "z9hG4bK1", &format!(";tag={tag}"), hashed),
+        ] {
+            assert_eq!(four.owner(&parse(start, branch, to)), owner, "{start} {branch} {to}");
+        }
     }
 
     #[test]
@@ -283,7 +324,7 @@ mod tests {
         let four = ownership(4);
         let mut counts = [0; 4];
         for call in 0..4_000 {
-            counts[usize::from(four.owner(Clue::None, format!("{call}@pbx").as_bytes()))] += 1;
+            counts[usize::from(four.owner_of(Clue::None, format!("{call}@pbx").as_bytes()))] += 1;
         }
         assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
     }

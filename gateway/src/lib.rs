@@ -1,6 +1,7 @@
 //! The daemon: sockets, clocks, tasks, everything that can fail because of the outside world.
 
 pub mod admin;
+pub mod core;
 pub mod ids;
 pub mod listen;
 pub mod media;
@@ -8,3 +9,4 @@ pub mod metrics;
 pub mod number;
 pub mod random;
 pub mod record;
+pub mod resolve;

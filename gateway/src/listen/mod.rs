@@ -1,5 +1,12 @@
 //! Bytes in and out: sockets, connections, flood guards. Nothing here knows what a call is.
 
+pub mod bind;
+pub mod counters;
+pub mod guard;
 pub mod peer;
+pub mod udp;
 
+pub use bind::{BindError, Bound, Listener, bind};
+pub use counters::ListenCounters;
+pub use guard::{Guard, GuardLimits};
 pub use peer::{ConnectionId, ListenerId, Peer, Source, Transport};

@@ -1,7 +1,7 @@
 //! Where a message came from, and where one goes.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What carries a SIP message. RFC 3261 §18.
@@ -74,6 +74,9 @@ pub struct Peer {
     pub listener: ListenerId,
     /// Where to, when `connection` is gone or none is named.
     pub remote: SocketAddr,
+    /// The address of ours to speak from, where the listener has several because it is bound to a wildcard;
+    /// `None`: the one that the routing table picks.
+    pub local: Option<IpAddr>,
     /// The flow that the peer came by.
     pub connection: Option<ConnectionId>,
     /// The name that the certificate must carry when we dial TLS; none: the address.
@@ -83,7 +86,7 @@ pub struct Peer {
 impl Peer {
     /// A peer that is reached by its address.
     pub fn new(transport: Transport, listener: ListenerId, remote: SocketAddr) -> Peer {
-        Peer { transport, listener, remote, connection: None, server_name: None }
+        Peer { transport, listener, remote, local: None, connection: None, server_name: None }
     }
 }
 
@@ -109,6 +112,7 @@ impl Source {
             transport: self.transport,
             listener: self.listener,
             remote: self.remote,
+            local: Some(self.local.ip()),
             connection: self.connection,
             server_name: None,
         }

@@ -1,0 +1,98 @@
+//! What goes into a shard's machine and what comes out of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use config::Config;
+use sip::Message;
+use sip::transaction::Owner;
+
+use crate::listen::{Peer, Source};
+use crate::media::{Command, MediaEvent};
+use crate::resolve::{Lookup, ResolveError};
+
+/// The two clocks, read once for each turn of the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic: timers.
+    pub instant: Instant,
+    /// Since the Unix epoch, UTC: records, nonces.
+    pub unix: Duration,
+}
+
+/// Which question an answer belongs to; the machine's own numbering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueryId(pub u64);
+
+/// What happened outside.
+#[derive(Debug)]
+pub enum Input {
+    /// A message of this shard's, structurally whole: neither `check`ed nor marked with `received` yet.
+    Message {
+        /// Where it came from.
+        source: Source,
+        /// The message as it came.
+        message: Message,
+    },
+    /// A message of `owner` could not be sent, or the connection that carried a request was lost before its final
+    /// response: no route, port unreachable, connection refused, lost or overflowed. May name a transaction that
+    /// ended meanwhile. Never [`Owner::Stateless`].
+    SendFailed {
+        /// The transaction that asked for the sending.
+        owner: Owner,
+    },
+    /// The answer to [`Output::Resolve`].
+    Resolved {
+        /// The question.
+        query: QueryId,
+        /// Addresses in the order in which they should be tried; never empty.
+        result: Result<Vec<SocketAddr>, ResolveError>,
+    },
+    /// A word from the media workers.
+    Media(MediaEvent),
+    /// A new configuration for what begins from now on.
+    Configuration(Arc<Config>),
+    /// No new calls from now on but emergencies; [`Output::Drained`] when the last call is gone.
+    Drain,
+}
+
+/// What the outside is asked to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a message.
+    Transmit {
+        /// The message.
+        message: Message,
+        /// Where to.
+        peer: Peer,
+        /// Who hears of a failure; [`Owner::Stateless`]: nobody.
+        owner: Owner,
+    },
+    /// Look up a name; always answered by [`Input::Resolved`].
+    Resolve {
+        /// Comes back with the answer.
+        query: QueryId,
+        /// The question.
+        lookup: Lookup,
+    },
+    /// A word to the media workers.
+    Media(Command),
+    /// After [`Input::Drain`]: the last call is gone.
+    Drained,
+}
+
+/// A sans-IO machine as the driver of a shard sees it.
+///
+/// After every `handle_*` the driver calls `poll_output` until it gives `None`, then waits for the next input or for
+/// the instant of `poll_timeout`.
+pub trait Machine {
+    /// Something happened.
+    fn handle(&mut self, now: Now, input: Input);
+    /// Time passed; early or repeated calls are harmless.
+    fn handle_timeout(&mut self, now: Now);
+    /// The next thing to do; drained to `None` after every mutation.
+    fn poll_output(&mut self) -> Option<Output>;
+    /// When to wake; `None` when idle.
+    fn poll_timeout(&self) -> Option<Instant>;
+}
