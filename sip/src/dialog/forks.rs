@@ -68,3 +68,50 @@ impl Forks {
         self.dialogs.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{CONTACT, answer, invite};
+    use super::super::{DialogState, Role};
+    use super::*;
+
+    #[test]
+    fn each_to_tag_is_a_dialog() {
+        let (invite, mut forks) = (invite(), Forks::new(3));
+        for (status, tag, count) in [
+            ("100 Trying", "", 0),
+            ("180 Ringing", "", 0),
+            ("180 Ringing", "a", 1),
+            ("183 Session Progress", "b", 2),
+            ("183 Session Progress", "a", 2),
+            ("200 OK", "b", 2),
+            ("200 OK", "c", 3),
+            ("180 Ringing", "d", 3), // One too many.
+            ("200 OK", "a", 3),
+            ("486 Busy Here", "e", 3),
+        ] {
+            let _ = forks.handle_response(&invite, &answer(status, tag, &[CONTACT]));
+            assert_eq!(forks.len(), count, "{status} {tag}");
+        }
+        assert!(
+            forks.iter().all(|dialog| (dialog.role, dialog.state) == (Role::Uac, DialogState::Confirmed))
+        );
+        let refused = forks.handle_response(&invite, &answer("200 OK", "d", &[CONTACT]));
+        assert_eq!(refused.unwrap_err(), DialogError::TooManyForks(3));
+
+        assert_eq!(forks.find(&answer("200 OK", "b", &[])).unwrap().remote_tag, "b");
+        assert!(forks.find(&answer("200 OK", "d", &[])).is_none());
+        assert_eq!(forks.take("b").unwrap().remote_tag, "b");
+        assert!(forks.take("b").is_none() && forks.len() == 2 && !forks.is_empty());
+    }
+
+    #[test]
+    fn early_dialog_becomes_confirmed() {
+        let (invite, mut forks) = (invite(), Forks::new(3));
+        let early = forks.handle_response(&invite, &answer("180 Ringing", "a", &[CONTACT])).unwrap();
+        assert_eq!(early.state, DialogState::Early);
+        early.request(crate::Method::Update); // CSeq goes on from here.
+        let confirmed = forks.handle_response(&invite, &answer("200 OK", "a", &[CONTACT])).unwrap();
+        assert_eq!((confirmed.state, confirmed.local_cseq), (DialogState::Confirmed, 8));
+    }
+}

@@ -5,6 +5,8 @@
 
 mod accept;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod forks;
 mod route;
 mod state;

@@ -78,3 +78,87 @@ fn tagged(address: &str, tag: &str) -> String {
 fn parse_route(route: &str) -> Result<NameAddr, HeaderError> {
     NameAddr::parse(route).map_err(|fault: HeaderFault| HeaderError { name: Name::Route, fault })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{CONTACT, answer, invite};
+    use super::*;
+
+    fn dialog(record_route: &str) -> Dialog {
+        let record_route = format!("Record-Route: {record_route}");
+        let more = if record_route.ends_with(": ") { vec![CONTACT] } else { vec![CONTACT, &record_route] };
+        Dialog::uac(&invite(), &answer("200 OK", "b", &more)).unwrap()
+    }
+
+    /// Request-URI, Route values and next hop for a Record-Route of the 2xx, which the caller reverses.
+    fn check(record_route: &str, uri: &str, routes: &[&str], next_hop: &str) {
+        let mut dialog = dialog(record_route);
+        assert_eq!(dialog.next_hop().unwrap().to_string(), next_hop, "{record_route}");
+        for request in [dialog.request(Method::Bye).build(), dialog.ack(7).build()] {
+            assert_eq!(request.request_uri(), Some(uri), "{record_route}");
+            assert_eq!(request.values(Name::Route).collect::<Vec<_>>(), routes, "{record_route}");
+        }
+    }
+
+    #[test]
+    fn requests_follow_the_route_set() {
+        let target = "sip:bob@client.biloxi.example.com";
+        check("", target, &[], target);
+        check(
+            "<sip:p2.example.com;lr>, <sip:p1.example.com:5070;lr=on;transport=tcp>",
+            target,
+            &["<sip:p1.example.com:5070;lr=on;transport=tcp>", "<sip:p2.example.com;lr>"],
+            "sip:p1.example.com:5070;lr=on;transport=tcp",
+        );
+    }
+
+    #[test]
+    fn strict_router_stands_in_the_request_line() {
+        check(
+            "<sip:p2.example.com;lr>, <sip:p1.example.com;transport=tcp;method=BYE?Subject=x>",
+            "sip:p1.example.com;transport=tcp",
+            &["<sip:p2.example.com;lr>", "<sip:bob@client.biloxi.example.com>"],
+            "sip:p1.example.com;transport=tcp;method=BYE?Subject=x",
+        );
+        check(
+            "<sip:p1.example.com>",
+            "sip:p1.example.com",
+            &["<sip:bob@client.biloxi.example.com>"],
+            "sip:p1.example.com",
+        );
+        // Only the first one counts.
+        check(
+            "<sip:p2.example.com>, <sip:p1.example.com;lr>",
+            "sip:bob@client.biloxi.example.com",
+            &["<sip:p1.example.com;lr>", "<sip:p2.example.com>"],
+            "sip:p1.example.com;lr",
+        );
+    }
+
+    #[test]
+    fn requests_count_up_and_an_ack_does_not() {
+        let mut dialog = dialog("");
+        let bye = dialog.request(Method::Bye).build();
+        assert_eq!(bye.value(Name::CSeq).as_deref(), Some("8 BYE"));
+        assert_eq!(
+            bye.value(Name::From).as_deref(),
+            Some("\"Alice, A.\" <sip:alice@atlanta.example.com>;x=y;tag=9fxced76sl")
+        );
+        assert_eq!(bye.value(Name::To).as_deref(), Some("Bob <sip:bob@biloxi.example.com>;tag=b"));
+        assert_eq!(bye.call_id(), Ok("3848276298220188511@atlanta.example.com"));
+        assert_eq!(dialog.ack(7).build().value(Name::CSeq).as_deref(), Some("7 ACK"));
+        assert_eq!(dialog.request(Method::Info).build().value(Name::CSeq).as_deref(), Some("9 INFO"));
+        dialog.local_cseq = u32::MAX;
+        dialog.request(Method::Info).build();
+    }
+
+    #[test]
+    fn bad_route_is_the_next_hops_error() {
+        let mut dialog = dialog("");
+        dialog.route_set = vec!["<sip:".to_owned()];
+        assert!(matches!(dialog.next_hop(), Err(DialogError::Header(_))));
+        dialog.route_set.clear();
+        dialog.remote_target = "bob".to_owned();
+        assert!(matches!(dialog.next_hop(), Err(DialogError::NextHop(_))));
+    }
+}

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::key::top_via;
 use crate::{Builder, Message, Method, Name};
 
@@ -18,8 +20,6 @@ pub(super) fn cancel(invite: &Message, extra: &[(Name, String)]) -> Message {
 
 /// A request that goes where `invite` went, hop by hop; To is copied from `to_of`.
 fn follow_up(invite: &Message, method: Method, to_of: &Message) -> Builder {
-    let text =
-        |message: &Message, name| message.value(name).map(|value| value.to_string()).unwrap_or_default();
     let number = invite.cseq().map(|cseq| cseq.number).unwrap_or_default();
     let mut request = Builder::request(method.clone(), invite.request_uri().unwrap_or_default())
         .header(Name::Via, top_via(invite).unwrap_or_default());
@@ -28,8 +28,13 @@ fn follow_up(invite: &Message, method: Method, to_of: &Message) -> Builder {
     }
     request
         .header(Name::MaxForwards, "70")
-        .header(Name::From, text(invite, Name::From))
-        .header(Name::To, text(to_of, Name::To))
-        .header(Name::CallId, text(invite, Name::CallId))
+        .header(Name::From, first(invite, Name::From))
+        .header(Name::To, first(to_of, Name::To))
+        .header(Name::CallId, first(invite, Name::CallId))
         .header(Name::CSeq, format!("{number} {method}"))
+}
+
+/// The bytes of the first header of that name; empty if there is none.
+fn first(message: &Message, name: Name) -> Cow<'_, [u8]> {
+    message.headers().find(|header| header.name == name).map(|header| header.value).unwrap_or_default()
 }

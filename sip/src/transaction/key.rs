@@ -66,8 +66,8 @@ impl ServerKey {
             None => Some(ServerKey::Legacy(Box::new(LegacyKey {
                 via: top_via(request)?.into(),
                 uri: request.request_uri()?.into(),
-                from_tag: request.from_tag().map(|tag| tag.to_string()),
-                to_tag: request.to_tag().map(|tag| tag.to_string()),
+                from_tag: request.from_tag(),
+                to_tag: request.to_tag(),
                 call_id: request.call_id().ok()?.into(),
                 number: request.cseq().ok()?.number,
                 method,
@@ -88,7 +88,7 @@ impl ServerKey {
     /// The further key by which an RFC 2543 peer acknowledges `response`; `self` is the key of the INVITE.
     pub(super) fn legacy_ack(&self, response: &Message) -> Option<ServerKey> {
         let ServerKey::Legacy(key) = self else { return None };
-        let to_tag = response.to_tag().map(|tag| tag.to_string());
+        let to_tag = response.to_tag();
         Some(ServerKey::Legacy(Box::new(LegacyKey { to_tag, method: Method::Ack, ..(**key).clone() })))
     }
 }
@@ -110,7 +110,7 @@ impl MergeKey {
         }
         let cseq = request.cseq().ok()?;
         Some(MergeKey {
-            from_tag: request.from_tag().map(|tag| tag.to_string()),
+            from_tag: request.from_tag(),
             call_id: request.call_id().ok()?.into(),
             number: cseq.number,
             method: cseq.method,

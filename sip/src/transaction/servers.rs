@@ -103,7 +103,7 @@ impl<P: Clone + Debug> Servers<P> {
         let Some(status) = response.status() else { return };
         let class = Class::of(status.code());
         if entry.to_tag.is_none() {
-            entry.to_tag = response.to_tag().map(|tag| tag.to_string());
+            entry.to_tag = response.to_tag();
         }
         if class == Class::Failure
             && entry.is_proceeding_invite()
