@@ -1,6 +1,7 @@
 //! The daemon: sockets, clocks, tasks, everything that can fail because of the outside world.
 
 pub mod admin;
+pub mod admit;
 pub mod core;
 pub mod ids;
 pub mod listen;

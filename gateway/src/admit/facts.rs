@@ -1,0 +1,91 @@
+use std::net::IpAddr;
+
+use crate::listen::Transport;
+
+/// What admission knows of an INVITE, taken from it word for word.
+///
+/// Plain data: whoever fills it in decides nothing. Names, URIs and digests are checked here, not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Where the message came from.
+    pub source: IpAddr,
+    /// What carried it.
+    pub transport: Transport,
+    /// Host of the Request-URI, IPv6 with or without brackets; empty for a `tel:` URI.
+    pub host: String,
+    /// User part of the Request-URI, unescaped, or the number of a `tel:` URI; empty where there is none.
+    pub user: String,
+    /// User part of From, or the number of a `tel:` URI; none where there is none.
+    pub from: Option<String>,
+    /// Host of From; empty for a `tel:` URI.
+    pub from_host: String,
+    /// User parts (or `tel:` numbers) of P-Asserted-Identity, in order. RFC 3325.
+    pub asserted: Vec<String>,
+    /// User part of Remote-Party-ID.
+    pub remote_party: Option<String>,
+    /// User parts of Diversion, in order. RFC 5806.
+    pub diversion: Vec<String>,
+    /// Privacy asks that the caller is not shown (`id`, `user`, `header`). RFC 3323.
+    pub privacy: bool,
+    /// What the message's credentials proved.
+    pub digest: Digest,
+    /// What the message offers.
+    pub media: OfferedMedia,
+}
+
+impl Facts {
+    /// A message of which nothing else is known: no caller, no credentials, no offer.
+    ///
+    /// - `host`, `user`: of the Request-URI.
+    pub fn new(source: IpAddr, transport: Transport, host: &str, user: &str) -> Facts {
+        Facts {
+            source,
+            transport,
+            host: host.to_owned(),
+            user: user.to_owned(),
+            from: None,
+            from_host: String::new(),
+            asserted: Vec::new(),
+            remote_party: None,
+            diversion: Vec::new(),
+            privacy: false,
+            digest: Digest::NotAttempted,
+            media: OfferedMedia::None,
+        }
+    }
+
+    /// Whether From says nobody: no user, a word for nobody, or the host of RFC 3323 §4.1.1.3.
+    pub fn is_anonymous(&self) -> bool {
+        const NOBODY: [&str; 5] = ["anonymous", "restricted", "unavailable", "unknown", "private"];
+        let user = self.from.as_deref().unwrap_or_default();
+        user.is_empty()
+            || NOBODY.iter().any(|word| user.eq_ignore_ascii_case(word))
+            || self.from_host.eq_ignore_ascii_case("anonymous.invalid")
+    }
+}
+
+/// What the credentials of a message proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Digest {
+    /// There are none, or the connector asks for none.
+    NotAttempted,
+    /// They are right, and whose they are.
+    Verified(String),
+    /// They are right for a nonce that is too old or not ours: ask again, saying `stale`.
+    Stale,
+    /// They are wrong; ask again.
+    Wrong,
+    /// They are wrong, and have been too often.
+    TooMany,
+}
+
+/// What the SDP of a message offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfferedMedia {
+    /// No SDP: we offer.
+    None,
+    /// The relayed stream is plain (`RTP/AVP`, `udptl`).
+    Plain,
+    /// The relayed stream is SRTP (`RTP/SAVP`).
+    Srtp,
+}

@@ -1,0 +1,46 @@
+use config::{E164, VoiceConnector};
+
+use crate::number::{Numbering, dialled_number, surcharge};
+
+use super::{Facts, Refusal, Step};
+
+/// What was dialled, which must be E.164 with its `+`.
+pub(super) fn dialled(facts: &Facts, steps: &mut Vec<Step>) -> Result<E164, Refusal> {
+    let number = dialled_number(&facts.user);
+    steps.push(Step::Dialled { dialled: facts.user.clone(), number: number.clone() });
+    number.ok_or_else(|| Refusal::NotE164 { dialled: facts.user.clone() })
+}
+
+/// The calling plan: country, denied prefixes, premium and non-country codes.
+///
+/// A code of no country is in no calling plan: `allow_premium` alone opens it. A premium number of a country
+/// needs both.
+pub(super) fn check(connector: &VoiceConnector, number: &E164, steps: &mut Vec<Step>) -> Result<(), Refusal> {
+    let termination = &connector.termination;
+    let numbering = Numbering::of(number);
+    let in_plan = match numbering {
+        Numbering::Country(country) => termination.calling_plan.contains(&country),
+        Numbering::NonCountry(_) => true,
+        Numbering::Unknown => false,
+    };
+    steps.push(Step::CallingPlan { number: number.clone(), numbering, in_plan });
+    if !in_plan {
+        let country = match numbering {
+            Numbering::Country(country) => Some(country),
+            Numbering::NonCountry(_) | Numbering::Unknown => None,
+        };
+        return Err(Refusal::CallingPlan { number: number.clone(), country });
+    }
+    let denied = termination.denied_prefixes.iter().find(|prefix| prefix.matches(number)).cloned();
+    steps.push(Step::DeniedPrefixes { denied: denied.clone() });
+    if let Some(prefix) = denied {
+        return Err(Refusal::DeniedPrefix { number: number.clone(), prefix });
+    }
+    let surcharge = surcharge(number);
+    let allowed = termination.allow_premium.iter().find(|prefix| prefix.matches(number)).cloned();
+    steps.push(Step::Premium { surcharge, allowed: allowed.clone() });
+    match (surcharge, allowed) {
+        (Some(surcharge), None) => Err(Refusal::Premium { number: number.clone(), surcharge }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,273 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use config::{ConnectorId, CountryCode, E164, Prefix};
+
+use crate::listen::Transport;
+use crate::number::Surcharge;
+
+/// Why a call is not taken. Displays as the cause in words: the reason phrase, the text of `Reason`, and the
+/// status message of the call's record.
+///
+/// Words that a peer sent are shown as printable ASCII, cut to 64 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No allowlist holds the source.
+    UnknownSource {
+        /// The source.
+        address: IpAddr,
+    },
+    /// The named connector's allowlist does not hold the source; another's does.
+    SourceNotListed {
+        /// The connector named by the Request-URI.
+        connector: ConnectorId,
+        /// The source.
+        address: IpAddr,
+    },
+    /// The source is listed, but the Request-URI names no connector, or leaves open which.
+    UnknownConnector {
+        /// The host of the Request-URI.
+        host: String,
+    },
+    /// The connector takes no outbound calls.
+    TerminationOff {
+        /// The connector.
+        connector: ConnectorId,
+    },
+    /// The connector is encrypted and the message came without TLS.
+    PlainSignalling {
+        /// The connector.
+        connector: ConnectorId,
+        /// What carried the message.
+        transport: Transport,
+    },
+    /// The connector is encrypted and the offer is plain RTP.
+    PlainMedia {
+        /// The connector.
+        connector: ConnectorId,
+    },
+    /// Wrong credentials too often.
+    Digest {
+        /// The connector.
+        connector: ConnectorId,
+    },
+    /// Emergency digits for which the connector has no entry.
+    NoEmergencyEntry {
+        /// The digits.
+        digits: String,
+    },
+    /// What was dialled is not E.164 with `+`.
+    NotE164 {
+        /// What was dialled.
+        dialled: String,
+    },
+    /// The caller may not show this number.
+    CallerId {
+        /// The number or word that was shown.
+        caller: String,
+    },
+    /// The dialled country is not in the calling plan.
+    CallingPlan {
+        /// The number.
+        number: E164,
+        /// Its country; none where no plan has the number.
+        country: Option<CountryCode>,
+    },
+    /// The number begins with a denied prefix.
+    DeniedPrefix {
+        /// The number.
+        number: E164,
+        /// The prefix.
+        prefix: Prefix,
+    },
+    /// A premium, personal or non-country number that `allow_premium` does not name.
+    Premium {
+        /// The number.
+        number: E164,
+        /// What it is.
+        surcharge: Surcharge,
+    },
+    /// The day's minutes are used up.
+    DailyMinutes {
+        /// The connector.
+        connector: ConnectorId,
+        /// How many it has.
+        limit: u32,
+    },
+    /// Nobody has the number that a carrier dialled.
+    NotAssigned {
+        /// What was dialled.
+        dialled: String,
+    },
+    /// The connector that has the number takes no inbound calls.
+    OriginationOff {
+        /// The connector.
+        connector: ConnectorId,
+    },
+    /// No carrier takes the number.
+    NoCarrier {
+        /// The number.
+        number: E164,
+    },
+    /// Too many new calls in this second.
+    CallsPerSecond {
+        /// Whose limit it is: a connector's id or a carrier's name.
+        whose: String,
+        /// The limit.
+        limit: u32,
+        /// When to come again.
+        retry_after: Duration,
+    },
+    /// Too many calls at one time.
+    ConcurrentCalls {
+        /// Whose limit it is: a connector's id or a carrier's name.
+        whose: String,
+        /// The limit.
+        limit: u32,
+        /// When to come again.
+        retry_after: Duration,
+    },
+}
+
+/// What the peer hears of a refusal, and what is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Status code of the answer.
+    pub status: u16,
+    /// The cause in words; the reason phrase.
+    pub phrase: String,
+    /// The label of the counter of refusals.
+    pub cause: &'static str,
+    /// It counts as a throttle of the connector too.
+    pub throttle: bool,
+    /// After some of these from one source: no answer at all.
+    pub silence: bool,
+    /// The value of Retry-After.
+    pub retry_after: Option<Duration>,
+}
+
+impl Verdict {
+    /// The value of the `Reason` header: `SIP;cause=403;text="..."`. RFC 3326.
+    pub fn reason(&self) -> String {
+        let text = self.phrase.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("SIP;cause={};text=\"{text}\"", self.status)
+    }
+}
+
+impl Refusal {
+    /// The one place that decides what the peer hears and which counter moves. Whether a record is written is
+    /// [`super::Decision::is_recorded`].
+    pub fn verdict(&self) -> Verdict {
+        let (status, cause) = match self {
+            Refusal::UnknownSource { .. } => (403, "source"),
+            Refusal::SourceNotListed { .. } => (403, "source_not_listed"),
+            Refusal::UnknownConnector { .. } => (404, "unknown_connector"),
+            Refusal::TerminationOff { .. } => (403, "termination_off"),
+            Refusal::PlainSignalling { .. } | Refusal::PlainMedia { .. } => (403, "encryption"),
+            Refusal::Digest { .. } => (403, "digest"),
+            Refusal::NoEmergencyEntry { .. } => (404, "no_emergency_entry"),
+            Refusal::NotE164 { .. } => (484, "not_e164"),
+            Refusal::CallerId { .. } => (403, "caller_id"),
+            Refusal::CallingPlan { .. } => (403, "calling_plan"),
+            Refusal::DeniedPrefix { .. } => (403, "denied_prefix"),
+            Refusal::Premium { .. } => (403, "premium"),
+            Refusal::DailyMinutes { .. } => (403, "daily_minutes"),
+            Refusal::NotAssigned { .. } => (404, "not_assigned"),
+            Refusal::OriginationOff { .. } => (403, "origination_off"),
+            Refusal::NoCarrier { .. } => (404, "no_carrier"),
+            Refusal::CallsPerSecond { .. } => (503, "cps"),
+            Refusal::ConcurrentCalls { .. } => (503, "concurrent_calls"),
+        };
+        let retry_after = match self {
+            Refusal::CallsPerSecond { retry_after, .. } | Refusal::ConcurrentCalls { retry_after, .. } => {
+                Some(*retry_after)
+            }
+            _ => None,
+        };
+        Verdict {
+            status,
+            phrase: self.to_string(),
+            cause,
+            throttle: retry_after.is_some(),
+            silence: matches!(self, Refusal::UnknownSource { .. }),
+            retry_after,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::UnknownSource { address } => write!(f, "Source {address} is not listed"),
+            Refusal::SourceNotListed { connector, address } => {
+                write!(f, "Source {address} is not listed for voice connector {connector}")
+            }
+            Refusal::UnknownConnector { host } => write!(f, "No voice connector at {}", printable(host)),
+            Refusal::TerminationOff { connector } => {
+                write!(f, "Termination is off for voice connector {connector}")
+            }
+            Refusal::PlainSignalling { connector, transport } => {
+                write!(f, "Voice connector {connector} takes TLS only, not {transport}")
+            }
+            Refusal::PlainMedia { connector } => write!(f, "Voice connector {connector} takes SRTP only"),
+            Refusal::Digest { .. } => f.write_str("Too many wrong credentials"),
+            Refusal::NoEmergencyEntry { digits } => write!(f, "No emergency entry for {digits}"),
+            Refusal::NotE164 { dialled } => {
+                write!(f, "{} is not an E.164 number with +", printable_or(dialled, "Nothing dialled"))
+            }
+            Refusal::CallerId { caller } => {
+                write!(f, "Caller Id {} is not valid", printable_or(caller, "anonymous"))
+            }
+            Refusal::CallingPlan { number, country: Some(country) } => {
+                write!(f, "{country} is not in the calling plan: {number}")
+            }
+            Refusal::CallingPlan { number, country: None } => write!(f, "No country has the number {number}"),
+            Refusal::DeniedPrefix { number, prefix } => write!(f, "Prefix {prefix} is denied: {number}"),
+            Refusal::Premium { number, surcharge } => {
+                write!(f, "Premium numbers are not allowed: {number}, {surcharge}")
+            }
+            Refusal::DailyMinutes { limit, .. } => write!(f, "The {limit} minutes of the day are used up"),
+            Refusal::NotAssigned { dialled } => {
+                write!(f, "Number {} is not assigned", printable_or(dialled, "(none)"))
+            }
+            Refusal::OriginationOff { connector } => {
+                write!(f, "Origination is off for voice connector {connector}")
+            }
+            Refusal::NoCarrier { number } => write!(f, "No carrier for {number}"),
+            Refusal::CallsPerSecond { whose, limit, .. } => {
+                write!(f, "More than {limit} calls per second for {whose}")
+            }
+            Refusal::ConcurrentCalls { whose, limit, .. } => {
+                write!(f, "More than {limit} calls at one time for {whose}")
+            }
+        }
+    }
+}
+
+/// A peer's word as it may stand in a reason phrase and a log line: printable ASCII, at most 64 characters.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().take(64).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
+}
+
+fn printable_or(text: &str, nothing: &str) -> String {
+    if text.is_empty() { nothing.to_owned() } else { printable(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_word_cannot_leave_its_line() {
+        let refusal = Refusal::CallerId { caller: "1\r\nX: \"ü\\".into() };
+        assert_eq!(refusal.to_string(), "Caller Id 1??X: \"?\\ is not valid");
+        assert_eq!(
+            refusal.verdict().reason(),
+            "SIP;cause=403;text=\"Caller Id 1??X: \\\"?\\\\ is not valid\""
+        );
+        let long = Refusal::NotAssigned { dialled: "9".repeat(1000) };
+        assert!(long.to_string().len() < 100);
+    }
+}
