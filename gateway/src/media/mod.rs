@@ -1,15 +1,188 @@
 //! Media: port pairs, and worker threads that relay datagrams between the two legs of each call.
 //!
 //! The signalling side sends [`Command`]s and hears [`MediaEvent`]s; it never touches a media socket. Both legs of a
-//! call live on one worker, which owns their sockets outright.
+//! call live on one worker, which owns their sockets outright: between two sockets there is no lock, no allocation, no
+//! copy and no log line.
 
+mod call;
+mod clock;
 mod command;
+mod counters;
 mod event;
+mod ports;
 mod settings;
+mod socket;
+mod worker;
 
-pub use command::{Command, MediaKey};
-pub use event::{MediaEvent, Ports};
+use std::collections::HashSet;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use rtp::ntp::NtpClock;
+use rtp::relay::RelaySettings;
 pub use rtp::relay::{
     CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals, Remote, Side, StreamKind,
 };
+
+use call::OpenError;
+use clock::Moment;
+pub use command::{Command, MediaKey};
+use counters::Counters;
+pub use counters::{FlowGauges, MediaGauges, SideGauges};
+pub use event::{MediaEvent, Ports};
+pub use ports::PortCounts;
+use ports::PortPools;
 pub use settings::MediaSettings;
+use worker::{Shared, Worker};
+
+/// Commands that may wait for a worker before new calls are refused. Calls that are open are always heard: each can add
+/// only as many commands as its signalling carries.
+const BACKLOG: u64 = 4096;
+
+/// Where events go: called on a worker's thread with the shard of the call, so it must not block.
+type EventSink = dyn Fn(u16, MediaEvent) + Send + Sync;
+
+/// The media side of the daemon. Dropping it closes every call and ends the workers.
+pub struct Media {
+    workers: Vec<Handle>,
+    pools: Arc<Mutex<PortPools>>,
+    events: Arc<EventSink>,
+}
+
+struct Handle {
+    inbox: Sender<Command>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Media {
+    /// Starts the workers.
+    ///
+    /// - `events`: hears of each call, with the shard of its key; called on the workers' threads and, for a call that is
+    ///   refused at once, on the thread that sends the command. It must not block.
+    ///
+    /// Fails when the kernel gives no thread, event or epoll descriptor.
+    pub fn start(
+        settings: &MediaSettings,
+        events: impl Fn(u16, MediaEvent) + Send + Sync + 'static,
+    ) -> io::Result<Media> {
+        let pools = Arc::new(Mutex::new(PortPools::new(
+            &settings.ports,
+            &excluded(settings),
+            settings.emergency_ports,
+            settings.quarantine,
+        )));
+        let now = Moment::now();
+        let relay = RelaySettings {
+            inactivity_timeout: settings.inactivity_timeout,
+            hold_timeout: settings.hold_timeout,
+            clock: NtpClock::new(now.instant, now.unix),
+        };
+        let mut media = Media { workers: Vec::new(), pools, events: Arc::new(events) };
+        for index in 0..worker_count(settings) {
+            let handle = media.start_worker(index, relay)?;
+            media.workers.push(handle);
+        }
+        Ok(media)
+    }
+
+    /// Sends a command to the worker of its call; never waits. The answer comes as an event.
+    pub fn send(&self, command: Command) {
+        let key = command.key();
+        let Some(worker) = self.worker(key) else { return };
+        let queued = worker.shared.queued.fetch_add(1, Ordering::Relaxed);
+        if queued >= BACKLOG && matches!(command, Command::Open { .. }) {
+            worker.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            let text = OpenError::Overloaded.to_string();
+            return (self.events)(key.shard(), MediaEvent::OpenFailed { key, text });
+        }
+        if worker.inbox.send(command).is_ok() {
+            let _ = worker.shared.commands.write(1); // fails only when it is raised high already
+        }
+    }
+
+    /// What all workers have counted, and the state of the ports.
+    pub fn gauges(&self) -> MediaGauges {
+        let mut gauges = MediaGauges {
+            ports: self.pools.lock().unwrap_or_else(PoisonError::into_inner).counts(),
+            ..MediaGauges::default()
+        };
+        for worker in &self.workers {
+            gauges.queued += worker.shared.queued.load(Ordering::Relaxed);
+            worker.shared.counters.add_to(&mut gauges);
+        }
+        gauges
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    fn start_worker(&self, index: usize, relay: RelaySettings) -> io::Result<Handle> {
+        let (inbox, commands) = channel();
+        let shared = Arc::new(Shared {
+            commands: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            queued: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            counters: Counters::default(),
+        });
+        let (started, failed) = channel();
+        let (shared_too, pools, events) = (shared.clone(), self.pools.clone(), self.events.clone());
+        let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+            match Worker::new(&shared_too, commands, events, &pools, relay) {
+                Ok(worker) => {
+                    drop(started);
+                    worker.run();
+                }
+                Err(error) => {
+                    let _ = started.send(error);
+                }
+            }
+        })?;
+        match failed.recv() {
+            Ok(error) => Err(error.into()),
+            Err(_) => Ok(Handle { inbox, shared, thread: Some(thread) }),
+        }
+    }
+
+    /// The worker of a call: the same for all its commands, and any for the next one.
+    fn worker(&self, key: MediaKey) -> Option<&Handle> {
+        let mixed = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let count = u64::try_from(self.workers.len()).ok().filter(|count| *count > 0)?;
+        self.workers.get(usize::try_from(mixed % count).ok()?)
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        for worker in &self.workers {
+            worker.shared.stop.store(true, Ordering::Release);
+            let _ = worker.shared.commands.write(1);
+        }
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn worker_count(settings: &MediaSettings) -> usize {
+    match settings.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
+}
+
+/// Ports that are not ours to take: the listeners', and those that the host's operator has reserved.
+fn excluded(settings: &MediaSettings) -> HashSet<u16> {
+    let reserved = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports").unwrap_or_default();
+    let mut ports = ports::parse_reserved(&reserved);
+    ports.extend(&settings.excluded_ports);
+    ports
+}

@@ -1,0 +1,49 @@
+//! The two clocks of a wake: monotonic for everything, wall-clock only to read the kernel's stamps.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A stamp that is further than this from now is not believed: the host's clock was set in between.
+const PLAUSIBLE: Duration = Duration::from_secs(2);
+
+/// One moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) instant: Instant,
+    pub(super) unix: Duration,
+}
+
+impl Moment {
+    pub(super) fn now() -> Moment {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Moment { instant: Instant::now(), unix }
+    }
+
+    /// When a datagram arrived that the kernel stamped with `stamp`.
+    pub(super) fn arrival(&self, stamp: Option<Duration>) -> Instant {
+        let Some(stamp) = stamp else { return self.instant };
+        if stamp <= self.unix {
+            let age = self.unix - stamp;
+            let arrival = if age <= PLAUSIBLE { self.instant.checked_sub(age) } else { None };
+            return arrival.unwrap_or(self.instant);
+        }
+        let ahead = stamp - self.unix; // it came after this moment was taken
+        if ahead <= PLAUSIBLE { self.instant + ahead } else { self.instant }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_are_moved_to_the_monotonic_clock() {
+        let now =
+            Moment { instant: Instant::now() + Duration::from_secs(9), unix: Duration::from_secs(1000) };
+        let arrival = |millis| now.arrival(Some(Duration::from_millis(millis)));
+        assert_eq!(arrival(999_990), now.instant - Duration::from_millis(10));
+        assert_eq!(arrival(1_000_003), now.instant + Duration::from_millis(3));
+        assert_eq!(arrival(900_000), now.instant);
+        assert_eq!(arrival(1_100_000), now.instant);
+        assert_eq!(now.arrival(None), now.instant);
+    }
+}

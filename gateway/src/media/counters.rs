@@ -1,0 +1,139 @@
+//! What a worker counts for everybody to read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rtp::relay::{Refusal, Side};
+
+use super::PortCounts;
+
+/// A number that one thread raises and any thread reads.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Only the owner calls this, so no locked instruction is needed.
+    pub(super) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    pub(super) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct FlowCounters {
+    pub(super) packets: Counter,
+    pub(super) bytes: Counter,
+    pub(super) rtcp_packets: Counter,
+    pub(super) rtcp_bytes: Counter,
+}
+
+impl FlowCounters {
+    pub(super) fn add(&self, rtcp: bool, bytes: usize) {
+        let (packets, sum) =
+            if rtcp { (&self.rtcp_packets, &self.rtcp_bytes) } else { (&self.packets, &self.bytes) };
+        packets.add(1);
+        sum.add(bytes as u64);
+    }
+}
+
+/// The counters of one worker, on cache lines of their own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(super) struct Counters {
+    pub(super) calls: Counter,
+    a: [FlowCounters; 2],
+    b: [FlowCounters; 2],
+    refused: [Counter; Refusal::ALL.len()],
+}
+
+impl Counters {
+    pub(super) fn received(&self, side: Side) -> &FlowCounters {
+        let [received, _] = self.side(side);
+        received
+    }
+
+    pub(super) fn sent(&self, side: Side) -> &FlowCounters {
+        let [_, sent] = self.side(side);
+        sent
+    }
+
+    pub(super) fn refused(&self, cause: Refusal) {
+        if let Some(counter) = self.refused.get(cause as usize) {
+            counter.add(1);
+        }
+    }
+
+    fn side(&self, side: Side) -> &[FlowCounters; 2] {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    pub(super) fn add_to(&self, gauges: &mut MediaGauges) {
+        gauges.calls += self.calls.get();
+        for (sum, flows) in [(&mut gauges.a, &self.a), (&mut gauges.b, &self.b)] {
+            let [received, sent] = flows;
+            for (sum, flow) in [(&mut sum.received, received), (&mut sum.sent, sent)] {
+                sum.packets += flow.packets.get();
+                sum.bytes += flow.bytes.get();
+                sum.rtcp_packets += flow.rtcp_packets.get();
+                sum.rtcp_bytes += flow.rtcp_bytes.get();
+            }
+        }
+        for (sum, counter) in gauges.refused.iter_mut().zip(&self.refused) {
+            *sum += counter.get();
+        }
+    }
+}
+
+/// Datagrams of one direction since the start of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlowGauges {
+    /// RTP and UDPTL packets.
+    pub packets: u64,
+    /// Their bytes: whole UDP payloads.
+    pub bytes: u64,
+    /// RTCP datagrams.
+    pub rtcp_packets: u64,
+    /// Their bytes.
+    pub rtcp_bytes: u64,
+}
+
+/// One side's directions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SideGauges {
+    /// From the peers to us: what was accepted.
+    pub received: FlowGauges,
+    /// From us to the peers.
+    pub sent: FlowGauges,
+}
+
+/// The media side at a glance, summed over its workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MediaGauges {
+    /// Calls whose ports are open.
+    pub calls: u64,
+    /// Commands that wait for a worker.
+    pub queued: u64,
+    /// All a-legs.
+    pub a: SideGauges,
+    /// All b-legs.
+    pub b: SideGauges,
+    /// Ports of all local addresses that calls have used so far.
+    pub ports: PortCounts,
+    pub(super) refused: [u64; Refusal::ALL.len()],
+}
+
+impl MediaGauges {
+    /// Refused datagrams by cause, since the start of the process.
+    pub fn refusals(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
+        Refusal::ALL.into_iter().zip(self.refused)
+    }
+}

@@ -1,0 +1,102 @@
+//! A media socket: non-blocking, with the kernel's time of arrival on each datagram.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Room for about a second of a stream, so that a busy moment of the worker loses nothing; the kernel takes memory only
+/// for what waits.
+const RECEIVE_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
+
+/// One bound UDP port.
+#[derive(Debug)]
+pub(super) struct MediaSocket(UdpSocket);
+
+/// A datagram that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Datagram {
+    pub(super) from: SocketAddr,
+    /// Bytes of the buffer.
+    pub(super) len: usize,
+    /// It was longer than the buffer.
+    pub(super) truncated: bool,
+    /// Kernel's time of arrival, since the Unix epoch; `None`: it gave none.
+    pub(super) arrival: Option<Duration>,
+}
+
+/// Room for the control message that carries the time.
+pub(super) fn control_buffer() -> Vec<u8> {
+    nix::cmsg_space!(TimeSpec)
+}
+
+impl MediaSocket {
+    /// Binds `port` of `address`.
+    pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<MediaSocket> {
+        let local = SocketAddr::new(address, port);
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&local.into())?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        setsockopt(&socket, ReceiveTimestampns, &true)?;
+        Ok(MediaSocket(socket.into()))
+    }
+
+    /// Receives one datagram; `None`: none waits.
+    pub(super) fn receive(&self, buffer: &mut [u8], control: &mut [u8]) -> Option<Datagram> {
+        let mut slices = [IoSliceMut::new(buffer)];
+        loop {
+            let message = recvmsg::<SockaddrStorage>(
+                self.0.as_raw_fd(),
+                &mut slices,
+                Some(&mut *control),
+                MsgFlags::empty(),
+            );
+            match message {
+                Ok(message) => {
+                    let arrival = message.cmsgs().ok().and_then(|mut messages| {
+                        messages.find_map(|message| match message {
+                            ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                            _ => None,
+                        })
+                    });
+                    let from = message.address.as_ref().and_then(socket_addr)?;
+                    let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
+                    return Some(Datagram { from, len: message.bytes, truncated, arrival });
+                }
+                Err(Errno::EINTR) => {}
+                // EAGAIN: nothing waits. Anything else was an error of an earlier send, and is cleared by this call.
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends; a datagram that the kernel will not take now is lost, for a late one is worth nothing.
+    pub(super) fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.0.send_to(datagram, to).map(|_| ())
+    }
+}
+
+impl AsFd for MediaSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = address.as_sockaddr_in() {
+        return Some(SocketAddr::V4(SocketAddrV4::from(*v4)));
+    }
+    address.as_sockaddr_in6().map(|v6| SocketAddr::V6(SocketAddrV6::from(*v6)))
+}

@@ -1,0 +1,359 @@
+//! A media worker: one thread that waits for its calls' sockets and never for anything else.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use rtp::relay::{CallStatistics, Component, Output, Refusal, Relay, RelaySettings, Side};
+
+use super::call::{LegSockets, OpenCall, OpenError};
+use super::clock::Moment;
+use super::counters::Counters;
+use super::ports::PortPools;
+use super::socket::control_buffer;
+use super::{Command, EventSink, MediaEvent, MediaKey};
+use crate::random::{Random, SystemRandom};
+
+/// Room for a datagram of any Ethernet, and for what SRTP adds.
+const BUFFER: usize = 2048;
+/// Longest datagram that is taken.
+const LONGEST: usize = BUFFER - 64;
+/// Sockets that are served in one wake.
+const EVENTS: usize = 256;
+/// Commands that are obeyed before sockets are looked at again.
+const COMMANDS: usize = 32;
+/// A datagram that waited longer than this has others behind it, most likely: drain.
+const BEHIND: Duration = Duration::from_millis(5);
+/// At most so many at once, so that no socket starves the others.
+const DRAIN: usize = 16;
+const MINUTE: Duration = Duration::from_secs(60);
+/// A last minute shorter than this is left out of the quality records.
+const SHORTEST_MINUTE: Duration = Duration::from_secs(1);
+/// Marks the event of the command channel among those of sockets.
+const COMMAND_TOKEN: u64 = u64::MAX;
+
+/// What a worker shares with the rest of the process.
+pub(super) struct Shared {
+    pub(super) commands: EventFd,
+    pub(super) queued: AtomicU64,
+    pub(super) stop: AtomicBool,
+    pub(super) counters: Counters,
+}
+
+pub(super) struct Worker<'a> {
+    epoll: Epoll,
+    shared: &'a Shared,
+    inbox: Receiver<Command>,
+    events: Arc<EventSink>,
+    pools: &'a Mutex<PortPools>,
+    settings: RelaySettings,
+    random: SystemRandom,
+    calls: Vec<Option<OpenCall<'a>>>,
+    /// Empty places of `calls`.
+    vacant: Vec<usize>,
+    places: HashMap<MediaKey, usize>,
+    /// When to look at which place; an entry that its call no longer agrees with is passed over.
+    wakes: BinaryHeap<Reverse<(Instant, usize)>>,
+    generation: u16,
+    buffer: Box<[u8; BUFFER]>,
+    control: Vec<u8>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        inbox: Receiver<Command>,
+        events: Arc<EventSink>,
+        pools: &'a Mutex<PortPools>,
+        settings: RelaySettings,
+    ) -> Result<Worker<'a>, Errno> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&shared.commands, EpollEvent::new(EpollFlags::EPOLLIN, COMMAND_TOKEN))?;
+        Ok(Worker {
+            epoll,
+            shared,
+            inbox,
+            events,
+            pools,
+            settings,
+            random: SystemRandom::new(),
+            calls: Vec::new(),
+            vacant: Vec::new(),
+            places: HashMap::new(),
+            wakes: BinaryHeap::new(),
+            generation: 0,
+            buffer: Box::new([0; BUFFER]),
+            control: control_buffer(),
+        })
+    }
+
+    /// Runs until told to stop, then closes what is open.
+    pub(super) fn run(mut self) {
+        let mut ready = [EpollEvent::empty(); EVENTS];
+        let mut pending = false;
+        while !self.shared.stop.load(Ordering::Acquire) {
+            let timeout = if pending { EpollTimeout::ZERO } else { self.timeout() };
+            let count = self.epoll.wait(&mut ready, timeout).unwrap_or(0); // EINTR
+            let now = Moment::now();
+            for event in ready.iter().take(count) {
+                match event.data() {
+                    COMMAND_TOKEN => pending = true,
+                    token => self.handle_socket(now, token),
+                }
+            }
+            if pending {
+                pending = self.handle_commands();
+            }
+            self.handle_timeouts();
+        }
+        let keys: Vec<_> = self.places.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.close(key));
+    }
+
+    fn timeout(&self) -> EpollTimeout {
+        let Some(Reverse((wake, _))) = self.wakes.peek() else { return EpollTimeout::NONE };
+        let wait = wake.saturating_duration_since(Instant::now());
+        // Rounded up: waking before the time would only mean to wait again.
+        let millis = u16::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+        EpollTimeout::from(millis)
+    }
+
+    fn handle_socket(&mut self, now: Moment, token: u64) {
+        let (place, generation, side, component) = unpack(token);
+        let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) else { return };
+        if call.generation != generation {
+            return; // closed earlier in this wake
+        }
+        let counters = &self.shared.counters;
+        for _ in 0..DRAIN {
+            let buffer = self.buffer.as_mut_slice();
+            let room = buffer.get_mut(..LONGEST).unwrap_or_default();
+            let Some(datagram) = call.socket(side, component).receive(room, &mut self.control) else { break };
+            let arrival = now.arrival(datagram.arrival);
+            // Longer than any length that fits: the relay refuses it and counts it.
+            let len = if datagram.truncated { usize::MAX } else { datagram.len };
+            let (relay, out) = call.relay_and_rtp(side.other());
+            match relay.handle_datagram(arrival, side, component, datagram.from, buffer, len) {
+                Ok(Some(forward)) => {
+                    counters.received(side).add(false, len);
+                    let sent = buffer.get(..forward.len).map(|bytes| out.send(bytes, forward.to));
+                    if let Some(Ok(())) = sent {
+                        counters.sent(side.other()).add(false, forward.len);
+                    } else {
+                        relay.handle_unsent(side.other());
+                        counters.refused(Refusal::Unsent);
+                    }
+                }
+                Ok(None) => counters.received(side).add(true, len),
+                Err(cause) => counters.refused(cause),
+            }
+            if now.instant.saturating_duration_since(arrival) < BEHIND {
+                break; // Level-triggered: if more waits after all, the next wake says so.
+            }
+        }
+    }
+
+    /// Obeys some commands; returns whether more wait.
+    fn handle_commands(&mut self) -> bool {
+        // Reading first: a command that comes after this raises the event again.
+        let _ = self.shared.commands.read();
+        for _ in 0..COMMANDS {
+            let Ok(command) = self.inbox.try_recv() else { return false };
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            match command {
+                Command::Open { key, a, b, emergency } => match self.open(key, a, b, emergency) {
+                    Ok(opened) => self.tell(opened),
+                    Err(error) => self.tell(MediaEvent::OpenFailed { key, text: error.to_string() }),
+                },
+                Command::Remote { key, side, remote } => {
+                    let now = Instant::now();
+                    if let Some(place) = self.places.get(&key).copied() {
+                        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) {
+                            call.relay.handle_remote(now, side, &remote);
+                        }
+                        self.schedule(place);
+                    }
+                }
+                Command::Close { key } => self.close(key),
+            }
+        }
+        true
+    }
+
+    fn open(
+        &mut self,
+        key: MediaKey,
+        a: IpAddr,
+        b: IpAddr,
+        emergency: bool,
+    ) -> Result<MediaEvent, OpenError> {
+        if self.places.contains_key(&key) {
+            return Err(OpenError::Open);
+        }
+        let mut a = LegSockets::open(self.pools, a, emergency, &mut self.random)?;
+        let opened = LegSockets::open(self.pools, b, emergency, &mut self.random).and_then(|b| {
+            let place = self.vacant.pop().unwrap_or(self.calls.len());
+            self.generation = self.generation.wrapping_add(1);
+            let watched = self.watch(place, &a, &b);
+            if watched.is_err() {
+                self.vacant.extend((place < self.calls.len()).then_some(place));
+            }
+            watched.map(|()| (place, b)).map_err(OpenError::Watch)
+        });
+        let (place, b) = opened.inspect_err(|_| a.forget())?;
+        let opened = MediaEvent::Opened { key, a: a.ports(), b: b.ports() };
+        let now = Instant::now();
+        let minute = now + MINUTE;
+        let relay = Relay::new(now, self.settings, self.random.next_u64());
+        let call = OpenCall { key, generation: self.generation, a, b, relay, minute, wake: minute };
+        match self.calls.get_mut(place) {
+            Some(vacant) => *vacant = Some(call),
+            None => self.calls.push(Some(call)),
+        }
+        self.places.insert(key, place);
+        self.wakes.push(Reverse((minute, place)));
+        self.shared.counters.calls.set(self.places.len() as u64);
+        Ok(opened)
+    }
+
+    fn watch(&self, place: usize, a: &LegSockets<'_>, b: &LegSockets<'_>) -> Result<(), Errno> {
+        let sockets = [
+            (&a.rtp, Side::A, Component::Rtp),
+            (&a.rtcp, Side::A, Component::Rtcp),
+            (&b.rtp, Side::B, Component::Rtp),
+            (&b.rtcp, Side::B, Component::Rtcp),
+        ];
+        for (socket, side, component) in sockets {
+            let token = pack(place, self.generation, side, component);
+            // Dropping the sockets, if one fails, takes them off the watch too.
+            self.epoll.add(socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, key: MediaKey) {
+        let place = self.places.remove(&key);
+        let call = place.and_then(|place| {
+            self.vacant.push(place);
+            self.calls.get_mut(place)?.take()
+        });
+        let mut statistics = CallStatistics::default();
+        if let Some(mut call) = call {
+            let now = Instant::now();
+            let minute = call.relay.minute_statistics(now);
+            if minute.period >= SHORTEST_MINUTE {
+                self.tell(MediaEvent::Minute { key, statistics: Box::new(minute) });
+            }
+            statistics = call.relay.call_statistics(now);
+        }
+        self.shared.counters.calls.set(self.places.len() as u64);
+        self.tell(MediaEvent::Closed { key, statistics: Box::new(statistics) });
+    }
+
+    fn handle_timeouts(&mut self) {
+        let Some(Reverse((first, _))) = self.wakes.peek() else { return };
+        let now = Instant::now();
+        if *first > now {
+            return;
+        }
+        while let Some(Reverse((wake, place))) = self.wakes.peek().copied()
+            && wake <= now
+        {
+            self.wakes.pop();
+            if let Some(call) = self.calls.get(place).and_then(Option::as_ref)
+                && call.wake == wake
+            {
+                self.handle_timeout(now, place);
+                self.reschedule(place);
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant, place: usize) {
+        let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) else { return };
+        let key = call.key;
+        call.relay.handle_timeout(now);
+        let mut told = Vec::new();
+        while let Some(output) = call.relay.poll_output(self.buffer.as_mut_slice()) {
+            match output {
+                Output::Transmit { side, component, to, len } => {
+                    let socket = call.socket(side, component);
+                    if let Some(Ok(())) = self.buffer.get(..len).map(|bytes| socket.send(bytes, to)) {
+                        self.shared.counters.sent(side).add(true, len);
+                    }
+                }
+                Output::Silent => told.push(MediaEvent::Silent { key }),
+            }
+        }
+        if call.minute <= now {
+            call.minute += MINUTE;
+            let statistics = Box::new(call.relay.minute_statistics(now));
+            told.push(MediaEvent::Minute { key, statistics });
+        }
+        told.into_iter().for_each(|event| self.tell(event));
+    }
+
+    /// Looks at the call earlier if it wants to be.
+    fn schedule(&mut self, place: usize) {
+        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut)
+            && let Some(timeout) = call.relay.poll_timeout()
+            && timeout < call.wake
+        {
+            call.wake = timeout;
+            self.wakes.push(Reverse((timeout, place)));
+        }
+    }
+
+    /// Its entry in the heap is used up: makes a new one.
+    fn reschedule(&mut self, place: usize) {
+        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) {
+            let timeout = call.relay.poll_timeout();
+            call.wake = timeout.map_or(call.minute, |timeout| timeout.min(call.minute));
+            self.wakes.push(Reverse((call.wake, place)));
+        }
+    }
+
+    fn tell(&self, event: MediaEvent) {
+        (self.events)(event.key().shard(), event);
+    }
+}
+
+/// Place, generation and port of a call in the 64 bits that epoll keeps for a socket.
+fn pack(place: usize, generation: u16, side: Side, component: Component) -> u64 {
+    let port = match (side, component) {
+        (Side::A, Component::Rtp) => 0,
+        (Side::A, Component::Rtcp) => 1,
+        (Side::B, Component::Rtp) => 2,
+        (Side::B, Component::Rtcp) => 3,
+    };
+    (place as u64) << 32 | u64::from(generation) << 8 | port
+}
+
+fn unpack(token: u64) -> (usize, u16, Side, Component) {
+    let side = if token & 2 == 0 { Side::A } else { Side::B };
+    let component = if token & 1 == 0 { Component::Rtp } else { Component::Rtcp };
+    ((token >> 32) as usize, (token >> 8) as u16, side, component)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_one_port_of_one_call() {
+        for side in [Side::A, Side::B] {
+            for component in [Component::Rtp, Component::Rtcp] {
+                let token = pack(70_000, 0xfffe, side, component);
+                assert_eq!(unpack(token), (70_000, 0xfffe, side, component));
+                assert_ne!(token, COMMAND_TOKEN);
+            }
+        }
+    }
+}

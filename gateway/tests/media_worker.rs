@@ -1,0 +1,281 @@
+//! The media workers over real loopback sockets. Waiting is always for something, never for time to pass.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use gateway::media::{
+    Command, Media, MediaEvent, MediaKey, MediaSettings, Ports, Refusal, Remote, Side, StreamKind,
+};
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Gateway {
+    media: Media,
+    events: Receiver<(u16, MediaEvent)>,
+}
+
+impl Gateway {
+    fn start(settings: MediaSettings) -> Gateway {
+        let (sink, events) = channel();
+        let media = Media::start(&settings, move |shard, event| {
+            let _ = sink.send((shard, event));
+        });
+        Gateway { media: media.unwrap(), events }
+    }
+
+    /// The next event, which must be of the shard in its key.
+    fn event(&self) -> MediaEvent {
+        let (shard, event) = self.events.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(shard, event.key().shard());
+        event
+    }
+
+    fn open(&self, key: MediaKey) -> (Ports, Ports) {
+        self.media.send(Command::Open { key, a: LOCAL, b: LOCAL, emergency: false });
+        match self.event() {
+            MediaEvent::Opened { key: opened, a, b } if opened == key => (a, b),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn close(&self, key: MediaKey) -> gateway::media::CallStatistics {
+        self.media.send(Command::Close { key });
+        loop {
+            match self.event() {
+                MediaEvent::Closed { key: closed, statistics } if closed == key => return *statistics,
+                MediaEvent::Minute { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn settings(ports: std::ops::RangeInclusive<u16>) -> MediaSettings {
+    MediaSettings { ports, workers: 2, emergency_ports: 0, ..MediaSettings::default() }
+}
+
+struct Phone(UdpSocket);
+
+impl Phone {
+    fn new() -> Phone {
+        let socket = UdpSocket::bind((LOCAL, 0)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Phone(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    fn send(&self, to: u16, datagram: &[u8]) {
+        self.0.send_to(datagram, (LOCAL, to)).unwrap();
+    }
+
+    fn receive(&self) -> (Vec<u8>, u16) {
+        let mut buffer = [0; 2048];
+        let (len, from) = self.0.recv_from(&mut buffer).unwrap();
+        (buffer[..len].to_vec(), from.port())
+    }
+
+    fn remote(&self) -> Remote {
+        Remote { rtp: Some(self.address()), ..Remote::default() }
+    }
+}
+
+fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(seq.to_be_bytes());
+    packet.extend((u32::from(seq) * 160).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([0xd5; 160]);
+    packet
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn sound_passes_both_ways_and_is_counted() {
+    let gateway = Gateway::start(settings(20_000..=20_999));
+    let key = MediaKey::new(3, 1);
+    let (a, b) = gateway.open(key);
+    assert!(a.rtp.is_multiple_of(2) && a.rtcp == a.rtp + 1 && (20_000..=20_999).contains(&a.rtp));
+    assert_ne!(a, b);
+    let (caller, callee, stranger) = (Phone::new(), Phone::new(), Phone::new());
+    gateway.media.send(Command::Remote { key, side: Side::A, remote: caller.remote() });
+    gateway.media.send(Command::Remote { key, side: Side::B, remote: callee.remote() });
+    wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
+    for seq in 0..200 {
+        caller.send(a.rtp, &rtp(1, seq));
+        assert_eq!(callee.receive(), (rtp(1, seq), b.rtp));
+        callee.send(b.rtp, &rtp(2, seq));
+        assert_eq!(caller.receive(), (rtp(2, seq), a.rtp));
+    }
+    stranger.send(a.rtp, &rtp(9, 1));
+    caller.send(a.rtp, &[0; 1985]); // longer than anything that we take
+    wait_until("strangers are refused", || {
+        gateway.media.gauges().refusals().filter(|(_, count)| *count > 0).count() == 2
+    });
+
+    let gauges = gateway.media.gauges();
+    assert_eq!((gauges.calls, gauges.ports.used), (1, 4));
+    for side in [gauges.a, gauges.b] {
+        assert_eq!((side.received.packets, side.received.bytes), (200, 200 * 172));
+        assert_eq!((side.sent.packets, side.sent.bytes), (200, 200 * 172));
+    }
+    let statistics = gateway.close(key);
+    for leg in [statistics.a, statistics.b] {
+        assert_eq!((leg.received.rtp_packets, leg.received.rtp_bytes), (200, 200 * 172));
+        assert_eq!((leg.sent.rtp_packets, leg.received.packets_lost), (200, 0));
+        assert!(leg.received.jitter.unwrap() < Duration::from_secs(1));
+    }
+    assert_eq!(statistics.a.refused.of(Refusal::Source), 1);
+    assert_eq!(statistics.a.refused.of(Refusal::Oversized), 1);
+    assert_eq!(gateway.media.gauges().calls, 0);
+}
+
+#[test]
+fn fax_passes_opaque() {
+    let gateway = Gateway::start(settings(21_000..=21_999));
+    let key = MediaKey::new(0, 1);
+    let (a, b) = gateway.open(key);
+    let (caller, callee) = (Phone::new(), Phone::new());
+    for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
+        let remote = Remote { kind: StreamKind::Udptl, ..phone.remote() };
+        gateway.media.send(Command::Remote { key, side, remote });
+    }
+    wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
+    caller.send(a.rtp, &[0, 1, 6, 1, 2, 3]);
+    assert_eq!(callee.receive(), (vec![0, 1, 6, 1, 2, 3], b.rtp));
+    let statistics = gateway.close(key);
+    assert_eq!((statistics.a.received.udptl_packets, statistics.b.sent.udptl_bytes), (1, 6));
+}
+
+#[test]
+fn each_leg_gets_reports_of_ours() {
+    let gateway = Gateway::start(settings(22_000..=22_999));
+    let key = MediaKey::new(0, 1);
+    let (a, b) = gateway.open(key);
+    let (caller, callee, reports) = (Phone::new(), Phone::new(), Phone::new());
+    gateway.media.send(Command::Remote { key, side: Side::A, remote: caller.remote() });
+    let remote = Remote { rtcp: Some(reports.address()), ..callee.remote() };
+    gateway.media.send(Command::Remote { key, side: Side::B, remote });
+    wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
+    caller.send(a.rtp, &rtp(7, 1));
+    callee.receive();
+    callee.send(b.rtp, &rtp(8, 1));
+    let (report, from) = reports.receive(); // within 3.1 s
+    assert_eq!(from, b.rtcp);
+    let packets: Vec<_> = rtp::rtcp::Compound::parse(&report).unwrap().collect();
+    let [
+        rtp::rtcp::Packet::SenderReport { ssrc, info, mut reports },
+        rtp::rtcp::Packet::SourceDescription { .. },
+    ] = packets[..]
+    else {
+        panic!("{packets:?}");
+    };
+    assert_eq!((ssrc.0, info.packets, info.bytes), (7, 1, 160));
+    assert_eq!(reports.next().unwrap().ssrc.0, 8);
+    assert_eq!(gateway.close(key).b.sent.rtcp_packets, 1);
+}
+
+#[test]
+fn ports_are_taken_once_and_rest_after_use() {
+    // Two pairs: one call.
+    let gateway = Gateway::start(settings(23_000..=23_003));
+    let (first, second) = (MediaKey::new(0, 1), MediaKey::new(0, 2));
+    let (a, b) = gateway.open(first);
+    assert_eq!(UdpSocket::bind((LOCAL, a.rtp)).unwrap_err().kind(), ErrorKind::AddrInUse);
+    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: false });
+    assert!(matches!(gateway.event(), MediaEvent::OpenFailed { key, .. } if key == second));
+    assert_eq!(gateway.close(second), gateway::media::CallStatistics::default());
+    gateway.close(first);
+    for port in [a.rtp, a.rtcp, b.rtp, b.rtcp] {
+        UdpSocket::bind((LOCAL, port)).unwrap(); // ours no longer
+    }
+    assert_eq!(gateway.media.gauges().ports.resting, 4);
+    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: false });
+    assert!(matches!(gateway.event(), MediaEvent::OpenFailed { key, .. } if key == second));
+    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: true });
+    assert!(matches!(gateway.event(), MediaEvent::Opened { key, .. } if key == second));
+}
+
+#[test]
+fn a_call_that_finds_ports_for_one_leg_only_gives_them_back() {
+    let gateway = Gateway::start(settings(24_000..=24_001));
+    let key = MediaKey::new(0, 1);
+    gateway.media.send(Command::Open { key, a: LOCAL, b: LOCAL, emergency: false });
+    assert!(matches!(gateway.event(), MediaEvent::OpenFailed { .. }));
+    let ports = gateway.media.gauges().ports;
+    assert_eq!((ports.used, ports.resting, ports.free), (0, 0, 2));
+    UdpSocket::bind((LOCAL, 24_000)).unwrap();
+}
+
+#[test]
+fn busy_and_excluded_ports_are_skipped() {
+    let busy = UdpSocket::bind((LOCAL, 25_003)).unwrap();
+    let gateway = Gateway::start(MediaSettings { excluded_ports: vec![25_000], ..settings(25_000..=25_007) });
+    let (a, b) = gateway.open(MediaKey::new(0, 1));
+    let mut pairs = [a.rtp, b.rtp];
+    pairs.sort_unstable();
+    assert_eq!(pairs, [25_004, 25_006]);
+    drop(busy);
+}
+
+#[test]
+fn silence_on_both_sides_is_told_once() {
+    let gateway = Gateway::start(MediaSettings {
+        inactivity_timeout: Duration::from_millis(50),
+        ..settings(26_000..=26_999)
+    });
+    let key = MediaKey::new(9, 1);
+    gateway.open(key);
+    for side in [Side::A, Side::B] {
+        gateway.media.send(Command::Remote { key, side, remote: Phone::new().remote() });
+    }
+    assert_eq!(gateway.event(), MediaEvent::Silent { key });
+    gateway.close(key);
+}
+
+#[test]
+fn an_unknown_call_is_closed_all_the_same() {
+    let gateway = Gateway::start(settings(27_000..=27_999));
+    let key = MediaKey::new(5, 77);
+    assert_eq!(gateway.close(key), gateway::media::CallStatistics::default());
+}
+
+#[test]
+fn an_address_that_is_not_ours_fails_with_its_name() {
+    let gateway = Gateway::start(settings(28_000..=28_999));
+    let key = MediaKey::new(0, 1);
+    let foreign = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    gateway.media.send(Command::Open { key, a: LOCAL, b: foreign, emergency: false });
+    let MediaEvent::OpenFailed { text, .. } = gateway.event() else { panic!("opened") };
+    assert!(text.contains("192.0.2.1"), "{text}");
+    let ports = gateway.media.gauges().ports;
+    assert_eq!((ports.used, ports.resting), (0, 0));
+}
+
+#[test]
+fn dropping_closes_what_is_open() {
+    let gateway = Gateway::start(settings(29_000..=29_999));
+    let keys: Vec<_> = (0..20).map(|call| MediaKey::new(1, call)).collect();
+    let ports: Vec<_> = keys.iter().map(|key| gateway.open(*key)).collect();
+    drop(gateway.media);
+    let mut closed: Vec<_> = gateway.events.iter().map(|(_, event)| event.key()).collect();
+    closed.sort_unstable();
+    assert_eq!(closed, keys);
+    for (a, b) in ports {
+        for port in [a.rtp, a.rtcp, b.rtp, b.rtcp] {
+            UdpSocket::bind((LOCAL, port)).unwrap();
+        }
+    }
+}
