@@ -207,8 +207,12 @@ impl RecordMetrics {
         self.errors[2].increment(1);
     }
 
-    pub(crate) fn set_queue(&self, bytes: usize) {
-        self.queue_bytes.set(as_f64(bytes));
+    pub(crate) fn queue_taken(&self, bytes: usize) {
+        self.queue_bytes.increment(as_f64(bytes));
+    }
+
+    pub(crate) fn queue_released(&self, bytes: usize) {
+        self.queue_bytes.decrement(as_f64(bytes));
     }
 
     pub(crate) fn set_journal(&self, bytes: u64, limit: u64, undelivered: usize, open_calls: usize) {

@@ -14,6 +14,43 @@
 //! leaves it when it is in the directory, so that neither a crash nor a full disk loses one; a repeat
 //! changes nothing. An answered call is in the journal before its 200 leaves. Lines of the two logs are
 //! appended to their files directly: they are the first to be given up when room runs out.
+//!
+//! ```
+//! use gateway::metrics::Metrics;
+//! use gateway::record::{CallFacts, Direction, Party, Record, RecorderSettings, open};
+//! use std::time::Duration;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let directory = directory.path();
+//! let metrics = Metrics::new("us-east-1");
+//! let opened = open(&RecorderSettings::new(directory), metrics.records())?;
+//! for orphan in &opened.orphans {
+//!     // Send a BYE on both legs, then `opened.recorder.released(orphan.call.facts.key())`.
+//! }
+//! let busy = CallFacts {
+//!     account: String::new(),
+//!     region: "us-east-1".into(),
+//!     transaction_id: "0f8fad5b-d9cb-469f-a165-70867728950e".into(),
+//!     call_id: "a84b4c76e66710@pbx.example.com".into(),
+//!     voice_connector_id: "abcdef1ghij2klmno3pqr4".into(),
+//!     direction: Direction::Outbound,
+//!     status_message: "Busy Here".into(),
+//!     sip_auth_user: None,
+//!     source: Party { number: "+12065550100".into(), ..Party::default() },
+//!     destination: Party { number: "+16285551212".into(), ..Party::default() },
+//!     started_at: Duration::from_millis(1_565_399_625_042),
+//!     answered_at: None,
+//!     ended_at: Duration::from_millis(1_565_399_629_000),
+//!     streaming: false,
+//!     is_proxy_call: false,
+//! };
+//! opened.recorder.record(Record::CallDetail(Box::new(busy)))?;
+//! opened.writer.close();
+//! let day = "Amazon-Chime-Voice-Connector-CDRs/json/abcdef1ghij2klmno3pqr4/2019/08/10";
+//! let name = "01.13.45.042_0f8fad5b-d9cb-469f-a165-70867728950e";
+//! assert!(std::fs::read_to_string(directory.join(day).join(name))?.contains("\"Status\":\"Failed\""));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod cdr;
 mod directory;

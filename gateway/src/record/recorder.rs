@@ -121,6 +121,7 @@ enum Message {
 pub(super) struct Room(Arc<RoomState>);
 
 struct RoomState {
+    metrics: RecordMetrics,
     limit: usize,
     used: AtomicUsize,
     /// Of the journal, as [`Pressure::level`].
@@ -128,13 +129,15 @@ struct RoomState {
 }
 
 impl Room {
-    pub(super) fn new(limit: usize) -> Room {
-        Room(Arc::new(RoomState { limit, used: AtomicUsize::new(0), pressure: AtomicU8::new(0) }))
+    pub(super) fn new(limit: usize, metrics: RecordMetrics) -> Room {
+        let (used, pressure) = (AtomicUsize::new(0), AtomicU8::new(0));
+        Room(Arc::new(RoomState { metrics, limit, used, pressure }))
     }
 
     /// Takes `cost` bytes for a record of this kind, if it is still admitted.
     fn take(&self, kind: RecordKind, cost: usize) -> Result<(), Full> {
         let used = self.0.used.fetch_add(cost, Ordering::Relaxed).saturating_add(cost);
+        self.0.metrics.queue_taken(cost);
         if self.pressure().max(self.queue_pressure(used)).admits(kind) {
             return Ok(());
         }
@@ -148,6 +151,7 @@ impl Room {
 
     pub(super) fn release(&self, cost: usize) {
         self.0.used.fetch_sub(cost, Ordering::Relaxed);
+        self.0.metrics.queue_released(cost);
     }
 
     pub(super) fn used(&self) -> usize {
@@ -186,8 +190,9 @@ impl Recorder {
             Record::SipMessage(facts) => Item::SipMessage { facts, cost },
         };
         if self.messages.send(Message::Item(item)).is_err() {
+            self.closed();
             self.metrics.dropped(kind, 1);
-            return Err(Full); // Closed: the program is going down.
+            return Err(Full);
         }
         Ok(())
     }
@@ -195,7 +200,7 @@ impl Recorder {
     /// A call was answered, and shall be in the journal before its 200 leaves: `ack` says when it is.
     ///
     /// Again for the same call when its state changes (a re-INVITE's target, CSeq): the last one counts.
-    /// [`Record::CallDetail`] with the same [`CallKey`] ends it.
+    /// [`Record::CallDetail`] with the same [`CallKey`] ends it; after that nothing more may be said of it.
     pub fn answered(&self, call: AnsweredCall, ack: Ack) {
         let cost = CALL_COST;
         let _ = self.room.take(RecordKind::CallDetail, cost); // Always admitted.
@@ -203,8 +208,14 @@ impl Recorder {
         if let Err(mpsc::SendError(Message::Item(Item::Answered { ack, .. }))) =
             self.messages.send(Message::Item(item))
         {
+            self.closed();
             ack(Err(NotJournaled));
         }
+    }
+
+    /// Nobody writes any more: the program is going down, or the writer has died.
+    fn closed(&self) {
+        self.room.set_pressure(Pressure::Calls);
     }
 
     /// The legs of an [`Orphan`] were sent a BYE (or are known to be gone): it need not be returned again.
@@ -242,7 +253,8 @@ pub struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// Writes what was reported so far and stops. Waits for the disk.
+    /// Writes what was reported so far and stops. Waits for the disk. What is reported meanwhile may be
+    /// lost: stop the shards first.
     pub fn close(self) {
         drop(self);
     }
@@ -287,7 +299,7 @@ pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opene
     if undelivered > 0 || !orphans.is_empty() {
         info!(undelivered, orphans = orphans.len(), "records journal has work from the last run");
     }
-    let room = Room::new(settings.queue_limit);
+    let room = Room::new(settings.queue_limit, metrics.clone());
     let directory = Directory::new(&settings.directory, settings.sync);
     let writer = Writer::new(journal, settings.journal_limit, directory, metrics.clone(), room.clone());
     let (messages, receiver) = mpsc::channel();
@@ -306,23 +318,18 @@ pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opene
 fn run(mut writer: Writer, messages: &Receiver<Message>) {
     let mut flushes: Vec<Sender<()>> = Vec::new();
     loop {
+        let first = wait(messages, writer.poll_timeout(Instant::now()));
+        let batch = std::iter::successors(Some(first), |_| Some(messages.try_recv()));
         let mut items = Vec::new();
         let mut stop = false;
-        let mut next = wait(messages, writer.poll_timeout(Instant::now()));
-        loop {
-            match next {
+        for message in batch.take(BATCH) {
+            match message {
                 Ok(Message::Item(item)) => items.push(item),
                 Ok(Message::Flush(done)) => flushes.push(done),
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => stop = true,
-                Err(TryRecvError::Empty) => {}
-            }
-            if stop || items.len() >= BATCH {
-                break;
-            }
-            next = match messages.try_recv() {
+                // The first of a batch, too, when a deadline of the writer has come.
                 Err(TryRecvError::Empty) => break,
-                message => message,
-            };
+            }
         }
         let now = Instant::now();
         writer.handle_items(now, unix_now(), items);

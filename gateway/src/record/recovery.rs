@@ -52,7 +52,8 @@ pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> 
 }
 
 fn cut_short(facts: &CallFacts, last_alive: Duration, now: Duration) -> CallFacts {
-    let ended_at = facts.answered_at.unwrap_or_default().max(last_alive);
+    // A clock that was ahead then, and is right now, must not bill the difference.
+    let ended_at = facts.answered_at.unwrap_or_default().max(last_alive.min(now));
     let status_message = format!(
         "Gateway restarted; end time unknown, between {} and {}",
         rfc3339(ended_at),
@@ -108,6 +109,19 @@ mod tests {
         let mut journal = Journal::open(dir.path(), true).unwrap();
         assert_eq!(recover(&mut journal, restart).unwrap(), []);
         assert_eq!(journal.undelivered_len(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_bills_nothing_beyond_the_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let restart = facts().answered_at.unwrap() + Duration::from_secs(30);
+        let mut journal = Journal::open(dir.path(), true).unwrap();
+        let call = Box::new(answered(1));
+        journal
+            .append(&[Entry::Answered { call, orphan: false }, Entry::Alive { unix_ms: u64::MAX }])
+            .unwrap();
+        recover(&mut journal, restart).unwrap();
+        assert_eq!(record(&journal, 0).billable_duration_seconds, 30);
     }
 
     #[test]

@@ -288,7 +288,6 @@ impl Writer {
         }
         self.pressure = pressure;
         self.room.set_pressure(pressure);
-        self.metrics.set_queue(self.room.used());
         self.metrics.set_journal(
             self.journal.length(),
             self.journal_limit,

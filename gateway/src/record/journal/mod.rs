@@ -189,8 +189,10 @@ impl Journal {
     }
 
     fn apply(&mut self, entry: &Entry, position: Position) {
-        if let Some(time) = entry.alive_at() {
-            self.alive_at = self.alive_at.max(time);
+        match entry {
+            // Also backwards: the clock may have been corrected.
+            Entry::Alive { unix_ms } => self.alive_at = Duration::from_millis(*unix_ms),
+            other => self.alive_at = self.alive_at.max(other.alive_at().unwrap_or_default()),
         }
         match entry {
             Entry::Journal { .. } | Entry::Alive { .. } => {}

@@ -13,7 +13,8 @@ fn settings(dir: &Path) -> RecorderSettings {
 /// A recorder whose thread never gets to work: what is sent stays in the queue.
 fn stalled(limit: usize, metrics: &Metrics) -> (Recorder, Receiver<Message>) {
     let (messages, receiver) = mpsc::channel();
-    (Recorder { messages, room: Room::new(limit), metrics: metrics.records() }, receiver)
+    let room = Room::new(limit, metrics.records());
+    (Recorder { messages, room, metrics: metrics.records() }, receiver)
 }
 
 fn call_detail() -> Record {
@@ -50,6 +51,7 @@ fn when_the_queue_is_full_messages_go_first_then_quality_and_call_details_never(
     }
     assert!(!recorder.accepts_calls());
     let text = metrics.render();
+    assert!(text.contains(&format!("voice_connector_record_queue_bytes {}\n", recorder.room.used())));
     assert!(text.contains("voice_connector_records_dropped_total{kind=\"sip_message\"} 2"));
     assert!(text.contains("voice_connector_records_dropped_total{kind=\"quality\"} 1"));
     assert!(text.contains("voice_connector_records_dropped_total{kind=\"call_detail\"} 0"));
@@ -79,7 +81,9 @@ fn closing_writes_everything() {
     writer.close();
     let day = "Amazon-Chime-Voice-Connector-CDRs/json/abcdef1ghij2klmno3pqr4/2019/08/10";
     assert_eq!(fs::read_dir(dir.path().join(day)).unwrap().count(), 200);
+    assert!(recorder.accepts_calls());
     assert_eq!(recorder.record(call_detail()), Err(Full));
+    assert!(!recorder.accepts_calls());
     let (done, wait) = mpsc::channel();
     recorder.answered(answered(1), Box::new(move |result| done.send(result).unwrap()));
     assert_eq!(wait.recv(), Ok(Err(NotJournaled)));

@@ -28,7 +28,7 @@ impl Bench {
     fn with_limit(limit: u64) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let metrics = Metrics::new("r");
-        let room = Room::new(1 << 20);
+        let room = Room::new(1 << 20, metrics.records());
         let writer = writer(dir.path(), limit, &metrics, &room);
         Bench { dir, writer, metrics, room, now: Instant::now() }
     }
