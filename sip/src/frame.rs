@@ -198,3 +198,133 @@ fn answerable(head: &[u8]) -> Option<Message> {
 fn unreadable(error: ParseError) -> FrameError {
     FrameError { answer: None, status: StatusCode::BAD_REQUEST, text: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::Name;
+
+    /// Head, body: as they would be on the wire.
+    fn request(method: &str, cseq: u32, length: Option<&str>, body: &str) -> String {
+        let length = length.map(|length| format!("l: {length}\r\n")).unwrap_or_default();
+        format!(
+            "{method} sip:b@h SIP/2.0\r\nVia: SIP/2.0/TCP a;branch=z9hG4bK{cseq}\r\nCSeq: {cseq} {method}\r\n{length}\r\n{body}"
+        )
+    }
+
+    /// Frames as text until the error, if any; the framer takes `piece` bytes at a time.
+    fn read(stream: &[u8], piece: usize) -> Vec<String> {
+        let mut framer = StreamFramer::new(512, 100);
+        let mut read = Vec::new();
+        for bytes in stream.chunks(piece) {
+            framer.push(bytes);
+            loop {
+                match framer.next() {
+                    Ok(Some(Frame::Message(message))) => {
+                        let cseq = message.value(Name::CSeq).unwrap_or_default().into_owned();
+                        read.push(format!("{cseq} {:?}", String::from_utf8_lossy(message.body())));
+                    }
+                    Ok(Some(other)) => read.push(format!("{other:?}")),
+                    Ok(None) => break,
+                    Err(error) => {
+                        let answer = if error.answer.is_some() { "answer" } else { "close" };
+                        read.push(format!("{answer} {error}"));
+                    }
+                }
+            }
+        }
+        read
+    }
+
+    #[test]
+    fn the_same_frames_wherever_it_is_split() {
+        let one = request("INFO", 1, Some("5"), "hello");
+        let two = request("BYE", 2, Some("0"), "");
+        let longest = format!("X: {}", "y".repeat(600));
+        for (stream, expect) in [
+            (String::new(), vec![]),
+            (one.clone(), vec!["1 INFO \"hello\""]),
+            (format!("{one}{two}{one}"), vec!["1 INFO \"hello\"", "2 BYE \"\"", "1 INFO \"hello\""]),
+            (
+                format!("\r\n\r\n{one}\r\n\r\n\r\n\r\n{two}"),
+                vec!["Ping", "1 INFO \"hello\"", "Ping", "Ping", "2 BYE \"\""],
+            ),
+            (format!("\r\n{one}\r\n{two}\r\n"), vec!["Pong", "1 INFO \"hello\"", "Pong", "2 BYE \"\""]),
+            (format!("\r\n\r\n\r\n{one}"), vec!["Ping", "Pong", "1 INFO \"hello\""]),
+            (request("INFO", 1, Some("5"), "\r\n\r\n!"), vec!["1 INFO \"\\r\\n\\r\\n!\""]),
+            (request("INFO", 1, Some("\r\n 0005"), "hello"), vec!["1 INFO \"hello\""]),
+            (request("INFO", 1, Some("5"), "hel"), vec![]),
+            (request("INFO", 1, None, ""), vec!["answer 400 Content-Length: missing"]),
+            (request("INFO", 1, Some(""), ""), vec!["answer 400 Content-Length: bad number ''"]),
+            (request("INFO", 1, Some("-1"), ""), vec!["answer 400 Content-Length: bad number '-1'"]),
+            (request("INFO", 1, Some("1\r\nContent-Length: 1"), "x"), vec!["1 INFO \"x\""]),
+            (
+                request("INFO", 1, Some("1\r\nContent-Length: 2"), "xx"),
+                vec!["answer 400 Content-Length: more than one"],
+            ),
+            (
+                request("INFO", 1, Some("1\r\nContent-Length: x"), "xx"),
+                vec!["answer 400 Content-Length: more than one"],
+            ),
+            (request("INFO", 1, Some("101"), ""), vec!["answer 513 Content-Length: 101 is more than 100"]),
+            (
+                request("INFO", 1, Some("4294967295"), ""),
+                vec!["answer 513 Content-Length: 4294967295 is more than 100"],
+            ),
+            (request("INFO", 1, Some(&format!("0\r\n{longest}")), ""), vec!["answer 513 Headers: too long"]),
+            (request("ACK", 1, None, ""), vec!["close 400 Content-Length: missing"]),
+            (
+                "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP a\r\n\r\n".into(),
+                vec!["close 400 Content-Length: missing"],
+            ),
+            ("GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n".into(), vec!["close 400 no SIP start line"]),
+            ("\u{1}\u{2}".repeat(400), vec!["close 513 Headers: too long"]),
+            (format!("{two}\n\n{one}"), vec!["2 BYE \"\"", "close 400 Content-Length: missing"]),
+            (two.replace("\r\n", "\n"), vec!["2 BYE \"\""]),
+        ] {
+            for piece in [usize::MAX, 1, 2, 3, 7, 64] {
+                assert_eq!(read(stream.as_bytes(), piece), expect, "{stream:?} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_an_error_nothing_more() {
+        let mut framer = StreamFramer::new(512, 100);
+        framer.push(request("INFO", 1, None, "").as_bytes());
+        let error = framer.next().unwrap_err();
+        let answer = crate::Builder::reply(&error.answer.unwrap(), error.status, &error.text, None).build();
+        assert_eq!(answer.value(Name::Via).as_deref(), Some("SIP/2.0/TCP a;branch=z9hG4bK1"));
+        framer.push(request("INFO", 1, Some("0"), "").as_bytes());
+        assert_eq!((framer.next(), framer.pending()), (Ok(None), 0));
+    }
+
+    #[test]
+    fn says_how_much_is_pending() {
+        let mut framer = StreamFramer::new(512, 100);
+        let whole = request("INFO", 1, Some("0"), "");
+        framer.push(&whole.as_bytes()[..10]);
+        assert_eq!((framer.next(), framer.pending()), (Ok(None), 10));
+        framer.push(&whole.as_bytes()[10..]);
+        assert!(matches!(framer.next(), Ok(Some(Frame::Message(_)))));
+        assert_eq!(framer.pending(), 0);
+    }
+
+    #[test]
+    fn datagrams() {
+        for (bytes, expect) in [
+            ("\r\n\r\n", Ok(Frame::Ping)),
+            ("\r\n", Ok(Frame::Pong)),
+            ("\n\n\n", Ok(Frame::Pong)),
+            ("", Err(ParseError::Empty)),
+            ("\0\0\0\0", Err(ParseError::StartLine)),
+            ("jaK", Err(ParseError::StartLine)),
+        ] {
+            assert_eq!(datagram(Bytes::from_static(bytes.as_bytes())), expect, "{bytes:?}");
+        }
+        let message = request("INFO", 1, Some("2"), "hello");
+        assert!(
+            matches!(datagram(message.into()), Ok(Frame::Message(message)) if &message.body()[..] == b"he")
+        );
+    }
+}

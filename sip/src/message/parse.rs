@@ -245,3 +245,118 @@ pub(crate) fn content_lengths(head: &[u8]) -> impl Iterator<Item = Result<u32, S
             number(&text).ok_or_else(|| text.into_owned())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: impl AsRef<[u8]>) -> Result<Message, ParseError> {
+        Message::parse(Bytes::copy_from_slice(text.as_ref()))
+    }
+
+    #[test]
+    fn names_order_and_values_as_they_came() {
+        let message = parse(
+            b"SIP/2.0 183 \xd0\x9d\xff  ok \r\nvIa:SIP/2.0/UDP a\r\nX-A :  1 \t \r\nx-a:\r\nS: a\r\n\t b \r\n\r\nbody",
+        )
+        .unwrap();
+        assert_eq!(message.reason_phrase(), Some(&b"\xd0\x9d\xff  ok "[..]));
+        let headers: Vec<_> = message
+            .headers()
+            .map(|header| (header.name.clone(), header.raw_name, header.value.to_vec()))
+            .collect();
+        assert_eq!(
+            headers,
+            [
+                (Name::Via, "vIa", b"SIP/2.0/UDP a".to_vec()),
+                (Name::from("x-A"), "X-A", b"1".to_vec()),
+                (Name::from("x-A"), "x-a", b"".to_vec()),
+                (Name::Subject, "S", b"a b".to_vec()),
+            ]
+        );
+        assert_eq!(&message.body()[..], b"body");
+        assert_eq!((message.is_response(), message.status()), (true, StatusCode::new(183)));
+        assert_eq!((message.method(), message.request_uri()), (None, None));
+    }
+
+    #[test]
+    fn lists_across_lines() {
+        let message = parse(
+            "OPTIONS sip:a@b SIP/2.0\r\nk: a, b\r\nSupported:\r\nSUPPORTED: c ,\r\n d,,\r\n\
+             P-Asserted-Identity: \"x, y\" <sip:a,b@c>, <tel:1>\r\n\r\n",
+        )
+        .unwrap();
+        let list = |name| message.values(name).map(|value| value.into_owned()).collect::<Vec<_>>();
+        assert_eq!(list(Name::Supported), ["a", "b", "c", "d"]);
+        assert_eq!(list(Name::PAssertedIdentity), ["\"x, y\" <sip:a,b@c>", "<tel:1>"]);
+        assert_eq!(list(Name::Require), [""; 0]);
+        assert_eq!(message.lines(Name::Supported).collect::<Vec<_>>(), ["a, b", "", "c , d,,"]);
+        let users: Vec<_> = message
+            .addresses(Name::PAssertedIdentity)
+            .map(|address| address.unwrap().user().unwrap().to_owned())
+            .collect();
+        assert_eq!(users, ["a,b", "1"]);
+    }
+
+    #[test]
+    fn where_the_body_ends() {
+        for (head, body, expect) in [
+            ("", "hello", "hello"),
+            ("l: 5\r\n", "hello", "hello"),
+            ("Content-Length: 2\r\n", "hello", "he"),
+            ("Content-Length: 0\r\n", "hello", ""),
+            ("Content-Length: 9\r\n", "hello", "hello"),
+            ("Content-Length: -2\r\n", "hello", "hello"),
+            ("Content-Length: 2\r\nl: 3\r\n", "hello", "he"),
+            ("Content-Length:\r\n 3\r\n", "hello", "hel"),
+            ("", "", ""),
+        ] {
+            let message = parse(format!("OPTIONS sip:a@b SIP/2.0\r\n{head}\r\n{body}")).unwrap();
+            assert_eq!(&message.body()[..], expect.as_bytes(), "{head:?}");
+            assert!(message.bytes().ends_with(expect.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn line_ends() {
+        let whole = "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nl: 0\r\n\r\n";
+        assert_eq!(
+            parse(format!("\r\n\r\n{whole}")).unwrap(),
+            parse(whole).unwrap(),
+            "leading line ends are skipped"
+        );
+        let bare = parse(whole.replace("\r\n", "\n")).unwrap();
+        assert_eq!(bare.headers().count(), 2, "understood, so that the 400 finds its way");
+        for cut in 1..whole.len() {
+            match parse(&whole[..cut]) {
+                Ok(message) => assert!(message.check().is_err(), "{cut}"),
+                Err(error) => assert_eq!(error, ParseError::StartLine, "{cut}"),
+            }
+        }
+        for (nothing, error) in
+            [("", ParseError::Empty), ("\r\n", ParseError::Empty), ("\0\0\0\0", ParseError::StartLine)]
+        {
+            assert_eq!(parse(nothing), Err(error));
+        }
+        let folded = parse("OPTIONS sip:a@b SIP/2.0\r\n Via: x\r\nTo: y\r\n\r\n").unwrap();
+        assert_eq!((folded.request_uri(), folded.headers().count()), (Some("sip:a@b"), 1));
+        assert!(folded.check().unwrap_err().text.starts_with("First header line"));
+    }
+
+    #[test]
+    fn limits() {
+        let many = |count: usize| format!("OPTIONS sip:a@b SIP/2.0\r\n{}\r\n", "X: y\r\n".repeat(count));
+        assert_eq!(parse(many(MAX_HEADERS)).unwrap().headers().count(), MAX_HEADERS);
+        assert_eq!(parse(many(MAX_HEADERS + 1)), Err(ParseError::TooManyHeaders));
+        assert_eq!(parse(vec![b'a'; MAX_BYTES + 1]), Err(ParseError::TooLong));
+        let long = format!("OPTIONS sip:a@b SIP/2.0\r\nX: {}\r\n\r\n", "y".repeat(MAX_BYTES - 32));
+        assert!(parse(&long[..]).is_ok(), "{}", long.len());
+    }
+
+    #[test]
+    fn debug_shows_no_header() {
+        let text = "REGISTER sip:b SIP/2.0\r\nAuthorization: Digest response=\"secret\"\r\n\r\nsecret";
+        let shown = format!("{:?}", parse(text).unwrap());
+        assert_eq!(shown, "Message(\"REGISTER sip:b\", 1 headers, 73 bytes)");
+    }
+}

@@ -49,3 +49,83 @@ impl Message {
         Message::parse_any_length(bytes.freeze()).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::Method;
+
+    fn noted(via: &str, source: &str) -> String {
+        let request = crate::Builder::request(Method::Options, "sip:a@b").header(Name::Via, via).build();
+        request.with_received(source.parse().unwrap()).value(Name::Via).unwrap().into_owned()
+    }
+
+    #[test]
+    fn notes_what_the_client_cannot_know() {
+        for (via, source, expect) in [
+            // Sent-by is the source: nothing to note, unless asked (RFC 3581 §4 wants received beside rport always).
+            ("SIP/2.0/UDP 192.0.2.1:5060;branch=x", "192.0.2.1:9", "SIP/2.0/UDP 192.0.2.1:5060;branch=x"),
+            (
+                "SIP/2.0/UDP 192.0.2.1;rport",
+                "192.0.2.1:9",
+                "SIP/2.0/UDP 192.0.2.1;rport=9;received=192.0.2.1",
+            ),
+            // A name or another address.
+            (
+                "SIP/2.0/UDP pbx.example;branch=x",
+                "192.0.2.1:9",
+                "SIP/2.0/UDP pbx.example;branch=x;received=192.0.2.1",
+            ),
+            (
+                "SIP/2.0/TCP 10.0.0.1;rport;branch=x",
+                "192.0.2.1:9",
+                "SIP/2.0/TCP 10.0.0.1;rport=9;branch=x;received=192.0.2.1",
+            ),
+            // What the client claims is not believed.
+            (
+                "SIP/2.0/UDP 10.0.0.1;received=203.0.113.1;rport=1",
+                "192.0.2.1:9",
+                "SIP/2.0/UDP 10.0.0.1;received=192.0.2.1;rport=9",
+            ),
+            (
+                "SIP/2.0/UDP 192.0.2.1;received=203.0.113.1",
+                "192.0.2.1:9",
+                "SIP/2.0/UDP 192.0.2.1;received=192.0.2.1",
+            ),
+            // IPv6, and IPv4 that came by an IPv6 socket.
+            (
+                "SIP/2.0/UDP [2001:db8::2];rport",
+                "[2001:db8::1]:9",
+                "SIP/2.0/UDP [2001:db8::2];rport=9;received=2001:db8::1",
+            ),
+            ("SIP/2.0/UDP [2001:DB8::0001]", "[2001:db8::1]:9", "SIP/2.0/UDP [2001:DB8::0001]"),
+            ("SIP/2.0/UDP 192.0.2.1", "[::ffff:192.0.2.1]:9", "SIP/2.0/UDP 192.0.2.1"),
+            // Only the first of a list.
+            (
+                "SIP/2.0/UDP a;x=\"1,2\" ,  SIP/2.0/UDP b;rport",
+                "192.0.2.1:9",
+                "SIP/2.0/UDP a;x=\"1,2\";received=192.0.2.1,  SIP/2.0/UDP b;rport",
+            ),
+            // Nonsense stays: check() refuses it.
+            ("nonsense", "192.0.2.1:9", "nonsense"),
+        ] {
+            assert_eq!(noted(via, source), expect, "{via}");
+        }
+    }
+
+    #[test]
+    fn touches_only_the_first_via() {
+        let bytes = b"OPTIONS sip:a@b SIP/2.0\r\nX: \xff\r\nv  :  SIP/2.0/UDP a,\r\n SIP/2.0/UDP \xfe\r\nVia: SIP/2.0/UDP c\r\nl: 2\r\n\r\nhi";
+        let request = Message::parse(bytes::Bytes::from_static(bytes)).unwrap();
+        let noted = request.with_received("192.0.2.1:9".parse().unwrap());
+        let text = String::from_utf8_lossy(noted.bytes()).into_owned();
+        assert_eq!(
+            text,
+            "OPTIONS sip:a@b SIP/2.0\r\nX: \u{fffd}\r\nv  :  SIP/2.0/UDP a;received=192.0.2.1,\r\n SIP/2.0/UDP \u{fffd}\r\n\
+             Via: SIP/2.0/UDP c\r\nl: 2\r\n\r\nhi"
+        );
+        assert!(noted.bytes().windows(4).any(|window| window == b": \xff\r"), "other lines keep their bytes");
+        assert_eq!(&noted.body()[..], b"hi");
+        assert_eq!(noted.vias().count(), 3);
+    }
+}
