@@ -151,3 +151,17 @@ fn own_vectors_are_met() {
         "8a0362280ca4e16e8ef442d08e10bb94db33d4c393f8a3f4541911e9f65749da",
     ));
 }
+
+/// What baresip 1.0.0 sent to a challenge of ours, nonce and all.
+#[test]
+fn an_answer_of_baresip_is_right() {
+    let seen = "Digest username=\"alice\", realm=\"r\", nonce=\"n0\", uri=\"sip:bob@127.0.0.1:6099;transport=udp\", \
+                response=\"5c7957001e6fb4d3057e533cfa6f536c\", cnonce=\"0bf5f795867be4b3\", qop=auth, nc=00000001";
+    let credentials = Credentials::parse(seen).expect("baresip");
+    let mut nonces = Nonces::new([0; 32], 0, Duration::from_secs(60));
+    let mut verify = |password| {
+        nonces.verify(Duration::ZERO, &credentials, "INVITE", "r", |_| Some(Secret::password(password)))
+    };
+    assert_eq!(verify("secret"), Err(AuthFailure::Stale)); // Right, but the nonce was made up.
+    assert_eq!(verify("guess"), Err(AuthFailure::WrongResponse));
+}
