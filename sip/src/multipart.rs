@@ -36,6 +36,8 @@ pub struct Part<'a> {
     body: &'a [u8],
     /// Where the body lies in the whole.
     range: Range<usize>,
+    /// Whether an empty line stands before the body. A part without a body may lack it.
+    separated: bool,
 }
 
 /// A body that is not the multipart that its Content-Type says.
@@ -118,12 +120,12 @@ impl<'a> Multipart<'a> {
     ///
     /// A Content-Length among the part's header fields, which RFC 2046 does not know but some write, is not corrected.
     ///
-    /// `None` if `part` is not of this body or the new body contains the boundary.
+    /// `None` if `part` is not of this body, has header fields only, or the new body contains the boundary.
     pub fn with_body(&self, part: &Part<'_>, body: &[u8]) -> Option<Vec<u8>> {
         if (Delimiters { bytes: body, boundary: &self.boundary, at: 0 }).next().is_some() {
             return None;
         }
-        let ours = self.parts.iter().any(|known| known.range == part.range);
+        let ours = part.separated && self.parts.iter().any(|known| known.range == part.range);
         let (before, after) = (self.bytes.get(..part.range.start)?, self.bytes.get(part.range.end..)?);
         ours.then(|| [before, body, after].concat())
     }
@@ -134,16 +136,17 @@ impl<'a> Part<'a> {
         let part = bytes.get(range.clone())?;
         let mut headers: Vec<(&str, String)> = Vec::new();
         let mut rest = part;
-        loop {
+        let separated = loop {
             let (line, after) = match rest.iter().position(|byte| *byte == b'\n') {
                 Some(end) => rest.split_at_checked(end + 1)?,
                 // Header fields and no body: allowed, an empty body.
                 None => (rest, &b""[..]),
             };
             rest = after;
+            let ended = line.ends_with(b"\n");
             let line = std::str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']);
             if line.is_empty() {
-                break;
+                break ended;
             }
             if line.starts_with([' ', '\t']) {
                 let (_, value) = headers.last_mut()?;
@@ -153,9 +156,9 @@ impl<'a> Part<'a> {
                 let (name, value) = line.split_once(':')?;
                 headers.push((name.trim_end(), value.trim().to_owned()));
             }
-        }
+        };
         let start = range.end.checked_sub(rest.len())?;
-        Some(Self { headers, body: rest, range: start..range.end })
+        Some(Self { headers, body: rest, range: start..range.end, separated })
     }
 
     /// The header fields in their order: name as written, value unfolded.
@@ -365,6 +368,18 @@ mod tests {
         check("multipart/related;type=\"a;boundary=c\";boundary=\"a b:'()+_,-./=?\"", "a b:'()+_,-./=?");
         check("multipart/mixed;boundary=\"q\\\"q\"", "q\"q");
         check("multipart/mixed;boundary=----=_Part_1", "----=_Part_1");
+    }
+
+    #[test]
+    fn a_part_without_a_body_gets_none() {
+        for body in [&b"--b\r\nContent-Type: application/sdp\r\n--b--"[..], b"--b\r\n\r\n--b--"] {
+            let multipart = Multipart::parse("multipart/mixed;boundary=b", body).unwrap();
+            assert_eq!(multipart.with_body(&multipart.parts()[0], b"v=0\r\n"), None);
+        }
+        let body = b"--b\r\nContent-Type: application/sdp\r\n\r\n\r\n--b--";
+        let multipart = Multipart::parse("multipart/mixed;boundary=b", body).unwrap();
+        let filled = multipart.with_body(multipart.sdp().unwrap(), b"v=0\r\n").unwrap();
+        assert_eq!(filled, b"--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--");
     }
 
     #[test]
