@@ -135,6 +135,16 @@ impl Tokens {
         self.token(STATELESS, self.stateless_key.hash(identity))
     }
 
+    /// A client nonce for a digest answer. RFC 7616 §3.4.
+    pub fn cnonce(&mut self) -> String {
+        self.tag()
+    }
+
+    /// The session id of an SDP origin: positive as a signed 64-bit number, for peers that read it so.
+    pub fn session_id(&mut self) -> u64 {
+        self.random.next_u64() >> 1
+    }
+
     /// A random number from the same source.
     pub fn random(&mut self) -> &mut dyn Random {
         self.random.as_mut()

@@ -4,8 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// What carries a SIP message. RFC 3261 §18.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Transport {
     /// One message a datagram; the transaction layer repeats what may be lost.
     Udp,
@@ -55,18 +57,18 @@ impl fmt::Display for Transport {
 }
 
 /// A listener: its index in the configuration's `[[listen]]` tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListenerId(pub u16);
 
 /// A TCP or TLS connection, whoever dialled it. Never used twice in the life of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 /// Where a message goes.
 ///
 /// Over `connection` while that lives; else, for a stream, over a connection that we dialled from `listener`'s
 /// address to `remote` (used again, or dialled now); UDP leaves by the listener's own socket.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Peer {
     /// What carries it.
     pub transport: Transport,

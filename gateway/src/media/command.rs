@@ -15,6 +15,11 @@ impl MediaKey {
         MediaKey(u64::from(shard) << 48 | call & 0xffff_ffff_ffff)
     }
 
+    /// The next key of the same call, whose keys the core keeps 256 apart.
+    pub fn next(self) -> MediaKey {
+        MediaKey(self.0.wrapping_add(1))
+    }
+
     /// The shard that hears the events of this call.
     pub fn shard(self) -> u16 {
         (self.0 >> 48) as u16

@@ -5,7 +5,7 @@ use rtp::relay::CallStatistics;
 use super::MediaKey;
 
 /// The local ports of one leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Ports {
     /// Even: RTP, UDPTL, and RTCP where it is muxed.
     pub rtp: u16,

@@ -1,0 +1,82 @@
+//! A message's body, with its session description found.
+
+use bytes::Bytes;
+use sip::multipart::Multipart;
+use sip::sdp::Sdp;
+use sip::{Message, Name};
+
+use super::Cause;
+
+/// What a message carries.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// A session description alone.
+    Sdp(Sdp),
+    /// A session description among other parts, which pass byte for byte (an emergency call's location, say).
+    Multipart { content_type: String, whole: Bytes, sdp: Sdp },
+    /// Something that is no session description; passes as it is.
+    Other { content_type: String, body: Bytes },
+}
+
+/// A body as it is sent: its Content-Type and its bytes.
+pub type Sent = (String, Bytes);
+
+impl Body {
+    /// Reads a message's body.
+    ///
+    /// # Errors
+    /// 400 with what is wrong with a session description or a multipart body.
+    pub fn read(message: &Message) -> Result<Body, Cause> {
+        let body = message.body();
+        if body.is_empty() {
+            return Ok(Body::None);
+        }
+        let content_type = message.value(Name::ContentType).unwrap_or_default().to_string();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/sdp" => Ok(Body::Sdp(sdp(body)?)),
+            "multipart/mixed" => {
+                let parts = Multipart::parse(&content_type, body)
+                    .map_err(|error| Cause::new(400, format!("Content-Type multipart/mixed: {error}")))?;
+                match parts.sdp().map(|part| sdp(part.body())).transpose()? {
+                    Some(sdp) => Ok(Body::Multipart { content_type, whole: body.clone(), sdp }),
+                    None => Ok(Body::Other { content_type, body: body.clone() }),
+                }
+            }
+            _ => Ok(Body::Other { content_type, body: body.clone() }),
+        }
+    }
+
+    /// The session description, if there is one.
+    pub fn sdp(&self) -> Option<&Sdp> {
+        match self {
+            Body::Sdp(sdp) | Body::Multipart { sdp, .. } => Some(sdp),
+            Body::None | Body::Other { .. } => None,
+        }
+    }
+
+    /// The body with `sdp` in place of its own.
+    pub fn with_sdp(&self, sdp: Bytes) -> Sent {
+        if let Body::Multipart { content_type, whole, .. } = self
+            && let Ok(parts) = Multipart::parse(content_type, whole)
+            && let Some(bytes) = parts.sdp().and_then(|part| parts.with_body(part, &sdp))
+        {
+            return (content_type.clone(), bytes.into());
+        }
+        ("application/sdp".to_owned(), sdp)
+    }
+
+    /// The body as it came; for what holds no session description.
+    pub fn as_is(&self) -> Option<Sent> {
+        match self {
+            Body::Other { content_type, body } => Some((content_type.clone(), body.clone())),
+            _ => None,
+        }
+    }
+}
+
+fn sdp(bytes: &[u8]) -> Result<Sdp, Cause> {
+    Sdp::parse(bytes).map_err(|error| Cause::new(400, format!("SDP: {error}")))
+}

@@ -1,0 +1,336 @@
+//! Requests inside the dialogs of a call that is up: re-INVITE, UPDATE, INFO and MESSAGE cross to the other leg, BYE
+//! ends both, OPTIONS is answered here.
+
+use sip::dialog::DialogError;
+use sip::transaction::ServerId;
+use sip::{Builder, Message, Method, Name};
+
+use super::body::Body;
+use super::handshake::{Handshake, authenticated, side_of};
+use super::io::{Action, Cause, Failure, Hop, RequestId};
+use super::leg::LegRef;
+use super::{Call, Phase, crossing};
+use crate::core::{ALLOW, Now};
+use crate::ids::Tokens;
+use crate::listen::peer::Source;
+use crate::media::Side;
+
+/// A request that crossed and waits for its answer.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// Who asked.
+    from: Side,
+    server: ServerId,
+    /// What it asked.
+    asked: Message,
+    /// What we asked the other leg in turn.
+    request: RequestId,
+    sent: Message,
+    authenticated: bool,
+    /// The asker cancelled it and has its 487.
+    cancelled: bool,
+}
+
+impl Exchange {
+    fn is_invite(&self) -> bool {
+        self.asked.method() == Some(Method::Invite)
+    }
+}
+
+impl Call {
+    /// A request inside one of the dialogs.
+    pub(super) fn handle_request(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        leg: LegRef,
+        server: ServerId,
+        message: Message,
+        source: &Source,
+    ) {
+        let side = side_of(leg);
+        let method = message.method().unwrap_or(Method::Options);
+        if matches!(self.phase, Phase::Ended) {
+            // A BYE that crossed ours is answered as it should be; everything else is too late.
+            return match method {
+                Method::Bye => self.respond_ok(server, &message, side),
+                _ => self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist")),
+            };
+        }
+        if !matches!(self.phase, Phase::Established) {
+            return self.handle_early_request(now, tokens, side, server, &message);
+        }
+        let Some(leg) = self.leg_mut(side) else {
+            return self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist"));
+        };
+        if let Err(error) = leg.dialog.handle_request(&message) {
+            let cause = match error {
+                DialogError::OutOfOrder { .. } => Cause::new(500, "CSeq out of order"),
+                other => Cause::new(400, other.to_string()),
+            };
+            return self.answer(server, &message, side, &cause);
+        }
+        leg.moved(source);
+        match method {
+            Method::Bye => self.handle_bye(now, tokens, side, server, &message),
+            Method::Options => self.respond_ok(server, &message, side),
+            Method::Invite | Method::Update => self.renegotiate(tokens, side, server, message),
+            Method::Info | Method::Message => self.forward(tokens, side, server, message),
+            _ => self.answer(server, &message, side, &Cause::new(405, "Method Not Allowed")),
+        }
+    }
+
+    /// Before the answer there is little that a party may ask.
+    fn handle_early_request(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: &Message) {
+        match (message.method(), side) {
+            // RFC 3261 §15: a caller may end its early dialog with BYE.
+            (Some(Method::Bye), Side::A) => {
+                self.respond_ok(server, message, side);
+                self.hang_up(now, tokens, Cause::new(487, "Request Terminated"));
+            }
+            (Some(Method::Bye), Side::B) => {
+                self.answer(server, message, side, &Cause::new(481, "No dialog is confirmed yet"));
+            }
+            (Some(Method::Options), _) => self.respond_ok(server, message, side),
+            _ => {
+                let mut cause = Cause::new(500, "The call is not answered yet");
+                cause.retry_after = Some(std::time::Duration::from_secs(1));
+                self.answer(server, message, side, &cause);
+            }
+        }
+    }
+
+    fn handle_bye(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: &Message) {
+        self.respond_ok(server, message, side);
+        self.finish_handshakes(tokens, side);
+        let reason = message.value(Name::Reason).map(|reason| reason.to_string());
+        self.bye(tokens, side.other(), reason);
+        self.end(now, Cause::new(200, "OK"));
+    }
+
+    /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
+    fn renegotiate(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
+        let is_offer = |one: &Exchange| matches!(one.asked.method(), Some(Method::Invite | Method::Update));
+        let unfinished = |from| self.exchanges.iter().any(|one| one.from == from && is_offer(one) && !one.cancelled);
+        if unfinished(side) || self.awaits_ack(side) {
+            let mut cause = Cause::new(500, "An earlier offer is not answered yet");
+            cause.retry_after = Some(std::time::Duration::from_secs(1 + tokens.random().below(10)));
+            return self.answer(server, &message, side, &cause);
+        }
+        if unfinished(side.other()) || self.awaits_ack(side.other()) {
+            return self.answer(server, &message, side, &Cause::new(491, "Request Pending"));
+        }
+        self.forward(tokens, side, server, message);
+    }
+
+    /// Sends a request across and remembers whom to answer.
+    fn forward(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
+        let method = message.method().unwrap_or(Method::Info);
+        let body = match Body::read(&message).and_then(|body| self.cross_body(side, &body, true)) {
+            Ok(body) => body,
+            Err(cause) => return self.answer(server, &message, side, &cause),
+        };
+        let Some(from) = self.leg(side).map(|leg| leg.profile.clone()) else { return };
+        let Some(to) = self.leg_mut(side.other()) else { return };
+        let (builder, hop) = to.request(method, tokens);
+        let profile = to.profile.clone();
+        let mut builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, ALLOW);
+        if let Some((content_type, body)) = body {
+            builder = builder.body(&content_type, body);
+        }
+        let sent = builder.build();
+        let request = self.send(sent.clone(), hop);
+        self.exchanges.push(Exchange {
+            from: side,
+            server,
+            asked: message,
+            request,
+            sent,
+            authenticated: false,
+            cancelled: false,
+        });
+    }
+
+    /// A response to a request that crossed, or to a BYE of ours.
+    pub(super) fn handle_dialog_response(&mut self, now: Now, tokens: &mut Tokens, request: RequestId, message: Message) {
+        let Some(status) = message.status() else { return };
+        let Some(index) = self.exchanges.iter().position(|one| one.request == request) else {
+            if status.is_success() {
+                self.acknowledge_again(request, &message);
+            } else if matches!(status.code(), 401 | 407) {
+                self.authenticate_bye(tokens, request, &message);
+            }
+            return;
+        };
+        if status.is_provisional() {
+            return self.cross_provisional(index, &message);
+        }
+        if matches!(status.code(), 401 | 407) && self.authenticate_exchange(tokens, index, &message) {
+            return;
+        }
+        let exchange = self.exchanges.remove(index);
+        let gone = status.code() == 481 || (status.code() == 408 && exchange.is_invite());
+        self.cross_final(now, tokens, exchange, &message);
+        if gone {
+            self.hang_up(now, tokens, Cause::new(481, "The other side lost the call"));
+        }
+    }
+
+    fn cross_provisional(&mut self, index: usize, message: &Message) {
+        let Some(exchange) = self.exchanges.get(index) else { return };
+        if exchange.cancelled || message.status().is_none_or(|status| status.code() == 100) {
+            return;
+        }
+        let server = exchange.server;
+        let response = self.cross_response(exchange.from.other(), message, None, &exchange.asked);
+        self.respond(server, response);
+    }
+
+    fn cross_final(&mut self, now: Now, tokens: &mut Tokens, exchange: Exchange, message: &Message) {
+        let from = exchange.from;
+        let success = message.status().is_some_and(|status| status.is_success());
+        if !success {
+            if !exchange.cancelled {
+                let response = self.cross_response(from.other(), message, None, &exchange.asked);
+                self.respond(exchange.server, response);
+            }
+            return;
+        }
+        if let Some(leg) = self.leg_mut(from.other()) {
+            leg.dialog.handle_response(message);
+        }
+        let offered = Body::read(&exchange.asked).is_ok_and(|body| body.sdp().is_some());
+        let body = Body::read(message).and_then(|body| self.cross_body(from.other(), &body, !offered));
+        let cseq = exchange.sent.cseq().map_or(1, |cseq| cseq.number);
+        if exchange.is_invite() {
+            self.handshakes.push(Handshake::awaiting(from, exchange.request, cseq));
+            if offered || exchange.cancelled || body.is_err() {
+                self.acknowledge(tokens, from, exchange.request, cseq, None);
+            }
+        }
+        if exchange.cancelled {
+            // The asker has its 487: what was agreed meanwhile can't be told. Both sides must be brought down rather
+            // than left with different ideas of the media.
+            self.finish_handshakes(tokens, from);
+            return self.hang_up(now, tokens, Cause::new(487, "Re-INVITE cancelled after its answer"));
+        }
+        match body {
+            Ok(body) => {
+                let response = self.cross_response(from.other(), message, body, &exchange.asked);
+                if exchange.is_invite() {
+                    self.accept(now, from, exchange.server, response);
+                } else {
+                    self.respond(exchange.server, response);
+                }
+            }
+            Err(cause) => {
+                self.finish_handshakes(tokens, from);
+                self.answer(exchange.server, &exchange.asked, from, &cause);
+            }
+        }
+    }
+
+    /// No answer to a request that crossed: the other side is gone. RFC 3261 §12.2.1.2.
+    pub(super) fn handle_dialog_failed(&mut self, now: Now, tokens: &mut Tokens, request: RequestId, lost: Failure) {
+        let Some(index) = self.exchanges.iter().position(|one| one.request == request) else { return };
+        let exchange = self.exchanges.remove(index);
+        let cause = match lost {
+            Failure::Timeout => Cause::new(408, "The other side does not answer"),
+            Failure::Transport => Cause::new(503, "The other side can't be reached"),
+        };
+        if !exchange.cancelled {
+            self.answer(exchange.server, &exchange.asked, exchange.from, &cause);
+        }
+        self.hang_up(now, tokens, cause);
+    }
+
+    /// A re-INVITE was cancelled.
+    pub(super) fn handle_exchange_cancel(&mut self, server: ServerId, reason: Option<String>) {
+        let Some(index) = self.exchanges.iter().position(|one| one.server == server && !one.cancelled) else { return };
+        let Some(exchange) = self.exchanges.get_mut(index) else { return };
+        exchange.cancelled = true;
+        let (request, asked, from) = (exchange.request, exchange.asked.clone(), exchange.from);
+        self.answer(server, &asked, from, &Cause::new(487, "Request Terminated"));
+        self.actions.push_back(Action::Cancel { request, reason });
+    }
+
+    fn authenticate_exchange(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
+        let credentials = self.route.as_ref().and_then(|route| route.credentials.clone());
+        let Some(exchange) = self.exchanges.get(index) else { return false };
+        if exchange.authenticated || exchange.from != Side::A {
+            return false;
+        }
+        let Some(leg) = &mut self.b else { return false };
+        let Some(again) = authenticated(&exchange.sent, message, credentials.as_ref(), &leg.local, tokens) else {
+            return false;
+        };
+        leg.dialog.local_cseq += 1;
+        let hop = leg.hop();
+        let request = self.send(again.clone(), hop);
+        if let Some(exchange) = self.exchanges.get_mut(index) {
+            exchange.request = request;
+            exchange.sent = again;
+            exchange.authenticated = true;
+        }
+        true
+    }
+
+    /// Answers whoever still waits for an answer: the dialog is over (RFC 3261 §15.1.2).
+    pub(super) fn end_exchanges(&mut self) {
+        for exchange in std::mem::take(&mut self.exchanges) {
+            if !exchange.cancelled {
+                self.answer(exchange.server, &exchange.asked, exchange.from, &Cause::new(487, "Call Ended"));
+            }
+            if exchange.is_invite() {
+                self.actions.push_back(Action::Cancel { request: exchange.request, reason: None });
+            }
+        }
+    }
+
+    pub(super) fn respond_ok(&mut self, server: ServerId, message: &Message, side: Side) {
+        let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone());
+        let reply = Builder::reply(message, sip::StatusCode::OK, "OK", tag.as_deref());
+        let reply = reply.header(Name::Allow, ALLOW);
+        self.respond(server, reply.build());
+    }
+
+    fn answer(&mut self, server: ServerId, message: &Message, side: Side, cause: &Cause) {
+        let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone()).unwrap_or_default();
+        self.refuse(server, message, &tag, cause);
+    }
+
+    /// Sends BYE on a leg whose dialog is confirmed; later where its ACK is still awaited.
+    pub(super) fn bye(&mut self, tokens: &mut Tokens, side: Side, reason: Option<String>) {
+        if self.awaits_ack(side) {
+            return self.ending.defer_bye(side, reason);
+        }
+        let Some(leg) = self.leg_mut(side) else { return };
+        let (mut builder, hop) = leg.request(Method::Bye, tokens);
+        if let Some(reason) = reason {
+            builder = builder.header(Name::Reason, reason);
+        }
+        let bye = builder.build();
+        let request = self.send(bye.clone(), hop);
+        if side == Side::B {
+            self.ending.keep_bye(request, bye);
+        }
+    }
+
+    /// The ACK came or never will: the BYE that waited for it may go.
+    pub(super) fn send_deferred_bye(&mut self, tokens: &mut Tokens, side: Side) {
+        if let Some(reason) = self.ending.take_bye(side) {
+            self.bye(tokens, side, reason);
+        }
+    }
+
+    /// A carrier challenged our BYE.
+    fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, message: &Message) {
+        let credentials = self.route.as_ref().and_then(|route| route.credentials.clone());
+        let (Some(bye), Some(leg)) = (self.ending.challenged_bye(request), &mut self.b) else { return };
+        if let Some(again) = authenticated(&bye, message, credentials.as_ref(), &leg.local, tokens) {
+            leg.dialog.local_cseq += 1;
+            let hop: Hop = leg.hop();
+            self.send(again, hop);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The end of a call: both legs down, ports back, records written, exactly once.
+
+use std::time::Duration;
+
+use sip::Message;
+
+use super::io::{Action, Cause, RequestId};
+use super::{Call, Phase};
+use crate::core::Now;
+use crate::ids::Tokens;
+use crate::media::Side;
+
+/// What is kept for and after the end.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    notes: Vec<String>,
+    deferred: [Option<Option<String>>; 2],
+    bye: Option<(RequestId, Message)>,
+}
+
+impl Ending {
+    /// Something that the call's record should say beside its cause.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// What the record should say beside its cause.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    /// A BYE that has to wait for the leg's ACK.
+    pub fn defer_bye(&mut self, side: Side, reason: Option<String>) {
+        let [a, b] = &mut self.deferred;
+        match side {
+            Side::A => *a = Some(reason),
+            Side::B => *b = Some(reason),
+        }
+    }
+
+    /// The BYE that waited, with its reason.
+    pub fn take_bye(&mut self, side: Side) -> Option<Option<String>> {
+        let [a, b] = &mut self.deferred;
+        match side {
+            Side::A => a.take(),
+            Side::B => b.take(),
+        }
+    }
+
+    /// The BYE to the callee, should it be challenged.
+    pub fn keep_bye(&mut self, request: RequestId, bye: Message) {
+        self.bye = Some((request, bye));
+    }
+
+    /// The BYE that a challenge is for; at most once.
+    pub fn challenged_bye(&mut self, request: RequestId) -> Option<Message> {
+        self.bye.take_if(|(kept, _)| *kept == request).map(|(_, bye)| bye)
+    }
+}
+
+impl Call {
+    /// Ends the call from our side, whatever its state.
+    pub(super) fn hang_up(&mut self, now: Now, tokens: &mut Tokens, cause: Cause) {
+        match self.phase {
+            Phase::Ended => {}
+            Phase::Preparing | Phase::Trying => self.give_up(now, cause),
+            Phase::Answering => {
+                self.release_b(tokens, Some(&cause));
+                self.give_up(now, cause);
+            }
+            Phase::Established => {
+                let reason = Some(cause.reason());
+                self.bye(tokens, Side::A, reason.clone());
+                self.release_b(tokens, Some(&cause));
+                self.end(now, cause);
+            }
+        }
+    }
+
+    /// Takes down the b-leg, which is up. Its ACK goes first, if it has not had it.
+    pub(super) fn release_b(&mut self, tokens: &mut Tokens, cause: Option<&Cause>) {
+        let owed: Vec<_> = self.unacknowledged(Side::A);
+        for (request, cseq) in owed {
+            self.acknowledge(tokens, Side::A, request, cseq, None);
+        }
+        self.bye(tokens, Side::B, cause.map(Cause::reason));
+    }
+
+    /// Everything that a call holds goes back, and its record is written. Only the first end counts.
+    pub(super) fn end(&mut self, now: Now, cause: Cause) {
+        if matches!(self.phase, Phase::Ended) {
+            return;
+        }
+        self.phase = Phase::Ended;
+        self.times.ended = Some(now.unix);
+        self.timers.first_response = None;
+        self.timers.ringing = None;
+        self.timers.max_duration = None;
+        self.timers.journal = None;
+        self.routes.clear();
+        self.targets.clear();
+        self.drop_unanswered_handshakes();
+        self.end_exchanges();
+        self.close_media(now);
+        let settled = self.settled(cause);
+        self.actions.push_back(Action::Settle(Box::new(settled)));
+    }
+
+    /// How long the call was up; zero when it never was.
+    pub fn talk_time(&self) -> Duration {
+        match (self.times.answered, self.times.ended) {
+            (Some(answered), Some(ended)) => ended.saturating_sub(answered),
+            _ => Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a call takes and what it puts out.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::transaction::ServerId;
+use sip::{Builder, Host, Message, Name, StatusCode};
+
+use super::LegRef;
+use crate::listen::peer::{ListenerId, Peer, Source, Transport};
+use crate::media::{Command, MediaEvent};
+
+/// A client transaction, as the call numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u32);
+
+/// Something that happened to a call.
+#[derive(Debug)]
+pub enum Event {
+    /// A request inside one of the call's dialogs; never ACK or CANCEL.
+    Request { leg: LegRef, server: ServerId, message: Message, source: Source },
+    /// The INVITE of this server transaction was cancelled; the CANCEL is answered.
+    Cancelled { server: ServerId, reason: Option<String> },
+    /// An ACK that belongs to a 2xx.
+    Ack { leg: LegRef, message: Message },
+    /// A response to one of our requests, provisional and repeated ones too.
+    Response { request: RequestId, message: Message, flow: Peer },
+    /// No response will come.
+    Failed { request: RequestId, cause: Failure },
+    /// The client transaction is over; nothing more comes of it.
+    Done { request: RequestId },
+    /// The media workers' word.
+    Media(MediaEvent),
+    /// The addresses behind a name, best first; empty when there are none.
+    Resolved { query: u32, addresses: Result<Vec<SocketAddr>, String> },
+    /// The answered call is in the journal.
+    Journaled,
+    /// The newest [`Action::Admit`] was granted.
+    Admitted,
+    /// The newest [`Action::Admit`] was refused: the route has no room.
+    Limited { cause: Cause },
+    /// An operator, a drain or a stop of the daemon ends the call.
+    HangUp { cause: Cause },
+}
+
+/// Why no response will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Timer B or F.
+    Timeout,
+    /// The transport could not take the request, or lost its connection.
+    Transport,
+}
+
+/// Something that a call wants done.
+#[derive(Debug)]
+pub enum Action {
+    /// Index our tag of a leg: requests that carry it are this call's.
+    Bind { tag: String, leg: LegRef },
+    /// Answer a request.
+    Respond { server: ServerId, response: Message },
+    /// Send a request; its transaction reports under `request`.
+    Request { request: RequestId, message: Message, hop: Hop },
+    /// Cancel an INVITE of ours (RFC 3261 §9.1).
+    Cancel { request: RequestId, reason: Option<String> },
+    /// Send an ACK to a 2xx, which is no transaction.
+    Transmit { message: Message, hop: Hop },
+    /// Look up where a route's host is.
+    Resolve { query: u32, host: Host, port: Option<u16>, transport: Transport },
+    /// Take the limits of a route, all in one step, and give back those of the route before: [`Event::Admitted`] or
+    /// [`Event::Limited`] comes back.
+    Admit { route: Box<super::Route>, emergency: bool },
+    /// A word to the media workers.
+    Media(Command),
+    /// Put the answered call into the journal before its 200 leaves.
+    Journal,
+    /// A route to one of our connectors is tried for the first time.
+    Offered { connector: String },
+    /// The 200 leaves for the caller: the call counts as answered.
+    Answered,
+    /// A host wants no calls for a while (503 with Retry-After).
+    Rest { address: SocketAddr, transport: Transport, rest: Duration },
+    /// The call ended: release its limits, write its record.
+    Settle(Box<Settled>),
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub enum Hop {
+    /// Straight to an address or flow.
+    Peer(Peer),
+    /// To a name that must be looked up; `fallback` when there is nothing behind it.
+    Name { host: Host, port: Option<u16>, transport: Transport, listener: ListenerId, fallback: Peer },
+}
+
+/// Who the parties are and who is billed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Account {
+    /// The caller's number, E.164, or what stood there.
+    pub caller: String,
+    /// The dialled number, E.164, or the emergency digits.
+    pub callee: String,
+    /// Calling names where the inventory has them.
+    pub caller_name: Option<String>,
+    pub callee_name: Option<String>,
+    /// ISO 3166 countries of both, where known.
+    pub caller_country: Option<String>,
+    pub callee_country: Option<String>,
+    /// The connector that calls out: gets an Outbound record.
+    pub outbound: Option<String>,
+    /// The connector that is called (set when a route to it is tried): gets an Inbound record.
+    pub inbound: Option<String>,
+    /// The user that digest verified.
+    pub sip_auth_user: Option<String>,
+    /// Whether this is an emergency call.
+    pub emergency: bool,
+    /// Connectors that were tried and left for another one.
+    pub left: Vec<String>,
+}
+
+/// A call's end, for its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    pub transaction_id: uuid::Uuid,
+    pub account: Account,
+    pub times: super::Times,
+    /// The SIP Call-IDs of both legs; the b-leg's is the caller's when nothing was tried.
+    pub a_call_id: String,
+    pub b_call_id: String,
+    /// Why it ended; 200 when a party hung up an answered call.
+    pub cause: Cause,
+    /// What else its record should say.
+    pub notes: Vec<String>,
+}
+
+/// Why a call was refused or ended: a status and a text for the reason phrase, the `Reason` header, the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    pub status: StatusCode,
+    pub text: String,
+    /// `Retry-After`, where the peer may come again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Cause {
+    /// `status` outside 300..=699 counts as 500.
+    pub fn new(status: u16, text: impl Into<String>) -> Cause {
+        let status = StatusCode::new(status).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
+        Cause { status, text: text.into(), retry_after: None }
+    }
+
+    /// The value of a `Reason` header (RFC 3326).
+    pub fn reason(&self) -> String {
+        let text: String = self.text.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
+        format!("SIP;cause={};text=\"{text}\"", self.status.code())
+    }
+
+    /// The answer to `request` that says so. The cause stands in the reason phrase and in `Reason`.
+    pub fn reply(&self, request: &Message, to_tag: Option<&str>) -> Builder {
+        let reply = Builder::reply(request, self.status, &self.text, to_tag);
+        let reply = reply.header(Name::Reason, self.reason());
+        match self.retry_after {
+            Some(after) => reply.header(Name::RetryAfter, after.as_secs().max(1).to_string()),
+            None => reply,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! One leg: our dialog with one party.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sip::dialog::Dialog;
+use sip::{Builder, Host, Method, Name, SipUri, Uri};
+
+use super::io::Hop;
+use crate::ids::Tokens;
+use crate::listen::peer::{ListenerId, Peer, Source, Transport};
+
+/// Which leg of a call a dialog belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LegRef {
+    /// Who called us.
+    A,
+    /// Whom we called: the attempt's number, from 0.
+    B(u32),
+}
+
+/// What we are on a leg: the listener, and what the peer is told of it. Plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    pub listener: ListenerId,
+    pub transport: Transport,
+    /// The signalling address that peers are told.
+    pub advertise: SocketAddr,
+    /// Where media sockets are bound, and what SDP says instead.
+    pub media: IpAddr,
+    pub media_advertise: IpAddr,
+}
+
+impl Local {
+    /// A Via value with a branch of ours. RFC 3261 §18.1.1; `rport` of RFC 3581.
+    pub fn via(&self, branch: &str) -> String {
+        format!("SIP/2.0/{} {};branch={branch};rport", self.transport.via(), self.advertise)
+    }
+
+    /// A Contact value; `user` as it stands on the wire, empty for none.
+    pub fn contact(&self, user: &str) -> String {
+        let at = if user.is_empty() { "" } else { "@" };
+        match self.transport {
+            Transport::Udp => format!("<sip:{user}{at}{}>", self.advertise),
+            Transport::Tcp => format!("<sip:{user}{at}{};transport=tcp>", self.advertise),
+            Transport::Tls => format!("<sips:{user}{at}{}>", self.advertise),
+        }
+    }
+}
+
+/// How a party's systems speak, copied from the configuration: a call keeps what it began with. Plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Requests inside the dialog go by the flow that the peer came by.
+    pub nat: Nat,
+    /// Media goes where it comes from, whatever the SDP says.
+    pub symmetric: bool,
+    /// P-Asserted-Identity and Privacy are believed and given.
+    pub trusted: bool,
+    /// Headers that never reach this party, lower case.
+    pub strip_headers: Vec<String>,
+    /// Headers that every request to this party gets.
+    pub add_headers: Vec<(String, String)>,
+    /// The codecs that this party is offered; `None`: whatever the other side has.
+    pub codecs: Option<Vec<String>>,
+}
+
+/// A party of which nothing special is known.
+pub const PLAIN: Profile = Profile {
+    nat: Nat::Auto,
+    symmetric: false,
+    trusted: false,
+    strip_headers: Vec::new(),
+    add_headers: Vec::new(),
+    codecs: None,
+};
+
+/// The `nat` key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Nat {
+    /// The flow where the Contact is unroutable or differs from the source.
+    Auto,
+    /// Always the flow.
+    Always,
+    /// Always the Contact.
+    Never,
+}
+
+/// Our session with one leg's SDP: RFC 3264 §8 wants one origin and a version that grows with each change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SdpOut {
+    pub session_id: u64,
+    pub version: u64,
+    /// The last body that the leg was sent.
+    pub last: Vec<u8>,
+}
+
+/// One leg. Plain data: no configuration, no clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    pub dialog: Dialog,
+    /// Where the peer came from, or where we reached it.
+    pub flow: Peer,
+    pub local: Local,
+    pub profile: Profile,
+    pub sdp: SdpOut,
+    /// The user part of our Contact on this leg.
+    pub contact_user: String,
+    /// Whether this leg's party holds (its SDP does not receive).
+    pub on_hold: bool,
+}
+
+impl Leg {
+    /// A leg whose SDP has not been sent yet.
+    pub fn new(dialog: Dialog, flow: Peer, local: Local, profile: Profile) -> Leg {
+        Leg {
+            dialog,
+            flow,
+            local,
+            profile,
+            sdp: SdpOut::default(),
+            contact_user: String::new(),
+            on_hold: false,
+        }
+    }
+
+    /// A request inside the dialog, complete but for crossing headers and the body, and where it goes.
+    pub fn request(&mut self, method: Method, tokens: &mut Tokens) -> (Builder, Hop) {
+        let builder = self.dialog.request(method);
+        (self.dress(builder, tokens), self.hop())
+    }
+
+    /// The ACK to a 2xx; `cseq` is the INVITE's. RFC 3261 §13.2.2.4.
+    pub fn ack(&self, cseq: u32, tokens: &mut Tokens) -> (Builder, Hop) {
+        (self.dress(self.dialog.ack(cseq), tokens), self.hop())
+    }
+
+    fn dress(&self, builder: Builder, tokens: &mut Tokens) -> Builder {
+        let via = self.local.via(&tokens.branch());
+        let mut builder = builder
+            .prepend(Name::Via, via)
+            .header(Name::MaxForwards, "70")
+            .header(Name::Contact, self.local.contact(&self.contact_user));
+        for (name, value) in &self.profile.add_headers {
+            builder = builder.raw(name, value);
+        }
+        builder
+    }
+
+    /// A request inside the dialog came from `source`: that is the way back now, for a peer behind a NAT or on a new
+    /// connection.
+    pub fn moved(&mut self, source: &Source) {
+        let server_name = self.flow.server_name.take();
+        self.flow = Peer { server_name, ..source.peer() };
+    }
+
+    /// Where a request inside the dialog goes: the route set exactly; where there is none, the Contact, or the flow
+    /// where the Contact is of no use.
+    pub fn hop(&self) -> Hop {
+        let Ok(Uri::Sip(uri)) = self.dialog.next_hop() else { return Hop::Peer(self.flow.clone()) };
+        let routed = !self.dialog.route_set.is_empty();
+        if routed || !self.prefers_flow(&uri) {
+            return self.towards(&uri);
+        }
+        let mut peer = self.flow.clone();
+        // Once the peer's connection is gone, its Contact is where it may be dialled.
+        if let (Some(_), Some(ip)) = (peer.connection, uri.host.address())
+            && ip.to_canonical() == peer.remote.ip().to_canonical()
+        {
+            peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
+        }
+        Hop::Peer(peer)
+    }
+
+    fn prefers_flow(&self, contact: &SipUri) -> bool {
+        match self.profile.nat {
+            Nat::Always => true,
+            Nat::Never => false,
+            // An address that is not where the peer came from is behind a NAT or a mistake: the flow works. A name
+            // is looked up. A stream that the peer opened serves its dialogs (design: connection reuse).
+            Nat::Auto => match contact.host.address() {
+                Some(ip) => {
+                    self.flow.connection.is_some() || ip.to_canonical() != self.flow.remote.ip().to_canonical()
+                }
+                None => self.flow.connection.is_some(),
+            },
+        }
+    }
+
+    fn towards(&self, uri: &SipUri) -> Hop {
+        let transport = transport_of(uri).unwrap_or(self.flow.transport);
+        let listener = self.local.listener;
+        match uri.host.address() {
+            Some(ip) => {
+                let port = uri.port.unwrap_or_else(|| transport.default_port());
+                let remote = SocketAddr::new(ip, port);
+                let same = remote == self.flow.remote && transport == self.flow.transport;
+                let connection = self.flow.connection.filter(|_| same);
+                let server_name = self.flow.server_name.clone();
+                Hop::Peer(Peer { transport, listener, remote, connection, server_name })
+            }
+            None => Hop::Name {
+                host: uri.host.clone(),
+                port: uri.port,
+                transport,
+                listener,
+                fallback: self.flow.clone(),
+            },
+        }
+    }
+}
+
+fn transport_of(uri: &SipUri) -> Option<Transport> {
+    if uri.secure {
+        return Some(Transport::Tls);
+    }
+    match uri.param("transport")?.to_ascii_lowercase().as_str() {
+        "udp" => Some(Transport::Udp),
+        "tcp" => Some(Transport::Tcp),
+        "tls" => Some(Transport::Tls),
+        _ => None,
+    }
+}
+
+/// How long a route may stay silent when the operator does not say.
+pub const FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The host as it stands in a URI that we make.
+pub fn uri_host(host: &Host, port: Option<u16>) -> String {
+    match port {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_string(),
+    }
+}

@@ -1,0 +1,217 @@
+//! The call's media: ports on both legs, and session descriptions rewritten to name them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use sip::sdp::{Anchor, AnchorError, Stream, StreamKind};
+
+use super::body::{Body, Sent};
+use super::{Action, Call, Cause};
+use crate::core::Now;
+use crate::ids::Tokens;
+use crate::media::{Command, MediaEvent, MediaKey, Ports, Remote, Side};
+
+/// How long the media workers may take to close before the call is forgotten without their figures.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where the call's media stands.
+#[derive(Debug)]
+pub struct MediaSession {
+    key: MediaKey,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing asked for yet.
+    Idle,
+    /// Ports are being opened on these addresses.
+    Opening { a: IpAddr, b: IpAddr },
+    /// Ports are open.
+    Open { a: IpAddr, b: IpAddr, ports: [Ports; 2] },
+    /// Close was sent; the last figures are on their way.
+    Closing,
+    /// Nothing is held any more.
+    Closed,
+}
+
+impl MediaSession {
+    pub fn new(key: MediaKey) -> MediaSession {
+        MediaSession { key, state: State::Idle }
+    }
+
+    /// A session that was open when it was written down.
+    pub fn restored(key: MediaKey, addresses: [IpAddr; 2], ports: [Ports; 2]) -> MediaSession {
+        let [a, b] = addresses;
+        MediaSession { key, state: State::Open { a, b, ports } }
+    }
+
+    /// Key, bound addresses and ports while open.
+    pub fn opened(&self) -> Option<(MediaKey, [IpAddr; 2], [Ports; 2])> {
+        match self.state {
+            State::Open { a, b, ports } => Some((self.key, [a, b], ports)),
+            _ => None,
+        }
+    }
+
+    pub fn key(&self) -> MediaKey {
+        self.key
+    }
+
+    /// Whether the workers hold nothing for this call any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Idle | State::Closed)
+    }
+
+    /// The workers have answered, or never will.
+    pub fn closed(&mut self) {
+        self.state = State::Closed;
+    }
+
+    fn is_open_on(&self, a_address: IpAddr, b_address: IpAddr) -> bool {
+        matches!(self.state, State::Open { a, b, .. } if (a, b) == (a_address, b_address))
+    }
+
+    fn ports(&self, side: Side) -> Option<Ports> {
+        match (&self.state, side) {
+            (State::Open { ports: [a, _], .. }, Side::A) => Some(*a),
+            (State::Open { ports: [_, b], .. }, Side::B) => Some(*b),
+            _ => None,
+        }
+    }
+}
+
+impl Call {
+    /// Whether the ports that the current route needs are open; asks for them when they are not.
+    pub(super) fn media_is_ready(&mut self) -> bool {
+        let Some(route) = &self.route else { return false };
+        let (a, b) = (self.a.local.media, route.local.media);
+        if self.media.is_open_on(a, b) {
+            return true;
+        }
+        match self.media.state {
+            State::Idle => {
+                self.media.state = State::Opening { a, b };
+                let emergency = self.account.emergency;
+                self.actions.push_back(Action::Media(Command::Open { key: self.media.key, a, b, emergency }));
+            }
+            // The next route is of the other address family: start again on its addresses. The old session's last
+            // word comes under its old key and is ignored.
+            State::Open { .. } => {
+                self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
+                self.media.key = self.media.key.next();
+                self.media.state = State::Idle;
+                return self.media_is_ready();
+            }
+            State::Opening { .. } | State::Closing | State::Closed => {}
+        }
+        false
+    }
+
+    /// The media workers' word.
+    pub(super) fn handle_media(&mut self, now: Now, tokens: &mut Tokens, event: MediaEvent) {
+        match event {
+            MediaEvent::Opened { key, a: a_ports, b: b_ports } if key == self.media.key => {
+                if let State::Opening { a, b } = self.media.state {
+                    self.media.state = State::Open { a, b, ports: [a_ports, b_ports] };
+                    self.try_route(now, tokens);
+                }
+            }
+            MediaEvent::OpenFailed { key, text } if key == self.media.key => {
+                self.media.state = State::Closed;
+                self.give_up(now, Cause::new(503, format!("No media ports: {text}")));
+            }
+            MediaEvent::Silent { key } if key == self.media.key => {
+                self.hang_up(now, tokens, Cause::new(408, "Media inactivity"));
+            }
+            MediaEvent::Closed { key, .. } if key == self.media.key => {
+                self.media.closed();
+                self.timers.media_close = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives the ports back; the figures come with [`MediaEvent::Closed`].
+    pub(super) fn close_media(&mut self, now: Now) {
+        match self.media.state {
+            State::Opening { .. } | State::Open { .. } => {
+                self.media.state = State::Closing;
+                self.timers.media_close = Some(now.instant + CLOSE_TIMEOUT);
+                self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
+            }
+            State::Idle => self.media.state = State::Closed,
+            State::Closing | State::Closed => {}
+        }
+    }
+
+    /// Carries a body across from `from`: its media is sent to our ports, and `from`'s address is told to the workers.
+    ///
+    /// `offer`: whether the description is an offer, which only names what the receiver takes.
+    ///
+    /// # Errors
+    /// 400 for a body that can't be read, 488 for media that we can't carry.
+    pub(super) fn cross_body(&mut self, from: Side, body: &Body, offer: bool) -> Result<Option<Sent>, Cause> {
+        let Some(sdp) = body.sdp() else { return Ok(body.as_is()) };
+        let stream = sdp.relayed_stream();
+        let to = from.other();
+        let Some(ports) = self.media.ports(to) else {
+            return Err(Cause::new(500, "No media ports are open"));
+        };
+        let Some(leg) = self.leg_mut(to) else { return Err(Cause::new(500, "There is no other leg")) };
+        let address = leg.local.media_advertise;
+        let codecs = leg.profile.codecs.clone().filter(|_| offer);
+        let rtp = SocketAddr::new(address, ports.rtp);
+        let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
+        anchor.rtcp.set_port(ports.rtcp);
+        anchor.codecs = codecs;
+        let unchanged = sdp.anchored(&anchor).map_err(|error| refused(&error))?.to_bytes();
+        let sent = if leg.sdp.last == unchanged {
+            unchanged
+        } else {
+            anchor.version += 1;
+            leg.sdp.version = anchor.version;
+            let changed = sdp.anchored(&anchor).map_err(|error| refused(&error))?.to_bytes();
+            leg.sdp.last = changed.to_vec();
+            changed
+        };
+        self.learn_remote(from, stream.as_ref());
+        Ok(Some(body.with_sdp(sent)))
+    }
+
+    /// Tells the workers where `side`'s media is, as its newest description says.
+    fn learn_remote(&mut self, side: Side, stream: Option<&Stream>) {
+        let Some(leg) = self.leg_mut(side) else { return };
+        // A stream that is gone or held by its party is expected to be silent; RFC 3264 §8.4.
+        leg.on_hold = stream.is_none_or(Stream::is_hold);
+        let mut remote = remote(stream);
+        remote.on_hold = leg.on_hold;
+        remote.symmetric = leg.profile.symmetric;
+        remote.signalling = Some(leg.flow.remote.ip());
+        self.actions.push_back(Action::Media(Command::Remote { key: self.media.key, side, remote }));
+    }
+}
+
+fn remote(stream: Option<&Stream>) -> Remote {
+    let mut remote = Remote::default();
+    let Some(stream) = stream else { return remote };
+    if stream.kind == StreamKind::Image {
+        remote.kind = crate::media::StreamKind::Udptl;
+    }
+    remote.rtp = stream.rtp().filter(|_| !stream.is_black_hole());
+    remote.rtcp = remote.rtp.and(stream.rtcp);
+    remote.mux = stream.rtcp_mux;
+    for codec in &stream.codecs {
+        remote.clock_rates.push((codec.payload_type, codec.clock_rate));
+        if codec.is_telephone_event() {
+            remote.events.push(codec.payload_type);
+        } else if codec.is_comfort_noise() {
+            remote.comfort_noise.push(codec.payload_type);
+        }
+    }
+    remote
+}
+
+fn refused(error: &AnchorError) -> Cause {
+    Cause::new(488, error.to_string())
+}

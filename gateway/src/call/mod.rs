@@ -1,0 +1,412 @@
+//! The B2BUA: one sans-IO machine a call.
+//!
+//! A [`Call`] takes [`Event`]s (a message on a leg, a timer, a resolved name, a media event, an operator's word) and
+//! puts out [`Action`]s (answer, request, cancel, media command, record). It never waits: whatever waits (DNS, disk,
+//! sockets) is outside and answers with an event. One mutation, then drain [`Call::poll_action`], then arm
+//! [`Call::poll_timeout`].
+//!
+//! ```text
+//! INVITE admitted -> Opening (ports) -> Trying (route after route) -> Answering (journal) -> Established -> Ended
+//!                                         |  18x relayed: no other route any more                        |
+//!                                         +--- refused, cancelled, routes exhausted -------------------->+
+//! ```
+//!
+//! A call that has ended lingers without ports or money until its last client INVITE transaction is over: a late 2xx
+//! still gets its ACK and BYE from here.
+
+mod attempt;
+mod body;
+mod confirmed;
+mod crossing;
+mod ending;
+mod handshake;
+mod io;
+mod leg;
+mod media;
+mod setup;
+mod snapshot;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sip::dialog::Dialog;
+use sip::transaction::ServerId;
+use sip::{Message, Method, Name};
+
+use crate::core::Now;
+use crate::ids::Tokens;
+use crate::listen::peer::Source;
+use crate::media::{MediaKey, Side};
+
+pub use attempt::Route;
+pub use io::{Account, Action, Cause, Event, Hop, RequestId, Settled};
+pub use leg::{Leg, LegRef, Local, Profile};
+pub use snapshot::Snapshot;
+
+use attempt::Attempt;
+use handshake::Handshake;
+use media::MediaSession;
+
+/// The longest that a callee may ring: Timer C of RFC 3261 §16.6, which must be above three minutes.
+pub const TIMER_C: Duration = Duration::from_secs(185);
+
+/// What the core knows of an INVITE when it starts a call: everything is admitted and routed.
+pub struct NewCall {
+    /// Our id for the call, in every record, log line and event.
+    pub transaction_id: uuid::Uuid,
+    /// The INVITE as it came.
+    pub invite: Message,
+    /// Its server transaction.
+    pub server: ServerId,
+    /// The flow that it came by.
+    pub source: Source,
+    /// Where answers and requests to the caller go.
+    pub flow: crate::listen::peer::Peer,
+    /// Our tag on the a-leg; the stateful answers so far carry it already.
+    pub local_tag: String,
+    /// What we are towards the caller.
+    pub local: Local,
+    /// How the caller's system speaks.
+    pub profile: Profile,
+    /// Where the b-leg may be tried, best first. Never empty.
+    pub routes: Vec<Route>,
+    /// Who is billed and how the parties are called.
+    pub account: Account,
+    /// The first media session's key.
+    pub media: MediaKey,
+    /// The longest that the call may last once answered.
+    pub max_duration: Duration,
+}
+
+/// Where a call stands.
+#[derive(Debug)]
+enum Phase {
+    /// The media ports are being opened, or the next route's name resolved.
+    Preparing,
+    /// One attempt is out; `attempts.last()` is it.
+    Trying,
+    /// The callee answered; the journal has not confirmed it yet.
+    Answering,
+    /// Both legs are up.
+    Established,
+    /// Down. What is left is only waiting for transactions to end.
+    Ended,
+}
+
+/// One B2BUA call.
+pub struct Call {
+    /// Our id for the call.
+    pub transaction_id: uuid::Uuid,
+    phase: Phase,
+    a: Leg,
+    b: Option<Leg>,
+    /// The caller's INVITE and its server transaction, until it is finally answered.
+    invite: Option<Message>,
+    server: Option<ServerId>,
+    routes: VecDeque<Route>,
+    /// The route that the newest attempt uses, or that answered.
+    route: Option<Route>,
+    /// Addresses behind the route's host that were not tried yet.
+    targets: VecDeque<SocketAddr>,
+    attempts: Vec<Attempt>,
+    /// No other route may be tried: an 18x was relayed, or the caller gave up.
+    committed: bool,
+    /// The best answer so far of routes that failed.
+    best_failure: Option<setup::Failure>,
+    /// The 2xx for the caller, while the journal is asked.
+    answer: Option<Message>,
+    handshakes: Vec<Handshake>,
+    exchanges: Vec<confirmed::Exchange>,
+    /// ACKs to 2xx, kept to answer repeats while the client transaction lives.
+    acks: Vec<handshake::SentAck>,
+    /// Client transactions that are still alive: the call cannot be forgotten before they end.
+    open_requests: Vec<RequestId>,
+    media: MediaSession,
+    account: Account,
+    pub(crate) times: Times,
+    max_duration: Duration,
+    timers: Deadlines,
+    next_request: u32,
+    next_query: u32,
+    ending: ending::Ending,
+    actions: VecDeque<Action>,
+}
+
+/// When things happened, as time since the Unix epoch. Plain data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Times {
+    /// The INVITE came.
+    pub started: Duration,
+    /// The callee's 2xx came.
+    pub answered: Option<Duration>,
+    /// The first BYE, CANCEL, final failure or time-out.
+    pub ended: Option<Duration>,
+}
+
+/// The call's own deadlines; each is `None` when it does not run.
+#[derive(Debug, Default)]
+struct Deadlines {
+    /// When to give up on a route that has said nothing.
+    first_response: Option<Instant>,
+    /// When to stop ringing (Timer C).
+    ringing: Option<Instant>,
+    /// When the call has lasted long enough.
+    max_duration: Option<Instant>,
+    /// When to go on without the journal.
+    journal: Option<Instant>,
+    /// When to go on without the media workers' last word.
+    media_close: Option<Instant>,
+}
+
+impl Call {
+    /// Starts a call: asks for media ports, then tries the routes in order.
+    ///
+    /// The dialog with the caller begins here; an INVITE that can't begin one has been refused by the core.
+    ///
+    /// # Errors
+    /// The INVITE, handed back with what is wrong, when it can't open a dialog (RFC 3261 §12.1.1).
+    pub fn new(now: Now, new: NewCall, tokens: &mut Tokens) -> Result<Call, Box<(NewCall, Cause)>> {
+        let dialog = match Dialog::uas(&new.invite, &new.local_tag) {
+            Ok(dialog) => dialog,
+            Err(error) => {
+                let cause = Cause::new(400, error.to_string());
+                return Err(Box::new((new, cause)));
+            }
+        };
+        let mut a = Leg::new(dialog, new.flow, new.local, new.profile);
+        a.contact_user = new.account.callee.clone();
+        let times = Times { started: now.unix, answered: None, ended: None };
+        let mut call = Call::empty(new.transaction_id, a, new.account, times);
+        call.invite = Some(new.invite);
+        call.server = Some(new.server);
+        call.routes = new.routes.into();
+        call.media = MediaSession::new(new.media);
+        call.max_duration = new.max_duration;
+        call.actions.push_back(Action::Bind { tag: call.a.dialog.local_tag.clone(), leg: LegRef::A });
+        call.begin(now, tokens);
+        Ok(call)
+    }
+
+    /// A call of which only the a-leg is known.
+    fn empty(transaction_id: uuid::Uuid, a: Leg, account: Account, times: Times) -> Call {
+        Call {
+            transaction_id,
+            phase: Phase::Preparing,
+            a,
+            b: None,
+            invite: None,
+            server: None,
+            routes: VecDeque::new(),
+            route: None,
+            targets: VecDeque::new(),
+            attempts: Vec::new(),
+            committed: false,
+            best_failure: None,
+            answer: None,
+            handshakes: Vec::new(),
+            exchanges: Vec::new(),
+            acks: Vec::new(),
+            open_requests: Vec::new(),
+            media: MediaSession::new(MediaKey(0)),
+            account,
+            times,
+            max_duration: Duration::ZERO,
+            timers: Deadlines::default(),
+            next_request: 0,
+            next_query: 0,
+            ending: ending::Ending::default(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// Something happened to this call.
+    pub fn handle(&mut self, now: Now, tokens: &mut Tokens, event: Event) {
+        match event {
+            Event::Request { leg, server, message, source } => {
+                self.handle_request(now, tokens, leg, server, message, &source)
+            }
+            Event::Cancelled { server, reason } => self.handle_cancel(now, tokens, server, reason),
+            Event::Ack { leg, message } => self.handle_ack(tokens, leg, &message),
+            Event::Response { request, message, flow } => {
+                self.handle_response(now, tokens, request, message, flow)
+            }
+            Event::Failed { request, cause } => self.handle_failed(now, tokens, request, cause),
+            Event::Done { request } => {
+                self.open_requests.retain(|open| *open != request);
+                self.acks.retain(|ack| ack.request != request);
+            }
+            Event::Media(event) => self.handle_media(now, tokens, event),
+            Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
+            Event::Journaled => self.handle_journaled(now),
+            Event::Admitted => self.handle_admitted(now, tokens),
+            Event::Limited { cause } => self.handle_limited(now, tokens, cause),
+            Event::HangUp { cause } => self.hang_up(now, tokens, cause),
+        }
+    }
+
+    /// Time passed. Early or repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Now, tokens: &mut Tokens) {
+        self.handshake_timeouts(now, tokens);
+        self.setup_timeouts(now, tokens);
+        if due(&mut self.timers.max_duration, now) {
+            self.hang_up(now, tokens, Cause::new(480, "Maximum call duration reached"));
+        }
+        if due(&mut self.timers.media_close, now) {
+            self.media.closed();
+        }
+    }
+
+    /// The next thing to do; drain to `None` after every mutation.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`Call::handle_timeout`] next; `None` when nothing runs.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let own = [
+            self.timers.first_response,
+            self.timers.ringing,
+            self.timers.max_duration,
+            self.timers.journal,
+            self.timers.media_close,
+        ];
+        let handshakes = self.handshakes.iter().filter_map(Handshake::poll_timeout);
+        own.into_iter().flatten().chain(handshakes).min()
+    }
+
+    /// Whether the call has ended and nothing of it is left to wait for: forget it.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
+            && self.open_requests.is_empty()
+            && self.handshakes.is_empty()
+            && self.media.is_closed()
+    }
+
+    /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
+    pub fn is_live(&self) -> bool {
+        !matches!(self.phase, Phase::Ended)
+    }
+
+    /// Whether it was answered and is up.
+    pub fn is_established(&self) -> bool {
+        matches!(self.phase, Phase::Established)
+    }
+
+    /// Whether this is an emergency call, which outlives shedding and drain.
+    pub fn is_emergency(&self) -> bool {
+        self.account.emergency
+    }
+
+    /// The parties and connectors of the call.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Our tags on all legs, as the core's index knows them.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        let legs = std::iter::once(self.a.dialog.local_tag.as_str());
+        legs.chain(self.attempts.iter().map(|attempt| attempt.local_tag.as_str()))
+            .chain(self.b.iter().map(|leg| leg.dialog.local_tag.as_str()))
+    }
+
+    /// Whether `message`, whose To tag is ours on `leg`, is inside that leg's dialog.
+    pub fn is_dialog_of(&self, leg: LegRef, message: &Message) -> bool {
+        match leg {
+            LegRef::A => self.a.dialog.matches(message),
+            // Early dialogs of an attempt are not kept apart: the Call-ID must do, with our tag.
+            LegRef::B(index) => match &self.b {
+                Some(leg) if self.is_answered_by(index) => leg.dialog.matches(message),
+                _ => self.attempt_has(index, message.call_id().unwrap_or_default()),
+            },
+        }
+    }
+
+    fn is_answered_by(&self, index: u32) -> bool {
+        // A restored call has its dialog, not its attempts.
+        let tag = usize::try_from(index).ok().and_then(|index| self.attempts.get(index)).map(|one| &one.local_tag);
+        self.b.as_ref().is_some_and(|leg| tag.is_none_or(|tag| *tag == leg.dialog.local_tag))
+    }
+
+    fn attempt_has(&self, index: u32, call_id: &str) -> bool {
+        let attempt = usize::try_from(index).ok().and_then(|index| self.attempts.get(index));
+        attempt.is_some_and(|attempt| attempt.invite.call_id().is_ok_and(|own| own == call_id))
+    }
+
+    /// The SIP Call-ID of a leg; the b-leg's is that of the newest attempt, the caller's before there is one.
+    pub fn call_id(&self, side: Side) -> &str {
+        let b = self.b.as_ref().map(|leg| leg.dialog.call_id.as_str()).filter(|id| !id.is_empty());
+        let newest = self.attempts.last().and_then(|attempt| attempt.invite.call_id().ok());
+        match side {
+            Side::A => &self.a.dialog.call_id,
+            Side::B => b.or(newest).unwrap_or(&self.a.dialog.call_id),
+        }
+    }
+
+    /// What its record would say if the call ended now.
+    pub fn settled(&self, cause: Cause) -> Settled {
+        Settled {
+            transaction_id: self.transaction_id,
+            account: self.account.clone(),
+            times: self.times,
+            a_call_id: self.call_id(Side::A).to_owned(),
+            b_call_id: self.call_id(Side::B).to_owned(),
+            cause,
+            notes: self.ending.notes(),
+        }
+    }
+
+    /// Both legs, for whoever must hang them up after a restart; `None` before the answer.
+    pub fn legs(&self) -> Option<[&Leg; 2]> {
+        Some([&self.a, self.b.as_ref()?])
+    }
+
+    fn leg(&self, side: Side) -> Option<&Leg> {
+        match side {
+            Side::A => Some(&self.a),
+            Side::B => self.b.as_ref(),
+        }
+    }
+
+    fn leg_mut(&mut self, side: Side) -> Option<&mut Leg> {
+        match side {
+            Side::A => Some(&mut self.a),
+            Side::B => self.b.as_mut(),
+        }
+    }
+
+    fn request_id(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
+    /// Sends a request that a client transaction carries; the call outlives it.
+    fn send(&mut self, message: Message, hop: Hop) -> RequestId {
+        let request = self.request_id();
+        self.open_requests.push(request);
+        self.actions.push_back(Action::Request { request, message, hop });
+        request
+    }
+
+    fn respond(&mut self, server: ServerId, response: Message) {
+        self.actions.push_back(Action::Respond { server, response });
+    }
+
+    /// An answer that we give ourselves, its cause in the reason phrase and in `Reason`.
+    fn refuse(&mut self, server: ServerId, request: &Message, local_tag: &str, cause: &Cause) {
+        let mut reply = cause.reply(request, Some(local_tag));
+        if cause.status.code() == 405 {
+            reply = reply.header(Name::Allow, crate::core::ALLOW);
+        }
+        self.respond(server, reply.build());
+    }
+}
+
+/// Takes a deadline that has passed.
+fn due(deadline: &mut Option<Instant>, now: Now) -> bool {
+    let passed = deadline.is_some_and(|at| at <= now.instant);
+    if passed {
+        *deadline = None;
+    }
+    passed
+}

@@ -1,0 +1,552 @@
+//! From the INVITE to the answer: ports, routes one after another, provisional answers, the end of trying.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::dialog::{Dialog, DialogState, Role};
+use sip::transaction::ServerId;
+use sip::{Builder, Message, Method, Name, StatusCode};
+
+use super::attempt::Attempt;
+use super::body::{Body, Sent};
+use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
+use super::leg::{Leg, LegRef, uri_host};
+use super::{Call, Phase, TIMER_C, crossing, due};
+use crate::core::{ALLOW, Now};
+use crate::ids::Tokens;
+use crate::listen::peer::{Peer, Transport};
+use crate::media::Side;
+use crate::route::failover::{self, Outcome};
+
+/// How long an answered call waits for the journal before it goes on without.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What is known of a route that did not take the call.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// It said so.
+    Answer(Message),
+    /// It could not be asked, or said nothing.
+    Silence(Cause),
+}
+
+impl Call {
+    /// Starts with the first route.
+    pub(super) fn begin(&mut self, now: Now, tokens: &mut Tokens) {
+        self.a.sdp.session_id = tokens.session_id();
+        self.next_route(now, tokens);
+    }
+
+    /// Leaves the present route for the next one; without any, the caller gets the best answer there was.
+    fn next_route(&mut self, now: Now, tokens: &mut Tokens) {
+        let Some(route) = self.routes.pop_front() else { return self.exhausted(now, tokens) };
+        if let Some(connector) = &route.connector
+            && self.account.inbound.as_ref() != Some(connector)
+        {
+            self.account.left.extend(self.account.inbound.replace(connector.clone()));
+            self.actions.push_back(Action::Offered { connector: connector.clone() });
+        }
+        self.targets.clear();
+        self.phase = Phase::Preparing;
+        let emergency = self.account.emergency;
+        self.actions.push_back(Action::Admit { route: Box::new(route.clone()), emergency });
+        self.route = Some(route);
+    }
+
+    /// The route has room for the call.
+    pub(super) fn handle_admitted(&mut self, now: Now, tokens: &mut Tokens) {
+        if !matches!(self.phase, Phase::Preparing) {
+            return;
+        }
+        let Some(route) = &self.route else { return };
+        match route.host.address() {
+            Some(ip) => {
+                let port = route.port.unwrap_or_else(|| route.transport.default_port());
+                self.targets.push_back(SocketAddr::new(ip, port));
+                self.try_route(now, tokens);
+            }
+            None => {
+                self.next_query += 1;
+                let (host, port, transport) = (route.host.clone(), route.port, route.transport);
+                self.actions.push_back(Action::Resolve { query: self.next_query, host, port, transport });
+            }
+        }
+    }
+
+    /// The route has no room: the next one.
+    pub(super) fn handle_limited(&mut self, now: Now, tokens: &mut Tokens, cause: Cause) {
+        if matches!(self.phase, Phase::Preparing) {
+            self.keep_failure(Failure::Silence(cause));
+            self.next_route(now, tokens);
+        }
+    }
+
+    /// The addresses behind the route's name.
+    pub(super) fn handle_resolved(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        query: u32,
+        addresses: Result<Vec<SocketAddr>, String>,
+    ) {
+        if query != self.next_query || !matches!(self.phase, Phase::Preparing) {
+            return;
+        }
+        match addresses {
+            Ok(addresses) if !addresses.is_empty() => {
+                self.targets = addresses.into();
+                self.try_route(now, tokens);
+            }
+            Ok(_) => self.unresolved(now, tokens, "no address"),
+            Err(text) => self.unresolved(now, tokens, &text),
+        }
+    }
+
+    fn unresolved(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
+        let host = self.route.as_ref().map(|route| route.host.to_string()).unwrap_or_default();
+        self.keep_failure(Failure::Silence(Cause::new(503, format!("{host} does not resolve: {text}"))));
+        self.next_route(now, tokens);
+    }
+
+    /// Sends the INVITE to the next address of the route, once the ports are open.
+    pub(super) fn try_route(&mut self, now: Now, tokens: &mut Tokens) {
+        if !matches!(self.phase, Phase::Preparing) || self.targets.is_empty() || !self.media_is_ready() {
+            return;
+        }
+        let Some(address) = self.targets.pop_front() else { return };
+        self.open_b_leg(tokens);
+        let Some(asked) = self.invite.clone() else { return };
+        let body = match Body::read(&asked).and_then(|body| self.cross_body(Side::A, &body, true)) {
+            Ok(body) => body,
+            Err(cause) => return self.give_up(now, cause),
+        };
+        let Some((invite, local_tag)) = self.build_invite(tokens, &asked, body) else { return };
+        let Some(route) = &self.route else { return };
+        let mut flow = Peer::new(route.transport, route.local.listener, address);
+        if let (Transport::Tls, sip::Host::Name(name)) = (route.transport, &route.host) {
+            flow.server_name = Some(name.as_str().into());
+        }
+        let (local, profile) = (route.local.clone(), route.profile.clone());
+        self.timers.first_response = Some(now.instant + route.first_response_timeout);
+        self.phase = Phase::Trying;
+        self.actions.push_back(Action::Bind {
+            tag: local_tag.clone(),
+            leg: LegRef::B(u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)),
+        });
+        let request = self.send(invite.clone(), Hop::Peer(flow.clone()));
+        self.attempts.push(Attempt {
+            request,
+            invite,
+            local_tag,
+            flow,
+            address,
+            local,
+            profile,
+            abandoned: false,
+            over: false,
+            authenticated: false,
+        });
+    }
+
+    /// The b-leg's side of SDP and headers exists before its dialog does.
+    fn open_b_leg(&mut self, tokens: &mut Tokens) {
+        let Some(route) = &self.route else { return };
+        let flow = Peer::new(route.transport, route.local.listener, route.local.advertise);
+        let mut leg = Leg::new(unanswered(), flow, route.local.clone(), route.profile.clone());
+        leg.sdp.session_id = tokens.session_id();
+        leg.contact_user = route.caller_user.clone().unwrap_or_default();
+        self.b = Some(leg);
+    }
+
+    /// The INVITE of the b-leg, and our tag in it.
+    fn build_invite(&mut self, tokens: &mut Tokens, asked: &Message, body: Option<Sent>) -> Option<(Message, String)> {
+        let route = self.route.as_ref()?;
+        let leg = self.b.as_ref()?;
+        let host = uri_host(&route.host, route.port);
+        let transport = match route.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        };
+        let own_host = route.local.advertise.ip();
+        let own_host = sip::Host::from(own_host);
+        let local_tag = tokens.tag();
+        let uri = format!("sip:{}@{host}{transport}", route.callee_user);
+        let from = match &route.caller_user {
+            Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name(asked)),
+            // RFC 3323 §4.1.1.3.
+            None => format!("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag={local_tag}"),
+        };
+        let max_forwards = asked.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
+        let mut builder = Builder::request(Method::Invite, &uri)
+            .header(Name::Via, route.local.via(&tokens.branch()))
+            .header(Name::MaxForwards, max_forwards.to_string())
+            .header(Name::From, from)
+            .header(Name::To, format!("<sip:{}@{host}>", route.callee_user))
+            .header(Name::CallId, tokens.call_id(&own_host.to_string()))
+            .header(Name::CSeq, "1 INVITE")
+            .header(Name::Contact, leg.local.contact(&leg.contact_user))
+            .header(Name::Allow, ALLOW);
+        builder = crossing::cross(asked, builder, &self.a.profile, &route.profile);
+        if route.profile.trusted && !(self.a.profile.trusted && asked.has(Name::PAssertedIdentity)) {
+            builder = builder
+                .header(Name::PAssertedIdentity, format!("<sip:{}@{own_host}>", self.account.caller));
+        }
+        if let Some(connector) = &route.connector {
+            builder = builder.raw("X-VoiceConnector-ID", connector);
+        }
+        for (name, value) in &route.profile.add_headers {
+            builder = builder.raw(name, value);
+        }
+        if let Some((content_type, body)) = body {
+            builder = builder.body(&content_type, body);
+        }
+        Some((builder.build(), local_tag))
+    }
+
+    /// The caller's name for the far side's From: the inventory's, else what the caller said.
+    fn display_name(&self, asked: &Message) -> String {
+        let name = self.account.caller_name.clone();
+        let name = name.or_else(|| asked.from().ok().and_then(|from| from.display_name));
+        match name {
+            Some(name) if !name.is_empty() => {
+                format!("\"{}\" ", name.replace('\\', "\\\\").replace('"', "\\\""))
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// A response to one of our requests.
+    pub(super) fn handle_response(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        request: RequestId,
+        message: Message,
+        flow: Peer,
+    ) {
+        let Some(index) = self.attempts.iter().position(|attempt| attempt.request == request) else {
+            return self.handle_dialog_response(now, tokens, request, message);
+        };
+        let Some(status) = message.status() else { return };
+        if status.is_provisional() {
+            return self.handle_provisional(now, index, status, &message);
+        }
+        let Some(attempt) = self.attempts.get_mut(index) else { return };
+        let repeated = std::mem::replace(&mut attempt.over, true);
+        let abandoned = attempt.abandoned;
+        if status.is_success() {
+            if repeated && self.acknowledge_again(request, &message) {
+                return;
+            }
+            if repeated || abandoned || !matches!(self.phase, Phase::Trying) {
+                return self.release_late_answer(tokens, index, &message);
+            }
+            return self.answered(now, tokens, index, message, flow);
+        }
+        if abandoned || !matches!(self.phase, Phase::Trying) {
+            return;
+        }
+        let challenged = matches!(status.code(), 401 | 407);
+        if challenged && self.answer_challenge(now, tokens, index, &message) {
+            return;
+        }
+        self.observe(index, Outcome::Answered(&message));
+        self.route_failed(now, tokens, Outcome::Answered(&message), Failure::Answer(message.clone()));
+    }
+
+    /// No response will come.
+    pub(super) fn handle_failed(&mut self, now: Now, tokens: &mut Tokens, request: RequestId, lost: Lost) {
+        let Some(index) = self.attempts.iter().position(|attempt| attempt.request == request) else {
+            return self.handle_dialog_failed(now, tokens, request, lost);
+        };
+        let Some(attempt) = self.attempts.get_mut(index) else { return };
+        attempt.over = true;
+        if attempt.abandoned || !matches!(self.phase, Phase::Trying) {
+            return;
+        }
+        let (outcome, cause) = match lost {
+            Lost::Timeout => (Outcome::Timeout, Cause::new(408, "No response")),
+            Lost::Transport => (Outcome::Transport, Cause::new(503, "Transport failure")),
+        };
+        self.observe(index, outcome.clone());
+        self.route_failed(now, tokens, outcome, Failure::Silence(cause));
+    }
+
+    fn handle_provisional(&mut self, now: Now, index: usize, status: StatusCode, message: &Message) {
+        let newest = index + 1 == self.attempts.len();
+        let abandoned = self.attempts.get(index).is_none_or(|attempt| attempt.abandoned);
+        if !newest || abandoned || !matches!(self.phase, Phase::Trying) {
+            return;
+        }
+        self.timers.first_response = None;
+        self.timers.ringing.get_or_insert(now.instant + TIMER_C);
+        if status.code() == 100 {
+            return;
+        }
+        // Timer C starts again with each 101-199. RFC 3261 §16.7.
+        self.timers.ringing = Some(now.instant + TIMER_C);
+        let Some(server) = self.server else { return };
+        let body = Body::read(message).and_then(|body| self.cross_body(Side::B, &body, false)).ok().flatten();
+        self.committed = true;
+        let Some(invite) = self.invite.clone() else { return };
+        let response = self.cross_response(Side::B, message, body, &invite);
+        self.respond(server, response);
+    }
+
+    /// A response of `from`'s, as the other leg gets it in answer to its `request`.
+    pub(super) fn cross_response(
+        &self,
+        from: Side,
+        message: &Message,
+        body: Option<Sent>,
+        request: &Message,
+    ) -> Message {
+        let status = message.status().unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
+        let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default()).into_owned();
+        let empty = &super::leg::PLAIN;
+        let (from_leg, to_leg) = (self.leg(from), self.leg(from.other()));
+        let from_profile = from_leg.map_or(empty, |leg| &leg.profile);
+        let to_profile = to_leg.map_or(empty, |leg| &leg.profile);
+        let tag = to_leg.map(|leg| leg.dialog.local_tag.as_str());
+        let mut builder = Builder::reply(request, status, &reason, tag);
+        builder = crossing::cross(message, builder, from_profile, to_profile);
+        if status.code() < 300 {
+            builder = builder.record_routes(request);
+            if let Some(leg) = to_leg {
+                builder = builder.header(Name::Contact, leg.local.contact(&leg.contact_user));
+            }
+            builder = builder.header(Name::Allow, ALLOW);
+        } else if !message.has(Name::Reason) {
+            builder = builder.header(Name::Reason, Cause::new(status.code(), reason).reason());
+        }
+        if let Some((content_type, body)) = body {
+            builder = builder.body(&content_type, body);
+        }
+        builder.build()
+    }
+
+    /// The present route is lost: the next address or route, or the end.
+    fn route_failed(&mut self, now: Now, tokens: &mut Tokens, outcome: Outcome<'_>, failure: Failure) {
+        self.timers.first_response = None;
+        self.timers.ringing = None;
+        let named = self.route.as_ref().map(|route| route.failover_on.clone()).unwrap_or_default();
+        let on = !self.committed && failover::tries_next(&outcome, &named);
+        self.keep_failure(failure);
+        if !on {
+            return self.exhausted(now, tokens);
+        }
+        self.phase = Phase::Preparing;
+        if self.targets.is_empty() {
+            self.next_route(now, tokens);
+        } else {
+            self.try_route(now, tokens);
+        }
+    }
+
+    /// An answer that says something beats silence; the last one wins.
+    fn keep_failure(&mut self, failure: Failure) {
+        let replace = match (&self.best_failure, &failure) {
+            (Some(Failure::Answer(_)), Failure::Silence(_)) => false,
+            // A host that has no room or no carrier behind it says less than one that knows the number.
+            (Some(Failure::Answer(kept)), Failure::Answer(new)) => {
+                !(failover::says_something(kept) && !failover::says_something(new))
+            }
+            _ => true,
+        };
+        if replace {
+            self.best_failure = Some(failure);
+        }
+    }
+
+    /// No route is left: the caller gets the last answer that says something, else 503.
+    fn exhausted(&mut self, now: Now, tokens: &mut Tokens) {
+        match self.best_failure.take() {
+            Some(Failure::Answer(message)) if failover::says_something(&message) => {
+                self.relay_failure(now, &message);
+            }
+            Some(Failure::Answer(message)) => {
+                let code = message.status().map_or(503, |status| status.code());
+                self.give_up(now, Cause::new(503, format!("No route took the call, the last said {code}")));
+            }
+            Some(Failure::Silence(cause)) => {
+                let mut all = Cause::new(503, format!("No route took the call: {}", cause.text));
+                all.retry_after = cause.retry_after;
+                self.give_up(now, all);
+            }
+            None => self.give_up(now, Cause::new(503, "No route took the call")),
+        }
+    }
+
+    fn relay_failure(&mut self, now: Now, message: &Message) {
+        if let (Some(server), Some(invite)) = (self.server.take(), self.invite.clone()) {
+            let response = self.cross_response(Side::B, message, None, &invite);
+            self.respond(server, response);
+        }
+        let status = message.status().map_or(503, |status| status.code());
+        let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default()).into_owned();
+        self.end(now, Cause::new(status, reason));
+    }
+
+    /// Refuses the caller's INVITE and ends the call.
+    pub(super) fn give_up(&mut self, now: Now, cause: Cause) {
+        self.abandon_attempt(Some(cause.reason()));
+        self.refuse_invite(&cause);
+        self.end(now, cause);
+    }
+
+    /// Answers the caller's INVITE, unless it has its final answer.
+    fn refuse_invite(&mut self, cause: &Cause) {
+        if let (Some(server), Some(invite)) = (self.server.take(), self.invite.clone()) {
+            let tag = self.a.dialog.local_tag.clone();
+            self.refuse(server, &invite, &tag, cause);
+        }
+    }
+
+    /// Cancels what is out, if anything; a late answer is released.
+    pub(super) fn abandon_attempt(&mut self, reason: Option<String>) {
+        if let Some(attempt) = self.attempts.last_mut()
+            && !attempt.over
+            && !attempt.abandoned
+        {
+            attempt.abandoned = true;
+            let request = attempt.request;
+            self.actions.push_back(Action::Cancel { request, reason });
+        }
+    }
+
+    /// The caller gave up.
+    pub(super) fn handle_cancel(&mut self, now: Now, tokens: &mut Tokens, server: ServerId, reason: Option<String>) {
+        if self.server != Some(server) {
+            return self.handle_exchange_cancel(server, reason);
+        }
+        self.abandon_attempt(reason);
+        let cause = Cause::new(487, "Request Terminated");
+        self.refuse_invite(&cause);
+        if matches!(self.phase, Phase::Answering) {
+            self.release_b(tokens, Some(&cause));
+        }
+        self.end(now, cause);
+    }
+
+    /// Answers a carrier's digest challenge once. RFC 3261 §22.2-3.
+    fn answer_challenge(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
+        let Some(route) = &self.route else { return false };
+        let Some(attempt) = self.attempts.get_mut(index) else { return false };
+        if std::mem::replace(&mut attempt.authenticated, true) {
+            return false;
+        }
+        let credentials = route.credentials.clone();
+        let local = attempt.local.clone();
+        let Some(invite) =
+            super::handshake::authenticated(&attempt.invite, message, credentials.as_ref(), &local, tokens)
+        else {
+            return false;
+        };
+        let flow = attempt.flow.clone();
+        self.timers.first_response = Some(now.instant + route.first_response_timeout);
+        let request = self.send(invite.clone(), Hop::Peer(flow));
+        if let Some(attempt) = self.attempts.get_mut(index) {
+            attempt.request = request;
+            attempt.invite = invite;
+            attempt.over = false;
+        }
+        true
+    }
+
+    /// The callee took the call: remember both legs, then ask the journal.
+    fn answered(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: Message, flow: Peer) {
+        self.timers.first_response = None;
+        self.timers.ringing = None;
+        let Some(asked) = self.invite.clone() else { return };
+        let Some(attempt) = self.attempts.get(index) else { return };
+        let request = attempt.request;
+        let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
+        let dialog = match Dialog::uac(&attempt.invite, &message) {
+            Ok(dialog) => dialog,
+            Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
+        };
+        let flow = Peer { server_name: attempt.flow.server_name.clone(), ..flow };
+        if let Some(leg) = &mut self.b {
+            leg.dialog = dialog;
+            leg.flow = flow;
+        }
+        let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
+        let body = Body::read(&message).and_then(|body| self.cross_body(Side::B, &body, !offered));
+        self.observe(index, Outcome::Answered(&message));
+        let handshake = super::handshake::Handshake::awaiting(Side::A, request, cseq);
+        self.handshakes.push(handshake);
+        let body = match body {
+            Ok(body) => body,
+            Err(cause) => {
+                self.release_b(tokens, Some(&cause));
+                return self.give_up(now, Cause::new(502, format!("The callee's answer: {}", cause.text)));
+            }
+        };
+        if offered {
+            self.acknowledge(tokens, Side::A, request, cseq, None);
+        }
+        self.answer = Some(self.cross_response(Side::B, &message, body, &asked));
+        self.phase = Phase::Answering;
+        self.timers.journal = Some(now.instant + JOURNAL_TIMEOUT);
+        self.actions.push_back(Action::Journal);
+    }
+
+    /// The answered call is safe on disk: the caller may know.
+    pub(super) fn handle_journaled(&mut self, now: Now) {
+        self.timers.journal = None;
+        if !matches!(self.phase, Phase::Answering) {
+            return;
+        }
+        let (Some(server), Some(answer)) = (self.server.take(), self.answer.take()) else { return };
+        self.phase = Phase::Established;
+        self.a.dialog.confirm();
+        self.times.answered = Some(now.unix);
+        self.timers.max_duration = Some(now.instant + self.max_duration);
+        self.actions.push_back(Action::Answered);
+        self.accept(now, Side::A, server, answer);
+    }
+
+    /// Deadlines of the set-up.
+    pub(super) fn setup_timeouts(&mut self, now: Now, tokens: &mut Tokens) {
+        if due(&mut self.timers.journal, now) {
+            self.handle_journaled(now);
+        }
+        if due(&mut self.timers.first_response, now) && matches!(self.phase, Phase::Trying) {
+            let index = self.attempts.len().saturating_sub(1);
+            self.observe(index, Outcome::Timeout);
+            self.abandon_attempt(Some(Cause::new(408, "No response in time").reason()));
+            let silence = Failure::Silence(Cause::new(408, "No response in time"));
+            self.route_failed(now, tokens, Outcome::Timeout, silence);
+        }
+        if due(&mut self.timers.ringing, now) && matches!(self.phase, Phase::Trying) {
+            self.give_up(now, Cause::new(408, "The callee did not answer"));
+        }
+    }
+
+    /// What an attempt taught of its host's health.
+    fn observe(&mut self, index: usize, outcome: Outcome<'_>) {
+        let (Some(attempt), Some(route)) = (self.attempts.get(index), &self.route) else { return };
+        if let Some(rest) = failover::rests(&outcome) {
+            self.actions.push_back(Action::Rest { address: attempt.address, transport: route.transport, rest });
+        }
+    }
+}
+
+/// What stands in the b-leg's place of a dialog until one is answered. Nothing is sent in it.
+fn unanswered() -> Dialog {
+    Dialog {
+        role: Role::Uac,
+        state: DialogState::Early,
+        call_id: String::new(),
+        local_tag: String::new(),
+        remote_tag: String::new(),
+        local_uri: String::new(),
+        remote_uri: String::new(),
+        remote_target: String::new(),
+        route_set: Vec::new(),
+        local_cseq: 1,
+        remote_cseq: None,
+        secure: false,
+    }
+}

@@ -1,0 +1,75 @@
+//! A confirmed call as plain, versioned data: another process can go on with it.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Call, Leg, Times};
+use crate::core::Now;
+use crate::media::{MediaKey, Ports};
+
+/// The version that this build writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
+/// A call that is up. No reference to the configuration, no `Instant`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    version: u32,
+    /// Our id for the call.
+    pub transaction_id: uuid::Uuid,
+    /// The caller's leg.
+    pub a: Leg,
+    /// The callee's leg.
+    pub b: Leg,
+    /// Who is billed.
+    pub account: Account,
+    /// When it began and was answered.
+    pub times: Times,
+    /// The media session: key, bound addresses, ports of both legs.
+    pub media: MediaKey,
+    pub addresses: [IpAddr; 2],
+    pub ports: [Ports; 2],
+    /// When it must end at the latest, as time since the Unix epoch.
+    pub expires: std::time::Duration,
+}
+
+impl Call {
+    /// The call as plain data; `None` unless it is up on both legs.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        if !self.is_established() {
+            return None;
+        }
+        let (media, addresses, ports) = self.media.opened()?;
+        Some(Snapshot {
+            version: VERSION,
+            transaction_id: self.transaction_id,
+            a: self.a.clone(),
+            b: self.b.clone()?,
+            account: self.account.clone(),
+            times: self.times,
+            media,
+            addresses,
+            ports,
+            expires: self.times.answered? + self.max_duration,
+        })
+    }
+
+    /// Goes on with a call from its snapshot: both dialogs as they were. The media session and limits are the
+    /// caller's to restore.
+    ///
+    /// # Errors
+    /// The version of a snapshot that this build can't read.
+    pub fn restore(now: Now, snapshot: Snapshot) -> Result<Call, u32> {
+        if snapshot.version != VERSION {
+            return Err(snapshot.version);
+        }
+        let left = snapshot.expires.saturating_sub(now.unix);
+        let mut call = Call::empty(snapshot.transaction_id, snapshot.a, snapshot.account, snapshot.times);
+        call.b = Some(snapshot.b);
+        call.media = super::media::MediaSession::restored(snapshot.media, snapshot.addresses, snapshot.ports);
+        call.phase = super::Phase::Established;
+        call.max_duration = snapshot.expires.saturating_sub(snapshot.times.answered.unwrap_or(now.unix));
+        call.timers.max_duration = Some(now.instant + left);
+        Ok(call)
+    }
+}
