@@ -175,6 +175,9 @@ impl<P: Clone + Debug> Clients<P> {
             if self.keys.get(&entry.key) == Some(&id) {
                 self.keys.remove(&entry.key);
             }
+            if !entry.internal {
+                outputs.push_back(Output::Event(Event::ClientEnded { id }));
+            }
         }
     }
 }

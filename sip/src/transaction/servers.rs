@@ -258,7 +258,11 @@ impl<P: Clone + Debug> Servers<P> {
         let (deadline, terminated) = entry.outlook();
         self.deadlines.schedule(id, &mut entry.deadline, deadline);
         if terminated {
+            let internal = entry.internal;
             self.remove(id);
+            if !internal {
+                outputs.push_back(Output::Event(Event::ServerEnded { id }));
+            }
         }
     }
 

@@ -125,6 +125,16 @@ pub enum Event<P> {
         /// The request.
         id: ServerId,
     },
+    /// All timers of a client transaction are over: nothing more is reported of it, and its `id` may be forgotten.
+    ClientEnded {
+        /// The request.
+        id: ClientId,
+    },
+    /// All timers of a server transaction are over: its `id` may be forgotten.
+    ServerEnded {
+        /// The request.
+        id: ServerId,
+    },
 }
 
 impl<P: Clone + Debug> Transactions<P> {

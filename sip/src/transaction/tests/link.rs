@@ -148,6 +148,7 @@ impl World {
         while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Transmit { message, .. } => self.send(message, Due::ToClient),
+                Output::Event(Event::ServerEnded { .. }) => {} // A reliable transport: answered is over.
                 Output::Event(event) => panic!("an answer causes no event: {event:?}"),
             }
         }
@@ -171,6 +172,7 @@ impl World {
             }
             Event::Timeout { id } => self.stories.get_mut(&self.by_client[&id]).unwrap().ends += 1,
             Event::StrayResponse { .. } => {} // Came after everything was over.
+            Event::ClientEnded { id } => assert!(self.by_client.contains_key(&id)),
             other => panic!("not for a client: {other:?}"),
         }
     }
@@ -202,7 +204,7 @@ impl World {
                     accept.handle_ack();
                 }
             }
-            Event::NoAck { .. } => {}
+            Event::NoAck { .. } | Event::ServerEnded { .. } => {}
             other => panic!("not for a server: {other:?}"),
         }
     }

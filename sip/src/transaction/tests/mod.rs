@@ -6,7 +6,7 @@ mod link;
 mod random;
 mod server;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ struct Table {
     requests: Vec<(ServerId, Message)>,
     /// How each client transaction ended: final responses, or 0 for a timeout or a transport error.
     ends: HashMap<ClientId, Vec<u16>>,
+    /// Which transactions were said to be over.
+    ended: HashSet<Owner>,
     /// The messages that were sent, in order.
     sent: Vec<Message>,
 }
@@ -49,6 +51,7 @@ impl Table {
             log: Vec::new(),
             requests: Vec::new(),
             ends: HashMap::new(),
+            ended: HashSet::new(),
             sent: Vec::new(),
         }
     }
@@ -65,6 +68,9 @@ impl Table {
     fn finish(&mut self) -> Vec<String> {
         self.run(None);
         assert_eq!((self.transactions.client_len(), self.transactions.server_len()), (0, 0), "left behind");
+        let ended = |owner| assert!(self.ended.contains(&owner), "{owner:?} is not said to be over");
+        self.requests.iter().for_each(|(id, _)| ended(Owner::Server(*id)));
+        self.ends.keys().for_each(|id| ended(Owner::Client(*id)));
         self.log()
     }
 
@@ -155,6 +161,15 @@ impl Table {
                 }
                 Output::Event(Event::NoAck { .. }) => "no ack".to_owned(),
                 Output::Event(Event::ServerTransport { .. }) => "server transport".to_owned(),
+                // Not a line of its own: the laws below look at who ended.
+                Output::Event(Event::ClientEnded { id }) => {
+                    assert!(self.ended.insert(Owner::Client(id)), "ended twice");
+                    continue;
+                }
+                Output::Event(Event::ServerEnded { id }) => {
+                    assert!(self.ended.insert(Owner::Server(id)), "ended twice");
+                    continue;
+                }
             };
             self.log.push(format!("{at_ms} {line}"));
         }
