@@ -1,7 +1,14 @@
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::check::Kind;
+use crate::connector::parsed;
+use crate::gateway::quotable;
+use crate::network::nets;
+use crate::read::{Item, Table};
+use crate::value::{ValueError, cidr};
 use crate::{
     CarrierName, CountryCode, Credentials, Host, Peer, Prefix, Priority, Protocol, Route, Secret, Weight,
 };
@@ -84,4 +91,172 @@ pub struct Register {
     pub expires: Duration,
     /// Default: none, the carrier's `credentials`.
     pub password: Option<Secret>,
+}
+
+impl Carrier {
+    pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
+        let reader = table.reader();
+        let get = |key| table.get(key);
+        let item = table.required("name", "name = \"carrier-a\"")?;
+        let name = CarrierName::from(item.name_text()?);
+        reader.fact(|facts| facts.name(Kind::Carrier, name.as_str(), item.at()));
+        for item in get("allowlist").and_then(|item| item.list()).unwrap_or_default() {
+            if let Some(net) = item.quiet_string().and_then(|text| cidr(text).ok()) {
+                reader.fact(|facts| facts.carrier_nets.push((name.clone(), net, item.at())));
+            }
+        }
+        let countries = parsed(get("countries"));
+        let prefixes = match get("prefixes") {
+            Some(item) => parsed(Some(item)),
+            None if countries.is_empty() => vec![Prefix::all()],
+            None => Vec::new(),
+        };
+        let hosts = get("host").map(|item| item.tables("route")).unwrap_or_default();
+        let takes_calls = !(prefixes.is_empty() && countries.is_empty());
+        if hosts.is_empty() && takes_calls && get("outbound_proxy").is_none() && get("host").is_none() {
+            let remedy = "write [[carrier.host]] with its host, or prefixes = [] where it only brings calls";
+            reader.error(table.at(), format!("carrier {name} has no host"), remedy);
+        }
+        let format =
+            |key| get(key).and_then(|item| item.choice(NumberFormat::CHOICES)).unwrap_or(NumberFormat::E164);
+        let limit = |key| get(key).and_then(|item| item.integer(1, 1_000_000));
+        let carrier = Self {
+            allowlist: nets(get("allowlist")),
+            prefixes,
+            countries,
+            number_format: format("number_format"),
+            country: get("country").and_then(|item| item.parse()),
+            inbound_number_format: format("inbound_number_format"),
+            caller_id_format: format("caller_id_format"),
+            priority: Priority::read(table),
+            weight: Weight::read(table),
+            cps_limit: limit("cps_limit"),
+            max_calls: limit("max_calls"),
+            outbound_proxy: get("outbound_proxy").and_then(|item| item.parse()),
+            register: get("register").and_then(|item| Register::read(&item.table("register")?)),
+            failover_on: get("failover_on").map(|item| failover_on(&item)).unwrap_or_default(),
+            credentials: get("credentials").and_then(|item| Credentials::read(&item.table("credentials")?)),
+            host: hosts.iter().filter_map(|table| Route::read(table, false)).collect(),
+            peer: Peer::read(get("peer")),
+            name,
+        };
+        check_country(table);
+        Some(carrier)
+    }
+}
+
+fn check_country(table: &Table<'_>) {
+    if table.get("country").is_some() {
+        return;
+    }
+    for key in ["number_format", "inbound_number_format", "caller_id_format"] {
+        if let Some(item) = table.get(key)
+            && item.quiet_string() == Some("national")
+        {
+            item.error(
+                format!("`{key}` is national and there is no `country`"),
+                "write country = \"US\" beside it",
+            );
+        }
+    }
+}
+
+fn failover_on(item: &Item<'_>) -> Vec<u16> {
+    let code = |item: &Item<'_>| {
+        let code: u16 = item.integer(400, 699)?;
+        if matches!(code, 401 | 407 | 486 | 600 | 603 | 604) {
+            item.wrong(format!("{code} never sends a call on"), format!("the list without {code}"));
+        }
+        Some(code)
+    };
+    item.list().unwrap_or_default().iter().filter_map(code).collect()
+}
+
+impl NumberFormat {
+    const CHOICES: &[(&'static str, Self)] = &[
+        ("e164", NumberFormat::E164),
+        ("e164-without-plus", NumberFormat::E164WithoutPlus),
+        ("national", NumberFormat::National),
+    ];
+}
+
+impl FromStr for OutboundProxy {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        proxy(text).ok_or_else(|| {
+            ValueError::new(
+                format!("{text:?} is not the URI of a proxy"),
+                "as in \"sip:sbc.carrier.example;lr\" or \"sip:192.0.2.30:5060;transport=tcp;lr\"",
+            )
+        })
+    }
+}
+
+fn proxy(text: &str) -> Option<OutboundProxy> {
+    let (scheme, rest) = text.split_once(':')?;
+    let mut protocol = match scheme {
+        "sip" => Protocol::Udp,
+        "sips" => Protocol::Tls,
+        _ => return None,
+    };
+    let mut parts = rest.split(';');
+    let place = parts.next()?;
+    for parameter in parts {
+        match (parameter.to_ascii_lowercase().as_str(), scheme) {
+            ("lr", _) | ("transport=tcp" | "transport=tls", "sips") => {}
+            ("transport=udp", "sip") => protocol = Protocol::Udp,
+            ("transport=tcp", "sip") => protocol = Protocol::Tcp,
+            ("transport=tls", "sip") => protocol = Protocol::Tls,
+            _ => return None,
+        }
+    }
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !host.starts_with('[') || host.ends_with(']') => {
+            (host, Some(port.parse().ok().filter(|port| *port > 0)?))
+        }
+        _ => (place, None),
+    };
+    Some(OutboundProxy { uri: text.to_owned(), host: host.parse().ok()?, port, protocol })
+}
+
+impl Register {
+    fn read(table: &Table<'_>) -> Option<Self> {
+        let user = table.required("user", "user = \"trunk\"").and_then(|item| quotable(&item));
+        let domain = table.required("domain", "domain = \"carrier.example\"").and_then(|item| item.parse());
+        let expires = table.get("expires").and_then(|item| item.duration("60s", "24h"));
+        Some(Self {
+            user: user?,
+            domain: domain?,
+            expires: expires.unwrap_or(Duration::from_secs(60 * 60)),
+            password: table.get("password").and_then(|item| Secret::read(&item)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_a_sip_uri_without_a_user() {
+        for (text, expected) in [
+            ("sip:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Protocol::Udp))),
+            ("sip:192.0.2.30:5070;transport=tcp", Some(("192.0.2.30", Some(5070), Protocol::Tcp))),
+            ("sip:[2001:db8::1]:5061;transport=TLS;lr", Some(("[2001:db8::1]", Some(5061), Protocol::Tls))),
+            ("sip:[2001:db8::1];lr", Some(("[2001:db8::1]", None, Protocol::Udp))),
+            ("sips:sbc.carrier.example", Some(("sbc.carrier.example", None, Protocol::Tls))),
+            ("sips:sbc.carrier.example;transport=udp", None),
+            ("sip:user@sbc.carrier.example", None),
+            ("sip:sbc.carrier.example:0", None),
+            ("sip:sbc.carrier.example;maddr=1.2.3.4", None),
+            ("tel:+12065550100", None),
+            ("sbc.carrier.example", None),
+            ("", None),
+        ] {
+            let proxy = text.parse::<OutboundProxy>().ok();
+            let parts = proxy.map(|proxy| (proxy.host.to_string(), proxy.port, proxy.protocol));
+            assert_eq!(parts, expected.map(|(host, port, protocol)| (host.into(), port, protocol)), "{text}");
+        }
+    }
 }

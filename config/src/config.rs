@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::missing::Need;
 use crate::{
-    Admin, Carrier, ConnectorId, E164, Gateway, GroupId, Listen, Media, Network, NumberEntry, Owner, Records,
-    Tls, VoiceConnector, VoiceConnectorGroup,
+    Admin, Carrier, ConnectorId, E164, Gateway, GroupId, Listen, Media, Network, NumberEntry, Owner,
+    Position, Records, Tls, VoiceConnector, VoiceConnectorGroup,
 };
 
 /// The whole configuration. Fields are named as the file's keys.
@@ -35,6 +36,8 @@ pub struct Config {
     /// `[[phone_number]]` and, once read, the inventory of `gateway.phone_numbers`.
     pub numbers: HashMap<E164, NumberEntry>,
     pub(crate) index: Index,
+    pub(crate) positions: HashMap<E164, Position>,
+    pub(crate) needs: Vec<Need>,
 }
 
 /// Where each name stands in its list.
@@ -46,7 +49,6 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    #[expect(dead_code, reason = "the reader that calls it comes next")]
     pub(crate) fn new(
         connectors: &[Arc<VoiceConnector>],
         groups: &[Arc<VoiceConnectorGroup>],

@@ -11,20 +11,28 @@ pub mod id;
 pub mod value;
 
 mod admin;
+mod available;
 mod carrier;
+mod check;
 mod config;
 mod connector;
 mod credentials;
+mod error;
 mod gateway;
 mod group;
+mod inventory;
 mod listen;
+mod load;
 mod media;
+mod missing;
 mod network;
 mod number;
 mod peer;
+mod read;
 mod records;
 mod route;
 mod secret;
+mod sleeping;
 mod tls;
 
 pub use admin::Admin;
@@ -34,11 +42,13 @@ pub use connector::{
     CallerIdPolicy, Emergency, IdentityHeader, Logging, Origination, Termination, VoiceConnector,
 };
 pub use credentials::{Credentials, Proof};
+pub use error::{ConfigError, ConfigErrors, Position, Warning};
 pub use gateway::Gateway;
 pub use group::{Member, VoiceConnectorGroup};
 pub use id::{CarrierName, ConnectorId, GroupId, NetworkName};
 pub use listen::{Certificate, Listen};
 pub use media::Media;
+pub use missing::Missing;
 pub use network::Network;
 pub use number::{NumberEntry, Owner};
 pub use peer::{Dtmf, Nat, Peer, Prack, Refer, Srtp, SrtpSuite};

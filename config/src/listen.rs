@@ -1,7 +1,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::{NetworkName, Protocol};
+use crate::check::Kind;
+use crate::read::Table;
+use crate::value::socket_address;
+use crate::{NetworkName, Protocol, available};
 
 /// `[[listen]]`: where SIP is taken, and from where it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,70 @@ impl Listen {
     }
 }
 
+impl Listen {
+    /// Whether this version cannot serve it yet.
+    pub fn sleeps(&self) -> bool {
+        self.protocol == Protocol::Tls && !available::TLS
+    }
+
+    pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
+        let protocol = table.get("protocol").and_then(|item| item.choice(Protocol::CHOICES));
+        let protocol = protocol.unwrap_or(Protocol::Udp);
+        let port = protocol.default_port();
+        let item = table.required("address", "address = \"192.0.2.10:5060\" with an address of this machine");
+        let address = item.as_ref().and_then(|item| item.check(socket_address(item.string()?, port)));
+        let advertise = table.get("advertise").and_then(|item| {
+            let told =
+                item.check(socket_address(item.string()?, address.map_or(port, |address| address.port())))?;
+            if address.is_some_and(|address| address.is_ipv4() != told.is_ipv4()) {
+                let problem = format!("{told} is of another family than the listener's address");
+                item.wrong(problem, if told.is_ipv4() { "an IPv6 address" } else { "an IPv4 address" });
+            } else if told.ip().is_unspecified() || told.port() == 0 {
+                item.wrong(format!("nobody can reach {told}"), "the address and port that peers send to");
+            }
+            Some(told)
+        });
+        if let (Some(item), Some(address)) = (&item, address) {
+            table.reader().fact(|facts| facts.listeners.push((protocol, address, item.at())));
+            if address.ip().is_unspecified() && table.get("advertise").is_none() {
+                let problem = format!("peers cannot be told {}", address.ip());
+                item.wrong(
+                    problem,
+                    "an address of this machine, or also advertise = \"...\" with what peers reach",
+                );
+            }
+        }
+        let network = table.get("network").and_then(|item| {
+            let name = item.name_text()?;
+            table.reader().fact(|facts| facts.refer(Kind::Network, name, item.at()));
+            Some(NetworkName::from(name))
+        });
+        let (certificates, client_ca) = read_tls(table, protocol);
+        Some(Self { protocol, address: address?, advertise, network, certificates, client_ca })
+    }
+}
+
+/// The certificates and `client_ca`, which only TLS has.
+fn read_tls(table: &Table<'_>, protocol: Protocol) -> (Vec<Certificate>, Option<PathBuf>) {
+    if protocol != Protocol::Tls {
+        for key in ["certificate", "key", "certificates", "client_ca"] {
+            if let Some(item) = table.get(key) {
+                let remedy = "remove the line, or write protocol = \"tls\"";
+                item.error(format!("{protocol} has no use for `{key}`"), remedy);
+            }
+        }
+        return (Vec::new(), None);
+    }
+    let more = table.get("certificates").map(|item| item.tables("certificate"));
+    let mut certificates = Vec::new();
+    let own = ["certificate", "key"].iter().any(|key| table.get(key).is_some());
+    if own || more.as_ref().is_none_or(Vec::is_empty) {
+        certificates.extend(Certificate::read(table));
+    }
+    certificates.extend(more.iter().flatten().filter_map(Certificate::read));
+    (certificates, table.get("client_ca").and_then(|item| item.needed_file()))
+}
+
 /// A certificate chain and its private key, PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -36,4 +103,13 @@ pub struct Certificate {
     pub certificate: PathBuf,
     /// The private key of the leaf.
     pub key: PathBuf,
+}
+
+impl Certificate {
+    fn read(table: &Table<'_>) -> Option<Self> {
+        let file = |key, example: &str| table.required(key, example).and_then(|item| item.needed_file());
+        let certificate = file("certificate", "certificate = \"tls/gateway.pem\"");
+        let key = file("key", "key = \"tls/gateway.key\"");
+        Some(Self { certificate: certificate?, key: key? })
+    }
 }

@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::PortRange;
+use crate::read::{Item, Table};
+use crate::value::ValueError;
+use crate::{Listen, PortRange};
 
 /// `[media]`: where RTP and RTCP are relayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,8 @@ pub struct Media {
     pub inactivity_timeout: Duration,
     /// The same for a call on hold. Default: 30 min.
     pub hold_timeout: Duration,
-    /// RTP/RTCP pairs set aside for emergency calls. Default: 20, or a quarter of a small range.
+    /// Ports (not pairs) of each address set aside for emergency calls; a call takes four. At least one pair is
+    /// left for the others. Default: 20, or a quarter of a range of fewer than 80.
     pub emergency_ports: u16,
 }
 
@@ -27,4 +30,121 @@ impl Media {
         let same_family = |other: &&IpAddr| other.is_ipv4() == address.is_ipv4();
         self.advertise.iter().find(same_family).copied().unwrap_or(address)
     }
+}
+
+impl Media {
+    pub(crate) fn read(table: Option<&Table<'_>>, listen: &[Listen]) -> Self {
+        let get = |key| table.and_then(|table| table.get(key));
+        let own = get("address").and_then(|item| addresses(&item));
+        let told = get("advertise").and_then(|item| {
+            let told = addresses(&item)?;
+            let local = own.clone().unwrap_or_else(|| listeners(listen));
+            if !local.is_empty() {
+                check_advertised(&item, &told, &local);
+            }
+            Some(told)
+        });
+        if let (Some(item), Some(own), None) = (get("address"), &own, &told)
+            && let Some(address) = own.iter().find(|address| address.is_unspecified())
+        {
+            let remedy = "an address of this machine, or also advertise = \"...\" with what peers reach";
+            item.wrong(format!("peers cannot be told {address}"), remedy);
+        }
+        let advertise = match (told, &own) {
+            (Some(told), _) => told,
+            (None, Some(_)) => Vec::new(),
+            (None, None) => advertised(table, listen),
+        };
+        let ports = get("ports").and_then(|item| ports(&item)).unwrap_or(PortRange::DEFAULT);
+        let duration = |key, least, default| {
+            get(key).and_then(|item| item.duration(least, "7d")).unwrap_or(Duration::from_secs(default))
+        };
+        Self {
+            address: own.unwrap_or_else(|| listeners(listen)),
+            advertise,
+            ports,
+            inactivity_timeout: duration("inactivity_timeout", "1s", 60),
+            hold_timeout: duration("hold_timeout", "1s", 30 * 60),
+            emergency_ports: get("emergency_ports")
+                .and_then(|item| item.integer(0, i64::from(ports.pairs() - 1) * 2))
+                .unwrap_or((ports.pairs() / 2).min(20)),
+        }
+    }
+}
+
+/// The listeners' addresses, each once.
+fn listeners(listen: &[Listen]) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for address in listen.iter().map(|listen| listen.address.ip()) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+/// What the listeners advertise, one a family.
+fn advertised(table: Option<&Table<'_>>, listen: &[Listen]) -> Vec<IpAddr> {
+    let mut told: Vec<IpAddr> = Vec::new();
+    for address in listen.iter().filter_map(|listen| listen.advertise).map(|address| address.ip()) {
+        match told.iter().find(|other| other.is_ipv4() == address.is_ipv4()) {
+            None => told.push(address),
+            Some(other) if *other == address => {}
+            Some(other) => {
+                if let Some(table) = table {
+                    let problem = format!("[media] cannot tell whether to advertise {other} or {address}");
+                    table.reader().error(table.at(), problem, "write advertise = \"...\" here");
+                }
+            }
+        }
+    }
+    told
+}
+
+fn addresses(item: &Item<'_>) -> Option<Vec<IpAddr>> {
+    let mut addresses = Vec::new();
+    let items = item.one_or_list()?;
+    if items.is_empty() {
+        item.wrong(format!("`{}` is empty", item.name()), "an address, or remove the line");
+    }
+    for item in items {
+        let Some(text) = item.string() else { continue };
+        match text.parse::<IpAddr>() {
+            Ok(address) if addresses.contains(&address) => {
+                item.wrong(format!("{address} is here a second time"), "each address once");
+            }
+            Ok(address) => addresses.push(address),
+            Err(_) => {
+                item.wrong(format!("{text:?} is not an address"), "as in \"192.0.2.10\", without a port")
+            }
+        }
+    }
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+fn check_advertised(item: &Item<'_>, told: &[IpAddr], local: &[IpAddr]) {
+    for (at, address) in told.iter().enumerate() {
+        let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+        if address.is_unspecified() {
+            item.wrong(format!("nobody can reach {address}"), "the address that peers send to");
+        } else if !local.iter().any(|own| own.is_ipv4() == address.is_ipv4()) {
+            item.wrong(
+                format!("there is no {family} address to advertise {address} for"),
+                "one of the other family",
+            );
+        } else if told.iter().take(at).any(|other| other.is_ipv4() == address.is_ipv4()) {
+            item.wrong(format!("{address} is a second {family} address"), "one address a family");
+        }
+    }
+}
+
+fn ports(item: &Item<'_>) -> Option<PortRange> {
+    let items = item.list()?;
+    let [first, last] = items.as_slice() else {
+        item.wrong(format!("`ports` has {} elements", items.len()), "the first and the last: [5000, 65000]");
+        return None;
+    };
+    let (first, last) = (first.integer(1, 65535), last.integer(1, 65535));
+    let range: Result<_, ValueError> = PortRange::new(first?, last?);
+    item.check(range)
 }

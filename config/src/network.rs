@@ -4,6 +4,10 @@ use ipnet::IpNet;
 
 use crate::NetworkName;
 
+use crate::check::Kind;
+use crate::read::{Item, Table};
+use crate::value::cidr;
+
 /// `[[network]]`: one side of a gateway with an inside and an outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
@@ -13,4 +17,30 @@ pub struct Network {
     pub local: Vec<IpNet>,
     /// Where media of this side is relayed. Default: none, `media.address`.
     pub media_address: Option<IpAddr>,
+}
+
+impl Network {
+    pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
+        let item = table.required("name", "name = \"inside\"")?;
+        let name = item.name_text()?;
+        table.reader().fact(|facts| facts.name(Kind::Network, name, item.at()));
+        Some(Self {
+            name: name.into(),
+            local: nets(table.get("local")),
+            media_address: table.get("media_address").and_then(|item| {
+                let text = item.string()?;
+                let address = text.parse().ok();
+                if address.is_none() {
+                    item.wrong(format!("{text:?} is not an address"), "as in \"192.0.2.10\", without a port");
+                }
+                address
+            }),
+        })
+    }
+}
+
+/// The CIDRs of a list; none where it is not there.
+pub(crate) fn nets(item: Option<Item<'_>>) -> Vec<IpNet> {
+    let items = item.and_then(|item| item.list()).unwrap_or_default();
+    items.iter().filter_map(|item| item.check(cidr(item.string()?))).collect()
 }

@@ -1,4 +1,6 @@
-use crate::{Host, Priority, Protocol, Weight};
+use crate::{Host, Priority, Protocol, Weight, available};
+
+use crate::read::Table;
 
 /// `[[voice_connector.origination.route]]` and `[[carrier.host]]`: one place where a call may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,4 +15,30 @@ pub struct Route {
     pub priority: Priority,
     /// Default: 1.
     pub weight: Weight,
+}
+
+impl Route {
+    /// - `encryption`: whether the connector takes TLS only.
+    pub(crate) fn read(table: &Table<'_>, encryption: bool) -> Option<Self> {
+        let host = table.required("host", "host = \"192.0.2.20\" or a name").and_then(|item| item.parse());
+        let protocol = table.get("protocol").and_then(|item| {
+            let protocol = item.choice(Protocol::CHOICES)?;
+            if encryption && protocol != Protocol::Tls {
+                item.wrong(format!("an encrypted connector is not reached by {protocol}"), "\"tls\"");
+            }
+            Some(protocol)
+        });
+        Some(Self {
+            host: host?,
+            port: table.get("port").and_then(|item| item.integer(1, 65535)),
+            protocol: protocol.unwrap_or(if encryption { Protocol::Tls } else { Protocol::Udp }),
+            priority: Priority::read(table),
+            weight: Weight::read(table),
+        })
+    }
+
+    /// Whether this version cannot reach it yet.
+    pub fn sleeps(&self) -> bool {
+        self.protocol == Protocol::Tls && !available::TLS
+    }
 }

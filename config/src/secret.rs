@@ -2,6 +2,9 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::missing::Needed;
+use crate::read::Item;
+
 /// A secret, or where it is kept: a string, `{ file = "path" }` or `{ env = "NAME" }`.
 ///
 /// `Debug` shows the place, never the secret.
@@ -58,3 +61,40 @@ impl Secret {
 fn not_empty(text: String, place: impl FnOnce() -> String) -> Result<SecretString, SecretError> {
     if text.is_empty() { Err(SecretError::Empty(place())) } else { Ok(text.into()) }
 }
+
+impl Secret {
+    /// The error never shows what stands in the file.
+    pub(crate) fn read(item: &Item<'_>) -> Option<Self> {
+        let name = item.name();
+        if let Some(text) = item.quiet_string() {
+            if text.is_empty() {
+                item.wrong(format!("`{name}` is empty"), format!("{PLACES}, or remove the line"));
+                return None;
+            }
+            return Some(Secret::Literal(text.into()));
+        }
+        if !item.is_table() {
+            item.wrong(format!("`{name}` is no secret"), format!("a string in quotes, {PLACES}"));
+            return None;
+        }
+        let table = item.table("secret")?;
+        match (table.get("file"), table.get("env")) {
+            (Some(file), None) => file.needed_file_for(name).map(Secret::File),
+            (None, Some(env)) => {
+                let variable = env.string()?;
+                if variable.is_empty() || variable.contains(['=', '\0']) {
+                    env.wrong(format!("{variable:?} names no environment variable"), "as in \"ADMIN_TOKEN\"");
+                    return None;
+                }
+                item.reader().need(env.at(), name, Needed::Variable(variable.to_owned()));
+                Some(Secret::Env(variable.to_owned()))
+            }
+            _ => {
+                item.wrong(format!("`{name}` needs one place"), PLACES);
+                None
+            }
+        }
+    }
+}
+
+const PLACES: &str = "{ file = \"path\" } or { env = \"NAME\" }";

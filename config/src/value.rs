@@ -1,6 +1,7 @@
 //! Values that cannot hold nonsense. Each parses from text by `FromStr` and says what to write instead.
 
 mod calling_name;
+mod cidr;
 mod country;
 mod duration;
 mod e164;
@@ -9,16 +10,20 @@ mod port_range;
 mod prefix;
 mod protocol;
 mod rank;
+mod socket_address;
 
 pub use calling_name::CallingName;
+pub(crate) use cidr::cidr;
 pub use country::CountryCode;
 pub use duration::parse_duration;
 pub use e164::E164;
 pub use host::Host;
+pub(crate) use host::is_domain_name;
 pub use port_range::PortRange;
 pub use prefix::Prefix;
 pub use protocol::Protocol;
 pub use rank::{Priority, Weight};
+pub(crate) use socket_address::socket_address;
 
 /// A text or number that is none of the values asked for.
 ///

@@ -12,6 +12,9 @@ pub struct PortRange {
 }
 
 impl PortRange {
+    /// `[5000, 65000]`.
+    pub(crate) const DEFAULT: Self = Self { first: 5000, last: 65000 };
+
     /// Fails unless `first` is even, at least 1024, and `last` is greater than `first`.
     pub fn new(first: u16, last: u16) -> Result<Self, ValueError> {
         let problem = if first < 1024 {

@@ -12,6 +12,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    pub(crate) const CHOICES: &[(&'static str, Self)] =
+        &[("udp", Protocol::Udp), ("tcp", Protocol::Tcp), ("tls", Protocol::Tls)];
+
     /// Port 5061 for TLS, else 5060. Source: RFC 3261 §19.1.2.
     pub fn default_port(self) -> u16 {
         match self {

@@ -1,7 +1,9 @@
 use std::fmt;
 
+use crate::read::Table;
+
 macro_rules! rank {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $key:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(u8);
@@ -10,6 +12,10 @@ macro_rules! rank {
             /// `None` unless 1 to 100.
             pub fn new(value: i64) -> Option<Self> {
                 (1..=100).contains(&value).then_some(value).and_then(|value| u8::try_from(value).ok()).map(Self)
+            }
+
+            pub(crate) fn read(table: &Table<'_>) -> Self {
+                table.get($key).and_then(|item| Self::new(item.integer(1, 100)?)).unwrap_or_default()
             }
 
             /// 1 to 100.
@@ -35,9 +41,9 @@ macro_rules! rank {
 
 rank! {
     /// The order in which alternatives are tried: 1 to 100, lowest first.
-    Priority
+    Priority, "priority"
 }
 rank! {
     /// The share among alternatives of one priority: 1 to 100.
-    Weight
+    Weight, "weight"
 }

@@ -1,0 +1,282 @@
+//! The whole vocabulary: every key of every table, and whether this version can do what it asks for.
+//!
+//! A key that is `not_yet` is read, typed and checked like any other, and then refused with an error that
+//! says so; one that is `only` so is refused with any other value. When a capability arrives, its entry
+//! here becomes `here`, and nothing else in this crate changes.
+
+/// Whether SIP over TLS is there. Until then TLS listeners and routes, and encrypted connectors, sleep.
+pub(crate) const TLS: bool = false;
+
+/// Whether SRTP is there. Until then encrypted connectors sleep.
+pub(crate) const SRTP: bool = false;
+
+/// What this version does with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Availability {
+    Here,
+    NotYet,
+    /// Only this value, as it is written in the file.
+    Only(&'static str),
+}
+
+/// A key of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub name: &'static str,
+    /// How its header is written, where it is a table.
+    pub table: Option<&'static str>,
+    pub availability: Availability,
+}
+
+/// A kind of table and its keys.
+pub(crate) struct Section {
+    name: &'static str,
+    /// How messages call it.
+    shown: &'static str,
+    keys: &'static [Key],
+}
+
+const fn here(name: &'static str) -> Key {
+    Key { name, table: None, availability: Availability::Here }
+}
+
+const fn not_yet(name: &'static str) -> Key {
+    Key { name, table: None, availability: Availability::NotYet }
+}
+
+const fn only(name: &'static str, value: &'static str) -> Key {
+    Key { name, table: None, availability: Availability::Only(value) }
+}
+
+impl Key {
+    const fn table(self, shown: &'static str) -> Key {
+        Key { table: Some(shown), ..self }
+    }
+}
+
+const SECTIONS: &[Section] = &[
+    Section {
+        name: "",
+        shown: "the file",
+        keys: &[
+            here("gateway").table("[gateway]"),
+            here("listen").table("[[listen]]"),
+            here("media").table("[media]"),
+            not_yet("tls").table("[tls]"),
+            not_yet("network").table("[[network]]"),
+            here("records").table("[records]"),
+            here("admin").table("[admin]"),
+            here("voice_connector").table("[[voice_connector]]"),
+            here("voice_connector_group").table("[[voice_connector_group]]"),
+            here("phone_number").table("[[phone_number]]"),
+            here("carrier").table("[[carrier]]"),
+        ],
+    },
+    Section {
+        name: "gateway",
+        shown: "[gateway]",
+        keys: &[
+            here("region"),
+            here("account"),
+            here("domain"),
+            here("default_calling_name"),
+            here("phone_numbers"),
+            here("realm"),
+        ],
+    },
+    Section {
+        name: "listen",
+        shown: "[[listen]]",
+        keys: &[
+            here("protocol"),
+            here("address"),
+            here("advertise"),
+            not_yet("network"),
+            here("certificate"),
+            here("key"),
+            not_yet("certificates"),
+            not_yet("client_ca"),
+        ],
+    },
+    Section { name: "certificate", shown: "a certificate", keys: &[here("certificate"), here("key")] },
+    Section {
+        name: "media",
+        shown: "[media]",
+        keys: &[
+            here("address"),
+            here("advertise"),
+            here("ports"),
+            here("inactivity_timeout"),
+            here("hold_timeout"),
+            here("emergency_ports"),
+        ],
+    },
+    Section { name: "tls", shown: "[tls]", keys: &[here("ca")] },
+    Section {
+        name: "network",
+        shown: "[[network]]",
+        keys: &[here("name"), here("local"), here("media_address")],
+    },
+    Section { name: "records", shown: "[records]", keys: &[here("directory")] },
+    Section { name: "admin", shown: "[admin]", keys: &[here("address"), here("token"), not_yet("socket")] },
+    Section {
+        name: "voice_connector",
+        shown: "[[voice_connector]]",
+        keys: &[
+            here("id"),
+            here("name"),
+            here("encryption"),
+            here("termination").table("[voice_connector.termination]"),
+            here("origination").table("[voice_connector.origination]"),
+            here("peer").table("[voice_connector.peer]"),
+            here("emergency").table("[[voice_connector.emergency]]"),
+            here("logging").table("[voice_connector.logging]"),
+        ],
+    },
+    Section {
+        name: "termination",
+        shown: "[voice_connector.termination]",
+        keys: &[
+            here("enabled"),
+            here("allowlist"),
+            here("calling_plan"),
+            here("denied_prefixes"),
+            here("allow_premium"),
+            here("caller_id_policy"),
+            here("identity_header"),
+            not_yet("daily_minutes"),
+            here("carriers"),
+            here("max_duration"),
+            here("cps_limit"),
+            here("max_calls"),
+            here("caller_id"),
+            here("credentials"),
+        ],
+    },
+    Section {
+        name: "origination",
+        shown: "[voice_connector.origination]",
+        keys: &[
+            here("enabled"),
+            here("cps_limit"),
+            here("max_calls"),
+            here("first_response_timeout"),
+            here("options_interval"),
+            here("route").table("[[voice_connector.origination.route]]"),
+        ],
+    },
+    Section {
+        name: "peer",
+        shown: "the peer's table",
+        keys: &[
+            only("srtp", "\"off\""),
+            not_yet("srtp_suites"),
+            here("codecs"),
+            only("dtmf", "\"rfc4733\""),
+            not_yet("session_timer"),
+            only("prack", "\"supported\""),
+            only("refer", "\"off\""),
+            here("nat"),
+            here("symmetric"),
+            here("trusted"),
+            here("strip_headers"),
+            here("add_headers"),
+            not_yet("ca"),
+            not_yet("client_certificate"),
+            not_yet("client_key"),
+            only("udp_size_limit", "0"),
+            only("registration", "false"),
+        ],
+    },
+    Section {
+        name: "route",
+        shown: "the host's table",
+        keys: &[here("host"), here("port"), here("protocol"), here("priority"), here("weight")],
+    },
+    Section {
+        name: "emergency",
+        shown: "[[voice_connector.emergency]]",
+        keys: &[
+            here("country"),
+            here("digits"),
+            here("routing_number"),
+            here("test_digits"),
+            here("test_routing_number"),
+        ],
+    },
+    Section {
+        name: "logging",
+        shown: "[voice_connector.logging]",
+        keys: &[here("sip_messages"), here("media_metrics")],
+    },
+    Section {
+        name: "credentials",
+        shown: "the credentials",
+        keys: &[here("username"), here("password"), here("ha1")],
+    },
+    Section { name: "secret", shown: "the secret", keys: &[here("file"), here("env")] },
+    Section {
+        name: "voice_connector_group",
+        shown: "[[voice_connector_group]]",
+        keys: &[here("id"), here("name"), here("members")],
+    },
+    Section { name: "member", shown: "a member", keys: &[here("voice_connector"), here("priority")] },
+    Section {
+        name: "phone_number",
+        shown: "[[phone_number]]",
+        keys: &[here("number"), here("voice_connector"), here("voice_connector_group"), here("calling_name")],
+    },
+    Section {
+        name: "carrier",
+        shown: "[[carrier]]",
+        keys: &[
+            here("name"),
+            here("allowlist"),
+            here("prefixes"),
+            here("countries"),
+            here("number_format"),
+            here("country"),
+            here("inbound_number_format"),
+            here("caller_id_format"),
+            here("priority"),
+            here("weight"),
+            here("cps_limit"),
+            here("max_calls"),
+            not_yet("outbound_proxy"),
+            not_yet("register"),
+            here("failover_on"),
+            here("credentials"),
+            here("host").table("[[carrier.host]]"),
+            here("peer").table("[carrier.peer]"),
+        ],
+    },
+    Section {
+        name: "register",
+        shown: "the registration",
+        keys: &[here("user"), here("domain"), here("expires"), here("password")],
+    },
+];
+
+/// The keys of a section; empty for one that there is not.
+pub(crate) fn keys(section: &str) -> &'static [Key] {
+    SECTIONS.iter().find(|known| known.name == section).map(|known| known.keys).unwrap_or_default()
+}
+
+/// A key of a section.
+pub(crate) fn key(section: &str, name: &str) -> Option<&'static Key> {
+    keys(section).iter().find(|key| key.name == name)
+}
+
+/// How messages call a section.
+pub(crate) fn shown(section: &str) -> String {
+    SECTIONS.iter().find(|known| known.name == section).map(|known| known.shown).unwrap_or(section).to_owned()
+}
+
+/// Where a key would be known: the one section that has it.
+pub(crate) fn sections_with(name: &str) -> Option<&'static str> {
+    let mut sections = SECTIONS.iter().filter(|section| section.keys.iter().any(|key| key.name == name));
+    match (sections.next(), sections.next()) {
+        (Some(section), None) if !section.name.is_empty() => Some(section.shown),
+        _ => None,
+    }
+}

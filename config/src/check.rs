@@ -1,0 +1,173 @@
+//! What several tables have to agree about, checked when all of them are read.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use crate::read::{At, Reader, nearest};
+use crate::{CarrierName, ConnectorId, E164, Protocol};
+
+/// Kinds of tables that others refer to by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Connector,
+    Group,
+    Carrier,
+    Network,
+}
+
+impl Kind {
+    fn shown(self) -> &'static str {
+        match self {
+            Kind::Connector => "voice connector",
+            Kind::Group => "voice connector group",
+            Kind::Carrier => "carrier",
+            Kind::Network => "network",
+        }
+    }
+
+    fn header(self) -> &'static str {
+        match self {
+            Kind::Connector => "[[voice_connector]]",
+            Kind::Group => "[[voice_connector_group]]",
+            Kind::Carrier => "[[carrier]]",
+            Kind::Network => "[[network]]",
+        }
+    }
+}
+
+/// What the tables said, with the place of each.
+#[derive(Default)]
+pub(crate) struct Facts {
+    names: Vec<(Kind, String, At)>,
+    references: Vec<(Kind, String, At)>,
+    pub listeners: Vec<(Protocol, SocketAddr, At)>,
+    pub admin: Option<(SocketAddr, At)>,
+    pub customer_nets: Vec<(ConnectorId, IpNet, At)>,
+    pub carrier_nets: Vec<(CarrierName, IpNet, At)>,
+    pub numbers: Vec<(E164, At)>,
+}
+
+impl Facts {
+    /// Something that can be referred to.
+    pub(crate) fn name(&mut self, kind: Kind, name: &str, at: At) {
+        self.names.push((kind, name.to_owned(), at));
+    }
+
+    /// Something that is referred to.
+    pub(crate) fn refer(&mut self, kind: Kind, name: &str, at: At) {
+        self.references.push((kind, name.to_owned(), at));
+    }
+
+    /// Tells the reader of every disagreement.
+    pub(crate) fn check(&self, reader: &Reader<'_>) {
+        self.check_names(reader);
+        self.check_listeners(reader);
+        self.check_nets(reader);
+        self.check_numbers(reader);
+    }
+
+    fn check_names(&self, reader: &Reader<'_>) {
+        let mut known: HashMap<(Kind, &str), At> = HashMap::new();
+        for (kind, name, at) in &self.names {
+            match known.entry((*kind, name)) {
+                Entry::Vacant(place) => {
+                    place.insert(*at);
+                }
+                Entry::Occupied(first) => {
+                    let place = reader.position(*first.get());
+                    let problem = format!("{} {name:?} is already in {place}", kind.shown());
+                    reader.error(*at, problem, "write another name, or remove one of the two");
+                }
+            }
+        }
+        for (kind, name, at) in &self.references {
+            if !known.contains_key(&(*kind, name.as_str())) {
+                let remedy = self.instead(*kind, name);
+                reader.error(*at, format!("there is no {} {name:?}", kind.shown()), remedy);
+            }
+        }
+    }
+
+    /// What to write instead of a name that there is not.
+    fn instead(&self, kind: Kind, name: &str) -> String {
+        let names = || self.names.iter().filter(|known| known.0 == kind).map(|(_, name, _)| name.as_str());
+        match (nearest(name, names()), names().next()) {
+            (Some(near), _) => format!("write {near:?}"),
+            (None, Some(some)) => format!("write one that the file has, as in {some:?}"),
+            (None, None) => format!("write {} for it", kind.header()),
+        }
+    }
+
+    fn check_listeners(&self, reader: &Reader<'_>) {
+        let taken = |address, at, first: At| {
+            let problem = format!("{address} is already listened on in {}", reader.position(first));
+            reader.error(at, problem, "write another address or port");
+        };
+        for (index, (protocol, address, at)) in self.listeners.iter().enumerate() {
+            let earlier = self.listeners.iter().take(index);
+            for (_, _, first) in
+                earlier.filter(|other| udp(other.0) == udp(*protocol) && collide(other.1, *address))
+            {
+                taken(*address, *at, *first);
+            }
+        }
+        if let Some((address, at)) = self.admin {
+            for (_, _, first) in
+                self.listeners.iter().filter(|other| !udp(other.0) && collide(other.1, address))
+            {
+                taken(address, at, *first);
+            }
+        }
+    }
+
+    /// A source is either a customer or a carrier. Two connectors may share one: the host of the Request-URI
+    /// tells which of them is meant; and so may two carriers.
+    fn check_nets(&self, reader: &Reader<'_>) {
+        for (carrier, net, at) in &self.carrier_nets {
+            for (connector, other, first) in self.customer_nets.iter().filter(|other| overlap(net, &other.1))
+            {
+                let (late, early) = (*at.max(first), *at.min(first));
+                let problem = format!(
+                    "{net} of carrier {carrier} and {other} of voice connector {connector} ({}) overlap",
+                    reader.position(early)
+                );
+                reader.error(late, problem, "write addresses that belong to one of the two only");
+            }
+        }
+    }
+
+    fn check_numbers(&self, reader: &Reader<'_>) {
+        let mut known: HashMap<&E164, At> = HashMap::new();
+        for (number, at) in &self.numbers {
+            match known.entry(number) {
+                Entry::Vacant(place) => {
+                    place.insert(*at);
+                }
+                Entry::Occupied(first) => {
+                    let problem =
+                        format!("{number} is already assigned in {}", reader.position(*first.get()));
+                    reader.error(*at, problem, "remove one of the two");
+                }
+            }
+        }
+    }
+}
+
+fn udp(protocol: Protocol) -> bool {
+    protocol == Protocol::Udp
+}
+
+/// Whether one socket would be in the other's way.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port()
+        && a.port() != 0
+        && a.is_ipv4() == b.is_ipv4()
+        && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
+}
+
+fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(b) || b.contains(a)
+}

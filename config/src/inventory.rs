@@ -1,0 +1,357 @@
+//! The number inventory: a CSV for those who have more numbers than fit a TOML file well.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::load::read_text;
+use crate::read::nearest;
+use crate::value::ValueError;
+use crate::{CallingName, Config, ConfigError, ConfigErrors, E164, NumberEntry, Owner, Position};
+
+const COLUMNS: [&str; 4] = ["number", "voice_connector", "voice_connector_group", "calling_name"];
+
+impl Config {
+    /// Reads the CSV that `gateway.phone_numbers` names, if any, and adds its numbers.
+    ///
+    /// The first line names the columns, in any order: `number`, `voice_connector`, `voice_connector_group`,
+    /// `calling_name`; those but the first may be left out. Fields are as in RFC 4180, empty lines are
+    /// skipped. Each number has one owner, and none stands here and in a `[[phone_number]]`.
+    ///
+    /// Fails with all mistakes, and changes nothing then. A second call finds every number there already.
+    pub fn read_inventory(&mut self) -> Result<(), ConfigErrors> {
+        let Some(path) = self.gateway.phone_numbers.clone() else { return Ok(()) };
+        match read_text(&path) {
+            Ok(text) => self.parse_inventory(&text, &path),
+            Err(error) => ConfigErrors::or(vec![error], None),
+        }
+    }
+
+    /// Adds the numbers of a CSV's text; `file` is what messages call it. See [`Config::read_inventory`].
+    pub fn parse_inventory(&mut self, text: &str, file: &Path) -> Result<(), ConfigErrors> {
+        let mut inventory = Inventory {
+            config: self,
+            file: file.display().to_string().into(),
+            columns: [None; 4],
+            errors: Vec::new(),
+        };
+        let mut numbers = Vec::new();
+        let mut records = records(text);
+        inventory.read_header(&records.next().unwrap_or_else(|| record(1, "")));
+        if inventory.errors.is_empty() {
+            for record in records {
+                numbers.extend(inventory.read_number(&record));
+            }
+        }
+        let Inventory { mut errors, .. } = inventory;
+        self.numbers.reserve(numbers.len());
+        let mut added = Vec::new();
+        for (number, entry, position) in numbers {
+            if let Some(first) = self.positions.get(&number) {
+                let problem = format!("{number} is already assigned in {first}");
+                errors.push(ConfigError { position, problem, remedy: "remove one of the two".into() });
+                continue;
+            }
+            self.positions.insert(number.clone(), position);
+            added.push(number.clone());
+            self.numbers.insert(number, entry);
+        }
+        let result = ConfigErrors::or(errors, Some(()));
+        if result.is_err() {
+            for number in &added {
+                self.numbers.remove(number);
+                self.positions.remove(number);
+            }
+        }
+        result
+    }
+}
+
+struct Inventory<'c> {
+    config: &'c Config,
+    file: Arc<str>,
+    /// Where each of `COLUMNS` stands.
+    columns: [Option<usize>; 4],
+    errors: Vec<ConfigError>,
+}
+
+impl Inventory<'_> {
+    fn read_header(&mut self, header: &Record) {
+        let named = header.fields.iter().enumerate().filter(|(_, field)| !field.text.trim().is_empty());
+        for (at, field) in named {
+            let name = field.text.trim();
+            let known = COLUMNS.iter().zip(&mut self.columns).find(|(column, _)| **column == name);
+            match known {
+                Some((_, place @ None)) => *place = Some(at),
+                Some((_, Some(_))) => {
+                    self.error(
+                        header.line,
+                        field.column,
+                        format!("column {name:?} is here a second time"),
+                        "remove one of the two",
+                    );
+                }
+                None => {
+                    let remedy = match nearest(name, COLUMNS) {
+                        Some(near) => format!("write {near}"),
+                        None => format!("write {}", COLUMNS.join(",")),
+                    };
+                    self.error(header.line, field.column, format!("unknown column {name:?}"), remedy);
+                }
+            }
+        }
+        if self.columns.first().is_none_or(Option::is_none) {
+            let remedy = format!("write {} as the first line", COLUMNS.join(","));
+            self.error(header.line, 1, "there is no column \"number\"", remedy);
+        }
+    }
+
+    fn read_number(&mut self, record: &Record) -> Option<(E164, NumberEntry, Position)> {
+        if record.fields.iter().all(|field| field.text.trim().is_empty()) {
+            return None;
+        }
+        if let Some(column) = record.broken {
+            self.error(
+                record.line,
+                column,
+                "a quoted field does not end as it should",
+                "write `\"` twice inside quotes, once at their end",
+            );
+            return None;
+        }
+        let columns = self.columns;
+        let width = columns.iter().flatten().max().map_or(0, |last| last + 1);
+        if let Some(extra) = record.fields.get(width)
+            && record.fields.iter().skip(width).any(|field| !field.text.trim().is_empty())
+        {
+            self.error(
+                record.line,
+                extra.column,
+                "the line has more fields than the first",
+                "write commas inside quotes only",
+            );
+            return None;
+        }
+        let field = |column: usize| {
+            let field = record.fields.get(columns.get(column).copied().flatten()?)?;
+            (!field.text.trim().is_empty()).then_some((field.text.trim(), field.column))
+        };
+        let number = match field(0) {
+            Some((text, column)) => {
+                self.parse::<E164>(record.line, column, text).map(|number| (number, column))
+            }
+            None => {
+                self.error(record.line, 1, "the line has no number", "write one as in +12065550100");
+                None
+            }
+        };
+        let owner = self.owner(record.line, field(1), field(2));
+        let calling_name = match field(3) {
+            Some((text, column)) => Some(self.parse::<CallingName>(record.line, column, text)?),
+            None => None,
+        };
+        let ((number, column), owner) = (number?, owner?);
+        Some((number, NumberEntry { owner, calling_name }, self.position(record.line, column)))
+    }
+
+    fn owner(
+        &mut self,
+        line: usize,
+        connector: Option<(&str, usize)>,
+        group: Option<(&str, usize)>,
+    ) -> Option<Owner> {
+        match (connector, group) {
+            (Some((id, column)), None) => match self.config.connector(id) {
+                Some(connector) => Some(Owner::Connector(connector.id.clone())),
+                None => {
+                    let ids = self.config.voice_connector.iter().map(|connector| connector.id.as_str());
+                    let remedy = instead(id, ids, "[[voice_connector]]");
+                    self.error(line, column, format!("there is no voice connector {id:?}"), remedy);
+                    None
+                }
+            },
+            (None, Some((id, column))) => match self.config.group(id) {
+                Some(group) => Some(Owner::Group(group.id.clone())),
+                None => {
+                    let ids = self.config.voice_connector_group.iter().map(|group| group.id.as_str());
+                    let remedy = instead(id, ids, "[[voice_connector_group]]");
+                    self.error(line, column, format!("there is no voice connector group {id:?}"), remedy);
+                    None
+                }
+            },
+            (Some(_), Some((_, column))) => {
+                self.error(
+                    line,
+                    column,
+                    "the number has both a voice connector and a group",
+                    "remove one of the two",
+                );
+                None
+            }
+            (None, None) => {
+                let problem = "the number has neither a voice connector nor a group";
+                self.error(line, 1, problem, "write the id of one");
+                None
+            }
+        }
+    }
+
+    fn parse<T: FromStr<Err = ValueError>>(&mut self, line: usize, column: usize, text: &str) -> Option<T> {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.error(line, column, error.problem, format!("write {}", error.remedy));
+                None
+            }
+        }
+    }
+
+    fn position(&self, line: usize, column: usize) -> Position {
+        Position { file: Arc::clone(&self.file), line, column }
+    }
+
+    fn error(&mut self, line: usize, column: usize, problem: impl Into<String>, remedy: impl Into<String>) {
+        let position = self.position(line, column);
+        self.errors.push(ConfigError { position, problem: problem.into(), remedy: remedy.into() });
+    }
+}
+
+fn instead<'c>(id: &str, ids: impl Iterator<Item = &'c str>, header: &str) -> String {
+    match nearest(id, ids) {
+        Some(near) => format!("write {near}"),
+        None => format!("write the id of a {header}"),
+    }
+}
+
+/// One line of the CSV.
+struct Record {
+    line: usize,
+    fields: Vec<Field>,
+    /// The column of a quoted field that does not end, or goes on after its end.
+    broken: Option<usize>,
+}
+
+struct Field {
+    text: String,
+    /// Counted from 1, in characters.
+    column: usize,
+}
+
+/// Source: RFC 4180 §2, less line breaks inside fields: none of ours may hold one.
+fn records(text: &str) -> impl Iterator<Item = Record> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text.lines().enumerate().map(|(at, line)| record(at + 1, line))
+}
+
+fn record(line: usize, text: &str) -> Record {
+    let mut record = Record { line, fields: Vec::new(), broken: None };
+    let mut characters = text.chars().zip(1..).peekable();
+    loop {
+        let start = characters.peek().map_or(text.chars().count() + 1, |(_, column)| *column);
+        let mut field = Field { text: String::new(), column: start };
+        if characters.next_if(|(c, _)| *c == '"').is_some() {
+            let mut closed = false;
+            while let Some((c, _)) = characters.next() {
+                if c == '"' && characters.next_if(|(c, _)| *c == '"').is_none() {
+                    closed = true;
+                    break;
+                }
+                field.text.push(c);
+            }
+            if !closed || characters.peek().is_some_and(|(c, _)| *c != ',') {
+                record.broken.get_or_insert(start);
+            }
+        }
+        while let Some((c, _)) = characters.next_if(|(c, _)| *c != ',') {
+            field.text.push(c);
+        }
+        record.fields.push(field);
+        if characters.next().is_none() {
+            return record;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        listen = [{ address = "127.0.0.1:5060" }]
+        voice_connector = [{ id = "hq" }, { id = "branch" }]
+        voice_connector_group = [{ id = "main", members = [{ voice_connector = "hq" }] }]
+        phone_number = [{ number = "+12065550100", voice_connector = "hq" }]
+    "#;
+
+    fn config() -> Config {
+        Config::parse(FILE, Path::new("f.toml")).map_err(|errors| errors.to_string()).unwrap().0
+    }
+
+    #[test]
+    fn numbers_are_added_to_those_of_the_file() {
+        let mut config = config();
+        let csv = "\u{feff}number,calling_name,voice_connector,voice_connector_group\r\n\
+                   +12065550101,\"Doe, J\",hq,\r\n\r\n+12065550102,,,main\n+12065550103,,branch";
+        config.parse_inventory(csv, Path::new("n.csv")).unwrap();
+        assert_eq!(config.numbers.len(), 4);
+        let entry = config.number("+12065550101").unwrap();
+        assert_eq!(entry.calling_name.as_ref().map(CallingName::as_str), Some("Doe, J"));
+        assert!(config.owns(&"hq".into(), "+12065550101"));
+        assert!(config.owns(&"hq".into(), "+12065550102"));
+        assert!(!config.owns(&"branch".into(), "+12065550102"));
+        assert!(config.owns(&"branch".into(), "+12065550103"));
+    }
+
+    #[test]
+    fn mistakes_name_their_place_and_change_nothing() {
+        let columns = "number,voice_connector,voice_connector_group,calling_name\n";
+        let check = |csv: &str, expected: &[&str]| {
+            let mut config = config();
+            let errors = config.parse_inventory(csv, Path::new("n.csv")).unwrap_err();
+            assert_eq!(errors.to_string(), expected.join("\n"));
+            assert_eq!((config.numbers.len(), config.positions.len()), (1, 1));
+        };
+        check(
+            "",
+            &["n.csv:1:1: there is no column \"number\"; \
+                     write number,voice_connector,voice_connector_group,calling_name as the first line"],
+        );
+        check(
+            "number,connector,number\n",
+            &[
+                "n.csv:1:8: unknown column \"connector\"; write voice_connector",
+                "n.csv:1:18: column \"number\" is here a second time; remove one of the two",
+            ],
+        );
+        let lines = "+12065550101,hq\n\
+                     12065550102,hq\n\
+                     +12065550103,hk\n\
+                     +12065550104,hq,main\n\
+                     +12065550105,\n\
+                     +12065550100,hq\n\
+                     +12065550101,branch\n\
+                     ,hq\n\
+                     +12065550106,,man\n\
+                     +12065550107,hq,,A name that is too long\n\
+                     +12065550108,hq,,\"A\n\
+                     +12065550109,hq,,A,B\n";
+        check(
+            &format!("{columns}{lines}"),
+            &[
+                "n.csv:3:1: \"12065550102\" is not an E.164 number; write `+`, the country code and the number, \
+             5 to 15 digits without spaces, as in \"+12065550100\"",
+                "n.csv:4:14: there is no voice connector \"hk\"; write hq",
+                "n.csv:5:17: the number has both a voice connector and a group; remove one of the two",
+                "n.csv:6:1: the number has neither a voice connector nor a group; write the id of one",
+                "n.csv:7:1: +12065550100 is already assigned in f.toml:5:37; remove one of the two",
+                "n.csv:8:1: +12065550101 is already assigned in n.csv:2:1; remove one of the two",
+                "n.csv:9:1: the line has no number; write one as in +12065550100",
+                "n.csv:10:15: there is no voice connector group \"man\"; write main",
+                "n.csv:11:18: \"A name that is too long\" has 23 characters; a calling name has 15 at most; \
+             write \"A name that is\"",
+                "n.csv:12:18: a quoted field does not end as it should; write `\"` twice inside quotes, once at their end",
+                "n.csv:13:20: the line has more fields than the first; write commas inside quotes only",
+            ],
+        );
+    }
+}

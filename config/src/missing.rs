@@ -1,0 +1,78 @@
+//! What the configuration names and the machine has not got.
+
+use std::fmt;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use crate::{Config, Position};
+
+/// Something outside the file that the configuration works only with.
+#[derive(Debug, Clone)]
+pub(crate) struct Need {
+    pub position: Position,
+    pub key: String,
+    pub what: Needed,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Needed {
+    File(PathBuf),
+    Variable(String),
+}
+
+/// A file that cannot be read or a variable that is not set.
+///
+/// Displays as `file:line:column: key: what; what to do`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// Where the configuration names it.
+    pub position: Position,
+    /// What is missing and what to do about it.
+    pub text: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.position, self.text)
+    }
+}
+
+impl Config {
+    /// Looks whether every file that is named can be read and every variable is set; in the order of the
+    /// file's lines.
+    ///
+    /// This is the only look outside besides [`Config::load`] and
+    /// [`Secret::resolve`](crate::Secret::resolve).
+    pub fn missing(&self) -> Vec<Missing> {
+        let mut missing: Vec<Missing> = self.needs.iter().filter_map(look).collect();
+        missing.sort();
+        missing
+    }
+}
+
+fn look(need: &Need) -> Option<Missing> {
+    let text = match &need.what {
+        Needed::File(path) => match std::fs::metadata(path).and_then(|meta| open(path, meta)) {
+            Ok(meta) if meta.is_dir() => {
+                format!("{}: {} is a directory; name a file", need.key, path.display())
+            }
+            Ok(_) => return None,
+            Err(error) => {
+                format!("{}: {} cannot be read ({error}); put the file there", need.key, path.display())
+            }
+        },
+        Needed::Variable(name) => match std::env::var(name) {
+            Ok(value) if !value.is_empty() => return None,
+            _ => format!("{}: the environment variable {name} is not set; set it", need.key),
+        },
+    };
+    Some(Missing { position: need.position.clone(), text })
+}
+
+/// Opens plain files only: a pipe would wait for its writer.
+fn open(path: &Path, meta: Metadata) -> std::io::Result<Metadata> {
+    if meta.is_file() {
+        std::fs::File::open(path)?;
+    }
+    Ok(meta)
+}

@@ -1,0 +1,308 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeValue};
+
+use crate::available::{Availability, Key};
+use crate::missing::Needed;
+use crate::value::{ValueError, parse_duration};
+
+use super::{At, Reader, Table, one_of};
+
+/// A value and the key that it stands under. Asking for a type that it is not is a mistake, told once.
+pub(crate) struct Item<'a> {
+    reader: &'a Reader<'a>,
+    source: usize,
+    key: &'static Key,
+    key_at: usize,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+impl<'a> Item<'a> {
+    pub(crate) fn new(
+        reader: &'a Reader<'a>,
+        source: usize,
+        key: &'static Key,
+        key_at: usize,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Self {
+        Self { reader, source, key, key_at, value }
+    }
+
+    pub(crate) fn reader(&self) -> &'a Reader<'a> {
+        self.reader
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.key.name
+    }
+
+    /// Where the value stands.
+    pub(crate) fn at(&self) -> At {
+        At { source: self.source, offset: self.value.span().start }
+    }
+
+    /// A mistake about the key as a whole.
+    pub(crate) fn error(&self, problem: impl Into<String>, remedy: impl Into<String>) {
+        self.reader.error(At { source: self.source, offset: self.key_at }, problem, remedy);
+    }
+
+    /// A mistake about the value; `remedy` follows "write".
+    pub(crate) fn wrong(&self, problem: impl Into<String>, remedy: impl AsRef<str>) {
+        self.reader.error(self.at(), problem, format!("write {}", remedy.as_ref()));
+    }
+
+    pub(crate) fn string(&self) -> Option<&'a str> {
+        let DeValue::String(text) = self.value.get_ref() else {
+            let remedy = match self.value.get_ref() {
+                DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+                    format!("it in quotes: {:?}", self.literal())
+                }
+                _ => "one string in quotes".into(),
+            };
+            self.wrong_type(remedy);
+            return None;
+        };
+        Some(text)
+    }
+
+    /// A string that is not empty and fits on a line.
+    pub(crate) fn name_text(&self) -> Option<&'a str> {
+        let text = self.string()?;
+        if text.trim().is_empty() {
+            self.wrong(format!("`{}` is empty", self.name()), "a text, or remove the line");
+            return None;
+        }
+        if text.chars().any(char::is_control) || text.chars().count() > 256 {
+            let problem = format!("`{}` does not fit on a line", self.name());
+            self.wrong(problem, "at most 256 characters without line breaks and the like");
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(crate) fn parse<T: FromStr<Err = ValueError>>(&self) -> Option<T> {
+        self.check(self.string()?.parse())
+    }
+
+    /// The value, or a mistake about it.
+    pub(crate) fn check<T>(&self, result: Result<T, ValueError>) -> Option<T> {
+        result.map_err(|error| self.wrong(error.problem, error.remedy)).ok()
+    }
+
+    pub(crate) fn boolean(&self) -> Option<bool> {
+        let DeValue::Boolean(value) = self.value.get_ref() else {
+            let remedy = match self.value.get_ref() {
+                DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
+                    format!("{text} without quotes")
+                }
+                _ => "true or false".into(),
+            };
+            self.wrong_type(remedy);
+            return None;
+        };
+        self.only(if *value { "true" } else { "false" });
+        Some(*value)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(crate) fn integer<T: TryFrom<i64>>(&self, least: i64, most: i64) -> Option<T> {
+        let range = || format!("a whole number from {least} to {most}");
+        let DeValue::Integer(number) = self.value.get_ref() else {
+            let remedy = match self.value.get_ref() {
+                DeValue::String(text) if text.parse::<i64>().is_ok() => format!("{text} without quotes"),
+                _ => range(),
+            };
+            self.wrong_type(remedy);
+            return None;
+        };
+        let value = whole(number).filter(|value| (least..=most).contains(value));
+        let value = value.and_then(|value| T::try_from(value).ok());
+        match value {
+            Some(value) => {
+                self.only(self.literal());
+                Some(value)
+            }
+            None => {
+                self.wrong(format!("`{}` is {}", self.name(), self.literal()), range());
+                None
+            }
+        }
+    }
+
+    /// A duration from `least` to `most`, both as they would be written.
+    pub(crate) fn duration(&self, least: &str, most: &str) -> Option<Duration> {
+        let DeValue::String(text) = self.value.get_ref() else {
+            let remedy = match self.value.get_ref() {
+                DeValue::Integer(_) => format!("it with its unit, in quotes: \"{}s\"", self.literal()),
+                _ => "a duration in quotes, as in \"60s\"".into(),
+            };
+            self.wrong_type(remedy);
+            return None;
+        };
+        let value = self.check(parse_duration(text))?;
+        let (Ok(low), Ok(high)) = (parse_duration(least), parse_duration(most)) else { return None };
+        if value < low || value > high {
+            let problem = format!("`{}` is {text:?}", self.name());
+            self.wrong(problem, format!("a duration from \"{least}\" to \"{most}\""));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// One of a few words.
+    pub(crate) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
+        let text = self.string()?;
+        let Some((word, value)) = choices.iter().find(|(word, _)| *word == text) else {
+            let words = one_of(choices.iter().map(|(word, _)| *word));
+            self.wrong(format!("`{}` is {text:?}", self.name()), words);
+            return None;
+        };
+        self.only(&format!("{word:?}"));
+        Some(*value)
+    }
+
+    /// A path, relative to the file that names it, of a file that must be there.
+    pub(crate) fn needed_file(&self) -> Option<PathBuf> {
+        self.needed_file_for(self.name())
+    }
+
+    /// As `needed_file`, called by another key's name when it is missing.
+    pub(crate) fn needed_file_for(&self, key: &str) -> Option<PathBuf> {
+        let path = self.path()?;
+        self.reader.need(self.at(), key, Needed::File(path.clone()));
+        Some(path)
+    }
+
+    /// A path, relative to the file that names it.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        let text = self.string()?;
+        if text.is_empty() || text.contains('\0') {
+            self.wrong(
+                format!("`{}` names no file", self.name()),
+                "a path, relative to this file or absolute",
+            );
+            return None;
+        }
+        Some(self.reader.resolve(self.source, text))
+    }
+
+    /// Each element of a list, in order.
+    pub(crate) fn list(&self) -> Option<Vec<Item<'a>>> {
+        let DeValue::Array(array) = self.value.get_ref() else {
+            let remedy = match self.value.get_ref() {
+                DeValue::Table(_) => "a list in brackets".into(),
+                _ => format!("a list: [{}]", self.literal()),
+            };
+            self.wrong_type(remedy);
+            return None;
+        };
+        Some(array.iter().map(|value| self.element(value)).collect())
+    }
+
+    /// The elements of a list, or a value that stands for a list of one.
+    pub(crate) fn one_or_list(&self) -> Option<Vec<Item<'a>>> {
+        match self.value.get_ref() {
+            DeValue::Array(_) => self.list(),
+            _ => Some(vec![self.element(self.value)]),
+        }
+    }
+
+    /// A table with the keys of `section`.
+    pub(crate) fn table(&self, section: &'static str) -> Option<Table<'a>> {
+        let DeValue::Table(table) = self.value.get_ref() else {
+            let remedy = match self.key.table {
+                Some(shown) => shown.to_owned(),
+                None => "a table in braces, as in { key = \"value\" }".into(),
+            };
+            self.wrong_type(remedy);
+            return None;
+        };
+        Some(Table::new(self.reader, self.source, section, self.value.span().start, table))
+    }
+
+    /// A list of tables with the keys of `section` each.
+    pub(crate) fn tables(&self, section: &'static str) -> Vec<Table<'a>> {
+        match (self.value.get_ref(), self.key.table) {
+            (DeValue::Array(array), _) => {
+                array.iter().filter_map(|value| self.element(value).table(section)).collect()
+            }
+            (DeValue::Table(_), Some(shown)) if shown.starts_with("[[") => {
+                self.wrong_type(format!("{shown}, in two brackets"));
+                Vec::new()
+            }
+            _ => {
+                self.wrong_type("a list of tables, as in [{ key = \"value\" }]");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The keys of a table that may have any, in the file's order.
+    pub(crate) fn pairs(&self) -> Option<Vec<(&'a str, Item<'a>)>> {
+        let DeValue::Table(table) = self.value.get_ref() else {
+            self.wrong_type("a table in braces, as in { \"X-Site\" = \"hq\" }");
+            return None;
+        };
+        let mut pairs: Vec<_> = table.iter().collect();
+        pairs.sort_by_key(|(name, _)| name.span().start);
+        Some(pairs.into_iter().map(|(name, value)| (name.get_ref().as_ref(), self.element(value))).collect())
+    }
+
+    /// The string, where it is one; no mistake where it is not.
+    pub(crate) fn quiet_string(&self) -> Option<&'a str> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Table(_))
+    }
+
+    pub(crate) fn is_tables(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Array(array)
+            if array.iter().any(|value| matches!(value.get_ref(), DeValue::Table(_))))
+    }
+
+    fn element(&self, value: &'a Spanned<DeValue<'a>>) -> Item<'a> {
+        Item { reader: self.reader, source: self.source, key: self.key, key_at: self.key_at, value }
+    }
+
+    /// Refuses a value whose capability is not there yet.
+    fn only(&self, written: &str) {
+        if let Availability::Only(available) = self.key.availability
+            && available != written
+        {
+            let problem = format!("{} = {written} is not available yet in this version", self.name());
+            self.wrong(problem, available);
+        }
+    }
+
+    fn wrong_type(&self, remedy: impl AsRef<str>) {
+        let found = match self.value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) if self.is_tables() => "a list of tables",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let key = self.key.table.map(str::to_owned).unwrap_or_else(|| format!("`{}`", self.name()));
+        self.wrong(format!("{key} is {found}"), remedy);
+    }
+
+    /// The value as it stands in the file.
+    fn literal(&self) -> &'a str {
+        self.reader.text(self.source).get(self.value.span()).unwrap_or_default()
+    }
+}
+
+fn whole(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}

@@ -1,0 +1,99 @@
+use toml::de::{DeTable, DeValue};
+
+use crate::available::{self, Availability, Key};
+
+use super::{At, Item, Reader, nearest};
+
+/// One table of the file, asked for its keys one by one.
+pub(crate) struct Table<'a> {
+    reader: &'a Reader<'a>,
+    source: usize,
+    section: &'static str,
+    header_at: usize,
+    table: &'a DeTable<'a>,
+}
+
+impl<'a> Table<'a> {
+    /// A table whose keys are those of `section` in the vocabulary. What it does not know is a mistake.
+    pub(crate) fn new(
+        reader: &'a Reader<'a>,
+        source: usize,
+        section: &'static str,
+        header_at: usize,
+        table: &'a DeTable<'a>,
+    ) -> Self {
+        let this = Self { reader, source, section, header_at, table };
+        this.refuse_unknown_keys();
+        this
+    }
+
+    pub(crate) fn reader(&self) -> &'a Reader<'a> {
+        self.reader
+    }
+
+    /// Where the table begins.
+    pub(crate) fn at(&self) -> At {
+        At { source: self.source, offset: self.header_at }
+    }
+
+    /// The value of a key of the section; `None` where it is not there.
+    pub(crate) fn get(&self, name: &str) -> Option<Item<'a>> {
+        let key = available::key(self.section, name)?;
+        let (found, value) = self.table.get_key_value(name)?;
+        let item = Item::new(self.reader, self.source, key, found.span().start, value);
+        if key.availability == Availability::NotYet {
+            let what = if matches!(value.get_ref(), DeValue::Table(_)) || item.is_tables() {
+                "table"
+            } else {
+                "line"
+            };
+            item.error(format!("{name} is not available yet in this version"), format!("remove the {what}"));
+        }
+        Some(item)
+    }
+
+    /// As `get`, where the table makes no sense without; `example` completes "write".
+    pub(crate) fn required(&self, name: &str, example: &str) -> Option<Item<'a>> {
+        let item = self.get(name);
+        if item.is_none() {
+            let problem = format!("{} has no `{name}`", self.shown());
+            self.reader.error(self.at(), problem, format!("write {example}"));
+        }
+        item
+    }
+
+    fn shown(&self) -> String {
+        match self.section {
+            "" => "the file".into(),
+            section => available::shown(section),
+        }
+    }
+
+    fn refuse_unknown_keys(&self) {
+        let known = available::keys(self.section);
+        for (name, value) in self.table {
+            let name_text = name.get_ref().as_ref();
+            if known.iter().any(|key| key.name == name_text) {
+                continue;
+            }
+            let own = nearest(name_text, known.iter().map(|key| key.name));
+            let elsewhere = available::sections_with(name_text);
+            let remedy = match (own, elsewhere) {
+                (Some(own), _) => format!("write {}", header(self.section, own)),
+                (None, Some(elsewhere)) => format!("write it in {elsewhere}"),
+                (None, None) if matches!(value.get_ref(), DeValue::Table(_)) => "remove the table".into(),
+                (None, None) => "remove the line".into(),
+            };
+            let what = format!("unknown key `{name_text}` in {}", self.shown());
+            self.reader.error(At { source: self.source, offset: name.span().start }, what, remedy);
+        }
+    }
+}
+
+/// How a key of a section is written: `[media]`, `[[listen]]` for a table, else `` `key` ``.
+pub(crate) fn header(section: &str, name: &str) -> String {
+    match available::key(section, name) {
+        Some(Key { table: Some(shown), .. }) => (*shown).to_owned(),
+        _ => format!("`{name}`"),
+    }
+}
