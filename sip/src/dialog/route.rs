@@ -161,4 +161,47 @@ mod tests {
         dialog.remote_target = "bob".to_owned();
         assert!(matches!(dialog.next_hop(), Err(DialogError::NextHop(_))));
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever a peer calls itself and whichever routers recorded themselves, our requests can be read again,
+        /// belong to the dialog on the other side, and reach the target.
+        #[test]
+        fn requests_are_sound(
+            display_name in "[^\\p{Cc}]{0,20}",
+            tag in "[a-zA-Z0-9.!%*_+`'~-]{1,20}",
+            routers in proptest::collection::vec((0..3_u8, proptest::bool::ANY), 0..5),
+        ) {
+            let routes: Vec<_> = routers
+                .iter()
+                .map(|(host, loose)| format!("<sip:p{host}.example.com{}>", if *loose { ";lr" } else { "" }))
+                .collect();
+            let alice = NameAddr::parse("<sip:alice@atlanta.example.com>").unwrap();
+            let from = alice.with_display_name(&display_name).with_param("tag", Some(&tag)).to_string();
+            let invite = invite().edit().set(Name::From, &from).set(Name::RecordRoute, routes.join(", ")).build();
+
+            let mut ours = Dialog::uas(&invite, "b").unwrap();
+            let bye = ours
+                .request(Method::Bye)
+                .header(Name::Via, "SIP/2.0/UDP client.biloxi.example.com;branch=z9hG4bK1")
+                .header(Name::MaxForwards, "70")
+                .build();
+            let bye = crate::Message::parse(bye.bytes().clone()).unwrap();
+            proptest::prop_assert_eq!(bye.check(), Ok(()));
+            proptest::prop_assert_eq!(bye.to().unwrap(), invite.from().unwrap());
+
+            let ok = answer("200 OK", "b", &[CONTACT]).edit().set(Name::From, &from).build();
+            proptest::prop_assert!(Dialog::uac(&invite, &ok).unwrap().matches(&bye));
+
+            let mut hops: Vec<_> = bye.values(Name::Route).map(|route| route.into_owned()).collect();
+            if routers.first().is_some_and(|(_, loose)| !loose) {
+                hops.insert(0, format!("<{}>", bye.request_uri().unwrap()));
+                proptest::prop_assert_eq!(hops.pop(), Some(format!("<{}>", ours.remote_target)));
+            } else {
+                proptest::prop_assert_eq!(bye.request_uri(), Some(ours.remote_target.as_str()));
+            }
+            proptest::prop_assert_eq!(hops, routes);
+        }
+    }
 }
