@@ -343,7 +343,7 @@ mod tests {
                 "n.csv:4:14: there is no voice connector \"hk\"; write hq",
                 "n.csv:5:17: the number has both a voice connector and a group; remove one of the two",
                 "n.csv:6:1: the number has neither a voice connector nor a group; write the id of one",
-                "n.csv:7:1: +12065550100 is already assigned in f.toml:5:37; remove one of the two",
+                "n.csv:7:1: +12065550100 is already assigned in f.toml:5:36; remove one of the two",
                 "n.csv:8:1: +12065550101 is already assigned in n.csv:2:1; remove one of the two",
                 "n.csv:9:1: the line has no number; write one as in +12065550100",
                 "n.csv:10:15: there is no voice connector group \"man\"; write main",
