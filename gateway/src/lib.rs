@@ -11,3 +11,4 @@ pub mod number;
 pub mod random;
 pub mod record;
 pub mod resolve;
+pub mod route;

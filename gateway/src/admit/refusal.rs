@@ -111,6 +111,11 @@ pub enum Refusal {
         /// The number.
         number: E164,
     },
+    /// The connectors that have the number have no route.
+    NoRoute {
+        /// The number.
+        number: E164,
+    },
     /// Too many new calls in this second.
     CallsPerSecond {
         /// Whose limit it is: a connector's id or a carrier's name.
@@ -177,6 +182,7 @@ impl Refusal {
             Refusal::NotAssigned { .. } => (404, "not_assigned"),
             Refusal::OriginationOff { .. } => (403, "origination_off"),
             Refusal::NoCarrier { .. } => (404, "no_carrier"),
+            Refusal::NoRoute { .. } => (503, "no_route"),
             Refusal::CallsPerSecond { .. } => (503, "cps"),
             Refusal::ConcurrentCalls { .. } => (503, "concurrent_calls"),
         };
@@ -236,6 +242,7 @@ impl fmt::Display for Refusal {
                 write!(f, "Origination is off for voice connector {connector}")
             }
             Refusal::NoCarrier { number } => write!(f, "No carrier for {number}"),
+            Refusal::NoRoute { number } => write!(f, "No route to {number}"),
             Refusal::CallsPerSecond { whose, limit, .. } => {
                 write!(f, "More than {limit} calls per second for {whose}")
             }

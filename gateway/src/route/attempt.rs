@@ -1,0 +1,134 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Carrier, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
+
+use crate::admit::Caller;
+use crate::listen::Transport;
+use crate::number;
+use crate::resolve::Lookup;
+
+/// How long a carrier may say nothing; connectors have a key for it.
+const CARRIER_FIRST_RESPONSE: Duration = Duration::from_secs(4);
+
+/// One place where a call may go, and what it is told there.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Whose host it is: for its limits, its peer settings, its bill.
+    pub via: Via,
+    /// Host and port of the Request-URI; the port as configured. IPv6 in brackets.
+    pub host: String,
+    /// The port of the Request-URI; none for a name that is looked up by NAPTR and SRV.
+    pub port: Option<u16>,
+    /// Where the request is sent: the host, or the carrier's outbound proxy in its place.
+    pub lookup: Lookup,
+    /// User part of the Request-URI and To: the number in the peer's format.
+    pub number: String,
+    /// User part of From: the caller in the peer's format, or as shown where it is not a number.
+    pub caller: String,
+    /// It answered the last time that it was asked; else it comes last.
+    pub usable: bool,
+}
+
+/// The other side of an attempt. Shared with the configuration that it was planned by.
+#[derive(Debug, Clone)]
+pub enum Via {
+    /// A carrier: the outbound way.
+    Carrier(Arc<Carrier>),
+    /// A connector of ours: the inbound and the on-net way. The leg is billed to it.
+    Connector(Arc<VoiceConnector>),
+}
+
+impl Via {
+    /// The connector that the leg belongs to; none for a carrier.
+    pub fn connector(&self) -> Option<&ConnectorId> {
+        match self {
+            Via::Carrier(_) => None,
+            Via::Connector(connector) => Some(&connector.id),
+        }
+    }
+
+    /// The carrier's name or the connector's id.
+    pub fn name(&self) -> &str {
+        match self {
+            Via::Carrier(carrier) => carrier.name.as_str(),
+            Via::Connector(connector) => connector.id.as_str(),
+        }
+    }
+
+    /// How that side speaks.
+    pub fn peer(&self) -> &Peer {
+        match self {
+            Via::Carrier(carrier) => &carrier.peer,
+            Via::Connector(connector) => &connector.peer,
+        }
+    }
+}
+
+impl Attempt {
+    /// Answers that send the call on beside the standard ones: `carrier.failover_on`.
+    pub fn failover_on(&self) -> &[u16] {
+        match &self.via {
+            Via::Carrier(carrier) => &carrier.failover_on,
+            Via::Connector(_) => &[],
+        }
+    }
+
+    /// How long to wait for the first word: `origination.first_response_timeout`, 4 s for a carrier.
+    pub fn first_response_timeout(&self) -> Duration {
+        match &self.via {
+            Via::Carrier(_) => CARRIER_FIRST_RESPONSE,
+            Via::Connector(connector) => connector.origination.first_response_timeout,
+        }
+    }
+
+    pub(super) fn to_carrier(
+        carrier: &Arc<Carrier>,
+        host: &Route,
+        number: &E164,
+        caller: &Caller,
+    ) -> Attempt {
+        let lookup = match &carrier.outbound_proxy {
+            Some(proxy) => lookup(&proxy.host.to_string(), proxy.port, proxy.protocol),
+            None => lookup(&host.host.to_string(), host.port, host.protocol),
+        };
+        Attempt {
+            host: host.host.to_string(),
+            port: host.port,
+            lookup,
+            number: number::write(number, carrier.number_format, carrier.country),
+            caller: match &caller.number {
+                Some(number) => number::write(number, carrier.caller_id_format, carrier.country),
+                None => caller.text.clone(),
+            },
+            via: Via::Carrier(carrier.clone()),
+            usable: true,
+        }
+    }
+
+    pub(super) fn to_connector(
+        connector: &Arc<VoiceConnector>,
+        route: &Route,
+        number: &E164,
+        caller: &Caller,
+    ) -> Attempt {
+        Attempt {
+            host: route.host.to_string(),
+            port: route.port,
+            lookup: lookup(&route.host.to_string(), route.port, route.protocol),
+            number: number::write(number, NumberFormat::E164, None),
+            caller: caller.text.clone(),
+            via: Via::Connector(connector.clone()),
+            usable: true,
+        }
+    }
+}
+
+fn lookup(host: &str, port: Option<u16>, protocol: Protocol) -> Lookup {
+    let transport = match protocol {
+        Protocol::Udp => Transport::Udp,
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Tls => Transport::Tls,
+    };
+    Lookup { host: host.into(), port, transport }
+}

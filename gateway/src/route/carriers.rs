@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use config::{Carrier, Config, CountryCode, E164};
+
+use crate::admit::{Admitted, Origin};
+use crate::number::{calling_code_len, country};
+use crate::random::SeededRandom;
+
+use super::RouteStep;
+use super::weight::by_priority_and_weight;
+
+/// The carriers that take the call, in order: longest prefix, then priority, then weight; when those of one prefix
+/// are exhausted, those of the next shorter one. A carrier stands once, by its longest match.
+///
+/// An emergency call gets every carrier: after those that an ordinary call would get, those whose prefixes do not
+/// match, then those that `termination.carriers` leaves out.
+pub(super) fn ordered(
+    config: &Config,
+    admitted: &Admitted,
+    random: &mut SeededRandom,
+    steps: &mut Vec<RouteStep>,
+) -> Vec<Arc<Carrier>> {
+    let number = &admitted.number;
+    let country = country(number);
+    let only = match &admitted.origin {
+        Origin::Connector(connector) => connector.termination.carriers.as_deref(),
+        Origin::Carrier(_) => None,
+    };
+    let mut levels: Vec<(Level, Vec<Arc<Carrier>>)> = Vec::new();
+    for carrier in &config.carrier {
+        let matched = matched_digits(carrier, number, country);
+        let allowed = only.is_none_or(|names| names.contains(&carrier.name));
+        steps.push(RouteStep::Carrier { name: carrier.name.clone(), matched, allowed });
+        let level = match (allowed, matched) {
+            (true, Some(digits)) => Level::Matched(std::cmp::Reverse(digits)),
+            _ if admitted.emergency.is_none() => continue,
+            (true, None) => Level::Unmatched,
+            (false, _) => Level::LeftOut,
+        };
+        match levels.iter_mut().find(|(existing, _)| *existing == level) {
+            Some((_, carriers)) => carriers.push(carrier.clone()),
+            None => levels.push((level, vec![carrier.clone()])),
+        }
+    }
+    levels.sort_by_key(|(level, _)| *level);
+    let rank = |carrier: &Arc<Carrier>| (carrier.priority, carrier.weight);
+    levels.into_iter().flat_map(|(_, carriers)| by_priority_and_weight(carriers, rank, random)).collect()
+}
+
+/// Best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    /// By how many digits.
+    Matched(std::cmp::Reverse<usize>),
+    Unmatched,
+    LeftOut,
+}
+
+/// How many digits of `number` the carrier's longest match has; a country counts as its calling code.
+fn matched_digits(carrier: &Carrier, number: &E164, country: Option<CountryCode>) -> Option<usize> {
+    let prefixes =
+        carrier.prefixes.iter().filter(|prefix| prefix.matches(number)).map(|prefix| prefix.digits_len());
+    let by_country =
+        country.filter(|country| carrier.countries.contains(country)).map(|_| calling_code_len(number));
+    prefixes.chain(by_country).max()
+}

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use config::{Config, ConnectorId, VoiceConnector};
+
+use crate::admit::{Admitted, Destination, Refusal};
+use crate::random::SeededRandom;
+
+use super::weight::by_priority_and_weight;
+use super::{Attempt, Health, RouteStep, carriers};
+
+/// What a call is routed by.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteFacts<'a> {
+    /// The call.
+    pub admitted: &'a Admitted,
+    /// A random number, uniform over all 64 bits: draws among equals by weight. The same number under the same
+    /// configuration gives the same plan.
+    pub draw: u64,
+    /// For hosts that rest until a time.
+    pub now: Instant,
+}
+
+/// Where a call goes.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What was looked at, in order.
+    pub steps: Vec<RouteStep>,
+    /// Where to try, best first; not empty. Or why there is nowhere.
+    pub attempts: Result<Vec<Attempt>, Refusal>,
+}
+
+/// Plans the attempts of a call.
+///
+/// Outbound: carriers by longest prefix, then priority, then weight, and by the next shorter prefix when they are
+/// exhausted; the hosts of one carrier by priority, then weight. Inbound and on-net: the connectors in the order of
+/// [`Destination::Connectors`], the routes of each by priority, then weight. Hosts that do not answer probes come
+/// last, rather than never, and in the same order among themselves.
+///
+/// An emergency call gets every carrier, whatever its prefixes and its health.
+///
+/// Source: design §4.
+pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
+    let admitted = facts.admitted;
+    let mut random = SeededRandom::new(facts.draw);
+    let mut steps = Vec::new();
+    let mut attempts = Vec::new();
+    if let Destination::Connectors(connectors) = &admitted.destination {
+        attempts.extend(
+            connectors.iter().flat_map(|id| to_connector(config, id, admitted, &mut random, &mut steps)),
+        );
+    }
+    if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
+        for carrier in carriers::ordered(config, admitted, &mut random, &mut steps) {
+            let rank = |host: &&config::Route| (host.priority, host.weight);
+            let hosts = by_priority_and_weight(carrier.host.iter().collect(), rank, &mut random);
+            let caller = &admitted.caller;
+            attempts.extend(
+                hosts.into_iter().map(|host| Attempt::to_carrier(&carrier, host, &admitted.number, caller)),
+            );
+        }
+    }
+    for attempt in &mut attempts {
+        attempt.usable = health.is_usable(facts.now, &attempt.lookup);
+    }
+    if admitted.emergency.is_none() {
+        attempts.sort_by_key(|attempt| !attempt.usable);
+    }
+    steps.extend(attempts.iter().map(RouteStep::attempt));
+    let attempts = if attempts.is_empty() { Err(nowhere(admitted)) } else { Ok(attempts) };
+    Plan { steps, attempts }
+}
+
+fn to_connector(
+    config: &Config,
+    id: &ConnectorId,
+    admitted: &Admitted,
+    random: &mut SeededRandom,
+    steps: &mut Vec<RouteStep>,
+) -> Vec<Attempt> {
+    let connector: Option<&Arc<VoiceConnector>> = config.connector(id.as_str());
+    let routes = connector.map_or(&[][..], |connector| &connector.origination.route);
+    steps.push(RouteStep::Connector { connector: id.clone(), routes: routes.len() });
+    let rank = |route: &&config::Route| (route.priority, route.weight);
+    let routes = by_priority_and_weight(routes.iter().collect(), rank, random);
+    let attempt = |route| Some(Attempt::to_connector(connector?, route, &admitted.number, &admitted.caller));
+    routes.into_iter().filter_map(attempt).collect()
+}
+
+fn nowhere(admitted: &Admitted) -> Refusal {
+    match &admitted.destination {
+        Destination::Carriers => Refusal::NoCarrier { number: admitted.number.clone() },
+        Destination::Connectors(_) => Refusal::NoRoute { number: admitted.number.clone() },
+    }
+}

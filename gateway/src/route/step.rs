@@ -1,0 +1,78 @@
+use std::fmt;
+
+use config::{CarrierName, ConnectorId};
+
+use super::{Attempt, Via};
+
+/// One thing that routing looked at, and what it found. Displays as one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteStep {
+    /// Whether a carrier takes the number.
+    Carrier {
+        /// The carrier.
+        name: CarrierName,
+        /// How many digits its longest matching prefix has; none where none matches.
+        matched: Option<usize>,
+        /// `termination.carriers` does not leave it out.
+        allowed: bool,
+    },
+    /// How many routes a connector has.
+    Connector {
+        /// The connector.
+        connector: ConnectorId,
+        /// `origination.route`.
+        routes: usize,
+    },
+    /// A place in the plan.
+    Attempt {
+        /// The carrier or connector.
+        whose: String,
+        /// Host, port where configured, and transport.
+        target: String,
+        /// User part of the Request-URI.
+        number: String,
+        /// It answered when it was last asked.
+        usable: bool,
+    },
+}
+
+impl RouteStep {
+    pub(super) fn attempt(attempt: &Attempt) -> RouteStep {
+        let whose = match &attempt.via {
+            Via::Carrier(carrier) => format!("carrier {}", carrier.name),
+            Via::Connector(connector) => format!("voice connector {}", connector.id),
+        };
+        let lookup = &attempt.lookup;
+        let port = lookup.port.map_or_else(String::new, |port| format!(":{port}"));
+        RouteStep::Attempt {
+            whose,
+            target: format!("{}{port} over {}", lookup.host, lookup.transport),
+            number: attempt.number.clone(),
+            usable: attempt.usable,
+        }
+    }
+}
+
+impl fmt::Display for RouteStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RouteStep::Carrier { name, allowed: false, .. } => {
+                write!(f, "carrier: {name} is left out by termination.carriers")
+            }
+            RouteStep::Carrier { name, matched: None, .. } => {
+                write!(f, "carrier: {name} has no matching prefix")
+            }
+            RouteStep::Carrier { name, matched: Some(digits), .. } => {
+                write!(f, "carrier: {name} takes it by {digits} digits")
+            }
+            RouteStep::Connector { connector, routes } => {
+                write!(f, "routes: voice connector {connector} has {routes}")
+            }
+            RouteStep::Attempt { whose, target, number, usable } => {
+                let health = if *usable { "" } else { ", does not answer probes" };
+                write!(f, "route: {whose} at {target} as {number}{health}")
+            }
+        }
+    }
+}
