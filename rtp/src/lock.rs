@@ -202,6 +202,11 @@ impl SourceLock {
         self.destination
     }
 
+    /// The last usable address of the SDP.
+    pub fn signalled(&self) -> Option<SocketAddr> {
+        self.signalled
+    }
+
     /// From where we accept; `None`: nothing came yet.
     pub fn source(&self) -> Option<SocketAddr> {
         self.source.map(|source| source.address)

@@ -77,7 +77,8 @@ impl Leg {
 
     /// The peer spoke; returns whether the flow of its media was suspended or resumed by it.
     pub(super) fn handle_remote(&mut self, now: Instant, remote: &Remote, random: u32) -> bool {
-        let changed = self.spoken && (self.kind, self.on_hold) != (remote.kind, remote.on_hold);
+        let moved = self.rtp.signalled() != remote.rtp;
+        let changed = self.spoken && (moved || (self.kind, self.on_hold) != (remote.kind, remote.on_hold));
         self.kind = remote.kind;
         self.mux = remote.mux;
         self.on_hold = remote.on_hold;

@@ -136,7 +136,7 @@ impl Relay {
         let random = self.random.next();
         let changed = self.leg(side).handle_remote(now, remote, random);
         if changed {
-            // Hold and T.38 suspend the sound of both directions.
+            // Hold, T.38 and a move suspend the sound of both directions.
             self.a.pause(now);
             self.b.pause(now);
         }

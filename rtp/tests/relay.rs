@@ -1,0 +1,502 @@
+//! A relayed call in virtual time: two peers, our relay between them, losses where the test wants them.
+
+#![allow(clippy::disallowed_methods)] // a test's time starts somewhere
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rtp::ntp::{NtpClock, NtpShort};
+use rtp::packet::{RtpPacket, Ssrc};
+use rtp::quality::{PayloadFormat, PayloadUse, Receiver};
+use rtp::relay::{
+    Component, Forward, Output, Protection, Refusal, Relay, RelaySettings, Remote, Side, StreamKind,
+    Unprotected,
+};
+use rtp::rtcp::{Compound, Packet, ReportBlock, Writer};
+
+const A: &str = "203.0.113.1:4000";
+const B: &str = "198.51.100.2:6000";
+const PACKET: Duration = Duration::from_millis(20);
+const PCMU: PayloadFormat = PayloadFormat { clock_rate: 8000, used_for: PayloadUse::Media };
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(seq.to_be_bytes());
+    packet.extend((u32::from(seq) * 160).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([0xd5; 160]);
+    packet
+}
+
+struct Call {
+    relay: Relay,
+    now: Instant,
+    buffer: [u8; 2048],
+}
+
+/// A report of ours: whence, whereto, bytes.
+type Report = (Side, Component, SocketAddr, Vec<u8>);
+
+impl Call {
+    fn new() -> Call {
+        let now = Instant::now();
+        let settings = RelaySettings {
+            inactivity_timeout: Duration::from_secs(60),
+            hold_timeout: Duration::from_secs(1800),
+            clock: NtpClock::new(now, Duration::from_secs(1_800_000_000)),
+        };
+        Call { relay: Relay::new(now, settings, 1), now, buffer: [0; 2048] }
+    }
+
+    /// Both peers have spoken.
+    fn connected() -> Call {
+        let mut call = Call::new();
+        call.remote(Side::A, remote(A));
+        call.remote(Side::B, remote(B));
+        call
+    }
+
+    fn remote(&mut self, side: Side, remote: Remote) {
+        self.relay.handle_remote(self.now, side, &remote);
+    }
+
+    fn datagram(
+        &mut self,
+        side: Side,
+        component: Component,
+        from: &str,
+        bytes: &[u8],
+    ) -> Result<Option<Forward>, Refusal> {
+        self.buffer[..bytes.len()].copy_from_slice(bytes);
+        let from = address(from);
+        self.relay.handle_datagram(self.now, side, component, from, &mut self.buffer, bytes.len())
+    }
+
+    fn rtp(&mut self, side: Side, from: &str, ssrc: u32, seq: u16) -> Result<SocketAddr, Refusal> {
+        let forward = self.datagram(side, Component::Rtp, from, &rtp(ssrc, seq))?;
+        Ok(forward.expect("forwarded").to)
+    }
+
+    /// Lets time pass up to `until`, waking the relay when it wants to be; returns its reports and whether it fell silent.
+    fn wait(&mut self, until: Instant) -> (Vec<Report>, bool) {
+        let (mut reports, mut silent) = (Vec::new(), false);
+        while let Some(timeout) = self.relay.poll_timeout()
+            && timeout <= until
+        {
+            assert!(timeout >= self.now || timeout + PACKET >= self.now, "a timeout long past");
+            self.relay.handle_timeout(timeout.max(self.now));
+            while let Some(output) = self.relay.poll_output(&mut self.buffer) {
+                match output {
+                    Output::Transmit { side, component, to, len } => {
+                        reports.push((side, component, to, self.buffer[..len].to_vec()));
+                    }
+                    Output::Silent => silent = true,
+                }
+            }
+        }
+        self.now = until;
+        (reports, silent)
+    }
+
+    fn pass(&mut self, time: Duration) -> (Vec<Report>, bool) {
+        self.wait(self.now + time)
+    }
+
+    /// Our own wall-clock time, as the reports have it.
+    fn ntp(&self, start: Instant) -> rtp::ntp::NtpTime {
+        NtpClock::new(start, Duration::from_secs(1_800_000_000)).at(self.now)
+    }
+}
+
+fn remote(rtp: &str) -> Remote {
+    let rtp = address(rtp);
+    Remote { rtp: Some(rtp), rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)), ..Remote::default() }
+}
+
+fn receiver_report(sender: u32, block: ReportBlock) -> Vec<u8> {
+    let mut buffer = [0; 64];
+    let mut writer = Writer::new(&mut buffer);
+    writer.receiver_report(Ssrc(sender), &[block]);
+    let len = writer.len();
+    buffer[..len].to_vec()
+}
+
+#[test]
+fn packets_pass_unchanged_both_ways() {
+    let mut call = Call::connected();
+    for seq in [65_534, 65_535, 0, 1] {
+        for (side, from, to, ssrc) in [(Side::A, A, B, 1), (Side::B, B, A, 2)] {
+            let packet = rtp(ssrc, seq);
+            let forward = call.datagram(side, Component::Rtp, from, &packet);
+            assert_eq!(forward, Ok(Some(Forward { to: address(to), len: packet.len() })));
+            assert_eq!(call.buffer[..packet.len()], packet);
+        }
+    }
+}
+
+#[test]
+fn refusals_are_counted_by_cause() {
+    let mut call = Call::new();
+    call.remote(Side::A, remote(A));
+    assert_eq!(call.rtp(Side::A, A, 1, 1), Err(Refusal::Unroutable));
+    call.remote(Side::B, remote(B));
+    assert_eq!(call.rtp(Side::A, A, 1, 2), Ok(address(B)));
+    assert_eq!(call.rtp(Side::A, "192.0.2.9:9", 1, 3), Err(Refusal::Source));
+    call.pass(Duration::from_secs(2));
+    assert_eq!(call.rtp(Side::A, "192.0.2.9:9", 7, 3), Err(Refusal::Discontinuous));
+    assert_eq!(call.datagram(Side::A, Component::Rtp, A, b"\r\n\r\n"), Err(Refusal::Malformed));
+    assert_eq!(
+        call.datagram(Side::A, Component::Rtcp, "203.0.113.1:4001", &[0x80, 201]),
+        Err(Refusal::Malformed)
+    );
+    let oversized = call.relay.handle_datagram(
+        call.now,
+        Side::A,
+        Component::Rtp,
+        address(A),
+        &mut call.buffer,
+        usize::MAX,
+    );
+    assert_eq!(oversized, Err(Refusal::Oversized));
+    let refused = call.relay.call_statistics(call.now).a.refused;
+    let counts: Vec<_> = refused.iter().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(
+        counts,
+        [
+            (Refusal::Source, 1),
+            (Refusal::Discontinuous, 1),
+            (Refusal::Malformed, 2),
+            (Refusal::Oversized, 1),
+            (Refusal::Unroutable, 1)
+        ]
+    );
+}
+
+#[test]
+fn one_packet_in_50_lost_before_us() {
+    let mut call = Call::connected();
+    let start = call.now;
+    // What B measures of that which we forward.
+    let mut far: Option<Receiver> = None;
+    let mut seen = Vec::new();
+    for seq in 0..1500_u16 {
+        let (reports, _) = call.wait(start + PACKET * u32::from(seq));
+        for (side, component, to, bytes) in reports {
+            let expected = if side == Side::A { (A, 4001) } else { (B, 6001) };
+            assert_eq!(to, SocketAddr::new(address(expected.0).ip(), expected.1));
+            assert_eq!(component, Component::Rtcp);
+            match Compound::parse(&bytes).unwrap().next() {
+                Some(Packet::ReceiverReport { mut reports, .. }) if side == Side::A => {
+                    let block = reports.next().unwrap();
+                    // As many as were due by the last packet that came.
+                    let highest = block.highest_seq;
+                    assert_eq!(block.cumulative_lost, (highest as i32 + 43) / 50, "by {highest}");
+                    assert!((4..=6).contains(&block.fraction_lost), "{}", block.fraction_lost);
+                    seen.push(highest);
+                }
+                Some(Packet::SenderReport { ssrc, info, mut reports }) if side == Side::B => {
+                    assert_eq!((ssrc, reports.next()), (Ssrc(1), None));
+                    assert_eq!(info.packets * 160, info.bytes);
+                    let far = far.as_mut().unwrap();
+                    far.handle_sender_report(call.now, info.ntp);
+                    call.now += Duration::from_millis(40); // the path there and back
+                    let block = far.report(call.now - Duration::from_millis(20));
+                    let report = receiver_report(2, block);
+                    let taken = call.datagram(Side::B, Component::Rtcp, "198.51.100.2:6001", &report);
+                    assert_eq!(taken, Ok(None));
+                    call.now -= Duration::from_millis(40);
+                }
+                other => panic!("{side:?} {other:?}"),
+            }
+        }
+        if seq % 50 == 7 {
+            continue; // lost before us
+        }
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        if seq % 100 == 11 {
+            continue; // lost behind us
+        }
+        let bytes = rtp(1, seq);
+        let packet = RtpPacket::parse(&bytes).unwrap();
+        match &mut far {
+            Some(far) => {
+                far.handle_packet(call.now, &packet, PCMU);
+            }
+            None => far = Some(Receiver::new(call.now, &packet, PCMU)),
+        }
+    }
+    assert!(seen.len() >= 5, "{seen:?}");
+    let statistics = call.relay.call_statistics(call.now);
+    let (received, sent) = (statistics.a.received, statistics.b.sent);
+    assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (1470, 30, 0));
+    assert_eq!(received.jitter, Some(Duration::ZERO));
+    assert_eq!(sent.rtp_packets, 1470);
+    // 15 were lost behind us; the last report is some seconds old.
+    assert!((10..=15).contains(&sent.packets_lost), "{}", sent.packets_lost);
+    let round_trip = statistics.b.round_trip.unwrap().as_millis();
+    // 20 ms of path, and up to one packet time until the test looks at a report.
+    assert!((20..=40).contains(&round_trip), "{round_trip} ms");
+    assert_eq!(statistics.a.round_trip, None);
+    // One in 50 costs more than one in 100; neither is an alarm.
+    let (mos_in, mos_out) = (received.mos.unwrap(), sent.mos.unwrap());
+    assert!(4.2 < mos_in && mos_in < mos_out && mos_out < 4.4, "{mos_in} {mos_out}");
+    assert_eq!(statistics.b.mos, sent.mos);
+}
+
+#[test]
+fn the_gateways_own_figures_at_5_second_steps() {
+    let start = Instant::now();
+    let first = rtp(1, 0);
+    let mut receiver = Receiver::new(start, &RtpPacket::parse(&first).unwrap(), PCMU);
+    let mut blocks = Vec::new();
+    for seq in 1..=1250_u16 {
+        let now = start + PACKET * u32::from(seq);
+        if seq % 250 == 0 {
+            let block = receiver.report(now);
+            blocks.push((block.fraction_lost, block.cumulative_lost));
+        }
+        if seq % 50 != 7 {
+            receiver.handle_packet(now, &RtpPacket::parse(&rtp(1, seq)).unwrap(), PCMU);
+        }
+    }
+    assert_eq!(blocks, [(5, 5), (5, 10), (5, 15), (5, 20), (5, 25)]);
+}
+
+#[test]
+fn a_report_block_answers_the_peers_sender_report() {
+    let mut call = Call::connected();
+    let start = call.now;
+    call.rtp(Side::A, A, 1, 1).unwrap();
+    let mut buffer = [0; 64];
+    let mut writer = Writer::new(&mut buffer);
+    let info = rtp::rtcp::SenderInfo { ntp: call.ntp(start), rtp_timestamp: 0, packets: 1, bytes: 160 };
+    writer.sender_report(Ssrc(1), &info, &[]);
+    let len = writer.len();
+    call.datagram(Side::A, Component::Rtcp, "203.0.113.1:4001", &buffer[..len]).unwrap();
+    let came = call.now;
+    let (reports, _) = call.pass(Duration::from_secs(4));
+    let (_, _, _, bytes) = reports.iter().find(|(side, ..)| *side == Side::A).unwrap();
+    let packets: Vec<_> = Compound::parse(bytes).unwrap().collect();
+    let [Packet::ReceiverReport { mut reports, .. }, Packet::SourceDescription { cname: Some(cname), .. }] =
+        packets[..]
+    else {
+        panic!("{packets:?}");
+    };
+    let block = reports.next().unwrap();
+    assert_eq!((block.ssrc, block.last_sr), (Ssrc(1), info.ntp.short()));
+    assert!(block.delay_since_last_sr.0 > 0);
+    assert!(block.delay_since_last_sr.to_duration() <= call.now - came);
+    assert_eq!(cname.len(), 16);
+}
+
+#[test]
+fn muxed_reports_share_the_port_and_the_lock() {
+    let mut call = Call::connected();
+    call.remote(Side::A, Remote { mux: true, ..remote(A) });
+    call.rtp(Side::A, A, 1, 1).unwrap();
+    let block = ReportBlock {
+        ssrc: Ssrc(9),
+        fraction_lost: 0,
+        cumulative_lost: 0,
+        highest_seq: 0,
+        jitter: 0,
+        last_sr: NtpShort(0),
+        delay_since_last_sr: NtpShort(0),
+    };
+    let report = receiver_report(1, block);
+    assert_eq!(call.datagram(Side::A, Component::Rtp, A, &report), Ok(None));
+    assert_eq!(call.datagram(Side::A, Component::Rtp, "192.0.2.9:9", &report), Err(Refusal::Source));
+    let (reports, _) = call.pass(Duration::from_secs(4));
+    let (_, component, to, _) = reports.iter().find(|(side, ..)| *side == Side::A).unwrap();
+    assert_eq!((*component, *to), (Component::Rtp, address(A)));
+    assert_eq!(call.relay.call_statistics(call.now).a.received.rtcp_packets, 1);
+}
+
+#[test]
+fn silence_is_told_once_and_again_after_signalling() {
+    let mut call = Call::new();
+    call.remote(Side::A, remote(A));
+    assert!(!call.pass(Duration::from_secs(3600)).1, "ringing is no silence");
+    call.remote(Side::B, remote(B));
+    assert!(!call.pass(Duration::from_secs(30)).1);
+    call.rtp(Side::B, B, 1, 1).unwrap();
+    assert!(!call.pass(Duration::from_millis(59_999)).1, "B was heard");
+    assert!(call.pass(Duration::from_millis(1)).1);
+    assert!(!call.pass(Duration::from_secs(3600)).1, "once");
+    call.remote(Side::A, Remote { on_hold: true, ..remote(A) });
+    assert!(!call.pass(Duration::from_secs(1799)).1, "held");
+    assert!(call.pass(Duration::from_secs(1)).1);
+}
+
+#[test]
+fn one_way_silence_is_marked_on_the_silent_leg() {
+    let mut call = Call::connected();
+    for seq in 0..3500 {
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        assert!(!call.pass(PACKET).1);
+    }
+    let statistics = call.relay.call_statistics(call.now);
+    assert!(statistics.b.one_way_silence && !statistics.a.one_way_silence);
+}
+
+#[test]
+fn a_fax_in_mid_call_costs_no_loss() {
+    let mut call = Call::connected();
+    for seq in 0..100 {
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        call.pass(PACKET);
+    }
+    for (side, from) in [(Side::A, A), (Side::B, B)] {
+        call.remote(side, Remote { kind: StreamKind::Udptl, ..remote(from) });
+    }
+    call.rtp_trails(2, 100);
+    for seq in 0..500_u16 {
+        let mut packet = seq.to_be_bytes().to_vec();
+        packet.extend([1, 7]);
+        let forward = call.datagram(Side::A, Component::Rtp, A, &packet).unwrap();
+        assert_eq!(forward, Some(Forward { to: address(B), len: 4 }));
+        assert!(call.pass(PACKET).0.is_empty(), "no RTCP beside T.38");
+    }
+    for (side, from) in [(Side::A, A), (Side::B, B)] {
+        call.remote(side, remote(from));
+    }
+    for seq in 600..700 {
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        call.pass(PACKET);
+    }
+    let statistics = call.relay.call_statistics(call.now);
+    assert_eq!(statistics.a.received.packets_lost, 0);
+    assert_eq!(statistics.a.received.udptl_packets, 502);
+    assert_eq!(statistics.b.sent.udptl_packets, 502);
+}
+
+impl Call {
+    /// Sound that was on its way when the call became a fax.
+    fn rtp_trails(&mut self, count: u16, seq: u16) {
+        for n in 0..count {
+            self.datagram(Side::A, Component::Rtp, A, &rtp(1, seq + n)).unwrap();
+            self.pass(PACKET);
+        }
+    }
+}
+
+#[test]
+fn minutes_add_up_to_the_call() {
+    let mut call = Call::connected();
+    let mut minutes = Vec::new();
+    for seq in 0..6000_u16 {
+        if seq % 100 != 50 {
+            call.rtp(Side::A, A, 1 + u32::from(seq / 2500), seq).unwrap(); // two changes of SSRC
+        }
+        call.pass(PACKET);
+        if seq % 3000 == 2999 {
+            minutes.push(call.relay.minute_statistics(call.now));
+        }
+    }
+    let statistics = call.relay.call_statistics(call.now);
+    assert_eq!(minutes.len(), 2);
+    for minute in &minutes {
+        assert_eq!(minute.period, Duration::from_secs(60));
+        assert_eq!((minute.a.received.rtp_packets, minute.a.received.packets_lost), (2970, 30));
+        assert_eq!(minute.b.sent.rtp_packets, 2970);
+    }
+    assert_eq!(statistics.period, Duration::from_secs(120));
+    assert_eq!((statistics.a.received.rtp_packets, statistics.a.received.packets_lost), (5940, 60));
+}
+
+#[test]
+fn a_server_that_alternates_between_two_streams_loses_nothing() {
+    let mut call = Call::connected();
+    for seq in 0..100 {
+        call.rtp(Side::A, A, 1, 5000 + seq).unwrap();
+        call.rtp(Side::A, A, 2, 60_000 + seq).unwrap();
+        call.pass(PACKET);
+    }
+    let received = call.relay.call_statistics(call.now).a.received;
+    assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (200, 0, 0));
+}
+
+#[test]
+fn hold_and_resume_behind_nat() {
+    let (nat, rebound) = ("192.0.2.50:40000", "192.0.2.50:41000");
+    let mut call = Call::connected();
+    call.remote(Side::A, remote("10.0.0.5:4000"));
+    assert_eq!(call.rtp(Side::B, B, 2, 1), Ok(address("10.0.0.5:4000")));
+    call.rtp(Side::A, nat, 1, 1).unwrap();
+    assert_eq!(call.rtp(Side::B, B, 2, 2), Ok(address(nat)));
+    call.remote(Side::A, Remote { on_hold: true, ..remote("10.0.0.5:4000") });
+    call.pass(Duration::from_secs(100));
+    call.remote(Side::A, remote("10.0.0.5:4000"));
+    assert_eq!(call.rtp(Side::A, "192.0.2.66:6", 9, 1), Err(Refusal::Discontinuous));
+    call.rtp(Side::A, rebound, 1, 5001).unwrap();
+    assert_eq!(call.rtp(Side::B, B, 2, 3), Ok(address(rebound)));
+    assert_eq!(call.relay.call_statistics(call.now).a.received.packets_lost, 0);
+}
+
+/// A toy: one byte of key, a tag of two bytes.
+struct Toy {
+    key: u8,
+    highest: Option<u16>,
+}
+
+impl Protection for Toy {
+    fn unprotect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, Refusal> {
+        let len = len.checked_sub(2).ok_or(Refusal::Malformed)?;
+        if buffer[len..len + 2] != [self.key; 2] {
+            return Err(Refusal::Unauthenticated);
+        }
+        let seq = u16::from_be_bytes([buffer[2], buffer[3]]);
+        let above_highest = self.highest.is_none_or(|highest| seq > highest);
+        if !above_highest {
+            return Err(Refusal::Replayed);
+        }
+        self.highest = Some(seq);
+        buffer[12..len].iter_mut().for_each(|byte| *byte ^= self.key);
+        Ok(Unprotected { len, above_highest })
+    }
+
+    fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, Refusal> {
+        let _ = buffer;
+        Ok(Unprotected { len, above_highest: true })
+    }
+
+    fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
+        buffer[12..len].iter_mut().for_each(|byte| *byte ^= self.key);
+        buffer.get_mut(len..len + 2).ok_or(Refusal::Oversized)?.fill(self.key);
+        Ok(len + 2)
+    }
+
+    fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
+        self.protect_rtp(buffer, len)
+    }
+}
+
+#[test]
+fn protection_comes_off_one_leg_and_onto_the_other() {
+    let mut call = Call::connected();
+    call.relay.protect(Side::A, Some(Box::new(Toy { key: 0x11, highest: None })));
+    call.relay.protect(Side::B, Some(Box::new(Toy { key: 0x22, highest: None })));
+    let protected = |key: u8, seq| {
+        let mut packet = rtp(1, seq);
+        packet[12..].iter_mut().for_each(|byte| *byte ^= key);
+        packet.extend([key; 2]);
+        packet
+    };
+    let forward = call.datagram(Side::A, Component::Rtp, A, &protected(0x11, 1)).unwrap().unwrap();
+    assert_eq!(call.buffer[..forward.len], protected(0x22, 1));
+    // Neither forged nor replayed packets move the lock, not even from the SDP's address.
+    let forged = call.datagram(Side::A, Component::Rtp, A, &protected(0x33, 2));
+    assert_eq!(forged, Err(Refusal::Unauthenticated));
+    assert_eq!(call.datagram(Side::A, Component::Rtp, A, &protected(0x11, 1)), Err(Refusal::Replayed));
+    call.pass(Duration::from_secs(2));
+    // A mover needs no SSRC and sequence but an authentic packet above the highest index.
+    let elsewhere = "203.0.113.1:5555";
+    let forged = call.datagram(Side::A, Component::Rtp, elsewhere, &protected(0x33, 2));
+    assert_eq!(forged, Err(Refusal::Unauthenticated));
+    assert!(call.datagram(Side::A, Component::Rtp, elsewhere, &protected(0x11, 5000)).is_ok());
+    assert_eq!(call.datagram(Side::A, Component::Rtp, A, &protected(0x11, 5001)), Err(Refusal::Source));
+}
