@@ -1,5 +1,6 @@
 //! A relayed call in virtual time: two peers, our relay between them, losses where the test wants them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::disallowed_methods)] // a test's time starts somewhere
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! Figures from the standards.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 mod shared;
 
 use std::time::Duration;
