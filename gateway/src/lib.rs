@@ -3,7 +3,9 @@
 pub mod admin;
 pub mod admit;
 pub mod core;
+pub mod explain;
 pub mod ids;
+pub mod limits;
 pub mod listen;
 pub mod media;
 pub mod metrics;

@@ -10,7 +10,7 @@
 //!    transport. Then the caller's own protocol checks (method, scheme, Max-Forwards, Require, body).
 //! 2. [`admit()`]: all of it again, then digest, emergency, caller ID, calling plan; or the number's owner for
 //!    a call from a carrier.
-//! 3. [`crate::route::route()`], then `limits`, which alone has state.
+//! 3. [`crate::route::route()`], then [`crate::limits::Limits`], which alone has state.
 //!
 //! Requests that start no call (OPTIONS, REGISTER) need only [`identify()`]. A target that a peer hands us (3xx
 //! Contact, Refer-To) goes through [`admit_target()`].
@@ -41,7 +41,7 @@ pub use source::{Identified, identify, source};
 pub use step::{ConnectorBy, DigestStep, Listed, Step};
 
 /// Decides whether a call is taken, in the order of the design: source, digest, emergency, caller ID, calling
-/// plan. Limits come after, with `limits`.
+/// plan. Limits come after, with [`crate::limits::Limits`].
 ///
 /// Source: design §4.
 pub fn admit(config: &Config, facts: &Facts) -> Decision {

@@ -26,10 +26,15 @@ pub enum Refusal {
         /// The source.
         address: IpAddr,
     },
-    /// The source is listed, but the Request-URI names no connector, or leaves open which.
+    /// The source is listed, but the Request-URI names no connector.
     UnknownConnector {
         /// The host of the Request-URI.
         host: String,
+    },
+    /// Several connectors list the source, and nothing tells which of them is meant.
+    AmbiguousConnector {
+        /// The source.
+        address: IpAddr,
     },
     /// The connector takes no outbound calls.
     TerminationOff {
@@ -88,13 +93,6 @@ pub enum Refusal {
         number: E164,
         /// What it is.
         surcharge: Surcharge,
-    },
-    /// The day's minutes are used up.
-    DailyMinutes {
-        /// The connector.
-        connector: ConnectorId,
-        /// How many it has.
-        limit: u32,
     },
     /// Nobody has the number that a carrier dialled.
     NotAssigned {
@@ -169,6 +167,7 @@ impl Refusal {
             Refusal::UnknownSource { .. } => (403, "source"),
             Refusal::SourceNotListed { .. } => (403, "source_not_listed"),
             Refusal::UnknownConnector { .. } => (404, "unknown_connector"),
+            Refusal::AmbiguousConnector { .. } => (404, "ambiguous_connector"),
             Refusal::TerminationOff { .. } => (403, "termination_off"),
             Refusal::PlainSignalling { .. } | Refusal::PlainMedia { .. } => (403, "encryption"),
             Refusal::Digest { .. } => (403, "digest"),
@@ -178,7 +177,6 @@ impl Refusal {
             Refusal::CallingPlan { .. } => (403, "calling_plan"),
             Refusal::DeniedPrefix { .. } => (403, "denied_prefix"),
             Refusal::Premium { .. } => (403, "premium"),
-            Refusal::DailyMinutes { .. } => (403, "daily_minutes"),
             Refusal::NotAssigned { .. } => (404, "not_assigned"),
             Refusal::OriginationOff { .. } => (403, "origination_off"),
             Refusal::NoCarrier { .. } => (404, "no_carrier"),
@@ -211,6 +209,9 @@ impl fmt::Display for Refusal {
                 write!(f, "Source {address} is not listed for voice connector {connector}")
             }
             Refusal::UnknownConnector { host } => write!(f, "No voice connector at {}", printable(host)),
+            Refusal::AmbiguousConnector { address } => {
+                write!(f, "Several voice connectors list {address}, call one by its host name")
+            }
             Refusal::TerminationOff { connector } => {
                 write!(f, "Termination is off for voice connector {connector}")
             }
@@ -234,7 +235,6 @@ impl fmt::Display for Refusal {
             Refusal::Premium { number, surcharge } => {
                 write!(f, "Premium numbers are not allowed: {number}, {surcharge}")
             }
-            Refusal::DailyMinutes { limit, .. } => write!(f, "The {limit} minutes of the day are used up"),
             Refusal::NotAssigned { dialled } => {
                 write!(f, "Number {} is not assigned", printable_or(dialled, "(none)"))
             }

@@ -132,6 +132,8 @@ fn find(config: &Config, facts: &Facts, steps: &mut Vec<Step>) -> Result<Origin,
         if let Some(connector) = by_emergency(&candidates, facts) {
             return Ok(found(connector, ConnectorBy::Emergency, facts, steps));
         }
+        steps.push(Step::Connector { host: facts.host.clone(), found: None });
+        return Err(Refusal::AmbiguousConnector { address });
     }
     steps.push(Step::Connector { host: facts.host.clone(), found: None });
     Err(Refusal::UnknownConnector { host: facts.host.clone() })

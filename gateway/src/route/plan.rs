@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use config::{Config, ConnectorId, VoiceConnector};
+use config::{Config, ConnectorId, Route, VoiceConnector};
 
 use crate::admit::{Admitted, Destination, Refusal};
 use crate::random::SeededRandom;
@@ -35,7 +35,7 @@ pub struct Plan {
 /// Outbound: carriers by longest prefix, then priority, then weight, and by the next shorter prefix when they are
 /// exhausted; the hosts of one carrier by priority, then weight. Inbound and on-net: the connectors in the order of
 /// [`Destination::Connectors`], the routes of each by priority, then weight. Hosts that do not answer probes come
-/// last, rather than never, and in the same order among themselves.
+/// last, rather than never, and in the same order among themselves. What sleeps in this version is left out.
 ///
 /// An emergency call gets every carrier, whatever its prefixes and its health.
 ///
@@ -52,8 +52,9 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     }
     if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
         for carrier in carriers::ordered(config, admitted, &mut random, &mut steps) {
-            let rank = |host: &&config::Route| (host.priority, host.weight);
-            let hosts = by_priority_and_weight(carrier.host.iter().collect(), rank, &mut random);
+            let hosts = carrier.host.iter().filter(|host| !host.sleeps()).collect();
+            let hosts =
+                by_priority_and_weight(hosts, |host: &&Route| (host.priority, host.weight), &mut random);
             let caller = &admitted.caller;
             attempts.extend(
                 hosts.into_iter().map(|host| Attempt::to_carrier(&carrier, host, &admitted.number, caller)),
@@ -78,11 +79,11 @@ fn to_connector(
     random: &mut SeededRandom,
     steps: &mut Vec<RouteStep>,
 ) -> Vec<Attempt> {
-    let connector: Option<&Arc<VoiceConnector>> = config.connector(id.as_str());
+    let connector: Option<&Arc<VoiceConnector>> = config.connector(id.as_str()).filter(|item| !item.sleeps());
     let routes = connector.map_or(&[][..], |connector| &connector.origination.route);
+    let routes: Vec<_> = routes.iter().filter(|route| !route.sleeps()).collect();
     steps.push(RouteStep::Connector { connector: id.clone(), routes: routes.len() });
-    let rank = |route: &&config::Route| (route.priority, route.weight);
-    let routes = by_priority_and_weight(routes.iter().collect(), rank, random);
+    let routes = by_priority_and_weight(routes, |route| (route.priority, route.weight), random);
     let attempt = |route| Some(Attempt::to_connector(connector?, route, &admitted.number, &admitted.caller));
     routes.into_iter().filter_map(attempt).collect()
 }

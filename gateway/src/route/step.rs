@@ -21,7 +21,7 @@ pub enum RouteStep {
     Connector {
         /// The connector.
         connector: ConnectorId,
-        /// `origination.route`.
+        /// Its `origination.route`, less those that sleep.
         routes: usize,
     },
     /// A place in the plan.

@@ -1,0 +1,209 @@
+//! Why a call would be taken or refused, and where it would go: the text of `voice-connector explain`.
+//!
+//! The steps are those of [`crate::admit`] and [`crate::route`] themselves; there is no second copy of the rules.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use config::Config;
+
+use crate::admit::{
+    Admitted, Destination, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal, Step, admit, source,
+};
+use crate::listen::Transport;
+use crate::record::Direction;
+use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
+
+/// A call that nobody has made.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Who calls: user part of From, as `+12065550100`, `1001` or `anonymous`.
+    pub from: String,
+    /// Who is called: user part of the Request-URI, as `+12065550100` or `911`.
+    pub to: String,
+    /// Where the INVITE comes from.
+    pub source: IpAddr,
+    /// What carries it.
+    pub transport: Transport,
+    /// The connector that the Request-URI names; none: the bare domain.
+    pub connector: Option<String>,
+    /// Draws among routes of equal priority; see [`RouteFacts::draw`].
+    pub draw: u64,
+}
+
+/// Every step of the decision, and the outcome. Displays as lines of text.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// In order.
+    pub steps: Vec<ExplainedStep>,
+    /// How it ends.
+    pub outcome: Result<Box<Admitted>, Refusal>,
+}
+
+/// A step of one of the functions that decide, or what they were told because nobody calls really.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExplainedStep {
+    /// Taken for granted.
+    Assumed(&'static str),
+    /// Of admission.
+    Admission(Step),
+    /// Of routing.
+    Route(RouteStep),
+    /// A limit that would hold.
+    Limit {
+        /// Whose.
+        whose: String,
+        /// New calls a second.
+        calls_per_second: Option<u32>,
+        /// Calls at one time.
+        calls: Option<u32>,
+    },
+    /// No limit holds: an emergency call.
+    NoLimit,
+}
+
+/// Decides on a call that nobody has made, as it would be decided if somebody did.
+///
+/// What a question does not say is taken for granted and told: credentials are right, the offer is what the
+/// connector asks for, every host answers, and no limit is reached.
+///
+/// - `now`: any instant; nothing rests.
+pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanation {
+    let (facts, mut steps) = facts(config, question);
+    let decision = admit(config, &facts);
+    steps.extend(decision.steps.into_iter().map(ExplainedStep::Admission));
+    let admitted = match decision.outcome {
+        Outcome::Admit(admitted) => admitted,
+        Outcome::Refuse(refusal) => return Explanation { steps, outcome: Err(refusal) },
+        // Not reached: the credentials are taken for right. A challenge is no admission in any case.
+        Outcome::Challenge(_) => {
+            let connector = decision.connector.unwrap_or_else(|| "".into());
+            return Explanation { steps, outcome: Err(Refusal::Digest { connector }) };
+        }
+    };
+    let plan = route(config, &Health::new(), &RouteFacts { admitted: &admitted, draw: question.draw, now });
+    steps.extend(plan.steps.into_iter().map(ExplainedStep::Route));
+    match plan.attempts {
+        Ok(attempts) => {
+            steps.extend(limits(&admitted, &attempts));
+            Explanation { steps, outcome: Ok(admitted) }
+        }
+        Err(refusal) => Explanation { steps, outcome: Err(refusal) },
+    }
+}
+
+impl Explanation {
+    /// The exit code of the command: 0 admitted, 1 refused.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(self.outcome.is_err())
+    }
+}
+
+/// The INVITE of the question; and what it takes for granted.
+fn facts(config: &Config, question: &Question) -> (Facts, Vec<ExplainedStep>) {
+    let domain = &config.gateway.domain;
+    let host = match &question.connector {
+        Some(id) => format!("{id}.{domain}"),
+        None => domain.clone(),
+    };
+    let mut facts = Facts::new(question.source, question.transport, &host, &question.to);
+    facts.from = Some(question.from.clone());
+    facts.from_host = domain.clone();
+    let mut assumed = Vec::new();
+    if let Ok(Origin::Connector(connector)) = source(config, &facts).outcome {
+        facts.media = if connector.encryption { OfferedMedia::Srtp } else { OfferedMedia::Plain };
+        assumed.push(ExplainedStep::Assumed("the offer is what the voice connector takes"));
+        if let Some(user) = connector.termination.credentials.first() {
+            facts.digest = Digest::Verified(user.username.clone());
+            assumed.push(ExplainedStep::Assumed("the caller answers the digest challenge (407) rightly"));
+        }
+    }
+    (facts, assumed)
+}
+
+fn limits(admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
+    if admitted.emergency.is_some() {
+        return vec![ExplainedStep::NoLimit];
+    }
+    let mut steps = Vec::new();
+    if let Origin::Connector(connector) = &admitted.origin {
+        let termination = &connector.termination;
+        steps.push(ExplainedStep::Limit {
+            whose: format!("voice connector {}, outbound", connector.id),
+            calls_per_second: Some(termination.cps_limit),
+            calls: Some(termination.max_calls),
+        });
+    }
+    for attempt in attempts {
+        let step = match &attempt.via {
+            Via::Carrier(carrier) => ExplainedStep::Limit {
+                whose: format!("carrier {}", carrier.name),
+                calls_per_second: carrier.cps_limit,
+                calls: carrier.max_calls,
+            },
+            Via::Connector(connector) => ExplainedStep::Limit {
+                whose: format!("voice connector {}, inbound", connector.id),
+                calls_per_second: Some(connector.origination.cps_limit),
+                calls: Some(connector.origination.max_calls),
+            },
+        };
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps
+}
+
+impl fmt::Display for ExplainedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExplainedStep::Assumed(what) => write!(f, "assumed: {what}"),
+            ExplainedStep::Admission(step) => step.fmt(f),
+            ExplainedStep::Route(step) => step.fmt(f),
+            ExplainedStep::Limit { whose, calls_per_second: None, calls: None } => {
+                write!(f, "limits: none for {whose}")
+            }
+            ExplainedStep::Limit { whose, calls_per_second, calls } => {
+                let or_any =
+                    |limit: &Option<u32>| limit.map_or("any number of".to_owned(), |limit| limit.to_string());
+                write!(
+                    f,
+                    "limits: {} calls per second and {} calls at one time for {whose}",
+                    or_any(calls_per_second),
+                    or_any(calls)
+                )
+            }
+            ExplainedStep::NoLimit => f.write_str("limits: none on an emergency call"),
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "  {step}")?;
+        }
+        match &self.outcome {
+            Ok(admitted) => {
+                let direction = match (admitted.direction, &admitted.destination) {
+                    (_, Destination::Carriers) if admitted.emergency.is_some() => "emergency",
+                    (Direction::Outbound, Destination::Connectors(_)) => "on-net",
+                    (Direction::Outbound, Destination::Carriers) => "outbound",
+                    (Direction::Inbound, _) => "inbound",
+                };
+                let caller = &admitted.caller.text;
+                writeln!(
+                    f,
+                    "admitted: {direction} call from {caller} to {}, billed to voice connector {}",
+                    admitted.number, admitted.connector
+                )
+            }
+            Err(refusal) => {
+                let verdict = refusal.verdict();
+                writeln!(f, "refused: {} {}", verdict.status, verdict.phrase)?;
+                writeln!(f, "  Reason: {}", verdict.reason())
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Calls per second and calls at one time, shared by all shards without a lock.
+//!
+//! Admission and routing are pure; this is the one part of them that counts. It comes last, so that a call which
+//! is refused anyway uses up nothing. An emergency call is neither refused nor counted.
+//!
+//! A call of a connector takes one [`Permit`] by [`Limits::call`] (termination); each attempt takes another by
+//! [`Limits::attempt`] (the carrier, or the origination of the connector that is called). Dropping a permit gives
+//! its place back, once.
+//!
+//! ```
+//! use gateway::limits::{Limit, Limits};
+//! use std::time::Duration;
+//!
+//! let limits = Limits::new();
+//! let limit = Limit { calls_per_second: Some(100), calls: Some(1) };
+//! let permit = limits.take("pbx", limit, Duration::from_secs(1_700_000_000));
+//! assert!(permit.is_ok());
+//! assert!(limits.take("pbx", limit, Duration::from_secs(1_700_000_001)).is_err());
+//! drop(permit);
+//! assert!(limits.take("pbx", limit, Duration::from_secs(1_700_000_002)).is_ok());
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::admit::{Admitted, Origin, Refusal};
+use crate::route::{Attempt, Via};
+
+/// A new second brings new calls.
+const RETRY_CALLS_PER_SECOND: Duration = Duration::from_secs(1);
+
+/// Somebody has to hang up first.
+const RETRY_CONCURRENT_CALLS: Duration = Duration::from_secs(5);
+
+/// What may be taken; none: as much as anybody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// New calls in one second of the clock. At most 65534 count; above that there is no limit.
+    pub calls_per_second: Option<u32>,
+    /// Calls at one time.
+    pub calls: Option<u32>,
+}
+
+/// The counters of connectors and carriers. One for all shards.
+///
+/// The limits themselves are the caller's configuration at the time of each call, so that a new configuration
+/// holds from the next call on and the counts go on.
+#[derive(Debug, Default)]
+pub struct Limits {
+    gauges: ArcSwap<HashMap<String, Arc<Gauge>>>,
+}
+
+impl Limits {
+    /// Nothing counted.
+    pub fn new() -> Limits {
+        Limits::default()
+    }
+
+    /// Takes a place for a call of a connector: `termination.cps_limit` and `max_calls`. A call from a carrier takes
+    /// none here; its attempts do.
+    ///
+    /// - `unix`: time since the Unix epoch; only its whole seconds count.
+    pub fn call(&self, admitted: &Admitted, unix: Duration) -> Result<Permit, Refusal> {
+        match &admitted.origin {
+            Origin::Connector(connector) if admitted.emergency.is_none() => {
+                let termination = &connector.termination;
+                let limit = Limit {
+                    calls_per_second: Some(termination.cps_limit),
+                    calls: Some(termination.max_calls),
+                };
+                self.take_named(&format!("out {}", connector.id), connector.id.as_str(), limit, unix)
+            }
+            _ => Ok(Permit::default()),
+        }
+    }
+
+    /// Takes a place for an attempt: `carrier.cps_limit` and `max_calls`, or those of the called connector's
+    /// origination. Where the attempt before went to the same side, keep its permit instead: see
+    /// [`Permit::covers`]. A refusal here sends the call to the next attempt; it is the answer where none is left.
+    ///
+    /// - `emergency`: the call is one;
+    /// - `unix`: as in [`Limits::call`].
+    pub fn attempt(&self, attempt: &Attempt, emergency: bool, unix: Duration) -> Result<Permit, Refusal> {
+        let (key, limit) = match &attempt.via {
+            _ if emergency => return Ok(Permit::default()),
+            Via::Carrier(carrier) => {
+                let limit = Limit { calls_per_second: carrier.cps_limit, calls: carrier.max_calls };
+                (key(&attempt.via), limit)
+            }
+            Via::Connector(connector) => {
+                let origination = &connector.origination;
+                let limit = Limit {
+                    calls_per_second: Some(origination.cps_limit),
+                    calls: Some(origination.max_calls),
+                };
+                (key(&attempt.via), limit)
+            }
+        };
+        self.take_named(&key, attempt.via.name(), limit, unix)
+    }
+
+    /// Takes a place of `key`, in one step: both limits hold, or nothing is counted.
+    pub fn take(&self, key: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
+        self.take_named(key, key, limit, unix)
+    }
+
+    fn take_named(&self, key: &str, whose: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
+        let gauge = self.gauge(key);
+        match gauge.take(limit, unix.as_secs()) {
+            Ok(()) => Ok(Permit { held: Some(Held { key: key.to_owned(), gauge }) }),
+            Err(Full::Second(limit)) => Err(Refusal::CallsPerSecond {
+                whose: whose.to_owned(),
+                limit,
+                retry_after: RETRY_CALLS_PER_SECOND,
+            }),
+            Err(Full::Calls(limit)) => Err(Refusal::ConcurrentCalls {
+                whose: whose.to_owned(),
+                limit,
+                retry_after: RETRY_CONCURRENT_CALLS,
+            }),
+        }
+    }
+
+    fn gauge(&self, key: &str) -> Arc<Gauge> {
+        if let Some(gauge) = self.gauges.load().get(key) {
+            return gauge.clone();
+        }
+        // The first call of a connector or carrier: copied and swapped, tried again where another shard was first.
+        self.gauges.rcu(|gauges| {
+            let mut gauges = HashMap::clone(gauges);
+            gauges.entry(key.to_owned()).or_default();
+            gauges
+        });
+        self.gauges.load().get(key).cloned().unwrap_or_default()
+    }
+}
+
+/// A place that a call holds. Dropping it gives the place back; there is no other way, so it happens once.
+#[derive(Debug, Default)]
+#[must_use = "dropping it gives the place back"]
+pub struct Permit {
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    key: String,
+    gauge: Arc<Gauge>,
+}
+
+impl Permit {
+    /// Whether this place serves an attempt to `via` too: trying the next host of one carrier is no new call.
+    pub fn covers(&self, via: &Via) -> bool {
+        self.held.as_ref().is_some_and(|held| held.key == key(via))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.gauge.give_back();
+        }
+    }
+}
+
+fn key(via: &Via) -> String {
+    match via {
+        Via::Carrier(carrier) => format!("carrier {}", carrier.name),
+        Via::Connector(connector) => format!("in {}", connector.id),
+    }
+}
+
+/// Calls at one time and calls of this second in one word, so that both limits are taken in one step:
+///
+/// ```text
+///  63        48 47              24 23               0
+/// +------------+------------------+------------------+
+/// | new calls  | second (mod 2^24)| calls now        |
+/// +------------+------------------+------------------+
+/// ```
+#[derive(Debug, Default)]
+struct Gauge(AtomicU64);
+
+enum Full {
+    Second(u32),
+    Calls(u32),
+}
+
+const LOW_24: u64 = 0xFF_FFFF;
+const MOST_NEW: u64 = 0xFFFF;
+
+impl Gauge {
+    fn take(&self, limit: Limit, second: u64) -> Result<(), Full> {
+        let second = second & LOW_24;
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let calls = word & LOW_24;
+            let new = if (word >> 24) & LOW_24 == second { word >> 48 } else { 0 };
+            if let Some(most) = limit.calls_per_second
+                && new >= u64::from(most)
+            {
+                return Err(Full::Second(most));
+            }
+            let most = limit.calls.unwrap_or(u32::MAX);
+            if calls >= u64::from(most).min(LOW_24) {
+                return Err(Full::Calls(most));
+            }
+            let next = ((new + 1).min(MOST_NEW) << 48) | (second << 24) | (calls + 1);
+            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(changed) => word = changed,
+            }
+        }
+    }
+
+    fn give_back(&self) {
+        // Only a permit gives back, so there is a call to take away: the subtraction cannot borrow.
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1_700_000_000);
+
+    fn limit(calls_per_second: u32, calls: u32) -> Limit {
+        Limit { calls_per_second: Some(calls_per_second), calls: Some(calls) }
+    }
+
+    #[test]
+    fn calls_of_one_second_are_limited_and_the_next_second_is_new() {
+        let limits = Limits::new();
+        let late = SECOND + Duration::from_millis(999);
+        let _first = limits.take("pbx", limit(2, 10), SECOND).unwrap();
+        drop(limits.take("pbx", limit(2, 10), late).unwrap());
+        let refusal = limits.take("pbx", limit(2, 10), late).unwrap_err();
+        assert_eq!(refusal.to_string(), "More than 2 calls per second for pbx");
+        let verdict = refusal.verdict();
+        assert_eq!((verdict.status, verdict.throttle), (503, true));
+        assert_eq!(verdict.retry_after, Some(Duration::from_secs(1)));
+        assert!(limits.take("other", limit(2, 10), late).is_ok());
+        assert!(limits.take("pbx", limit(2, 10), SECOND + Duration::from_secs(1)).is_ok());
+    }
+
+    #[test]
+    fn calls_at_one_time_are_limited_and_come_back_once() {
+        let limits = Limits::new();
+        let mut held: Vec<Permit> =
+            (0..3).map(|second| limits.take("pbx", limit(9, 3), SECOND * (second + 1)).unwrap()).collect();
+        let refusal = limits.take("pbx", limit(9, 3), SECOND).unwrap_err();
+        assert_eq!(refusal.to_string(), "More than 3 calls at one time for pbx");
+        held.pop();
+        held.push(limits.take("pbx", limit(9, 3), SECOND).unwrap());
+        assert!(limits.take("pbx", limit(9, 3), SECOND).is_err());
+        held.clear();
+        assert_eq!(limits.gauge("pbx").0.load(Ordering::Relaxed) & LOW_24, 0);
+    }
+
+    #[test]
+    fn a_refused_call_counts_for_nothing() {
+        let limits = Limits::new();
+        let held = limits.take("pbx", limit(3, 1), SECOND).unwrap();
+        for _ in 0..10 {
+            assert!(matches!(limits.take("pbx", limit(3, 1), SECOND), Err(Refusal::ConcurrentCalls { .. })));
+        }
+        drop(held);
+        drop(limits.take("pbx", limit(3, 1), SECOND).unwrap());
+        drop(limits.take("pbx", limit(3, 1), SECOND).unwrap());
+        assert!(matches!(limits.take("pbx", limit(3, 1), SECOND), Err(Refusal::CallsPerSecond { .. })));
+    }
+
+    #[test]
+    fn a_lower_limit_holds_at_once_and_no_limit_lets_everything_through() {
+        let limits = Limits::new();
+        let _held: Vec<_> = (0..5).map(|_| limits.take("pbx", limit(9, 9), SECOND).unwrap()).collect();
+        assert!(limits.take("pbx", limit(9, 5), SECOND).is_err());
+        assert!(limits.take("pbx", Limit { calls_per_second: None, calls: None }, SECOND).is_ok());
+    }
+
+    #[test]
+    fn shards_together_never_take_more() {
+        let limits = Limits::new();
+        let taken: usize = std::thread::scope(|scope| {
+            let shards: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let take = |_| limits.take("pbx", limit(60_000, 1_000), SECOND).ok();
+                        let held: Vec<Permit> = (0..1_000).filter_map(take).collect();
+                        held.into_iter().map(std::mem::forget).count()
+                    })
+                })
+                .collect();
+            shards.into_iter().map(|shard| shard.join().unwrap()).sum()
+        });
+        assert_eq!(taken, 1_000);
+    }
+}
