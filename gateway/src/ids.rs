@@ -20,8 +20,10 @@ use siphasher::sip::SipHasher13;
 use crate::random::Random;
 
 /// What a branch of RFC 3261 begins with. §8.1.1.7.
-const MAGIC_COOKIE: &str = "z9hG4bK";
+pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 const VERSION: &str = "vc1";
+/// Length of [`Tokens::branch`].
+pub(crate) const BRANCH_LENGTH: usize = 7 + 3 + 2 + 4 + 1 + 16;
 const KEPT: u8 = b'd';
 const STATELESS: u8 = b's';
 
@@ -197,6 +199,12 @@ impl Ownership {
         self.shards
     }
 
+    /// The To tag of a reply that a transport thread gives itself; see [`Tokens::stateless_tag`].
+    pub fn stateless_tag(&self, identity: &[u8]) -> String {
+        let (group, hash) = (self.group, self.key.hash(identity));
+        format!("{VERSION}{group:02x}0000{}{hash:016x}", char::from(STATELESS))
+    }
+
     /// The shard that `message` belongs to, always below [`Ownership::shards`].
     ///
     /// A response names it in the branch of its top Via, a request in its To tag; what has neither goes by its
@@ -256,6 +264,7 @@ mod tests {
             kept.map(|info| TokenInfo { stateless: true, ..info })
         );
         assert!(tokens.branch().starts_with("z9hG4bK"));
+        assert_eq!(tokens.branch().len(), BRANCH_LENGTH);
     }
 
     #[test]

@@ -14,3 +14,4 @@ pub mod random;
 pub mod record;
 pub mod resolve;
 pub mod route;
+pub mod shard;

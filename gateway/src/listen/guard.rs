@@ -95,7 +95,7 @@ impl Guard {
 
     /// A message from `source` was refused (not listed, wrong digest too often) or was no SIP at all.
     pub fn refused(&self, now: Instant, source: IpAddr) {
-        if self.exempt.load().iter().any(|network| network.contains(&source.to_canonical())) {
+        if self.lists(source) {
             return;
         }
         let now_ms = self.since_start_ms(now);
@@ -115,6 +115,11 @@ impl Guard {
             self.counters.sources_silenced.increment();
             self.log(now_ms, source);
         }
+    }
+
+    /// Whether the configuration lists `source`; see [`Guard::exempt`].
+    pub fn lists(&self, source: IpAddr) -> bool {
+        self.exempt.load().iter().any(|network| network.contains(&source.to_canonical()))
     }
 
     /// Whether messages from `source` are to be dropped unread. Counts nothing.

@@ -4,6 +4,7 @@ pub mod bind;
 pub mod counters;
 pub mod guard;
 pub mod peer;
+pub mod stream;
 pub mod udp;
 
 pub use bind::{BindError, Bound, Listener, bind};

@@ -1,0 +1,45 @@
+//! Takes connections from a listening socket.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::connection::Shared;
+use crate::listen::Listener;
+
+/// A connection that a peer opened.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) listener: Listener,
+    pub(super) remote: SocketAddr,
+}
+
+/// Accepts until the table is gone.
+pub(super) async fn accept(
+    socket: TcpListener,
+    listener: Listener,
+    shared: Shared,
+    table: mpsc::Sender<Accepted>,
+) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, remote)) => {
+                if shared.guard.silenced(tokio::time::Instant::now().into_std(), remote.ip()) {
+                    shared.counters.silenced.increment();
+                    shared.counters.connections_refused.increment();
+                    continue;
+                }
+                if table.send(Accepted { stream, listener, remote }).await.is_err() {
+                    return;
+                }
+            }
+            // Out of descriptors, most likely: trying again at once would only burn the processor.
+            Err(error) => {
+                tracing::error!(address = %listener.address, %error, "cannot accept connections");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! One connection, over any stream of bytes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sip::transaction::Owner;
+use sip::{Builder, Frame, FrameError, Message, Name, StreamFramer};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout};
+
+use super::limits::StreamLimits;
+use super::pending::Pending;
+use crate::core::Input;
+use crate::listen::{ConnectionId, Guard, ListenCounters, ListenerId, Source, Transport};
+use crate::shard::Mailboxes;
+
+const READ_BYTES: usize = 16 << 10;
+/// The answer to a ping, and padding elsewhere. RFC 5626 §4.4.1.
+const PONG: &[u8] = b"\r\n";
+
+/// What all connections share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) mailboxes: Mailboxes,
+    pub(super) guard: Arc<Guard>,
+    pub(super) counters: Arc<ListenCounters>,
+    pub(super) limits: StreamLimits,
+}
+
+/// What is written to a connection.
+#[derive(Debug)]
+pub(super) enum Write {
+    Message {
+        message: Message,
+        owner: Owner,
+        shard: u16,
+    },
+    Pong,
+    /// Close when everything before this is written.
+    Finish,
+}
+
+/// The table's end of a connection, and the connection's.
+#[derive(Debug, Clone)]
+pub(super) struct Handle {
+    queue: mpsc::Sender<Write>,
+    queued_bytes: Arc<AtomicUsize>,
+    close: Arc<Notify>,
+}
+
+/// Why a message was not taken.
+pub(super) enum Refused {
+    /// The connection ended.
+    Gone(Message),
+    /// The peer reads too slowly.
+    Overflow,
+}
+
+/// A connection that is not served yet.
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) transport: Transport,
+    pub(super) listener: ListenerId,
+    pub(super) remote: SocketAddr,
+    /// Whether no allowlist names the peer that opened it.
+    pub(super) stranger: bool,
+    /// Whether the peer opened it, so that it owes us a message.
+    pub(super) accepted: bool,
+    shared: Shared,
+    handle: Handle,
+    queue: mpsc::Receiver<Write>,
+    pending: Mutex<Pending>,
+    started: Instant,
+    /// Milliseconds after `started` of the latest sign of life, either way.
+    active_ms: AtomicU64,
+}
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("the peer closed it")]
+    PeerClosed,
+    #[error("closed in good order")]
+    Finished,
+    #[error("closed at once")]
+    Closed,
+    #[error("reading or writing failed: {0}")]
+    Failed(io::Error),
+    #[error("nothing came or went for too long")]
+    Idle,
+    #[error("no whole message came in time")]
+    Unfinished,
+    #[error("the peer does not read")]
+    Stalled,
+    #[error("what came was no SIP or too large: {0}")]
+    Broken(Box<FrameError>),
+    #[error("its source was silenced")]
+    Silenced,
+}
+
+impl Handle {
+    /// Queues a message, never waits.
+    pub(super) fn send(
+        &self,
+        message: Message,
+        owner: Owner,
+        shard: u16,
+        limit: usize,
+    ) -> Result<(), Refused> {
+        let length = message.bytes().len();
+        if self.queued_bytes.load(Relaxed) + length > limit {
+            return Err(Refused::Overflow);
+        }
+        self.queued_bytes.fetch_add(length, Relaxed);
+        match self.queue.try_send(Write::Message { message, owner, shard }) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(Write::Message { message, .. })) => {
+                Err(Refused::Gone(message))
+            }
+            Err(_) => Err(Refused::Overflow),
+        }
+    }
+
+    /// Closes without writing what is queued; its owners are told.
+    pub(super) fn close(&self) {
+        self.close.notify_one();
+    }
+
+    /// Closes once what is queued is written.
+    pub(super) fn finish(&self) {
+        if self.queue.try_send(Write::Finish).is_err() {
+            self.close();
+        }
+    }
+}
+
+/// Whose connection it is.
+pub(super) struct Identity {
+    pub(super) id: ConnectionId,
+    pub(super) transport: Transport,
+    pub(super) listener: ListenerId,
+    pub(super) remote: SocketAddr,
+    pub(super) stranger: bool,
+    pub(super) accepted: bool,
+}
+
+impl Connection {
+    pub(super) fn new(identity: Identity, shared: Shared) -> (Connection, Handle) {
+        // Bounded by bytes as well; a SIP message is rarely below 256 of them.
+        let (sender, queue) = mpsc::channel((shared.limits.queue_bytes / 256).max(1));
+        let handle = Handle { queue: sender, queued_bytes: Arc::default(), close: Arc::default() };
+        let connection = Connection {
+            id: identity.id,
+            transport: identity.transport,
+            listener: identity.listener,
+            remote: identity.remote,
+            stranger: identity.stranger,
+            accepted: identity.accepted,
+            shared,
+            handle: handle.clone(),
+            queue,
+            pending: Mutex::default(),
+            started: Instant::now(),
+            active_ms: AtomicU64::new(0),
+        };
+        (connection, handle)
+    }
+
+    /// Opens the stream with `open`, within the time for connecting, then serves it to its end.
+    pub(super) async fn dial<S>(mut self, open: impl Future<Output = io::Result<(S, SocketAddr)>>)
+    where
+        S: AsyncRead + AsyncWrite,
+    {
+        let opened = tokio::select! {
+            opened = timeout(self.shared.limits.connect_timeout, open) => opened,
+            () = self.handle.close.notified() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+        };
+        match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            Ok((stream, local)) => self.serve(stream, local).await,
+            Err(error) => {
+                self.shared.counters.dials_failed.increment();
+                tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
+                self.tell_owners();
+            }
+        }
+    }
+
+    /// Serves the stream to its end, then tells the owners of whatever was left undone.
+    pub(super) async fn serve<S: AsyncRead + AsyncWrite>(mut self, stream: S, local: SocketAddr) {
+        let source = Source {
+            transport: self.transport,
+            listener: self.listener,
+            local,
+            remote: self.remote,
+            connection: Some(self.id),
+        };
+        self.shared.counters.connections_open.increment();
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let (placeholder, no_queue) = mpsc::channel(1);
+        drop(placeholder);
+        let mut queue = std::mem::replace(&mut self.queue, no_queue);
+        let mut half_written = None;
+        let end = tokio::select! {
+            end = self.read(&mut reader, source) => end,
+            end = self.write(&mut writer, &mut queue, &mut half_written) => end,
+            () = self.handle.close.notified() => End::Closed,
+        };
+        self.queue = queue;
+        self.farewell(&mut writer, &end, half_written.is_some()).await;
+        self.account(&end);
+        self.shared.counters.connections_open.decrement();
+        if let Some((owner, shard)) = half_written {
+            self.failed(owner, shard);
+        }
+        self.tell_owners();
+    }
+
+    async fn read(&self, reader: &mut (impl AsyncRead + Unpin), source: Source) -> End {
+        let limits = &self.shared.limits;
+        let mut framer = StreamFramer::new(limits.header_bytes, limits.body_bytes);
+        let mut buffer = vec![0; READ_BYTES];
+        // Since when the peer owes us the rest of a message: from the start, where it opened the connection.
+        let mut owing_since = self.accepted.then_some(self.started);
+        loop {
+            let read = tokio::select! {
+                read = reader.read(&mut buffer) => read,
+                () = self.overdue(owing_since) => return End::Unfinished,
+                () = self.idle() => return End::Idle,
+            };
+            let bytes = match read {
+                Ok(0) => return End::PeerClosed,
+                Ok(length) => buffer.get(..length).unwrap_or_default(),
+                Err(error) => return End::Failed(error),
+            };
+            self.shared.counters.bytes_in.add(bytes.len());
+            self.is_active();
+            if self.shared.guard.silenced(Instant::now().into_std(), self.remote.ip()) {
+                return End::Silenced;
+            }
+            framer.push(bytes);
+            let mut whole = false;
+            loop {
+                match framer.next() {
+                    Ok(None) => break,
+                    Ok(Some(Frame::Message(message))) => {
+                        whole = true;
+                        self.shared.counters.messages_in.increment();
+                        self.pending().received(&message);
+                        self.shared.mailboxes.deliver_message(source, message).await;
+                    }
+                    Ok(Some(Frame::Ping)) => {
+                        self.shared.counters.keepalives_in.increment();
+                        // A full queue is a sign of life by itself.
+                        let _ = self.handle.queue.try_send(Write::Pong);
+                    }
+                    Ok(Some(Frame::Pong)) => self.shared.counters.keepalives_in.increment(),
+                    Err(error) => return End::Broken(Box::new(error)),
+                }
+            }
+            owing_since = match (framer.pending(), owing_since) {
+                (0, Some(_)) if whole => None,
+                (0, owing) => owing.filter(|_| !whole),
+                (_, Some(since)) if !whole => Some(since),
+                (_, _) => Some(Instant::now()),
+            };
+        }
+    }
+
+    /// - `half_written`: whose message is being written, for the case that this future is dropped.
+    async fn write(
+        &self,
+        writer: &mut (impl AsyncWrite + Unpin),
+        queue: &mut mpsc::Receiver<Write>,
+        half_written: &mut Option<(Owner, u16)>,
+    ) -> End {
+        while let Some(write) = queue.recv().await {
+            let bytes = match &write {
+                Write::Message { message, owner, shard } => {
+                    *half_written = Some((*owner, *shard));
+                    message.bytes().as_ref()
+                }
+                Write::Pong => PONG,
+                Write::Finish => return End::Finished,
+            };
+            let written = async {
+                writer.write_all(bytes).await?;
+                writer.flush().await
+            };
+            match timeout(self.shared.limits.write_timeout, written).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return End::Failed(error),
+                Err(_) => return End::Stalled,
+            }
+            self.shared.counters.bytes_out.add(bytes.len());
+            self.is_active();
+            if let Write::Message { message, owner, shard } = &write {
+                self.shared.counters.messages_out.increment();
+                self.handle.queued_bytes.fetch_sub(message.bytes().len(), Relaxed);
+                self.pending().sent(message, *owner, *shard);
+                *half_written = None;
+            }
+        }
+        End::Closed
+    }
+
+    async fn overdue(&self, owing_since: Option<Instant>) {
+        match owing_since {
+            Some(since) => tokio::time::sleep_until(since + self.shared.limits.message_timeout).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn idle(&self) {
+        let limits = &self.shared.limits;
+        let allowed = if self.stranger { limits.stranger_idle_timeout } else { limits.idle_timeout };
+        loop {
+            let active = self.started + Duration::from_millis(self.active_ms.load(Relaxed));
+            if active.elapsed() >= allowed {
+                return;
+            }
+            tokio::time::sleep_until(active + allowed).await;
+        }
+    }
+
+    fn is_active(&self) {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.active_ms.store(elapsed, Relaxed);
+    }
+
+    /// The last bytes, where there is anything to say and a peer to hear it.
+    async fn farewell(&self, writer: &mut (impl AsyncWrite + Unpin), end: &End, half_written: bool) {
+        let answer = match end {
+            End::Broken(error) if !half_written => {
+                error.answer.as_ref().map(|request| self.refusal(request, error))
+            }
+            End::Finished | End::Idle | End::Unfinished => None,
+            _ => return,
+        };
+        let goodbye = async {
+            if let Some(answer) = answer {
+                writer.write_all(answer.bytes()).await?;
+            }
+            writer.shutdown().await
+        };
+        let _ = timeout(Duration::from_secs(1), goodbye).await;
+    }
+
+    fn refusal(&self, request: &Message, error: &FrameError) -> Message {
+        let tag = self.shared.mailboxes.ownership().stateless_tag(request.bytes());
+        let request = request.with_received(self.remote);
+        Builder::reply(&request, error.status, &error.text, Some(&tag))
+            .header(Name::from("Connection"), "close")
+            .build()
+    }
+
+    fn account(&self, end: &End) {
+        let counters = &self.shared.counters;
+        match end {
+            End::PeerClosed | End::Finished | End::Closed | End::Failed(_) => {}
+            End::Idle | End::Unfinished => counters.connections_timed_out.increment(),
+            End::Stalled => counters.connections_overflowed.increment(),
+            End::Silenced => counters.silenced.increment(),
+            End::Broken(_) => {
+                counters.connections_broken.increment();
+                counters.unparsable.increment();
+                self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
+            }
+        }
+        tracing::debug!(remote = %self.remote, transport = %self.transport, reason = %end, "connection ended");
+    }
+
+    /// From now on nothing is queued any more; whoever waits for something is told.
+    fn tell_owners(&mut self) {
+        self.queue.close();
+        while let Ok(write) = self.queue.try_recv() {
+            if let Write::Message { owner, shard, .. } = write {
+                self.failed(owner, shard);
+            }
+        }
+        let pending: Vec<_> = self.pending().drain().collect();
+        for (owner, shard) in pending {
+            self.failed(owner, shard);
+        }
+    }
+
+    fn failed(&self, owner: Owner, shard: u16) {
+        self.shared.failed(owner, shard);
+    }
+
+    /// Only the two halves of one task share it, so the lock is never contended.
+    fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    pub(super) fn failed(&self, owner: Owner, shard: u16) {
+        self.counters.send_failures.increment();
+        if owner != Owner::Stateless {
+            self.mailboxes.post_event(shard, Input::SendFailed { owner });
+        }
+    }
+}

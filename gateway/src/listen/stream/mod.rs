@@ -1,0 +1,63 @@
+//! TCP (and TLS, as another kind of stream): connections, whoever opened them. RFC 3261 §18, RFC 5626 §4.4.1.
+//!
+//! ```text
+//! shard --Outgoing--> table --Write--> connection ~~~ peer
+//! shard <--------mailbox (messages, failures)--------'
+//! ```
+//!
+//! A transport thread with its own runtime owns every connection. The table knows them all and decides which one
+//! carries what; each connection is a task that frames, times and writes. Every queue is bounded; shards never wait
+//! for the table, the table never waits for a connection, and only a connection waits for a shard, which is how a
+//! busy shard slows its peers down instead of losing their messages.
+
+mod accept;
+mod connection;
+mod limits;
+mod pending;
+mod start;
+mod table;
+
+pub use limits::StreamLimits;
+pub use start::{StreamSetup, StreamThread, start};
+
+use sip::Message;
+use sip::transaction::Owner;
+use tokio::sync::mpsc;
+
+use super::peer::Peer;
+
+/// A message on its way to a connection.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The message.
+    pub message: Message,
+    /// Where to.
+    pub peer: Peer,
+    /// Who hears of a failure.
+    pub owner: Owner,
+    /// Where that owner lives.
+    pub shard: u16,
+}
+
+/// A shard's way to the connections; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Streams(mpsc::Sender<Outgoing>);
+
+impl Streams {
+    /// Sends a message by the connection of its peer. Never waits; what fails later comes back to the shard as
+    /// `Input::SendFailed`.
+    ///
+    /// # Errors
+    ///
+    /// The message, where the transport thread is overloaded or gone.
+    pub fn send(&self, outgoing: Outgoing) -> Result<(), Box<Outgoing>> {
+        self.0.try_send(outgoing).map_err(|error| Box::new(error.into_inner()))
+    }
+
+    /// For tests of other modules: what is sent comes out here.
+    #[cfg(test)]
+    pub(crate) fn captured() -> (Streams, mpsc::Receiver<Outgoing>) {
+        let (sender, receiver) = mpsc::channel(64);
+        (Streams(sender), receiver)
+    }
+}

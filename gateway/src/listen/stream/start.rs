@@ -1,0 +1,87 @@
+//! The transport thread.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::accept::accept;
+use super::connection::Shared;
+use super::limits::StreamLimits;
+use super::table::Table;
+use super::{Outgoing, Streams};
+use crate::listen::{Guard, ListenCounters, Listener};
+use crate::shard::Mailboxes;
+
+/// Messages on their way from the shards to the table.
+const OUTGOING: usize = 16_384;
+/// Connections accepted and not yet in the table.
+const ACCEPTED: usize = 64;
+
+/// What the transport thread is given to start with.
+pub struct StreamSetup {
+    /// Every listener: connections that we open leave from the address of one.
+    pub listeners: Vec<Listener>,
+    /// The sockets of those that take streams.
+    pub sockets: Vec<(Listener, TcpListener)>,
+    /// The way to the shards.
+    pub mailboxes: Mailboxes,
+    /// The flood guard.
+    pub guard: Arc<Guard>,
+    /// What is counted.
+    pub counters: Arc<ListenCounters>,
+    /// How much peers may take.
+    pub limits: StreamLimits,
+}
+
+/// The running transport thread.
+#[derive(Debug)]
+pub struct StreamThread {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl StreamThread {
+    /// Lets the connections write what they have, for two seconds at most, closes them and ends the thread.
+    pub fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts the transport thread.
+///
+/// # Errors
+///
+/// The thread, its runtime or a socket could not be set up.
+pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (to_table, outgoing) = mpsc::channel::<Outgoing>(OUTGOING);
+    let (stop, stopped) = oneshot::channel();
+    let shared = Shared {
+        mailboxes: setup.mailboxes,
+        guard: setup.guard,
+        counters: setup.counters,
+        limits: setup.limits,
+    };
+    let (to_accepted, accepted) = mpsc::channel(ACCEPTED);
+    {
+        let _entered = runtime.enter();
+        for (listener, socket) in setup.sockets {
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            runtime.spawn(accept(socket, listener, shared.clone(), to_accepted.clone()));
+        }
+    }
+    let table = Table::new(shared, setup.listeners);
+    let thread = std::thread::Builder::new().name("streams".to_owned()).spawn(move || {
+        runtime.block_on(table.run(outgoing, accepted, async {
+            // A dropped sender means that nobody will ever stop us.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
+    })?;
+    Ok((Streams(to_table), StreamThread { stop, thread }))
+}

@@ -1,0 +1,255 @@
+//! The table of connections: which one carries what. RFC 3261 §18.2.2, RFC 5923.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sip::Message;
+use sip::transaction::Owner;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc;
+
+use super::Outgoing;
+use super::accept::Accepted;
+use super::connection::{Connection, Handle, Identity, Refused, Shared};
+use crate::listen::bind::tune_stream;
+use crate::listen::{ConnectionId, Listener, ListenerId, Peer, Transport};
+
+/// Strangers together may hold this part of all connections.
+const STRANGERS_SHARE: usize = 4;
+/// How long connections may take to write what is left when we stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Connections that we dialled are used again for whatever goes the same way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct DialKey {
+    transport: Transport,
+    listener: ListenerId,
+    remote: SocketAddr,
+    server_name: Option<Arc<str>>,
+}
+
+impl DialKey {
+    fn of(peer: &Peer) -> DialKey {
+        DialKey {
+            transport: peer.transport,
+            listener: peer.listener,
+            remote: peer.remote,
+            server_name: peer.server_name.clone(),
+        }
+    }
+}
+
+/// A connection as the table knows it.
+struct Entry {
+    handle: Handle,
+    remote: IpAddr,
+    accepted: bool,
+    stranger: bool,
+    dialled: Option<DialKey>,
+}
+
+/// All connections. A task of the transport thread owns it.
+pub(super) struct Table {
+    shared: Shared,
+    listeners: Vec<Listener>,
+    entries: HashMap<ConnectionId, Entry>,
+    dialled: HashMap<DialKey, ConnectionId>,
+    /// Connections that peers opened, by address.
+    accepted: HashMap<IpAddr, usize>,
+    strangers: usize,
+    next_id: u64,
+    ended: (mpsc::Sender<ConnectionId>, mpsc::Receiver<ConnectionId>),
+}
+
+impl Table {
+    pub(super) fn new(shared: Shared, listeners: Vec<Listener>) -> Table {
+        Table {
+            shared,
+            listeners,
+            entries: HashMap::new(),
+            dialled: HashMap::new(),
+            accepted: HashMap::new(),
+            strangers: 0,
+            next_id: 0,
+            ended: mpsc::channel(1_024),
+        }
+    }
+
+    /// Serves until `stopped`, then gives the connections `GRACE` to write what they have.
+    pub(super) async fn run(
+        mut self,
+        mut outgoing: mpsc::Receiver<Outgoing>,
+        mut accepted: mpsc::Receiver<Accepted>,
+        stopped: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                Some(id) = self.ended.1.recv() => self.forget(id),
+                Some(outgoing) = outgoing.recv() => self.send(outgoing),
+                Some(accepted) = accepted.recv() => self.accept(accepted),
+                () = &mut stopped => break,
+            }
+        }
+        while let Ok(outgoing) = outgoing.try_recv() {
+            self.send(outgoing);
+        }
+        self.entries.values().for_each(|entry| entry.handle.finish());
+        let _ = tokio::time::timeout(GRACE, self.all_ended()).await;
+    }
+
+    async fn all_ended(&mut self) {
+        while !self.entries.is_empty() {
+            match self.ended.1.recv().await {
+                Some(id) => self.forget(id),
+                None => return,
+            }
+        }
+    }
+
+    fn accept(&mut self, accepted: Accepted) {
+        let Accepted { stream, listener, remote } = accepted;
+        let stranger = !self.shared.guard.lists(remote.ip());
+        if !self.has_room(remote.ip(), stranger) {
+            self.shared.counters.connections_refused.increment();
+            tracing::debug!(%remote, "turning a connection away");
+            return;
+        }
+        let Ok(local) = stream.local_addr() else { return };
+        tune_stream(&stream);
+        self.shared.counters.connections_accepted.increment();
+        *self.accepted.entry(remote.ip()).or_insert(0) += 1;
+        self.strangers += usize::from(stranger);
+        let (transport, listener) = (listener.transport, listener.id);
+        let (connection, ended) = self.insert(transport, listener, remote, stranger, None);
+        tokio::spawn(async move {
+            let id = connection.id;
+            connection.serve(stream, local).await;
+            let _ = ended.send(id).await;
+        });
+    }
+
+    fn has_room(&self, remote: IpAddr, stranger: bool) -> bool {
+        let limits = &self.shared.limits;
+        let of_this = self.accepted.get(&remote).copied().unwrap_or(0);
+        let (per_address, strangers) = if stranger {
+            (limits.per_stranger, limits.connections / STRANGERS_SHARE)
+        } else {
+            (limits.per_address, usize::MAX)
+        };
+        self.entries.len() < limits.connections && of_this < per_address && self.strangers < strangers
+    }
+
+    fn send(&mut self, outgoing: Outgoing) {
+        let Outgoing { mut message, peer, owner, shard } = outgoing;
+        let key = DialKey::of(&peer);
+        // The flow of the peer, then a connection that we dialled before; either may have ended a moment ago.
+        let known = [peer.connection, self.dialled.get(&key).copied()];
+        for id in known.into_iter().flatten() {
+            match self.send_by(id, message, owner, shard) {
+                Ok(()) => return,
+                Err(Refused::Gone(unsent)) => message = unsent,
+                Err(Refused::Overflow) => return self.overflow(id, owner, shard),
+            }
+        }
+        match self.dial(key).map(|id| (id, self.send_by(id, message, owner, shard))) {
+            Some((_, Ok(()))) => {}
+            Some((id, Err(Refused::Overflow))) => self.overflow(id, owner, shard),
+            Some((_, Err(Refused::Gone(_)))) | None => self.shared.failed(owner, shard),
+        }
+    }
+
+    fn send_by(&self, id: ConnectionId, message: Message, owner: Owner, shard: u16) -> Result<(), Refused> {
+        match self.entries.get(&id) {
+            Some(entry) => entry.handle.send(message, owner, shard, self.shared.limits.queue_bytes),
+            None => Err(Refused::Gone(message)),
+        }
+    }
+
+    /// The peer does not read: whatever waits for it fails now, and the next message dials anew.
+    fn overflow(&mut self, id: ConnectionId, owner: Owner, shard: u16) {
+        self.shared.counters.connections_overflowed.increment();
+        self.shared.failed(owner, shard);
+        let Some(entry) = self.entries.get(&id) else { return };
+        tracing::warn!(remote = %entry.remote, "closing a connection whose peer does not read");
+        entry.handle.close();
+        if let Some(key) = &entry.dialled {
+            self.dialled.remove(key);
+        }
+    }
+
+    /// `None` where we cannot even try.
+    fn dial(&mut self, key: DialKey) -> Option<ConnectionId> {
+        let listener = *self.listeners.iter().find(|listener| listener.id == key.listener)?;
+        let local = listener.address.ip();
+        if self.entries.len() >= self.shared.limits.connections
+            || local.is_ipv4() != key.remote.is_ipv4()
+            || key.transport != Transport::Tcp
+        {
+            let (remote, transport) = (key.remote, key.transport);
+            tracing::warn!(%remote, %transport, %local, "cannot dial this peer from this listener");
+            return None;
+        }
+        self.shared.counters.connections_dialled.increment();
+        let remote = key.remote;
+        let (connection, ended) = self.insert(key.transport, key.listener, remote, false, Some(key));
+        let id = connection.id;
+        tokio::spawn(async move {
+            connection.dial(connect(local, remote)).await;
+            let _ = ended.send(id).await;
+        });
+        Some(id)
+    }
+
+    fn insert(
+        &mut self,
+        transport: Transport,
+        listener: ListenerId,
+        remote: SocketAddr,
+        stranger: bool,
+        dialled: Option<DialKey>,
+    ) -> (Connection, mpsc::Sender<ConnectionId>) {
+        let id = ConnectionId(self.next_id);
+        self.next_id += 1;
+        let accepted = dialled.is_none();
+        let identity = Identity { id, transport, listener, remote, stranger, accepted };
+        let (connection, handle) = Connection::new(identity, self.shared.clone());
+        if let Some(key) = &dialled {
+            self.dialled.insert(key.clone(), id);
+        }
+        self.entries.insert(id, Entry { handle, remote: remote.ip(), accepted, stranger, dialled });
+        (connection, self.ended.0.clone())
+    }
+
+    fn forget(&mut self, id: ConnectionId) {
+        let Some(entry) = self.entries.remove(&id) else { return };
+        if let Some(key) = &entry.dialled
+            && self.dialled.get(key) == Some(&id)
+        {
+            self.dialled.remove(key);
+        }
+        if entry.accepted {
+            self.strangers -= usize::from(entry.stranger);
+            if let Some(count) = self.accepted.get_mut(&entry.remote) {
+                *count -= 1;
+                if *count == 0 {
+                    self.accepted.remove(&entry.remote);
+                }
+            }
+        }
+    }
+}
+
+/// From the listener's address, so that the peer's allowlist knows us; the port is the system's choice.
+async fn connect(local: IpAddr, remote: SocketAddr) -> std::io::Result<(TcpStream, SocketAddr)> {
+    let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if !local.is_unspecified() {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    let stream = socket.connect(remote).await?;
+    tune_stream(&stream);
+    let local = stream.local_addr()?;
+    Ok((stream, local))
+}

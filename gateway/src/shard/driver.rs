@@ -1,0 +1,356 @@
+//! The driver of one shard.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::UdpSocket;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use sip::Message;
+use sip::transaction::Owner;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::LocalSet;
+
+use super::mailbox::{Inbox, Mail, Mailboxes};
+use super::recent::{Recent, quoted_branch};
+use crate::core::{Input, Machine, Now, Output};
+use crate::listen::stream::{Outgoing, Streams};
+use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
+use crate::listen::{Guard, ListenCounters, Listener, Peer, Source, Transport};
+use crate::resolve::Resolve;
+
+/// Datagrams or letters taken in one turn, before the others have theirs.
+const BATCH: usize = 32;
+
+/// What a shard is given to start with.
+pub struct ShardSetup {
+    /// Its number.
+    pub shard: u16,
+    /// Its own sockets, one for each UDP listener.
+    pub udp: Vec<(Listener, UdpSocket)>,
+    /// Its mailbox.
+    pub inbox: Inbox,
+    /// The way to the other shards.
+    pub mailboxes: Mailboxes,
+    /// The way to TCP and TLS connections.
+    pub streams: Streams,
+    /// Who looks up names.
+    pub resolver: Arc<dyn Resolve>,
+    /// The flood guard.
+    pub guard: Arc<Guard>,
+    /// What is counted.
+    pub counters: Arc<ListenCounters>,
+}
+
+/// Does what the driver does not do itself: media commands, records, the news that the shard is drained. Called on
+/// the shard's thread, so it must not wait.
+pub type Effects = Box<dyn FnMut(Now, Output)>;
+
+/// A running shard. Dropping it lets the shard run on for ever; [`ShardThread::stop`] ends it.
+#[derive(Debug)]
+pub struct ShardThread {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl ShardThread {
+    /// Ends the shard as it stands and waits until its thread is gone. Its calls should have ended before
+    /// ([`Input::Drain`], [`Output::Drained`]).
+    pub fn stop(self) {
+        let _ = self.stop.send(());
+        // It cannot have panicked: that ends the process.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts a shard's thread; `build` makes the machine on it, so neither need be `Send`.
+///
+/// # Errors
+///
+/// The thread, its runtime or its sockets could not be set up.
+pub fn start<M, B>(setup: ShardSetup, build: B) -> io::Result<ShardThread>
+where
+    M: Machine + 'static,
+    B: FnOnce() -> (M, Effects) + Send + 'static,
+{
+    let (stop, stopped) = oneshot::channel();
+    let (started, has_started) = std::sync::mpsc::sync_channel(1);
+    let name = format!("shard-{}", setup.shard);
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        let _abort = AbortOnPanic { shard: setup.shard };
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        LocalSet::new().block_on(&runtime, async move {
+            let (machine, effects) = build();
+            match Driver::new(setup, machine, effects) {
+                Ok((driver, inbox)) => {
+                    let _ = started.send(Ok(()));
+                    driver.run(inbox, stopped).await;
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                }
+            }
+        });
+    })?;
+    has_started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
+    Ok(ShardThread { stop, thread })
+}
+
+/// Lives as long as the shard's thread works.
+struct AbortOnPanic {
+    shard: u16,
+}
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(shard = self.shard, "a shard panicked; ending the process");
+            // The log may be buffered or filtered, the supervisor reads this.
+            eprintln!("voice-connector: shard {} panicked; ending the process", self.shard);
+            std::process::abort();
+        }
+    }
+}
+
+struct Driver<M> {
+    shard: u16,
+    machine: RefCell<M>,
+    effects: RefCell<Effects>,
+    ports: Vec<UdpPort>,
+    recent: RefCell<Recent>,
+    mailboxes: Mailboxes,
+    streams: Streams,
+    resolver: Arc<dyn Resolve>,
+    guard: Arc<Guard>,
+    counters: Arc<ListenCounters>,
+    /// When the timer task will wake, and how to tell it to wake earlier.
+    armed: Cell<Option<Instant>>,
+    rearm: Notify,
+}
+
+impl<M: Machine + 'static> Driver<M> {
+    fn new(setup: ShardSetup, machine: M, effects: Effects) -> io::Result<(Rc<Driver<M>>, Inbox)> {
+        let ports = setup.udp.into_iter().map(|(listener, socket)| UdpPort::new(listener, socket));
+        let driver = Driver {
+            shard: setup.shard,
+            machine: RefCell::new(machine),
+            effects: RefCell::new(effects),
+            ports: ports.collect::<io::Result<_>>()?,
+            recent: RefCell::default(),
+            mailboxes: setup.mailboxes,
+            streams: setup.streams,
+            resolver: setup.resolver,
+            guard: setup.guard,
+            counters: setup.counters,
+            armed: Cell::new(None),
+            rearm: Notify::new(),
+        };
+        Ok((Rc::new(driver), setup.inbox))
+    }
+
+    async fn run(self: Rc<Self>, inbox: Inbox, stopped: oneshot::Receiver<()>) {
+        for port in 0..self.ports.len() {
+            tokio::task::spawn_local(self.clone().serve_port(port));
+        }
+        tokio::task::spawn_local(self.clone().serve_inbox(inbox));
+        tokio::task::spawn_local(self.clone().serve_timer());
+        self.drain(now());
+        // A dropped sender means that nobody will ever stop us.
+        if stopped.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn serve_port(self: Rc<Self>, port: usize) {
+        let Some(port) = self.ports.get(port) else { return };
+        let mut buffer = vec![0; BUFFER];
+        while port.ready(|| self.read_batch(port, &mut buffer)).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn serve_inbox(self: Rc<Self>, mut inbox: Inbox) {
+        let mut taken = 0;
+        while let Some(mail) = inbox.next().await {
+            match mail {
+                Mail::Input(input) => self.handle(now(), input),
+                Mail::Unreachable { remote, quote } => self.unreachable(remote, &quote),
+            }
+            taken += 1;
+            if taken % BATCH == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    async fn serve_timer(self: Rc<Self>) {
+        loop {
+            let next = self.machine.borrow().poll_timeout();
+            self.armed.set(next);
+            let Some(at) = next else {
+                self.rearm.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = self.rearm.notified() => continue,
+                () = tokio::time::sleep_until(at.into()) => {}
+            }
+            let now = now();
+            self.machine.borrow_mut().handle_timeout(now);
+            self.drain(now);
+            // A machine that is late with many timers must not keep the sockets waiting.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Whether nothing is left to read.
+    fn read_batch(&self, port: &UdpPort, buffer: &mut [u8]) -> bool {
+        let now = now();
+        for _ in 0..BATCH {
+            match port.receive(buffer) {
+                Ok(Some(datagram)) => {
+                    self.datagram(now, port, datagram, buffer.get(..datagram.length).unwrap_or_default());
+                }
+                Ok(None) => return self.read_errors(port, buffer),
+                // The echo of an ICMP error, whose story the error queue tells.
+                Err(error) => tracing::trace!(%error, "receiving a datagram"),
+            }
+        }
+        false
+    }
+
+    fn read_errors(&self, port: &UdpPort, buffer: &mut [u8]) -> bool {
+        for _ in 0..BATCH {
+            let Some(error) = port.receive_error(buffer) else { return true };
+            let quote = buffer.get(..error.length).unwrap_or_default();
+            // The kernel picks the socket of a shared port by addresses alone, so this may be another shard's.
+            match quoted_branch(quote) {
+                Some(branch) if branch.shard == self.shard => self.unreachable(error.remote, quote),
+                Some(branch) => self.mailboxes.post_unreachable(branch.shard, error.remote, quote),
+                None => {}
+            }
+        }
+        false
+    }
+
+    fn datagram(&self, now: Now, port: &UdpPort, datagram: Datagram, payload: &[u8]) {
+        self.counters.datagrams_in.increment();
+        self.counters.bytes_in.add(payload.len());
+        let remote = datagram.remote.ip();
+        if self.guard.silenced(now.instant, remote) {
+            self.counters.silenced.increment();
+            return;
+        }
+        // Phones keep a NAT open with CRLFs, and some with zero bytes.
+        if payload.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+            self.counters.keepalives_in.increment();
+            return;
+        }
+        let Ok(message) = Message::parse(Bytes::copy_from_slice(payload)) else {
+            self.counters.unparsable.increment();
+            self.guard.refused(now.instant, remote);
+            return;
+        };
+        self.counters.messages_in.increment();
+        let source = Source {
+            transport: Transport::Udp,
+            listener: port.listener(),
+            local: datagram.local,
+            remote: datagram.remote,
+            connection: None,
+        };
+        match self.mailboxes.ownership().owner(&message) {
+            owner if owner == self.shard => self.handle(now, Input::Message { source, message }),
+            owner => self.mailboxes.post_message(owner, source, message),
+        }
+    }
+
+    fn handle(&self, now: Now, input: Input) {
+        self.machine.borrow_mut().handle(now, input);
+        self.drain(now);
+    }
+
+    fn drain(&self, now: Now) {
+        loop {
+            let output = self.machine.borrow_mut().poll_output();
+            match output {
+                None => break,
+                Some(Output::Transmit { message, peer, owner }) => self.transmit(message, peer, owner),
+                Some(Output::Resolve { query, lookup }) => {
+                    let (mailboxes, shard) = (self.mailboxes.clone(), self.shard);
+                    let answer = move |result| mailboxes.post_event(shard, Input::Resolved { query, result });
+                    self.resolver.resolve(lookup, Box::new(answer));
+                }
+                Some(other) => (self.effects.borrow_mut())(now, other),
+            }
+        }
+        let next = self.machine.borrow().poll_timeout();
+        if next.is_some_and(|next| self.armed.get().is_none_or(|armed| next < armed)) {
+            self.armed.set(next);
+            self.rearm.notify_one();
+        }
+    }
+
+    fn transmit(&self, message: Message, peer: Peer, owner: Owner) {
+        if peer.transport == Transport::Udp {
+            self.transmit_datagram(&message, &peer, owner);
+        } else if self.streams.send(Outgoing { message, peer, owner, shard: self.shard }).is_err() {
+            self.failed(owner);
+        }
+    }
+
+    fn transmit_datagram(&self, message: &Message, peer: &Peer, owner: Owner) {
+        let Some(port) = self.ports.iter().find(|port| port.listener() == peer.listener) else {
+            tracing::warn!(listener = peer.listener.0, remote = %peer.remote, "no such UDP listener to send from");
+            return self.failed(owner);
+        };
+        match port.send(message.bytes(), peer.remote, peer.local) {
+            Ok(()) => {
+                self.counters.datagrams_out.increment();
+                self.counters.messages_out.increment();
+                self.counters.bytes_out.add(message.bytes().len());
+                if matches!(owner, Owner::Client(_)) {
+                    self.recent.borrow_mut().sent(peer.remote, message.bytes().clone(), owner);
+                }
+            }
+            // As good as lost on the way: the transaction sends it again.
+            Err(SendError::Congested) => self.counters.send_congested.increment(),
+            Err(SendError::Failed(error)) => {
+                tracing::debug!(remote = %peer.remote, %error, "sending a datagram failed");
+                self.failed(owner);
+            }
+        }
+    }
+
+    fn unreachable(&self, remote: std::net::SocketAddr, quote: &[u8]) {
+        if let Some(owner) = self.recent.borrow_mut().unreachable(remote, quote) {
+            tracing::debug!(%remote, "the network says that the peer cannot be reached");
+            self.counters.unreachable.increment();
+            self.failed(owner);
+        }
+    }
+
+    /// By way of the mailbox: the machine is being drained, and hears of it in its turn.
+    fn failed(&self, owner: Owner) {
+        self.counters.send_failures.increment();
+        if owner != Owner::Stateless {
+            self.mailboxes.post_event(self.shard, Input::SendFailed { owner });
+        }
+    }
+}
+
+fn now() -> Now {
+    Now {
+        instant: tokio::time::Instant::now().into_std(),
+        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+    }
+}
