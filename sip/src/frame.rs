@@ -66,9 +66,10 @@ impl StreamFramer {
         }
     }
 
-    /// Bytes of a message that has begun and not ended; 0 between messages. For time limits on half a message.
+    /// Bytes of a message that has begun and not ended; 0 between messages, where line ends may wait for what follows
+    /// them. For time limits on half a message.
     pub fn pending(&self) -> usize {
-        self.buffer.len()
+        if self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n')) { 0 } else { self.buffer.len() }
     }
 
     /// The next whole frame; `Ok(None)` if more bytes are needed.
