@@ -144,11 +144,6 @@ impl Inbox {
             other => panic!("{other:?}"),
         }
     }
-
-    /// Whether nothing is there now.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.events.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod mailbox;
 mod recent;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use driver::{Effects, ShardSetup, ShardThread, start};
 pub use mailbox::{Inbox, Mailboxes, mailboxes};

@@ -253,6 +253,8 @@ impl Connection {
                         self.shared.mailboxes.deliver_message(source, message).await;
                     }
                     Ok(Some(Frame::Ping)) => {
+                        // Enough for a customer's spare connection, not for a stranger.
+                        whole |= !self.stranger;
                         self.shared.counters.keepalives_in.increment();
                         // A full queue is a sign of life by itself.
                         let _ = self.handle.queue.try_send(Write::Pong);

@@ -53,11 +53,4 @@ impl Streams {
     pub fn send(&self, outgoing: Outgoing) -> Result<(), Box<Outgoing>> {
         self.0.try_send(outgoing).map_err(|error| Box::new(error.into_inner()))
     }
-
-    /// For tests of other modules: what is sent comes out here.
-    #[cfg(test)]
-    pub(crate) fn captured() -> (Streams, mpsc::Receiver<Outgoing>) {
-        let (sender, receiver) = mpsc::channel(64);
-        (Streams(sender), receiver)
-    }
 }
