@@ -94,8 +94,8 @@ impl Mailboxes {
 
     /// Hands an event to a shard. Never waits; a full mailbox is counted and logged, and the event is lost.
     pub fn post_event(&self, shard: u16, input: Input) {
-        let posted = self.slot(shard).map(|slot| slot.events.try_send(Mail::Input(input)));
-        if let Some(Err(mpsc::error::TrySendError::Full(_))) = posted {
+        let Some(slot) = self.slot(shard) else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = slot.events.try_send(Mail::Input(input)) {
             self.counters.events_dropped.increment();
             tracing::error!(shard, "a shard does not take its events");
         }
@@ -111,9 +111,10 @@ impl Mailboxes {
     }
 
     fn hop(&self, shard: u16, mail: Mail) {
-        match self.slot(shard).map(|slot| slot.messages.try_send(mail)) {
-            Some(Ok(())) => self.counters.hops.increment(),
-            _ => self.counters.hops_dropped.increment(),
+        if self.slot(shard).is_some_and(|slot| slot.messages.try_send(mail).is_ok()) {
+            self.counters.hops.increment();
+        } else {
+            self.counters.hops_dropped.increment();
         }
     }
 
