@@ -4,18 +4,20 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use gateway::media::{
-    Command, Media, MediaEvent, MediaKey, MediaSettings, Ports, Refusal, Remote, Side, StreamKind,
+    self, Command, Media, MediaEvent, MediaKey, MediaSettings, Ports, Refusal, Remote, Side, StreamKind,
 };
+use gateway::metrics::Metrics;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Gateway {
-    media: Media,
+    media: Arc<Media>,
     events: Receiver<(u16, MediaEvent)>,
 }
 
@@ -25,7 +27,7 @@ impl Gateway {
         let media = Media::start(&settings, move |shard, event| {
             let _ = sink.send((shard, event));
         });
-        Gateway { media: media.unwrap(), events }
+        Gateway { media: Arc::new(media.unwrap()), events }
     }
 
     /// The next event, which must be of the shard in its key.
@@ -112,7 +114,8 @@ fn sound_passes_both_ways_and_is_counted() {
     assert!(a.rtp.is_multiple_of(2) && a.rtcp == a.rtp + 1 && (20_000..=20_999).contains(&a.rtp));
     assert_ne!(a, b);
     let (caller, callee, stranger) = (Phone::new(), Phone::new(), Phone::new());
-    gateway.media.send(Command::Remote { key, side: Side::A, remote: caller.remote() });
+    let remote = Remote { customer: true, ..caller.remote() };
+    gateway.media.send(Command::Remote { key, side: Side::A, remote });
     gateway.media.send(Command::Remote { key, side: Side::B, remote: callee.remote() });
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     for seq in 0..200 {
@@ -129,9 +132,22 @@ fn sound_passes_both_ways_and_is_counted() {
 
     let gauges = gateway.media.gauges();
     assert_eq!((gauges.calls, gauges.ports.used), (1, 4));
-    for side in [gauges.a, gauges.b] {
+    for side in [gauges.customer, gauges.remote] {
         assert_eq!((side.received.packets, side.received.bytes), (200, 200 * 172));
         assert_eq!((side.sent.packets, side.sent.bytes), (200, 200 * 172));
+    }
+    let metrics = Metrics::new("us-east-1");
+    media::export(&gateway.media, &metrics);
+    media::sample(&gateway.media, &metrics);
+    metrics.render();
+    let text = metrics.render(); // twice: counters must not count twice
+    for line in [
+        r#"voice_connector_rtp_packets_total{side="customer",direction="received"} 200"#,
+        r#"voice_connector_rtp_bytes_total{side="remote",direction="sent"} 34400"#,
+        r#"voice_connector_media_refusals_total{cause="source"} 1"#,
+        "voice_connector_media_ports_in_use 4",
+    ] {
+        assert!(text.lines().any(|text| text == line), "{line} is not in {text}");
     }
     let statistics = gateway.close(key);
     for leg in [statistics.a, statistics.b] {

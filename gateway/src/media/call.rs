@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rtp::relay::{Component, Relay, Side};
 
+use super::counters::Whose;
 use super::ports::PortPools;
 use super::socket::MediaSocket;
 use super::{MediaKey, Ports};
@@ -34,6 +35,7 @@ pub(super) enum OpenError {
 pub(super) struct LegSockets<'a> {
     pub(super) rtp: MediaSocket,
     pub(super) rtcp: MediaSocket,
+    pub(super) whose: Whose,
     pair: Pair<'a>,
 }
 
@@ -75,7 +77,7 @@ impl LegSockets<'_> {
             let bound = MediaSocket::bind(address, port)
                 .and_then(|rtp| Ok((rtp, MediaSocket::bind(address, port | 1)?)));
             match bound {
-                Ok((rtp, rtcp)) => return Ok(LegSockets { rtp, rtcp, pair }),
+                Ok((rtp, rtcp)) => return Ok(LegSockets { rtp, rtcp, whose: Whose::Remote, pair }),
                 // Somebody else has it: let it rest, draw another.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => {
@@ -87,8 +89,20 @@ impl LegSockets<'_> {
         Err(OpenError::Exhausted(address))
     }
 
+    /// Under which side its packets count.
+    pub(super) fn set_customer(&mut self, customer: bool) {
+        self.whose = if customer { Whose::Customer } else { Whose::Remote };
+    }
+
     pub(super) fn ports(&self) -> Ports {
         Ports { rtp: self.pair.port, rtcp: self.pair.port | 1 }
+    }
+
+    pub(super) fn socket(&self, component: Component) -> &MediaSocket {
+        match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        }
     }
 
     /// The call came to nothing before a port of it was told to anybody.
@@ -111,24 +125,18 @@ pub(super) struct OpenCall<'a> {
     pub(super) wake: Instant,
 }
 
-impl OpenCall<'_> {
-    pub(super) fn socket(&self, side: Side, component: Component) -> &MediaSocket {
-        let leg = match side {
+impl<'a> OpenCall<'a> {
+    pub(super) fn leg(&self, side: Side) -> &LegSockets<'a> {
+        match side {
             Side::A => &self.a,
             Side::B => &self.b,
-        };
-        match component {
-            Component::Rtp => &leg.rtp,
-            Component::Rtcp => &leg.rtcp,
         }
     }
 
-    /// The relay and the socket that `side`'s RTP goes out by.
-    pub(super) fn relay_and_rtp(&mut self, side: Side) -> (&mut Relay, &MediaSocket) {
-        let leg = match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
-        };
-        (&mut self.relay, &leg.rtp)
+    pub(super) fn leg_mut(&mut self, side: Side) -> &mut LegSockets<'a> {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
     }
 }

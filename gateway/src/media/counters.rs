@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rtp::relay::{Refusal, Side};
+use rtp::relay::Refusal;
 
 use super::PortCounts;
 
@@ -23,6 +23,13 @@ impl Counter {
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// On which side of the gateway a leg is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Customer,
+    Remote,
 }
 
 #[derive(Debug, Default)]
@@ -47,19 +54,19 @@ impl FlowCounters {
 #[repr(align(128))]
 pub(super) struct Counters {
     pub(super) calls: Counter,
-    a: [FlowCounters; 2],
-    b: [FlowCounters; 2],
+    customer: [FlowCounters; 2],
+    remote: [FlowCounters; 2],
     refused: [Counter; Refusal::ALL.len()],
 }
 
 impl Counters {
-    pub(super) fn received(&self, side: Side) -> &FlowCounters {
-        let [received, _] = self.side(side);
+    pub(super) fn received(&self, whose: Whose) -> &FlowCounters {
+        let [received, _] = self.side(whose);
         received
     }
 
-    pub(super) fn sent(&self, side: Side) -> &FlowCounters {
-        let [_, sent] = self.side(side);
+    pub(super) fn sent(&self, whose: Whose) -> &FlowCounters {
+        let [_, sent] = self.side(whose);
         sent
     }
 
@@ -69,16 +76,16 @@ impl Counters {
         }
     }
 
-    fn side(&self, side: Side) -> &[FlowCounters; 2] {
-        match side {
-            Side::A => &self.a,
-            Side::B => &self.b,
+    fn side(&self, whose: Whose) -> &[FlowCounters; 2] {
+        match whose {
+            Whose::Customer => &self.customer,
+            Whose::Remote => &self.remote,
         }
     }
 
     pub(super) fn add_to(&self, gauges: &mut MediaGauges) {
         gauges.calls += self.calls.get();
-        for (sum, flows) in [(&mut gauges.a, &self.a), (&mut gauges.b, &self.b)] {
+        for (sum, flows) in [(&mut gauges.customer, &self.customer), (&mut gauges.remote, &self.remote)] {
             let [received, sent] = flows;
             for (sum, flow) in [(&mut sum.received, received), (&mut sum.sent, sent)] {
                 sum.packets += flow.packets.get();
@@ -122,10 +129,10 @@ pub struct MediaGauges {
     pub calls: u64,
     /// Commands that wait for a worker.
     pub queued: u64,
-    /// All a-legs.
-    pub a: SideGauges,
-    /// All b-legs.
-    pub b: SideGauges,
+    /// All legs of customers.
+    pub customer: SideGauges,
+    /// All legs of carriers, and legs whose peer has said nothing yet.
+    pub remote: SideGauges,
     /// Ports of all local addresses that calls have used so far.
     pub ports: PortCounts,
     pub(super) refused: [u64; Refusal::ALL.len()],

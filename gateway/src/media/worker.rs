@@ -132,26 +132,32 @@ impl<'a> Worker<'a> {
             return; // closed earlier in this wake
         }
         let counters = &self.shared.counters;
+        let OpenCall { a, b, relay, .. } = call;
+        let (leg, other) = match side {
+            Side::A => (&*a, &*b),
+            Side::B => (&*b, &*a),
+        };
+        let socket = leg.socket(component);
+        let (received, sent) = (counters.received(leg.whose), counters.sent(other.whose));
         for _ in 0..DRAIN {
             let buffer = self.buffer.as_mut_slice();
             let room = buffer.get_mut(..LONGEST).unwrap_or_default();
-            let Some(datagram) = call.socket(side, component).receive(room, &mut self.control) else { break };
+            let Some(datagram) = socket.receive(room, &mut self.control) else { break };
             let arrival = now.arrival(datagram.arrival);
             // Longer than any length that fits: the relay refuses it and counts it.
             let len = if datagram.truncated { usize::MAX } else { datagram.len };
-            let (relay, out) = call.relay_and_rtp(side.other());
             match relay.handle_datagram(arrival, side, component, datagram.from, buffer, len) {
                 Ok(Some(forward)) => {
-                    counters.received(side).add(false, len);
-                    let sent = buffer.get(..forward.len).map(|bytes| out.send(bytes, forward.to));
-                    if let Some(Ok(())) = sent {
-                        counters.sent(side.other()).add(false, forward.len);
+                    received.add(false, len);
+                    let done = buffer.get(..forward.len).map(|bytes| other.rtp.send(bytes, forward.to));
+                    if let Some(Ok(())) = done {
+                        sent.add(false, forward.len);
                     } else {
                         relay.handle_unsent(side.other());
                         counters.refused(Refusal::Unsent);
                     }
                 }
-                Ok(None) => counters.received(side).add(true, len),
+                Ok(None) => received.add(true, len),
                 Err(cause) => counters.refused(cause),
             }
             if now.instant.saturating_duration_since(arrival) < BEHIND {
@@ -176,6 +182,7 @@ impl<'a> Worker<'a> {
                     let now = Instant::now();
                     if let Some(place) = self.places.get(&key).copied() {
                         if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) {
+                            call.leg_mut(side).set_customer(remote.customer);
                             call.relay.handle_remote(now, side, &remote);
                         }
                         self.schedule(place);
@@ -284,9 +291,10 @@ impl<'a> Worker<'a> {
         while let Some(output) = call.relay.poll_output(self.buffer.as_mut_slice()) {
             match output {
                 Output::Transmit { side, component, to, len } => {
-                    let socket = call.socket(side, component);
+                    let leg = call.leg(side);
+                    let socket = leg.socket(component);
                     if let Some(Ok(())) = self.buffer.get(..len).map(|bytes| socket.send(bytes, to)) {
-                        self.shared.counters.sent(side).add(true, len);
+                        self.shared.counters.sent(leg.whose).add(true, len);
                     }
                 }
                 Output::Silent => told.push(MediaEvent::Silent { key }),

@@ -54,6 +54,8 @@ pub struct Remote {
     pub events: Vec<u8>,
     /// Payload types of comfort noise; 13 counts always. RFC 3389.
     pub comfort_noise: Vec<u8>,
+    /// It is the customer's, not a carrier's: under which side the gateway's totals count it.
+    pub customer: bool,
     /// Address that its signalling comes from, where known: it decides between strangers while the lock learns.
     pub signalling: Option<IpAddr>,
 }
