@@ -38,11 +38,17 @@ struct Entry {
 
 impl Entry {
     fn new(name: Name, value: &[u8]) -> Entry {
-        let raw = match &name {
-            Name::Other(text) => Some(token(text)),
-            _ => None,
-        };
-        Entry { name, raw, value: one_line(value) }
+        match &name {
+            Name::Other(text) => Self::named(text, value),
+            _ => Entry { name, raw: None, value: one_line(value) },
+        }
+    }
+
+    /// The name as given; what it is called decides what it is, also after characters were taken out.
+    fn named(text: &str, value: &[u8]) -> Entry {
+        let raw = token(text);
+        let name = Name::from(std::str::from_utf8(&raw).unwrap_or_default());
+        Entry { name, raw: Some(raw), value: one_line(value) }
     }
 }
 
@@ -177,9 +183,7 @@ impl Builder {
 
     /// Appends a header whose name is written as given, compact or in odd case.
     pub fn raw(mut self, name: &str, value: impl AsRef<[u8]>) -> Builder {
-        let raw = token(name);
-        let entry = Entry::new(Name::from(std::str::from_utf8(&raw).unwrap_or_default()), value.as_ref());
-        self.headers.push(Entry { raw: Some(raw), ..entry });
+        self.headers.push(Entry::named(name, value.as_ref()));
         self
     }
 
@@ -280,10 +284,10 @@ fn plain(value: Bytes) -> Bytes {
     if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) { one_line(&value) } else { value }
 }
 
-/// A name of token characters only; `X` if none is left.
+/// A name of token characters only; one that means nothing if none is left.
 fn token(name: &str) -> Bytes {
     let clean: Bytes = name.bytes().filter(|byte| is_token_byte(*byte)).collect();
-    if clean.is_empty() { Bytes::from_static(b"X") } else { clean }
+    if clean.is_empty() { Bytes::from_static(b"X-Invalid") } else { clean }
 }
 
 /// A Request-URI without white space or control characters, and never empty.
@@ -372,7 +376,7 @@ mod tests {
             .body("text/plain\r\n\r\n", Bytes::from_static(b"x"))
             .build();
         let names: Vec<_> = message.headers().map(|header| header.raw_name.to_owned()).collect();
-        assert_eq!(names, ["Subject", "X-AEvil", "XBEvil4", "X", "Content-Type", "Content-Length"]);
+        assert_eq!(names, ["Subject", "X-AEvil", "XBEvil4", "X-Invalid", "Content-Type", "Content-Length"]);
         assert_eq!(message.value(Name::Subject).as_deref(), Some("a  Evil: 1 Evil: 2 Evil: 3"));
         assert_eq!(message.request_uri(), Some("sip:a%0D%0AX:%20y@b%20c"));
         assert_eq!(Message::parse(message.bytes().clone()).unwrap().headers().count(), 6);

@@ -123,12 +123,12 @@ impl Message {
     ///
     /// Only for headers whose values are lists: a comma in a From or a Date separates nothing.
     pub fn values(&self, name: Name) -> impl Iterator<Item = Cow<'_, str>> {
-        self.index
-            .headers
-            .iter()
-            .filter(move |span| span.name == name)
-            .flat_map(|span| elements(span.text(&self.bytes)))
-            .filter(|element| !element.is_empty())
+        self.elements(name).filter(|element| !element.is_empty())
+    }
+
+    /// Like [`values`](Self::values), with the empty elements.
+    fn elements(&self, name: Name) -> impl Iterator<Item = Cow<'_, str>> {
+        self.lines(name).flat_map(split_list)
     }
 
     /// Every header line of that name, whole, as text.
@@ -157,7 +157,7 @@ impl Message {
 }
 
 /// Splits a list that is borrowed into borrowed elements, one that had to be unfolded into owned ones.
-fn elements(text: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
+fn split_list(text: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let (element, tail) = match rest.take()? {

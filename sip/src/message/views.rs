@@ -12,9 +12,9 @@ impl Message {
         self.vias().next().unwrap_or_else(|| Err(missing(Name::Via)))
     }
 
-    /// Every Via, top first.
+    /// Every Via, top first. An empty element is an error here: a hop is missing.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via, HeaderError>> {
-        self.values(Name::Via).map(|text| Via::parse(&text).map_err(at(Name::Via)))
+        self.elements(Name::Via).map(|text| Via::parse(&text).map_err(at(Name::Via)))
     }
 
     /// Who asks. RFC 3261 §20.20.
