@@ -65,9 +65,8 @@ impl Params {
         if quoted && !value.as_deref().is_some_and(is_quoted_string) {
             return Err(broken());
         }
-        if !quoted
-            && value.as_deref().is_some_and(|value| value.bytes().any(|byte| byte <= b' ' || byte == b'"'))
-        {
+        let splits = |byte: u8| byte <= b' ' || byte == 127 || b"\"\\,<>".contains(&byte);
+        if !quoted && value.as_deref().is_some_and(|value| value.bytes().any(splits)) {
             return Err(broken());
         }
         Ok(Param { name: name.to_owned(), value })
@@ -177,7 +176,19 @@ mod tests {
             assert_eq!(params.to_string(), written, "{text:?}");
             assert_eq!(Params::parse(written), Ok(params), "{text:?}");
         }
-        for broken in [";a=\"b", ";=b", ";a b", ";a=b c", ";a=\"b\"c", ";a=\"b\" \"c\"", ";\"a\"=b", ";a,b"] {
+        for broken in [
+            ";a=\"b",
+            ";=b",
+            ";a b",
+            ";a=b c",
+            ";a=\"b\"c",
+            ";a=\"b\" \"c\"",
+            ";\"a\"=b",
+            ";a,b",
+            ";a=b\\",
+            ";a=b,c",
+            ";a=<b>",
+        ] {
             assert!(Params::parse(broken).is_err(), "{broken:?}");
         }
     }
