@@ -133,7 +133,7 @@ impl SourceLock {
     /// is better (the answer comes from another machine than early media did); if not (hold and resume), only one that
     /// fits better, or one from a known host once the source is silent.
     pub fn reopen(&mut self, signalled: Option<SocketAddr>, symmetric: bool, signalling: Option<IpAddr>) {
-        let usable = signalled.filter(|address| address.port() != 0 && !address.ip().is_unspecified());
+        let usable = signalled.filter(|address| is_usable(*address));
         self.signalling = signalling.or(self.signalling);
         self.learning = Learning::Waiting;
         let Some(address) = usable else {
@@ -154,6 +154,9 @@ impl SourceLock {
 
     /// Judges a packet that came `from` an address at `now`. Changes nothing.
     pub fn judge(&self, now: Instant, from: SocketAddr) -> Judgement {
+        if !is_usable(from) {
+            return Judgement::Refuse; // A source port of 0 cannot be answered, so it is nobody's.
+        }
         let Some(source) = &self.source else { return Judgement::Learn };
         if source.address == from {
             return Judgement::Accept;
@@ -232,6 +235,11 @@ impl SourceLock {
             Rank::Stranger
         }
     }
+}
+
+/// Whether a packet can be sent there.
+fn is_usable(address: SocketAddr) -> bool {
+    address.port() != 0 && !address.ip().is_unspecified()
 }
 
 /// Whether an address means nothing outside its own network: RFC 1918, RFC 6598, RFC 3927, RFC 4193, link-local.
