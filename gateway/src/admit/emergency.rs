@@ -99,7 +99,7 @@ impl fmt::Display for EmergencyWarning {
             let digits = well_known(*country).join(", ");
             write!(f, "{}{country} ({digits})", if at == 0 { "" } else { ", " })?;
         }
-        f.write_str("; emergency calls there are refused with 404")
+        f.write_str("; digits that no entry has are refused with 404")
     }
 }
 

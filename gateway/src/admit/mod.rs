@@ -139,3 +139,8 @@ fn ordinary(
         digest_user,
     })
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -236,7 +236,9 @@ impl fmt::Display for Step {
                 write!(f, "media: {offered}; {required}")
             }
             Step::Digest(step) => write!(f, "digest: {step}"),
-            Step::NoEmergency { dialled } => write!(f, "emergency: {} is none", printable(dialled)),
+            Step::NoEmergency { dialled } => {
+                write!(f, "emergency: {} are no emergency digits", printable(dialled))
+            }
             Step::Emergency { call, number } => {
                 let test = if call.test { "test " } else { "" };
                 write!(
