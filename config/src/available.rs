@@ -167,7 +167,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "peer",
-        shown: "the peer's table",
+        shown: "the peer",
         keys: &[
             only("srtp", "\"off\""),
             not_yet("srtp_suites"),
@@ -190,7 +190,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "route",
-        shown: "the host's table",
+        shown: "the host",
         keys: &[here("host"), here("port"), here("protocol"), here("priority"), here("weight")],
     },
     Section {
@@ -211,7 +211,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "credentials",
-        shown: "the credentials",
+        shown: "the login",
         keys: &[here("username"), here("password"), here("ha1")],
     },
     Section { name: "secret", shown: "the secret", keys: &[here("file"), here("env")] },
@@ -268,8 +268,8 @@ pub(crate) fn key(section: &str, name: &str) -> Option<&'static Key> {
 }
 
 /// How messages call a section.
-pub(crate) fn shown(section: &str) -> String {
-    SECTIONS.iter().find(|known| known.name == section).map(|known| known.shown).unwrap_or(section).to_owned()
+pub(crate) fn shown(section: &'static str) -> &'static str {
+    SECTIONS.iter().find(|known| known.name == section).map_or(section, |known| known.shown)
 }
 
 /// Where a key would be known: the one section that has it.

@@ -187,7 +187,7 @@ impl FromStr for OutboundProxy {
         proxy(text).ok_or_else(|| {
             ValueError::new(
                 format!("{text:?} is not the URI of a proxy"),
-                "as in \"sip:sbc.carrier.example;lr\" or \"sip:192.0.2.30:5060;transport=tcp;lr\"",
+                "it as in \"sip:sbc.carrier.example;lr\" or \"sip:192.0.2.30:5060;transport=tcp;lr\"",
             )
         })
     }

@@ -1,5 +1,8 @@
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use crate::missing::Need;
 use crate::{
@@ -76,6 +79,27 @@ impl Config {
             return None;
         }
         self.connector(&id.to_ascii_lowercase())
+    }
+
+    /// The connectors whose allowlist has `address`, in the file's order. The host of the Request-URI tells
+    /// which of several is called.
+    pub fn connectors_at(&self, address: IpAddr) -> impl Iterator<Item = &Arc<VoiceConnector>> {
+        let admits = move |net: &IpNet| net.contains(&address);
+        self.voice_connector
+            .iter()
+            .filter(move |connector| connector.termination.allowlist.iter().any(admits))
+    }
+
+    /// The carrier whose allowlist has `address`: of several the one with the longest prefix for it, then
+    /// the first. Never one that is also in `connectors_at`.
+    pub fn carrier_at(&self, address: IpAddr) -> Option<&Arc<Carrier>> {
+        let longest = |carrier: &Carrier| {
+            let nets = carrier.allowlist.iter().filter(|net| net.contains(&address));
+            nets.map(IpNet::prefix_len).max()
+        };
+        let matching = self.carrier.iter().filter_map(|carrier| Some((longest(carrier)?, carrier)));
+        // `max_by_key` gives the last of equals.
+        matching.rev().max_by_key(|(length, _)| *length).map(|(_, carrier)| carrier)
     }
 
     /// The group with this id.

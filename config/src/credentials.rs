@@ -30,12 +30,12 @@ impl Credentials {
             (Some(password), None) => Secret::read(&password).map(Proof::Password),
             (None, Some(ha1)) => Secret::read(&ha1).filter(|secret| is_ha1(&ha1, secret)).map(Proof::Ha1),
             (Some(_), Some(ha1)) => {
-                ha1.error("credentials have both `password` and `ha1`", "remove one of the two");
+                ha1.error("the login has both `password` and `ha1`", "remove one of the two");
                 None
             }
             (None, None) => {
                 let remedy = "write password = \"...\" or ha1 = \"...\"";
-                table.reader().error(table.at(), "credentials have neither `password` nor `ha1`", remedy);
+                table.reader().error(table.at(), "the login has neither `password` nor `ha1`", remedy);
                 None
             }
         };

@@ -141,7 +141,7 @@ impl Inventory<'_> {
                 self.parse::<E164>(record.line, column, text).map(|number| (number, column))
             }
             None => {
-                self.error(record.line, 1, "the line has no number", "write one as in +12065550100");
+                self.error(record.line, 1, "the line has no number", "write one, as in +12065550100");
                 None
             }
         };
@@ -325,7 +325,7 @@ mod tests {
         );
         let lines = "+12065550101,hq\n\
                      12065550102,hq\n\
-                     +12065550103,hk\n\
+                     +12065550103,branh\n\
                      +12065550104,hq,main\n\
                      +12065550105,\n\
                      +12065550100,hq\n\
@@ -340,12 +340,12 @@ mod tests {
             &[
                 "n.csv:3:1: \"12065550102\" is not an E.164 number; write `+`, the country code and the number, \
              5 to 15 digits without spaces, as in \"+12065550100\"",
-                "n.csv:4:14: there is no voice connector \"hk\"; write hq",
+                "n.csv:4:14: there is no voice connector \"branh\"; write branch",
                 "n.csv:5:17: the number has both a voice connector and a group; remove one of the two",
                 "n.csv:6:1: the number has neither a voice connector nor a group; write the id of one",
                 "n.csv:7:1: +12065550100 is already assigned in f.toml:5:36; remove one of the two",
                 "n.csv:8:1: +12065550101 is already assigned in n.csv:2:1; remove one of the two",
-                "n.csv:9:1: the line has no number; write one as in +12065550100",
+                "n.csv:9:1: the line has no number; write one, as in +12065550100",
                 "n.csv:10:15: there is no voice connector group \"man\"; write main",
                 "n.csv:11:18: \"A name that is too long\" has 23 characters; a calling name has 15 at most; \
              write \"A name that is\"",

@@ -6,6 +6,28 @@
 //!
 //! This crate opens no socket, reads no clock and draws no randomness. Parsing touches nothing outside the
 //! file: what the file merely names (certificates, secrets, the number inventory) is read when asked for.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! let file = r#"
+//! listen = [{ address = "192.0.2.10:5060" }]
+//! phone_number = [{ number = "+12065550100", voice_connector = "offise" }]
+//!
+//! [[voice_connector]]
+//! id = "office"
+//! "#;
+//! let errors = config::Config::parse(file, Path::new("voice-connector.toml")).unwrap_err();
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "voice-connector.toml:3:63: there is no voice connector \"offise\"; write \"office\""
+//! );
+//!
+//! let (config, _) = config::Config::parse(&file.replace("offise", "office"), Path::new("f.toml"))?;
+//! let office = config.connector_by_host("office.localhost").ok_or("no such connector")?;
+//! assert!(config.owns(&office.id, "+12065550100"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod id;
 pub mod value;

@@ -67,7 +67,9 @@ impl Listen {
         }
         let network = table.get("network").and_then(|item| {
             let name = item.name_text()?;
-            table.reader().fact(|facts| facts.refer(Kind::Network, name, item.at()));
+            if item.is_available() {
+                table.reader().fact(|facts| facts.refer(Kind::Network, name, item.at()));
+            }
             Some(NetworkName::from(name))
         });
         let (certificates, client_ca) = read_tls(table, protocol);

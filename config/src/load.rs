@@ -106,7 +106,9 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
     let root = Root {
         tables: documents
             .iter()
-            .map(|(source, table)| Table::new(reader, *source, "", 0, table.get_ref()))
+            .map(|(source, table)| {
+                Table::new(reader, "", "the file", At { source: *source, offset: 0 }, table.get_ref())
+            })
             .collect(),
     };
     let listen: Vec<Listen> = root.tables("listen").iter().filter_map(Listen::read).collect();

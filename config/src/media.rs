@@ -115,7 +115,7 @@ fn addresses(item: &Item<'_>) -> Option<Vec<IpAddr>> {
             }
             Ok(address) => addresses.push(address),
             Err(_) => {
-                item.wrong(format!("{text:?} is not an address"), "as in \"192.0.2.10\", without a port")
+                item.wrong(format!("{text:?} is not an address"), "it as in \"192.0.2.10\", without a port")
             }
         }
     }
@@ -141,7 +141,7 @@ fn check_advertised(item: &Item<'_>, told: &[IpAddr], local: &[IpAddr]) {
 fn ports(item: &Item<'_>) -> Option<PortRange> {
     let items = item.list()?;
     let [first, last] = items.as_slice() else {
-        item.wrong(format!("`ports` has {} elements", items.len()), "the first and the last: [5000, 65000]");
+        item.wrong("`ports` has not two elements", "the first and the last: [5000, 65000]");
         return None;
     };
     let (first, last) = (first.integer(1, 65535), last.integer(1, 65535));

@@ -31,7 +31,10 @@ impl Network {
                 let text = item.string()?;
                 let address = text.parse().ok();
                 if address.is_none() {
-                    item.wrong(format!("{text:?} is not an address"), "as in \"192.0.2.10\", without a port");
+                    item.wrong(
+                        format!("{text:?} is not an address"),
+                        "it as in \"192.0.2.10\", without a port",
+                    );
                 }
                 address
             }),

@@ -293,7 +293,10 @@ fn codecs(item: &Item<'_>) -> Option<Vec<String>> {
             // Encoding names ignore letter case, RFC 4855 §3.
             return Some(Codec(name.to_owned()));
         }
-        item.wrong(format!("{name:?} is no encoding name"), "one as in SDP: \"PCMU\", \"PCMA\", \"opus\"");
+        item.wrong(
+            format!("{name:?} is no encoding name"),
+            "one that SDP knows, as in \"PCMU\", \"PCMA\", \"opus\"",
+        );
         None
     })?;
     Some(names.into_iter().map(|Codec(name)| name).collect())
@@ -347,7 +350,7 @@ const OWN_HEADERS: [&str; 26] = [
 
 fn header_name<'a>(item: &Item<'_>, name: &'a str) -> Option<&'a str> {
     if !is_token(name) {
-        item.wrong(format!("{name:?} is no header name"), "one as in \"X-Site\", without `:`");
+        item.wrong(format!("{name:?} is no header name"), "one, as in \"X-Site\", without `:`");
         return None;
     }
     if OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)) {

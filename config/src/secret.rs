@@ -83,7 +83,10 @@ impl Secret {
             (None, Some(env)) => {
                 let variable = env.string()?;
                 if variable.is_empty() || variable.contains(['=', '\0']) {
-                    env.wrong(format!("{variable:?} names no environment variable"), "as in \"ADMIN_TOKEN\"");
+                    env.wrong(
+                        format!("{variable:?} names no environment variable"),
+                        "it as in \"ADMIN_TOKEN\"",
+                    );
                     return None;
                 }
                 item.reader().need(env.at(), name, Needed::Variable(variable.to_owned()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
-use crate::available::{Availability, Key};
+use crate::available::{self, Availability, Key};
 use crate::missing::Needed;
 use crate::value::{ValueError, parse_duration};
 
@@ -37,6 +37,11 @@ impl<'a> Item<'a> {
 
     pub(crate) fn name(&self) -> &'static str {
         self.key.name
+    }
+
+    /// Whether this version can do what the key asks for; where not, that was told already.
+    pub(crate) fn is_available(&self) -> bool {
+        self.key.availability != Availability::NotYet
     }
 
     /// Where the value stands.
@@ -220,7 +225,8 @@ impl<'a> Item<'a> {
             self.wrong_type(remedy);
             return None;
         };
-        Some(Table::new(self.reader, self.source, section, self.value.span().start, table))
+        let shown = self.key.table.unwrap_or_else(|| available::shown(section));
+        Some(Table::new(self.reader, section, shown, self.at(), table))
     }
 
     /// A list of tables with the keys of `section` each.
@@ -229,12 +235,8 @@ impl<'a> Item<'a> {
             (DeValue::Array(array), _) => {
                 array.iter().filter_map(|value| self.element(value).table(section)).collect()
             }
-            (DeValue::Table(_), Some(shown)) if shown.starts_with("[[") => {
-                self.wrong_type(format!("{shown}, in two brackets"));
-                Vec::new()
-            }
-            _ => {
-                self.wrong_type("a list of tables, as in [{ key = \"value\" }]");
+            (_, shown) => {
+                self.wrong_type(shown.unwrap_or("a list of tables, as in [{ key = \"value\" }]"));
                 Vec::new()
             }
         }
@@ -287,14 +289,14 @@ impl<'a> Item<'a> {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
             DeValue::Float(_) => "a fraction",
-            DeValue::Boolean(_) => "true or false",
+            DeValue::Boolean(true) => "true",
+            DeValue::Boolean(false) => "false",
             DeValue::Datetime(_) => "a date or time",
             DeValue::Array(_) if self.is_tables() => "a list of tables",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        let key = self.key.table.map(str::to_owned).unwrap_or_else(|| format!("`{}`", self.name()));
-        self.wrong(format!("{key} is {found}"), remedy);
+        self.wrong(format!("`{}` is {found}", self.name()), remedy);
     }
 
     /// The value as it stands in the file.

@@ -25,33 +25,36 @@ const DUPLICATE: &str = "duplicate key";
 /// Our words for the parser's, which come as `what is wrong, expected this, that`.
 fn explain(message: &str, found: &str) -> (String, String) {
     let (problem, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let own = |problem: &str, remedy: &str| (problem.to_owned(), remedy.to_owned());
     let remedy = match problem {
         DUPLICATE => {
-            let problem = format!("`{}` is here a second time", found.trim());
-            return (problem, "remove one of the two".into());
+            return (format!("`{}` is here a second time", found.trim()), "remove one of the two".into());
         }
-        "string values must be quoted" => "write the value in quotes".into(),
-        "missing value" | "missing value for key" | "key with no value" => "write `key = value`".into(),
-        "missing assignment between key-value pairs" => "write `=` between key and value".into(),
-        _ if problem.starts_with("unclosed") || problem.starts_with("invalid") && expected.is_empty() => {
-            closing(problem)
+        "string values must be quoted" if found.trim().is_empty() => {
+            return own("there is no value after `=`", "write one");
         }
-        _ if expected == "nothing" => "remove it".into(),
-        _ if expected.is_empty() => TOML.into(),
-        _ => format!("write {}", expected.replace(", ", " or ")),
+        "string values must be quoted" => {
+            return own(
+                "this is no value",
+                "write a text in quotes, and commas between the elements of a list",
+            );
+        }
+        "missing escaped value" => return own("this is no escape", "write `\\\\` for a backslash"),
+        "invalid basic string" | "invalid literal string" => {
+            return own("the string does not end on its line", "write the quote that closes it");
+        }
+        "invalid integer" | "invalid float" | "invalid datetime" | "invalid boolean" => {
+            return own("this is no value", "write a number, or a text in quotes");
+        }
+        "key with no value" => "write `key = value`",
+        "unclosed array" | "unclosed table" => "write the `]` that closes it",
+        "unclosed array table" => "write the `]]` that closes it",
+        "unclosed inline table" => "write the `}` that closes it",
+        _ if expected == "nothing" => "remove it",
+        _ if expected.is_empty() => "write TOML, https://toml.io",
+        _ => return (problem.to_owned(), format!("write {}", expected.replace(", ", " or "))),
     };
-    (problem.to_owned(), remedy)
-}
-
-const TOML: &str = "write TOML, https://toml.io";
-
-fn closing(problem: &str) -> String {
-    match problem {
-        "unclosed array" | "unclosed table" => "write the `]` that closes it".into(),
-        "unclosed array table" => "write the `]]` that closes it".into(),
-        "unclosed inline table" => "write the `}` that closes it".into(),
-        _ => TOML.into(),
-    }
+    own(problem, remedy)
 }
 
 /// Where a span starts, but the end of a line rather than the start of the next.

@@ -7,22 +7,23 @@ use super::{At, Item, Reader, nearest};
 /// One table of the file, asked for its keys one by one.
 pub(crate) struct Table<'a> {
     reader: &'a Reader<'a>,
-    source: usize,
     section: &'static str,
-    header_at: usize,
+    shown: &'static str,
+    at: At,
     table: &'a DeTable<'a>,
 }
 
 impl<'a> Table<'a> {
-    /// A table whose keys are those of `section` in the vocabulary. What it does not know is a mistake.
+    /// A table whose keys are those of `section` in the vocabulary, and which messages call `shown`. What the
+    /// vocabulary does not know is a mistake.
     pub(crate) fn new(
         reader: &'a Reader<'a>,
-        source: usize,
         section: &'static str,
-        header_at: usize,
+        shown: &'static str,
+        at: At,
         table: &'a DeTable<'a>,
     ) -> Self {
-        let this = Self { reader, source, section, header_at, table };
+        let this = Self { reader, section, shown, at, table };
         this.refuse_unknown_keys();
         this
     }
@@ -33,21 +34,18 @@ impl<'a> Table<'a> {
 
     /// Where the table begins.
     pub(crate) fn at(&self) -> At {
-        At { source: self.source, offset: self.header_at }
+        self.at
     }
 
     /// The value of a key of the section; `None` where it is not there.
     pub(crate) fn get(&self, name: &str) -> Option<Item<'a>> {
         let key = available::key(self.section, name)?;
         let (found, value) = self.table.get_key_value(name)?;
-        let item = Item::new(self.reader, self.source, key, found.span().start, value);
+        let item = Item::new(self.reader, self.at.source, key, found.span().start, value);
         if key.availability == Availability::NotYet {
-            let what = if matches!(value.get_ref(), DeValue::Table(_)) || item.is_tables() {
-                "table"
-            } else {
-                "line"
-            };
-            item.error(format!("{name} is not available yet in this version"), format!("remove the {what}"));
+            let what = if key.table.is_some() { "table" } else { "line" };
+            let problem = format!("{} is not available yet in this version", key.table.unwrap_or(name));
+            item.error(problem, format!("remove the {what}"));
         }
         Some(item)
     }
@@ -56,17 +54,10 @@ impl<'a> Table<'a> {
     pub(crate) fn required(&self, name: &str, example: &str) -> Option<Item<'a>> {
         let item = self.get(name);
         if item.is_none() {
-            let problem = format!("{} has no `{name}`", self.shown());
+            let problem = format!("{} has no `{name}`", self.shown);
             self.reader.error(self.at(), problem, format!("write {example}"));
         }
         item
-    }
-
-    fn shown(&self) -> String {
-        match self.section {
-            "" => "the file".into(),
-            section => available::shown(section),
-        }
     }
 
     fn refuse_unknown_keys(&self) {
@@ -84,8 +75,8 @@ impl<'a> Table<'a> {
                 (None, None) if matches!(value.get_ref(), DeValue::Table(_)) => "remove the table".into(),
                 (None, None) => "remove the line".into(),
             };
-            let what = format!("unknown key `{name_text}` in {}", self.shown());
-            self.reader.error(At { source: self.source, offset: name.span().start }, what, remedy);
+            let what = format!("unknown key `{name_text}` in {}", self.shown);
+            self.reader.error(At { offset: name.span().start, ..self.at }, what, remedy);
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) fn socket_address(text: &str, default_port: u16) -> Result<SocketAddr
         |_| {
             ValueError::new(
                 format!("{text:?} is not an address and port"),
-                format!("as in \"192.0.2.10:{default_port}\" or \"[2001:db8::10]:{default_port}\""),
+                format!("it as in \"192.0.2.10:{default_port}\" or \"[2001:db8::10]:{default_port}\""),
             )
         },
     )

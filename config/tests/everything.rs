@@ -1,0 +1,191 @@
+//! Every key that this version can act upon reaches its field.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{
+    CallerIdPolicy, Config, IdentityHeader, Nat, NumberFormat, Owner, Proof, Protocol, Secret, Srtp,
+    VoiceConnector,
+};
+
+fn config() -> Config {
+    let parsed = Config::parse(include_str!("everything.toml"), Path::new("etc/f.toml"));
+    parsed.map_err(|errors| errors.to_string()).unwrap().0
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_gateway() {
+    let config = config();
+    let gateway = &config.gateway;
+    assert_eq!((gateway.region.as_str(), gateway.account.as_deref()), ("eu-central-1", Some("111122223333")));
+    assert_eq!((gateway.domain.as_str(), gateway.realm.as_str()), ("trunks.example.com", "trunks"));
+    assert_eq!(gateway.default_calling_name.as_ref().unwrap().as_str(), "Example Inc");
+    assert_eq!(gateway.phone_numbers, Some(PathBuf::from("etc/numbers.csv")));
+    let listen: Vec<_> = config
+        .listen
+        .iter()
+        .map(|listen| format!("{} {} {}", listen.protocol, listen.address, listen.advertised()))
+        .collect();
+    assert_eq!(
+        listen,
+        [
+            "udp 10.0.0.1:5070 203.0.113.10:5060",
+            "tcp [::]:5070 [2001:db8::10]:5060",
+            "tls 10.0.0.1:5061 10.0.0.1:5061",
+        ]
+    );
+    let certificate = &config.listen[2].certificates[0];
+    assert_eq!(certificate.certificate, PathBuf::from("etc/tls/gateway.pem"));
+    assert_eq!(certificate.key, PathBuf::from("/etc/tls/gateway.key"));
+    assert_eq!(texts(&config.media.address), ["10.0.0.1", "::"]);
+    assert_eq!(config.media.advertised("::".parse().unwrap()).to_string(), "2001:db8::10");
+    assert_eq!((config.media.ports.first(), config.media.ports.last()), (16384, 32767));
+    assert_eq!(config.media.inactivity_timeout, Duration::from_secs(90));
+    assert_eq!(config.media.hold_timeout, Duration::from_secs(5400));
+    assert_eq!(config.media.emergency_ports, 40);
+    assert_eq!(config.records.directory, PathBuf::from("/var/lib/records"));
+    assert_eq!(config.admin.address.to_string(), "0.0.0.0:9091");
+    assert!(matches!(&config.admin.token, Some(Secret::Env(name)) if name == "ADMIN_TOKEN"));
+}
+
+#[test]
+fn a_connector() {
+    let config = config();
+    let office: &VoiceConnector = config.connector("office").unwrap();
+    assert_eq!((office.name.as_str(), office.encryption), ("Head office", false));
+    let termination = &office.termination;
+    assert!(termination.enabled);
+    assert_eq!(texts(&termination.allowlist), ["192.0.2.0/24", "2001:db8:1::/48", "198.51.100.7/32"]);
+    assert_eq!(texts(&termination.calling_plan), ["US", "GB"]);
+    assert_eq!(texts(&termination.denied_prefixes), ["+1876"]);
+    assert_eq!(texts(&termination.allow_premium), ["+1900"]);
+    assert_eq!(termination.caller_id_policy, CallerIdPolicy::Forwarded);
+    assert_eq!(termination.identity_header, IdentityHeader::RemotePartyId);
+    assert_eq!(texts(termination.carriers.as_ref().unwrap()), ["carrier-a"]);
+    assert_eq!(termination.max_duration, Duration::from_secs(4 * 3600));
+    assert_eq!((termination.cps_limit, termination.max_calls), (10, 50));
+    assert_eq!(termination.caller_id.as_ref().unwrap().digits(), "12065550100");
+    let credentials = &termination.credentials;
+    assert_eq!(credentials.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["u", "v", "w"]);
+    assert!(matches!(credentials[0].proof, Proof::Password(Secret::Literal(_))));
+    assert!(matches!(credentials[1].proof, Proof::Ha1(Secret::Literal(_))));
+    assert!(
+        matches!(&credentials[2].proof, Proof::Password(Secret::File(path)) if *path == Path::new("etc/secrets/w"))
+    );
+    let origination = &office.origination;
+    assert!(origination.enabled);
+    assert_eq!((origination.cps_limit, origination.max_calls), (11, 51));
+    assert_eq!(origination.first_response_timeout, Duration::from_millis(2500));
+    assert_eq!(origination.options_interval, Duration::ZERO);
+    let routes: Vec<_> = origination
+        .route
+        .iter()
+        .map(|route| {
+            format!("{} {:?} {} {} {}", route.host, route.port, route.protocol, route.priority, route.weight)
+        })
+        .collect();
+    assert_eq!(
+        routes,
+        ["192.0.2.20 Some(5070) tcp 2 30", "pbx.example.com None udp 1 1", "[2001:db8::20] None tls 1 1"]
+    );
+    let emergency = &office.emergency[0];
+    assert_eq!(emergency.country.as_str(), "US");
+    assert_eq!(
+        (emergency.digits.as_slice(), emergency.test_digits.as_slice()),
+        (&["911".into()][..], &["933".into()][..])
+    );
+    assert_eq!(emergency.routing_number.as_str(), "+15105550111");
+    assert_eq!(emergency.test_routing_number.as_ref().unwrap().as_str(), "+15105550112");
+    assert_eq!((office.logging.sip_messages, office.logging.media_metrics), (true, false));
+    let branch = config.connector("branch").unwrap();
+    assert!(branch.encryption && branch.termination.enabled && !branch.origination.enabled);
+}
+
+#[test]
+fn a_peer() {
+    let config = config();
+    let peer = &config.connector("office").unwrap().peer;
+    assert_eq!((peer.srtp, peer.srtp(true, Protocol::Tls)), (Some(Srtp::Off), Srtp::Off));
+    assert_eq!(peer.codecs.as_deref(), Some(&["PCMA".into(), "opus".into()][..]));
+    assert_eq!(peer.nat, Nat::Always);
+    assert!(peer.symmetric && peer.trusted);
+    assert_eq!(peer.strip_headers, ["X-Internal"]);
+    assert_eq!(peer.add_headers, [("X-Site".into(), "hq".into()), ("X-Area".into(), "1".into())]);
+    assert_eq!(config.carrier("carrier-a").unwrap().peer.nat, Nat::Never);
+}
+
+#[test]
+fn a_carrier() {
+    let config = config();
+    let carrier = config.carrier("carrier-a").unwrap();
+    assert_eq!(texts(&carrier.allowlist), ["203.0.113.128/25"]);
+    assert_eq!(texts(&carrier.prefixes), ["+44", "+1"]);
+    assert_eq!(texts(&carrier.countries), ["DE"]);
+    assert_eq!((carrier.number_format, carrier.country.unwrap().as_str()), (NumberFormat::National, "US"));
+    assert_eq!(carrier.inbound_number_format, NumberFormat::E164WithoutPlus);
+    assert_eq!(carrier.caller_id_format, NumberFormat::National);
+    assert_eq!((carrier.priority.value(), carrier.weight.value()), (3, 40));
+    assert_eq!((carrier.cps_limit, carrier.max_calls), (Some(5), Some(6)));
+    assert_eq!(carrier.failover_on, [404, 606]);
+    let credentials = carrier.credentials.as_ref().unwrap();
+    assert_eq!(credentials.username, "trunk");
+    assert!(matches!(&credentials.proof, Proof::Password(Secret::Env(name)) if name == "CARRIER_PASSWORD"));
+    assert_eq!((carrier.host[0].port, carrier.host[0].weight.value()), (Some(5080), 2));
+    let inbound = config.carrier("inbound-only").unwrap();
+    assert!(inbound.prefixes.is_empty() && inbound.host.is_empty());
+}
+
+#[test]
+fn what_refers_to_each_other_is_found() {
+    let config = config();
+    let group = config.group("main").unwrap();
+    let members: Vec<_> = group.members.iter().map(|member| member.voice_connector.as_str()).collect();
+    assert_eq!((group.name.as_str(), members), ("Main number", vec!["office", "branch"]));
+    let entry = config.number("+12065550199").unwrap();
+    assert_eq!(entry.owner, Owner::Group("main".into()));
+    let entry = config.number("+12065550100").unwrap();
+    assert_eq!(entry.calling_name.as_ref().unwrap().as_str(), "Office");
+    assert!(config.owns(&"branch".into(), "+12065550199") && !config.owns(&"branch".into(), "+12065550100"));
+    for (host, id) in [
+        ("office.trunks.example.com", Some("office")),
+        ("OFFICE.Trunks.Example.COM.", Some("office")),
+        ("trunks.example.com", None),
+        ("nobody.trunks.example.com", None),
+        ("office.example.com", None),
+        ("office", None),
+    ] {
+        assert_eq!(config.connector_by_host(host).map(|connector| connector.id.as_str()), id, "{host}");
+    }
+    let ids = |address: &str| {
+        config
+            .connectors_at(address.parse().unwrap())
+            .map(|connector| connector.id.as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("192.0.2.9"), ["office", "branch"]);
+    assert_eq!(ids("198.51.100.7"), ["office"]);
+    assert_eq!(ids("203.0.113.130"), [""; 0]);
+    let carrier =
+        |address: &str| config.carrier_at(address.parse().unwrap()).map(|carrier| carrier.name.as_str());
+    assert_eq!(carrier("203.0.113.129"), Some("carrier-a"));
+    assert_eq!(carrier("203.0.113.130"), Some("inbound-only"));
+    assert_eq!(carrier("192.0.2.9"), None);
+}
+
+#[test]
+fn what_sleeps_is_told() {
+    assert_eq!(
+        config().sleeping(),
+        [
+            "listener tls 10.0.0.1:5061 sleeps: TLS is not available yet in this version",
+            "route [2001:db8::20] of voice connector office sleeps: TLS is not available yet in this version",
+            "voice connector branch (branch) sleeps: TLS and SRTP are not available yet in this version",
+        ]
+    );
+}
