@@ -33,6 +33,8 @@ pub struct Sender {
     reported: [NtpShort; 4],
     last_sent: Instant,
     peer: Option<PeerReport>,
+    /// Gaps that we forwarded before the peer began to count, as a negative number.
+    bias: i64,
 }
 
 /// What a peer's report block says of a stream that we forward to it.
@@ -64,6 +66,7 @@ impl Sender {
             reported: [NtpShort(0); 4],
             last_sent: now,
             peer: None,
+            bias: 0,
         };
         sender.handle_packet(now, packet, format);
         sender
@@ -101,7 +104,11 @@ impl Sender {
             return None;
         }
         let (forwarded, gaps) = self.up_to(block.highest_seq as u16);
-        let lost = i64::from(block.cumulative_lost) - i64::try_from(gaps).unwrap_or(i64::MAX);
+        let mut lost = i64::from(block.cumulative_lost) - i64::try_from(gaps).unwrap_or(i64::MAX);
+        if self.peer.is_none() {
+            self.bias = lost.min(0);
+        }
+        lost -= self.bias;
         let ours = self.reported.contains(&block.last_sr);
         let clock_rate = f64::from(self.clock.2.max(1));
         self.peer = Some(PeerReport {
@@ -233,6 +240,15 @@ mod tests {
         assert_eq!(lost(7, 2), (5, 0)); // 8 is a gap, but the report ends before it
         assert_eq!(lost(7, 3), (5, 1));
         assert_eq!(lost(10, -4), (7, 0));
+    }
+
+    #[test]
+    fn a_peer_that_began_to_count_later_hides_no_loss() {
+        // It never saw 1, so 2 and 3 are no gap to it.
+        let mut sender = forward(crate::test_start(), [1, 4, 5, 6, 7, 8]);
+        let mut lost = |highest, lost| sender.handle_report(NtpTime(0), &block(highest, lost)).unwrap().lost;
+        assert_eq!(lost(6, 0), 0);
+        assert_eq!(lost(8, 1), 1);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod worker;
 use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SendError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -102,8 +102,19 @@ impl Media {
             let text = OpenError::Overloaded.to_string();
             return (self.events)(key.shard(), MediaEvent::OpenFailed { key, text });
         }
-        if worker.inbox.send(command).is_ok() {
-            let _ = worker.shared.commands.write(1); // fails only when it is raised high already
+        match worker.inbox.send(command) {
+            // Fails only when it is raised high already.
+            Ok(()) => drop(worker.shared.commands.write(1)),
+            // The worker is gone, which only a bug can do. Nobody waits for its answers in vain.
+            Err(SendError(Command::Open { .. })) => {
+                let text = OpenError::Overloaded.to_string();
+                (self.events)(key.shard(), MediaEvent::OpenFailed { key, text });
+            }
+            Err(SendError(Command::Close { .. })) => {
+                let statistics = Box::default();
+                (self.events)(key.shard(), MediaEvent::Closed { key, statistics });
+            }
+            Err(SendError(Command::Remote { .. })) => {}
         }
     }
 

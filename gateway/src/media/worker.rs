@@ -302,6 +302,9 @@ impl<'a> Worker<'a> {
         }
         if call.minute <= now {
             call.minute += MINUTE;
+            if call.minute <= now {
+                call.minute = now + MINUTE; // the host has slept
+            }
             let statistics = Box::new(call.relay.minute_statistics(now));
             told.push(MediaEvent::Minute { key, statistics });
         }

@@ -119,9 +119,9 @@ impl Receiver {
         self.paused = Some(now);
     }
 
-    /// The peer's sender report came: our next report block answers it.
+    /// The peer's sender report came: our next report block answers it, unless it has no clock (some phones send zeros).
     pub fn handle_sender_report(&mut self, arrival: Instant, ntp: NtpTime) {
-        self.last_sr = Some((ntp.short(), arrival));
+        self.last_sr = (ntp.short() != NtpShort(0)).then(|| (ntp.short(), arrival));
     }
 
     /// A report block on this stream, and the start of the next interval.

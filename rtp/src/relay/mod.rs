@@ -259,7 +259,7 @@ impl Relay {
     ) -> Result<Option<Forward>, Refusal> {
         let (leg, other) = self.legs(side);
         let judgement = judge(leg, now, Component::Rtp, from)?;
-        let mut above_highest = None;
+        let (on_the_wire, mut above_highest) = (len, None);
         if let Some(protection) = &mut leg.protection {
             let unprotected = protection.unprotect_rtp(buffer, len)?;
             len = unprotected.len;
@@ -271,7 +271,7 @@ impl Relay {
         leg.admit(now, Component::Rtp, from, judgement, position, above_highest)?;
         let format = format(leg, other, packet.payload_type());
         leg.receive(now, &packet, format);
-        leg.meter.received.rtp.add(len);
+        leg.meter.received.rtp.add(on_the_wire);
 
         let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
         other.send(now, &packet, format);
@@ -316,7 +316,7 @@ impl Relay {
         let arrival = self.settings.clock.at(now);
         let leg = self.leg(side);
         let judgement = judge(leg, now, component, from)?;
-        let mut above_highest = None;
+        let (on_the_wire, mut above_highest) = (len, None);
         if let Some(protection) = &mut leg.protection {
             let unprotected = protection.unprotect_rtcp(buffer, len)?;
             len = unprotected.len;
@@ -334,7 +334,7 @@ impl Relay {
                 leg.admit(now, component, from, judgement, position, above_highest)?;
             }
         }
-        leg.meter.received.rtcp.add(len);
+        leg.meter.received.rtcp.add(on_the_wire);
         for packet in compound {
             let reports = match packet {
                 Packet::SenderReport { ssrc, info, reports } => {
