@@ -20,7 +20,7 @@
 //! let errors = config::Config::parse(file, Path::new("voice-connector.toml")).unwrap_err();
 //! assert_eq!(
 //!     errors.to_string(),
-//!     "voice-connector.toml:3:63: there is no voice connector \"offise\"; write \"office\""
+//!     "voice-connector.toml:3:62: there is no voice connector \"offise\"; write \"office\""
 //! );
 //!
 //! let (config, _) = config::Config::parse(&file.replace("offise", "office"), Path::new("f.toml"))?;

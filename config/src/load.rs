@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::config::Index;
-use crate::read::{At, Item, Reader, Source, Table, header, parse};
+use crate::read::{At, Item, Reader, Source, Table, Vocabulary, header, parse};
 use crate::{
     Admin, Carrier, Config, ConfigError, ConfigErrors, Gateway, Listen, Media, Network, NumberEntry,
     Position, Records, Tls, VoiceConnector, VoiceConnectorGroup, Warning,
@@ -28,7 +28,7 @@ impl Config {
                 Err(error) => errors.push(error),
             }
         }
-        build(&sources, errors)
+        build(&sources, Vocabulary::OfThisVersion, errors)
     }
 
     /// Parses one file's text.
@@ -37,7 +37,7 @@ impl Config {
     ///
     /// Fails with all mistakes that can be found in one go.
     pub fn parse(text: &str, file: &Path) -> Result<(Config, Vec<Warning>), ConfigErrors> {
-        build(&[Source::new(file, text)], Vec::new())
+        build(&[Source::new(file, text)], Vocabulary::OfThisVersion, Vec::new())
     }
 }
 
@@ -83,9 +83,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
     }
 }
 
-fn build(sources: &[Source], mut errors: Vec<ConfigError>) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+fn build(
+    sources: &[Source],
+    vocabulary: Vocabulary,
+    mut errors: Vec<ConfigError>,
+) -> Result<(Config, Vec<Warning>), ConfigErrors> {
     let mut documents: Vec<(usize, Spanned<DeTable<'_>>)> = Vec::new();
-    let reader = Reader::new(sources);
+    let reader = Reader::new(sources, vocabulary);
     let mut whole = errors.is_empty();
     for (index, source) in sources.iter().enumerate() {
         match parse(&reader, index, source.text()) {
@@ -169,5 +173,111 @@ impl<'a> Root<'a> {
             item.error(format!("{} is already in {place}", header("", key)), "write its keys there");
         }
         first.table(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Dtmf, Prack, Protocol, Refer, Srtp, SrtpSuite};
+
+    fn whole(text: &str) -> Result<Config, String> {
+        let sources = [Source::new(Path::new("etc/f.toml"), text)];
+        build(&sources, Vocabulary::Whole, Vec::new())
+            .map(|(config, _)| config)
+            .map_err(|error| error.to_string())
+    }
+
+    const NOT_YET: &str = r#"
+        [tls]
+        ca = "ca.pem"
+        [[network]]
+        name = "inside"
+        local = ["10.0.0.0/8"]
+        media_address = "10.1.1.5"
+        [[listen]]
+        protocol = "tls"
+        address = "127.0.0.1:5061"
+        network = "inside"
+        certificate = "a.pem"
+        key = "a.key"
+        certificates = [{ certificate = "b.pem", key = "b.key" }]
+        client_ca = "clients.pem"
+        [[listen]]
+        protocol = "tls"
+        address = "127.0.0.2:5061"
+        certificates = [{ certificate = "c.pem", key = "c.key" }]
+        [admin]
+        socket = "/run/s"
+        [[voice_connector]]
+        id = "a"
+        [voice_connector.termination]
+        daily_minutes = 10000
+        [voice_connector.peer]
+        srtp = "required"
+        srtp_suites = ["AES_CM_256_HMAC_SHA1_80", "AEAD_AES_128_GCM"]
+        dtmf = "info"
+        session_timer = "1800s"
+        prack = "required"
+        refer = "pass"
+        ca = "peer.pem"
+        client_certificate = "client.pem"
+        client_key = "client.key"
+        udp_size_limit = 1300
+        registration = true
+        [[carrier]]
+        name = "c"
+        outbound_proxy = "sip:sbc.carrier.example;transport=tcp;lr"
+        register = { user = "trunk", domain = "carrier.example", password = { file = "p" } }
+    "#;
+
+    #[test]
+    fn keys_that_cannot_be_used_yet_are_read_like_others() {
+        let config = whole(NOT_YET).unwrap();
+        assert_eq!(config.tls.ca, Some("etc/ca.pem".into()));
+        let network = &config.network[0];
+        assert_eq!((network.name.as_str(), network.local[0].to_string().as_str()), ("inside", "10.0.0.0/8"));
+        assert_eq!(network.media_address, Some([10, 1, 1, 5].into()));
+        let [first, second] = config.listen.as_slice() else { panic!("two listeners") };
+        assert_eq!(first.network.as_ref().map(|name| name.as_str()), Some("inside"));
+        let certificates = |listen: &Listen| {
+            listen.certificates.iter().map(|own| own.certificate.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (certificates(first), certificates(second)),
+            (vec!["etc/a.pem".into(), "etc/b.pem".into()], vec!["etc/c.pem".into()])
+        );
+        assert_eq!(first.client_ca, Some("etc/clients.pem".into()));
+        assert_eq!(config.admin.socket, Some("/run/s".into()));
+        let connector = config.connector("a").unwrap();
+        assert_eq!(connector.termination.daily_minutes, Some(10000));
+        let peer = &connector.peer;
+        assert_eq!((peer.srtp, peer.dtmf), (Some(Srtp::Required), Dtmf::Info));
+        assert_eq!(peer.srtp_suites, [SrtpSuite::Aes256CmHmacSha1_80, SrtpSuite::AeadAes128Gcm]);
+        assert_eq!((peer.prack, peer.refer), (Prack::Required, Refer::Pass));
+        assert_eq!(peer.session_timer, Some(Duration::from_secs(1800)));
+        assert_eq!((peer.udp_size_limit, peer.registration), (Some(1300), true));
+        assert_eq!(
+            (&peer.ca, &peer.client_key),
+            (&Some("etc/peer.pem".into()), &Some("etc/client.key".into()))
+        );
+        let carrier = config.carrier("c").unwrap();
+        let proxy = carrier.outbound_proxy.as_ref().unwrap();
+        assert_eq!((proxy.host.to_string().as_str(), proxy.protocol), ("sbc.carrier.example", Protocol::Tcp));
+        let register = carrier.register.as_ref().unwrap();
+        assert_eq!((register.user.as_str(), register.expires), ("trunk", Duration::from_secs(3600)));
+        assert!(register.password.is_some());
+        assert_eq!(config.missing().len(), 12);
+    }
+
+    #[test]
+    fn references_to_networks_are_checked() {
+        let wrong = NOT_YET.replace("network = \"inside\"", "network = \"insid\"");
+        assert_eq!(
+            whole(&wrong).unwrap_err(),
+            "etc/f.toml:11:19: there is no network \"insid\"; write \"inside\""
+        );
     }
 }

@@ -11,7 +11,7 @@ mod syntax;
 mod table;
 
 pub(crate) use item::Item;
-pub(crate) use reader::{At, Reader};
+pub(crate) use reader::{At, Reader, Vocabulary};
 pub(crate) use source::Source;
 pub(crate) use suggest::{nearest, one_of};
 pub(crate) use syntax::parse;

@@ -41,7 +41,7 @@ impl<'a> Item<'a> {
 
     /// Whether this version can do what the key asks for; where not, that was told already.
     pub(crate) fn is_available(&self) -> bool {
-        self.key.availability != Availability::NotYet
+        self.reader.availability(self.key) != Availability::NotYet
     }
 
     /// Where the value stands.
@@ -276,7 +276,7 @@ impl<'a> Item<'a> {
 
     /// Refuses a value whose capability is not there yet.
     fn only(&self, written: &str) {
-        if let Availability::Only(available) = self.key.availability
+        if let Availability::Only(available) = self.reader.availability(self.key)
             && available != written
         {
             let problem = format!("{} = {written} is not available yet in this version", self.name());

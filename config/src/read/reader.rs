@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
+use crate::available::{Availability, Key};
 use crate::check::Facts;
 use crate::error::{ConfigError, Position, Warning};
 use crate::missing::{Need, Needed};
@@ -14,9 +15,20 @@ pub(crate) struct At {
     pub offset: usize,
 }
 
+/// Which keys may be used.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Vocabulary {
+    /// Those whose capability is there.
+    OfThisVersion,
+    /// All of them, to test that they are read before they can be used.
+    #[cfg(test)]
+    Whole,
+}
+
 /// The texts, and what was noticed while reading them.
 pub(crate) struct Reader<'a> {
     sources: &'a [Source],
+    vocabulary: Vocabulary,
     errors: RefCell<Vec<ConfigError>>,
     warnings: RefCell<Vec<Warning>>,
     needs: RefCell<Vec<Need>>,
@@ -24,13 +36,23 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(sources: &'a [Source]) -> Self {
+    pub(crate) fn new(sources: &'a [Source], vocabulary: Vocabulary) -> Self {
         Self {
             sources,
+            vocabulary,
             errors: RefCell::default(),
             warnings: RefCell::default(),
             needs: RefCell::default(),
             facts: RefCell::default(),
+        }
+    }
+
+    /// What may be done with a key.
+    pub(crate) fn availability(&self, key: &Key) -> Availability {
+        match self.vocabulary {
+            Vocabulary::OfThisVersion => key.availability,
+            #[cfg(test)]
+            Vocabulary::Whole => Availability::Here,
         }
     }
 

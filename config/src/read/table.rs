@@ -1,6 +1,6 @@
 use toml::de::{DeTable, DeValue};
 
-use crate::available::{self, Availability, Key};
+use crate::available::{self, Key};
 
 use super::{At, Item, Reader, nearest};
 
@@ -42,7 +42,7 @@ impl<'a> Table<'a> {
         let key = available::key(self.section, name)?;
         let (found, value) = self.table.get_key_value(name)?;
         let item = Item::new(self.reader, self.at.source, key, found.span().start, value);
-        if key.availability == Availability::NotYet {
+        if !item.is_available() {
             let what = if key.table.is_some() { "table" } else { "line" };
             let problem = format!("{} is not available yet in this version", key.table.unwrap_or(name));
             item.error(problem, format!("remove the {what}"));
