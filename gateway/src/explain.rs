@@ -207,3 +207,119 @@ impl fmt::Display for Explanation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admit::testing::config;
+
+    fn question(from: &str, to: &str, source: &str) -> Question {
+        Question {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            source: source.parse().unwrap(),
+            transport: Transport::Udp,
+            connector: None,
+            draw: 1,
+        }
+    }
+
+    fn explained(question: &Question) -> (u8, String) {
+        let explanation = explain(&config(), Instant::now(), question);
+        (explanation.exit_code(), explanation.to_string())
+    }
+
+    #[test]
+    fn an_admitted_call_is_explained_to_its_last_route() {
+        let (code, text) = explained(&question("+12065550100", "+12065550123", "127.0.0.2"));
+        assert_eq!(code, 0);
+        insta::assert_snapshot!(text, @r"
+          assumed: the offer is what the voice connector takes
+          source: 127.0.0.2 over udp is listed for voice connector hq
+          connector: Request-URI host vc.example.com is ours; the source means hq
+          termination: on for hq
+          signalling: udp; encryption is off
+          media: plain RTP offered; encryption is off
+          digest: no credentials are set; the allowlist alone admits
+          emergency: +12065550123 are no emergency digits
+          dialled: +12065550123 is E.164
+          caller ID: +12065550100 of From is owned; the policy is owned
+          calling plan: +12065550123 is US, in the calling plan
+          denied prefixes: none matches
+          premium: an ordinary number
+          number: +12065550123 is not assigned here
+          carrier: east takes it, matching 1 digit
+          carrier: west takes it, matching 4 digits
+          carrier: britain has no matching prefix
+          route: carrier west at 127.0.0.6 over tcp as 12065550123
+          route: carrier east at 127.0.0.3:5060 over udp as +12065550123
+          route: carrier east at 127.0.1.3:5060 over udp as +12065550123
+          limits: 100 calls per second and 2000 calls at one time for voice connector hq, outbound
+          limits: none for carrier west
+          limits: none for carrier east
+        admitted: outbound call from +12065550100 to +12065550123, billed to voice connector hq
+        ");
+    }
+
+    #[test]
+    fn a_refused_call_is_explained_to_the_step_that_refused_it() {
+        let (code, text) = explained(&question("+12125550000", "+12065550123", "127.0.0.2"));
+        assert_eq!(code, 1);
+        let end = "  caller ID: +12125550000 of From is not owned; the policy is owned\n\
+                   refused: 403 Caller Id +12125550000 is not valid\n  \
+                   Reason: SIP;cause=403;text=\"Caller Id +12125550000 is not valid\"\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn the_explanation_says_what_the_call_would_hear() {
+        for (question, code, last) in [
+            (
+                question("1001", "911", "127.0.0.2"),
+                0,
+                "admitted: emergency call from 1001 to +15105550111, billed to voice connector hq",
+            ),
+            (
+                question("+12125550000", "+12065550100", "127.0.0.3"),
+                0,
+                "admitted: inbound call from +12125550000 to +12065550100, billed to voice connector hq",
+            ),
+            (
+                question("x", "+12065550100", "127.0.0.10"),
+                0,
+                "admitted: on-net call from +12065550107 to +12065550100, billed to voice connector free",
+            ),
+            (
+                question("+12065550104", "+12125550123", "127.0.0.7"),
+                0,
+                "admitted: outbound call from +12065550104 to +12125550123, billed to voice connector digest",
+            ),
+            (question("x", "+12125550123", "192.0.2.1"), 1, "refused: 403 Source 192.0.2.1 is not listed"),
+            (
+                question("x", "+12125550123", "127.0.0.5"),
+                1,
+                "refused: 403 Voice connector locked takes TLS only, not udp",
+            ),
+            (
+                question("x", "+12125550123", "127.0.0.3"),
+                1,
+                "refused: 404 Number +12125550123 is not assigned",
+            ),
+            (
+                Question {
+                    connector: Some("one".into()),
+                    ..question("+12065550103", "+12125550123", "127.0.0.9")
+                },
+                0,
+                "admitted: outbound call from +12065550103 to +12125550123, billed to voice connector one",
+            ),
+        ] {
+            let (found, text) = explained(&question);
+            assert_eq!(found, code, "{text}");
+            assert!(text.lines().any(|line| line == last), "{last}\n{text}");
+        }
+        let locked =
+            Question { transport: Transport::Tls, ..question("+12065550105", "+12125550123", "127.0.0.5") };
+        assert_eq!(explained(&locked).0, 0);
+    }
+}

@@ -227,6 +227,10 @@ impl Gauge {
 mod tests {
     use super::*;
 
+    use crate::admit::testing::{call, config};
+    use crate::admit::{Outcome, admit};
+    use crate::route::{Health, RouteFacts, route};
+
     const SECOND: Duration = Duration::from_secs(1_700_000_000);
 
     fn limit(calls_per_second: u32, calls: u32) -> Limit {
@@ -281,6 +285,57 @@ mod tests {
         let _held: Vec<_> = (0..5).map(|_| limits.take("pbx", limit(9, 9), SECOND).unwrap()).collect();
         assert!(limits.take("pbx", limit(9, 5), SECOND).is_err());
         assert!(limits.take("pbx", Limit { calls_per_second: None, calls: None }, SECOND).is_ok());
+    }
+
+    fn admitted(source: &str, from: &str, user: &str) -> (Admitted, Vec<Attempt>) {
+        let config = config();
+        let Outcome::Admit(admitted) = admit(&config, &call(source, from, user)).outcome else { panic!() };
+        let facts = RouteFacts { admitted: &admitted, draw: 1, now: std::time::Instant::now() };
+        let attempts = route(&config, &Health::new(), &facts).attempts.unwrap();
+        (*admitted, attempts)
+    }
+
+    #[test]
+    fn a_call_counts_for_its_connector_and_its_attempt_for_the_other_side() {
+        let limits = Limits::new();
+        let (outbound, attempts) = admitted("127.0.0.10", "x", "+12125550123");
+        let held: Vec<_> = (0..5).map(|_| limits.call(&outbound, SECOND).unwrap()).collect();
+        assert_eq!(
+            limits.call(&outbound, SECOND).unwrap_err().to_string(),
+            "More than 5 calls per second for free"
+        );
+        let _sixth = limits.call(&outbound, SECOND * 2).unwrap();
+        assert_eq!(
+            limits.call(&outbound, SECOND * 2).unwrap_err().to_string(),
+            "More than 6 calls at one time for free"
+        );
+        drop(held);
+        // The carriers have no limits of their own.
+        for attempt in &attempts {
+            let permit = limits.attempt(attempt, false, SECOND).unwrap();
+            assert!(permit.covers(&attempt.via));
+        }
+
+        let (inbound, attempts) = admitted("127.0.0.3", "+12125550000", "+12065550101");
+        let _none = limits.call(&inbound, SECOND).unwrap();
+        let held: Vec<_> = (0..7).map(|_| limits.attempt(&attempts[0], false, SECOND).unwrap()).collect();
+        assert_eq!(
+            limits.attempt(&attempts[0], false, SECOND).unwrap_err().to_string(),
+            "More than 7 calls per second for two"
+        );
+        assert!(held[0].covers(&attempts[0].via) && !Permit::default().covers(&attempts[0].via));
+    }
+
+    #[test]
+    fn an_emergency_call_is_neither_refused_nor_counted() {
+        let limits = Limits::new();
+        let (emergency, attempts) = admitted("127.0.0.2", "1001", "911");
+        for _ in 0..3_000 {
+            std::mem::forget(limits.call(&emergency, SECOND).unwrap());
+            std::mem::forget(limits.attempt(&attempts[0], true, SECOND).unwrap());
+        }
+        let (ordinary, _) = admitted("127.0.0.2", "+12065550100", "+12125550123");
+        assert!(limits.call(&ordinary, SECOND).is_ok());
     }
 
     #[test]

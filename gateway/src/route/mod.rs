@@ -17,3 +17,6 @@ pub use failover::{Because, Failover, RouteEnd, last_answer, next_route};
 pub use health::{Health, HostKey, ProbeResult};
 pub use plan::{Plan, RouteFacts, route};
 pub use step::RouteStep;
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,8 @@ impl fmt::Display for RouteStep {
                 write!(f, "carrier: {name} has no matching prefix")
             }
             RouteStep::Carrier { name, matched: Some(digits), .. } => {
-                write!(f, "carrier: {name} takes it by {digits} digits")
+                let plural = if *digits == 1 { "" } else { "s" };
+                write!(f, "carrier: {name} takes it, matching {digits} digit{plural}")
             }
             RouteStep::Connector { connector, routes } => {
                 write!(f, "routes: voice connector {connector} has {routes}")
