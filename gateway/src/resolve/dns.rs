@@ -1,14 +1,17 @@
 //! The questions that RFC 3263 asks of DNS, and hickory's resolver to ask them.
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{LookupIpStrategy, ResolveHosts, ResolverConfig};
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::RData;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
 
 /// A NAPTR record. RFC 3403.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,14 +78,27 @@ impl SystemDns {
     /// Reads the host's configuration. Without a usable one, `/etc/hosts` still works and every other name fails
     /// with [`DnsError::NoNameServer`].
     pub fn new() -> SystemDns {
-        let system = TokioResolver::builder_tokio();
-        if let Err(error) = &system {
+        let (config, options) = read_system_conf().unwrap_or_else(|error| {
             tracing::warn!(%error, "no name server configured, names will not be found");
-        }
-        let has_servers = system.is_ok();
-        let mut builder = system.unwrap_or_else(|_| {
-            TokioResolver::builder_with_config(ResolverConfig::default(), TokioRuntimeProvider::default())
+            (ResolverConfig::default(), ResolverOpts::default())
         });
+        SystemDns::with(config, options)
+    }
+
+    /// Asks these name servers by UDP (and TCP where an answer is too long), whatever the host's configuration says.
+    pub fn asking(servers: &[SocketAddr]) -> SystemDns {
+        let servers = servers.iter().map(|server| {
+            let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
+            (udp.port, tcp.port) = (server.port(), server.port());
+            NameServerConfig::new(server.ip(), true, vec![udp, tcp])
+        });
+        SystemDns::with(ResolverConfig::from_name_servers(servers.collect()), ResolverOpts::default())
+    }
+
+    fn with(config: ResolverConfig, options: ResolverOpts) -> SystemDns {
+        let has_servers = !config.name_servers().is_empty();
+        let provider = TokioRuntimeProvider::default();
+        let mut builder = TokioResolver::builder_with_config(config, provider).with_options(options);
         let options = builder.options_mut();
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.use_hosts_file = ResolveHosts::Always;
@@ -116,7 +132,7 @@ impl Default for SystemDns {
 
 impl Dns for SystemDns {
     async fn naptr(&self, name: &str) -> Result<Vec<Naptr>, DnsError> {
-        let lookup = self.resolver()?.lookup(name, hickory_resolver::proto::rr::RecordType::NAPTR).await;
+        let lookup = self.resolver()?.lookup(name, RecordType::NAPTR).await;
         let lookup = lookup.map_err(|error| self.error(&error))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let records = lookup.answers().iter().filter_map(|record| match &record.data {
@@ -154,7 +170,88 @@ impl Dns for SystemDns {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use hickory_resolver::proto::op::{Message, ResponseCode};
+    use hickory_resolver::proto::rr::{Name, Record, rdata};
+
     use super::*;
+    use crate::listen::Transport;
+    use crate::random::SeededRandom;
+    use crate::resolve::{Lookup, locate};
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    /// A name server on loopback for carrier.example; what it does not know does not exist, `broken.*` fails.
+    async fn name_server() -> (SocketAddr, Arc<AtomicUsize>) {
+        let text = |text: &str| text.as_bytes().to_vec().into_boxed_slice();
+        let naptr = |order, service: &str, replacement: &str| {
+            RData::NAPTR(rdata::NAPTR::new(order, 0, text("s"), text(service), text(""), name(replacement)))
+        };
+        let srv = |priority, port, target: &str| RData::SRV(rdata::SRV::new(priority, 1, port, name(target)));
+        let zone = [
+            ("carrier.example.", naptr(1, "SIP+D2T", "_sip._tcp.carrier.example.")),
+            ("carrier.example.", naptr(2, "SIP+D2U", "_sip._udp.east.carrier.example.")),
+            ("_sip._udp.east.carrier.example.", srv(2, 5062, "b.carrier.example.")),
+            ("_sip._udp.east.carrier.example.", srv(1, 5061, "a.carrier.example.")),
+            ("a.carrier.example.", RData::A(rdata::A::new(192, 0, 2, 1))),
+            ("a.carrier.example.", RData::AAAA(rdata::AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))),
+            ("b.carrier.example.", RData::A(rdata::A::new(192, 0, 2, 2))),
+        ];
+        let zone = zone.map(|(owner, data)| Record::from_rdata(name(owner), 300, data));
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (address, asked) = (socket.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+        let count = asked.clone();
+        tokio::spawn(async move {
+            let mut buffer = [0; 2_048];
+            while let Ok((length, asker)) = socket.recv_from(&mut buffer).await {
+                count.fetch_add(1, Relaxed);
+                let question = Message::from_vec(&buffer[..length]).unwrap();
+                let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+                let query = question.queries[0].clone();
+                let of_name = zone.iter().filter(|record| record.name == *query.name());
+                answer.metadata.response_code = match of_name.clone().count() {
+                    _ if query.name().to_ascii().starts_with("broken") => ResponseCode::ServFail,
+                    0 => ResponseCode::NXDomain,
+                    _ => ResponseCode::NoError,
+                };
+                answer.add_answers(
+                    of_name.filter(|record| record.record_type() == query.query_type()).cloned(),
+                );
+                answer.add_query(query);
+                socket.send_to(&answer.to_vec().unwrap(), asker).await.unwrap();
+            }
+        });
+        (address, asked)
+    }
+
+    #[tokio::test]
+    async fn real_datagrams_lead_from_a_name_to_its_servers_and_are_cached() {
+        let (server, asked) = name_server().await;
+        let dns = Arc::new(SystemDns::asking(&[server]));
+        let lookup = |host: &str| Lookup { host: host.into(), port: None, transport: Transport::Udp };
+        let located = locate(&dns, &lookup("carrier.example")).await.unwrap();
+        let addresses: Vec<String> =
+            located.ordered(&mut SeededRandom::new(1)).iter().map(SocketAddr::to_string).collect();
+        assert_eq!(addresses, ["192.0.2.1:5061", "[2001:db8::1]:5061", "192.0.2.2:5062"]);
+        let before = asked.load(Relaxed);
+        assert_eq!(locate(&dns, &lookup("carrier.example")).await, Ok(located));
+        // Only what does not exist may be asked again: this zone gives no time to live for that.
+        assert!(asked.load(Relaxed) - before <= 2, "{before} then {}", asked.load(Relaxed));
+        assert_eq!(dns.addresses("nobody.carrier.example.").await, Err(DnsError::NoRecords));
+        assert!(matches!(dns.addresses("broken.example.").await, Err(DnsError::Failed(_))));
+    }
+
+    #[tokio::test]
+    async fn without_a_name_server_names_fail_clearly_and_the_hosts_file_works() {
+        let dns = SystemDns::with(ResolverConfig::default(), ResolverOpts::default());
+        assert_eq!(dns.addresses("carrier.example.").await, Err(DnsError::NoNameServer));
+        assert_eq!(dns.srv("_sip._udp.carrier.example.").await, Err(DnsError::NoNameServer));
+        assert!(dns.addresses("localhost").await.unwrap().iter().all(IpAddr::is_loopback));
+    }
 
     #[tokio::test]
     async fn the_hosts_file_is_enough_for_localhost() {
