@@ -1,6 +1,7 @@
 //! Bytes in and out: sockets, connections, flood guards. Nothing here knows what a call is.
 
 pub mod bind;
+pub mod configured;
 pub mod counters;
 pub mod guard;
 pub mod peer;
@@ -8,6 +9,7 @@ pub mod stream;
 pub mod udp;
 
 pub use bind::{BindError, Bound, Listener, bind};
+pub use configured::{listed, listeners};
 pub use counters::ListenCounters;
 pub use guard::{Guard, GuardLimits};
 pub use peer::{ConnectionId, ListenerId, Peer, Source, Transport};

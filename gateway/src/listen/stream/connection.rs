@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sip::transaction::Owner;
 use sip::{Builder, Frame, FrameError, Message, Name, StreamFramer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use super::handle::{Handle, Write};
 use super::limits::StreamLimits;
 use super::pending::Pending;
 use crate::core::Input;
@@ -29,35 +30,6 @@ pub(super) struct Shared {
     pub(super) guard: Arc<Guard>,
     pub(super) counters: Arc<ListenCounters>,
     pub(super) limits: StreamLimits,
-}
-
-/// What is written to a connection.
-#[derive(Debug)]
-pub(super) enum Write {
-    Message {
-        message: Message,
-        owner: Owner,
-        shard: u16,
-    },
-    Pong,
-    /// Close when everything before this is written.
-    Finish,
-}
-
-/// The table's end of a connection, and the connection's.
-#[derive(Debug, Clone)]
-pub(super) struct Handle {
-    queue: mpsc::Sender<Write>,
-    queued_bytes: Arc<AtomicUsize>,
-    close: Arc<Notify>,
-}
-
-/// Why a message was not taken.
-pub(super) enum Refused {
-    /// The connection ended.
-    Gone(Message),
-    /// The peer reads too slowly.
-    Overflow,
 }
 
 /// A connection that is not served yet.
@@ -102,42 +74,6 @@ pub(super) enum End {
     Silenced,
 }
 
-impl Handle {
-    /// Queues a message, never waits.
-    pub(super) fn send(
-        &self,
-        message: Message,
-        owner: Owner,
-        shard: u16,
-        limit: usize,
-    ) -> Result<(), Refused> {
-        let length = message.bytes().len();
-        if self.queued_bytes.load(Relaxed) + length > limit {
-            return Err(Refused::Overflow);
-        }
-        self.queued_bytes.fetch_add(length, Relaxed);
-        match self.queue.try_send(Write::Message { message, owner, shard }) {
-            Ok(()) => Ok(()),
-            Err(mpsc::error::TrySendError::Closed(Write::Message { message, .. })) => {
-                Err(Refused::Gone(message))
-            }
-            Err(_) => Err(Refused::Overflow),
-        }
-    }
-
-    /// Closes without writing what is queued; its owners are told.
-    pub(super) fn close(&self) {
-        self.close.notify_one();
-    }
-
-    /// Closes once what is queued is written.
-    pub(super) fn finish(&self) {
-        if self.queue.try_send(Write::Finish).is_err() {
-            self.close();
-        }
-    }
-}
-
 /// Whose connection it is.
 pub(super) struct Identity {
     pub(super) id: ConnectionId,
@@ -150,9 +86,7 @@ pub(super) struct Identity {
 
 impl Connection {
     pub(super) fn new(identity: Identity, shared: Shared) -> (Connection, Handle) {
-        // Bounded by bytes as well; a SIP message is rarely below 256 of them.
-        let (sender, queue) = mpsc::channel((shared.limits.queue_bytes / 256).max(1));
-        let handle = Handle { queue: sender, queued_bytes: Arc::default(), close: Arc::default() };
+        let (handle, queue) = Handle::new(&shared.limits);
         let connection = Connection {
             id: identity.id,
             transport: identity.transport,
@@ -177,7 +111,7 @@ impl Connection {
     {
         let opened = tokio::select! {
             opened = timeout(self.shared.limits.connect_timeout, open) => opened,
-            () = self.handle.close.notified() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+            () = self.handle.closed() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
         };
         match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok((stream, local)) => self.serve(stream, local).await,
@@ -207,7 +141,7 @@ impl Connection {
         let end = tokio::select! {
             end = self.read(&mut reader, source) => end,
             end = self.write(&mut writer, &mut queue, &mut half_written) => end,
-            () = self.handle.close.notified() => End::Closed,
+            () = self.handle.closed() => End::Closed,
         };
         self.queue = queue;
         self.farewell(&mut writer, &end, half_written.is_some()).await;
@@ -256,8 +190,7 @@ impl Connection {
                         // Enough for a customer's spare connection, not for a stranger.
                         whole |= !self.stranger;
                         self.shared.counters.keepalives_in.increment();
-                        // A full queue is a sign of life by itself.
-                        let _ = self.handle.queue.try_send(Write::Pong);
+                        self.handle.pong();
                     }
                     Ok(Some(Frame::Pong)) => self.shared.counters.keepalives_in.increment(),
                     Err(error) => return End::Broken(Box::new(error)),
@@ -301,7 +234,7 @@ impl Connection {
             self.is_active();
             if let Write::Message { message, owner, shard } = &write {
                 self.shared.counters.messages_out.increment();
-                self.handle.queued_bytes.fetch_sub(message.bytes().len(), Relaxed);
+                self.handle.written(message.bytes().len());
                 self.pending().sent(message, *owner, *shard);
                 *half_written = None;
             }
@@ -413,6 +346,7 @@ mod tests {
     use tokio::io::DuplexStream;
     use tokio::task::JoinHandle;
 
+    use super::super::handle::Refused;
     use super::*;
     use crate::ids::{HashKey, Ownership};
     use crate::listen::GuardLimits;
@@ -430,11 +364,11 @@ mod tests {
         started: Instant,
     }
 
-    fn line(accepted: bool, stranger: bool, pipe_bytes: usize) -> Line {
+    /// A connection that is not served yet, the shard's mailbox, the counters.
+    fn connection(accepted: bool, stranger: bool) -> (Connection, Handle, Inbox, Arc<ListenCounters>) {
         let key = HashKey::random(&mut SeededRandom::new(1));
         let counters = Arc::<ListenCounters>::default();
-        let started = Instant::now();
-        let guard = Guard::new(GuardLimits::default(), key, started.into_std(), counters.clone());
+        let guard = Guard::new(GuardLimits::default(), key, Instant::now().into_std(), counters.clone());
         let (mailboxes, mut inboxes) = mailboxes(Ownership::new(0, 1, key), counters.clone());
         let shared = Shared {
             mailboxes,
@@ -451,9 +385,15 @@ mod tests {
             accepted,
         };
         let (connection, handle) = Connection::new(identity, shared);
+        (connection, handle, inboxes.remove(0), counters)
+    }
+
+    fn line(accepted: bool, stranger: bool, pipe_bytes: usize) -> Line {
+        let (connection, handle, inbox, counters) = connection(accepted, stranger);
+        let started = Instant::now();
         let (peer, ours) = tokio::io::duplex(pipe_bytes);
         let served = tokio::spawn(connection.serve(ours, "192.0.2.2:5060".parse().unwrap()));
-        Line { peer, handle, inbox: inboxes.remove(0), counters, served, started }
+        Line { peer, handle, inbox, counters, served, started }
     }
 
     impl Line {
@@ -569,29 +509,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn dialling_gives_up_after_three_seconds() {
-        let key = HashKey::random(&mut SeededRandom::new(1));
-        let counters = Arc::<ListenCounters>::default();
-        let guard = Guard::new(GuardLimits::default(), key, Instant::now().into_std(), counters.clone());
-        let (mailboxes, mut inboxes) = mailboxes(Ownership::new(0, 1, key), counters.clone());
-        let limits = StreamLimits::default();
-        let shared = Shared { mailboxes, guard: Arc::new(guard), counters: counters.clone(), limits };
-        let remote = "192.0.2.1:5060".parse().unwrap();
-        let identity = Identity {
-            id: ConnectionId(1),
-            transport: Transport::Tcp,
-            listener: ListenerId(0),
-            remote,
-            stranger: false,
-            accepted: false,
-        };
-        let (connection, handle) = Connection::new(identity, shared);
+        let (connection, handle, mut inbox, counters) = connection(false, false);
         let [owner] = clients();
         assert!(handle.send(options("TCP", "1@gw", "z9hG4bK1", None), owner, 0, 1 << 20).is_ok());
         let start = Instant::now();
         connection.dial(std::future::pending::<io::Result<(DuplexStream, SocketAddr)>>()).await;
         assert_eq!(start.elapsed(), Duration::from_secs(3));
         assert_eq!(counters.dials_failed.value(), 1);
-        let input = inboxes[0].next_input().await;
+        let input = inbox.next_input().await;
         assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner));
     }
 }

@@ -12,6 +12,7 @@
 
 mod accept;
 mod connection;
+mod handle;
 mod limits;
 mod pending;
 mod start;

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::Outgoing;
 use super::accept::Accepted;
-use super::connection::{Connection, Handle, Identity, Refused, Shared};
+use super::connection::{Connection, Identity, Shared};
+use super::handle::{Handle, Refused};
 use crate::listen::bind::tune_stream;
 use crate::listen::{ConnectionId, Listener, ListenerId, Peer, Transport};
 

@@ -1,0 +1,78 @@
+//! What the configuration says to the listeners.
+
+use config::{Config, Protocol};
+use ipnet::IpNet;
+
+use super::bind::Listener;
+use super::peer::{ListenerId, Transport};
+
+impl From<Protocol> for Transport {
+    fn from(protocol: Protocol) -> Transport {
+        match protocol {
+            Protocol::Udp => Transport::Udp,
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Tls => Transport::Tls,
+        }
+    }
+}
+
+/// The listeners of `config`, TLS too; each is named by its place in the file.
+pub fn listeners(config: &Config) -> Vec<Listener> {
+    (0..)
+        .zip(&config.listen)
+        .map(|(id, listen)| Listener {
+            id: ListenerId(id),
+            transport: listen.protocol.into(),
+            address: listen.address,
+        })
+        .collect()
+}
+
+/// Every address that may call: the allowlists of connectors and carriers, for [`super::Guard::exempt`].
+pub fn listed(config: &Config) -> Vec<IpNet> {
+    let connectors = config.voice_connector.iter().flat_map(|connector| &connector.termination.allowlist);
+    let carriers = config.carrier.iter().flat_map(|carrier| &carrier.allowlist);
+    connectors.chain(carriers).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const CONFIG: &str = r#"
+        [gateway]
+        domain = "gw.example.com"
+        [[listen]]
+        protocol = "udp"
+        address = "127.0.0.1:5060"
+        [[listen]]
+        protocol = "tcp"
+        address = "[::1]:5070"
+        [[voice_connector]]
+        id = "abc"
+        [voice_connector.termination]
+        allowlist = ["192.0.2.0/24"]
+        [[carrier]]
+        name = "carrier-a"
+        allowlist = ["198.51.100.1/32"]
+        prefixes = []
+    "#;
+
+    #[test]
+    fn listeners_keep_their_place_and_every_allowlist_counts() {
+        let (config, _) = Config::parse(CONFIG, Path::new("gateway.toml")).unwrap();
+        let listener = |id, transport, address: &str| Listener {
+            id: ListenerId(id),
+            transport,
+            address: address.parse().unwrap(),
+        };
+        assert_eq!(
+            listeners(&config),
+            [listener(0, Transport::Udp, "127.0.0.1:5060"), listener(1, Transport::Tcp, "[::1]:5070")]
+        );
+        let networks: Vec<String> = listed(&config).iter().map(IpNet::to_string).collect();
+        assert_eq!(networks, ["192.0.2.0/24", "198.51.100.1/32"]);
+    }
+}

@@ -1,0 +1,97 @@
+//! The table's end of a connection: a queue that never makes anybody wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use sip::Message;
+use sip::transaction::Owner;
+use tokio::sync::{Notify, mpsc};
+
+use super::limits::StreamLimits;
+
+/// What is written to a connection.
+#[derive(Debug)]
+pub(super) enum Write {
+    Message {
+        message: Message,
+        owner: Owner,
+        shard: u16,
+    },
+    Pong,
+    /// Close when everything before this is written.
+    Finish,
+}
+
+/// The table's end of a connection, and the connection's.
+#[derive(Debug, Clone)]
+pub(super) struct Handle {
+    queue: mpsc::Sender<Write>,
+    queued_bytes: Arc<AtomicUsize>,
+    close: Arc<Notify>,
+}
+
+/// Why a message was not taken.
+pub(super) enum Refused {
+    /// The connection ended.
+    Gone(Message),
+    /// The peer reads too slowly.
+    Overflow,
+}
+
+impl Handle {
+    /// A handle, and the queue that it fills.
+    pub(super) fn new(limits: &StreamLimits) -> (Handle, mpsc::Receiver<Write>) {
+        // Bounded by bytes as well; a SIP message is rarely below 256 of them.
+        let (queue, receiver) = mpsc::channel((limits.queue_bytes / 256).max(1));
+        (Handle { queue, queued_bytes: Arc::default(), close: Arc::default() }, receiver)
+    }
+
+    /// Queues a message, never waits.
+    pub(super) fn send(
+        &self,
+        message: Message,
+        owner: Owner,
+        shard: u16,
+        limit: usize,
+    ) -> Result<(), Refused> {
+        let length = message.bytes().len();
+        if self.queued_bytes.load(Relaxed) + length > limit {
+            return Err(Refused::Overflow);
+        }
+        self.queued_bytes.fetch_add(length, Relaxed);
+        match self.queue.try_send(Write::Message { message, owner, shard }) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(Write::Message { message, .. })) => {
+                Err(Refused::Gone(message))
+            }
+            Err(_) => Err(Refused::Overflow),
+        }
+    }
+
+    /// Closes without writing what is queued; its owners are told.
+    pub(super) fn close(&self) {
+        self.close.notify_one();
+    }
+
+    /// Closes once what is queued is written.
+    pub(super) fn finish(&self) {
+        if self.queue.try_send(Write::Finish).is_err() {
+            self.close();
+        }
+    }
+
+    /// Queues the answer to a ping. A full queue is a sign of life by itself.
+    pub(super) fn pong(&self) {
+        let _ = self.queue.try_send(Write::Pong);
+    }
+
+    /// A message of so many bytes has left the queue.
+    pub(super) fn written(&self, bytes: usize) {
+        self.queued_bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Waits for [`Handle::close`].
+    pub(super) async fn closed(&self) {
+        self.close.notified().await;
+    }
+}
