@@ -4,10 +4,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::check::Kind;
-use crate::connector::parsed;
 use crate::gateway::quotable;
 use crate::network::nets;
-use crate::read::{Item, Table};
+use crate::read::{Item, Table, parsed};
 use crate::value::{ValueError, cidr};
 use crate::{
     CarrierName, CountryCode, Credentials, Host, Peer, Prefix, Priority, Protocol, Route, Secret, Weight,

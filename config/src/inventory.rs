@@ -4,6 +4,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::csv::{Record, record, records};
 use crate::load::read_text;
 use crate::read::nearest;
 use crate::value::ValueError;
@@ -220,55 +221,6 @@ fn instead<'c>(id: &str, ids: impl Iterator<Item = &'c str>, header: &str) -> St
     match nearest(id, ids) {
         Some(near) => format!("write {near}"),
         None => format!("write the id of a {header}"),
-    }
-}
-
-/// One line of the CSV.
-struct Record {
-    line: usize,
-    fields: Vec<Field>,
-    /// The column of a quoted field that does not end, or goes on after its end.
-    broken: Option<usize>,
-}
-
-struct Field {
-    text: String,
-    /// Counted from 1, in characters.
-    column: usize,
-}
-
-/// Source: RFC 4180 §2, less line breaks inside fields: none of ours may hold one.
-fn records(text: &str) -> impl Iterator<Item = Record> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    text.lines().enumerate().map(|(at, line)| record(at + 1, line))
-}
-
-fn record(line: usize, text: &str) -> Record {
-    let mut record = Record { line, fields: Vec::new(), broken: None };
-    let mut characters = text.chars().zip(1..).peekable();
-    loop {
-        let start = characters.peek().map_or(text.chars().count() + 1, |(_, column)| *column);
-        let mut field = Field { text: String::new(), column: start };
-        if characters.next_if(|(c, _)| *c == '"').is_some() {
-            let mut closed = false;
-            while let Some((c, _)) = characters.next() {
-                if c == '"' && characters.next_if(|(c, _)| *c == '"').is_none() {
-                    closed = true;
-                    break;
-                }
-                field.text.push(c);
-            }
-            if !closed || characters.peek().is_some_and(|(c, _)| *c != ',') {
-                record.broken.get_or_insert(start);
-            }
-        }
-        while let Some((c, _)) = characters.next_if(|(c, _)| *c != ',') {
-            field.text.push(c);
-        }
-        record.fields.push(field);
-        if characters.next().is_none() {
-            return record;
-        }
     }
 }
 

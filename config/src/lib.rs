@@ -39,6 +39,7 @@ mod check;
 mod config;
 mod connector;
 mod credentials;
+mod csv;
 mod error;
 mod gateway;
 mod group;

@@ -1,8 +1,17 @@
+mod choice;
+mod headers;
+mod srtp;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Protocol;
-use crate::read::{Item, one_of};
+use crate::read::Item;
+
+pub use choice::{Dtmf, Nat, Prack, Refer};
+use headers::{add_headers, strip_headers};
+use srtp::suites;
+pub use srtp::{Srtp, SrtpSuite};
 
 /// `[voice_connector.peer]` and `[carrier.peer]`: how the systems of that side speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,102 +91,6 @@ impl Peer {
     }
 }
 
-/// `peer.srtp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Srtp {
-    /// RTP only.
-    Off,
-    /// SRTP where the other side can.
-    Optional,
-    /// SRTP only.
-    Required,
-}
-
-/// `peer.srtp_suites`, by the names of the IANA registry "SDP Security Descriptions".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SrtpSuite {
-    /// `AES_CM_128_HMAC_SHA1_80`, RFC 4568.
-    AesCm128HmacSha1_80,
-    /// `AES_CM_128_HMAC_SHA1_32`, RFC 4568.
-    AesCm128HmacSha1_32,
-    /// `AES_192_CM_HMAC_SHA1_80`, RFC 6188.
-    Aes192CmHmacSha1_80,
-    /// `AES_192_CM_HMAC_SHA1_32`, RFC 6188.
-    Aes192CmHmacSha1_32,
-    /// `AES_256_CM_HMAC_SHA1_80`, RFC 6188.
-    Aes256CmHmacSha1_80,
-    /// `AES_256_CM_HMAC_SHA1_32`, RFC 6188.
-    Aes256CmHmacSha1_32,
-    /// `AEAD_AES_128_GCM`, RFC 7714.
-    AeadAes128Gcm,
-    /// `AEAD_AES_256_GCM`, RFC 7714.
-    AeadAes256Gcm,
-}
-
-impl SrtpSuite {
-    /// What we offer and take where the file says nothing.
-    pub const DEFAULT: [SrtpSuite; 3] =
-        [SrtpSuite::Aes256CmHmacSha1_80, SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AesCm128HmacSha1_32];
-
-    /// The name in `a=crypto`.
-    pub fn name(self) -> &'static str {
-        match self {
-            SrtpSuite::AesCm128HmacSha1_80 => "AES_CM_128_HMAC_SHA1_80",
-            SrtpSuite::AesCm128HmacSha1_32 => "AES_CM_128_HMAC_SHA1_32",
-            SrtpSuite::Aes192CmHmacSha1_80 => "AES_192_CM_HMAC_SHA1_80",
-            SrtpSuite::Aes192CmHmacSha1_32 => "AES_192_CM_HMAC_SHA1_32",
-            SrtpSuite::Aes256CmHmacSha1_80 => "AES_256_CM_HMAC_SHA1_80",
-            SrtpSuite::Aes256CmHmacSha1_32 => "AES_256_CM_HMAC_SHA1_32",
-            SrtpSuite::AeadAes128Gcm => "AEAD_AES_128_GCM",
-            SrtpSuite::AeadAes256Gcm => "AEAD_AES_256_GCM",
-        }
-    }
-}
-
-/// `peer.dtmf`: how keys pressed reach this side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dtmf {
-    /// `telephone-event` in RTP.
-    Rfc4733,
-    /// INFO with `application/dtmf-relay`.
-    Info,
-    /// Tones in the audio.
-    Inband,
-}
-
-/// `peer.prack`: reliable provisional responses, RFC 3262.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Prack {
-    /// Used where the other side can.
-    Supported,
-    /// Asked for.
-    Required,
-    /// Never used.
-    Off,
-}
-
-/// `peer.refer`: what becomes of a transfer, RFC 3515.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refer {
-    /// Refused.
-    Off,
-    /// Carried out here.
-    Handle,
-    /// Handed to the other side.
-    Pass,
-}
-
-/// `peer.nat`: whether requests inside a dialog without a route set go by the flow that the peer came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nat {
-    /// Where the Contact is unroutable or differs from the source.
-    Auto,
-    /// Always to the Contact.
-    Never,
-    /// Always by the flow.
-    Always,
-}
-
 impl Peer {
     pub(crate) fn read(item: Option<Item<'_>>) -> Self {
         let Some(table) = item.and_then(|item| item.table("peer")) else { return Self::default() };
@@ -213,50 +126,6 @@ impl Peer {
     }
 }
 
-impl Srtp {
-    const CHOICES: &[(&'static str, Self)] =
-        &[("off", Srtp::Off), ("optional", Srtp::Optional), ("required", Srtp::Required)];
-}
-
-impl Dtmf {
-    const CHOICES: &[(&'static str, Self)] =
-        &[("rfc4733", Dtmf::Rfc4733), ("info", Dtmf::Info), ("inband", Dtmf::Inband)];
-}
-
-impl Prack {
-    const CHOICES: &[(&'static str, Self)] =
-        &[("supported", Prack::Supported), ("required", Prack::Required), ("off", Prack::Off)];
-}
-
-impl Refer {
-    const CHOICES: &[(&'static str, Self)] =
-        &[("off", Refer::Off), ("handle", Refer::Handle), ("pass", Refer::Pass)];
-}
-
-impl Nat {
-    const CHOICES: &[(&'static str, Self)] =
-        &[("auto", Nat::Auto), ("never", Nat::Never), ("always", Nat::Always)];
-}
-
-impl SrtpSuite {
-    const ALL: [SrtpSuite; 8] = [
-        SrtpSuite::AesCm128HmacSha1_80,
-        SrtpSuite::AesCm128HmacSha1_32,
-        SrtpSuite::Aes192CmHmacSha1_80,
-        SrtpSuite::Aes192CmHmacSha1_32,
-        SrtpSuite::Aes256CmHmacSha1_80,
-        SrtpSuite::Aes256CmHmacSha1_32,
-        SrtpSuite::AeadAes128Gcm,
-        SrtpSuite::AeadAes256Gcm,
-    ];
-
-    /// By the name of the registry, or as `AES_CM_192_...` and `AES_CM_256_...`, which are seen in the field.
-    pub fn from_name(name: &str) -> Option<Self> {
-        let iana = name.replace("AES_CM_192_", "AES_192_CM_").replace("AES_CM_256_", "AES_256_CM_");
-        Self::ALL.into_iter().find(|suite| suite.name() == iana)
-    }
-}
-
 /// A list that is not empty and names nothing twice.
 fn distinct<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Option<Vec<T>> {
     let items = item.list()?;
@@ -273,17 +142,6 @@ fn distinct<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>
         }
     }
     (!values.is_empty()).then_some(values)
-}
-
-fn suites(item: &Item<'_>) -> Option<Vec<SrtpSuite>> {
-    distinct(item, |item| {
-        let name = item.string()?;
-        let suite = SrtpSuite::from_name(name);
-        if suite.is_none() {
-            item.wrong(format!("{name:?} is no suite"), one_of(SrtpSuite::ALL.map(SrtpSuite::name)));
-        }
-        suite
-    })
 }
 
 fn codecs(item: &Item<'_>) -> Option<Vec<String>> {
@@ -316,66 +174,6 @@ fn udp_size_limit(item: &Item<'_>) -> Option<u16> {
         item.wrong(format!("`udp_size_limit` is {limit}"), "0, or a number of bytes from 512 to 65535");
     }
     (limit > 0).then_some(limit)
-}
-
-/// Headers without which there is no call, or that are our own on each leg.
-const OWN_HEADERS: [&str; 26] = [
-    "Via",
-    "v",
-    "From",
-    "f",
-    "To",
-    "t",
-    "Call-ID",
-    "i",
-    "CSeq",
-    "Max-Forwards",
-    "Contact",
-    "m",
-    "Route",
-    "Record-Route",
-    "Content-Length",
-    "l",
-    "Content-Type",
-    "c",
-    "Allow",
-    "Supported",
-    "k",
-    "Require",
-    "Session-Expires",
-    "x",
-    "Min-SE",
-    "Proxy-Authorization",
-];
-
-fn header_name<'a>(item: &Item<'_>, name: &'a str) -> Option<&'a str> {
-    if !is_token(name) {
-        item.wrong(format!("{name:?} is no header name"), "one, as in \"X-Site\", without `:`");
-        return None;
-    }
-    if OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
-        item.error(format!("{name} is the gateway's own on each leg"), format!("remove \"{name}\""));
-        return None;
-    }
-    Some(name)
-}
-
-fn strip_headers(item: &Item<'_>) -> Vec<String> {
-    let items = item.list().unwrap_or_default();
-    items.iter().filter_map(|item| header_name(item, item.string()?).map(str::to_owned)).collect()
-}
-
-fn add_headers(item: &Item<'_>) -> Vec<(String, String)> {
-    let mut headers = Vec::new();
-    for (name, item) in item.pairs().unwrap_or_default() {
-        if let (Some(name), Some(value)) = (header_name(&item, name), item.string()) {
-            if value.chars().any(char::is_control) {
-                item.wrong(format!("the value of {name} does not fit on a line"), "it without line breaks");
-            }
-            headers.push((name.to_owned(), value.to_owned()));
-        }
-    }
-    headers
 }
 
 /// RFC 3261 §25.1.

@@ -10,7 +10,7 @@ mod suggest;
 mod syntax;
 mod table;
 
-pub(crate) use item::Item;
+pub(crate) use item::{Item, parsed};
 pub(crate) use reader::{At, Reader, Vocabulary};
 pub(crate) use source::Source;
 pub(crate) use suggest::{nearest, one_of};

@@ -305,6 +305,11 @@ impl<'a> Item<'a> {
     }
 }
 
+/// The values of a list; none where it is not there.
+pub(crate) fn parsed<T: FromStr<Err = ValueError>>(item: Option<Item<'_>>) -> Vec<T> {
+    item.and_then(|item| item.list()).unwrap_or_default().iter().filter_map(Item::parse).collect()
+}
+
 fn whole(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }

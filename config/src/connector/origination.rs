@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use crate::Route;
+use crate::read::Table;
+
+/// `[voice_connector.origination]`: the carriers to this customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origination {
+    /// Default: true where the table is there.
+    pub enabled: bool,
+    /// New calls a second, at least 1. Default: 100.
+    pub cps_limit: u32,
+    /// Calls at one time, at least 1. Default: 2000.
+    pub max_calls: u32,
+    /// Nothing heard for so long: next route. Default: 4 s.
+    pub first_response_timeout: Duration,
+    /// How often every host is probed by OPTIONS; zero: never. Default: 30 s.
+    pub options_interval: Duration,
+    /// Where the calls go, at least one where enabled; in the file's order.
+    pub route: Vec<Route>,
+}
+
+impl Default for Origination {
+    /// Off.
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            cps_limit: 100,
+            max_calls: 2000,
+            first_response_timeout: Duration::from_secs(4),
+            options_interval: Duration::from_secs(30),
+            route: Vec::new(),
+        }
+    }
+}
+
+impl Origination {
+    pub(crate) fn read(table: &Table<'_>, encryption: bool) -> Self {
+        let get = |key| table.get(key);
+        let default = Self::default();
+        let limit = |key, default| get(key).and_then(|item| item.integer(1, 1_000_000)).unwrap_or(default);
+        let enabled = get("enabled").and_then(|item| item.boolean()).unwrap_or(true);
+        let routes = get("route").map(|item| item.tables("route"));
+        if enabled && routes.as_ref().is_none_or(Vec::is_empty) {
+            let remedy = "write [[voice_connector.origination.route]] with its host, or enabled = false";
+            table.reader().error(table.at(), "origination has no route", remedy);
+        }
+        Self {
+            enabled,
+            cps_limit: limit("cps_limit", default.cps_limit),
+            max_calls: limit("max_calls", default.max_calls),
+            // Timer B ends the transaction after 32 s, RFC 3261 §17.1.1.2.
+            first_response_timeout: get("first_response_timeout")
+                .and_then(|item| item.duration("100ms", "32s"))
+                .unwrap_or(default.first_response_timeout),
+            options_interval: get("options_interval")
+                .and_then(|item| item.duration("0s", "24h"))
+                .unwrap_or(default.options_interval),
+            route: routes.iter().flatten().filter_map(|table| Route::read(table, encryption)).collect(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::check::Kind;
+use crate::network::nets;
+use crate::read::{Item, Table, parsed};
+use crate::value::cidr;
+use crate::{CarrierName, ConnectorId, CountryCode, Credentials, E164, Prefix};
+
+/// `[voice_connector.termination]`: this customer to the carriers.
+#[derive(Debug, Clone)]
+pub struct Termination {
+    /// Default: true where the table is there.
+    pub enabled: bool,
+    /// Who may call; empty admits nobody. Default: empty. Two connectors may share addresses: the host of
+    /// the Request-URI tells them apart. A connector and a carrier may not.
+    pub allowlist: Vec<IpNet>,
+    /// Countries that may be called. Default: none.
+    pub calling_plan: Vec<CountryCode>,
+    /// Refused even inside the plan. Default: none.
+    pub denied_prefixes: Vec<Prefix>,
+    /// Premium and non-country codes taken all the same. Default: none.
+    pub allow_premium: Vec<Prefix>,
+    /// Default: `owned`.
+    pub caller_id_policy: CallerIdPolicy,
+    /// Default: `p-asserted-identity`.
+    pub identity_header: IdentityHeader,
+    /// Fraud stop. Default: none.
+    pub daily_minutes: Option<u32>,
+    /// Only these carriers. Default: none, all.
+    pub carriers: Option<Vec<CarrierName>>,
+    /// A call ends after so long. Default: 12 h.
+    pub max_duration: Duration,
+    /// New calls a second, at least 1. Default: 100.
+    pub cps_limit: u32,
+    /// Calls at one time, at least 1. Default: 2000.
+    pub max_calls: u32,
+    /// Replaces whatever the customer sends. Default: none.
+    pub caller_id: Option<E164>,
+    /// Digest users; empty: the allowlist alone admits. Default: empty.
+    pub credentials: Vec<Credentials>,
+}
+
+impl Default for Termination {
+    /// Off.
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            allowlist: Vec::new(),
+            calling_plan: Vec::new(),
+            denied_prefixes: Vec::new(),
+            allow_premium: Vec::new(),
+            caller_id_policy: CallerIdPolicy::Owned,
+            identity_header: IdentityHeader::PAssertedIdentity,
+            daily_minutes: None,
+            carriers: None,
+            max_duration: Duration::from_secs(12 * 60 * 60),
+            cps_limit: 100,
+            max_calls: 2000,
+            caller_id: None,
+            credentials: Vec::new(),
+        }
+    }
+}
+
+/// `termination.caller_id_policy`: which numbers a customer may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerIdPolicy {
+    /// Its own and those of its groups.
+    Owned,
+    /// Foreign ones too, on a call whose Diversion is an own number.
+    Forwarded,
+    /// Any.
+    Any,
+}
+
+/// `termination.identity_header`: which header tells the carriers who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentityHeader {
+    /// RFC 3325.
+    PAssertedIdentity,
+    /// draft-ietf-sip-privacy-04.
+    RemotePartyId,
+    /// From alone.
+    From,
+}
+
+impl Termination {
+    pub(crate) fn read(table: &Table<'_>, id: &ConnectorId) -> Self {
+        let get = |key| table.get(key);
+        let reader = table.reader();
+        let default = Self::default();
+        let limit = |key, default| get(key).and_then(|item| item.integer(1, 1_000_000)).unwrap_or(default);
+        if let Some(items) = get("allowlist").and_then(|item| item.list()) {
+            for item in items {
+                if let Some(net) = item.quiet_string().and_then(|text| cidr(text).ok()) {
+                    reader.fact(|facts| facts.customer_nets.push((id.clone(), net, item.at())));
+                }
+            }
+        }
+        Self {
+            enabled: get("enabled").and_then(|item| item.boolean()).unwrap_or(true),
+            allowlist: nets(get("allowlist")),
+            calling_plan: parsed(get("calling_plan")),
+            denied_prefixes: parsed(get("denied_prefixes")),
+            allow_premium: parsed(get("allow_premium")),
+            caller_id_policy: get("caller_id_policy")
+                .and_then(|item| item.choice(CallerIdPolicy::CHOICES))
+                .unwrap_or(default.caller_id_policy),
+            identity_header: get("identity_header")
+                .and_then(|item| item.choice(IdentityHeader::CHOICES))
+                .unwrap_or(default.identity_header),
+            daily_minutes: get("daily_minutes").and_then(|item| item.integer(1, 1_000_000_000)),
+            carriers: get("carriers").and_then(|item| carriers(&item)),
+            max_duration: get("max_duration")
+                .and_then(|item| item.duration("1s", "30d"))
+                .unwrap_or(default.max_duration),
+            cps_limit: limit("cps_limit", default.cps_limit),
+            max_calls: limit("max_calls", default.max_calls),
+            caller_id: get("caller_id").and_then(|item| item.parse()),
+            credentials: get("credentials")
+                .map(|item| item.tables("credentials").iter().filter_map(Credentials::read).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn carriers(item: &Item<'_>) -> Option<Vec<CarrierName>> {
+    let items = item.list()?;
+    if items.is_empty() {
+        item.wrong(
+            "`carriers` is empty, so no call could go out",
+            "a carrier's name, or remove the line for all",
+        );
+    }
+    let name = |item: &Item<'_>| {
+        let name = item.string()?;
+        item.reader().fact(|facts| facts.refer(Kind::Carrier, name, item.at()));
+        Some(name.into())
+    };
+    Some(items.iter().filter_map(name).collect())
+}
+
+impl CallerIdPolicy {
+    const CHOICES: &[(&'static str, Self)] = &[
+        ("owned", CallerIdPolicy::Owned),
+        ("forwarded", CallerIdPolicy::Forwarded),
+        ("any", CallerIdPolicy::Any),
+    ];
+}
+
+impl IdentityHeader {
+    const CHOICES: &[(&'static str, Self)] = &[
+        ("p-asserted-identity", IdentityHeader::PAssertedIdentity),
+        ("remote-party-id", IdentityHeader::RemotePartyId),
+        ("from", IdentityHeader::From),
+    ];
+}

@@ -1,0 +1,63 @@
+/// `peer.dtmf`: how keys pressed reach this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dtmf {
+    /// `telephone-event` in RTP.
+    Rfc4733,
+    /// INFO with `application/dtmf-relay`.
+    Info,
+    /// Tones in the audio.
+    Inband,
+}
+
+/// `peer.prack`: reliable provisional responses, RFC 3262.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prack {
+    /// Used where the other side can.
+    Supported,
+    /// Asked for.
+    Required,
+    /// Never used.
+    Off,
+}
+
+/// `peer.refer`: what becomes of a transfer, RFC 3515.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refer {
+    /// Refused.
+    Off,
+    /// Carried out here.
+    Handle,
+    /// Handed to the other side.
+    Pass,
+}
+
+/// `peer.nat`: whether requests inside a dialog without a route set go by the flow that the peer came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nat {
+    /// Where the Contact is unroutable or differs from the source.
+    Auto,
+    /// Always to the Contact.
+    Never,
+    /// Always by the flow.
+    Always,
+}
+
+impl Dtmf {
+    pub(super) const CHOICES: &[(&'static str, Self)] =
+        &[("rfc4733", Dtmf::Rfc4733), ("info", Dtmf::Info), ("inband", Dtmf::Inband)];
+}
+
+impl Prack {
+    pub(super) const CHOICES: &[(&'static str, Self)] =
+        &[("supported", Prack::Supported), ("required", Prack::Required), ("off", Prack::Off)];
+}
+
+impl Refer {
+    pub(super) const CHOICES: &[(&'static str, Self)] =
+        &[("off", Refer::Off), ("handle", Refer::Handle), ("pass", Refer::Pass)];
+}
+
+impl Nat {
+    pub(super) const CHOICES: &[(&'static str, Self)] =
+        &[("auto", Nat::Auto), ("never", Nat::Never), ("always", Nat::Always)];
+}
