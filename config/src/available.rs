@@ -2,7 +2,7 @@
 //!
 //! A key that is `not_yet` is read, typed and checked like any other, and then refused with an error that
 //! says so; one that is `only` so is refused with any other value. When a capability arrives, its entry
-//! here becomes `here`, and nothing else in this crate changes.
+//! here becomes `here`, its mark in the README goes, and nothing else in this crate changes.
 
 /// Whether SIP over TLS is there. Until then TLS listeners and routes, and encrypted connectors, sleep.
 pub(crate) const TLS: bool = false;
@@ -278,5 +278,52 @@ pub(crate) fn sections_with(name: &str) -> Option<&'static str> {
     match (sections.next(), sections.next()) {
         (Some(section), None) if !section.name.is_empty() => Some(section.shown),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = include_str!("../README.md");
+
+    /// The README's part about a section.
+    fn part(header: &str) -> &'static str {
+        let heading =
+            README.split("\n## ").find(|part| part.lines().next().is_some_and(|line| line.contains(header)));
+        heading.unwrap_or_else(|| panic!("the README has no {header}"))
+    }
+
+    #[test]
+    fn the_readme_knows_every_key_and_what_it_can_do() {
+        let marked = |text: &str, availability| match availability {
+            Availability::Here => !text.contains("**("),
+            Availability::NotYet => text.contains("**(not yet)**"),
+            Availability::Only(value) => text.contains(&format!("**(only `{value}`)**")),
+        };
+        for key in keys("") {
+            let header = key.table.unwrap();
+            assert!(marked(part(header).lines().next().unwrap(), key.availability), "{header}");
+        }
+        let mut checked = 0;
+        for section in SECTIONS.iter().filter(|section| !section.name.is_empty()) {
+            let header = match section.name {
+                "peer" => "[carrier.peer]",
+                "route" => "[[carrier.host]]",
+                // What stands in a line of its table.
+                "certificate" | "credentials" | "secret" | "member" | "register" => continue,
+                _ => section.shown,
+            };
+            let rows: Vec<&str> = part(header).lines().filter(|line| line.starts_with("| `")).collect();
+            assert_eq!(rows.len(), section.keys.len(), "{header}");
+            for key in section.keys {
+                let start = format!("| `{}` |", key.name);
+                let row = rows.iter().find(|row| row.starts_with(&start));
+                let row = row.unwrap_or_else(|| panic!("the README has no {} in {header}", key.name));
+                assert!(marked(row, key.availability), "{header}: {row}");
+                checked += 1;
+            }
+        }
+        assert!(checked >= 110, "{checked}");
     }
 }
