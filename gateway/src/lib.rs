@@ -15,3 +15,5 @@ pub mod record;
 pub mod resolve;
 pub mod route;
 pub mod shard;
+
+mod abort;

@@ -16,6 +16,7 @@ use tokio::task::LocalSet;
 
 use super::mailbox::{Inbox, Mail, Mailboxes};
 use super::recent::{Recent, quoted_branch};
+use crate::abort::AbortOnPanic;
 use crate::core::{Input, Machine, Now, Output};
 use crate::listen::stream::{Outgoing, Streams};
 use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
@@ -80,7 +81,7 @@ where
     let (started, has_started) = std::sync::mpsc::sync_channel(1);
     let name = format!("shard-{}", setup.shard);
     let thread = std::thread::Builder::new().name(name).spawn(move || {
-        let _abort = AbortOnPanic { shard: setup.shard };
+        let _abort = AbortOnPanic;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -103,22 +104,6 @@ where
     })?;
     has_started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
     Ok(ShardThread { stop, thread })
-}
-
-/// Lives as long as the shard's thread works.
-struct AbortOnPanic {
-    shard: u16,
-}
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(shard = self.shard, "a shard panicked; ending the process");
-            // The log may be buffered or filtered, the supervisor reads this.
-            eprintln!("voice-connector: shard {} panicked; ending the process", self.shard);
-            std::process::abort();
-        }
-    }
 }
 
 struct Driver<M> {
@@ -171,6 +156,7 @@ impl<M: Machine + 'static> Driver<M> {
     }
 
     async fn serve_port(self: Rc<Self>, port: usize) {
+        let _abort = AbortOnPanic;
         let Some(port) = self.ports.get(port) else { return };
         let mut buffer = vec![0; BUFFER];
         while port.ready(|| self.read_batch(port, &mut buffer)).await.is_ok() {
@@ -179,6 +165,7 @@ impl<M: Machine + 'static> Driver<M> {
     }
 
     async fn serve_inbox(self: Rc<Self>, mut inbox: Inbox) {
+        let _abort = AbortOnPanic;
         let mut taken = 0;
         while let Some(mail) = inbox.next().await {
             match mail {
@@ -193,6 +180,7 @@ impl<M: Machine + 'static> Driver<M> {
     }
 
     async fn serve_timer(self: Rc<Self>) {
+        let _abort = AbortOnPanic;
         loop {
             let next = self.machine.borrow().poll_timeout();
             self.armed.set(next);

@@ -172,13 +172,14 @@ impl Gateway {
         within(self.inputs.recv()).await.unwrap()
     }
 
-    pub(crate) fn try_input(&mut self) -> Option<(u16, Input)> {
-        self.inputs.try_recv().ok()
-    }
-
     /// What a machine did that is not the driver's business.
     pub(crate) async fn effect(&mut self) -> Output {
         within(self.effects.recv()).await.unwrap()
+    }
+
+    /// From now on a machine that puts out an effect panics.
+    pub(crate) fn refuse_effects(&mut self) {
+        self.effects.close();
     }
 
     /// Waits for a condition on the counters.

@@ -285,17 +285,11 @@ async fn a_peer_that_does_not_read_is_cut_off_and_its_transactions_told() {
     let peer = Peer::new(Transport::Tcp, gateway.id(0), carrier.local_addr().unwrap());
     let [owner] = clients();
     let big = request("INVITE", "TCP", "1@gw", "z9hG4bK1", Some(&"x".repeat(60_000)));
-    let mut sent = 0;
-    let input = loop {
+    // Kernel buffers take some megabytes first; this is more than 20.
+    for _ in 0..400 {
         gateway.transmit(0, big.clone(), peer.clone(), owner);
-        sent += 1;
-        // Kernel buffers take some megabytes first.
-        assert!(sent < 2_000);
-        if let Some((_, input)) = gateway.try_input() {
-            break input;
-        }
-        tokio::task::yield_now().await;
-    };
+    }
+    let (_, input) = gateway.input().await;
     assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner), "{input:?}");
     gateway.until(|counters| counters.connections_overflowed.value() >= 1).await;
     gateway.stop();
@@ -388,4 +382,29 @@ async fn timers_wake_the_machine_and_effects_reach_the_outside() {
     assert!(matches!(gateway.effect().await, Output::Drained));
     assert!(start.elapsed() >= Duration::from_millis(30));
     gateway.stop();
+}
+
+/// Runs itself as a child process, which is to die.
+#[test]
+fn a_panic_on_a_shard_ends_the_process_and_says_so() {
+    const CHILD: &str = "VOICE_CONNECTOR_TEST_PANIC";
+    if std::env::var_os(CHILD).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut gateway = Gateway::new(1, &[(Transport::Udp, "127.0.0.1:0")]);
+            gateway.refuse_effects();
+            gateway.output(0, Output::Drained);
+            gateway.input().await;
+        });
+        return;
+    }
+    let test = "shard::tests::a_panic_on_a_shard_ends_the_process_and_says_so";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&child.stderr);
+    assert!(stderr.contains("voice-connector: thread shard-0 panicked; ending the process"), "{stderr}");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.status), Some(6), "{:?}", child.status);
 }

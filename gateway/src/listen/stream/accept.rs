@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::connection::Shared;
+use crate::abort::AbortOnPanic;
 use crate::listen::Listener;
 
 /// A connection that a peer opened.
@@ -23,6 +24,7 @@ pub(super) async fn accept(
     shared: Shared,
     table: mpsc::Sender<Accepted>,
 ) {
+    let _abort = AbortOnPanic;
     loop {
         match socket.accept().await {
             Ok((stream, remote)) => {

@@ -12,6 +12,7 @@ use super::connection::Shared;
 use super::limits::StreamLimits;
 use super::table::Table;
 use super::{Outgoing, Streams};
+use crate::abort::AbortOnPanic;
 use crate::listen::{Guard, ListenCounters, Listener};
 use crate::shard::Mailboxes;
 
@@ -76,6 +77,7 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
     }
     let table = Table::new(shared, setup.listeners);
     let thread = std::thread::Builder::new().name("streams".to_owned()).spawn(move || {
+        let _abort = AbortOnPanic;
         runtime.block_on(table.run(outgoing, accepted, async {
             // A dropped sender means that nobody will ever stop us.
             if stopped.await.is_err() {

@@ -9,6 +9,7 @@ use sip::Message;
 use sip::transaction::Owner;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::Outgoing;
 use super::accept::Accepted;
@@ -125,11 +126,8 @@ impl Table {
         self.strangers += usize::from(stranger);
         let (transport, listener) = (listener.transport, listener.id);
         let (connection, ended) = self.insert(transport, listener, remote, stranger, None);
-        tokio::spawn(async move {
-            let id = connection.id;
-            connection.serve(stream, local).await;
-            let _ = ended.send(id).await;
-        });
+        let id = connection.id;
+        watch(id, tokio::spawn(connection.serve(stream, local)), ended);
     }
 
     fn has_room(&self, remote: IpAddr, stranger: bool) -> bool {
@@ -197,10 +195,7 @@ impl Table {
         let remote = key.remote;
         let (connection, ended) = self.insert(key.transport, key.listener, remote, false, Some(key));
         let id = connection.id;
-        tokio::spawn(async move {
-            connection.dial(connect(local, remote)).await;
-            let _ = ended.send(id).await;
-        });
+        watch(id, tokio::spawn(connection.dial(connect(local, remote))), ended);
         Some(id)
     }
 
@@ -241,6 +236,16 @@ impl Table {
             }
         }
     }
+}
+
+/// Tells the table when a connection has ended, even by a panic: that costs its peer the connection, nobody else.
+fn watch(id: ConnectionId, task: JoinHandle<()>, ended: mpsc::Sender<ConnectionId>) {
+    tokio::spawn(async move {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a connection's task failed");
+        }
+        let _ = ended.send(id).await;
+    });
 }
 
 /// From the listener's address, so that the peer's allowlist knows us; the port is the system's choice.

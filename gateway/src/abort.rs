@@ -1,0 +1,20 @@
+//! What a panic on a thread that everybody depends on does: it ends the process.
+//!
+//! A gateway that goes on with a part of its calls, or without its connections, is worse than one that its
+//! supervisor starts again.
+
+/// Held by a thread, and by each task whose panics the runtime would otherwise keep to itself.
+pub(crate) struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or("?");
+            tracing::error!(thread = name, "a thread panicked; ending the process");
+            // The log may be buffered or filtered; the supervisor reads this.
+            eprintln!("voice-connector: thread {name} panicked; ending the process");
+            std::process::abort();
+        }
+    }
+}
