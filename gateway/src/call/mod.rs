@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use sip::dialog::Dialog;
 use sip::transaction::ServerId;
-use sip::{Message, Method, Name};
+use sip::{Message, Name};
 
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -110,10 +110,10 @@ pub struct Call {
     /// Addresses behind the route's host that were not tried yet.
     targets: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
-    /// No other route may be tried: an 18x was relayed, or the caller gave up.
-    committed: bool,
-    /// The best answer so far of routes that failed.
-    best_failure: Option<setup::Failure>,
+    /// The caller has heard a route ring: nobody else is tried.
+    rang: bool,
+    /// The routes that did not take the call.
+    failed: Vec<setup::Failed>,
     /// The 2xx for the caller, while the journal is asked.
     answer: Option<Message>,
     handshakes: Vec<Handshake>,
@@ -201,8 +201,8 @@ impl Call {
             route: None,
             targets: VecDeque::new(),
             attempts: Vec::new(),
-            committed: false,
-            best_failure: None,
+            rang: false,
+            failed: Vec::new(),
             answer: None,
             handshakes: Vec::new(),
             exchanges: Vec::new(),

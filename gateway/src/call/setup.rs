@@ -16,18 +16,46 @@ use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
 use crate::listen::peer::{Peer, Transport};
 use crate::media::Side;
-use crate::route::failover::{self, Outcome};
+use crate::route::{RouteEnd, last_answer, next_route};
 
 /// How long an answered call waits for the journal before it goes on without.
 const JOURNAL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is known of a route that did not take the call.
-#[derive(Debug, Clone)]
-pub(super) enum Failure {
-    /// It said so.
-    Answer(Message),
-    /// It could not be asked, or said nothing.
-    Silence(Cause),
+/// A route that did not take the call.
+#[derive(Debug)]
+pub(super) struct Failed {
+    end: RouteEnd,
+    /// What it said.
+    answer: Option<Message>,
+    /// Why, in words of ours.
+    cause: Cause,
+}
+
+impl Failed {
+    fn answered(message: &Message) -> Failed {
+        let status = message.status().map_or(500, |status| status.code());
+        let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default());
+        Failed {
+            end: RouteEnd::Answer { status, q850: q850(message) },
+            answer: Some(message.clone()),
+            cause: Cause::new(status, reason),
+        }
+    }
+
+    fn silent(end: RouteEnd, text: impl Into<String>) -> Failed {
+        Failed { end, answer: None, cause: Cause::new(503, text) }
+    }
+}
+
+/// The cause of a `Reason: Q.850;cause=N` header. RFC 3326.
+fn q850(message: &Message) -> Option<u16> {
+    message.values(Name::Reason).find_map(|value| {
+        let mut fields = value.split(';').map(str::trim);
+        if !fields.next()?.eq_ignore_ascii_case("Q.850") {
+            return None;
+        }
+        fields.find_map(|field| field.strip_prefix("cause=")?.trim().parse().ok())
+    })
 }
 
 impl Call {
@@ -76,7 +104,7 @@ impl Call {
     /// The route has no room: the next one.
     pub(super) fn handle_limited(&mut self, now: Now, tokens: &mut Tokens, cause: Cause) {
         if matches!(self.phase, Phase::Preparing) {
-            self.keep_failure(Failure::Silence(cause));
+            self.failed.push(Failed { end: RouteEnd::NoResponse, answer: None, cause });
             self.next_route(now, tokens);
         }
     }
@@ -104,7 +132,8 @@ impl Call {
 
     fn unresolved(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
         let host = self.route.as_ref().map(|route| route.host.to_string()).unwrap_or_default();
-        self.keep_failure(Failure::Silence(Cause::new(503, format!("{host} does not resolve: {text}"))));
+        let text = format!("{host} does not resolve: {text}");
+        self.failed.push(Failed::silent(RouteEnd::TransportFailure, text));
         self.next_route(now, tokens);
     }
 
@@ -251,8 +280,8 @@ impl Call {
         if challenged && self.answer_challenge(now, tokens, index, &message) {
             return;
         }
-        self.observe(index, Outcome::Answered(&message));
-        self.route_failed(now, tokens, Outcome::Answered(&message), Failure::Answer(message.clone()));
+        self.rest_host(index, &message);
+        self.route_failed(now, tokens, Failed::answered(&message));
     }
 
     /// No response will come.
@@ -265,12 +294,14 @@ impl Call {
         if attempt.abandoned || !matches!(self.phase, Phase::Trying) {
             return;
         }
-        let (outcome, cause) = match lost {
-            Lost::Timeout => (Outcome::Timeout, Cause::new(408, "No response")),
-            Lost::Transport => (Outcome::Transport, Cause::new(503, "Transport failure")),
+        let address = attempt.address;
+        let failed = match lost {
+            Lost::Timeout => Failed::silent(RouteEnd::NoResponse, format!("no response from {address}")),
+            Lost::Transport => {
+                Failed::silent(RouteEnd::TransportFailure, format!("{address} can't be reached"))
+            }
         };
-        self.observe(index, outcome.clone());
-        self.route_failed(now, tokens, outcome, Failure::Silence(cause));
+        self.route_failed(now, tokens, failed);
     }
 
     fn handle_provisional(&mut self, now: Now, index: usize, status: StatusCode, message: &Message) {
@@ -288,7 +319,7 @@ impl Call {
         self.timers.ringing = Some(now.instant + TIMER_C);
         let Some(server) = self.server else { return };
         let body = Body::read(message).and_then(|body| self.cross_body(Side::B, &body, false)).ok().flatten();
-        self.committed = true;
+        self.rang |= matches!(status.code(), 180..=189);
         let Some(invite) = self.invite.clone() else { return };
         let response = self.cross_response(Side::B, message, body, &invite);
         self.respond(server, response);
@@ -326,15 +357,15 @@ impl Call {
         builder.build()
     }
 
-    /// The present route is lost: the next address or route, or the end.
-    fn route_failed(&mut self, now: Now, tokens: &mut Tokens, outcome: Outcome<'_>, failure: Failure) {
+    /// The present address is lost: the next one, the next route, or the end.
+    fn route_failed(&mut self, now: Now, tokens: &mut Tokens, failed: Failed) {
         self.timers.first_response = None;
         self.timers.ringing = None;
-        let named = self.route.as_ref().map(|route| route.failover_on.clone()).unwrap_or_default();
-        let on = !self.committed && failover::tries_next(&outcome, &named);
-        self.keep_failure(failure);
-        if !on {
-            return self.exhausted(now, tokens);
+        let named = self.route.as_ref().map_or(&[][..], |route| &route.failover_on);
+        let verdict = next_route(failed.end, self.rang, named, self.account.emergency);
+        self.failed.push(failed);
+        if !verdict.goes_on() {
+            return self.exhausted(now);
         }
         self.phase = Phase::Preparing;
         if self.targets.is_empty() {
@@ -344,38 +375,27 @@ impl Call {
         }
     }
 
-    /// An answer that says something beats silence; the last one wins.
-    fn keep_failure(&mut self, failure: Failure) {
-        let replace = match (&self.best_failure, &failure) {
-            (Some(Failure::Answer(_)), Failure::Silence(_)) => false,
-            // A host that has no room or no carrier behind it says less than one that knows the number.
-            (Some(Failure::Answer(kept)), Failure::Answer(new)) => {
-                !(failover::says_something(kept) && !failover::says_something(new))
-            }
-            _ => true,
-        };
-        if replace {
-            self.best_failure = Some(failure);
-        }
-    }
-
     /// No route is left: the caller gets the last answer that says something, else 503.
-    fn exhausted(&mut self, now: Now, tokens: &mut Tokens) {
-        match self.best_failure.take() {
-            Some(Failure::Answer(message)) if failover::says_something(&message) => {
-                self.relay_failure(now, &message);
-            }
-            Some(Failure::Answer(message)) => {
-                let code = message.status().map_or(503, |status| status.code());
-                self.give_up(now, Cause::new(503, format!("No route took the call, the last said {code}")));
-            }
-            Some(Failure::Silence(cause)) => {
-                let mut all = Cause::new(503, format!("No route took the call: {}", cause.text));
-                all.retry_after = cause.retry_after;
-                self.give_up(now, all);
-            }
-            None => self.give_up(now, Cause::new(503, "No route took the call")),
+    fn exhausted(&mut self, now: Now) {
+        let ends: Vec<RouteEnd> = self.failed.iter().map(|failed| failed.end).collect();
+        let last = last_answer(&ends).and_then(|index| self.failed.get(index)).and_then(|one| one.answer.clone());
+        if let Some(message) = last {
+            let status = message.status().map_or(503, |status| status.code());
+            return match status {
+                // Its challenge is for us, who have no answer; the caller's would be of no use.
+                401 | 407 => self.give_up(now, Cause::new(503, "The carrier refused our credentials")),
+                // A redirection names a target that the caller could not be held to.
+                300..=399 => self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed"))),
+                _ => self.relay_failure(now, &message),
+            };
         }
+        let last = self.failed.last().map(|failed| failed.cause.clone());
+        let text = match &last {
+            Some(cause) => format!("No route took the call: {}", cause.text),
+            None => "No route took the call".to_owned(),
+        };
+        let retry_after = last.and_then(|cause| cause.retry_after);
+        self.give_up(now, Cause { retry_after, ..Cause::new(503, text) });
     }
 
     fn relay_failure(&mut self, now: Now, message: &Message) {
@@ -473,7 +493,6 @@ impl Call {
         }
         let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
         let body = Body::read(&message).and_then(|body| self.cross_body(Side::B, &body, !offered));
-        self.observe(index, Outcome::Answered(&message));
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, cseq);
         self.handshakes.push(handshake);
         let body = match body {
@@ -513,21 +532,25 @@ impl Call {
             self.handle_journaled(now);
         }
         if due(&mut self.timers.first_response, now) && matches!(self.phase, Phase::Trying) {
-            let index = self.attempts.len().saturating_sub(1);
-            self.observe(index, Outcome::Timeout);
-            self.abandon_attempt(Some(Cause::new(408, "No response in time").reason()));
-            let silence = Failure::Silence(Cause::new(408, "No response in time"));
-            self.route_failed(now, tokens, Outcome::Timeout, silence);
+            let cause = Cause::new(408, "No response in time");
+            self.abandon_attempt(Some(cause.reason()));
+            let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
+            let text = format!("no response from {address} in time");
+            self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
         }
         if due(&mut self.timers.ringing, now) && matches!(self.phase, Phase::Trying) {
             self.give_up(now, Cause::new(408, "The callee did not answer"));
         }
     }
 
-    /// What an attempt taught of its host's health.
-    fn observe(&mut self, index: usize, outcome: Outcome<'_>) {
+    /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.
+    fn rest_host(&mut self, index: usize, message: &Message) {
         let (Some(attempt), Some(route)) = (self.attempts.get(index), &self.route) else { return };
-        if let Some(rest) = failover::rests(&outcome) {
+        let after = message.value(Name::RetryAfter).and_then(|value| {
+            let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok().map(Duration::from_secs)
+        });
+        if let (Some(503), Some(rest)) = (message.status().map(StatusCode::code), after) {
             self.actions.push_back(Action::Rest { address: attempt.address, transport: route.transport, rest });
         }
     }

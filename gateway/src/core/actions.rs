@@ -1,0 +1,130 @@
+//! What calls want done.
+
+use sip::Message;
+
+use super::{CallKey, Client, Core, Lookup, Now, Output, Query, QueryId, Record};
+use crate::call::{Action, Event, Failure, Hop, RequestId};
+use crate::listen::Peer;
+use crate::resolve::ResolveError;
+
+/// A message that waits for the address behind a name.
+pub(super) struct Parked {
+    key: CallKey,
+    /// `None`: an ACK, which is no transaction.
+    request: Option<RequestId>,
+    message: Message,
+    fallback: Peer,
+}
+
+impl Core {
+    pub(super) fn act(&mut self, now: Now, key: CallKey, action: Action) {
+        match action {
+            Action::Bind { tag, leg } => {
+                self.tags.insert(tag, (key, leg));
+            }
+            Action::Respond { server, response } => self.transactions.respond(now.instant, server, response),
+            Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
+            Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
+            Action::Cancel { request, reason } => self.cancel(now, key, request, reason),
+            Action::Resolve { query, host, port, transport } => {
+                let lookup = Lookup { host: host.to_string().into(), port, transport };
+                self.resolve(Query::Route(key, query), lookup);
+            }
+            Action::Admit { route, emergency } => self.admit_route(now, key, &route, emergency),
+            Action::Media(command) => self.outputs.push_back(Output::Media(command)),
+            Action::Journal => self.journal(now, key),
+            Action::Offered { connector } => self.offered(key, &connector),
+            Action::Answered => self.count_answered(key),
+            Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
+            Action::Settle(settled) => self.write_records(now, key, &settled),
+        }
+    }
+
+    /// Sends a message of a call, once its address is known.
+    fn depart(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, hop: Hop) {
+        match hop {
+            Hop::Peer(peer) => self.send(now, key, request, message, peer),
+            Hop::Name { host, port, transport, fallback, .. } => {
+                let lookup = Lookup { host: host.to_string().into(), port, transport };
+                let parked = Parked { key, request, message, fallback: Peer { transport, ..fallback } };
+                self.resolve(Query::Parked(Box::new(parked)), lookup);
+            }
+        }
+    }
+
+    fn send(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, peer: Peer) {
+        match request {
+            Some(request) => {
+                let reliable = peer.transport.is_reliable();
+                let id = self.transactions.request(now.instant, message, peer, reliable);
+                self.clients.insert(id, Client::Call(key, request));
+                if let Some(slot) = self.calls.get_mut(&key) {
+                    slot.requests.insert(request, id);
+                }
+            }
+            None => {
+                self.log_message(now, key, &message);
+                self.transmit(message, peer, None);
+            }
+        }
+    }
+
+    fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, reason: Option<String>) {
+        let id = self.calls.get(&key).and_then(|slot| slot.requests.get(&request).copied());
+        match id {
+            Some(id) => {
+                let extra: Vec<_> = reason.into_iter().map(|reason| (sip::Name::Reason, reason)).collect();
+                self.transactions.cancel(now.instant, id, &extra);
+            }
+            // Still waiting for an address: it never leaves.
+            None => {
+                let parked = |query: &Query| match query {
+                    Query::Parked(parked) => parked.key == key && parked.request == Some(request),
+                    _ => false,
+                };
+                let before = self.queries.len();
+                self.queries.retain(|_, query| !parked(query));
+                if self.queries.len() < before {
+                    self.event(now, key, Event::Failed { request, cause: Failure::Transport });
+                    self.event(now, key, Event::Done { request });
+                }
+            }
+        }
+    }
+
+    pub(super) fn resolve(&mut self, query: Query, lookup: Lookup) {
+        self.next_query += 1;
+        let id = QueryId(self.next_query);
+        self.queries.insert(id, query);
+        self.outputs.push_back(Output::Resolve { query: id, lookup });
+    }
+
+    pub(super) fn handle_resolved(
+        &mut self,
+        now: Now,
+        id: QueryId,
+        result: Result<Vec<std::net::SocketAddr>, ResolveError>,
+    ) {
+        match self.queries.remove(&id) {
+            Some(Query::Route(key, query)) => {
+                let addresses = result.map_err(|error| error.to_string());
+                self.event(now, key, Event::Resolved { query, addresses });
+            }
+            Some(Query::Parked(parked)) => {
+                let address = result.ok().and_then(|addresses| addresses.first().copied());
+                let mut peer = parked.fallback;
+                if let Some(address) = address {
+                    peer.connection = None;
+                    peer.remote = address;
+                }
+                self.send(now, parked.key, parked.request, parked.message, peer);
+            }
+            Some(Query::Probe(host)) => self.probe_resolved(now, host, result),
+            None => {}
+        }
+    }
+
+    pub(super) fn write(&mut self, record: Record) {
+        self.outputs.push_back(Output::Record(record));
+    }
+}

@@ -1,0 +1,108 @@
+//! What the transaction layer reports, brought to its call.
+
+use sip::Message;
+use sip::transaction::{Event as Reported, Output as Layer, Owner};
+
+use super::{Client, Core, Now, Output};
+use crate::call::{Event, Failure, LegRef};
+use crate::listen::Peer;
+
+impl Core {
+    pub(super) fn dispatch(&mut self, now: Now, output: Layer<Peer>) {
+        match output {
+            Layer::Transmit { message, to, owner } => {
+                let call = match owner {
+                    Owner::Client(id) => self.clients.get(&id).and_then(|client| match client {
+                        Client::Call(key, _) => Some(*key),
+                        Client::Probe(_) => None,
+                    }),
+                    Owner::Server(id) => self.servers.get(&id).copied(),
+                };
+                if let Some(key) = call {
+                    self.log_message(now, key, &message);
+                }
+                self.transmit(message, to, Some(owner));
+            }
+            Layer::Event(event) => self.reported(now, event),
+        }
+    }
+
+    /// Counts and sends.
+    pub(super) fn transmit(&mut self, message: Message, peer: Peer, owner: Option<Owner>) {
+        if let Some(status) = message.status() {
+            self.shared.metrics.sip_response(status.code());
+        }
+        self.outputs.push_back(Output::Transmit { message, peer, owner });
+    }
+
+    fn reported(&mut self, now: Now, event: Reported<Peer>) {
+        match event {
+            Reported::Request { id, message, from, merged } => match self.dialog_of(&message) {
+                Some((key, leg)) => {
+                    self.servers.insert(id, key);
+                    self.log_message(now, key, &message);
+                    let source = self.source_of(id, &from);
+                    self.event(now, key, Event::Request { leg, server: id, message, source });
+                }
+                None => self.new_request(now, id, message, from, merged),
+            },
+            Reported::Cancel { invite, message } => {
+                if let Some(key) = self.servers.get(&invite).copied() {
+                    self.log_message(now, key, &message);
+                    let reason = message.value(sip::Name::Reason).map(|reason| reason.to_string());
+                    self.event(now, key, Event::Cancelled { server: invite, reason });
+                }
+            }
+            Reported::Ack { message, .. } => {
+                if let Some((key, leg)) = self.dialog_of(&message) {
+                    self.log_message(now, key, &message);
+                    self.event(now, key, Event::Ack { leg, message });
+                }
+            }
+            Reported::Response { id, message, from } => {
+                if let Some(status) = message.status() {
+                    self.shared.metrics.sip_response(status.code());
+                }
+                match self.clients.get(&id).copied() {
+                    Some(Client::Call(key, request)) => {
+                        self.log_message(now, key, &message);
+                        self.event(now, key, Event::Response { request, message, flow: from });
+                    }
+                    Some(Client::Probe(host)) => self.probe_answered(now, host, &message),
+                    None => {}
+                }
+            }
+            Reported::Timeout { id } => self.lost(now, id, Failure::Timeout),
+            Reported::ClientTransport { id } => self.lost(now, id, Failure::Transport),
+            Reported::ClientEnded { id } => {
+                if let Some(Client::Call(key, request)) = self.clients.remove(&id) {
+                    if let Some(slot) = self.calls.get_mut(&key) {
+                        slot.requests.remove(&request);
+                    }
+                    self.event(now, key, Event::Done { request });
+                }
+            }
+            Reported::ServerEnded { id } => {
+                self.servers.remove(&id);
+            }
+            // A final answer that could not be delivered or was never acknowledged ends nothing of ours: a 2xx is
+            // watched by its call, and a failure ended it already.
+            Reported::NoAck { .. } | Reported::ServerTransport { .. } | Reported::StrayResponse { .. } => {}
+        }
+    }
+
+    fn lost(&mut self, now: Now, id: sip::transaction::ClientId, cause: Failure) {
+        match self.clients.get(&id).copied() {
+            Some(Client::Call(key, request)) => self.event(now, key, Event::Failed { request, cause }),
+            Some(Client::Probe(host)) => self.probe_lost(now, host),
+            None => {}
+        }
+    }
+
+    /// The call and leg whose dialog a request is inside of: our tag in To, and the dialog's other marks.
+    pub(super) fn dialog_of(&self, message: &Message) -> Option<(super::CallKey, LegRef)> {
+        let tag = message.to_tag()?;
+        let (key, leg) = *self.tags.get(&*tag)?;
+        self.calls.get(&key)?.call.is_dialog_of(leg, message).then_some((key, leg))
+    }
+}

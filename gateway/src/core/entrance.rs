@@ -1,0 +1,108 @@
+//! The door: what is answered without keeping anything, and what may begin a transaction.
+//!
+//! A stranger costs us nothing but a reply: a message with a fault, from an unlisted source, or for a dialog that is
+//! not ours is answered statelessly (RFC 3261 §8.2.7), under a To tag that tells its ACK apart.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sip::{Message, Method, Name};
+
+use super::{Core, Now};
+use crate::call::Cause;
+use crate::ids::token_info;
+use crate::listen::{Peer, Source};
+
+/// How long a digest nonce may be used.
+pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+
+/// How many unfinished server transactions a shard keeps before it answers 503: a flood from a listed source must
+/// not fill the memory.
+const MAX_SERVER_TRANSACTIONS: usize = 50_000;
+
+impl Core {
+    pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message) {
+        let reliable = source.transport.is_reliable();
+        if message.is_response() {
+            match message.check() {
+                Ok(()) => self.transactions.handle_message(now.instant, message, source.peer(), reliable),
+                Err(_) => self.shared.metrics.refusal("syntax"),
+            }
+            return;
+        }
+        let is_ack = message.method() == Some(Method::Ack);
+        if let Err(malformed) = message.check() {
+            self.shared.metrics.refusal("syntax");
+            if !is_ack {
+                let cause = Cause::new(malformed.status.code(), malformed.text);
+                self.reply_stateless(&source, &message, &cause);
+            }
+            return;
+        }
+        let message = message.with_received(source.remote);
+        let from = reply_to(&source, &message);
+        if self.transactions.matches(&message) || message.method() == Some(Method::Cancel) {
+            return self.transactions.handle_message(now.instant, message, from, reliable);
+        }
+        if let Some(tag) = message.to_tag() {
+            let stateless = token_info(&tag).is_some_and(|info| info.stateless);
+            if is_ack && stateless {
+                return; // The ACK of a stateless refusal.
+            }
+            if self.dialog_of(&message).is_none() {
+                if !is_ack {
+                    self.shared.metrics.refusal("dialog");
+                    let cause = Cause::new(481, "Call/Transaction Does Not Exist");
+                    self.reply_stateless(&source, &message, &cause);
+                }
+                return;
+            }
+        } else {
+            if is_ack {
+                return;
+            }
+            if !self.shared.is_listed(&self.config, &source) {
+                self.shared.metrics.refusal("source");
+                self.shared.refused(source.remote.ip());
+                let cause = Cause::new(403, "Source address is not allowed");
+                return self.reply_stateless(&source, &message, &cause);
+            }
+            if self.transactions.server_len() >= MAX_SERVER_TRANSACTIONS {
+                self.shared.metrics.refusal("overload");
+                let mut cause = Cause::new(503, "Overloaded");
+                cause.retry_after = Some(Duration::from_secs(2));
+                return self.reply_stateless(&source, &message, &cause);
+            }
+        }
+        self.sources.insert(&from, source);
+        self.transactions.handle_message(now.instant, message, from, reliable);
+    }
+
+    /// Answers without a transaction. Repeats get the same To tag.
+    pub(super) fn reply_stateless(&mut self, source: &Source, message: &Message, cause: &Cause) {
+        let identity = [message.value(Name::CallId), message.value(Name::Via)]
+            .into_iter()
+            .flatten()
+            .fold(Vec::new(), |mut all, text| {
+                all.extend_from_slice(text.as_bytes());
+                all
+            });
+        let tag = self.tokens.stateless_tag(&identity);
+        let peer = reply_to(source, message);
+        let response = cause.reply(message, Some(&tag)).build();
+        self.transmit(response, peer, None);
+    }
+}
+
+/// Where answers to `request` go: RFC 3261 §18.2.2 and RFC 3581 §4. A stream's own connection, and the sent-by port
+/// once that is gone; for a datagram its source address, at the source port when `rport` asks for it.
+fn reply_to(source: &Source, request: &Message) -> Peer {
+    let mut peer = source.peer();
+    let Ok(via) = request.via() else { return peer };
+    let symmetric = source.connection.is_none() && via.rport().is_some();
+    if !symmetric {
+        let port = via.port.unwrap_or_else(|| source.transport.default_port());
+        peer.remote = SocketAddr::new(source.remote.ip(), port);
+    }
+    peer
+}

@@ -1,0 +1,28 @@
+//! Requests outside a dialog that begin no call.
+
+use sip::transaction::ServerId;
+use sip::{Builder, Message, Method, Name, StatusCode};
+
+use super::{ALLOW, Core, Now};
+use crate::call::Cause;
+
+impl Core {
+    /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2); what we don't do is said so.
+    pub(super) fn answer_outside(&mut self, now: Now, server: ServerId, message: &Message) {
+        let tag = self.tokens.tag();
+        let reply = match message.method() {
+            Some(Method::Options) => Builder::reply(message, StatusCode::OK, "OK", Some(&tag))
+                .header(Name::Accept, "application/sdp, multipart/mixed")
+                .header(Name::Allow, ALLOW),
+            // A dialog of ours would have been found.
+            Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
+                Cause::new(481, "Call/Transaction Does Not Exist").reply(message, Some(&tag))
+            }
+            Some(Method::Other(_)) => {
+                Cause::new(501, "Not Implemented").reply(message, Some(&tag)).header(Name::Allow, ALLOW)
+            }
+            _ => Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, ALLOW),
+        };
+        self.transactions.respond(now.instant, server, reply.build());
+    }
+}
