@@ -1,37 +1,37 @@
 //! One INVITE towards one address, and the route that it belongs to.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use sip::auth::Secret;
-use sip::{Host, Message};
+use sip::{Message, Name};
 
 use super::io::RequestId;
 use super::leg::{Local, Profile};
-use crate::listen::peer::{Peer, Transport};
+use crate::listen::peer::Peer;
+use crate::route;
 
-/// One host that the b-leg may be tried at.
+/// One place that the b-leg may be tried at, and how we speak there.
 #[derive(Debug, Clone)]
 pub struct Route {
-    pub host: Host,
-    pub port: Option<u16>,
-    pub transport: Transport,
-    /// The user part of the Request-URI and To, as this host wants its numbers.
-    pub callee_user: String,
-    /// The user part of From, likewise; `None`: the caller is anonymous.
-    pub caller_user: Option<String>,
-    /// The connector whose customer is called; `None`: a carrier's host.
-    pub connector: Option<String>,
-    /// The carrier's name; `None`: a connector's host.
-    pub carrier: Option<String>,
+    /// Where, and the numbers as that side wants them.
+    pub attempt: route::Attempt,
+    /// What we are towards it.
     pub local: Local,
+    /// How it speaks.
     pub profile: Profile,
-    /// How long the host may say nothing before the next route is tried.
-    pub first_response_timeout: Duration,
-    /// Answers that send the call on, beside the standard ones.
-    pub failover_on: Vec<u16>,
+    /// The user part of From; `None`: the caller is anonymous.
+    pub caller_user: Option<String>,
+    /// Who calls, asserted to a party that we trust: a header and its value (RFC 3325).
+    pub asserted: Option<(Name, String)>,
     /// For the carrier's digest challenge: user and secret.
     pub credentials: Option<(String, Secret)>,
+}
+
+impl Route {
+    /// The connector whose customer is called; `None` at a carrier.
+    pub fn connector(&self) -> Option<&str> {
+        self.attempt.via.connector().map(|id| id.as_str())
+    }
 }
 
 /// An INVITE that went out.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sip::multipart::Multipart;
-use sip::sdp::Sdp;
+use sip::sdp::{Sdp, Stream};
 use sip::{Message, Name};
 
 use super::Cause;
@@ -75,6 +75,11 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// The stream of a message's session description that we would carry, if it has any.
+pub fn offered_stream(message: &Message) -> Option<Stream> {
+    Body::read(message).ok()?.sdp()?.relayed_stream()
 }
 
 fn sdp(bytes: &[u8]) -> Result<Sdp, Cause> {

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sip::transaction::ServerId;
-use sip::{Builder, Host, Message, Name, StatusCode};
+use sip::{Builder, Message, Name, StatusCode};
 
 use super::LegRef;
-use crate::listen::peer::{ListenerId, Peer, Source, Transport};
+use crate::admit::Verdict;
+use crate::listen::peer::{Peer, Source, Transport};
+use crate::resolve::Lookup;
 use crate::media::{Command, MediaEvent};
 
 /// A client transaction, as the call numbers them.
@@ -66,10 +68,10 @@ pub enum Action {
     /// Send an ACK to a 2xx, which is no transaction.
     Transmit { message: Message, hop: Hop },
     /// Look up where a route's host is.
-    Resolve { query: u32, host: Host, port: Option<u16>, transport: Transport },
+    Resolve { query: u32, lookup: Lookup },
     /// Take the limits of a route, all in one step, and give back those of the route before: [`Event::Admitted`] or
     /// [`Event::Limited`] comes back.
-    Admit { route: Box<super::Route>, emergency: bool },
+    Admit { attempt: Box<crate::route::Attempt>, emergency: bool },
     /// A word to the media workers.
     Media(Command),
     /// Put the answered call into the journal before its 200 leaves.
@@ -90,7 +92,7 @@ pub enum Hop {
     /// Straight to an address or flow.
     Peer(Peer),
     /// To a name that must be looked up; `fallback` when there is nothing behind it.
-    Name { host: Host, port: Option<u16>, transport: Transport, listener: ListenerId, fallback: Peer },
+    Name { lookup: Lookup, fallback: Peer },
 }
 
 /// Who the parties are and who is billed.
@@ -114,8 +116,6 @@ pub struct Account {
     pub sip_auth_user: Option<String>,
     /// Whether this is an emergency call.
     pub emergency: bool,
-    /// Connectors that were tried and left for another one.
-    pub left: Vec<String>,
 }
 
 /// A call's end, for its records.
@@ -163,5 +163,11 @@ impl Cause {
             Some(after) => reply.header(Name::RetryAfter, after.as_secs().max(1).to_string()),
             None => reply,
         }
+    }
+}
+
+impl From<Verdict> for Cause {
+    fn from(verdict: Verdict) -> Cause {
+        Cause { retry_after: verdict.retry_after, ..Cause::new(verdict.status, verdict.phrase) }
     }
 }

@@ -1,14 +1,14 @@
 //! One leg: our dialog with one party.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sip::dialog::Dialog;
-use sip::{Builder, Host, Method, Name, SipUri, Uri};
+use sip::{Builder, Method, Name, SipUri, Uri};
 
 use super::io::Hop;
 use crate::ids::Tokens;
+use crate::resolve::Lookup;
 use crate::listen::peer::{ListenerId, Peer, Source, Transport};
 
 /// Which leg of a call a dialog belongs to.
@@ -198,15 +198,13 @@ impl Leg {
                 let same = remote == self.flow.remote && transport == self.flow.transport;
                 let connection = self.flow.connection.filter(|_| same);
                 let server_name = self.flow.server_name.clone();
-                Hop::Peer(Peer { transport, listener, remote, connection, server_name })
+                Hop::Peer(Peer { transport, listener, remote, local: self.flow.local, connection, server_name })
             }
-            None => Hop::Name {
-                host: uri.host.clone(),
-                port: uri.port,
-                transport,
-                listener,
-                fallback: self.flow.clone(),
-            },
+            None => {
+                let host = uri.host.to_string().into();
+                let lookup = Lookup { host, port: uri.port, transport };
+                Hop::Name { lookup, fallback: Peer { transport, ..self.flow.clone() } }
+            }
         }
     }
 }
@@ -220,16 +218,5 @@ fn transport_of(uri: &SipUri) -> Option<Transport> {
         "tcp" => Some(Transport::Tcp),
         "tls" => Some(Transport::Tls),
         _ => None,
-    }
-}
-
-/// How long a route may stay silent when the operator does not say.
-pub const FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// The host as it stands in a URI that we make.
-pub fn uri_host(host: &Host, port: Option<u16>) -> String {
-    match port {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_string(),
     }
 }

@@ -54,10 +54,6 @@ impl MediaSession {
         }
     }
 
-    pub fn key(&self) -> MediaKey {
-        self.key
-    }
-
     /// Whether the workers hold nothing for this call any more.
     pub fn is_closed(&self) -> bool {
         matches!(self.state, State::Idle | State::Closed)

@@ -40,8 +40,9 @@ use crate::listen::peer::Source;
 use crate::media::{MediaKey, Side};
 
 pub use attempt::Route;
-pub use io::{Account, Action, Cause, Event, Hop, RequestId, Settled};
-pub use leg::{Leg, LegRef, Local, Profile};
+pub use body::offered_stream;
+pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
+pub use leg::{Leg, LegRef, Local, Nat, Profile};
 pub use snapshot::Snapshot;
 
 use attempt::Attempt;
@@ -165,15 +166,10 @@ impl Call {
     /// The dialog with the caller begins here; an INVITE that can't begin one has been refused by the core.
     ///
     /// # Errors
-    /// The INVITE, handed back with what is wrong, when it can't open a dialog (RFC 3261 §12.1.1).
-    pub fn new(now: Now, new: NewCall, tokens: &mut Tokens) -> Result<Call, Box<(NewCall, Cause)>> {
-        let dialog = match Dialog::uas(&new.invite, &new.local_tag) {
-            Ok(dialog) => dialog,
-            Err(error) => {
-                let cause = Cause::new(400, error.to_string());
-                return Err(Box::new((new, cause)));
-            }
-        };
+    /// What is wrong with an INVITE that can't open a dialog (RFC 3261 §12.1.1).
+    pub fn new(now: Now, new: NewCall, tokens: &mut Tokens) -> Result<Call, Cause> {
+        let dialog = Dialog::uas(&new.invite, &new.local_tag)
+            .map_err(|error| Cause::new(error.status().code(), error.to_string()))?;
         let mut a = Leg::new(dialog, new.flow, new.local, new.profile);
         a.contact_user = new.account.callee.clone();
         let times = Times { started: now.unix, answered: None, ended: None };
@@ -240,7 +236,7 @@ impl Call {
             Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
             Event::Journaled => self.handle_journaled(now),
             Event::Admitted => self.handle_admitted(now, tokens),
-            Event::Limited { cause } => self.handle_limited(now, tokens, cause),
+            Event::Limited { cause } => self.handle_limited(now, cause),
             Event::HangUp { cause } => self.hang_up(now, tokens, cause),
         }
     }
@@ -341,6 +337,11 @@ impl Call {
             Side::A => &self.a.dialog.call_id,
             Side::B => b.or(newest).unwrap_or(&self.a.dialog.call_id),
         }
+    }
+
+    /// Where a leg's party is.
+    pub fn endpoint(&self, side: Side) -> Option<std::net::IpAddr> {
+        self.leg(side).map(|leg| leg.flow.remote.ip())
     }
 
     /// What its record would say if the call ended now.

@@ -10,7 +10,7 @@ use sip::{Builder, Message, Method, Name, StatusCode};
 use super::attempt::Attempt;
 use super::body::{Body, Sent};
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
-use super::leg::{Leg, LegRef, uri_host};
+use super::leg::{Leg, LegRef};
 use super::{Call, Phase, TIMER_C, crossing, due};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
@@ -62,22 +62,22 @@ impl Call {
     /// Starts with the first route.
     pub(super) fn begin(&mut self, now: Now, tokens: &mut Tokens) {
         self.a.sdp.session_id = tokens.session_id();
-        self.next_route(now, tokens);
+        self.next_route(now);
     }
 
     /// Leaves the present route for the next one; without any, the caller gets the best answer there was.
-    fn next_route(&mut self, now: Now, tokens: &mut Tokens) {
-        let Some(route) = self.routes.pop_front() else { return self.exhausted(now, tokens) };
-        if let Some(connector) = &route.connector
-            && self.account.inbound.as_ref() != Some(connector)
+    fn next_route(&mut self, now: Now) {
+        let Some(route) = self.routes.pop_front() else { return self.exhausted(now) };
+        if let Some(connector) = route.connector()
+            && self.account.inbound.as_deref() != Some(connector)
         {
-            self.account.left.extend(self.account.inbound.replace(connector.clone()));
-            self.actions.push_back(Action::Offered { connector: connector.clone() });
+            self.account.inbound = Some(connector.to_owned());
+            self.actions.push_back(Action::Offered { connector: connector.to_owned() });
         }
         self.targets.clear();
         self.phase = Phase::Preparing;
         let emergency = self.account.emergency;
-        self.actions.push_back(Action::Admit { route: Box::new(route.clone()), emergency });
+        self.actions.push_back(Action::Admit { attempt: Box::new(route.attempt.clone()), emergency });
         self.route = Some(route);
     }
 
@@ -87,25 +87,24 @@ impl Call {
             return;
         }
         let Some(route) = &self.route else { return };
-        match route.host.address() {
-            Some(ip) => {
-                let port = route.port.unwrap_or_else(|| route.transport.default_port());
-                self.targets.push_back(SocketAddr::new(ip, port));
+        match route.attempt.lookup.literal() {
+            Some(address) => {
+                self.targets.push_back(address);
                 self.try_route(now, tokens);
             }
             None => {
                 self.next_query += 1;
-                let (host, port, transport) = (route.host.clone(), route.port, route.transport);
-                self.actions.push_back(Action::Resolve { query: self.next_query, host, port, transport });
+                let lookup = route.attempt.lookup.clone();
+                self.actions.push_back(Action::Resolve { query: self.next_query, lookup });
             }
         }
     }
 
     /// The route has no room: the next one.
-    pub(super) fn handle_limited(&mut self, now: Now, tokens: &mut Tokens, cause: Cause) {
+    pub(super) fn handle_limited(&mut self, now: Now, cause: Cause) {
         if matches!(self.phase, Phase::Preparing) {
             self.failed.push(Failed { end: RouteEnd::NoResponse, answer: None, cause });
-            self.next_route(now, tokens);
+            self.next_route(now);
         }
     }
 
@@ -125,16 +124,16 @@ impl Call {
                 self.targets = addresses.into();
                 self.try_route(now, tokens);
             }
-            Ok(_) => self.unresolved(now, tokens, "no address"),
-            Err(text) => self.unresolved(now, tokens, &text),
+            Ok(_) => self.unresolved(now, "no address"),
+            Err(text) => self.unresolved(now, &text),
         }
     }
 
-    fn unresolved(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
-        let host = self.route.as_ref().map(|route| route.host.to_string()).unwrap_or_default();
+    fn unresolved(&mut self, now: Now, text: &str) {
+        let host = self.route.as_ref().map(|route| route.attempt.lookup.host.to_string()).unwrap_or_default();
         let text = format!("{host} does not resolve: {text}");
         self.failed.push(Failed::silent(RouteEnd::TransportFailure, text));
-        self.next_route(now, tokens);
+        self.next_route(now);
     }
 
     /// Sends the INVITE to the next address of the route, once the ports are open.
@@ -151,12 +150,12 @@ impl Call {
         };
         let Some((invite, local_tag)) = self.build_invite(tokens, &asked, body) else { return };
         let Some(route) = &self.route else { return };
-        let mut flow = Peer::new(route.transport, route.local.listener, address);
-        if let (Transport::Tls, sip::Host::Name(name)) = (route.transport, &route.host) {
-            flow.server_name = Some(name.as_str().into());
+        let mut flow = Peer::new(route.attempt.lookup.transport, route.local.listener, address);
+        if route.attempt.lookup.literal().is_none() {
+            flow.server_name = Some(route.attempt.lookup.host.clone());
         }
         let (local, profile) = (route.local.clone(), route.profile.clone());
-        self.timers.first_response = Some(now.instant + route.first_response_timeout);
+        self.timers.first_response = Some(now.instant + route.attempt.first_response_timeout());
         self.phase = Phase::Trying;
         self.actions.push_back(Action::Bind {
             tag: local_tag.clone(),
@@ -180,7 +179,7 @@ impl Call {
     /// The b-leg's side of SDP and headers exists before its dialog does.
     fn open_b_leg(&mut self, tokens: &mut Tokens) {
         let Some(route) = &self.route else { return };
-        let flow = Peer::new(route.transport, route.local.listener, route.local.advertise);
+        let flow = Peer::new(route.attempt.lookup.transport, route.local.listener, route.local.advertise);
         let mut leg = Leg::new(unanswered(), flow, route.local.clone(), route.profile.clone());
         leg.sdp.session_id = tokens.session_id();
         leg.contact_user = route.caller_user.clone().unwrap_or_default();
@@ -191,8 +190,11 @@ impl Call {
     fn build_invite(&mut self, tokens: &mut Tokens, asked: &Message, body: Option<Sent>) -> Option<(Message, String)> {
         let route = self.route.as_ref()?;
         let leg = self.b.as_ref()?;
-        let host = uri_host(&route.host, route.port);
-        let transport = match route.transport {
+        let host = match route.attempt.port {
+            Some(port) => format!("{}:{port}", route.attempt.host),
+            None => route.attempt.host.clone(),
+        };
+        let transport = match route.attempt.lookup.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
             Transport::Tls => ";transport=tls",
@@ -200,7 +202,7 @@ impl Call {
         let own_host = route.local.advertise.ip();
         let own_host = sip::Host::from(own_host);
         let local_tag = tokens.tag();
-        let uri = format!("sip:{}@{host}{transport}", route.callee_user);
+        let uri = format!("sip:{}@{host}{transport}", route.attempt.number);
         let from = match &route.caller_user {
             Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name(asked)),
             // RFC 3323 §4.1.1.3.
@@ -211,17 +213,17 @@ impl Call {
             .header(Name::Via, route.local.via(&tokens.branch()))
             .header(Name::MaxForwards, max_forwards.to_string())
             .header(Name::From, from)
-            .header(Name::To, format!("<sip:{}@{host}>", route.callee_user))
+            .header(Name::To, format!("<sip:{}@{host}>", route.attempt.number))
             .header(Name::CallId, tokens.call_id(&own_host.to_string()))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, leg.local.contact(&leg.contact_user))
             .header(Name::Allow, ALLOW);
         builder = crossing::cross(asked, builder, &self.a.profile, &route.profile);
-        if route.profile.trusted && !(self.a.profile.trusted && asked.has(Name::PAssertedIdentity)) {
-            builder = builder
-                .header(Name::PAssertedIdentity, format!("<sip:{}@{own_host}>", self.account.caller));
+        let passed = self.a.profile.trusted && route.profile.trusted && asked.has(Name::PAssertedIdentity);
+        if let Some((name, value)) = route.asserted.clone().filter(|_| !passed) {
+            builder = builder.header(name, value);
         }
-        if let Some(connector) = &route.connector {
+        if let Some(connector) = route.connector() {
             builder = builder.raw("X-VoiceConnector-ID", connector);
         }
         for (name, value) in &route.profile.add_headers {
@@ -361,7 +363,7 @@ impl Call {
     fn route_failed(&mut self, now: Now, tokens: &mut Tokens, failed: Failed) {
         self.timers.first_response = None;
         self.timers.ringing = None;
-        let named = self.route.as_ref().map_or(&[][..], |route| &route.failover_on);
+        let named = self.route.as_ref().map_or(&[][..], |route| route.attempt.failover_on());
         let verdict = next_route(failed.end, self.rang, named, self.account.emergency);
         self.failed.push(failed);
         if !verdict.goes_on() {
@@ -369,7 +371,7 @@ impl Call {
         }
         self.phase = Phase::Preparing;
         if self.targets.is_empty() {
-            self.next_route(now, tokens);
+            self.next_route(now);
         } else {
             self.try_route(now, tokens);
         }
@@ -464,7 +466,7 @@ impl Call {
             return false;
         };
         let flow = attempt.flow.clone();
-        self.timers.first_response = Some(now.instant + route.first_response_timeout);
+        self.timers.first_response = Some(now.instant + route.attempt.first_response_timeout());
         let request = self.send(invite.clone(), Hop::Peer(flow));
         if let Some(attempt) = self.attempts.get_mut(index) {
             attempt.request = request;
@@ -551,7 +553,7 @@ impl Call {
             digits.parse().ok().map(Duration::from_secs)
         });
         if let (Some(503), Some(rest)) = (message.status().map(StatusCode::code), after) {
-            self.actions.push_back(Action::Rest { address: attempt.address, transport: route.transport, rest });
+            self.actions.push_back(Action::Rest { address: attempt.address, transport: route.attempt.lookup.transport, rest });
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What calls want done.
 
 use sip::Message;
+use sip::transaction::Owner;
 
-use super::{CallKey, Client, Core, Lookup, Now, Output, Query, QueryId, Record};
+use super::{CallKey, Client, Core, Now, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
 use crate::listen::Peer;
-use crate::resolve::ResolveError;
+use crate::record::Record;
+use crate::resolve::{Lookup, ResolveError};
 
 /// A message that waits for the address behind a name.
 pub(super) struct Parked {
@@ -26,11 +28,8 @@ impl Core {
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
             Action::Cancel { request, reason } => self.cancel(now, key, request, reason),
-            Action::Resolve { query, host, port, transport } => {
-                let lookup = Lookup { host: host.to_string().into(), port, transport };
-                self.resolve(Query::Route(key, query), lookup);
-            }
-            Action::Admit { route, emergency } => self.admit_route(now, key, &route, emergency),
+            Action::Resolve { query, lookup } => self.resolve(Query::Route(key, query, lookup.clone()), lookup),
+            Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
             Action::Media(command) => self.outputs.push_back(Output::Media(command)),
             Action::Journal => self.journal(now, key),
             Action::Offered { connector } => self.offered(key, &connector),
@@ -44,9 +43,8 @@ impl Core {
     fn depart(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, hop: Hop) {
         match hop {
             Hop::Peer(peer) => self.send(now, key, request, message, peer),
-            Hop::Name { host, port, transport, fallback, .. } => {
-                let lookup = Lookup { host: host.to_string().into(), port, transport };
-                let parked = Parked { key, request, message, fallback: Peer { transport, ..fallback } };
+            Hop::Name { lookup, fallback } => {
+                let parked = Parked { key, request, message, fallback };
                 self.resolve(Query::Parked(Box::new(parked)), lookup);
             }
         }
@@ -64,7 +62,7 @@ impl Core {
             }
             None => {
                 self.log_message(now, key, &message);
-                self.transmit(message, peer, None);
+                self.transmit(message, peer, Owner::Stateless);
             }
         }
     }
@@ -106,8 +104,9 @@ impl Core {
         result: Result<Vec<std::net::SocketAddr>, ResolveError>,
     ) {
         match self.queries.remove(&id) {
-            Some(Query::Route(key, query)) => {
+            Some(Query::Route(key, query, lookup)) => {
                 let addresses = result.map_err(|error| error.to_string());
+                let addresses = addresses.map(|all| self.shared.resolved(now.instant, lookup, all));
                 self.event(now, key, Event::Resolved { query, addresses });
             }
             Some(Query::Parked(parked)) => {
@@ -119,7 +118,7 @@ impl Core {
                 }
                 self.send(now, parked.key, parked.request, parked.message, peer);
             }
-            Some(Query::Probe(host)) => self.probe_resolved(now, host, result),
+            Some(Query::Probe(lookup)) => self.probe_resolved(now, lookup, result),
             None => {}
         }
     }

@@ -17,18 +17,19 @@ impl Core {
                         Client::Probe(_) => None,
                     }),
                     Owner::Server(id) => self.servers.get(&id).copied(),
+                    Owner::Stateless => None,
                 };
                 if let Some(key) = call {
                     self.log_message(now, key, &message);
                 }
-                self.transmit(message, to, Some(owner));
+                self.transmit(message, to, owner);
             }
             Layer::Event(event) => self.reported(now, event),
         }
     }
 
     /// Counts and sends.
-    pub(super) fn transmit(&mut self, message: Message, peer: Peer, owner: Option<Owner>) {
+    pub(super) fn transmit(&mut self, message: Message, peer: Peer, owner: Owner) {
         if let Some(status) = message.status() {
             self.shared.metrics.sip_response(status.code());
         }
@@ -41,7 +42,7 @@ impl Core {
                 Some((key, leg)) => {
                     self.servers.insert(id, key);
                     self.log_message(now, key, &message);
-                    let source = self.source_of(id, &from);
+                    let source = self.arrived;
                     self.event(now, key, Event::Request { leg, server: id, message, source });
                 }
                 None => self.new_request(now, id, message, from, merged),

@@ -6,15 +6,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::transaction::Owner;
 use sip::{Message, Method, Name};
 
 use super::{Core, Now};
+use crate::admit::{self, Facts, Refusal, Verdict};
 use crate::call::Cause;
 use crate::ids::token_info;
 use crate::listen::{Peer, Source};
 
 /// How long a digest nonce may be used.
 pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
+
+/// So many wrong answers to a digest challenge from one source within five minutes, and it is refused outright.
+pub(super) const MAX_WRONG: u32 = 10;
 
 /// How many unfinished server transactions a shard keeps before it answers 503: a flood from a listed source must
 /// not fill the memory.
@@ -41,7 +46,7 @@ impl Core {
         }
         let message = message.with_received(source.remote);
         let from = reply_to(&source, &message);
-        if self.transactions.matches(&message) || message.method() == Some(Method::Cancel) {
+        if self.transactions.knows(&message) || message.method() == Some(Method::Cancel) {
             return self.transactions.handle_message(now.instant, message, from, reliable);
         }
         if let Some(tag) = message.to_tag() {
@@ -61,11 +66,10 @@ impl Core {
             if is_ack {
                 return;
             }
-            if !self.shared.is_listed(&self.config, &source) {
-                self.shared.metrics.refusal("source");
-                self.shared.refused(source.remote.ip());
-                let cause = Cause::new(403, "Source address is not allowed");
-                return self.reply_stateless(&source, &message, &cause);
+            if let Some(verdict) = self.unlisted(&source) {
+                self.shared.metrics.refusal(verdict.cause);
+                self.shared.refused(now, source.remote.ip());
+                return self.reply_stateless(&source, &message, &verdict.into());
             }
             if self.transactions.server_len() >= MAX_SERVER_TRANSACTIONS {
                 self.shared.metrics.refusal("overload");
@@ -74,8 +78,17 @@ impl Core {
                 return self.reply_stateless(&source, &message, &cause);
             }
         }
-        self.sources.insert(&from, source);
+        self.arrived = source;
         self.transactions.handle_message(now.instant, message, from, reliable);
+    }
+
+    /// The refusal of a source that no allowlist holds, whatever it asks for.
+    fn unlisted(&self, source: &Source) -> Option<Verdict> {
+        let facts = Facts::new(source.remote.ip(), source.transport, "", "");
+        match admit::identify(&self.config, &facts).outcome {
+            Err(refusal @ Refusal::UnknownSource { .. }) => Some(refusal.verdict()),
+            _ => None,
+        }
     }
 
     /// Answers without a transaction. Repeats get the same To tag.
@@ -90,7 +103,7 @@ impl Core {
         let tag = self.tokens.stateless_tag(&identity);
         let peer = reply_to(source, message);
         let response = cause.reply(message, Some(&tag)).build();
-        self.transmit(response, peer, None);
+        self.transmit(response, peer, Owner::Stateless);
     }
 }
 

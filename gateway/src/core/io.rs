@@ -1,15 +1,14 @@
 //! What goes into a shard's machine and what comes out of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::Config;
 use sip::Message;
 use sip::transaction::Owner;
 
 use crate::listen::{Peer, Source};
 use crate::media::{Command, MediaEvent};
+use crate::record::{AnsweredCall, Record};
 use crate::resolve::{Lookup, ResolveError};
 
 /// The two clocks, read once for each turn of the driver.
@@ -51,10 +50,17 @@ pub enum Input {
     },
     /// A word from the media workers.
     Media(MediaEvent),
-    /// A new configuration for what begins from now on.
-    Configuration(Arc<Config>),
+    /// An [`Output::Answered`] is in the journal, or can't be: the call goes on either way.
+    Journaled {
+        /// The call, as it was given.
+        call: u64,
+    },
+    /// Look at the shared configuration again: it was replaced, for what begins from now on.
+    Configuration,
     /// No new calls from now on but emergencies; [`Output::Drained`] when the last call is gone.
     Drain,
+    /// Hang up whatever is left, with a reason; then [`Output::Drained`].
+    Stop,
 }
 
 /// What the outside is asked to do.
@@ -78,6 +84,16 @@ pub enum Output {
     },
     /// A word to the media workers.
     Media(Command),
+    /// Write something down.
+    Record(Record),
+    /// Put an answered call into the journal, one entry for each connector; always answered by
+    /// [`Input::Journaled`], upon which its 200 leaves.
+    Answered {
+        /// The call, in this core's own numbering.
+        call: u64,
+        /// What a restart must know.
+        entries: Vec<AnsweredCall>,
+    },
     /// After [`Input::Drain`]: the last call is gone.
     Drained,
 }

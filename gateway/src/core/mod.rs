@@ -1,5 +1,282 @@
-//! The signalling core of one shard: sans-IO, in virtual time where a test wants it.
+//! The signalling core of one shard: transactions, dialogs and calls, owned outright, sans-IO.
+//!
+//! Bytes were parsed outside; time, randomness, names, disk and media come in as [`Input`]s and go out as
+//! [`Output`]s, so the whole core runs in a test under virtual time.
+//!
+//! ```text
+//! Input::Message -> entrance (checks, stateless answers) -> sip::transaction -> dispatch -> Call -> actions -> Output
+//! ```
 
+mod actions;
+mod dispatch;
+mod entrance;
 pub mod io;
+mod new_call;
+mod options;
+mod probe;
+mod records;
+pub mod shared;
+mod wrong;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use config::Config;
+use sip::auth::{Algorithm, Nonces};
+use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
+
+use crate::call::{Call, Cause, Event, LegRef, RequestId};
+use crate::ids::Tokens;
+use crate::listen::{ListenerId, Peer, Source, Transport};
+use crate::media::MediaKey;
+use crate::metrics::ShardMetrics;
+use crate::resolve::Lookup;
+use crate::route::HostKey;
 
 pub use io::{Input, Machine, Now, Output, QueryId};
+pub use shared::{Live, LiveError, Shared};
+
+/// The methods that we take. RFC 3261 §20.5.
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, MESSAGE";
+
+/// One call in this shard: the number that its media keys carry above their low 8 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct CallKey(u64);
+
+impl CallKey {
+    fn media(self) -> MediaKey {
+        MediaKey(self.0 << 8)
+    }
+}
+
+impl From<MediaKey> for CallKey {
+    fn from(key: MediaKey) -> CallKey {
+        CallKey(key.0 >> 8)
+    }
+}
+
+/// A call and what the core holds for it.
+struct Slot {
+    call: Call,
+    /// Which deadline stands in `wakeups`.
+    wakeup: Option<Instant>,
+    /// Client transactions by the call's own numbers.
+    requests: HashMap<RequestId, ClientId>,
+    books: records::Books,
+}
+
+/// Whose client transaction it is.
+#[derive(Debug, Clone, Copy)]
+enum Client {
+    Call(CallKey, RequestId),
+    Probe(HostKey),
+}
+
+/// What a name is looked up for.
+enum Query {
+    /// A call's route.
+    Route(CallKey, u32, Lookup),
+    /// A request that is ready but for its address.
+    Parked(Box<actions::Parked>),
+    /// A host that is probed.
+    Probe(Lookup),
+}
+
+/// The core of one shard.
+pub struct Core {
+    shared: Arc<Shared>,
+    /// What calls that begin now are made under, for what is written of them.
+    config: Arc<Config>,
+    gauges: ShardMetrics,
+    tokens: Tokens,
+    nonces: Nonces,
+    transactions: Transactions<Peer>,
+    calls: HashMap<CallKey, Slot>,
+    /// Our tags, and whose they are.
+    tags: HashMap<String, (CallKey, LegRef)>,
+    clients: HashMap<ClientId, Client>,
+    servers: HashMap<ServerId, CallKey>,
+    queries: HashMap<QueryId, Query>,
+    wakeups: BTreeSet<(Instant, CallKey)>,
+    probes: probe::Probes,
+    wrong: wrong::WrongAnswers,
+    /// Where the message came from that is being handled.
+    arrived: Source,
+    next_call: u64,
+    next_query: u64,
+    draining: Draining,
+    outputs: VecDeque<Output>,
+}
+
+/// Whether new calls are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    No,
+    /// Only emergency calls are.
+    Yes,
+    /// None, and the live ones were hung up.
+    Stopped,
+    /// The last call is gone, and that was said.
+    Done,
+}
+
+impl Core {
+    /// The core of shard `tokens.shard()`.
+    pub fn new(now: Now, shared: Arc<Shared>, mut tokens: Tokens) -> Core {
+        let config = shared.live().config.clone();
+        let shard = tokens.shard();
+        let probes = probe::Probes::new(now, &config, shard, tokens.random());
+        Core {
+            nonces: Nonces::new(shared.nonce_key, shard, entrance::NONCE_LIFETIME)
+                .with_fewest(&[Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256]),
+            gauges: shared.metrics.shard(shard),
+            shared,
+            config,
+            transactions: Transactions::new(Timers::default()),
+            calls: HashMap::new(),
+            tags: HashMap::new(),
+            clients: HashMap::new(),
+            servers: HashMap::new(),
+            queries: HashMap::new(),
+            wakeups: BTreeSet::new(),
+            probes,
+            wrong: wrong::WrongAnswers::default(),
+            arrived: nowhere(),
+            next_call: u64::from(shard) << 40,
+            next_query: 0,
+            draining: Draining::No,
+            outputs: VecDeque::new(),
+            tokens,
+        }
+    }
+
+    /// Calls that are set up or up now.
+    pub fn live_calls(&self) -> usize {
+        self.calls.values().filter(|slot| slot.call.is_live()).count()
+    }
+
+    /// What the core holds, for gauges and for the law that nothing stays: calls (also those that only wait for late
+    /// messages), tags, client and server transactions.
+    pub fn held(&self) -> [usize; 4] {
+        [self.calls.len(), self.tags.len(), self.transactions.client_len(), self.transactions.server_len()]
+    }
+
+    fn event(&mut self, now: Now, key: CallKey, event: Event) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        slot.call.handle(now, &mut self.tokens, event);
+        self.settle(now, key);
+    }
+
+    /// After a call moved: its actions, its deadline, its end.
+    fn settle(&mut self, now: Now, key: CallKey) {
+        while let Some(action) = self.calls.get_mut(&key).and_then(|slot| slot.call.poll_action()) {
+            self.act(now, key, action);
+        }
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        let over = slot.call.is_over();
+        let wakeup = slot.call.poll_timeout().filter(|_| !over);
+        if slot.wakeup != wakeup {
+            if let Some(old) = slot.wakeup {
+                self.wakeups.remove(&(old, key));
+            }
+            if let Some(new) = wakeup {
+                self.wakeups.insert((new, key));
+            }
+            slot.wakeup = wakeup;
+        }
+        if over && let Some(slot) = self.calls.remove(&key) {
+            for tag in slot.call.tags() {
+                self.tags.remove(tag);
+            }
+        }
+    }
+
+    /// Carries out what the transaction layer wants until it is quiet.
+    fn pump(&mut self, now: Now) {
+        while let Some(output) = self.transactions.poll_output() {
+            self.dispatch(now, output);
+        }
+        if self.draining != Draining::No && self.draining != Draining::Done && self.live_calls() == 0 {
+            self.draining = Draining::Done;
+            self.outputs.push_back(Output::Drained);
+        }
+        self.gauges.set_transactions(self.transactions.client_len(), self.transactions.server_len());
+        self.gauges.set_dialogs(self.tags.len());
+    }
+
+    fn hang_up_all(&mut self, now: Now, cause: &Cause) {
+        let keys: Vec<CallKey> = self.calls.keys().copied().collect();
+        for key in keys {
+            self.event(now, key, Event::HangUp { cause: cause.clone() });
+        }
+    }
+}
+
+/// No message has come yet.
+fn nowhere() -> Source {
+    let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+    let listener = ListenerId(0);
+    Source { transport: Transport::Udp, listener, local: unspecified, remote: unspecified, connection: None }
+}
+
+impl Machine for Core {
+    fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Message { source, message } => self.handle_message(now, source, message),
+            Input::SendFailed { owner: Owner::Client(id) } => {
+                self.transactions.handle_client_error(now.instant, id);
+            }
+            Input::SendFailed { owner: Owner::Server(id) } => {
+                self.transactions.handle_server_error(now.instant, id);
+            }
+            Input::SendFailed { owner: Owner::Stateless } => {}
+            Input::Resolved { query, result } => self.handle_resolved(now, query, result),
+            Input::Media(event) => self.handle_media(now, event),
+            Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
+            Input::Configuration => {
+                self.config = self.shared.live().config.clone();
+                let shard = self.tokens.shard();
+                self.probes = probe::Probes::new(now, &self.config, shard, self.tokens.random());
+            }
+            Input::Drain => {
+                if self.draining == Draining::No {
+                    self.draining = Draining::Yes;
+                }
+            }
+            Input::Stop => {
+                self.draining = Draining::Stopped;
+                self.hang_up_all(now, &Cause::new(503, "Gateway is shutting down"));
+            }
+        }
+        self.pump(now);
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        self.transactions.handle_timeout(now.instant);
+        self.pump(now);
+        while let Some((at, key)) = self.wakeups.first().copied() {
+            if at > now.instant {
+                break;
+            }
+            self.wakeups.pop_first();
+            if let Some(slot) = self.calls.get_mut(&key) {
+                slot.wakeup = None;
+                slot.call.handle_timeout(now, &mut self.tokens);
+            }
+            self.settle(now, key);
+        }
+        self.handle_probes(now);
+        self.pump(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let calls = self.wakeups.first().map(|(at, _)| *at);
+        [calls, self.transactions.poll_timeout(), self.probes.poll_timeout()].into_iter().flatten().min()
+    }
+}

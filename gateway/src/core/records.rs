@@ -1,39 +1,42 @@
 //! What a call leaves behind: its limits while it lives, counters, log lines, call detail records.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use config::Config;
 use sip::Message;
 
-use super::{CallKey, Core, Now, Output, Record};
-use crate::call::{Account, Call, Cause, Event, Route, Settled, Times};
-use crate::limits::Guard;
-use crate::media::{CallStatistics, MediaEvent, Side};
+use super::{CallKey, Core, Now, Output};
+use crate::admit::Decision;
+use crate::call::{Account, Call, Cause, Event, Settled, Times};
+use crate::limits::Permit;
+use crate::route::Attempt;
+use crate::media::{CallStatistics, FlowStatistics, MediaEvent, Side};
 use crate::metrics::ConnectorMetrics;
-use crate::record::{AnsweredCall, CallFacts, Direction, FlowFacts, Party, PathFacts, QualityFacts, SipMessageFacts};
+use crate::record::{Record, AnsweredCall, CallFacts, Direction, FlowFacts, Party, PathFacts, QualityFacts, SipMessageFacts};
 
 /// What the core holds for a call beside the machine; given back when it is settled.
 #[derive(Default)]
 pub(super) struct Books {
-    /// The calling connector's limit.
-    pub termination: Option<Guard>,
+    /// The calling connector's place; given back when dropped.
+    _termination: Option<Permit>,
     /// The present route's.
-    pub route: Option<Guard>,
+    route: Option<Permit>,
     /// The connector that calls out, and the one that is called.
     outbound: Option<Arc<ConnectorMetrics>>,
     inbound: Option<Arc<ConnectorMetrics>>,
     answered: bool,
+    lost: Lost,
 }
 
 impl Core {
     /// A call of a connector's customer begins.
-    pub(super) fn open_books(&self, account: &Account, termination: Option<Guard>) -> Books {
+    pub(super) fn open_books(&self, account: &Account, termination: Option<Permit>) -> Books {
         let outbound = account.outbound.as_ref().map(|id| self.shared.metrics.connector(id));
         if let Some(outbound) = &outbound {
             outbound.calls(Direction::Outbound).attempt();
         }
-        Books { termination, outbound, ..Books::default() }
+        Books { _termination: termination, outbound, ..Books::default() }
     }
 
     /// A route to a connector is tried: an attempt of its own, the one before has failed.
@@ -55,20 +58,31 @@ impl Core {
         }
     }
 
-    /// Takes the limits of a route after giving back those of the route before.
-    pub(super) fn admit_route(&mut self, now: Now, key: CallKey, route: &Route, emergency: bool) {
+    /// Takes the limits of an attempt, after giving back those of another side.
+    pub(super) fn admit_attempt(&mut self, now: Now, key: CallKey, attempt: &Attempt, emergency: bool) {
         let Some(slot) = self.calls.get_mut(&key) else { return };
-        slot.books.route = None;
-        let event = match self.shared.take_route(&self.config, now, route, emergency) {
-            Ok(guard) => {
-                slot.books.route = guard;
+        let covered = slot.books.route.as_ref().is_some_and(|permit| permit.covers(&attempt.via));
+        if !covered {
+            slot.books.route = None;
+        }
+        let taken = match covered {
+            true => Ok(None),
+            false => self.shared.limits.attempt(attempt, emergency, now.unix).map(Some),
+        };
+        let event = match taken {
+            Ok(permit) => {
+                if permit.is_some() {
+                    slot.books.route = permit;
+                }
                 Event::Admitted
             }
-            Err(cause) => {
-                if let Some(connector) = &route.connector {
-                    self.shared.metrics.connector(connector).throttled();
+            Err(refusal) => {
+                let verdict = refusal.verdict();
+                self.shared.metrics.refusal(verdict.cause);
+                if let Some(connector) = attempt.via.connector() {
+                    self.shared.metrics.connector(connector.as_str()).calls(Direction::Inbound).throttled();
                 }
-                Event::Limited { cause }
+                Event::Limited { cause: verdict.into() }
             }
         };
         slot.call.handle(now, &mut self.tokens, event);
@@ -78,18 +92,14 @@ impl Core {
     pub(super) fn journal(&mut self, now: Now, key: CallKey) {
         let Some(slot) = self.calls.get(&key) else { return };
         let times = Times { answered: Some(now.unix), ended: None, ..slot.call.times };
-        let state = serde_json::to_value(slot.call.answering()).unwrap_or_default();
-        let settled = Settled {
-            times,
-            cause: Cause::new(200, "OK"),
-            ..slot.call.so_far()
-        };
-        let entries = self
-            .facts(&settled)
-            .into_iter()
-            .map(|facts| AnsweredCall { facts, state: state.clone() })
-            .collect();
-        self.outputs.push_back(Output::Record(Record::Answered { call: key.0, entries }));
+        let state = serde_json::to_value(slot.call.legs()).unwrap_or_default();
+        let settled = Settled { times, ..slot.call.settled(Cause::new(200, "OK")) };
+        let facts = self.facts(&settled).into_iter();
+        let entries: Vec<_> = facts.map(|facts| AnsweredCall { facts, state: state.clone() }).collect();
+        if entries.is_empty() {
+            return self.event(now, key, Event::Journaled);
+        }
+        self.outputs.push_back(Output::Answered { call: key.0, entries });
     }
 
     /// The call is over: limits back, counters, one record for each connector that it belongs to.
@@ -112,7 +122,7 @@ impl Core {
             "call ended"
         );
         for facts in self.facts(settled) {
-            self.write(Record::Call(Box::new(facts)));
+            self.write(Record::CallDetail(Box::new(facts)));
         }
     }
 
@@ -152,7 +162,7 @@ impl Core {
             streaming: false,
             is_proxy_call: false,
         };
-        let b_call_id = settled.b_call_id.as_deref().unwrap_or(&settled.a_call_id);
+        let b_call_id = settled.b_call_id.as_str();
         let outbound = account.outbound.iter().map(|id| facts(id, Direction::Outbound, &settled.a_call_id));
         let inbound = account.inbound.iter().map(|id| facts(id, Direction::Inbound, b_call_id));
         outbound.chain(inbound).collect()
@@ -173,7 +183,23 @@ impl Core {
         }
     }
 
-    pub(super) fn sip_line(&self, now: Now, connector: String, call_id: String, message: Bytes) -> SipMessageFacts {
+    /// The same for messages of a call that never began.
+    pub(super) fn log_outside(&mut self, now: Now, decision: &Decision, request: &Message, messages: &[&Message]) {
+        let Some(connector) = decision.connector.as_ref().and_then(|id| self.config.connector(id.as_str())) else {
+            return;
+        };
+        if !connector.logging.sip_messages {
+            return;
+        }
+        let id = connector.id.to_string();
+        let call_id = request.call_id().unwrap_or_default().to_owned();
+        for message in messages {
+            let line = self.sip_line(now, id.clone(), call_id.clone(), message.bytes().clone());
+            self.write(Record::SipMessage(Box::new(line)));
+        }
+    }
+
+    fn sip_line(&self, now: Now, connector: String, call_id: String, message: Bytes) -> SipMessageFacts {
         SipMessageFacts {
             voice_connector_id: connector,
             region: self.config.gateway.region.clone(),
@@ -187,48 +213,69 @@ impl Core {
     pub(super) fn handle_media(&mut self, now: Now, event: MediaEvent) {
         let key = CallKey::from(event.key());
         if let MediaEvent::Minute { statistics, .. } = &event
-            && let Some(slot) = self.calls.get(&key)
+            && let Some(slot) = self.calls.get_mut(&key)
         {
-            for facts in self.quality(now, &slot.call, statistics) {
+            slot.books.lost.add(statistics);
+            let facts = quality(&self.config, now, &slot.call, statistics, &slot.books.lost);
+            for facts in facts {
                 self.write(Record::Quality(Box::new(facts)));
             }
         }
         self.event(now, key, Event::Media(event));
     }
+}
 
-    /// The minute's figures for each connector of the call that wants them, seen from its customer.
-    fn quality(&self, now: Now, call: &Call, statistics: &CallStatistics) -> Vec<QualityFacts> {
-        let account = call.account();
-        let sides = [(&account.outbound, Side::A), (&account.inbound, Side::B)];
-        let wanted = sides.into_iter().filter_map(|(id, side)| {
-            let connector = self.config.connector(id.as_ref()?)?;
-            connector.logging.media_metrics.then_some((connector, side))
-        });
-        wanted
-            .map(|(connector, side)| {
-                let (customer, remote) = match side {
-                    Side::A => (&statistics.a, &statistics.b),
-                    Side::B => (&statistics.b, &statistics.a),
-                };
-                QualityFacts {
-                    voice_connector_id: connector.id.to_string(),
-                    region: self.config.gateway.region.clone(),
-                    event_timestamp: now.unix,
-                    transaction_id: call.transaction_id.to_string(),
-                    from_sip_user: account.caller.clone(),
-                    from_country: account.caller_country.clone().unwrap_or_default(),
-                    to_sip_user: account.callee.clone(),
-                    to_country: account.callee_country.clone().unwrap_or_default(),
-                    endpoint_id: customer.source.map(|source| source.to_string()).unwrap_or_default(),
-                    cust2vc: flow(&customer.received),
-                    vc2cust: flow(&customer.sent),
-                    rem2vc: flow(&remote.received),
-                    vc2rem: flow(&remote.sent),
-                    customer: PathFacts { round_trip: customer.round_trip, mos: customer.mos },
-                    remote: PathFacts { round_trip: remote.round_trip, mos: remote.mos },
-                }
-            })
-            .collect()
+/// The minute's figures for each connector of the call that wants them, seen from its customer. Loss is that of the
+/// whole call so far, as in Voice Connector's own metrics (reference §11).
+fn quality(
+    config: &Config,
+    now: Now,
+    call: &Call,
+    statistics: &CallStatistics,
+    lost: &Lost,
+) -> Vec<QualityFacts> {
+    let account = call.account();
+    let legs = [(&statistics.a, lost.a), (&statistics.b, lost.b)];
+    let [a, b] = legs;
+    let sides = [(&account.outbound, Side::A, a, b), (&account.inbound, Side::B, b, a)];
+    let wanted = sides.into_iter().filter_map(|(id, side, customer, remote)| {
+        let connector = config.connector(id.as_ref()?)?;
+        connector.logging.media_metrics.then_some((connector, side, customer, remote))
+    });
+    wanted
+        .map(|(connector, side, (customer, customer_lost), (remote, remote_lost))| QualityFacts {
+            voice_connector_id: connector.id.to_string(),
+            region: config.gateway.region.clone(),
+            event_timestamp: now.unix,
+            transaction_id: call.transaction_id.to_string(),
+            from_sip_user: account.caller.clone(),
+            from_country: account.caller_country.clone().unwrap_or_default(),
+            to_sip_user: account.callee.clone(),
+            to_country: account.callee_country.clone().unwrap_or_default(),
+            endpoint_id: call.endpoint(side).map(|address| address.to_string()).unwrap_or_default(),
+            cust2vc: flow(&customer.received, customer_lost.0),
+            vc2cust: flow(&customer.sent, customer_lost.1),
+            rem2vc: flow(&remote.received, remote_lost.0),
+            vc2rem: flow(&remote.sent, remote_lost.1),
+            customer: PathFacts { round_trip: customer.round_trip, mos: customer.mos },
+            remote: PathFacts { round_trip: remote.round_trip, mos: remote.mos },
+        })
+        .collect()
+}
+
+/// Packets lost on each leg since the call began: received, sent.
+#[derive(Default)]
+struct Lost {
+    a: (u64, u64),
+    b: (u64, u64),
+}
+
+impl Lost {
+    fn add(&mut self, minute: &CallStatistics) {
+        for (total, leg) in [(&mut self.a, &minute.a), (&mut self.b, &minute.b)] {
+            total.0 += leg.received.packets_lost;
+            total.1 += leg.sent.packets_lost;
+        }
     }
 }
 
@@ -239,16 +286,13 @@ impl Books {
     }
 }
 
-fn flow(figures: &crate::media::FlowStatistics) -> FlowFacts {
+fn flow(figures: &FlowStatistics, packets_lost: u64) -> FlowFacts {
     FlowFacts {
         rtp_packets: figures.rtp_packets,
         rtp_bytes: figures.rtp_bytes,
         rtcp_packets: figures.rtcp_packets,
         rtcp_bytes: figures.rtcp_bytes,
-        packets_lost: figures.lost,
-        jitter: figures.jitter,
+        packets_lost,
+        jitter: figures.jitter.unwrap_or_default(),
     }
 }
-
-/// The longest that a call of nobody's limit may last.
-pub(super) const MAX_DURATION: Duration = Duration::from_secs(12 * 60 * 60);

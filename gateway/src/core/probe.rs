@@ -1,0 +1,140 @@
+//! OPTIONS probes: every address of every host that calls may go to, each by itself. The first shard asks for all.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use config::Config;
+use sip::{Builder, Message, Method, Name};
+
+use super::{Client, Core, Live, Now, Query};
+use crate::listen::{Peer, Transport};
+use crate::random::Random;
+use crate::resolve::{Lookup, ResolveError};
+use crate::route::{HostKey, ProbeResult};
+
+/// How long a host may take to answer.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How often a carrier's hosts are probed; connectors have a key for it.
+const CARRIER_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The hosts that are probed.
+#[derive(Default)]
+pub(super) struct Probes {
+    hosts: Vec<Host>,
+    /// Probes that wait for an answer, in the order in which they give up.
+    pending: Vec<(Instant, HostKey)>,
+}
+
+struct Host {
+    lookup: Lookup,
+    interval: Duration,
+    next: Instant,
+}
+
+impl Probes {
+    /// The hosts of `config`; none in any shard but the first. First probes are spread over a second.
+    pub fn new(now: Now, config: &Config, shard: u16, random: &mut dyn Random) -> Probes {
+        let mut probes = Probes::default();
+        if shard != 0 {
+            return probes;
+        }
+        let mut seen = HashSet::new();
+        let routes = config.voice_connector.iter().filter(|connector| connector.origination.enabled).flat_map(|one| {
+            let interval = one.origination.options_interval;
+            one.origination.route.iter().map(move |route| (route, interval))
+        });
+        let hosts = config.carrier.iter().flat_map(|one| one.host.iter().map(|host| (host, CARRIER_INTERVAL)));
+        for (route, interval) in routes.chain(hosts) {
+            let lookup = Lookup {
+                host: route.host.to_string().into(),
+                port: route.port,
+                transport: Transport::from(route.protocol),
+            };
+            if !interval.is_zero() && seen.insert(lookup.clone()) {
+                let next = now.instant + Duration::from_millis(random.below(1000));
+                probes.hosts.push(Host { lookup, interval, next });
+            }
+        }
+        probes
+    }
+
+    /// When to probe, or to give up on a probe.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let next = self.hosts.iter().map(|host| host.next);
+        next.chain(self.pending.iter().map(|(at, _)| *at)).min()
+    }
+}
+
+impl Core {
+    /// Sends the probes that are due and gives up on those that were not answered.
+    pub(super) fn handle_probes(&mut self, now: Now) {
+        let pending = std::mem::take(&mut self.probes.pending);
+        let (late, waiting) = pending.into_iter().partition(|(at, _)| *at <= now.instant);
+        self.probes.pending = waiting;
+        for (_, host) in Vec::<(Instant, HostKey)>::from_iter(late) {
+            self.shared.probed(now, host, ProbeResult::Silence);
+        }
+        let mut due = Vec::new();
+        for host in &mut self.probes.hosts {
+            if host.next <= now.instant {
+                host.next = now.instant + host.interval;
+                due.push(host.lookup.clone());
+            }
+        }
+        let live = self.shared.live();
+        for lookup in due {
+            match lookup.literal() {
+                Some(address) => self.probe(now, &live, address, lookup.transport, &lookup.host),
+                None => self.resolve(Query::Probe(lookup.clone()), lookup),
+            }
+        }
+    }
+
+    /// The addresses behind a name that is probed. A name without any counts as it did before.
+    pub(super) fn probe_resolved(&mut self, now: Now, lookup: Lookup, result: Result<Vec<SocketAddr>, ResolveError>) {
+        let Ok(addresses) = result else { return };
+        let live = self.shared.live();
+        for address in self.shared.resolved(now.instant, lookup.clone(), addresses) {
+            self.probe(now, &live, address, lookup.transport, &lookup.host);
+        }
+    }
+
+    fn probe(&mut self, now: Now, live: &Live, address: SocketAddr, transport: Transport, name: &str) {
+        let Some(listener) = self.listener_for(live, transport, Some(address.ip())) else { return };
+        let Some(local) = self.local(live, listener, address.ip()) else { return };
+        let host = HostKey { address, transport };
+        let own = local.advertise;
+        let options = Builder::request(Method::Options, &format!("sip:{address}"))
+            .header(Name::Via, local.via(&self.tokens.branch()))
+            .header(Name::MaxForwards, "70")
+            .header(Name::From, format!("<sip:{own}>;tag={}", self.tokens.tag()))
+            .header(Name::To, format!("<sip:{address}>"))
+            .header(Name::CallId, self.tokens.call_id(&own.ip().to_string()))
+            .header(Name::CSeq, "1 OPTIONS")
+            .header(Name::Contact, local.contact(""))
+            .header(Name::Accept, "application/sdp")
+            .build();
+        let mut peer = Peer::new(transport, listener, address);
+        peer.server_name = Some(name.into());
+        let id = self.transactions.request(now.instant, options, peer, transport.is_reliable());
+        self.clients.insert(id, Client::Probe(host));
+        self.probes.pending.push((now.instant + PATIENCE, host));
+    }
+
+    pub(super) fn probe_answered(&mut self, now: Now, host: HostKey, message: &Message) {
+        let Some(status) = message.status().filter(|status| status.is_final()) else { return };
+        self.probes.pending.retain(|(_, pending)| *pending != host);
+        let retry_after = message.value(Name::RetryAfter).and_then(|value| {
+            let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok().map(Duration::from_secs)
+        });
+        self.shared.probed(now, host, ProbeResult::Answer { status: status.code(), retry_after });
+    }
+
+    pub(super) fn probe_lost(&mut self, now: Now, host: HostKey) {
+        self.probes.pending.retain(|(_, pending)| *pending != host);
+        self.shared.probed(now, host, ProbeResult::Silence);
+    }
+}

@@ -1,0 +1,196 @@
+//! What the shards share: the configuration with its secrets read, limits, hosts' health, metrics, the flood guard.
+//!
+//! Everything here is read without a lock on the signalling path; what changes is swapped whole or atomic.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use config::{Config, Proof, SecretError};
+use secrecy::ExposeSecret;
+use sip::auth::Secret;
+
+use super::Now;
+use crate::limits::Limits;
+use crate::listen::{Guard, Transport};
+use crate::metrics::Metrics;
+use crate::resolve::Lookup;
+use crate::route::{Health, HostKey, ProbeResult};
+
+/// A configuration that calls can be made under: its secrets are read.
+pub struct Live {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Digest users of each connector, by its id.
+    pub users: HashMap<String, Vec<(String, Vec<Secret>)>>,
+    /// How we answer each carrier's challenge, by its name.
+    pub carriers: HashMap<String, (String, Secret)>,
+}
+
+/// A secret that a configuration needs and that can't be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// It is not where the configuration says.
+    #[error("credentials of {owner}: {error}")]
+    Secret {
+        /// The connector or carrier.
+        owner: String,
+        /// What is wrong.
+        error: SecretError,
+    },
+    /// It is no `ha1`.
+    #[error("credentials of {owner}: {error}")]
+    Ha1 {
+        /// The connector or carrier.
+        owner: String,
+        /// What is wrong.
+        error: sip::auth::SecretError,
+    },
+}
+
+impl Live {
+    /// Reads the secrets of `config`.
+    ///
+    /// # Errors
+    /// The first secret that can't be read.
+    pub fn new(config: Arc<Config>) -> Result<Live, LiveError> {
+        let mut users = HashMap::new();
+        for connector in &config.voice_connector {
+            let mut known: Vec<(String, Vec<Secret>)> = Vec::new();
+            for credentials in &connector.termination.credentials {
+                let secret = secret(connector.id.as_str(), &credentials.proof)?;
+                match known.iter_mut().find(|(user, _)| *user == credentials.username) {
+                    Some((_, secrets)) => secrets.push(secret),
+                    None => known.push((credentials.username.clone(), vec![secret])),
+                }
+            }
+            users.insert(connector.id.to_string(), known);
+        }
+        let mut carriers = HashMap::new();
+        for carrier in &config.carrier {
+            if let Some(credentials) = &carrier.credentials {
+                let secret = secret(carrier.name.as_str(), &credentials.proof)?;
+                carriers.insert(carrier.name.to_string(), (credentials.username.clone(), secret));
+            }
+        }
+        Ok(Live { config, users, carriers })
+    }
+}
+
+fn secret(owner: &str, proof: &Proof) -> Result<Secret, LiveError> {
+    let unread = |error| LiveError::Secret { owner: owner.to_owned(), error };
+    match proof {
+        Proof::Password(password) => Ok(Secret::password(password.resolve().map_err(unread)?.expose_secret())),
+        Proof::Ha1(hex) => Secret::ha1(hex.resolve().map_err(unread)?.expose_secret())
+            .map_err(|error| LiveError::Ha1 { owner: owner.to_owned(), error }),
+    }
+}
+
+/// See the module.
+pub struct Shared {
+    live: ArcSwap<Live>,
+    /// Calls a second and at one time.
+    pub limits: Limits,
+    health: ArcSwap<Health>,
+    /// Counters and gauges.
+    pub metrics: Metrics,
+    /// Who is not answered any more.
+    pub guard: Arc<Guard>,
+    /// The key of the digest nonces, the same for all shards.
+    pub nonce_key: [u8; 32],
+    /// The addresses that the listeners really have: port 0 is one of the system's choice.
+    pub bound: Vec<SocketAddr>,
+    /// Whether records can be written; else only emergency calls are taken.
+    accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Shared {
+    /// Shared state of a gateway that starts under `live`.
+    ///
+    /// - `accepts_calls`: asks the recorder whether there is room for records.
+    pub fn new(
+        live: Live,
+        metrics: Metrics,
+        guard: Arc<Guard>,
+        nonce_key: [u8; 32],
+        bound: Vec<SocketAddr>,
+        accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
+    ) -> Shared {
+        Shared {
+            live: ArcSwap::from_pointee(live),
+            limits: Limits::default(),
+            health: ArcSwap::from_pointee(Health::new()),
+            metrics,
+            guard,
+            nonce_key,
+            bound,
+            accepts_calls,
+        }
+    }
+
+    /// Whether records can be written.
+    pub fn records_accept_calls(&self) -> bool {
+        (self.accepts_calls)()
+    }
+
+    /// The configuration for calls that begin now.
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+
+    /// Replaces the configuration for calls that begin from now on.
+    pub fn replace(&self, live: Live) {
+        self.live.store(Arc::new(live));
+    }
+
+    /// How the hosts are.
+    pub fn health(&self) -> Arc<Health> {
+        self.health.load_full()
+    }
+
+    /// A host said, by 503 with Retry-After, that it wants no calls for a while.
+    pub fn rest(&self, now: Now, address: SocketAddr, transport: Transport, rest: Duration) {
+        let host = HostKey { address, transport };
+        self.change_health(|health| health.handle_answer(now.instant, host, 503, Some(rest)));
+        tracing::info!(%address, %transport, seconds = rest.as_secs(), "host rests");
+    }
+
+    /// Takes a probe's result.
+    pub fn probed(&self, now: Now, host: HostKey, result: ProbeResult) {
+        let known = self.health.load().is_alive(now.instant, &host);
+        let alive = !matches!(result, ProbeResult::Silence | ProbeResult::Answer { status: 408 | 503, .. });
+        if known != alive || !alive {
+            self.change_health(|health| {
+                health.handle_probe(now.instant, host, result);
+            });
+        }
+        if known != alive {
+            tracing::warn!(address = %host.address, transport = %host.transport, alive, "host changed health");
+        }
+    }
+
+    /// Remembers the addresses behind a name; returns them in the order in which to try them.
+    pub fn resolved(&self, now: Instant, lookup: Lookup, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let transport = lookup.transport;
+        let ordered = self.health.load().ordered(now, addresses.clone(), transport);
+        self.change_health(|health| health.handle_resolved(lookup.clone(), addresses.clone()));
+        ordered
+    }
+
+    /// Health changes are rare (a probe that turns, a host that rests), so a copy is cheaper than a lock for all.
+    fn change_health(&self, change: impl Fn(&mut Health)) {
+        self.health.rcu(|health| {
+            let mut copy = Health::clone(health);
+            change(&mut copy);
+            copy
+        });
+    }
+
+    /// A source was refused: some more of it, and it is not answered any more.
+    pub fn refused(&self, now: Now, source: IpAddr) {
+        self.guard.refused(now.instant, source);
+    }
+}
