@@ -2,7 +2,10 @@
 
 pub mod admin;
 pub mod admit;
+pub(crate) mod call;
+pub mod cli;
 pub mod core;
+pub mod daemon;
 pub mod explain;
 pub mod ids;
 pub mod limits;

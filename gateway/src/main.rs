@@ -1,1 +1,7 @@
-fn main() {}
+//! The `voice-connector` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateway::cli::main()
+}

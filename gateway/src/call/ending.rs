@@ -1,7 +1,5 @@
 //! The end of a call: both legs down, ports back, records written, exactly once.
 
-use std::time::Duration;
-
 use sip::Message;
 
 use super::io::{Action, Cause, RequestId};
@@ -104,13 +102,5 @@ impl Call {
         self.close_media(now);
         let settled = self.settled(cause);
         self.actions.push_back(Action::Settle(Box::new(settled)));
-    }
-
-    /// How long the call was up; zero when it never was.
-    pub fn talk_time(&self) -> Duration {
-        match (self.times.answered, self.times.ended) {
-            (Some(answered), Some(ended)) => ended.saturating_sub(answered),
-            _ => Duration::ZERO,
-        }
     }
 }

@@ -177,12 +177,17 @@ impl Call {
 
     /// Tells the workers where `side`'s media is, as its newest description says.
     fn learn_remote(&mut self, side: Side, stream: Option<&Stream>) {
+        let customer = match side {
+            Side::A => self.account.outbound.is_some(),
+            Side::B => self.account.inbound.is_some(),
+        };
         let Some(leg) = self.leg_mut(side) else { return };
         // A stream that is gone or held by its party is expected to be silent; RFC 3264 §8.4.
         leg.on_hold = stream.is_none_or(Stream::is_hold);
         let mut remote = remote(stream);
         remote.on_hold = leg.on_hold;
         remote.symmetric = leg.profile.symmetric;
+        remote.customer = customer;
         remote.signalling = Some(leg.flow.remote.ip());
         self.actions.push_back(Action::Media(Command::Remote { key: self.media.key, side, remote }));
     }

@@ -36,14 +36,12 @@ use sip::{Message, Name};
 
 use crate::core::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Source;
 use crate::media::{MediaKey, Side};
 
 pub use attempt::Route;
 pub use body::offered_stream;
 pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
-pub use snapshot::Snapshot;
 
 use attempt::Attempt;
 use handshake::Handshake;
@@ -60,8 +58,6 @@ pub struct NewCall {
     pub invite: Message,
     /// Its server transaction.
     pub server: ServerId,
-    /// The flow that it came by.
-    pub source: Source,
     /// Where answers and requests to the caller go.
     pub flow: crate::listen::peer::Peer,
     /// Our tag on the a-leg; the stateful answers so far carry it already.
@@ -282,16 +278,6 @@ impl Call {
     /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
     pub fn is_live(&self) -> bool {
         !matches!(self.phase, Phase::Ended)
-    }
-
-    /// Whether it was answered and is up.
-    pub fn is_established(&self) -> bool {
-        matches!(self.phase, Phase::Established)
-    }
-
-    /// Whether this is an emergency call, which outlives shedding and drain.
-    pub fn is_emergency(&self) -> bool {
-        self.account.emergency
     }
 
     /// The parties and connectors of the call.

@@ -36,7 +36,7 @@ pub struct Snapshot {
 impl Call {
     /// The call as plain data; `None` unless it is up on both legs.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        if !self.is_established() {
+        if !matches!(self.phase, super::Phase::Established) {
             return None;
         }
         let (media, addresses, ports) = self.media.opened()?;

@@ -40,7 +40,7 @@ impl Core {
     }
 
     /// Sends a message of a call, once its address is known.
-    fn depart(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, hop: Hop) {
+    pub(super) fn depart(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, hop: Hop) {
         match hop {
             Hop::Peer(peer) => self.send(now, key, request, message, peer),
             Hop::Name { lookup, fallback } => {

@@ -57,6 +57,8 @@ pub enum Input {
     },
     /// Look at the shared configuration again: it was replaced, for what begins from now on.
     Configuration,
+    /// The legs of a call that an earlier run left up, as [`Output::Answered`] gave them: hang them up.
+    Orphan(serde_json::Value),
     /// No new calls from now on but emergencies; [`Output::Drained`] when the last call is gone.
     Drain,
     /// Hang up whatever is left, with a reason; then [`Output::Drained`].

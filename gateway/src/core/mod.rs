@@ -25,9 +25,10 @@ use std::time::Instant;
 
 use config::Config;
 use sip::auth::{Algorithm, Nonces};
+use sip::{Method, Name};
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
 
-use crate::call::{Call, Cause, Event, LegRef, RequestId};
+use crate::call::{Call, Cause, Event, Leg, LegRef, RequestId};
 use crate::ids::Tokens;
 use crate::listen::{ListenerId, Peer, Source, Transport};
 use crate::media::MediaKey;
@@ -206,6 +207,18 @@ impl Core {
         self.gauges.set_dialogs(self.tags.len());
     }
 
+    /// Sends BYE on both legs of a call that an earlier run left up. Its connections are gone with that run.
+    fn hang_up_orphan(&mut self, now: Now, state: serde_json::Value) {
+        let Ok(Some(legs)) = serde_json::from_value::<Option<[Leg; 2]>>(state) else { return };
+        for mut leg in legs {
+            leg.flow.connection = None;
+            let (bye, hop) = leg.request(Method::Bye, &mut self.tokens);
+            let cause = Cause::new(503, "Gateway restarted");
+            let message = bye.header(Name::Reason, cause.reason()).build();
+            self.depart(now, CallKey(0), Some(RequestId(0)), message, hop);
+        }
+    }
+
     fn hang_up_all(&mut self, now: Now, cause: &Cause) {
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
@@ -235,6 +248,7 @@ impl Machine for Core {
             Input::Resolved { query, result } => self.handle_resolved(now, query, result),
             Input::Media(event) => self.handle_media(now, event),
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
+            Input::Orphan(state) => self.hang_up_orphan(now, state),
             Input::Configuration => {
                 self.config = self.shared.live().config.clone();
                 let shard = self.tokens.shard();

@@ -115,7 +115,6 @@ impl Core {
             transaction_id,
             invite: message.clone(),
             server,
-            source,
             flow: Peer { remote: source.remote, ..from },
             local_tag: self.tokens.tag(),
             local,

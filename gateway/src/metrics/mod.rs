@@ -8,6 +8,7 @@
 mod connector;
 mod describe;
 mod gateway;
+mod listen;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 pub use connector::{CallMetrics, ConnectorMetrics};
+pub use listen::ListenMetrics;
 pub use gateway::{Flow, RecordKind, RecordMetrics, ShardMetrics, Side, TrafficMetrics};
 
 /// The label of a connector that is not configured.
@@ -126,11 +128,10 @@ impl Metrics {
         gauge(&self.0.recorder, "voice_connector_media_ports", &[]).set(as_f64(total));
     }
 
-    /// Open connections of a stream listener.
-    ///
-    /// - `protocol`: `tcp` or `tls`.
-    pub fn set_connections(&self, protocol: &'static str, open: usize) {
-        gauge(&self.0.recorder, "voice_connector_connections", &[("protocol", protocol)]).set(as_f64(open));
+    /// What the listeners count; keep it.
+    #[must_use]
+    pub fn listen(&self) -> ListenMetrics {
+        ListenMetrics::new(&self.0.recorder)
     }
 
     /// Entries waiting in a queue.

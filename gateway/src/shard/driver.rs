@@ -336,7 +336,8 @@ impl<M: Machine + 'static> Driver<M> {
     }
 }
 
-fn now() -> Now {
+/// Both clocks, read now.
+pub fn now() -> Now {
     Now {
         instant: tokio::time::Instant::now().into_std(),
         unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),

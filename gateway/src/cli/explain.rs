@@ -1,0 +1,61 @@
+//! `voice-connector explain`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use crate::explain::Question;
+use crate::listen::Transport;
+
+/// A call that nobody has made.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The configuration; without it, the embedded example.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Who calls: the user part of From, as +12065550100.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    from: String,
+    /// Who is called: the user part of the Request-URI, as +12065550123 or 911.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    to: String,
+    /// The address that the INVITE comes from.
+    #[arg(long, value_name = "IP")]
+    source: IpAddr,
+    /// What carries it.
+    #[arg(long, value_enum)]
+    transport: Carried,
+    /// The voice connector that the Request-URI names; without it, the bare domain is called.
+    #[arg(long, value_name = "ID")]
+    connector: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Carried {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+/// Prints every step and the outcome.
+pub(super) fn explain(arguments: &Arguments) -> ExitCode {
+    let Some(config) = super::load(arguments.config.as_deref()) else { return ExitCode::from(2) };
+    let question = Question {
+        from: arguments.from.clone(),
+        to: arguments.to.clone(),
+        source: arguments.source,
+        transport: match arguments.transport {
+            Carried::Udp => Transport::Udp,
+            Carried::Tcp => Transport::Tcp,
+            Carried::Tls => Transport::Tls,
+        },
+        connector: arguments.connector.clone(),
+        draw: 0,
+    };
+    let explanation = crate::explain::explain(&config, Instant::now(), &question);
+    println!("{explanation}");
+    ExitCode::from(explanation.exit_code())
+}

@@ -1,0 +1,54 @@
+//! What a shard's core wants of the outside and its driver does not do.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use crate::core::{Input, Now, Output};
+use crate::media::Media;
+use crate::record::Recorder;
+use crate::shard::Mailboxes;
+
+/// The ways out of one shard. Nothing here waits.
+pub(super) struct Effects {
+    pub shard: u16,
+    pub media: Arc<Media>,
+    pub recorder: Recorder,
+    pub mailboxes: Mailboxes,
+    pub drained: Sender<u16>,
+}
+
+impl Effects {
+    pub fn into_closure(self) -> crate::shard::Effects {
+        Box::new(move |_: Now, output| self.carry_out(output))
+    }
+
+    fn carry_out(&self, output: Output) {
+        match output {
+            Output::Media(command) => self.media.send(command),
+            // What finds no room is counted by the recorder.
+            Output::Record(record) => drop(self.recorder.record(record)),
+            Output::Answered { call, entries } => self.journal(call, entries),
+            // Nobody listens once the gateway is being dropped.
+            Output::Drained => drop(self.drained.send(self.shard)),
+            // The driver's own.
+            Output::Transmit { .. } | Output::Resolve { .. } => {}
+        }
+    }
+
+    /// The 200 waits for the last of the call's entries; one that can't be written holds nobody up: it is written
+    /// once the disk recovers, and says so in the log.
+    fn journal(&self, call: u64, entries: Vec<crate::record::AnsweredCall>) {
+        let last = entries.len().saturating_sub(1);
+        for (index, entry) in entries.into_iter().enumerate() {
+            let (mailboxes, shard) = (self.mailboxes.clone(), self.shard);
+            self.recorder.answered(
+                entry,
+                Box::new(move |_written| {
+                    if index == last {
+                        mailboxes.post_event(shard, Input::Journaled { call });
+                    }
+                }),
+            );
+        }
+    }
+}

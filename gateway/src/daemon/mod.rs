@@ -1,0 +1,346 @@
+//! The gateway put together: sockets, shards, media workers, records, metrics, admin server.
+//!
+//! ```text
+//! listeners -> shards (core) -> media workers
+//!                 |   \-> recorder (journal, directory)
+//!                 \-> metrics <- admin server
+//! ```
+
+mod effects;
+mod export;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use config::{Config, Protocol};
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+
+use crate::admin::{Admin, AdminError, Readiness};
+use crate::core::{Core, Input, Live, LiveError, Shared};
+use crate::ids::{HashKey, Ownership, Tokens};
+use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
+use crate::listen::{BindError, Guard, GuardLimits, ListenCounters, Listener, ListenerId, bind};
+use crate::media::{Media, MediaSettings};
+use crate::metrics::Metrics;
+use crate::random::{Random, SystemRandom};
+use crate::record::{JournalError, RecordWriter, RecorderSettings, open};
+use crate::resolve::{Resolver, ResolverLimits, SystemDns};
+use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
+
+/// How a gateway runs, beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct DaemonOptions {
+    /// Signalling threads; 0: one per core.
+    pub shards: u16,
+    /// Media threads; 0: one per core.
+    pub media_workers: usize,
+}
+
+/// Why a gateway can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A secret can't be read.
+    #[error(transparent)]
+    Secret(#[from] LiveError),
+    /// `admin.token` can't be read.
+    #[error("admin.token: {0}")]
+    Token(#[from] config::SecretError),
+    /// A listener can't be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The records directory can't be used.
+    #[error(transparent)]
+    Records(#[from] JournalError),
+    /// The admin server can't start.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// A thread or the like could not be had.
+    #[error("the system refused {what}: {source}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+/// A running gateway. [`Gateway::stop`] ends it in order; dropping it leaves its threads alone.
+pub struct Gateway {
+    listeners: Vec<(Protocol, SocketAddr)>,
+    admin: SocketAddr,
+    shards: Vec<ShardThread>,
+    streams: StreamThread,
+    mailboxes: Mailboxes,
+    drained: Receiver<u16>,
+    readiness: Readiness,
+    media: Arc<Media>,
+    writer: RecordWriter,
+    stop_admin: oneshot::Sender<()>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Gateway {
+    /// Opens every socket and directory, then serves. Nothing is served when anything fails.
+    ///
+    /// # Errors
+    /// The first thing that can't be had.
+    pub fn start(config: Config, options: &DaemonOptions) -> Result<Gateway, StartError> {
+        let config = Arc::new(config);
+        let live = Live::new(config.clone())?;
+        let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
+        let shards = if options.shards == 0 { cores() } else { options.shards };
+        let bound = bind(&listeners(&config), shards)?;
+        let addresses: Vec<(Protocol, SocketAddr)> = bound
+            .listeners
+            .iter()
+            .filter_map(|listener| Some((config.listen.get(usize::from(listener.id.0))?.protocol, listener.address)))
+            .collect();
+
+        let metrics = Metrics::new(&config.gateway.region);
+        metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
+        let records = open(&RecorderSettings::new(&config.records.directory), metrics.records())?;
+
+        let mut random = SystemRandom::new();
+        let key = HashKey::random(&mut random);
+        let ownership = Ownership::new(0, shards, key);
+        let counters = Arc::<ListenCounters>::default();
+        let guard = Arc::new(Guard::new(GuardLimits::default(), key, Instant::now(), counters.clone()));
+        guard.exempt(allowlists(&config));
+        let (mailboxes, inboxes) = mailboxes(ownership, counters.clone());
+
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("outside")
+            .enable_all()
+            .build()
+            .map_err(|source| StartError::System { what: "a runtime", source })?;
+        let handle = runtime.handle().clone();
+        let resolver = {
+            let _entered = runtime.enter();
+            Resolver::new(SystemDns::new(), handle, Box::new(SystemRandom::new()), ResolverLimits::default())
+        };
+        let resolver = Arc::new(resolver);
+
+        let to_shards = mailboxes.clone();
+        let media = Media::start(&media_settings(&config, &addresses, options), move |shard, event| {
+            to_shards.post_event(shard, Input::Media(event));
+        })
+        .map_err(|source| StartError::System { what: "the media workers", source })?;
+        let media = Arc::new(media);
+
+        let bound_addresses = by_listener(&config, &bound.listeners);
+        let recorder = records.recorder.clone();
+        let accepts = Box::new(move || recorder.accepts_calls());
+        let mut nonce_key = [0; 32];
+        random_fill(&mut random, &mut nonce_key);
+        let shared =
+            Arc::new(Shared::new(live, metrics.clone(), guard.clone(), nonce_key, bound_addresses, accepts));
+        export::export(&metrics, &counters);
+        crate::media::export(&media, &metrics);
+
+        let (streams, stream_thread) = stream::start(StreamSetup {
+            listeners: bound.listeners.clone(),
+            sockets: bound.streams,
+            mailboxes: mailboxes.clone(),
+            guard: guard.clone(),
+            counters: counters.clone(),
+            limits: StreamLimits::default(),
+        })
+        .map_err(|source| StartError::System { what: "the transport thread", source })?;
+
+        let (to_drained, drained) = channel();
+        let mut threads = Vec::new();
+        for ((number, inbox), udp) in (0..).zip(inboxes).zip(bound.udp) {
+            let setup = ShardSetup {
+                shard: number,
+                udp,
+                inbox,
+                mailboxes: mailboxes.clone(),
+                streams: streams.clone(),
+                resolver: resolver.clone(),
+                guard: guard.clone(),
+                counters: counters.clone(),
+            };
+            let effects = effects::Effects {
+                shard: number,
+                media: media.clone(),
+                recorder: records.recorder.clone(),
+                mailboxes: mailboxes.clone(),
+                drained: to_drained.clone(),
+            };
+            threads.push(start_shard(setup, shared.clone(), effects)?);
+        }
+
+        let readiness = Readiness::new();
+        let (stop_admin, stopped) = oneshot::channel();
+        let admin = start_admin(&runtime, &config, token, metrics, readiness.clone(), stopped)?;
+        readiness.clear(Readiness::STARTING);
+        hang_up_orphans(&records.orphans, &records.recorder, &mailboxes);
+        Ok(Gateway {
+            listeners: addresses,
+            admin,
+            shards: threads,
+            streams: stream_thread,
+            mailboxes,
+            drained,
+            readiness,
+            media,
+            writer: records.writer,
+            stop_admin,
+            runtime,
+        })
+    }
+
+    /// The listeners as they are bound: a port 0 has become a real one.
+    pub fn listeners(&self) -> &[(Protocol, SocketAddr)] {
+        &self.listeners
+    }
+
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Signalling threads.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Media threads.
+    pub fn media_workers(&self) -> usize {
+        self.media.workers()
+    }
+
+    /// Takes no new calls but emergencies, waits until the live ones are gone, for `limit` at most, and hangs up
+    /// what is left. `interrupted` is asked now and then: true cuts the wait short.
+    pub fn drain(&self, limit: Duration, interrupted: impl Fn() -> bool) {
+        self.readiness.block("draining", "draining: no new calls");
+        self.mailboxes.broadcast(|| Input::Drain);
+        let until = Instant::now() + limit;
+        let mut left = self.shards.len();
+        while left > 0 && Instant::now() < until && !interrupted() {
+            match self.drained.recv_timeout(Duration::from_millis(100)) {
+                Ok(_) => left -= 1,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        if left > 0 {
+            self.mailboxes.broadcast(|| Input::Stop);
+            let until = Instant::now() + Duration::from_secs(2);
+            while left > 0 && Instant::now() < until {
+                if self.drained.recv_timeout(Duration::from_millis(100)).is_ok() {
+                    left -= 1;
+                }
+            }
+        }
+    }
+
+    /// Hangs up what is live and ends everything; records are written before it returns.
+    pub fn stop(self) {
+        self.drain(Duration::ZERO, || true);
+        let _ = self.stop_admin.send(());
+        for shard in self.shards {
+            shard.stop();
+        }
+        self.streams.stop();
+        self.writer.close();
+        self.runtime.shutdown_timeout(Duration::from_secs(1));
+    }
+}
+
+fn start_shard(setup: ShardSetup, shared: Arc<Shared>, effects: effects::Effects) -> Result<ShardThread, StartError> {
+    let shard = setup.shard;
+    let build = move || {
+        let tokens = Tokens::new(0, shard, Box::new(SystemRandom::new()));
+        let core = Core::new(shard::now(), shared, tokens);
+        (core, effects.into_closure())
+    };
+    shard::start(setup, build).map_err(|source| StartError::System { what: "a shard", source })
+}
+
+fn start_admin(
+    runtime: &tokio::runtime::Runtime,
+    config: &Config,
+    token: Option<SecretString>,
+    metrics: Metrics,
+    readiness: Readiness,
+    stopped: oneshot::Receiver<()>,
+) -> Result<SocketAddr, StartError> {
+    let admin = runtime.block_on(Admin::bind(config.admin.address, token, metrics, readiness))?;
+    let address = admin.local_addr();
+    runtime.spawn(admin.serve(async {
+        let _ = stopped.await;
+    }));
+    Ok(address)
+}
+
+fn cores() -> u16 {
+    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
+}
+
+fn random_fill(random: &mut dyn Random, bytes: &mut [u8]) {
+    for chunk in bytes.chunks_mut(8) {
+        for (byte, from) in chunk.iter_mut().zip(random.next_u64().to_ne_bytes()) {
+            *byte = from;
+        }
+    }
+}
+
+/// The listeners that this version can serve.
+fn listeners(config: &Config) -> Vec<Listener> {
+    let awake = (0..).zip(&config.listen).filter(|(_, listen)| !listen.sleeps());
+    awake
+        .map(|(index, listen)| Listener {
+            id: ListenerId(index),
+            transport: listen.protocol.into(),
+            address: listen.address,
+        })
+        .collect()
+}
+
+/// The bound address of each `[[listen]]`, the configured one where it sleeps.
+fn by_listener(config: &Config, bound: &[Listener]) -> Vec<SocketAddr> {
+    let address = |(index, listen): (u16, &config::Listen)| {
+        bound.iter().find(|one| one.id.0 == index).map_or(listen.address, |one| one.address)
+    };
+    (0..).zip(&config.listen).map(address).collect()
+}
+
+/// Everybody who may speak to us: never silenced for one mistake.
+fn allowlists(config: &Config) -> Vec<ipnet::IpNet> {
+    let connectors = config.voice_connector.iter().flat_map(|connector| &connector.termination.allowlist);
+    connectors.chain(config.carrier.iter().flat_map(|carrier| &carrier.allowlist)).copied().collect()
+}
+
+fn media_settings(config: &Config, listeners: &[(Protocol, SocketAddr)], options: &DaemonOptions) -> MediaSettings {
+    let mut excluded: Vec<u16> = listeners.iter().map(|(_, address)| address.port()).collect();
+    excluded.push(config.admin.address.port());
+    MediaSettings {
+        ports: config.media.ports.first()..=config.media.ports.last(),
+        workers: options.media_workers,
+        inactivity_timeout: config.media.inactivity_timeout,
+        hold_timeout: config.media.hold_timeout,
+        emergency_ports: config.media.emergency_ports,
+        excluded_ports: excluded,
+        ..MediaSettings::default()
+    }
+}
+
+/// The calls that were up when the gateway last stopped without an end: each leg gets its BYE.
+fn hang_up_orphans(
+    orphans: &[crate::record::Orphan],
+    recorder: &crate::record::Recorder,
+    mailboxes: &Mailboxes,
+) {
+    for orphan in orphans {
+        tracing::warn!(transaction_id = %orphan.call.facts.transaction_id, "call of an earlier run is hung up");
+        mailboxes.post_event(0, Input::Orphan(orphan.call.state.clone()));
+        recorder.released(orphan.call.facts.key());
+    }
+}
+

@@ -1,0 +1,53 @@
+//! What the listeners count.
+
+use metrics::{Counter, Gauge};
+use metrics_exporter_prometheus::PrometheusRecorder;
+
+use super::{as_f64, counter, gauge};
+use crate::listen::ListenCounters;
+
+/// Counters of SIP on the wire; [`ListenMetrics::show`] brings them up to date.
+pub struct ListenMetrics {
+    counters: Vec<(Counter, fn(&ListenCounters) -> u64)>,
+    connections: Gauge,
+}
+
+impl ListenMetrics {
+    pub(super) fn new(recorder: &PrometheusRecorder) -> ListenMetrics {
+        let mut counters: Vec<(Counter, fn(&ListenCounters) -> u64)> = Vec::new();
+        let mut add = |name, labels: &[(&'static str, &str)], value: fn(&ListenCounters) -> u64| {
+            counters.push((counter(recorder, name, labels), value));
+        };
+        let received = ("direction", "received");
+        let sent = ("direction", "sent");
+        add("voice_connector_sip_messages_total", &[received], |all| all.messages_in.value());
+        add("voice_connector_sip_messages_total", &[sent], |all| all.messages_out.value());
+        add("voice_connector_sip_bytes_total", &[received], |all| all.bytes_in.value());
+        add("voice_connector_sip_bytes_total", &[sent], |all| all.bytes_out.value());
+        let dropped = "voice_connector_sip_dropped_total";
+        add(dropped, &[("cause", "unparsable")], |all| all.unparsable.value());
+        add(dropped, &[("cause", "silenced")], |all| all.silenced.value());
+        add(dropped, &[("cause", "hop")], |all| all.hops_dropped.value());
+        add(dropped, &[("cause", "event")], |all| all.events_dropped.value());
+        add(dropped, &[("cause", "congested")], |all| all.send_congested.value());
+        add("voice_connector_sip_send_failures_total", &[], |all| all.send_failures.value());
+        add("voice_connector_shard_hops_total", &[], |all| all.hops.value());
+        let connections = "voice_connector_connections_total";
+        add(connections, &[("event", "accepted")], |all| all.connections_accepted.value());
+        add(connections, &[("event", "dialled")], |all| all.connections_dialled.value());
+        add(connections, &[("event", "dial_failed")], |all| all.dials_failed.value());
+        add(connections, &[("event", "refused")], |all| all.connections_refused.value());
+        add(connections, &[("event", "overflowed")], |all| all.connections_overflowed.value());
+        add(connections, &[("event", "timed_out")], |all| all.connections_timed_out.value());
+        add(connections, &[("event", "broken")], |all| all.connections_broken.value());
+        ListenMetrics { counters, connections: gauge(recorder, "voice_connector_connections", &[]) }
+    }
+
+    /// Takes over the present values.
+    pub fn show(&self, all: &ListenCounters) {
+        for (counter, value) in &self.counters {
+            counter.absolute(value(all));
+        }
+        self.connections.set(as_f64(usize::try_from(all.connections_open.value()).unwrap_or(usize::MAX)));
+    }
+}
