@@ -81,7 +81,14 @@ impl Call {
     }
 
     /// Before the answer there is little that a party may ask.
-    fn handle_early_request(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: &Message) {
+    fn handle_early_request(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        side: Side,
+        server: ServerId,
+        message: &Message,
+    ) {
         match (message.method(), side) {
             // RFC 3261 §15: a caller may end its early dialog with BYE.
             (Some(Method::Bye), Side::A) => {
@@ -111,7 +118,8 @@ impl Call {
     /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
     fn renegotiate(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         let is_offer = |one: &Exchange| matches!(one.asked.method(), Some(Method::Invite | Method::Update));
-        let unfinished = |from| self.exchanges.iter().any(|one| one.from == from && is_offer(one) && !one.cancelled);
+        let unfinished =
+            |from| self.exchanges.iter().any(|one| one.from == from && is_offer(one) && !one.cancelled);
         if unfinished(side) || self.awaits_ack(side) {
             let mut cause = Cause::new(500, "An earlier offer is not answered yet");
             cause.retry_after = Some(std::time::Duration::from_secs(1 + tokens.random().below(10)));
@@ -152,7 +160,13 @@ impl Call {
     }
 
     /// A response to a request that crossed, or to a BYE of ours.
-    pub(super) fn handle_dialog_response(&mut self, now: Now, tokens: &mut Tokens, request: RequestId, message: Message) {
+    pub(super) fn handle_dialog_response(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        request: RequestId,
+        message: Message,
+    ) {
         let Some(status) = message.status() else { return };
         let Some(index) = self.exchanges.iter().position(|one| one.request == request) else {
             if status.is_success() {
@@ -231,7 +245,13 @@ impl Call {
     }
 
     /// No answer to a request that crossed: the other side is gone. RFC 3261 §12.2.1.2.
-    pub(super) fn handle_dialog_failed(&mut self, now: Now, tokens: &mut Tokens, request: RequestId, lost: Failure) {
+    pub(super) fn handle_dialog_failed(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        request: RequestId,
+        lost: Failure,
+    ) {
         let Some(index) = self.exchanges.iter().position(|one| one.request == request) else { return };
         let exchange = self.exchanges.remove(index);
         let cause = match lost {
@@ -246,7 +266,9 @@ impl Call {
 
     /// A re-INVITE was cancelled.
     pub(super) fn handle_exchange_cancel(&mut self, server: ServerId, reason: Option<String>) {
-        let Some(index) = self.exchanges.iter().position(|one| one.server == server && !one.cancelled) else { return };
+        let Some(index) = self.exchanges.iter().position(|one| one.server == server && !one.cancelled) else {
+            return;
+        };
         let Some(exchange) = self.exchanges.get_mut(index) else { return };
         exchange.cancelled = true;
         let (request, asked, from) = (exchange.request, exchange.asked.clone(), exchange.from);
@@ -261,7 +283,8 @@ impl Call {
             return false;
         }
         let Some(leg) = &mut self.b else { return false };
-        let Some(again) = authenticated(&exchange.sent, message, credentials.as_ref(), &leg.local, tokens) else {
+        let Some(again) = authenticated(&exchange.sent, message, credentials.as_ref(), &leg.local, tokens)
+        else {
             return false;
         };
         leg.dialog.local_cseq += 1;

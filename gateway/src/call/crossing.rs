@@ -55,7 +55,13 @@ fn is_own(name: &Name) -> bool {
         | Name::ReferredBy => true,
         Name::Other(other) => matches!(
             other.to_ascii_lowercase().as_str(),
-            "path" | "service-route" | "join" | "target-dialog" | "authentication-info" | "proxy-authentication-info" | "refer-sub"
+            "path"
+                | "service-route"
+                | "join"
+                | "target-dialog"
+                | "authentication-info"
+                | "proxy-authentication-info"
+                | "refer-sub"
         ),
         _ => false,
     }

@@ -11,10 +11,10 @@ use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
 use sip::transaction::{ServerId, Timers};
 use sip::{Message, Name};
 
+use super::Call;
 use super::body::{Body, Sent};
 use super::io::{Action, Cause, Hop, RequestId};
 use super::leg::{Leg, LegRef, Local};
-use super::Call;
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
@@ -110,7 +110,8 @@ impl Call {
         let handshake = self.handshakes.remove(index);
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
-            let body = Body::read(message).and_then(|body| self.cross_body(side, &body, false)).unwrap_or_default();
+            let body =
+                Body::read(message).and_then(|body| self.cross_body(side, &body, false)).unwrap_or_default();
             self.acknowledge(tokens, side, handshake.request, handshake.cseq, body);
         }
         self.send_deferred_bye(tokens, side);
@@ -173,7 +174,8 @@ impl Call {
     /// Ends what `side` still owes us an ACK for; the other leg gets its ACK all the same, since a dialog that is up
     /// can only be ended after it.
     pub(super) fn finish_handshakes(&mut self, tokens: &mut Tokens, side: Side) {
-        let (mine, others) = std::mem::take(&mut self.handshakes).into_iter().partition(|one| one.from == side);
+        let (mine, others) =
+            std::mem::take(&mut self.handshakes).into_iter().partition(|one| one.from == side);
         self.handshakes = others;
         for handshake in Vec::<Handshake>::from_iter(mine) {
             if !handshake.acknowledged {
@@ -199,7 +201,13 @@ impl Call {
     }
 }
 
-fn acknowledgement(leg: &Leg, request: RequestId, cseq: u32, body: Option<Sent>, tokens: &mut Tokens) -> SentAck {
+fn acknowledgement(
+    leg: &Leg,
+    request: RequestId,
+    cseq: u32,
+    body: Option<Sent>,
+    tokens: &mut Tokens,
+) -> SentAck {
     let (mut builder, hop) = leg.ack(cseq, tokens);
     if let Some((content_type, body)) = body {
         builder = builder.body(&content_type, body);

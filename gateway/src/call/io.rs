@@ -9,8 +9,8 @@ use sip::{Builder, Message, Name, StatusCode};
 use super::LegRef;
 use crate::admit::Verdict;
 use crate::listen::peer::{Peer, Source, Transport};
-use crate::resolve::Lookup;
 use crate::media::{Command, MediaEvent};
+use crate::resolve::Lookup;
 
 /// A client transaction, as the call numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,7 +151,8 @@ impl Cause {
 
     /// The value of a `Reason` header (RFC 3326).
     pub fn reason(&self) -> String {
-        let text: String = self.text.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
+        let text: String =
+            self.text.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
         format!("SIP;cause={};text=\"{text}\"", self.status.code())
     }
 

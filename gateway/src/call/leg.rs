@@ -8,8 +8,8 @@ use sip::{Builder, Method, Name, SipUri, Uri};
 
 use super::io::Hop;
 use crate::ids::Tokens;
-use crate::resolve::Lookup;
 use crate::listen::peer::{ListenerId, Peer, Source, Transport};
+use crate::resolve::Lookup;
 
 /// Which leg of a call a dialog belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -181,7 +181,8 @@ impl Leg {
             // is looked up. A stream that the peer opened serves its dialogs (design: connection reuse).
             Nat::Auto => match contact.host.address() {
                 Some(ip) => {
-                    self.flow.connection.is_some() || ip.to_canonical() != self.flow.remote.ip().to_canonical()
+                    self.flow.connection.is_some()
+                        || ip.to_canonical() != self.flow.remote.ip().to_canonical()
                 }
                 None => self.flow.connection.is_some(),
             },
@@ -198,7 +199,14 @@ impl Leg {
                 let same = remote == self.flow.remote && transport == self.flow.transport;
                 let connection = self.flow.connection.filter(|_| same);
                 let server_name = self.flow.server_name.clone();
-                Hop::Peer(Peer { transport, listener, remote, local: self.flow.local, connection, server_name })
+                Hop::Peer(Peer {
+                    transport,
+                    listener,
+                    remote,
+                    local: self.flow.local,
+                    connection,
+                    server_name,
+                })
             }
             None => {
                 let host = uri.host.to_string().into();

@@ -306,7 +306,8 @@ impl Call {
 
     fn is_answered_by(&self, index: u32) -> bool {
         // A restored call has its dialog, not its attempts.
-        let tag = usize::try_from(index).ok().and_then(|index| self.attempts.get(index)).map(|one| &one.local_tag);
+        let tag =
+            usize::try_from(index).ok().and_then(|index| self.attempts.get(index)).map(|one| &one.local_tag);
         self.b.as_ref().is_some_and(|leg| tag.is_none_or(|tag| *tag == leg.dialog.local_tag))
     }
 

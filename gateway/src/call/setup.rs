@@ -187,7 +187,12 @@ impl Call {
     }
 
     /// The INVITE of the b-leg, and our tag in it.
-    fn build_invite(&mut self, tokens: &mut Tokens, asked: &Message, body: Option<Sent>) -> Option<(Message, String)> {
+    fn build_invite(
+        &mut self,
+        tokens: &mut Tokens,
+        asked: &Message,
+        body: Option<Sent>,
+    ) -> Option<(Message, String)> {
         let route = self.route.as_ref()?;
         let leg = self.b.as_ref()?;
         let host = match route.attempt.port {
@@ -380,14 +385,17 @@ impl Call {
     /// No route is left: the caller gets the last answer that says something, else 503.
     fn exhausted(&mut self, now: Now) {
         let ends: Vec<RouteEnd> = self.failed.iter().map(|failed| failed.end).collect();
-        let last = last_answer(&ends).and_then(|index| self.failed.get(index)).and_then(|one| one.answer.clone());
+        let last =
+            last_answer(&ends).and_then(|index| self.failed.get(index)).and_then(|one| one.answer.clone());
         if let Some(message) = last {
             let status = message.status().map_or(503, |status| status.code());
             return match status {
                 // Its challenge is for us, who have no answer; the caller's would be of no use.
                 401 | 407 => self.give_up(now, Cause::new(503, "The carrier refused our credentials")),
                 // A redirection names a target that the caller could not be held to.
-                300..=399 => self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed"))),
+                300..=399 => {
+                    self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed")))
+                }
                 _ => self.relay_failure(now, &message),
             };
         }
@@ -438,7 +446,13 @@ impl Call {
     }
 
     /// The caller gave up.
-    pub(super) fn handle_cancel(&mut self, now: Now, tokens: &mut Tokens, server: ServerId, reason: Option<String>) {
+    pub(super) fn handle_cancel(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        server: ServerId,
+        reason: Option<String>,
+    ) {
         if self.server != Some(server) {
             return self.handle_exchange_cancel(server, reason);
         }
@@ -553,7 +567,11 @@ impl Call {
             digits.parse().ok().map(Duration::from_secs)
         });
         if let (Some(503), Some(rest)) = (message.status().map(StatusCode::code), after) {
-            self.actions.push_back(Action::Rest { address: attempt.address, transport: route.attempt.lookup.transport, rest });
+            self.actions.push_back(Action::Rest {
+                address: attempt.address,
+                transport: route.attempt.lookup.transport,
+                rest,
+            });
         }
     }
 }

@@ -18,7 +18,11 @@ const EMBEDDED: &str = include_str!("../../../examples/embedded.toml");
 const EMBEDDED_NAME: &str = "embedded.toml";
 
 #[derive(Parser)]
-#[command(name = "voice-connector", version, about = "A SIP trunk between your phone system and your carriers")]
+#[command(
+    name = "voice-connector",
+    version,
+    about = "A SIP trunk between your phone system and your carriers"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

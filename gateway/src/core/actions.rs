@@ -28,7 +28,9 @@ impl Core {
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
             Action::Cancel { request, reason } => self.cancel(now, key, request, reason),
-            Action::Resolve { query, lookup } => self.resolve(Query::Route(key, query, lookup.clone()), lookup),
+            Action::Resolve { query, lookup } => {
+                self.resolve(Query::Route(key, query, lookup.clone()), lookup)
+            }
             Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
             Action::Media(command) => self.outputs.push_back(Output::Media(command)),
             Action::Journal => self.journal(now, key),
@@ -40,7 +42,14 @@ impl Core {
     }
 
     /// Sends a message of a call, once its address is known.
-    pub(super) fn depart(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, hop: Hop) {
+    pub(super) fn depart(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        request: Option<RequestId>,
+        message: Message,
+        hop: Hop,
+    ) {
         match hop {
             Hop::Peer(peer) => self.send(now, key, request, message, peer),
             Hop::Name { lookup, fallback } => {

@@ -93,13 +93,13 @@ impl Core {
 
     /// Answers without a transaction. Repeats get the same To tag.
     pub(super) fn reply_stateless(&mut self, source: &Source, message: &Message, cause: &Cause) {
-        let identity = [message.value(Name::CallId), message.value(Name::Via)]
-            .into_iter()
-            .flatten()
-            .fold(Vec::new(), |mut all, text| {
+        let identity = [message.value(Name::CallId), message.value(Name::Via)].into_iter().flatten().fold(
+            Vec::new(),
+            |mut all, text| {
                 all.extend_from_slice(text.as_bytes());
                 all
-            });
+            },
+        );
         let tag = self.tokens.stateless_tag(&identity);
         let peer = reply_to(source, message);
         let response = cause.reply(message, Some(&tag)).build();

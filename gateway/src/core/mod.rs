@@ -25,8 +25,8 @@ use std::time::Instant;
 
 use config::Config;
 use sip::auth::{Algorithm, Nonces};
-use sip::{Method, Name};
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
+use sip::{Method, Name};
 
 use crate::call::{Call, Cause, Event, Leg, LegRef, RequestId};
 use crate::ids::Tokens;
@@ -130,8 +130,11 @@ impl Core {
         let shard = tokens.shard();
         let probes = probe::Probes::new(now, &config, shard, tokens.random());
         Core {
-            nonces: Nonces::new(shared.nonce_key, shard, entrance::NONCE_LIFETIME)
-                .with_fewest(&[Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256]),
+            nonces: Nonces::new(shared.nonce_key, shard, entrance::NONCE_LIFETIME).with_fewest(&[
+                Algorithm::Md5,
+                Algorithm::Sha256,
+                Algorithm::Sha512_256,
+            ]),
             gauges: shared.metrics.shard(shard),
             shared,
             config,

@@ -22,7 +22,14 @@ const INBOUND_MAX_DURATION: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl Core {
     /// A request outside any dialog, from a listed source.
-    pub(super) fn new_request(&mut self, now: Now, server: ServerId, message: Message, from: Peer, merged: bool) {
+    pub(super) fn new_request(
+        &mut self,
+        now: Now,
+        server: ServerId,
+        message: Message,
+        from: Peer,
+        merged: bool,
+    ) {
         if message.method() != Some(Method::Invite) {
             return self.answer_outside(now, server, &message);
         }
@@ -49,7 +56,9 @@ impl Core {
         facts.digest = self.digest(now, &live, &who, &message, source.remote.ip());
         let decision = admit::admit(&live.config, &facts);
         match &decision.outcome {
-            Outcome::Challenge(challenge) => self.challenge(now, &live, server, &message, &decision, challenge.stale),
+            Outcome::Challenge(challenge) => {
+                self.challenge(now, &live, server, &message, &decision, challenge.stale)
+            }
             Outcome::Refuse(refusal) => self.refuse(now, server, &message, &facts, &decision, refusal),
             Outcome::Admit(admitted) => {
                 let admitted = admitted.clone();
@@ -185,9 +194,18 @@ impl Core {
     }
 
     /// The listener that speaks `transport`, of the address's family where there is one.
-    pub(super) fn listener_for(&self, live: &Live, transport: Transport, address: Option<IpAddr>) -> Option<ListenerId> {
+    pub(super) fn listener_for(
+        &self,
+        live: &Live,
+        transport: Transport,
+        address: Option<IpAddr>,
+    ) -> Option<ListenerId> {
         let listeners = || {
-            live.config.listen.iter().enumerate().filter(|(_, listen)| Transport::from(listen.protocol) == transport)
+            live.config
+                .listen
+                .iter()
+                .enumerate()
+                .filter(|(_, listen)| Transport::from(listen.protocol) == transport)
         };
         let family = |ip: IpAddr| listeners().find(|(_, listen)| listen.address.is_ipv4() == ip.is_ipv4());
         let (index, _) = match address {
@@ -224,7 +242,8 @@ impl Core {
         if self.wrong.count(now.instant, source) >= MAX_WRONG {
             return Digest::TooMany;
         }
-        let lookup = |user: &str| users.iter().find(|(name, _)| name == user).map(|(_, secrets)| secrets.as_slice());
+        let lookup =
+            |user: &str| users.iter().find(|(name, _)| name == user).map(|(_, secrets)| secrets.as_slice());
         match self.nonces.verify(now.unix, &credentials, "INVITE", realm, lookup) {
             Ok(user) => Digest::Verified(user),
             Err(failure) if failure.is_stale() => Digest::Stale,
@@ -234,7 +253,11 @@ impl Core {
                     self.wrong.add(now.instant, source);
                 }
                 self.shared.metrics.refusal("digest");
-                if self.wrong.count(now.instant, source) >= MAX_WRONG { Digest::TooMany } else { Digest::Wrong }
+                if self.wrong.count(now.instant, source) >= MAX_WRONG {
+                    Digest::TooMany
+                } else {
+                    Digest::Wrong
+                }
             }
         }
     }
@@ -250,7 +273,8 @@ impl Core {
         stale: bool,
     ) {
         let users = decision.connector.as_ref().and_then(|id| live.users.get(id.as_str()));
-        let secrets: Vec<_> = users.into_iter().flatten().flat_map(|(_, secrets)| secrets.iter().cloned()).collect();
+        let secrets: Vec<_> =
+            users.into_iter().flatten().flat_map(|(_, secrets)| secrets.iter().cloned()).collect();
         let random = self.tokens.random().next_u64().to_be_bytes();
         let realm = live.config.gateway.realm.as_str();
         let challenges = self.nonces.challenges(now.unix, random, realm, &secrets, stale);
@@ -417,7 +441,9 @@ fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
     let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
     if !required.is_empty() {
         let unsupported = required.join(", ");
-        return Some(Fault::new(420, format!("Not supported: {unsupported}")).with(Name::Unsupported, unsupported));
+        return Some(
+            Fault::new(420, format!("Not supported: {unsupported}")).with(Name::Unsupported, unsupported),
+        );
     }
     body_fault(message)
 }
@@ -471,7 +497,9 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
     facts.remote_party = users(Name::RemotePartyId).into_iter().next();
     facts.diversion = users(Name::Diversion);
     facts.privacy = message.values(Name::Privacy).any(|value| {
-        value.split(';').any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
+        value
+            .split(';')
+            .any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
     });
     facts.media = match crate::call::offered_stream(message) {
         None => OfferedMedia::None,
@@ -549,14 +577,4 @@ fn sip_user(text: &str) -> String {
         }
         user
     })
-}
-
-impl From<config::Protocol> for Transport {
-    fn from(protocol: config::Protocol) -> Transport {
-        match protocol {
-            config::Protocol::Udp => Transport::Udp,
-            config::Protocol::Tcp => Transport::Tcp,
-            config::Protocol::Tls => Transport::Tls,
-        }
-    }
 }

@@ -41,11 +41,13 @@ impl Probes {
             return probes;
         }
         let mut seen = HashSet::new();
-        let routes = config.voice_connector.iter().filter(|connector| connector.origination.enabled).flat_map(|one| {
-            let interval = one.origination.options_interval;
-            one.origination.route.iter().map(move |route| (route, interval))
-        });
-        let hosts = config.carrier.iter().flat_map(|one| one.host.iter().map(|host| (host, CARRIER_INTERVAL)));
+        let routes =
+            config.voice_connector.iter().filter(|connector| connector.origination.enabled).flat_map(|one| {
+                let interval = one.origination.options_interval;
+                one.origination.route.iter().map(move |route| (route, interval))
+            });
+        let hosts =
+            config.carrier.iter().flat_map(|one| one.host.iter().map(|host| (host, CARRIER_INTERVAL)));
         for (route, interval) in routes.chain(hosts) {
             let lookup = Lookup {
                 host: route.host.to_string().into(),
@@ -93,7 +95,12 @@ impl Core {
     }
 
     /// The addresses behind a name that is probed. A name without any counts as it did before.
-    pub(super) fn probe_resolved(&mut self, now: Now, lookup: Lookup, result: Result<Vec<SocketAddr>, ResolveError>) {
+    pub(super) fn probe_resolved(
+        &mut self,
+        now: Now,
+        lookup: Lookup,
+        result: Result<Vec<SocketAddr>, ResolveError>,
+    ) {
         let Ok(addresses) = result else { return };
         let live = self.shared.live();
         for address in self.shared.resolved(now.instant, lookup.clone(), addresses) {

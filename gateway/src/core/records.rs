@@ -10,10 +10,12 @@ use super::{CallKey, Core, Now, Output};
 use crate::admit::Decision;
 use crate::call::{Account, Call, Cause, Event, Settled, Times};
 use crate::limits::Permit;
-use crate::route::Attempt;
 use crate::media::{CallStatistics, FlowStatistics, MediaEvent, Side};
 use crate::metrics::ConnectorMetrics;
-use crate::record::{Record, AnsweredCall, CallFacts, Direction, FlowFacts, Party, PathFacts, QualityFacts, SipMessageFacts};
+use crate::record::{
+    AnsweredCall, CallFacts, Direction, FlowFacts, Party, PathFacts, QualityFacts, Record, SipMessageFacts,
+};
+use crate::route::Attempt;
 
 /// What the core holds for a call beside the machine; given back when it is settled.
 #[derive(Default)]
@@ -184,8 +186,15 @@ impl Core {
     }
 
     /// The same for messages of a call that never began.
-    pub(super) fn log_outside(&mut self, now: Now, decision: &Decision, request: &Message, messages: &[&Message]) {
-        let Some(connector) = decision.connector.as_ref().and_then(|id| self.config.connector(id.as_str())) else {
+    pub(super) fn log_outside(
+        &mut self,
+        now: Now,
+        decision: &Decision,
+        request: &Message,
+        messages: &[&Message],
+    ) {
+        let Some(connector) = decision.connector.as_ref().and_then(|id| self.config.connector(id.as_str()))
+        else {
             return;
         };
         if !connector.logging.sip_messages {

@@ -83,7 +83,9 @@ impl Live {
 fn secret(owner: &str, proof: &Proof) -> Result<Secret, LiveError> {
     let unread = |error| LiveError::Secret { owner: owner.to_owned(), error };
     match proof {
-        Proof::Password(password) => Ok(Secret::password(password.resolve().map_err(unread)?.expose_secret())),
+        Proof::Password(password) => {
+            Ok(Secret::password(password.resolve().map_err(unread)?.expose_secret()))
+        }
         Proof::Ha1(hex) => Secret::ha1(hex.resolve().map_err(unread)?.expose_secret())
             .map_err(|error| LiveError::Ha1 { owner: owner.to_owned(), error }),
     }

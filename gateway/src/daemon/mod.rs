@@ -22,7 +22,9 @@ use crate::admin::{Admin, AdminError, Readiness};
 use crate::core::{Core, Input, Live, LiveError, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
-use crate::listen::{BindError, Guard, GuardLimits, ListenCounters, Listener, ListenerId, bind};
+use crate::listen::{
+    BindError, Guard, GuardLimits, ListenCounters, Listener, ListenerId, bind, listed, listeners,
+};
 use crate::media::{Media, MediaSettings};
 use crate::metrics::Metrics;
 use crate::random::{Random, SystemRandom};
@@ -93,11 +95,13 @@ impl Gateway {
         let live = Live::new(config.clone())?;
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let shards = if options.shards == 0 { cores() } else { options.shards };
-        let bound = bind(&listeners(&config), shards)?;
+        let bound = bind(&awake(&config), shards)?;
         let addresses: Vec<(Protocol, SocketAddr)> = bound
             .listeners
             .iter()
-            .filter_map(|listener| Some((config.listen.get(usize::from(listener.id.0))?.protocol, listener.address)))
+            .filter_map(|listener| {
+                Some((config.listen.get(usize::from(listener.id.0))?.protocol, listener.address))
+            })
             .collect();
 
         let metrics = Metrics::new(&config.gateway.region);
@@ -109,7 +113,7 @@ impl Gateway {
         let ownership = Ownership::new(0, shards, key);
         let counters = Arc::<ListenCounters>::default();
         let guard = Arc::new(Guard::new(GuardLimits::default(), key, Instant::now(), counters.clone()));
-        guard.exempt(allowlists(&config));
+        guard.exempt(listed(&config));
         let (mailboxes, inboxes) = mailboxes(ownership, counters.clone());
 
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -253,7 +257,11 @@ impl Gateway {
     }
 }
 
-fn start_shard(setup: ShardSetup, shared: Arc<Shared>, effects: effects::Effects) -> Result<ShardThread, StartError> {
+fn start_shard(
+    setup: ShardSetup,
+    shared: Arc<Shared>,
+    effects: effects::Effects,
+) -> Result<ShardThread, StartError> {
     let shard = setup.shard;
     let build = move || {
         let tokens = Tokens::new(0, shard, Box::new(SystemRandom::new()));
@@ -292,15 +300,10 @@ fn random_fill(random: &mut dyn Random, bytes: &mut [u8]) {
 }
 
 /// The listeners that this version can serve.
-fn listeners(config: &Config) -> Vec<Listener> {
-    let awake = (0..).zip(&config.listen).filter(|(_, listen)| !listen.sleeps());
-    awake
-        .map(|(index, listen)| Listener {
-            id: ListenerId(index),
-            transport: listen.protocol.into(),
-            address: listen.address,
-        })
-        .collect()
+fn awake(config: &Config) -> Vec<Listener> {
+    let sleeps =
+        |listener: &Listener| config.listen.get(usize::from(listener.id.0)).is_none_or(|one| one.sleeps());
+    listeners(config).into_iter().filter(|listener| !sleeps(listener)).collect()
 }
 
 /// The bound address of each `[[listen]]`, the configured one where it sleeps.
@@ -311,13 +314,11 @@ fn by_listener(config: &Config, bound: &[Listener]) -> Vec<SocketAddr> {
     (0..).zip(&config.listen).map(address).collect()
 }
 
-/// Everybody who may speak to us: never silenced for one mistake.
-fn allowlists(config: &Config) -> Vec<ipnet::IpNet> {
-    let connectors = config.voice_connector.iter().flat_map(|connector| &connector.termination.allowlist);
-    connectors.chain(config.carrier.iter().flat_map(|carrier| &carrier.allowlist)).copied().collect()
-}
-
-fn media_settings(config: &Config, listeners: &[(Protocol, SocketAddr)], options: &DaemonOptions) -> MediaSettings {
+fn media_settings(
+    config: &Config,
+    listeners: &[(Protocol, SocketAddr)],
+    options: &DaemonOptions,
+) -> MediaSettings {
     let mut excluded: Vec<u16> = listeners.iter().map(|(_, address)| address.port()).collect();
     excluded.push(config.admin.address.port());
     MediaSettings {
@@ -343,4 +344,3 @@ fn hang_up_orphans(
         recorder.released(orphan.call.facts.key());
     }
 }
-

@@ -16,7 +16,10 @@ const COUNTERS: &[(&str, &str)] = &[
     ("voice_connector_media_refusals_total", "Media packets not relayed, by cause."),
     ("voice_connector_sip_messages_total", "SIP messages on the wire, by direction."),
     ("voice_connector_sip_bytes_total", "Bytes of SIP on the wire, by direction."),
-    ("voice_connector_sip_dropped_total", "SIP messages and events dropped before they were served, by cause."),
+    (
+        "voice_connector_sip_dropped_total",
+        "SIP messages and events dropped before they were served, by cause.",
+    ),
     ("voice_connector_sip_send_failures_total", "SIP messages that could not be sent."),
     ("voice_connector_shard_hops_total", "SIP messages that were received by another shard than their own."),
     ("voice_connector_connections_total", "Stream connections, by what became of them."),

@@ -19,8 +19,8 @@ use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 pub use connector::{CallMetrics, ConnectorMetrics};
-pub use listen::ListenMetrics;
 pub use gateway::{Flow, RecordKind, RecordMetrics, ShardMetrics, Side, TrafficMetrics};
+pub use listen::ListenMetrics;
 
 /// The label of a connector that is not configured.
 const UNKNOWN: &str = "unknown";
