@@ -25,7 +25,7 @@ pub struct Sender {
     base: u64,
     /// Different numbers forwarded.
     distinct: u64,
-    /// Bit `n` (word `n / 64`): number `highest - n` was forwarded.
+    /// Bit `n % REMEMBERED`: number `n` was forwarded, for the numbers that are remembered.
     forwarded: [u64; (REMEMBERED / 64) as usize],
     /// Timestamp of the last packet of sound, when it was sent, and its clock.
     clock: (u32, Instant, u32),
@@ -138,41 +138,42 @@ impl Sender {
     fn remember(&mut self, seq: u16) {
         let step = seq.wrapping_sub(self.highest as u16);
         if step < 0x8000 {
-            self.highest += u64::from(step);
-            self.shift(u64::from(step));
-            self.mark(0);
+            let next = self.highest + u64::from(step);
+            let passed_over = (self.highest + 1..next).rev().take(self.forwarded.len() * 64);
+            passed_over.for_each(|number| self.forget(number));
+            if step > 0 {
+                self.forget(next);
+            }
+            self.highest = next;
+            self.mark(next);
         } else {
-            let behind = u64::from(step.wrapping_neg());
-            self.base = self.base.min(self.highest.saturating_sub(behind));
-            self.mark(behind);
+            let number = self.highest.saturating_sub(u64::from(step.wrapping_neg()));
+            self.base = self.base.min(number);
+            self.mark(number);
         }
     }
 
-    fn shift(&mut self, step: u64) {
-        let words = usize::try_from(step / 64).unwrap_or(usize::MAX).min(self.forwarded.len());
-        let bits = (step % 64) as u32;
-        self.forwarded.rotate_right(words);
-        self.forwarded.iter_mut().take(words).for_each(|word| *word = 0);
-        if bits > 0 {
-            let mut carry = 0;
-            for word in &mut self.forwarded {
-                let out = *word >> (64 - bits);
-                *word = *word << bits | carry;
-                carry = out;
-            }
+    fn forget(&mut self, number: u64) {
+        let (word, bit) = place(number);
+        if let Some(word) = self.forwarded.get_mut(word) {
+            *word &= !bit;
         }
     }
 
-    fn mark(&mut self, behind: u64) {
-        let bit = 1 << (behind % 64);
-        match usize::try_from(behind / 64).ok().and_then(|word| self.forwarded.get_mut(word)) {
-            Some(word) if *word & bit == 0 => {
+    fn mark(&mut self, number: u64) {
+        let (word, bit) = place(number);
+        match self.forwarded.get_mut(word) {
+            Some(word) if self.highest - number < REMEMBERED => {
+                self.distinct += u64::from(*word & bit == 0); // else forwarded twice
                 *word |= bit;
-                self.distinct += 1;
             }
-            Some(_) => {} // forwarded twice
-            None => self.distinct += 1,
+            _ => self.distinct += 1,
         }
+    }
+
+    fn is_forwarded(&self, number: u64) -> bool {
+        let (word, bit) = place(number);
+        self.forwarded.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// Packets forwarded and numbers passed over, from the first up to the one that ends in `seq`.
@@ -180,16 +181,18 @@ impl Sender {
         let behind = u64::from((self.highest as u16).wrapping_sub(seq));
         // A report on what we have not sent yet (or long ago) can only be taken to be about now.
         let behind = if behind < REMEMBERED { behind } else { 0 };
-        let since: u32 = (0..behind)
-            .map(|n| {
-                let word = self.forwarded.get((n / 64) as usize).copied().unwrap_or(0);
-                (word >> (n % 64) & 1) as u32
-            })
-            .sum();
-        let forwarded = self.distinct.saturating_sub(u64::from(since));
+        let since =
+            (self.highest - behind + 1..=self.highest).filter(|number| self.is_forwarded(*number)).count();
+        let forwarded = self.distinct.saturating_sub(since as u64);
         let expected = (self.highest - self.base + 1).saturating_sub(behind);
         (forwarded, expected.saturating_sub(forwarded))
     }
+}
+
+/// Word and bit of a number.
+fn place(number: u64) -> (usize, u64) {
+    let bit = number % REMEMBERED;
+    ((bit / 64) as usize, 1 << (bit % 64))
 }
 
 #[cfg(test)]
@@ -240,6 +243,13 @@ mod tests {
         assert_eq!(lost(7, 2), (5, 0)); // 8 is a gap, but the report ends before it
         assert_eq!(lost(7, 3), (5, 1));
         assert_eq!(lost(10, -4), (7, 0));
+    }
+
+    #[test]
+    fn a_jump_clears_what_it_passes_over() {
+        let sender = forward(crate::test_start(), (0..1500).chain([4000, 4001]));
+        assert_eq!(sender.up_to(4001), (1502, 2500));
+        assert_eq!(sender.up_to(3999), (1500, 2500));
     }
 
     #[test]
