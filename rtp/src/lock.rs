@@ -188,10 +188,16 @@ impl SourceLock {
 
     /// Takes `from` as the source, after a judgement that allows it and a packet that keeps to its terms.
     pub fn accept(&mut self, now: Instant, from: SocketAddr, position: Position) {
+        if let (Some(source), Learning::Over) = (&mut self.source, self.learning)
+            && source.address == from
+        {
+            (source.position, source.heard) = (position, now); // nearly every packet of a call
+            return;
+        }
         let outdated = self.source.is_some_and(|source| source.address == from && source.outdated);
         self.source = Some(Source { address: from, position, heard: now, outdated });
-        if self.rank(from) == Rank::Exact {
-            self.learning = Learning::Over; // Nothing can better it.
+        if self.rank(from) == Rank::Exact || !self.is_learning(now) {
+            self.learning = Learning::Over; // Nothing can better it, or time is up.
         } else if let Learning::Waiting = self.learning {
             self.learning = Learning::Since(now);
         }
