@@ -53,9 +53,6 @@ enum Command {
     /// Say whether a call would be taken, and why: every step and the outcome. Exits with 0 when it is admitted,
     /// 1 when it is refused, 2 when the question is wrong.
     Explain(explain::Arguments),
-    /// Gateway, PBX and carrier in one process, placing real calls; exits with 0 when all went as told.
-    #[cfg(feature = "demo")]
-    Demo,
 }
 
 /// Runs the command that the process was called with.
@@ -67,8 +64,6 @@ pub fn main() -> ExitCode {
         }
         Command::Check { file } => check::check(&file),
         Command::Explain(arguments) => explain::explain(&arguments),
-        #[cfg(feature = "demo")]
-        Command::Demo => crate::demo::run(),
     }
 }
 

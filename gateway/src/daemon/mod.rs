@@ -23,7 +23,7 @@ use crate::core::{Core, Input, Live, LiveError, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
 use crate::listen::{
-    BindError, Guard, GuardLimits, ListenCounters, Listener, ListenerId, bind, listed, listeners,
+    BindError, Guard, GuardLimits, ListenCounters, Listener, bind, listed, listeners,
 };
 use crate::media::{Media, MediaSettings};
 use crate::metrics::Metrics;

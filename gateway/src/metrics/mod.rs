@@ -267,7 +267,6 @@ mod tests {
         metrics.shard(1).set_dialogs(6);
         metrics.shard(1).set_mailbox(7);
         metrics.set_media_ports(8, 1000);
-        metrics.set_connections("tcp", 9);
         metrics.set_queue_depth("media", 10);
         let text = metrics.render();
         for expect in [
