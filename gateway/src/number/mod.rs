@@ -13,3 +13,6 @@ pub use dialled::{dialled_digits, dialled_number};
 pub use emergency::{is_well_known, well_known};
 pub use format::{read, write};
 pub use surcharge::{Surcharge, surcharge};
+
+#[cfg(test)]
+mod oracle;
