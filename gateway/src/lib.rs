@@ -6,6 +6,8 @@ pub(crate) mod call;
 pub mod cli;
 pub mod core;
 pub mod daemon;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod explain;
 pub mod ids;
 pub mod limits;
