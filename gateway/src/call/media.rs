@@ -150,6 +150,9 @@ impl Call {
     pub(super) fn cross_body(&mut self, from: Side, body: &Body, offer: bool) -> Result<Option<Sent>, Cause> {
         let Some(sdp) = body.sdp() else { return Ok(body.as_is()) };
         let stream = sdp.relayed_stream();
+        if let Some(other) = stream.as_ref().filter(|stream| !stream.is_plain_rtp() && !stream.is_udptl()) {
+            return Err(Cause::new(488, format!("Media transport {} is not supported", other.protocol)));
+        }
         let to = from.other();
         let Some(ports) = self.media.ports(to) else {
             return Err(Cause::new(500, "No media ports are open"));

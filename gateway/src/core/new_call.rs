@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{IdentityHeader, Nat as ConfiguredNat, Peer as Speech};
+use config::{ConnectorId, IdentityHeader, Nat as ConfiguredNat, Peer as Speech};
 use sip::auth::{AuthFailure, Credentials};
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, Uri};
@@ -51,7 +51,7 @@ impl Core {
             }
         };
         if let Some(reply) = protocol_fault(&message, merged) {
-            return self.reject(now, server, &message, &facts, &identified, reply);
+            return self.reject(now, server, &message, &facts, identified.connector.as_ref(), reply);
         }
         facts.digest = self.digest(now, &live, &who, &message, source.remote.ip());
         let decision = admit::admit(&live.config, &facts);
@@ -285,7 +285,8 @@ impl Core {
             reply = reply.header(Name::ProxyAuthenticate, challenge.to_string());
         }
         let response = reply.build();
-        self.log_outside(now, decision, message, &[message, &response]);
+        let connector = decision.connector.as_ref().map(|id| id.as_str());
+        self.log_outside(now, connector, message, &[message, &response]);
         self.transactions.respond(now.instant, server, response);
     }
 
@@ -319,22 +320,17 @@ impl Core {
         server: ServerId,
         message: &Message,
         facts: &Facts,
-        identified: &admit::Identified,
+        connector: Option<&ConnectorId>,
         fault: Fault,
     ) {
         self.shared.metrics.refusal("protocol");
-        let decision = Decision {
-            steps: Vec::new(),
-            connector: identified.connector.clone(),
-            direction: identified.connector.is_some().then_some(Direction::Outbound),
-            outcome: Outcome::Refuse(Refusal::UnknownConnector { host: facts.host.clone() }),
-        };
         let tag = self.tokens.tag();
         let mut reply = fault.cause.reply(message, Some(&tag));
         for (name, value) in fault.headers {
             reply = reply.header(name, value);
         }
-        self.finish_refusal(now, server, message, facts, &decision, &fault.cause, reply);
+        let whose = connector.map(|id| (id.clone(), Direction::Outbound));
+        self.finish_refusal(now, server, message, facts, whose, &fault.cause, reply);
     }
 
     fn turn_away(
@@ -348,10 +344,13 @@ impl Core {
     ) {
         let tag = self.tokens.tag();
         let reply = cause.reply(message, Some(&tag));
-        self.finish_refusal(now, server, message, facts, decision, cause, reply);
+        let whose = decision.connector.clone().zip(decision.direction);
+        self.finish_refusal(now, server, message, facts, whose, cause, reply);
     }
 
     /// Answers, counts, logs and records a call that never began.
+    ///
+    /// - `whose`: the connector that it is recorded for, where it is known and the source is listed.
     #[expect(clippy::too_many_arguments, reason = "one step of one path, cut out for its length")]
     fn finish_refusal(
         &mut self,
@@ -359,14 +358,14 @@ impl Core {
         server: ServerId,
         message: &Message,
         facts: &Facts,
-        decision: &Decision,
+        whose: Option<(ConnectorId, Direction)>,
         cause: &Cause,
         reply: Builder,
     ) {
         let response = reply.build();
-        self.log_outside(now, decision, message, &[message, &response]);
+        let connector = whose.as_ref().map(|(id, _)| id.as_str());
+        self.log_outside(now, connector, message, &[message, &response]);
         self.transactions.respond(now.instant, server, response);
-        let connector = decision.connector.as_ref().map(|id| id.as_str());
         tracing::info!(
             source = %facts.source,
             connector,
@@ -374,8 +373,8 @@ impl Core {
             cause = %cause.text,
             "call refused"
         );
-        let (Some(connector), Some(direction)) = (connector, decision.direction) else { return };
-        let calls = self.shared.metrics.connector(connector);
+        let Some((connector, direction)) = whose else { return };
+        let calls = self.shared.metrics.connector(connector.as_str());
         calls.calls(direction).attempt();
         calls.calls(direction).failed();
         let number = |user: &str| crate::number::dialled_number(user);
@@ -389,8 +388,8 @@ impl Core {
             ..Account::default()
         };
         match direction {
-            Direction::Outbound => account.outbound = Some(connector.to_owned()),
-            Direction::Inbound => account.inbound = Some(connector.to_owned()),
+            Direction::Outbound => account.outbound = Some(connector.to_string()),
+            Direction::Inbound => account.inbound = Some(connector.to_string()),
         }
         let call_id = message.call_id().unwrap_or_default().to_owned();
         let settled = Settled {

@@ -7,7 +7,6 @@ use config::Config;
 use sip::Message;
 
 use super::{CallKey, Core, Now, Output};
-use crate::admit::Decision;
 use crate::call::{Account, Call, Cause, Event, Settled, Times};
 use crate::limits::Permit;
 use crate::media::{CallStatistics, FlowStatistics, MediaEvent, Side};
@@ -189,12 +188,11 @@ impl Core {
     pub(super) fn log_outside(
         &mut self,
         now: Now,
-        decision: &Decision,
+        connector: Option<&str>,
         request: &Message,
         messages: &[&Message],
     ) {
-        let Some(connector) = decision.connector.as_ref().and_then(|id| self.config.connector(id.as_str()))
-        else {
+        let Some(connector) = connector.and_then(|id| self.config.connector(id)) else {
             return;
         };
         if !connector.logging.sip_messages {

@@ -22,9 +22,7 @@ use crate::admin::{Admin, AdminError, Readiness};
 use crate::core::{Core, Input, Live, LiveError, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
-use crate::listen::{
-    BindError, Guard, GuardLimits, ListenCounters, Listener, bind, listed, listeners,
-};
+use crate::listen::{BindError, Guard, GuardLimits, ListenCounters, Listener, bind, listed, listeners};
 use crate::media::{Media, MediaSettings};
 use crate::metrics::Metrics;
 use crate::random::{Random, SystemRandom};
