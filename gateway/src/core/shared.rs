@@ -176,9 +176,11 @@ impl Shared {
 
     /// Remembers the addresses behind a name; returns them in the order in which to try them.
     pub fn resolved(&self, now: Instant, lookup: Lookup, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
-        let transport = lookup.transport;
-        let ordered = self.health.load().ordered(now, addresses.clone(), transport);
-        self.change_health(|health| health.handle_resolved(lookup.clone(), addresses.clone()));
+        let health = self.health.load();
+        let ordered = health.ordered(now, addresses.clone(), lookup.transport);
+        if !health.knows(&lookup, &addresses) {
+            self.change_health(|health| health.handle_resolved(lookup.clone(), addresses.clone()));
+        }
         ordered
     }
 

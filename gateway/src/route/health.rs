@@ -93,6 +93,11 @@ impl Health {
         self.names.insert(lookup, addresses);
     }
 
+    /// Whether these are the addresses that are remembered behind a name.
+    pub fn knows(&self, lookup: &Lookup, addresses: &[SocketAddr]) -> bool {
+        self.names.get(lookup).is_some_and(|known| known == addresses)
+    }
+
     /// Forgets everything but these hosts and names: the configuration has changed.
     pub fn retain(&mut self, hosts: &HashSet<HostKey>, names: &HashSet<Lookup>) {
         self.hosts.retain(|host, _| hosts.contains(host));
