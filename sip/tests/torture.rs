@@ -206,6 +206,90 @@ fn every_file_gets_its_verdict() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The same ground in small, for a clone without the shared folder: start line, lines that replace or join those of
+/// [`ORDINARY`], verdict.
+const OWN: &[(&str, &[&str], Verdict)] = &[
+    ("INVITE sip:b@h SIP/2.0", &[], Accept),
+    // Valid, if odd.
+    ("INVITE sip:b@h;x SIP/2.0", &["FROM  :\r\n  \"A \\\\\\\"\"  <sip:a@h>\r\n  ;\r\n  tag = 1"], Accept),
+    (
+        "INVITE sip:b@h SIP/2.0",
+        &["CSEQ: 0009\r\n  INVITE", "max-forwards: 0068", "s :", "X: ;;,,;;,;"],
+        Accept,
+    ),
+    (
+        "INVITE sip:b@h SIP/2.0",
+        &["v: SIP  / 2.0\r\n / TCP   h ;\r\n branch = z9hG4bK1 , SIP/2.0/X y"],
+        Accept,
+    ),
+    ("!odd.%~'`+* sip:1_(to-be!sure)&isn't$/?,/;;*:&it+has=1@h SIP/2.0", &["CSeq: 1 !odd.%~'`+*"], Accept),
+    ("INVITE sip:sips%3Ab%40h@example.net SIP/2.0", &["To: <sip:null-%00-null@h>"], Accept),
+    ("INVITE sip:b@h SIP/2.0", &["To: \"BEL:\\\x07 NUL:\\\0 é\" <sip:b@h>"], Accept),
+    ("INVITE sip:b@h SIP/2.0", &["From: caller<sip:a@h>;tag=1"], Accept),
+    ("INVITE sip:user;par=u%40h@h SIP/2.0", &["Via: SIP/2.0/SCTP h;branch=z9hG4bK1"], Accept),
+    ("INVITE unknown.scheme:x SIP/2.0", &["To: isbn:2983792873", "Contact: <name:John_Smith>"], Accept),
+    ("INVITE sip:[2001:db8::10:5070] SIP/2.0", &["Contact: <sip:a@[::ffff:192.0.2.2]>"], Accept),
+    (
+        "INVITE sip:b@[2001:db8:::192.0.2.1] SIP/2.0",
+        &["Via: SIP/2.0/UDP [::1]:1;received=2001:db8::9"],
+        Accept,
+    ),
+    (
+        "INVITE sip:b@h SIP/2.0",
+        &["Date: Fri, 01 Jan 2010 16:00:00 EST", "Authorization: NoOneKnows x"],
+        Accept,
+    ),
+    ("INVITE sip:b@h SIP/2.0", &["From: sip:a@h", "Max-Forwards: 0"], Accept),
+    ("SIP/2.0 100 ", &[], Accept),
+    ("SIP/2.0 200 = 2**3 * 5**2 но сто", &[], Accept),
+    // Invalid.
+    ("INVITE sip:b@h SIP/2.0", &["Via: SIP/2.0/UDP 192.0.2.15;;,;,,"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["Via: SIP/2.0/UDP h;branch=z9hG4bK"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["Content-Length: 9999"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["Content-Length: -999"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["l: 0", "Content-Length: 0"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["CSeq: 36893488147419103232 INVITE"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["CSeq: 1 OPTIONS"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["To: \"Mr. J. User <sip:b@h>"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["To: \"Watson, Thomas\" < sip:b@h >"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["From: Bell, Alexander <sip:a@h>;tag=43"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["Contact: sip:a@h?Route=%3Csip:h%3E"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["Max-Forwards: 300"], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0", &["m: <sip:c@h>", "Contact: <sip:d@h>"], Reject(400)),
+    ("INVITE <sip:b@h> SIP/2.0", &[], Reject(400)),
+    ("INVITE sip:b@h; lr SIP/2.0", &[], Reject(400)),
+    ("INVITE  sip:b@h  SIP/2.0", &[], Reject(400)),
+    ("INVITE sip:b@h SIP/2.0  ", &[], Reject(400)),
+    ("INVITE sip:b@h?Route=%3Csip:h%3E SIP/2.0", &[], Reject(400)),
+    ("INVITE sip:2001:db8::10 SIP/2.0", &[], Reject(400)),
+    ("INVITE sip:b@h SIP/7.0", &[], Reject(505)),
+    ("NEWMETHOD sip:b@h SIP/2.0", &[], Reject(501)),
+    // Nothing to answer.
+    ("SIP/2.0 4294967301 better not break the receiver", &[], Drop),
+    ("SIP/2.0 503 x", &["CSeq: 9292394834772304023312 OPTIONS"], Drop),
+    ("GET / HTTP/1.1", &[], Drop),
+];
+
+const ORDINARY: &[&str] = &[
+    "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1",
+    "From: <sip:a@h>;tag=1",
+    "To: <sip:b@h>",
+    "Call-ID: 1",
+    "CSeq: 1 INVITE",
+    "Contact: <sip:a@192.0.2.1>",
+];
+
+#[test]
+fn own_messages_get_their_verdicts() {
+    let name = |line: &str| Name::from(line.split([':', ' ']).next().unwrap());
+    for (start, lines, verdict) in OWN {
+        let kept = ORDINARY.iter().filter(|line| lines.iter().all(|other| name(line) != name(other)));
+        let headers: Vec<_> = kept.chain(*lines).copied().collect();
+        let (found, said) = judge(format!("{start}\r\n{}\r\n\r\n", headers.join("\r\n")).into());
+        assert_eq!(found, *verdict, "{start:?} {lines:?}: {said}");
+    }
+}
+
 #[test]
 fn every_file_keeps_its_bytes() {
     for (name, bytes) in torture() {

@@ -181,6 +181,7 @@ impl From<&str> for Name {
 }
 
 impl PartialEq for Name {
+    #[inline]
     fn eq(&self, other: &Name) -> bool {
         match (self, other) {
             (Name::Other(a), Name::Other(b)) => a.eq_ignore_ascii_case(b),

@@ -1,5 +1,6 @@
 //! Messages of our own. RFC 3261 §7, §8.2.6.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -53,6 +54,16 @@ impl Entry {
 }
 
 impl Entry {
+    /// A header of `message`; its bytes are shared unless it was folded.
+    fn shared(message: &Message, span: &Span) -> Entry {
+        let value = match span.value(&message.bytes) {
+            Cow::Borrowed(_) => plain(message.bytes.slice(span.value.usize())),
+            Cow::Owned(unfolded) => one_line(&unfolded),
+        };
+        let raw = matches!(span.name, Name::Other(_)).then(|| message.bytes.slice(span.raw_name.usize()));
+        Entry { name: span.name.clone(), raw, value }
+    }
+
     fn write(self, bytes: &mut BytesMut) -> Span {
         let raw_name = put(bytes, self.raw.as_deref().unwrap_or(self.name.as_str().as_bytes()));
         bytes.put_slice(b": ");
@@ -116,36 +127,35 @@ impl Builder {
     /// `to_tag` unless it has a tag. Record-Route is for [`record_routes`](Self::record_routes). RFC 3261 §8.2.6.
     pub fn reply(request: &Message, status: StatusCode, reason: &str, to_tag: Option<&str>) -> Builder {
         let mut reply = Builder::response(status, reason);
-        for header in request.headers() {
-            let copied = match header.name {
+        for span in &request.index.headers {
+            let copied = match span.name {
                 Name::Via => true,
-                Name::From | Name::To | Name::CallId | Name::CSeq => !reply.has(&header.name),
+                Name::From | Name::To | Name::CallId | Name::CSeq => !reply.has(&span.name),
                 Name::Timestamp => status == StatusCode::TRYING,
                 _ => false,
             };
-            if copied && header.name == Name::To {
-                reply.headers.push(Self::to(request, &header.value, to_tag));
-            } else if copied {
-                reply.headers.push(Entry::new(header.name, &header.value));
+            if copied {
+                reply.headers.push(Entry::shared(request, span));
             }
+        }
+        if let Some(tag) = to_tag {
+            reply.tag_to(request, tag);
         }
         reply
     }
 
-    fn to(request: &Message, value: &[u8], to_tag: Option<&str>) -> Entry {
-        let mut value = value.to_vec();
-        if let (Some(tag), None) = (to_tag, request.to_tag()) {
-            value.extend_from_slice(b";tag=");
-            value.extend_from_slice(tag.as_bytes());
+    /// Gives To a tag unless it has one.
+    fn tag_to(&mut self, request: &Message, tag: &str) {
+        let to = self.headers.iter_mut().find(|entry| entry.name == Name::To);
+        if let (Some(to), None) = (to, request.to_tag()) {
+            to.value = one_line(&[&to.value, &b";tag="[..], tag.as_bytes()].concat());
         }
-        Entry::new(Name::To, &value)
     }
 
     /// Appends the Record-Routes of `request`, as every response that makes a dialog must. RFC 3261 §12.1.1.
     pub fn record_routes(mut self, request: &Message) -> Builder {
-        for header in request.headers().filter(|header| header.name == Name::RecordRoute) {
-            self.headers.push(Entry::new(Name::RecordRoute, &header.value));
-        }
+        let lines = request.spans(&Name::RecordRoute).map(|span| Entry::shared(request, span));
+        self.headers.extend(lines);
         self
     }
 
@@ -159,14 +169,10 @@ impl Builder {
                 Line::Response { status: *status, reason: plain(message.bytes.slice(reason.usize())) }
             }
         };
+        // Names stay as they were written.
         let entry = |span: &Span| Entry {
-            name: span.name.clone(),
             raw: Some(message.bytes.slice(span.raw_name.usize())),
-            value: if span.folded {
-                one_line(&span.value(&message.bytes))
-            } else {
-                plain(message.bytes.slice(span.value.usize()))
-            },
+            ..Entry::shared(message, span)
         };
         Builder {
             start,
@@ -275,13 +281,20 @@ impl Builder {
 /// One line: CR and LF become spaces, the ends are trimmed.
 fn one_line(value: &[u8]) -> Bytes {
     let value = value.trim_ascii();
+    if !has_line_end(value) {
+        return Bytes::copy_from_slice(value);
+    }
     let clean = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
     value.iter().map(clean).collect()
 }
 
 /// Shares what is one line already.
 fn plain(value: Bytes) -> Bytes {
-    if value.iter().any(|byte| matches!(byte, b'\r' | b'\n')) { one_line(&value) } else { value }
+    if has_line_end(&value) { one_line(&value) } else { value }
+}
+
+fn has_line_end(value: &[u8]) -> bool {
+    value.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 /// A name of token characters only; one that means nothing if none is left.

@@ -4,7 +4,7 @@ use super::Message;
 use super::index::Fault;
 use super::views::{at, missing};
 use crate::grammar::is_token;
-use crate::header::{HeaderError, HeaderFault, Name};
+use crate::header::{HeaderError, HeaderFault, MAGIC_COOKIE, Name};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::uri::Uri;
@@ -39,7 +39,7 @@ pub(crate) fn phrase(text: &str) -> String {
 impl Message {
     /// Reads all that must be understood, and says what cannot be.
     ///
-    /// Both kinds: form, version, Via (all), From, To, Call-ID, CSeq, single headers not repeated, Content-Length.
+    /// Both kinds: form, version, Via (all), From, To, Call-ID, CSeq, Content-Length; single headers not repeated.
     /// Requests: Request-URI (any scheme, but `sip:` and `tel:` must be right; no headers), CSeq method, Max-Forwards,
     /// Require, Route, Contact and Record-Route where they could make or change a dialog, and exactly one Contact in an
     /// INVITE. RFC 2543 requests without branch, tags or Max-Forwards pass; an RFC 2543 INVITE without Contact does
@@ -70,16 +70,30 @@ impl Message {
     fn check_single(&self) -> Result<(), Malformed> {
         let headers = &self.index.headers;
         for (at, span) in headers.iter().enumerate() {
-            if span.name.is_single() && headers.iter().skip(at + 1).any(|other| other.name == span.name) {
+            if self.is_single(&span.name) && headers.iter().skip(at + 1).any(|other| other.name == span.name)
+            {
                 return Err(HeaderError { name: span.name.clone(), fault: HeaderFault::Repeated }.into());
             }
         }
         Ok(())
     }
 
+    /// Of a response only what it is matched and read by: a Date twice is no reason to lose an answer.
+    fn is_single(&self, name: &Name) -> bool {
+        let vital = matches!(
+            name,
+            Name::From | Name::To | Name::CallId | Name::CSeq | Name::ContentLength | Name::ContentType
+        );
+        vital || (self.is_request() && name.is_single())
+    }
+
     fn check_identity(&self) -> Result<(), Malformed> {
-        self.via()?;
-        for via in self.vias() {
+        let mut vias = self.vias();
+        let top = vias.next().unwrap_or_else(|| Err(missing(Name::Via)))?;
+        if self.is_request() && top.branch().is_some_and(|branch| branch.eq_ignore_ascii_case(MAGIC_COOKIE)) {
+            return Err(at(Name::Via)(HeaderFault::Branch).into());
+        }
+        for via in vias {
             via?;
         }
         self.from()?;
@@ -153,10 +167,6 @@ impl Message {
             });
         }
         self.max_forwards()?;
-        if self.via()?.branch().is_some_and(|branch| branch.eq_ignore_ascii_case(crate::header::MAGIC_COOKIE))
-        {
-            return Err(at(Name::Via)(HeaderFault::Branch).into());
-        }
         self.check_require()?;
         self.check_addresses(method)
     }
@@ -366,6 +376,8 @@ mod tests {
         }
         let response = |more: &[&str]| verdict("SIP/2.0 200 OK", &[HEADERS, more].concat(), "");
         assert_eq!(response(&["Record-Route: nonsense"]), "ok", "a dialog will say so");
+        assert_eq!(response(&["Date: x", "Date: y"]), "ok", "harmless");
+        assert_eq!(response(&["t: sip:a@b"]), "400 To: more than one");
         assert_eq!(response(&["l: 5"]), "400 Content-Length: 5 octets stated, 0 came");
     }
 

@@ -45,12 +45,11 @@ impl Host {
     /// Reads `host[:port]`, both trimmed of white space around the `:`.
     pub(crate) fn parse_with_port(text: &str) -> Result<(Host, Option<u16>), UriError> {
         // A colon inside brackets is the address's own.
-        let after_address = text.rfind(']').map_or(0, |at| at + 1);
-        let (address, rest) =
-            (text.get(..after_address).unwrap_or_default(), text.get(after_address..).unwrap_or_default());
-        let (host, port) = match rest.split_once(':') {
-            Some((name, port)) => (format!("{address}{name}"), Some(port)),
-            None => (text.to_owned(), None),
+        let brackets = text.rfind(']').map_or(0, |at| at + 1);
+        let colon = text.get(brackets..).unwrap_or_default().find(':').map(|at| brackets + at);
+        let (host, port) = match colon {
+            Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
+            None => (text, None),
         };
         let host = Host::parse(host.trim_end_matches([' ', '\t']))?;
         let port = port.map(|port| parse_port(port.trim_start_matches([' ', '\t']))).transpose()?;
