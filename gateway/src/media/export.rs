@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{FlowGauges, Media, MediaGauges};
 use crate::metrics::{Flow, Metrics, Side, TrafficMetrics};
 
-/// Brings the counters of packets, bytes and refusals up to date with `media` whenever `metrics` are rendered, for as long
+/// Brings the counters of packets, bytes and refusals and the gauges of ports and waiting commands up to date with `media` whenever `metrics` are rendered, for as long
 /// as it lives.
 pub fn export(media: &Arc<Media>, metrics: &Metrics) {
     let media = Arc::downgrade(media);
@@ -17,11 +17,15 @@ pub fn export(media: &Arc<Media>, metrics: &Metrics) {
     ];
     let refusals: Vec<_> =
         MediaGauges::default().refusals().map(|(cause, _)| metrics.media_refusals(cause.label())).collect();
+    let gauges = metrics.media();
     let exported = Mutex::new(MediaGauges::default());
     metrics.on_render(move || {
         let Some(media) = media.upgrade() else { return };
         let mut before = exported.lock().unwrap_or_else(PoisonError::into_inner);
         let now = media.gauges();
+        let ports = now.ports;
+        gauges.set_ports(ports.used, ports.used + ports.resting + ports.free);
+        gauges.set_queue(usize::try_from(now.queued).unwrap_or(usize::MAX));
         for (metrics, (now, before)) in traffic.iter().zip(flows(&now).into_iter().zip(flows(&before))) {
             add(metrics, &now, &before);
         }
@@ -30,14 +34,6 @@ pub fn export(media: &Arc<Media>, metrics: &Metrics) {
         }
         *before = now;
     });
-}
-
-/// Sets the gauges of ports and of waiting commands. Call it now and then: rendering cannot, for it would have to hold the
-/// metrics inside themselves.
-pub fn sample(media: &Media, metrics: &Metrics) {
-    let MediaGauges { ports, queued, .. } = media.gauges();
-    metrics.set_media_ports(ports.used, ports.used + ports.resting + ports.free);
-    metrics.set_queue_depth("media", usize::try_from(queued).unwrap_or(usize::MAX));
 }
 
 fn flows(gauges: &MediaGauges) -> [FlowGauges; 4] {

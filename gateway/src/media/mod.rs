@@ -35,7 +35,7 @@ pub use command::{Command, MediaKey};
 use counters::Counters;
 pub use counters::{FlowGauges, MediaGauges, SideGauges};
 pub use event::{MediaEvent, Ports};
-pub use export::{export, sample};
+pub use export::export;
 pub use ports::PortCounts;
 use ports::PortPools;
 pub use settings::MediaSettings;

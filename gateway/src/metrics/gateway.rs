@@ -64,6 +64,35 @@ impl TrafficMetrics {
     }
 }
 
+/// Gauges of the media side.
+#[derive(Clone)]
+pub struct MediaMetrics {
+    ports_in_use: Gauge,
+    ports: Gauge,
+    queue: Gauge,
+}
+
+impl MediaMetrics {
+    pub(super) fn new(recorder: &PrometheusRecorder) -> MediaMetrics {
+        MediaMetrics {
+            ports_in_use: gauge(recorder, "voice_connector_media_ports_in_use", &[]),
+            ports: gauge(recorder, "voice_connector_media_ports", &[]),
+            queue: gauge(recorder, "voice_connector_queue_depth", &[("queue", "media")]),
+        }
+    }
+
+    /// Ports bound now, and how many the range has.
+    pub fn set_ports(&self, in_use: usize, total: usize) {
+        self.ports_in_use.set(as_f64(in_use));
+        self.ports.set(as_f64(total));
+    }
+
+    /// Commands that wait for a worker.
+    pub fn set_queue(&self, depth: usize) {
+        self.queue.set(as_f64(depth));
+    }
+}
+
 /// Gauges of one signalling shard.
 #[derive(Clone)]
 pub struct ShardMetrics {

@@ -19,7 +19,7 @@ use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 pub use connector::{CallMetrics, ConnectorMetrics};
-pub use gateway::{Flow, RecordKind, RecordMetrics, ShardMetrics, Side, TrafficMetrics};
+pub use gateway::{Flow, MediaMetrics, RecordKind, RecordMetrics, ShardMetrics, Side, TrafficMetrics};
 pub use listen::ListenMetrics;
 
 /// The label of a connector that is not configured.
@@ -122,23 +122,16 @@ impl Metrics {
         RecordMetrics::new(&self.0.recorder)
     }
 
-    /// Media ports bound now, and how many the range has.
-    pub fn set_media_ports(&self, in_use: usize, total: usize) {
-        gauge(&self.0.recorder, "voice_connector_media_ports_in_use", &[]).set(as_f64(in_use));
-        gauge(&self.0.recorder, "voice_connector_media_ports", &[]).set(as_f64(total));
+    /// The gauges of the media side; keep them.
+    #[must_use]
+    pub fn media(&self) -> MediaMetrics {
+        MediaMetrics::new(&self.0.recorder)
     }
 
     /// What the listeners count; keep it.
     #[must_use]
     pub fn listen(&self) -> ListenMetrics {
         ListenMetrics::new(&self.0.recorder)
-    }
-
-    /// Entries waiting in a queue.
-    ///
-    /// - `queue`: a word of ours.
-    pub fn set_queue_depth(&self, queue: &'static str, depth: usize) {
-        gauge(&self.0.recorder, "voice_connector_queue_depth", &[("queue", queue)]).set(as_f64(depth));
     }
 
     /// Calls `sample` before each [`render`](Metrics::render), for gauges that are cheaper to read when asked.
@@ -266,8 +259,8 @@ mod tests {
         metrics.shard(1).set_transactions(4, 5);
         metrics.shard(1).set_dialogs(6);
         metrics.shard(1).set_mailbox(7);
-        metrics.set_media_ports(8, 1000);
-        metrics.set_queue_depth("media", 10);
+        metrics.media().set_ports(8, 1000);
+        metrics.media().set_queue(10);
         let text = metrics.render();
         for expect in [
             r#"voice_connector_sip_responses_total{class="1xx"} 2"#,
