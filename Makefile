@@ -21,6 +21,11 @@ test: ## All that CI checks; ends in the test runner's summary.
 	$(CARGO) build --workspace --all-targets
 	$(NAMESPACE) $(CARGO) test --workspace --offline --no-fail-fast
 
+interop: ## The part of the tests that calls through the gateway with SIPp and baresip.
+	.ci/setup test
+	$(CARGO) build --workspace --all-targets
+	$(NAMESPACE) $(CARGO) test --package gateway --offline --test 'interop_*'
+
 check: fmt clippy doc deny fuzz-check
 
 fmt:

@@ -1,0 +1,133 @@
+//! A hundred calls each way at twenty a second, with SIPp as the customer's phone system and as the carrier.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A test from its first line to its last.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{EMPTY, Gateway, Net, Script, Sipp, missing, with_sdp};
+
+const CALLS: u32 = 100;
+const RATE: u32 = 20;
+const HOLD: Duration = Duration::from_secs(2);
+
+const OURS: &str = "+12065550100";
+const THEIRS: &str = "+16285551212";
+
+fn config(net: Net, protocol: &str) -> String {
+    let [gateway, admin] = [net.gateway(), net.admin()];
+    let [pbx, carrier] = [net.pbx(), net.carrier()];
+    format!(
+        r#"
+        [[listen]]
+        protocol = "{protocol}"
+        address = "{gateway}"
+
+        [admin]
+        address = "{admin}"
+
+        [[voice_connector]]
+        id = "office"
+
+        [voice_connector.termination]
+        allowlist = ["{pbx}"]
+        calling_plan = ["US"]
+
+        [[voice_connector.origination.route]]
+        host = "{pbx}"
+        port = 5070
+        protocol = "{protocol}"
+
+        [[phone_number]]
+        number = "{OURS}"
+        voice_connector = "office"
+
+        [[carrier]]
+        name = "carrier"
+        allowlist = ["{carrier}"]
+
+        [[carrier.host]]
+        host = "{carrier}"
+        port = 5060
+        protocol = "{protocol}"
+        "#
+    )
+}
+
+/// Outbound and inbound at the same time.
+///
+/// - `call`, `listen`: SIPp's transport of the two ends.
+fn hundred_calls_each_way(net: Net, protocol: &str, call: &str, listen: &str) {
+    if missing(&["sipp"]) {
+        return;
+    }
+    let gateway = Gateway::start(net, &config(net, protocol));
+    let files = gateway.directory();
+    let callee = Script::callee().answer(180, "Ringing", EMPTY).pause(200);
+    let callee =
+        callee.answer(200, "OK", &with_sdp(None)).expect("ACK").expect("BYE").answer(200, "OK", EMPTY);
+    let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(180).expect(200);
+    let caller = caller.ack().hold().request("BYE", EMPTY).expect(200);
+    let listen =
+        |ip, port| Sipp::new("callee", callee.clone(), (ip, port).into(), listen).calls(CALLS).listen(files);
+    let call = |ip, from, to| {
+        let sipp = Sipp::new("caller", caller.clone(), (ip, 5061).into(), call).calls(CALLS).rate(RATE);
+        sipp.hold(HOLD).key("from", from).to(to).call(net.gateway(), files)
+    };
+    let callees = [listen(net.carrier(), 5060), listen(net.pbx(), 5070)];
+    let callers = [call(net.pbx(), OURS, THEIRS), call(net.carrier(), THEIRS, OURS)];
+    for caller in callers {
+        caller.succeeded();
+    }
+    for callee in callees {
+        callee.stop();
+    }
+
+    let records = gateway.call_details(2 * CALLS as usize);
+    for direction in ["Outbound", "Inbound"] {
+        let these = records.iter().filter(|record| record["Direction"] == direction);
+        assert_eq!(these.count(), CALLS as usize, "{direction}");
+    }
+    for record in &records {
+        let outbound = record["Direction"] == "Outbound";
+        let numbers = if outbound { [OURS, THEIRS] } else { [THEIRS, OURS] };
+        assert_eq!(record["SourcePhoneNumber"], numbers[0]);
+        assert_eq!(record["DestinationPhoneNumber"], numbers[1]);
+        assert_eq!(record["Status"], "Completed", "{record:#}");
+        assert_eq!(record["StatusMessage"], "OK", "{record:#}");
+        assert_eq!(record["BillableDurationSeconds"], 6, "{record:#}");
+        assert_eq!(record["VoiceConnectorId"], "office");
+    }
+
+    gateway.settled();
+    let metrics = gateway.metrics();
+    for direction in ["outbound", "inbound"] {
+        let labels = [("voice_connector_id", "office"), ("direction", direction)];
+        for (name, count) in [
+            ("call_attempts_total", CALLS),
+            ("calls_answered_total", CALLS),
+            ("call_failures_total", 0),
+            ("calls_active", 0),
+            ("throttles_total", 0),
+        ] {
+            assert_eq!(metrics.sum(name, &labels), f64::from(count), "{direction} {name}");
+        }
+    }
+    for name in ["refusals_total", "sip_dropped_total", "records_dropped_total", "record_errors_total"] {
+        assert_eq!(metrics.sum(name, &[]), 0.0, "{name}");
+    }
+    gateway.forgotten();
+    gateway.stop();
+}
+
+#[test]
+fn over_udp() {
+    hundred_calls_each_way(Net(11), "udp", "u1", "u1");
+}
+
+/// The callers keep one connection for all calls.
+#[test]
+fn over_tcp() {
+    hundred_calls_each_way(Net(12), "tcp", "t1", "t1");
+}

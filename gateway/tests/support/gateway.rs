@@ -1,0 +1,108 @@
+//! The daemon, as it is built.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::metrics::get;
+use super::{Metrics, Net, Process, call_details, eventually};
+
+/// How long the daemon may take for what it does at once, on a machine that has other work.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The longest life of a transaction once it is answered: 64 × T1 on UDP, and its last messages.
+const LAST_TIMER: Duration = Duration::from_secs(34);
+
+/// A running daemon with its files.
+pub struct Gateway {
+    pub net: Net,
+    process: Process,
+    directory: TempDir,
+}
+
+impl Gateway {
+    /// Starts the daemon with this configuration and waits until it is ready.
+    pub fn start(net: Net, config: &str) -> Gateway {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("gateway.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
+        command.args(["run", "--drain", "5", "--config"]).arg(&file).current_dir(directory.path());
+        if let Ok(shards) = std::env::var("VOICE_CONNECTOR_SHARDS") {
+            command.args(["--shards", &shards]);
+        }
+        let mut gateway =
+            Gateway { net, process: Process::start("gateway", command, directory.path()), directory };
+        eventually("/readyz", PATIENCE, || {
+            assert!(gateway.process.ended().is_none(), "the gateway ended: {}", gateway.process.output());
+            match get(net.admin(), "/readyz") {
+                Ok((200, _)) => Ok(()),
+                Ok((_, why)) => Err(why),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        gateway
+    }
+
+    /// Where it writes, and where its peers may.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn records(&self) -> std::path::PathBuf {
+        self.directory.path().join("records")
+    }
+
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(self.net.admin())
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        self.process.output()
+    }
+
+    /// Its call detail records, once there are so many; more are a failure.
+    pub fn call_details(&self, count: usize) -> Vec<Value> {
+        let records = eventually("call detail records", PATIENCE, || {
+            let records = call_details(&self.records());
+            if records.len() < count { Err(format!("{} of {count}", records.len())) } else { Ok(records) }
+        });
+        assert_eq!(records.len(), count, "call detail records: {records:#?}");
+        records
+    }
+
+    /// Waits until no call is up and every port is back.
+    pub fn settled(&self) {
+        eventually("all calls over", PATIENCE, || {
+            let metrics = self.metrics();
+            let left = ["calls_active", "media_ports_in_use", "journal_open_calls"]
+                .map(|name| metrics.sum(name, &[]));
+            if left == [0.0; 3] { Ok(()) } else { Err(format!("calls, ports, journalled calls: {left:?}")) }
+        });
+    }
+
+    /// Waits until the last timer of every transaction and dialog has run out: nothing may be left then.
+    pub fn forgotten(&self) {
+        self.settled();
+        eventually("no transaction and no dialog left", LAST_TIMER + PATIENCE, || {
+            let metrics = self.metrics();
+            let left = ["transactions", "dialogs"].map(|name| metrics.sum(name, &[]));
+            if left == [0.0; 2] { Ok(()) } else { Err(format!("transactions, dialogs: {left:?}")) }
+        });
+    }
+
+    /// Ends it in order. Its files stay until the returned directory is dropped.
+    pub fn stop(mut self) -> TempDir {
+        self.process.signal("TERM");
+        let status = self.process.wait(PATIENCE);
+        assert!(status.success(), "the gateway ended with {status}");
+        let log = self.log();
+        let bad = log.lines().find(|line| line.contains(" ERROR ") || line.contains("panicked"));
+        assert_eq!(bad, None);
+        self.directory
+    }
+}

@@ -1,0 +1,24 @@
+//! What the tests that run the built daemon share: the daemon, its peers, and what they leave behind.
+//!
+//! Every test has addresses of its own ([`Net`]), so that tests of one binary can run side by side. Whatever a test
+//! starts ends with it, even when it panics ([`Process`]).
+
+#![allow(dead_code, unused_imports)] // Each test binary uses a part.
+
+mod gateway;
+mod metrics;
+mod net;
+mod process;
+mod records;
+mod script;
+mod sipp;
+mod tools;
+
+pub use gateway::Gateway;
+pub use metrics::Metrics;
+pub use net::Net;
+pub use process::Process;
+pub use records::{call_details, lines};
+pub use script::{EMPTY, Script, body, sdp, with_sdp};
+pub use sipp::{Sipp, SippRun};
+pub use tools::{eventually, missing};

@@ -1,0 +1,35 @@
+//! The records directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Every call detail record below a records directory, by the time in its name.
+pub fn call_details(records: &Path) -> Vec<Value> {
+    files(&records.join("Amazon-Chime-Voice-Connector-CDRs"))
+        .into_iter()
+        .filter_map(|file| serde_json::from_str(&fs::read_to_string(file).unwrap()).ok())
+        .collect()
+}
+
+/// The JSON lines of all files below `folder` of a records directory.
+pub fn lines(records: &Path, folder: &str) -> Vec<Value> {
+    let text = files(&records.join(folder)).into_iter().map(|file| fs::read_to_string(file).unwrap());
+    text.flat_map(|text| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<_>>())
+        .collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut unseen = vec![folder.to_owned()];
+    while let Some(path) = unseen.pop() {
+        if path.is_dir() {
+            unseen.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,245 @@
+//! A SIPp scenario, written as the ladder of one side.
+
+use std::fmt::{Display, Write};
+
+/// Which side of the call SIPp is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Caller,
+    Callee,
+}
+
+/// What one side sends and expects, in order. Numbers it calls and calls from are SIPp's `-s` and `-key from`.
+///
+/// A callee answers OPTIONS outside of calls, which SIPp counts as one more call that succeeded.
+#[derive(Clone)]
+pub struct Script {
+    side: Side,
+    steps: Vec<String>,
+    /// Our CSeq of the last request.
+    cseq: u32,
+    /// The step that sent the INVITE that CANCEL and ACK belong to.
+    invite: usize,
+    /// What was received last.
+    received: String,
+    confirmed: bool,
+}
+
+/// The offer or answer of both sides, with a direction of its own if any.
+pub fn sdp(direction: Option<&str>) -> String {
+    let direction = direction.map(|direction| format!("a={direction}\n")).unwrap_or_default();
+    format!(
+        "v=0\no=- 53655765 2353687637 IN IP[local_ip_type] [local_ip]\ns=-\nc=IN IP[media_ip_type] [media_ip]\n\
+         t=0 0\nm=audio [media_port] RTP/AVP 0 101\na=rtpmap:0 PCMU/8000\na=rtpmap:101 telephone-event/8000\n\
+         a=fmtp:101 0-15\n{direction}"
+    )
+}
+
+/// [`sdp`] as the lines of a message from Content-Type on.
+pub fn with_sdp(direction: Option<&str>) -> String {
+    body("application/sdp", &sdp(direction))
+}
+
+/// The lines of a message from Content-Type on.
+pub fn body(content_type: &str, body: &str) -> String {
+    format!("Content-Type: {content_type}\nContent-Length: [len]\n\n{body}")
+}
+
+/// No body.
+pub const EMPTY: &str = "Content-Length: 0\n\n";
+
+impl Script {
+    pub fn caller() -> Script {
+        Script::new(Side::Caller)
+    }
+
+    /// Begins with the INVITE that it receives.
+    pub fn callee() -> Script {
+        let mut script = Script::new(Side::Callee);
+        script.steps.push(r#"<recv request="OPTIONS" optional="true" next="probe"/>"#.to_owned());
+        let keep = |header, variable| {
+            format!(r#"<ereg regexp=".*" search_in="hdr" header="{header}:" assign_to="{variable}"/>"#)
+        };
+        let actions = [keep("From", "remote"), keep("To", "local"), keep("CSeq", "cseq"), keep("Via", "via")];
+        script.received = "INVITE".to_owned();
+        script.step(format!(
+            r#"<recv request="INVITE" rrs="true"><action>{}</action></recv>"#,
+            actions.concat()
+        ))
+    }
+
+    fn new(side: Side) -> Script {
+        Script { side, steps: Vec::new(), cseq: 0, invite: 0, received: String::new(), confirmed: false }
+    }
+
+    fn step(mut self, step: impl Into<String>) -> Script {
+        self.steps.push(step.into());
+        self
+    }
+
+    /// Sends lines of a message; `retrans` where the peer answers it.
+    fn send(self, retrans: bool, message: &str) -> Script {
+        let retrans = if retrans { r#" retrans="500""# } else { "" };
+        self.step(format!("<send{retrans}>\n<![CDATA[\n{}\n]]>\n</send>", message.trim_end_matches(' ')))
+    }
+
+    /// The headers of a request of ours: start line to Max-Forwards.
+    fn head(&self, method: &str, uri: &str, to_tag: &str, branch: &str) -> String {
+        let number = if self.side == Side::Caller { "pbx" } else { "carrier" };
+        let (from, to) = match self.side {
+            Side::Caller => (
+                "From: \"A caller\" <sip:[from]@[local_ip]:[local_port]>;tag=[pid]-a-[call_number]"
+                    .to_owned(),
+                format!("To: <sip:[service]@[remote_ip]:[remote_port]>{to_tag}"),
+            ),
+            Side::Callee => ("From:[$local];tag=[pid]-b-[call_number]".to_owned(), "To:[$remote]".to_owned()),
+        };
+        let cseq = self.cseq;
+        format!(
+            "{method} {uri} SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}\n{from}\n{to}\n\
+             Call-ID: [call_id]\nCSeq: {cseq} {method}\n\
+             Contact: <sip:{number}@[local_ip]:[local_port];transport=[transport]>\nMax-Forwards: 70\n"
+        )
+    }
+
+    /// The INVITE that begins the call, with what follows Max-Forwards.
+    pub fn invite(mut self, rest: &str) -> Script {
+        self.cseq += 1;
+        self.invite = self.steps.len();
+        let head = self.head("INVITE", "sip:[service]@[remote_ip]:[remote_port]", "", "[branch]");
+        self.send(true, &format!("{head}{rest}"))
+    }
+
+    /// A request inside the dialog, with what follows Max-Forwards.
+    pub fn request(mut self, method: &str, rest: &str) -> Script {
+        self.cseq += 1;
+        if method == "INVITE" {
+            self.invite = self.steps.len();
+        }
+        let head = self.head(method, "[next_url]", "[peer_tag_param]", "[branch]");
+        self.send(true, &format!("{head}[routes]\n{rest}"))
+    }
+
+    /// The ACK of a 2xx.
+    pub fn ack(self) -> Script {
+        self.ack_with(EMPTY)
+    }
+
+    /// The ACK of a 2xx, with what follows Max-Forwards.
+    pub fn ack_with(mut self, rest: &str) -> Script {
+        self.confirmed = true;
+        let head = self.head("ACK", "[next_url]", "[peer_tag_param]", "[branch]");
+        self.send(false, &format!("{head}[routes]\n{rest}"))
+    }
+
+    /// The ACK of a failure of the INVITE that began the call.
+    pub fn ack_failure(self) -> Script {
+        let branch = self.invite_branch();
+        let head = self.head("ACK", "sip:[service]@[remote_ip]:[remote_port]", "[peer_tag_param]", &branch);
+        self.send(false, &format!("{head}{EMPTY}"))
+    }
+
+    pub fn cancel(self) -> Script {
+        let branch = self.invite_branch();
+        let head = self.head("CANCEL", "sip:[service]@[remote_ip]:[remote_port]", "", &branch);
+        self.send(true, &format!("{head}{EMPTY}"))
+    }
+
+    /// SIPp's branch says which step sent it; this is that of the INVITE, said from here.
+    fn invite_branch(&self) -> String {
+        format!("[branch-{}]", self.steps.len() - self.invite)
+    }
+
+    /// Answers what was received last, with what follows CSeq.
+    pub fn answer(self, status: u16, reason: &str, rest: &str) -> Script {
+        let begins = self.received == "INVITE" && !self.confirmed && self.side == Side::Callee;
+        let tag = if begins { ";tag=[pid]-b-[call_number]" } else { "" };
+        let retrans = self.received == "INVITE" && status >= 200;
+        self.send(
+            retrans,
+            &format!(
+                "SIP/2.0 {status} {reason}\n[last_Via:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n\
+                 [last_CSeq:]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
+            ),
+        )
+    }
+
+    /// Answers the INVITE that began the call, whatever was received since.
+    pub fn answer_invite(self, status: u16, reason: &str, rest: &str) -> Script {
+        self.send(
+            true,
+            &format!(
+                "SIP/2.0 {status} {reason}\nVia:[$via]\n[last_From:]\nTo:[$local];tag=[pid]-b-[call_number]\n\
+                 [last_Call-ID:]\nCSeq:[$cseq]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
+            ),
+        )
+    }
+
+    /// Waits for a request by its method, or for a response by its status.
+    pub fn expect(self, what: impl Display) -> Script {
+        self.receive(&what.to_string(), r#"rrs="true""#)
+    }
+
+    /// Takes it if it comes before the next that is expected.
+    pub fn optional(self, what: impl Display) -> Script {
+        self.receive(&what.to_string(), r#"optional="true""#)
+    }
+
+    /// Waits for a challenge, which the next INVITE answers by `[authentication]`.
+    pub fn challenge(self, status: u16) -> Script {
+        self.receive(&status.to_string(), r#"auth="true""#)
+    }
+
+    fn receive(mut self, what: &str, attributes: &str) -> Script {
+        what.clone_into(&mut self.received);
+        self.confirmed |= what == "ACK";
+        let kind =
+            if what.starts_with(|first: char| first.is_ascii_digit()) { "response" } else { "request" };
+        self.step(format!(r#"<recv {kind}="{what}" {attributes}><action></action></recv>"#))
+    }
+
+    /// What was received last must match an extended regular expression.
+    pub fn matching(mut self, expression: &str) -> Script {
+        let expression = expression.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+        let check =
+            format!(r#"<ereg regexp="{expression}" search_in="msg" check_it="true" assign_to="match"/>"#);
+        if let Some(step) = self.steps.last_mut() {
+            *step = step.replacen("<action>", &format!("<action>{check}"), 1);
+        }
+        self
+    }
+
+    /// Waits so many milliseconds.
+    pub fn pause(self, milliseconds: u32) -> Script {
+        self.step(format!(r#"<pause milliseconds="{milliseconds}"/>"#))
+    }
+
+    /// Waits as long as the run says.
+    pub fn hold(self) -> Script {
+        self.step("<pause/>")
+    }
+
+    /// Has SIPp do something of its own: the inside of an `<exec/>`.
+    pub fn exec(self, what: &str) -> Script {
+        self.step(format!("<nop><action><exec {what}/></action></nop>"))
+    }
+
+    /// The scenario as SIPp reads it.
+    pub fn xml(self, name: &str) -> String {
+        let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<scenario name=\"{name}\">\n");
+        for step in &self.steps {
+            let _ = writeln!(xml, "{step}");
+        }
+        if self.side == Side::Callee {
+            xml.push_str("<nop next=\"end\"/>\n<label id=\"probe\"/>\n");
+            let mut probe = Script::new(Side::Callee);
+            probe.received = "OPTIONS".to_owned();
+            xml.push_str(&probe.answer(200, "OK", EMPTY).steps.concat());
+            xml.push_str("\n<label id=\"end\"/>\n<nop/>\n<Reference variables=\"remote,local,cseq,via\"/>\n");
+        }
+        if xml.contains("assign_to=\"match\"") {
+            xml.push_str("<Reference variables=\"match\"/>\n");
+        }
+        xml + "</scenario>\n"
+    }
+}

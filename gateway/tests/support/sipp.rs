@@ -1,0 +1,137 @@
+//! SIPp, one side of some calls.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Process, Script};
+
+/// How long a run may take beyond its calls.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A run to be.
+pub struct Sipp {
+    name: String,
+    script: Script,
+    calls: u32,
+    command: Command,
+}
+
+impl Sipp {
+    /// - `name`: of its files.
+    /// - `local`: where it is; calls come and go here.
+    /// - `transport`: `u1`, `t1` (one connection for all calls) or `tn` (one each).
+    pub fn new(name: &str, script: Script, local: SocketAddr, transport: &str) -> Sipp {
+        let ip = local.ip().to_string();
+        let mut command = Command::new("sipp");
+        command.args([
+            "-i",
+            &ip,
+            "-mi",
+            &ip,
+            "-p",
+            &local.port().to_string(),
+            "-t",
+            transport,
+            "-bind_local",
+        ]);
+        command.args(["-nostdin", "-trace_err", "-trace_stat", "-timeout", &LIMIT.as_secs().to_string()]);
+        command.args(["-timeout_error", "-max_socket", "512"]);
+        // An unexpected message fails the call; answers that we did not write would hide it.
+        command.args(["-default_behaviors", "bye,abortunexp"]);
+        Sipp { name: format!("{name}-{ip}"), script, calls: 1, command }
+    }
+
+    /// How many calls to place, or to take at least; one unless told.
+    pub fn calls(self, calls: u32) -> Sipp {
+        Sipp { calls, ..self }
+    }
+
+    /// Calls a second.
+    pub fn rate(self, rate: u32) -> Sipp {
+        self.args(&["-r", &rate.to_string(), "-l", "1000"])
+    }
+
+    /// How long `<pause/>` is.
+    pub fn hold(self, hold: Duration) -> Sipp {
+        self.args(&["-d", &hold.as_millis().to_string()])
+    }
+
+    /// `[service]`: the number that is called.
+    pub fn to(self, number: &str) -> Sipp {
+        self.args(&["-s", number])
+    }
+
+    /// `[key]` in the scenario.
+    pub fn key(self, key: &str, value: &str) -> Sipp {
+        self.args(&["-key", key, value])
+    }
+
+    /// More of SIPp's own arguments.
+    pub fn args(mut self, arguments: &[&str]) -> Sipp {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Waits for calls until it is told to [stop](SippRun::stop).
+    pub fn listen(self, directory: &Path) -> SippRun {
+        let run = self.run(directory);
+        std::thread::sleep(Duration::from_millis(300)); // It has no way to say that it listens.
+        run
+    }
+
+    /// Places calls through `gateway`.
+    pub fn call(self, gateway: SocketAddr, directory: &Path) -> SippRun {
+        let calls = self.calls.to_string();
+        self.args(&["-m", &calls, &gateway.to_string()]).run(directory)
+    }
+
+    fn run(mut self, directory: &Path) -> SippRun {
+        let scenario = directory.join(format!("{}.xml", self.name));
+        std::fs::write(&scenario, self.script.xml(&self.name)).unwrap();
+        self.command.arg("-sf").arg(scenario);
+        let statistics = directory.join(format!("{}.csv", self.name));
+        let errors = directory.join(format!("{}.errors", self.name));
+        self.command.arg("-stf").arg(&statistics).arg("-error_file").arg(&errors).current_dir(directory);
+        let process = Process::start(&self.name, self.command, directory);
+        SippRun { name: self.name, calls: self.calls, process, statistics, errors }
+    }
+}
+
+/// A run.
+pub struct SippRun {
+    name: String,
+    calls: u32,
+    process: Process,
+    statistics: PathBuf,
+    errors: PathBuf,
+}
+
+impl SippRun {
+    /// Has one that listens finish its calls and end; see [`succeeded`](SippRun::succeeded).
+    pub fn stop(self) -> SippRun {
+        self.process.signal("USR1");
+        self.succeeded()
+    }
+
+    /// Waits for its end: every call must have gone by the script.
+    pub fn succeeded(mut self) -> SippRun {
+        let status = self.process.wait(LIMIT + Duration::from_secs(10));
+        let errors = std::fs::read_to_string(&self.errors).unwrap_or_default();
+        let errors: String = errors.chars().take(4_000).collect();
+        assert!(status.success(), "{} ended with {status}\n{errors}", self.name);
+        let succeeded = self.statistic("SuccessfulCall(C)");
+        assert!(succeeded >= self.calls, "{}: {succeeded} of {} calls\n{errors}", self.name, self.calls);
+        assert_eq!(self.statistic("FailedCall(C)"), 0, "{}\n{errors}", self.name);
+        self
+    }
+
+    /// A cumulative number of its last statistics.
+    pub fn statistic(&self, name: &str) -> u32 {
+        let text = std::fs::read_to_string(&self.statistics).unwrap();
+        let column = text.lines().next().unwrap().split(';').position(|column| column == name);
+        let last = text.lines().last().unwrap();
+        last.split(';').nth(column.unwrap_or_else(|| panic!("no {name}"))).unwrap().parse().unwrap()
+    }
+}
