@@ -134,7 +134,7 @@ impl Call {
     /// Sends a request across and remembers whom to answer.
     fn forward(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         let method = message.method().unwrap_or(Method::Info);
-        let body = match Body::read(&message).and_then(|body| self.cross_body(side, &body, true)) {
+        let body = match Body::read(&message).and_then(|body| self.cross_body(tokens, side, &body, true)) {
             Ok(body) => body,
             Err(cause) => return self.answer(server, &message, side, &cause),
         };
@@ -214,7 +214,8 @@ impl Call {
             leg.dialog.handle_response(message);
         }
         let offered = Body::read(&exchange.asked).is_ok_and(|body| body.sdp().is_some());
-        let body = Body::read(message).and_then(|body| self.cross_body(from.other(), &body, !offered));
+        let body =
+            Body::read(message).and_then(|body| self.cross_body(tokens, from.other(), &body, !offered));
         let cseq = exchange.sent.cseq().map_or(1, |cseq| cseq.number);
         if exchange.is_invite() {
             self.handshakes.push(Handshake::awaiting(from, exchange.request, cseq));

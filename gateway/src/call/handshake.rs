@@ -110,8 +110,9 @@ impl Call {
         let handshake = self.handshakes.remove(index);
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
-            let body =
-                Body::read(message).and_then(|body| self.cross_body(side, &body, false)).unwrap_or_default();
+            let body = Body::read(message)
+                .and_then(|body| self.cross_body(tokens, side, &body, false))
+                .unwrap_or_default();
             self.acknowledge(tokens, side, handshake.request, handshake.cseq, body);
         }
         self.send_deferred_bye(tokens, side);

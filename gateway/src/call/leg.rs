@@ -7,6 +7,7 @@ use sip::dialog::Dialog;
 use sip::{Builder, Method, Name, SipUri, Uri};
 
 use super::io::Hop;
+use super::sdes::{Policy, Sdes};
 use crate::ids::Tokens;
 use crate::listen::peer::{ListenerId, Peer, Source, Transport};
 use crate::resolve::Lookup;
@@ -64,6 +65,10 @@ pub struct Profile {
     pub add_headers: Vec<(String, String)>,
     /// The codecs that this party is offered; `None`: whatever the other side has.
     pub codecs: Option<Vec<String>>,
+    /// Whether its media is SRTP.
+    pub srtp: Policy,
+    /// The suites that it is offered and may offer, best first.
+    pub srtp_suites: Vec<String>,
 }
 
 /// A party of which nothing special is known.
@@ -74,6 +79,8 @@ pub const PLAIN: Profile = Profile {
     strip_headers: Vec::new(),
     add_headers: Vec::new(),
     codecs: None,
+    srtp: Policy::Off,
+    srtp_suites: Vec::new(),
 };
 
 /// The `nat` key.
@@ -105,6 +112,8 @@ pub struct Leg {
     pub local: Local,
     pub profile: Profile,
     pub sdp: SdpOut,
+    /// The keys of its media.
+    pub sdes: Sdes,
     /// The user part of our Contact on this leg.
     pub contact_user: String,
     /// Whether this leg's party holds (its SDP does not receive).
@@ -114,7 +123,9 @@ pub struct Leg {
 impl Leg {
     /// A leg whose SDP has not been sent yet.
     pub fn new(dialog: Dialog, flow: Peer, local: Local, profile: Profile) -> Leg {
+        let suites: Vec<&str> = profile.srtp_suites.iter().map(String::as_str).collect();
         Leg {
+            sdes: Sdes::new(profile.srtp, &suites),
             dialog,
             flow,
             local,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sip::sdp::{Anchor, AnchorError, Stream, StreamKind};
 
 use super::body::{Body, Sent};
+use super::sdes::Lines;
 use super::{Action, Call, Cause};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -147,12 +148,16 @@ impl Call {
     ///
     /// # Errors
     /// 400 for a body that can't be read, 488 for media that we can't carry.
-    pub(super) fn cross_body(&mut self, from: Side, body: &Body, offer: bool) -> Result<Option<Sent>, Cause> {
+    pub(super) fn cross_body(
+        &mut self,
+        tokens: &mut Tokens,
+        from: Side,
+        body: &Body,
+        offer: bool,
+    ) -> Result<Option<Sent>, Cause> {
         let Some(sdp) = body.sdp() else { return Ok(body.as_is()) };
         let stream = sdp.relayed_stream();
-        if let Some(other) = stream.as_ref().filter(|stream| !stream.is_plain_rtp() && !stream.is_udptl()) {
-            return Err(Cause::new(488, format!("Media transport {} is not supported", other.protocol)));
-        }
+        let lines = self.cross_keys(tokens, from, stream.as_ref(), offer)?;
         let to = from.other();
         let Some(ports) = self.media.ports(to) else {
             return Err(Cause::new(500, "No media ports are open"));
@@ -164,6 +169,8 @@ impl Call {
         let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
         anchor.rtcp.set_port(ports.rtcp);
         anchor.codecs = codecs;
+        anchor.protocol = lines.protocol;
+        anchor.crypto = lines.crypto;
         let unchanged = sdp.anchored(&anchor).map_err(|error| refused(&error))?.to_bytes();
         let sent = if leg.sdp.last == unchanged {
             unchanged
@@ -176,6 +183,34 @@ impl Call {
         };
         self.learn_remote(from, stream.as_ref());
         Ok(Some(body.with_sdp(sent)))
+    }
+
+    /// The keys of `from`'s description are taken, and those of ours for the other leg made.
+    fn cross_keys(
+        &mut self,
+        tokens: &mut Tokens,
+        from: Side,
+        stream: Option<&Stream>,
+        offer: bool,
+    ) -> Result<Lines, Cause> {
+        let Some(stream) = stream else { return Ok(Lines::default()) };
+        let fax = stream.is_udptl();
+        if !fax && !stream.is_plain_rtp() && !stream.is_srtp() {
+            return Err(Cause::new(488, format!("Media transport {} is not supported", stream.protocol)));
+        }
+        if let Some(leg) = self.leg_mut(from) {
+            match (fax, offer) {
+                (true, _) => leg.sdes.take_fax()?,
+                (false, true) => leg.sdes.take_offer(stream, tokens.random())?,
+                (false, false) => leg.sdes.take_answer(stream)?,
+            }
+        }
+        let Some(leg) = self.leg_mut(from.other()) else { return Ok(Lines::default()) };
+        match (fax, offer) {
+            (true, _) => leg.sdes.take_fax().map(|()| Lines::default()),
+            (false, true) => Ok(leg.sdes.offer(tokens.random())),
+            (false, false) => Ok(leg.sdes.answer()),
+        }
     }
 
     /// Tells the workers where `side`'s media is, as its newest description says.

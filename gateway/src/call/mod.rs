@@ -23,6 +23,7 @@ mod handshake;
 mod io;
 mod leg;
 mod media;
+mod sdes;
 mod setup;
 mod snapshot;
 
@@ -42,6 +43,7 @@ pub use attempt::Route;
 pub use body::offered_stream;
 pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
+pub use sdes::Policy;
 
 use attempt::Attempt;
 use handshake::Handshake;

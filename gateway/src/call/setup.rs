@@ -144,7 +144,7 @@ impl Call {
         let Some(address) = self.targets.pop_front() else { return };
         self.open_b_leg(tokens);
         let Some(asked) = self.invite.clone() else { return };
-        let body = match Body::read(&asked).and_then(|body| self.cross_body(Side::A, &body, true)) {
+        let body = match Body::read(&asked).and_then(|body| self.cross_body(tokens, Side::A, &body, true)) {
             Ok(body) => body,
             Err(cause) => return self.give_up(now, cause),
         };
@@ -266,7 +266,7 @@ impl Call {
         };
         let Some(status) = message.status() else { return };
         if status.is_provisional() {
-            return self.handle_provisional(now, index, status, &message);
+            return self.handle_provisional(now, tokens, index, status, &message);
         }
         let Some(attempt) = self.attempts.get_mut(index) else { return };
         let repeated = std::mem::replace(&mut attempt.over, true);
@@ -311,7 +311,14 @@ impl Call {
         self.route_failed(now, tokens, failed);
     }
 
-    fn handle_provisional(&mut self, now: Now, index: usize, status: StatusCode, message: &Message) {
+    fn handle_provisional(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        index: usize,
+        status: StatusCode,
+        message: &Message,
+    ) {
         let newest = index + 1 == self.attempts.len();
         let abandoned = self.attempts.get(index).is_none_or(|attempt| attempt.abandoned);
         if !newest || abandoned || !matches!(self.phase, Phase::Trying) {
@@ -325,7 +332,10 @@ impl Call {
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
         self.timers.ringing = Some(now.instant + TIMER_C);
         let Some(server) = self.server else { return };
-        let body = Body::read(message).and_then(|body| self.cross_body(Side::B, &body, false)).ok().flatten();
+        let body = Body::read(message)
+            .and_then(|body| self.cross_body(tokens, Side::B, &body, false))
+            .ok()
+            .flatten();
         self.rang |= matches!(status.code(), 180..=189);
         let Some(invite) = self.invite.clone() else { return };
         let response = self.cross_response(Side::B, message, body, &invite);
@@ -508,7 +518,7 @@ impl Call {
             leg.flow = flow;
         }
         let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
-        let body = Body::read(&message).and_then(|body| self.cross_body(Side::B, &body, !offered));
+        let body = Body::read(&message).and_then(|body| self.cross_body(tokens, Side::B, &body, !offered));
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, cseq);
         self.handshakes.push(handshake);
         let body = match body {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{ConnectorId, IdentityHeader, Nat as ConfiguredNat, Peer as Speech};
+use config::{ConnectorId, IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
 use sip::auth::{AuthFailure, Credentials};
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, Uri};
@@ -12,7 +12,7 @@ use sip::{Builder, Message, Method, Name, Uri};
 use super::entrance::MAX_WRONG;
 use super::{CallKey, Core, Draining, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal};
-use crate::call::{Account, Call, Cause, Local, Nat, NewCall, Profile, Route, Settled, Times};
+use crate::call::{Account, Call, Cause, Local, Nat, NewCall, Policy, Profile, Route, Settled, Times};
 use crate::listen::{ListenerId, Peer, Source, Transport};
 use crate::record::Direction;
 use crate::route::{self, Attempt, RouteFacts, Via};
@@ -100,8 +100,8 @@ impl Core {
         let source = self.arrived;
         let Some(local) = self.local(live, source.listener, source.remote.ip()) else { return };
         let profile = match &admitted.origin {
-            Origin::Connector(connector) => profile(&connector.peer),
-            Origin::Carrier(carrier) => profile(&carrier.peer),
+            Origin::Connector(connector) => profile(&connector.peer, connector.encryption, source.transport),
+            Origin::Carrier(carrier) => profile(&carrier.peer, false, source.transport),
         };
         let routes: Vec<Route> =
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
@@ -190,7 +190,12 @@ impl Core {
             Via::Connector(_) => None,
         };
         let caller_user = (!hidden).then(|| sip_user(&attempt.caller));
-        Some(Route { local, profile: profile(speech), caller_user, asserted, credentials, attempt })
+        let encryption = match &attempt.via {
+            Via::Connector(connector) => connector.encryption,
+            Via::Carrier(_) => false,
+        };
+        let profile = profile(speech, encryption, attempt.lookup.transport);
+        Some(Route { local, profile, caller_user, asserted, credentials, attempt })
     }
 
     /// The listener that speaks `transport`, of the address's family where there is one.
@@ -530,7 +535,13 @@ fn account(live: &Live, admitted: &Admitted) -> Account {
     }
 }
 
-fn profile(speech: &Speech) -> Profile {
+/// How a party speaks, whose signalling goes by `transport`.
+fn profile(speech: &Speech, encryption: bool, transport: Transport) -> Profile {
+    let protocol = match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Tls => Protocol::Tls,
+    };
     Profile {
         nat: match speech.nat {
             ConfiguredNat::Auto => Nat::Auto,
@@ -542,6 +553,12 @@ fn profile(speech: &Speech) -> Profile {
         strip_headers: speech.strip_headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
         add_headers: speech.add_headers.clone(),
         codecs: speech.codecs.clone(),
+        srtp: match speech.srtp(encryption, protocol) {
+            Srtp::Off => Policy::Off,
+            Srtp::Optional => Policy::Optional,
+            Srtp::Required => Policy::Required,
+        },
+        srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),
     }
 }
 

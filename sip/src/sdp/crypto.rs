@@ -195,8 +195,11 @@ impl Mki {
 pub fn key_and_salt_length(suite: &str) -> Option<usize> {
     Some(match suite {
         "AES_CM_128_HMAC_SHA1_80" | "AES_CM_128_HMAC_SHA1_32" | "F8_128_HMAC_SHA1_80" => 30,
+        // The second spelling is that of devices older than RFC 6188 and of Voice Connector's own guide.
         "AES_192_CM_HMAC_SHA1_80" | "AES_192_CM_HMAC_SHA1_32" => 38,
+        "AES_CM_192_HMAC_SHA1_80" | "AES_CM_192_HMAC_SHA1_32" => 38,
         "AES_256_CM_HMAC_SHA1_80" | "AES_256_CM_HMAC_SHA1_32" => 46,
+        "AES_CM_256_HMAC_SHA1_80" | "AES_CM_256_HMAC_SHA1_32" => 46,
         "AEAD_AES_128_GCM" => 28,
         "AEAD_AES_256_GCM" => 44,
         _ => return None,

@@ -1,0 +1,327 @@
+//! SDES keys of one leg: what we offer and answer, what the party offered and answered. RFC 4568.
+//!
+//! Each leg has keys of its own, so that RTP and SRTP meet in every combination; a key of ours serves one leg and one
+//! direction, and stays when the leg is renegotiated, so that the receiver's packet index goes on.
+
+use serde::{Deserialize, Serialize};
+use sip::sdp::Stream;
+use sip::sdp::crypto::{Crypto, key_and_salt_length};
+
+use super::Cause;
+use crate::random::Random;
+
+/// Whether a party's media is SRTP: the `srtp` key, or what follows from encryption and transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Policy {
+    /// RTP only.
+    Off,
+    /// SRTP where the party can: offered as `RTP/AVP` with keys, which a party that knows none ignores.
+    Optional,
+    /// SRTP only.
+    Required,
+}
+
+/// Keys of a leg's media. `Debug` shows the suite alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keys {
+    /// By the name of the IANA registry.
+    pub suite: String,
+    /// Master key and salt that we send with.
+    pub send: Vec<u8>,
+    /// Master key and salt that the party sends with.
+    pub receive: Vec<u8>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys({} ***)", self.suite)
+    }
+}
+
+/// A key of ours for one suite.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Own {
+    tag: u32,
+    suite: String,
+    key: Vec<u8>,
+}
+
+/// The negotiation of one leg. Plain data.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sdes {
+    policy: Policy,
+    /// The suites that we take and offer, best first.
+    suites: Vec<String>,
+    /// Our keys, one for each suite that was ever offered or taken on this leg.
+    own: Vec<Own>,
+    /// The line of the party's offer that our answer repeats: its tag and suite.
+    taken: Option<(u32, String)>,
+    /// What the party's offer called its transport; our answer repeats it.
+    protocol: Option<String>,
+    /// What the media workers need; `None`: RTP.
+    keys: Option<Keys>,
+}
+
+impl std::fmt::Debug for Sdes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sdes").field("policy", &self.policy).field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+/// What a description of ours says of its transport and keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lines {
+    /// In place of the other leg's transport.
+    pub protocol: Option<String>,
+    /// Values of `a=crypto`.
+    pub crypto: Vec<String>,
+}
+
+impl Sdes {
+    /// Nothing negotiated yet. Suites that we do not know are left out.
+    pub fn new(policy: Policy, suites: &[&str]) -> Sdes {
+        let known = suites.iter().filter(|suite| key_and_salt_length(suite).is_some());
+        let suites = known.map(|suite| (*suite).to_owned()).collect();
+        Sdes { policy, suites, own: Vec::new(), taken: None, protocol: None, keys: None }
+    }
+
+    /// What the media workers need; `None`: RTP.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
+    }
+
+    /// Takes the party's offer of an audio stream.
+    ///
+    /// # Errors
+    /// 488 when the party's offer and our policy do not meet.
+    pub fn take_offer(&mut self, stream: &Stream, random: &mut dyn Random) -> Result<(), Cause> {
+        self.protocol = Some(stream.protocol.clone());
+        let usable = stream.cryptos().into_iter().find(|line| self.is_usable(line));
+        let usable = usable.filter(|_| self.policy != Policy::Off);
+        let Some(line) = usable else {
+            self.taken = None;
+            self.keys = None;
+            return match (self.policy, stream.is_srtp()) {
+                (Policy::Required, _) => Err(Cause::new(488, "SRTP is required, and no crypto suite fits")),
+                (Policy::Optional, true) => Err(Cause::new(488, "No crypto suite in common")),
+                (Policy::Off, true) => Err(Cause::new(488, "SRTP is off for this side")),
+                (Policy::Optional | Policy::Off, false) => Ok(()),
+            };
+        };
+        let suite = self.known_name(&line.suite);
+        let send = self.own_key(&suite, random).key;
+        self.taken = Some((line.tag, line.suite.clone()));
+        self.keys = Some(Keys { suite, send, receive: received(&line) });
+        Ok(())
+    }
+
+    /// Our answer to the offer that was taken.
+    pub fn answer(&self) -> Lines {
+        let crypto = match (&self.taken, &self.keys) {
+            (Some((tag, suite)), Some(keys)) => vec![Crypto::new(*tag, suite, &keys.send).to_string()],
+            _ => Vec::new(),
+        };
+        Lines { protocol: self.protocol.clone(), crypto }
+    }
+
+    /// Our offer to the party: every suite that we take, each with a key of its own.
+    pub fn offer(&mut self, random: &mut dyn Random) -> Lines {
+        self.protocol = None;
+        let protocol = match self.policy {
+            Policy::Off | Policy::Optional => "RTP/AVP",
+            Policy::Required => "RTP/SAVP",
+        };
+        let crypto = match self.policy {
+            Policy::Off => Vec::new(),
+            Policy::Optional | Policy::Required => {
+                for suite in self.suites.clone() {
+                    self.own_key(&suite, random);
+                }
+                // A suite in use comes first: a party that goes on with it need not change its keys.
+                let in_use = self.keys.as_ref().map(|keys| keys.suite.clone());
+                let mut own: Vec<&Own> = self.own.iter().collect();
+                own.sort_by_key(|own| Some(&own.suite) != in_use.as_ref());
+                own.iter().map(|own| Crypto::new(own.tag, &own.suite, &own.key).to_string()).collect()
+            }
+        };
+        Lines { protocol: Some(protocol.to_owned()), crypto }
+    }
+
+    /// Takes the party's answer to our offer.
+    ///
+    /// # Errors
+    /// 488 when it leaves out what we require, or chose what we did not offer.
+    pub fn take_answer(&mut self, stream: &Stream) -> Result<(), Cause> {
+        let chosen = stream.cryptos().into_iter().find_map(|line| {
+            let own =
+                self.own.iter().find(|own| own.tag == line.tag && same_suite(&own.suite, &line.suite))?;
+            let fits = self.policy != Policy::Off && self.is_usable(&line);
+            fits.then(|| Keys { suite: own.suite.clone(), send: own.key.clone(), receive: received(&line) })
+        });
+        match (&chosen, self.policy, stream.is_srtp()) {
+            (None, Policy::Required, _) => Err(Cause::new(488, "The answer has no SRTP key")),
+            (None, _, true) => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),
+            _ => {
+                self.keys = chosen;
+                Ok(())
+            }
+        }
+    }
+
+    /// Fax has no SRTP.
+    ///
+    /// # Errors
+    /// 488 where SRTP is required.
+    pub fn take_fax(&mut self) -> Result<(), Cause> {
+        match self.policy {
+            Policy::Required => Err(Cause::new(488, "SRTP is required, and fax has none")),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_usable(&self, line: &Crypto) -> bool {
+        let [key] = line.keys.as_slice() else { return false };
+        line.is_plain() && key.mki.is_none() && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
+    }
+
+    /// Our spelling of a suite.
+    fn known_name(&self, suite: &str) -> String {
+        let known = self.suites.iter().find(|known| same_suite(known, suite));
+        known.cloned().unwrap_or_else(|| suite.to_owned())
+    }
+
+    /// Our key for a suite, made when it is first needed.
+    fn own_key(&mut self, suite: &str, random: &mut dyn Random) -> Own {
+        if let Some(own) = self.own.iter().find(|own| own.suite == suite) {
+            return own.clone();
+        }
+        let length = key_and_salt_length(suite).unwrap_or_default();
+        let mut key = Vec::with_capacity(length + 8);
+        while key.len() < length {
+            key.extend_from_slice(&random.next_u64().to_ne_bytes());
+        }
+        key.truncate(length);
+        let tag = u32::try_from(self.own.len() + 1).unwrap_or(u32::MAX);
+        let own = Own { tag, suite: suite.to_owned(), key };
+        self.own.push(own.clone());
+        own
+    }
+}
+
+fn received(line: &Crypto) -> Vec<u8> {
+    line.keys.first().map(|key| key.key_and_salt.to_vec()).unwrap_or_default()
+}
+
+/// `AES_CM_256_HMAC_SHA1_80` is how Voice Connector's guide and old phones spell `AES_256_CM_HMAC_SHA1_80`.
+fn same_suite(one: &str, other: &str) -> bool {
+    let canonical =
+        |suite: &str| suite.replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM");
+    canonical(one) == canonical(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SeededRandom;
+    use sip::sdp::Sdp;
+
+    const SUITES: [&str; 3] =
+        ["AES_256_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"];
+    const KEY: &str = "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+
+    fn stream(protocol: &str, crypto: &[String]) -> Stream {
+        let mut text = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 {protocol} 0\r\n"
+        );
+        for line in crypto {
+            text.push_str(&format!("a=crypto:{line}\r\n"));
+        }
+        Sdp::parse(text.as_bytes()).unwrap().relayed_stream().unwrap()
+    }
+
+    fn sdes(policy: Policy) -> (Sdes, SeededRandom) {
+        (Sdes::new(policy, &SUITES), SeededRandom::new(1))
+    }
+
+    #[test]
+    fn each_policy_meets_each_offer() {
+        let line = [format!("7 AES_CM_128_HMAC_SHA1_80 {KEY}")];
+        let foreign = ["1 F8_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj".to_owned()];
+        for (policy, protocol, crypto, expected) in [
+            (Policy::Off, "RTP/AVP", &[][..], Ok(false)),
+            (Policy::Off, "RTP/AVP", &line[..], Ok(false)),
+            (Policy::Off, "RTP/SAVP", &line[..], Err(488)),
+            (Policy::Optional, "RTP/AVP", &[][..], Ok(false)),
+            (Policy::Optional, "RTP/AVP", &line[..], Ok(true)),
+            (Policy::Optional, "RTP/SAVP", &line[..], Ok(true)),
+            (Policy::Optional, "RTP/SAVP", &foreign[..], Err(488)),
+            (Policy::Required, "RTP/AVP", &[][..], Err(488)),
+            (Policy::Required, "RTP/AVP", &line[..], Ok(true)),
+            (Policy::Required, "RTP/SAVP", &line[..], Ok(true)),
+            (Policy::Required, "RTP/SAVP", &[][..], Err(488)),
+        ] {
+            let (mut leg, mut random) = sdes(policy);
+            let taken = leg.take_offer(&stream(protocol, crypto), &mut random);
+            let taken = taken.map(|()| leg.keys().is_some()).map_err(|cause| cause.status.code());
+            assert_eq!(taken, expected, "{policy:?} {protocol} {crypto:?}");
+            let answer = leg.answer();
+            if expected == Ok(true) {
+                assert_eq!(answer.protocol.as_deref(), Some(protocol), "an answer repeats the transport");
+                assert!(answer.crypto[0].starts_with("7 AES_CM_128_HMAC_SHA1_80 inline:"), "and the tag");
+            } else {
+                assert!(answer.crypto.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn an_offer_and_its_answer_agree_on_both_keys() {
+        let (mut we, mut random) = sdes(Policy::Required);
+        let (mut they, mut other) = (Sdes::new(Policy::Required, &SUITES), SeededRandom::new(2));
+        let offer = we.offer(&mut random);
+        assert_eq!((offer.protocol.as_deref(), offer.crypto.len()), (Some("RTP/SAVP"), 3));
+        they.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut other).unwrap();
+        we.take_answer(&stream("RTP/SAVP", &they.answer().crypto)).unwrap();
+        let (ours, theirs) = (we.keys().unwrap(), they.keys().unwrap());
+        assert_eq!((&ours.send, &ours.receive, &ours.suite), (&theirs.receive, &theirs.send, &theirs.suite));
+        assert_ne!(ours.send, ours.receive);
+        // A second offer goes on with the same key, and with the suite in use first.
+        let again = we.offer(&mut random);
+        assert_eq!(again.crypto[0], offer.crypto[0]);
+    }
+
+    #[test]
+    fn an_answer_may_only_choose_what_was_offered() {
+        let (mut leg, mut random) = sdes(Policy::Optional);
+        assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some("RTP/AVP"));
+        assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_ok());
+        assert!(leg.keys().is_none());
+        for line in [format!("9 AES_CM_128_HMAC_SHA1_80 {KEY}"), format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")] {
+            assert!(
+                leg.take_answer(&stream("RTP/SAVP", &[line])).is_err(),
+                "a tag or suite that was not offered"
+            );
+        }
+        let (mut leg, mut random) = sdes(Policy::Required);
+        leg.offer(&mut random);
+        assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
+    }
+
+    #[test]
+    fn the_guides_spelling_of_a_suite_is_understood_and_repeated() {
+        let (mut leg, mut random) = sdes(Policy::Optional);
+        let offered = stream("RTP/SAVP", &[format!("1 AES_CM_256_HMAC_SHA1_80 inline:{}==", "A".repeat(62))]);
+        leg.take_offer(&offered, &mut random).unwrap();
+        assert_eq!(leg.keys().unwrap().suite, "AES_256_CM_HMAC_SHA1_80");
+        assert!(leg.answer().crypto[0].contains("AES_CM_256_HMAC_SHA1_80"));
+    }
+
+    #[test]
+    fn keys_stay_out_of_debug_output() {
+        let (mut leg, mut random) = sdes(Policy::Required);
+        let line = format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}");
+        leg.take_offer(&stream("RTP/SAVP", &[line]), &mut random).unwrap();
+        let text = format!("{leg:?}");
+        assert!(text.contains("***") && !text.contains("send"), "{text}");
+    }
+}
