@@ -10,7 +10,8 @@
 //!    transport. Then the caller's own protocol checks (method, scheme, Max-Forwards, Require, body).
 //! 2. [`admit()`]: all of it again, then digest, emergency, caller ID, calling plan; or the number's owner for
 //!    a call from a carrier.
-//! 3. [`crate::route::route()`], then [`crate::limits::Limits`], which alone has state.
+//! 3. [`crate::limits::Limits::call`], [`crate::route::route()`], and for each attempt
+//!    [`crate::limits::Limits::attempt`]: the limits alone have state.
 //!
 //! Requests that start no call (OPTIONS, REGISTER) need only [`identify()`]. A target that a peer hands us (3xx
 //! Contact, Refer-To) goes through [`admit_target()`].

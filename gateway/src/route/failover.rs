@@ -110,7 +110,8 @@ pub fn next_route(end: RouteEnd, relayed_18x: bool, failover_on: &[u16], emergen
 
 /// Which of the ended attempts speaks to the caller when all routes are exhausted: the last answer that says
 /// something about the call. 408, 430 and 503 say only that a route did not do; where there is nothing else the
-/// caller gets 503 (`None`).
+/// caller gets 503 (`None`). A route that had the last word ([`Failover::Stop`]) speaks for itself, whatever the
+/// others said.
 ///
 /// - `ends`: in the order of the attempts. Returns an index into it.
 pub fn last_answer(ends: &[RouteEnd]) -> Option<usize> {
