@@ -193,7 +193,7 @@ impl fmt::Display for Explanation {
                     (Direction::Inbound, _) => "inbound",
                 };
                 let caller = &admitted.caller.text;
-                writeln!(
+                write!(
                     f,
                     "admitted: {direction} call from {caller} to {}, billed to voice connector {}",
                     admitted.number, admitted.connector
@@ -202,7 +202,7 @@ impl fmt::Display for Explanation {
             Err(refusal) => {
                 let verdict = refusal.verdict();
                 writeln!(f, "refused: {} {}", verdict.status, verdict.phrase)?;
-                writeln!(f, "  Reason: {}", verdict.reason())
+                write!(f, "  Reason: {}", verdict.reason())
             }
         }
     }
@@ -248,8 +248,8 @@ mod tests {
           denied prefixes: none matches
           premium: an ordinary number
           number: +12065550123 is not assigned here
-          carrier: east takes it, matching 1 digit
-          carrier: west takes it, matching 4 digits
+          carrier: east takes it by 1 digit
+          carrier: west takes it by 4 digits
           carrier: britain has no matching prefix
           route: carrier west at 127.0.0.6 over tcp as 12065550123
           route: carrier east at 127.0.0.3:5060 over udp as +12065550123
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(code, 1);
         let end = "  caller ID: +12125550000 of From is not owned; the policy is owned\n\
                    refused: 403 Caller Id +12125550000 is not valid\n  \
-                   Reason: SIP;cause=403;text=\"Caller Id +12125550000 is not valid\"\n";
+                   Reason: SIP;cause=403;text=\"Caller Id +12125550000 is not valid\"";
         assert!(text.ends_with(end), "{text}");
     }
 

@@ -240,10 +240,10 @@ impl fmt::Display for Step {
                 write!(f, "emergency: {} are no emergency digits", printable(dialled))
             }
             Step::Emergency { call, number } => {
-                let test = if call.test { "test " } else { "" };
+                let test = if call.test { " test" } else { "" };
                 write!(
                     f,
-                    "emergency: {} is a {test}call of {} and goes to {number}",
+                    "emergency: {} is an emergency{test} call in {} and goes to {number}",
                     call.digits, call.country
                 )
             }

@@ -63,13 +63,17 @@ impl fmt::Display for RouteStep {
             RouteStep::Carrier { name, matched: None, .. } => {
                 write!(f, "carrier: {name} has no matching prefix")
             }
+            RouteStep::Carrier { name, matched: Some(0), .. } => {
+                write!(f, "carrier: {name} takes any number")
+            }
             RouteStep::Carrier { name, matched: Some(digits), .. } => {
                 let plural = if *digits == 1 { "" } else { "s" };
-                write!(f, "carrier: {name} takes it, matching {digits} digit{plural}")
+                write!(f, "carrier: {name} takes it by {digits} digit{plural}")
             }
-            RouteStep::Connector { connector, routes } => {
-                write!(f, "routes: voice connector {connector} has {routes}")
-            }
+            RouteStep::Connector { connector, routes } => match routes {
+                0 => write!(f, "routes: voice connector {connector} has none that can be reached"),
+                routes => write!(f, "routes: voice connector {connector} has {routes}"),
+            },
             RouteStep::Attempt { whose, target, number, usable } => {
                 let health = if *usable { "" } else { ", does not answer probes" };
                 write!(f, "route: {whose} at {target} as {number}{health}")
