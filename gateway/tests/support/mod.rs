@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports)] // Each test binary uses a part.
 
+mod baresip;
 mod gateway;
 mod metrics;
 mod net;
@@ -14,6 +15,7 @@ mod script;
 mod sipp;
 mod tools;
 
+pub use baresip::{Baresip, Heard, Phone};
 pub use gateway::Gateway;
 pub use metrics::Metrics;
 pub use net::Net;

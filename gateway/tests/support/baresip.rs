@@ -1,0 +1,110 @@
+//! baresip, a softphone without a sound card: it plays a tone and keeps what it hears.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use super::Process;
+
+/// Where its modules may be: Debian's place, and that of a build from source.
+const MODULES: [&str; 2] = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
+
+/// A phone to be.
+pub struct Baresip {
+    folder: PathBuf,
+}
+
+/// A running phone.
+pub struct Phone {
+    folder: PathBuf,
+    process: Process,
+}
+
+/// What a phone heard.
+#[derive(Debug)]
+pub struct Heard {
+    pub seconds: f64,
+    /// Of the whole recording, by its zero crossings; sox calls it rough.
+    pub frequency: f64,
+}
+
+impl Baresip {
+    /// - `local`: where it takes SIP, UDP and TCP.
+    /// - `tone`: what it plays, in hertz.
+    /// - `account`: its one line of `accounts`.
+    pub fn new(directory: &Path, name: &str, local: SocketAddr, tone: u32, account: &str) -> Baresip {
+        let folder = directory.join(name);
+        fs::create_dir_all(folder.join("heard")).unwrap();
+        let wav = folder.join("tone.wav");
+        let tone = tone.to_string();
+        let synth = ["synth", "30", "sine", &tone, "gain", "-6"];
+        let sox = Command::new("sox")
+            .args(["-n", "-r", "8000", "-c", "1", "-b", "16"])
+            .arg(&wav)
+            .args(synth)
+            .status();
+        assert!(sox.unwrap().success());
+        let modules = MODULES.iter().find(|modules| Path::new(modules).is_dir()).unwrap();
+        let (wav, heard, ip) = (wav.display(), folder.join("heard"), local.ip());
+        let heard = heard.display();
+        let config = format!(
+            "poll_method epoll\nsip_listen {local}\nnet_interface {ip}\ncall_max_calls 4\n\
+             audio_source aufile,{wav}\naudio_player aubridge,null\naudio_txmode thread\n\
+             ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
+             rtp_ports 20000-20099\nrtp_stats yes\nsnd_path {heard}\nmodule_path {modules}\n\
+             module stdio.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+             module rtcpsummary.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
+        );
+        fs::write(folder.join("config"), config).unwrap();
+        fs::write(folder.join("accounts"), format!("{account}\n")).unwrap();
+        Baresip { folder }
+    }
+
+    /// Waits for calls.
+    pub fn listen(self) -> Phone {
+        self.run(&[])
+    }
+
+    /// Calls, and hangs up after so many seconds.
+    pub fn dial(self, uri: &str, seconds: u32) -> Phone {
+        self.run(&["-t", &seconds.to_string(), "-e", &format!("/dial {uri}")])
+    }
+
+    fn run(self, arguments: &[&str]) -> Phone {
+        let mut command = Command::new("baresip");
+        command.arg("-f").arg(&self.folder).args(arguments).current_dir(&self.folder);
+        Phone { process: Process::start("baresip", command, &self.folder), folder: self.folder }
+    }
+}
+
+impl Phone {
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Waits for the end of one that called.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        self.process.wait(limit)
+    }
+
+    /// The one call that it had, from its answer to its end.
+    pub fn heard(&self) -> Heard {
+        let files: Vec<PathBuf> = fs::read_dir(self.folder.join("heard"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))
+            .collect();
+        let [file] = &files[..] else { panic!("not one recording: {files:?}") };
+        let output = Command::new("sox").arg(file).args(["-n", "stat"]).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let value = |name: &str| -> f64 {
+            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = text.lines().map(words).find(|line| line.starts_with(name));
+            line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+                .unwrap_or_else(|| panic!("no {name}: {text}"))
+        };
+        Heard { seconds: value("Length (seconds)"), frequency: value("Rough frequency") }
+    }
+}
