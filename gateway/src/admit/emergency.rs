@@ -1,9 +1,8 @@
-use std::fmt;
 use std::sync::Arc;
 
-use config::{Config, ConnectorId, CountryCode, E164, Emergency, VoiceConnector};
+use config::{Config, E164, Emergency, VoiceConnector};
 
-use crate::number::{dialled_digits, is_well_known, well_known};
+use crate::number::{dialled_digits, is_well_known};
 use crate::record::Direction;
 
 use super::{Admitted, Destination, EmergencyCall, Facts, Origin, Refusal, Step, caller, inbound};
@@ -81,39 +80,4 @@ pub(super) fn admitted(
         emergency: Some(call),
         digest_user,
     }
-}
-
-/// A calling plan without help in some of its countries. Displays as a start-up line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EmergencyWarning {
-    /// The connector.
-    pub connector: ConnectorId,
-    /// The countries of its calling plan that have no emergency entry, in the plan's order; not empty.
-    pub countries: Vec<CountryCode>,
-}
-
-impl fmt::Display for EmergencyWarning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "voice connector {}: no [[voice_connector.emergency]] entry for ", self.connector)?;
-        for (at, country) in self.countries.iter().enumerate() {
-            let digits = well_known(*country).join(", ");
-            write!(f, "{}{country} ({digits})", if at == 0 { "" } else { ", " })?;
-        }
-        f.write_str("; digits that no entry has are refused with 404")
-    }
-}
-
-/// What to warn of at start-up: connectors that may call a country whose emergency digits lead nowhere.
-pub fn emergency_warnings(config: &Config) -> Vec<EmergencyWarning> {
-    let missing = |connector: &VoiceConnector| -> Vec<CountryCode> {
-        let plan = connector.termination.calling_plan.iter();
-        plan.filter(|country| connector.emergency.iter().all(|entry| entry.country != **country))
-            .copied()
-            .collect()
-    };
-    let enabled = config.voice_connector.iter().filter(|connector| connector.termination.enabled);
-    enabled
-        .map(|connector| EmergencyWarning { connector: connector.id.clone(), countries: missing(connector) })
-        .filter(|warning| !warning.countries.is_empty())
-        .collect()
 }

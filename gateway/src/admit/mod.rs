@@ -35,7 +35,6 @@ use crate::record::Direction;
 
 pub use caller::{Caller, CallerSource, calling_name};
 pub use decision::{Admitted, Challenge, Decision, Destination, EmergencyCall, Origin, Outcome};
-pub use emergency::{EmergencyWarning, emergency_warnings};
 pub use facts::{Digest, Facts, OfferedMedia};
 pub use refusal::{Refusal, Verdict};
 pub use source::{Identified, identify, source};

@@ -281,15 +281,6 @@ fn an_emergency_number_of_our_own_stays_on_net() {
 }
 
 #[test]
-fn start_up_warns_of_countries_without_help() {
-    let warnings: Vec<String> = emergency_warnings(&config()).iter().map(ToString::to_string).collect();
-    assert_eq!(warnings.len(), 6, "{warnings:#?}");
-    let expected = "voice connector hq: no [[voice_connector.emergency]] entry for CA (911, 933), JM (119, 110); \
-                    digits that no entry has are refused with 404";
-    assert_eq!(warnings[0], expected);
-}
-
-#[test]
 fn caller_ids_go_by_policy() {
     let with = |source: &str, from: &str, diversion: &str, asserted: &str, host: &str| {
         let mut facts = at(call(source, from, ABROAD), host);

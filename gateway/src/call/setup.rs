@@ -380,10 +380,11 @@ impl Call {
         self.timers.ringing = None;
         let named = self.route.as_ref().map_or(&[][..], |route| route.attempt.failover_on());
         let verdict = next_route(failed.end, self.rang, named, self.account.emergency);
-        self.failed.push(failed);
         if !verdict.goes_on() {
-            return self.exhausted(now);
+            // Its word is the last one, whatever others said before.
+            return self.conclude(now, failed.answer.as_ref(), &failed.cause);
         }
+        self.failed.push(failed);
         self.phase = Phase::Preparing;
         if self.targets.is_empty() {
             self.next_route(now);
@@ -394,28 +395,28 @@ impl Call {
 
     /// No route is left: the caller gets the last answer that says something, else 503.
     fn exhausted(&mut self, now: Now) {
-        let ends: Vec<RouteEnd> = self.failed.iter().map(|failed| failed.end).collect();
-        let last =
-            last_answer(&ends).and_then(|index| self.failed.get(index)).and_then(|one| one.answer.clone());
-        if let Some(message) = last {
-            let status = message.status().map_or(503, |status| status.code());
-            return match status {
-                // Its challenge is for us, who have no answer; the caller's would be of no use.
-                401 | 407 => self.give_up(now, Cause::new(503, "The carrier refused our credentials")),
-                // A redirection names a target that the caller could not be held to.
-                300..=399 => {
-                    self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed")))
-                }
-                _ => self.relay_failure(now, &message),
-            };
-        }
-        let last = self.failed.last().map(|failed| failed.cause.clone());
-        let text = match &last {
-            Some(cause) => format!("No route took the call: {}", cause.text),
-            None => "No route took the call".to_owned(),
+        let failed = std::mem::take(&mut self.failed);
+        let ends: Vec<RouteEnd> = failed.iter().map(|failed| failed.end).collect();
+        let answer =
+            last_answer(&ends).and_then(|index| failed.get(index)).and_then(|one| one.answer.as_ref());
+        let cause = failed.last().map_or_else(|| Cause::new(503, "none was usable"), |one| one.cause.clone());
+        self.conclude(now, answer, &cause);
+    }
+
+    /// Gives the caller the answer that counts; without one, 503 and why.
+    fn conclude(&mut self, now: Now, answer: Option<&Message>, cause: &Cause) {
+        let Some(message) = answer else {
+            let text = format!("No route took the call: {}", cause.text);
+            return self.give_up(now, Cause { retry_after: cause.retry_after, ..Cause::new(503, text) });
         };
-        let retry_after = last.and_then(|cause| cause.retry_after);
-        self.give_up(now, Cause { retry_after, ..Cause::new(503, text) });
+        let status = message.status().map_or(503, |status| status.code());
+        match status {
+            // Its challenge is for us, who have no answer; the caller's would be of no use.
+            401 | 407 => self.give_up(now, Cause::new(503, "The carrier refused our credentials")),
+            // A redirection names a target that the caller could not be held to.
+            300..=399 => self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed"))),
+            _ => self.relay_failure(now, message),
+        }
     }
 
     fn relay_failure(&mut self, now: Now, message: &Message) {

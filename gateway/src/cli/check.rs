@@ -23,9 +23,6 @@ pub(super) fn check(file: &Path) -> ExitCode {
     for line in config.sleeping() {
         eprintln!("warning: {line}");
     }
-    for warning in crate::admit::emergency_warnings(&config) {
-        eprintln!("warning: {warning}");
-    }
     println!(
         "{}: {} listeners, {} voice connectors, {} groups, {} carriers, {} numbers",
         file.display(),

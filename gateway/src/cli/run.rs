@@ -22,11 +22,7 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
         missing.iter().for_each(|missing| eprintln!("{missing}"));
         return super::fail("files or variables that the configuration needs are missing");
     }
-    let notes: Vec<String> = config
-        .sleeping()
-        .into_iter()
-        .chain(crate::admit::emergency_warnings(&config).iter().map(ToString::to_string))
-        .collect();
+    let notes = config.sleeping();
     let summary = summary(&config, file);
     let records = config.records.directory.clone();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {

@@ -375,7 +375,7 @@ impl Core {
             source = %facts.source,
             connector,
             status = cause.status.code(),
-            cause = %cause.text,
+            cause = %masked(&cause.text),
             "call refused"
         );
         let Some((connector, direction)) = whose else { return };
@@ -593,4 +593,29 @@ fn sip_user(text: &str) -> String {
         }
         user
     })
+}
+
+/// Text for the log, subscriber numbers cut to their first digits.
+pub(super) fn masked(text: &str) -> String {
+    const SHOWN: usize = 4;
+    let mut run = 0;
+    let mask = |letter: char| {
+        run = if letter.is_ascii_digit() { run + 1 } else { 0 };
+        if run > SHOWN { 'x' } else { letter }
+    };
+    text.chars().map(mask).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_cut_in_the_log() {
+        assert_eq!(
+            masked("403 Caller Id +12065550100 is not valid"),
+            "403 Caller Id +1206xxxxxxx is not valid"
+        );
+        assert_eq!(masked("No route at 192.0.2.30:5060"), "No route at 192.0.2.30:5060");
+    }
 }
