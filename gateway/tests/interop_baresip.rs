@@ -6,10 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Baresip, Gateway, Heard, Net, eventually, lines, missing};
-
-const OURS: &str = "+12065550100";
-const THEIRS: &str = "+16285551212";
+use support::{Baresip, Gateway, Heard, Net, OURS, Office, THEIRS, eventually, lines, missing};
 
 /// How long the caller stays, in seconds.
 const CALL: u32 = 8;
@@ -18,40 +15,7 @@ const CALL: u32 = 8;
 const CUSTOMER: u32 = 440;
 const REMOTE: u32 = 1000;
 
-fn config(net: Net, protocol: &str) -> String {
-    let [gateway, admin] = [net.gateway(), net.admin()];
-    let [pbx, carrier] = [net.pbx(), net.carrier()];
-    format!(
-        r#"
-        [[listen]]
-        protocol = "{protocol}"
-        address = "{gateway}"
-
-        [admin]
-        address = "{admin}"
-
-        [[voice_connector]]
-        id = "office"
-
-        [voice_connector.termination]
-        allowlist = ["{pbx}", "127.0.0.1"] # baresip calls over TCP from where the system has it
-        calling_plan = ["US"]
-        credentials = [{{ username = "alice", password = "correct-horse" }}]
-
-        [[phone_number]]
-        number = "{OURS}"
-        voice_connector = "office"
-
-        [[carrier]]
-        name = "carrier"
-
-        [[carrier.host]]
-        host = "{carrier}"
-        port = 5060
-        protocol = "{protocol}"
-        "#
-    )
-}
+const CREDENTIALS: &str = r#"credentials = [{ username = "alice", password = "correct-horse" }]"#;
 
 fn is_tone(heard: &Heard, frequency: u32) {
     let expected = f64::from(frequency);
@@ -63,14 +27,14 @@ fn tones_cross(net: Net, protocol: &str) {
     if missing(&["baresip", "sox"]) {
         return;
     }
-    let gateway = Gateway::start(net, &config(net, protocol));
+    let gateway =
+        Gateway::start(net, &Office { termination: CREDENTIALS, ..Office::new(net, protocol) }.config());
     let codec = "audio_codecs=pcmu/8000/1";
     let account = format!(
         "<sip:{THEIRS}@{}:5060;transport={protocol}>;regint=0;answermode=auto;{codec}",
         net.carrier()
     );
-    let callee =
-        Baresip::new(gateway.directory(), "remote", (net.carrier(), 5060).into(), REMOTE, &account).listen();
+    let callee = Baresip::new((net.carrier(), 5060).into(), REMOTE, &account).listen();
     eventually("the callee listens", Duration::from_secs(10), || {
         let output = callee.output();
         if output.contains("baresip is ready") { Ok(()) } else { Err(output) }
@@ -79,7 +43,7 @@ fn tones_cross(net: Net, protocol: &str) {
         "<sip:{OURS}@{};transport={protocol}>;auth_user=alice;auth_pass=correct-horse;regint=0;{codec}",
         net.gateway()
     );
-    let caller = Baresip::new(gateway.directory(), "customer", (net.pbx(), 5060).into(), CUSTOMER, &account);
+    let caller = Baresip::new((net.pbx(), 5060).into(), CUSTOMER, &account);
     let mut caller = caller.dial(&format!("sip:{THEIRS}@{}", net.gateway()), CALL);
     let status = caller.wait(Duration::from_secs(30));
     assert!(status.success(), "the caller ended with {status}");

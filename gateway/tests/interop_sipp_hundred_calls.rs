@@ -6,54 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use support::{EMPTY, Gateway, Net, Script, Sipp, missing, with_sdp};
+use support::{EMPTY, Gateway, Net, OURS, Office, Script, Sipp, THEIRS, missing, with_sdp};
 
 const CALLS: u32 = 100;
 const RATE: u32 = 20;
 const HOLD: Duration = Duration::from_secs(2);
-
-const OURS: &str = "+12065550100";
-const THEIRS: &str = "+16285551212";
-
-fn config(net: Net, protocol: &str) -> String {
-    let [gateway, admin] = [net.gateway(), net.admin()];
-    let [pbx, carrier] = [net.pbx(), net.carrier()];
-    format!(
-        r#"
-        [[listen]]
-        protocol = "{protocol}"
-        address = "{gateway}"
-
-        [admin]
-        address = "{admin}"
-
-        [[voice_connector]]
-        id = "office"
-
-        [voice_connector.termination]
-        allowlist = ["{pbx}"]
-        calling_plan = ["US"]
-
-        [[voice_connector.origination.route]]
-        host = "{pbx}"
-        port = 5070
-        protocol = "{protocol}"
-
-        [[phone_number]]
-        number = "{OURS}"
-        voice_connector = "office"
-
-        [[carrier]]
-        name = "carrier"
-        allowlist = ["{carrier}"]
-
-        [[carrier.host]]
-        host = "{carrier}"
-        port = 5060
-        protocol = "{protocol}"
-        "#
-    )
-}
 
 /// Outbound and inbound at the same time.
 ///
@@ -62,18 +19,17 @@ fn hundred_calls_each_way(net: Net, protocol: &str, call: &str, listen: &str) {
     if missing(&["sipp"]) {
         return;
     }
-    let gateway = Gateway::start(net, &config(net, protocol));
-    let files = gateway.directory();
+    let gateway = Gateway::start(net, &Office::new(net, protocol).config());
     let callee = Script::callee().answer(180, "Ringing", EMPTY).pause(200);
     let callee =
         callee.answer(200, "OK", &with_sdp(None)).expect("ACK").expect("BYE").answer(200, "OK", EMPTY);
     let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(180).expect(200);
     let caller = caller.ack().hold().request("BYE", EMPTY).expect(200);
     let listen =
-        |ip, port| Sipp::new("callee", callee.clone(), (ip, port).into(), listen).calls(CALLS).listen(files);
+        |ip, port| Sipp::new("callee", callee.clone(), (ip, port).into(), listen).calls(CALLS).listen();
     let call = |ip, from, to| {
         let sipp = Sipp::new("caller", caller.clone(), (ip, 5061).into(), call).calls(CALLS).rate(RATE);
-        sipp.hold(HOLD).key("from", from).to(to).call(net.gateway(), files)
+        sipp.hold(HOLD).key("from", from).to(to).call(net.gateway())
     };
     let callees = [listen(net.carrier(), 5060), listen(net.pbx(), 5070)];
     let callers = [call(net.pbx(), OURS, THEIRS), call(net.carrier(), THEIRS, OURS)];

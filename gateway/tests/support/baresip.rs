@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::Process;
 
 /// Where its modules may be: Debian's place, and that of a build from source.
@@ -13,13 +15,13 @@ const MODULES: [&str; 2] = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/
 
 /// A phone to be.
 pub struct Baresip {
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 /// A running phone.
 pub struct Phone {
-    folder: PathBuf,
     process: Process,
+    folder: TempDir,
 }
 
 /// What a phone heard.
@@ -34,8 +36,9 @@ impl Baresip {
     /// - `local`: where it takes SIP, UDP and TCP.
     /// - `tone`: what it plays, in hertz.
     /// - `account`: its one line of `accounts`.
-    pub fn new(directory: &Path, name: &str, local: SocketAddr, tone: u32, account: &str) -> Baresip {
-        let folder = directory.join(name);
+    pub fn new(local: SocketAddr, tone: u32, account: &str) -> Baresip {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path();
         fs::create_dir_all(folder.join("heard")).unwrap();
         let wav = folder.join("tone.wav");
         let tone = tone.to_string();
@@ -59,7 +62,7 @@ impl Baresip {
         );
         fs::write(folder.join("config"), config).unwrap();
         fs::write(folder.join("accounts"), format!("{account}\n")).unwrap();
-        Baresip { folder }
+        Baresip { folder: directory }
     }
 
     /// Waits for calls.
@@ -74,8 +77,8 @@ impl Baresip {
 
     fn run(self, arguments: &[&str]) -> Phone {
         let mut command = Command::new("baresip");
-        command.arg("-f").arg(&self.folder).args(arguments).current_dir(&self.folder);
-        Phone { process: Process::start("baresip", command, &self.folder), folder: self.folder }
+        command.arg("-f").arg(self.folder.path()).args(arguments).current_dir(self.folder.path());
+        Phone { process: Process::start("baresip", command, self.folder.path()), folder: self.folder }
     }
 }
 
@@ -91,7 +94,7 @@ impl Phone {
 
     /// The one call that it had, from its answer to its end.
     pub fn heard(&self) -> Heard {
-        let files: Vec<PathBuf> = fs::read_dir(self.folder.join("heard"))
+        let files: Vec<PathBuf> = fs::read_dir(self.folder.path().join("heard"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.to_string_lossy().ends_with("-dec.wav"))

@@ -1,6 +1,6 @@
 //! The daemon, as it is built.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -47,12 +47,7 @@ impl Gateway {
         gateway
     }
 
-    /// Where it writes, and where its peers may.
-    pub fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
-    pub fn records(&self) -> std::path::PathBuf {
+    pub fn records(&self) -> PathBuf {
         self.directory.path().join("records")
     }
 

@@ -23,6 +23,8 @@ pub struct Script {
     /// What was received last.
     received: String,
     confirmed: bool,
+    /// What ends every call.
+    last: String,
 }
 
 /// The offer or answer of both sides, with a direction of its own if any.
@@ -69,7 +71,8 @@ impl Script {
     }
 
     fn new(side: Side) -> Script {
-        Script { side, steps: Vec::new(), cseq: 0, invite: 0, received: String::new(), confirmed: false }
+        let [received, last] = [String::new(), "<nop/>".to_owned()];
+        Script { side, steps: Vec::new(), cseq: 0, invite: 0, received, confirmed: false, last }
     }
 
     fn step(mut self, step: impl Into<String>) -> Script {
@@ -137,6 +140,23 @@ impl Script {
         let branch = self.invite_branch();
         let head = self.head("ACK", "sip:[service]@[remote_ip]:[remote_port]", "[peer_tag_param]", &branch);
         self.send(false, &format!("{head}{EMPTY}"))
+    }
+
+    /// The ACK of a failure of an INVITE inside the dialog.
+    pub fn ack_refused(self) -> Script {
+        let branch = self.invite_branch();
+        let head = self.head("ACK", "[next_url]", "[peer_tag_param]", &branch);
+        self.send(false, &format!("{head}[routes]\n{EMPTY}"))
+    }
+
+    /// Sends the INVITE that begins the call once more, as the network might.
+    pub fn again(mut self) -> Script {
+        let branch = self.invite_branch();
+        let Some(invite) = self.steps.get_mut(self.invite) else { return self };
+        // SIPp sends nothing else while it waits to repeat a message by itself.
+        *invite = invite.replace(" retrans=\"500\"", "");
+        let again = invite.replace("branch=[branch]", &format!("branch={branch}"));
+        self.step(again)
     }
 
     pub fn cancel(self) -> Script {
@@ -214,6 +234,12 @@ impl Script {
         self.step(format!(r#"<pause milliseconds="{milliseconds}"/>"#))
     }
 
+    /// Repeats its last message for so many milliseconds after the call, whenever it is asked again.
+    pub fn linger(mut self, milliseconds: u32) -> Script {
+        self.last = format!(r#"<timewait milliseconds="{milliseconds}"/>"#);
+        self
+    }
+
     /// Waits as long as the run says.
     pub fn hold(self) -> Script {
         self.step("<pause/>")
@@ -235,8 +261,9 @@ impl Script {
             let mut probe = Script::new(Side::Callee);
             probe.received = "OPTIONS".to_owned();
             xml.push_str(&probe.answer(200, "OK", EMPTY).steps.concat());
-            xml.push_str("\n<label id=\"end\"/>\n<nop/>\n<Reference variables=\"remote,local,cseq,via\"/>\n");
+            xml.push_str("\n<label id=\"end\"/>\n<Reference variables=\"remote,local,cseq,via\"/>\n");
         }
+        xml.push_str(&self.last);
         if xml.contains("assign_to=\"match\"") {
             xml.push_str("<Reference variables=\"match\"/>\n");
         }

@@ -1,9 +1,11 @@
 //! SIPp, one side of some calls.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
+
+use tempfile::TempDir;
 
 use super::{Process, Script};
 
@@ -75,19 +77,21 @@ impl Sipp {
     }
 
     /// Waits for calls until it is told to [stop](SippRun::stop).
-    pub fn listen(self, directory: &Path) -> SippRun {
-        let run = self.run(directory);
+    pub fn listen(self) -> SippRun {
+        let run = self.run();
         std::thread::sleep(Duration::from_millis(300)); // It has no way to say that it listens.
         run
     }
 
     /// Places calls through `gateway`.
-    pub fn call(self, gateway: SocketAddr, directory: &Path) -> SippRun {
+    pub fn call(self, gateway: SocketAddr) -> SippRun {
         let calls = self.calls.to_string();
-        self.args(&["-m", &calls, &gateway.to_string()]).run(directory)
+        self.args(&["-m", &calls, &gateway.to_string()]).run()
     }
 
-    fn run(mut self, directory: &Path) -> SippRun {
+    fn run(mut self) -> SippRun {
+        let files = tempfile::tempdir().unwrap();
+        let directory = files.path();
         let scenario = directory.join(format!("{}.xml", self.name));
         std::fs::write(&scenario, self.script.xml(&self.name)).unwrap();
         self.command.arg("-sf").arg(scenario);
@@ -95,7 +99,7 @@ impl Sipp {
         let errors = directory.join(format!("{}.errors", self.name));
         self.command.arg("-stf").arg(&statistics).arg("-error_file").arg(&errors).current_dir(directory);
         let process = Process::start(&self.name, self.command, directory);
-        SippRun { name: self.name, calls: self.calls, process, statistics, errors }
+        SippRun { name: self.name, calls: self.calls, process, statistics, errors, _files: files }
     }
 }
 
@@ -106,6 +110,7 @@ pub struct SippRun {
     process: Process,
     statistics: PathBuf,
     errors: PathBuf,
+    _files: TempDir,
 }
 
 impl SippRun {

@@ -1,0 +1,272 @@
+//! One call each, awkward in one way, between SIPp and SIPp.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A test from its first line to its last.
+
+mod support;
+
+use serde_json::Value;
+use support::{EMPTY, Gateway, Net, OURS, Office, Script, Sipp, SippRun, THEIRS, missing, with_sdp};
+
+/// SIPp is there, and a trunk with the tables of `more`.
+fn office(net: Net, more: &str) -> Option<Gateway> {
+    (!missing(&["sipp"])).then(|| Gateway::start(net, &Office { more, ..Office::new(net, "udp") }.config()))
+}
+
+fn listens(net: Net, host: u8, callee: Script) -> SippRun {
+    Sipp::new("callee", callee, net.at(host, 5060), "u1").listen()
+}
+
+fn calls(gateway: &Gateway, caller: Script) -> SippRun {
+    let sipp = Sipp::new("caller", caller, gateway.net.at(2, 5061), "u1").key("from", OURS).to(THEIRS);
+    sipp.call(gateway.net.gateway())
+}
+
+/// One outbound call over UDP, and its record.
+fn call(net: u8, caller: Script, callee: Script) -> Option<Value> {
+    let gateway = office(Net(net), "")?;
+    let callee = listens(gateway.net, 3, callee);
+    calls(&gateway, caller).succeeded();
+    callee.stop();
+    Some(ended(gateway))
+}
+
+/// The record of the one call that there was.
+fn ended(gateway: Gateway) -> Value {
+    let record = gateway.call_details(1).remove(0);
+    gateway.settled();
+    assert_eq!(gateway.metrics().sum("call_attempts_total", &[]), 1.0);
+    gateway.stop();
+    record
+}
+
+fn is_completed(record: Option<Value>) {
+    let Some(record) = record else { return };
+    assert_eq!(record["Status"], "Completed", "{record:#}");
+    assert_eq!(record["StatusMessage"], "OK", "{record:#}");
+    assert_eq!(record["BillableDurationSeconds"], 6, "{record:#}");
+}
+
+fn is_failed(record: Option<Value>, message: &str) {
+    let Some(record) = record else { return };
+    assert_eq!(record["Status"], "Failed", "{record:#}");
+    assert_eq!(record["StatusMessage"], message, "{record:#}");
+    assert_eq!(record["BillableDurationSeconds"], 0, "{record:#}");
+}
+
+/// A caller until its ACK.
+fn connects() -> Script {
+    Script::caller().invite(&with_sdp(None)).optional(100).optional(180).expect(200).ack()
+}
+
+/// A callee until the ACK.
+fn answers() -> Script {
+    Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None)).expect("ACK")
+}
+
+fn hangs_up(script: Script) -> Script {
+    script.pause(200).request("BYE", EMPTY).expect(200)
+}
+
+fn is_hung_up_on(script: Script) -> Script {
+    script.expect("BYE").answer(200, "OK", EMPTY)
+}
+
+#[test]
+fn callee_hangs_up() {
+    is_completed(call(31, is_hung_up_on(connects()), hangs_up(answers())));
+}
+
+#[test]
+fn early_media() {
+    let callee = Script::callee().answer(183, "Session Progress", &with_sdp(None)).pause(200);
+    let callee = callee.answer(200, "OK", &with_sdp(None)).expect("ACK");
+    let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(183).matching("m=audio");
+    let caller = caller.expect(200).matching("m=audio").ack();
+    is_completed(call(32, hangs_up(caller), is_hung_up_on(callee)));
+}
+
+#[test]
+fn late_offer() {
+    let caller = Script::caller().invite(EMPTY).optional(100).optional(180).expect(200).matching("m=audio");
+    let callee = Script::callee().matching("Content-Length: *0").answer(180, "Ringing", EMPTY);
+    let callee = callee.answer(200, "OK", &with_sdp(None)).expect("ACK").matching("m=audio");
+    is_completed(call(33, hangs_up(caller.ack_with(&with_sdp(None))), is_hung_up_on(callee)));
+}
+
+#[test]
+fn caller_cancels() {
+    let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(180).pause(200).cancel();
+    let caller = caller.expect(200).expect(487).ack_failure();
+    let callee = Script::callee().answer(180, "Ringing", EMPTY).expect("CANCEL").answer(200, "OK", EMPTY);
+    let callee = callee.answer_invite(487, "Request Terminated", EMPTY).expect("ACK");
+    is_failed(call(34, caller, callee), "487 Request Terminated");
+}
+
+const SECOND: &str = r#"
+[[carrier]]
+name = "second"
+priority = 2
+
+[[carrier.host]]
+host = "127.0.N.4"
+port = 5060
+"#;
+
+/// A trunk with two carriers that listen before they are probed, since one that does not is tried last.
+fn two_carriers(net: Net, first: Script, second: Script) -> Option<(Gateway, [SippRun; 2])> {
+    if missing(&["sipp"]) {
+        return None;
+    }
+    let carriers = [listens(net, 3, first), listens(net, 4, second)];
+    let gateway = office(net, &SECOND.replace("127.0.N.4", &net.ip(4).to_string()))?;
+    Some((gateway, carriers))
+}
+
+fn fails_over(net: u8, first: Script) -> Option<Value> {
+    let (gateway, carriers) = two_carriers(Net(net), first, is_hung_up_on(answers()))?;
+    calls(&gateway, hangs_up(connects().pause(1_500))).succeeded();
+    carriers.map(SippRun::stop);
+    Some(ended(gateway))
+}
+
+#[test]
+fn busy_is_not_tried_elsewhere() {
+    let busy = Script::callee().answer(486, "Busy Here", EMPTY).expect("ACK");
+    let Some((gateway, [first, second])) = two_carriers(Net(35), busy, is_hung_up_on(answers())) else {
+        return;
+    };
+    let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(486).ack_failure();
+    calls(&gateway, caller).succeeded();
+    first.stop();
+    drop(second);
+    is_failed(Some(ended(gateway)), "486 Busy Here");
+}
+
+#[test]
+fn unavailable_carrier() {
+    is_completed(fails_over(36, Script::callee().answer(503, "Service Unavailable", EMPTY).expect("ACK")));
+}
+
+/// A carrier that is alive, by its answers to OPTIONS, but says nothing to an INVITE.
+#[test]
+fn mute_carrier() {
+    is_completed(fails_over(37, Script::callee().pause(5_000)));
+}
+
+/// The first carrier rings once the call is up elsewhere: it is told that nobody waits.
+#[test]
+fn ringing_after_failover() {
+    let late = Script::callee().pause(4_700).answer(180, "Ringing", EMPTY).expect("CANCEL");
+    let late = late.answer(200, "OK", EMPTY).answer_invite(487, "Request Terminated", EMPTY).expect("ACK");
+    is_completed(fails_over(46, late));
+}
+
+/// The first carrier answers once the call is up elsewhere: it is hung up on.
+#[test]
+fn answer_after_failover() {
+    let late = Script::callee().pause(4_700).answer(200, "OK", &with_sdp(None)).expect("ACK");
+    let Some(record) = fails_over(38, is_hung_up_on(late)) else { return };
+    assert_eq!(record["Status"], "Completed", "{record:#}");
+    assert!(record["StatusMessage"].as_str().unwrap().starts_with("OK; "), "{record:#}");
+}
+
+fn holds(script: Script) -> Script {
+    let held = script.request("INVITE", &with_sdp(Some("sendonly"))).optional(100);
+    let held = held.expect(200).matching("a=recvonly").ack().pause(200);
+    held.request("INVITE", &with_sdp(Some("sendrecv"))).optional(100).expect(200).ack()
+}
+
+fn is_held(script: Script) -> Script {
+    let held = script.expect("INVITE").matching("a=sendonly").answer(200, "OK", &with_sdp(Some("recvonly")));
+    held.expect("ACK").expect("INVITE").answer(200, "OK", &with_sdp(None)).expect("ACK")
+}
+
+#[test]
+fn caller_holds() {
+    is_completed(call(39, hangs_up(holds(connects())), is_hung_up_on(is_held(answers()))));
+}
+
+#[test]
+fn callee_holds() {
+    is_completed(call(40, hangs_up(is_held(connects())), is_hung_up_on(holds(answers().pause(100)))));
+}
+
+/// What the other side does not want stays as it is.
+#[test]
+fn change_is_refused() {
+    let caller = connects().request("INVITE", &with_sdp(None)).optional(100).expect(488).ack_refused();
+    let callee = answers().expect("INVITE").answer(488, "Not Acceptable Here", EMPTY).expect("ACK");
+    is_completed(call(41, hangs_up(caller), is_hung_up_on(callee)));
+}
+
+#[test]
+fn requests_inside_a_call() {
+    let info = support::body("application/dtmf-relay", "Signal=5\nDuration=160\n");
+    let caller = connects().request("INFO", &info).expect(200).request("UPDATE", &with_sdp(None)).expect(200);
+    let caller = caller.matching("m=audio").request("OPTIONS", EMPTY).expect(200);
+    let callee = answers().expect("INFO").matching("Signal=5").answer(200, "OK", EMPTY);
+    let callee = callee.expect("UPDATE").matching("m=audio").answer(200, "OK", &with_sdp(None));
+    is_completed(call(42, hangs_up(caller), is_hung_up_on(callee)));
+}
+
+#[test]
+fn digest() {
+    if missing(&["sipp"]) {
+        return;
+    }
+    let net = Net(43);
+    let termination = r#"credentials = [{ username = "branch", password = "correct-horse" }]"#;
+    let gateway = Gateway::start(net, &Office { termination, ..Office::new(net, "udp") }.config());
+    let callee = listens(net, 3, is_hung_up_on(answers()));
+    let proof = "[authentication username=branch password=correct-horse]\n";
+    let caller = Script::caller().invite(&with_sdp(None)).challenge(407).ack_failure();
+    let caller =
+        caller.invite(&format!("{proof}{}", with_sdp(None))).optional(100).optional(180).expect(200).ack();
+    calls(&gateway, hangs_up(caller)).succeeded();
+    callee.stop();
+    let record = ended(gateway);
+    assert_eq!(record["SipAuthUser"], "branch");
+    is_completed(Some(record));
+}
+
+/// The second copy of the INVITE begins nothing.
+#[test]
+fn repeated_invite() {
+    let caller =
+        Script::caller().invite(&with_sdp(None)).again().optional(100).optional(180).expect(200).ack();
+    let callee = Script::callee().pause(150).answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
+    is_completed(call(44, hangs_up(caller), is_hung_up_on(callee.expect("ACK"))));
+}
+
+/// From TCP over IPv6 to UDP over IPv4, each side with addresses of its own in SDP and Contact.
+#[test]
+fn across_transports_and_families() {
+    if missing(&["sipp"]) {
+        return;
+    }
+    let net = Net(45);
+    let termination = r#"credentials = []"#;
+    let more = format!(
+        r#"
+[[listen]]
+protocol = "tcp"
+address = "[::1]:5060"
+
+[media]
+address = ["{}", "::1"]
+"#,
+        net.ip(1)
+    );
+    let config = Office { termination, more: &more, ..Office::new(net, "udp") }.config();
+    let config = config.replace("allowlist = [\"127.0.45.2\"", "allowlist = [\"::1\", \"127.0.45.2\"");
+    let gateway = Gateway::start(net, &config);
+    let callee = Script::callee().matching("c=IN IP4 127.0.45.1").matching("Contact: .*127.0.45.1:5060");
+    let callee = callee.answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None)).expect("ACK");
+    let callee = listens(net, 3, is_hung_up_on(callee));
+    let caller = Script::caller().invite(&with_sdp(None)).optional(100).optional(180).expect(200);
+    let caller = caller.matching("c=IN IP6 ::1").matching("Contact: .*\\[::1\\]:5060.*transport=tcp").ack();
+    let caller = Sipp::new("caller", hangs_up(caller), "[::1]:5061".parse().unwrap(), "t1").key("from", OURS);
+    caller.to(THEIRS).call("[::1]:5060".parse().unwrap()).succeeded();
+    callee.stop();
+    is_completed(Some(ended(gateway)));
+}
