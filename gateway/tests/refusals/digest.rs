@@ -1,0 +1,102 @@
+//! Credentials beside the allowlist.
+
+use sip::auth::{Algorithm, Challenge, Secret, answer};
+use sip::{Builder, Message, Name};
+
+use crate::support::{Net, Phone, shown, status_line};
+use crate::trunk::{Trunk, refused};
+
+const HA1: &str = "4c989429f51604114424424dfd57d47b7ce7bc7aa01173741bf77d49bccb73ed";
+
+/// The INVITE of a connector that asks for credentials; every call of it ends at the carrier, who is busy.
+fn invite(phone: &Phone) -> Builder {
+    phone.invite("+12125550123").set(Name::From, "<sip:+12065550104@trunk.example.com>;tag=f")
+}
+
+/// The challenges of a 407.
+fn challenges(answer: &Message) -> Vec<Challenge> {
+    assert_eq!(status_line(answer).0, 407, "{}", shown(answer));
+    answer.lines(Name::ProxyAuthenticate).map(|line| Challenge::parse(&line).unwrap()).collect()
+}
+
+/// The same INVITE with an answer to the challenge: a new transaction of the same call.
+fn again(
+    phone: &Phone,
+    invite: &Message,
+    challenge: &Challenge,
+    user: &str,
+    secret: &Secret,
+    nc: u32,
+) -> Builder {
+    let uri = invite.request_uri().unwrap();
+    let credentials = answer(challenge, user, secret, "INVITE", uri, "c0ffee", nc).unwrap();
+    let cseq = Phone::fresh() + 1;
+    invite
+        .edit()
+        .set(Name::Via, phone.via())
+        .set(Name::CSeq, format!("{cseq} INVITE"))
+        .set(Name::ProxyAuthorization, credentials.to_string())
+}
+
+/// Sends an INVITE that is admitted: the carrier gets it and is busy.
+fn is_admitted(trunk: &Trunk, phone: &Phone, carrier: &Phone, invite: Builder) {
+    let invite = invite.build();
+    phone.send(&invite);
+    let offered = carrier.receive_request(sip::Method::Invite);
+    assert!(
+        !offered.has(Name::ProxyAuthorization),
+        "the customer's credentials are not the carrier's to see"
+    );
+    carrier.reply(&offered, 486, "Busy Here");
+    assert_eq!(carrier.receive().method(), Some(sip::Method::Ack));
+    assert_eq!(status_line(&phone.answer_to(&invite)), (486, "Busy Here".to_owned()));
+    trunk.expect_record("digest", "Outbound", "Failed", "486 Busy Here");
+}
+
+#[test]
+fn right_credentials_admit_by_md5_and_by_sha_256() {
+    let trunk = Trunk::start(Net(111));
+    let [phone, carrier] = [trunk.phone(7), trunk.phone(3)];
+    let [password, ha1] = [Secret::password("a password"), Secret::ha1(HA1).unwrap()];
+    for (algorithm, user, secret) in [
+        (Algorithm::Md5, "desk", &password),
+        (Algorithm::Sha256, "desk", &password),
+        (Algorithm::Sha256, "new", &ha1),
+    ] {
+        let first = invite(&phone).build();
+        phone.send(&first);
+        let offered = challenges(&phone.answer_to(&first));
+        assert!(offered.iter().all(|one| !one.stale && one.qop_auth && one.realm == "trunk.example.com"));
+        let challenge = offered.iter().find(|one| one.algorithm == algorithm).unwrap();
+        is_admitted(&trunk, &phone, &carrier, again(&phone, &first, challenge, user, secret, 1));
+        // The nonce goes on in the next call, by its count; the same count is a replay, and said to be stale.
+        is_admitted(&trunk, &phone, &carrier, again(&phone, &first, challenge, user, secret, 2));
+        let replayed = phone.ask(again(&phone, &first, challenge, user, secret, 2));
+        assert!(challenges(&replayed).iter().all(|one| one.stale));
+    }
+    // The record of a call names the user.
+    let directory = trunk.gateway.records();
+    let users = || -> Vec<String> {
+        let records = crate::support::call_details(&directory);
+        records.iter().map(|record| record["SipAuthUser"].as_str().unwrap().to_owned()).collect()
+    };
+    trunk.gateway.call_details(6);
+    assert_eq!(users().iter().filter(|user| *user == "new").count(), 2);
+    trunk.close();
+}
+
+#[test]
+fn a_nonce_of_an_earlier_run_is_stale() {
+    let trunk = Trunk::start(Net(112));
+    let [phone, carrier] = [trunk.phone(7), trunk.phone(3)];
+    let secret = Secret::password("a password");
+    let mut foreign =
+        Challenge::new("trunk.example.com", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Algorithm::Md5);
+    foreign.qop_auth = true;
+    let first = invite(&phone).build();
+    let answer = phone.ask(again(&phone, &first, &foreign, "desk", &secret, 1));
+    let offered = challenges(&answer);
+    assert!(offered.iter().all(|one| one.stale), "{}", shown(&answer));
+    is_admitted(&trunk, &phone, &carrier, again(&phone, &first, &offered[0], "desk", &secret, 1));
+    trunk.close();
+}

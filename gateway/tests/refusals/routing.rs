@@ -1,0 +1,131 @@
+//! Where a call goes, or does not.
+
+use sip::dialog::Dialog;
+use sip::{Message, Method, Name};
+
+use crate::support::{Net, Phone, call_details, status_line};
+use crate::trunk::{Trunk, refused};
+
+#[test]
+fn an_inbound_number_that_nobody_has() {
+    let trunk = Trunk::start(Net(151));
+    let carrier = trunk.phone(3);
+    for number in ["+12065559999", "reception"] {
+        trunk.refuses(
+            &carrier,
+            refused(carrier.invite(number), 404, format!("Number {number} is not assigned"))
+                .counted("not_assigned")
+                .explained("+12125550123", number, ""),
+        );
+    }
+    trunk.close();
+}
+
+#[test]
+fn a_prefix_that_no_carrier_takes() {
+    let trunk = Trunk::start(Net(152));
+    let office = trunk.phone(2);
+    trunk.refuses(
+        &office,
+        refused(office.invite("+33142685300"), 404, "No carrier for +33142685300")
+            .counted("no_carrier")
+            .recorded("office", "Outbound")
+            .explained("+12065550100", "+33142685300", ""),
+    );
+    trunk.close();
+}
+
+/// Both carriers answer so; returns what the caller hears.
+fn both_carriers_answer(trunk: &Trunk, office: &Phone, answers: [(u16, &str); 2]) -> Message {
+    let call = office.invite("+12125550123").build();
+    let [west, east] = [trunk.phone(3), trunk.phone(4)];
+    office.send(&call);
+    for (carrier, (status, reason)) in [west, east].iter().zip(answers) {
+        let offered = carrier.receive_request(Method::Invite);
+        carrier.reply(&offered, status, reason);
+        assert_eq!(carrier.receive().method(), Some(Method::Ack));
+    }
+    office.answer_to(&call)
+}
+
+#[test]
+fn when_all_routes_are_exhausted_the_last_answer_that_says_something_counts() {
+    let trunk = Trunk::start(Net(153));
+    let office = trunk.phone(2);
+    for (answers, status, phrase) in [
+        ([(500, "Trunk on fire"), (503, "Service Unavailable")], 500, "Trunk on fire"),
+        ([(500, "Trunk on fire"), (404, "Unallocated number")], 404, "Unallocated number"),
+        ([(408, "Request Timeout"), (486, "Busy Here")], 486, "Busy Here"),
+        (
+            [(503, "Overloaded"), (503, "Service Unavailable")],
+            503,
+            "No route took the call: Service Unavailable",
+        ),
+        ([(430, "Flow Failed"), (408, "Request Timeout")], 503, "No route took the call: Request Timeout"),
+    ] {
+        let answer = both_carriers_answer(&trunk, &office, answers);
+        let refusal = refused(office.invite(""), status, phrase).recorded("office", "Outbound");
+        trunk.judge(&office, &refusal, &answer);
+    }
+    let counted = trunk.gateway.metrics().sum("call_failures_total", &[("voice_connector_id", "office")]);
+    assert_eq!(counted, 5.0);
+    let (code, text) = trunk.explain(&office, "+12065550100", "+12125550123", "");
+    assert_eq!(code, 0, "{text}");
+    let routes: Vec<&str> = text.lines().filter(|line| line.contains("route: carrier ")).collect();
+    assert!(routes[0].contains("west") && routes[1].contains("east") && routes.len() == 2, "{text}");
+    trunk.close();
+}
+
+#[test]
+fn a_carrier_that_cannot_be_reached() {
+    let trunk = Trunk::start(Net(154));
+    let office = trunk.phone(2);
+    let answer = office.ask(office.invite("+442071838750"));
+    let phrase = format!("No route took the call: {} can't be reached", trunk.net.at(200, 5060));
+    let refusal = refused(office.invite(""), 503, phrase).recorded("office", "Outbound");
+    trunk.judge(&office, &refusal, &answer);
+    trunk.close();
+}
+
+#[test]
+fn an_on_net_call_has_two_records_and_one_transaction_id() {
+    let trunk = Trunk::start(Net(155));
+    let [office, branch] = [trunk.phone(2), trunk.phone(11)];
+    let call = office.invite("+12065550101").build();
+    office.send(&call);
+    let offered = branch.receive_request(Method::Invite);
+    assert_eq!(offered.value(Name::from("X-VoiceConnector-ID")).as_deref(), Some("branch"));
+    branch.accept(&offered);
+    let answer = office.answer_to(&call);
+    assert_eq!(status_line(&answer).0, 200);
+    let mut dialog = Dialog::uac(&call, &answer).unwrap();
+    let complete = |builder: sip::Builder| {
+        builder.header(Name::Via, office.via()).header(Name::MaxForwards, "70").build()
+    };
+    office.send(&complete(dialog.ack(1)));
+    branch.receive_request(Method::Ack);
+    let labels = |connector, direction| [("voice_connector_id", connector), ("direction", direction)];
+    let metrics = trunk.gateway.metrics();
+    assert_eq!(metrics.sum("calls_active", &labels("office", "outbound")), 1.0);
+    assert_eq!(metrics.sum("calls_active", &labels("branch", "inbound")), 1.0);
+    let bye = complete(dialog.request(Method::Bye));
+    office.send(&bye);
+    let ended = branch.receive_request(Method::Bye);
+    branch.reply(&ended, 200, "OK");
+    assert_eq!(status_line(&office.answer_to(&bye)).0, 200);
+    trunk.gateway.call_details(2);
+    let records = call_details(&trunk.gateway.records());
+    assert_eq!(records[0]["TransactionId"], records[1]["TransactionId"]);
+    for (connector, direction, call_id) in [("office", "Outbound", &call), ("branch", "Inbound", &offered)] {
+        let record = records.iter().find(|record| record["VoiceConnectorId"] == connector).unwrap();
+        assert_eq!(record["Direction"], direction);
+        assert_eq!(record["CallId"].as_str(), call_id.call_id().ok());
+        assert_eq!(record["SourcePhoneNumber"], "+12065550100");
+        assert_eq!(record["DestinationPhoneNumber"], "+12065550101");
+        trunk.expect_record(connector, direction, "Completed", "OK");
+    }
+    let (code, text) = trunk.explain(&office, "+12065550100", "+12065550101", "");
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("admitted: on-net call from +12065550100 to +12065550101, billed to"), "{text}");
+    trunk.close();
+}

@@ -1,0 +1,256 @@
+//! A peer of the daemon that speaks SIP word by word.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sip::{Builder, Frame, Message, Method, Name, StatusCode, StreamFramer};
+use socket2::{Domain, Socket, Type};
+
+/// How long the daemon may take for an answer, on a machine that has other work.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// So many messages are remembered to tell a repeated one.
+const REMEMBERED: usize = 32;
+
+/// What every phone of this file offers.
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+                   m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// A socket and the messages that came by it. Repeated messages are dropped, probes (OPTIONS) answered.
+pub struct Phone {
+    pub local: SocketAddr,
+    gateway: SocketAddr,
+    wire: Wire,
+    seen: RefCell<VecDeque<Bytes>>,
+}
+
+enum Wire {
+    Udp(UdpSocket),
+    Tcp(RefCell<(TcpStream, StreamFramer)>),
+}
+
+impl Phone {
+    /// Sends and receives datagrams at `local`.
+    pub fn udp(local: SocketAddr, gateway: SocketAddr) -> Phone {
+        let socket = UdpSocket::bind(local).unwrap_or_else(|error| panic!("{local}: {error}"));
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Phone { local, gateway, wire: Wire::Udp(socket), seen: RefCell::default() }
+    }
+
+    /// Holds a connection from `local`'s address, at any port.
+    pub fn tcp(local: SocketAddr, gateway: SocketAddr) -> Phone {
+        let socket = Socket::new(Domain::for_address(gateway), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(local.ip(), 0).into()).unwrap();
+        socket.connect(&gateway.into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let local = stream.local_addr().unwrap();
+        let wire = Wire::Tcp(RefCell::new((stream, StreamFramer::new(65_536, 65_536))));
+        Phone { local, gateway, wire, seen: RefCell::default() }
+    }
+
+    /// Whether it holds a connection.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.wire, Wire::Tcp(_))
+    }
+
+    /// A number that no other message of this process has.
+    pub fn fresh() -> u32 {
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A request outside any dialog, complete but for what a test adds.
+    pub fn request(&self, method: Method, uri: &str) -> Builder {
+        let (local, fresh) = (self.local, Phone::fresh());
+        let cseq = format!("1 {method}");
+        Builder::request(method, uri)
+            .header(Name::Via, self.via())
+            .header(Name::MaxForwards, "70")
+            .header(Name::From, format!("<sip:+12065550100@{}>;tag=f{fresh}", local.ip()))
+            .header(Name::To, format!("<{uri}>"))
+            .header(Name::CallId, format!("c{fresh}-{}@{}", std::process::id(), local.ip()))
+            .header(Name::CSeq, cseq)
+            .header(Name::Contact, format!("<sip:phone@{local}>"))
+    }
+
+    /// An INVITE of `number` at the gateway's address, from +12065550100, with an offer.
+    pub fn invite(&self, number: &str) -> Builder {
+        self.invite_uri(&format!("sip:{number}@{}", self.gateway))
+    }
+
+    /// An INVITE with this Request-URI.
+    pub fn invite_uri(&self, uri: &str) -> Builder {
+        self.request(Method::Invite, uri).body("application/sdp", SDP.into())
+    }
+
+    /// A Via of this phone with a branch of its own.
+    pub fn via(&self) -> String {
+        let transport = match self.wire {
+            Wire::Udp(_) => "UDP",
+            Wire::Tcp(_) => "TCP",
+        };
+        format!("SIP/2.0/{transport} {};branch=z9hG4bK-{}", self.local, Phone::fresh())
+    }
+
+    /// A 2xx of this phone, with an answer.
+    pub fn accept(&self, request: &Message) {
+        let tag = format!("t{}", Phone::fresh());
+        let answer = Builder::reply(request, StatusCode::OK, "OK", Some(&tag))
+            .header(Name::Contact, format!("<sip:phone@{}>", self.local))
+            .body("application/sdp", SDP.into());
+        self.send(&answer.build());
+    }
+
+    /// Any answer of this phone without a body.
+    pub fn reply(&self, request: &Message, status: u16, reason: &str) {
+        self.send(&self.reply_builder(request, status, reason).build());
+    }
+
+    /// The same, for a test to add to.
+    pub fn reply_builder(&self, request: &Message, status: u16, reason: &str) -> Builder {
+        let tag = format!("t{}", Phone::fresh());
+        Builder::reply(request, StatusCode::new(status).unwrap(), reason, Some(&tag))
+    }
+
+    pub fn send(&self, message: &Message) {
+        self.send_bytes(message.bytes());
+    }
+
+    pub fn send_bytes(&self, bytes: &[u8]) {
+        match &self.wire {
+            Wire::Udp(socket) => {
+                socket.send_to(bytes, self.gateway).unwrap();
+            }
+            Wire::Tcp(connection) => connection.borrow_mut().0.write_all(bytes).unwrap(),
+        }
+    }
+
+    /// The next message that is new; one must come.
+    pub fn receive(&self) -> Message {
+        loop {
+            let message = self.next();
+            let mut seen = self.seen.borrow_mut();
+            if seen.contains(message.bytes()) {
+                continue;
+            }
+            seen.push_back(message.bytes().clone());
+            if seen.len() > REMEMBERED {
+                seen.pop_front();
+            }
+            drop(seen);
+            if message.method() == Some(Method::Options) {
+                self.reply(&message, 200, "OK");
+                continue;
+            }
+            return message;
+        }
+    }
+
+    fn next(&self) -> Message {
+        let mut buffer = vec![0; 65_536];
+        match &self.wire {
+            Wire::Udp(socket) => {
+                let length =
+                    socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{}: {error}", self.local));
+                Message::parse(Bytes::copy_from_slice(&buffer[..length])).unwrap()
+            }
+            Wire::Tcp(connection) => {
+                let (stream, framer) = &mut *connection.borrow_mut();
+                loop {
+                    if let Some(Frame::Message(message)) = framer.next().unwrap() {
+                        return message;
+                    }
+                    let length =
+                        stream.read(&mut buffer).unwrap_or_else(|error| panic!("{}: {error}", self.local));
+                    assert!(length > 0, "{}: the connection was closed", self.local);
+                    framer.push(&buffer[..length]);
+                }
+            }
+        }
+    }
+
+    /// Whether a datagram waits here. Only what has happened for sure tells that none will come.
+    pub fn has_heard(&self) -> bool {
+        let Wire::Udp(socket) = &self.wire else { panic!("datagrams only") };
+        socket.set_nonblocking(true).unwrap();
+        let waiting = match socket.peek(&mut [0; 16]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+            _ => true,
+        };
+        socket.set_nonblocking(false).unwrap();
+        waiting
+    }
+
+    /// Whether the other side has closed the connection; waits for it, or for anything else.
+    pub fn is_closed(&self) -> bool {
+        let Wire::Tcp(connection) = &self.wire else { panic!("connections only") };
+        matches!(connection.borrow_mut().0.read(&mut [0; 1]), Ok(0))
+    }
+
+    /// The next request of this method; anything else but a provisional answer is a failure.
+    pub fn receive_request(&self, method: Method) -> Message {
+        let message = self.receive();
+        assert_eq!(message.method(), Some(method), "{}: {}", self.local, shown(&message));
+        message
+    }
+
+    /// The final answer to `request`, acknowledged if it is a refused INVITE.
+    pub fn answer_to(&self, request: &Message) -> Message {
+        loop {
+            let answer = self.receive();
+            let same = answer.value(Name::CSeq) == request.value(Name::CSeq)
+                && answer.value(Name::CallId) == request.value(Name::CallId);
+            let Some(status) = answer.status() else { panic!("{}: {}", self.local, shown(&answer)) };
+            if !same || status.is_provisional() {
+                continue;
+            }
+            if request.method() == Some(Method::Invite) && !status.is_success() {
+                self.acknowledge(request, &answer);
+            }
+            return answer;
+        }
+    }
+
+    /// Sends the ACK of an answer that is no 2xx.
+    pub fn acknowledge(&self, invite: &Message, answer: &Message) {
+        self.send(&refusal_ack(invite, answer));
+    }
+
+    /// Sends a request and waits for its final answer.
+    pub fn ask(&self, request: Builder) -> Message {
+        let request = request.build();
+        self.send(&request);
+        self.answer_to(&request)
+    }
+}
+
+/// The ACK of an answer that is no 2xx. RFC 3261 §17.1.1.3.
+fn refusal_ack(invite: &Message, answer: &Message) -> Message {
+    let number = invite.cseq().unwrap().number;
+    let mut ack = Builder::request(Method::Ack, invite.request_uri().unwrap());
+    for (name, from) in [(Name::From, invite), (Name::To, answer), (Name::CallId, invite)] {
+        ack = ack.header(name.clone(), from.value(name).unwrap().as_bytes());
+    }
+    ack.header(Name::Via, invite.value(Name::Via).unwrap().as_bytes())
+        .header(Name::MaxForwards, "70")
+        .header(Name::CSeq, format!("{number} ACK"))
+        .build()
+}
+
+/// Status and reason phrase.
+pub fn status_line(answer: &Message) -> (u16, String) {
+    let phrase = String::from_utf8_lossy(answer.reason_phrase().unwrap()).into_owned();
+    (answer.status().unwrap().code(), phrase)
+}
+
+/// The message as text.
+pub fn shown(message: &Message) -> String {
+    String::from_utf8_lossy(message.bytes()).into_owned()
+}
