@@ -31,7 +31,7 @@ impl Core {
         merged: bool,
     ) {
         if message.method() != Some(Method::Invite) {
-            return self.answer_outside(now, server, &message);
+            return self.answer_outside(now, server, &message, merged);
         }
         let source = self.arrived;
         let live = self.shared.live();
@@ -413,12 +413,18 @@ impl Core {
 }
 
 /// A fault that is answered by the protocol's own rules.
-struct Fault {
+pub(super) struct Fault {
     cause: Cause,
     headers: Vec<(Name, String)>,
 }
 
 impl Fault {
+    /// The answer.
+    pub(super) fn reply(&self, request: &Message, to_tag: &str) -> Builder {
+        let reply = self.cause.reply(request, Some(to_tag));
+        self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name.clone(), value))
+    }
+
     fn new(status: u16, text: impl Into<String>) -> Fault {
         Fault { cause: Cause::new(status, text), headers: Vec::new() }
     }
@@ -429,27 +435,39 @@ impl Fault {
     }
 }
 
-/// URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2, §16.3).
+/// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2,
+/// §16.3).
 fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
+    let hops = || (message.max_forwards() == Ok(Some(0))).then(|| Fault::new(483, "Too Many Hops"));
+    scheme_fault(message)
+        .or_else(hops)
+        .or_else(|| merged_fault(merged))
+        .or_else(|| require_fault(message))
+        .or_else(|| body_fault(message))
+}
+
+/// What is wrong with a request that ends here, so that hops and body do not matter.
+pub(super) fn terminal_fault(message: &Message, merged: bool) -> Option<Fault> {
+    scheme_fault(message).or_else(|| merged_fault(merged)).or_else(|| require_fault(message))
+}
+
+fn scheme_fault(message: &Message) -> Option<Fault> {
     match message.target() {
-        Ok(Uri::Sip(_) | Uri::Tel(_)) => {}
-        Ok(other) => return Some(Fault::new(416, format!("URI scheme {} is not supported", other.scheme()))),
-        Err(error) => return Some(Fault::new(400, format!("Request-URI: {error}"))),
+        Ok(Uri::Sip(_) | Uri::Tel(_)) => None,
+        Ok(other) => Some(Fault::new(416, format!("URI scheme {} is not supported", other.scheme()))),
+        Err(error) => Some(Fault::new(400, format!("Request-URI: {error}"))),
     }
-    if message.max_forwards() == Ok(Some(0)) {
-        return Some(Fault::new(483, "Too Many Hops"));
-    }
-    if merged {
-        return Some(Fault::new(482, "Merged request"));
-    }
+}
+
+fn merged_fault(merged: bool) -> Option<Fault> {
+    merged.then(|| Fault::new(482, "Merged request"))
+}
+
+fn require_fault(message: &Message) -> Option<Fault> {
     let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
-    if !required.is_empty() {
-        let unsupported = required.join(", ");
-        return Some(
-            Fault::new(420, format!("Not supported: {unsupported}")).with(Name::Unsupported, unsupported),
-        );
-    }
-    body_fault(message)
+    let unsupported = (!required.is_empty()).then(|| required.join(", "))?;
+    let fault = Fault::new(420, format!("Not supported: {unsupported}"));
+    Some(fault.with(Name::Unsupported, unsupported))
 }
 
 fn body_fault(message: &Message) -> Option<Fault> {

@@ -3,13 +3,23 @@
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, StatusCode};
 
+use super::new_call::terminal_fault;
 use super::{ALLOW, Core, Now};
 use crate::call::Cause;
 
 impl Core {
-    /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2); what we don't do is said so.
-    pub(super) fn answer_outside(&mut self, now: Now, server: ServerId, message: &Message) {
+    /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2), but for its hops: it ends here. What we don't do is
+    /// said so.
+    pub(super) fn answer_outside(&mut self, now: Now, server: ServerId, message: &Message, merged: bool) {
         let tag = self.tokens.tag();
+        let fault = match message.method() {
+            Some(Method::Options) => terminal_fault(message, merged),
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            self.shared.metrics.refusal("protocol");
+            return self.transactions.respond(now.instant, server, fault.reply(message, &tag).build());
+        }
         let reply = match message.method() {
             Some(Method::Options) => Builder::reply(message, StatusCode::OK, "OK", Some(&tag))
                 .header(Name::Accept, "application/sdp, multipart/mixed")

@@ -101,3 +101,20 @@ fn requests_of_no_dialog_and_acks_of_nothing() {
     }
     trunk.close();
 }
+#[test]
+fn options_is_answered_as_an_invite_would_be() {
+    let trunk = Trunk::start(Net(162));
+    let phone = trunk.phone(2);
+    let options = |uri: &str| phone.request(Method::Options, uri);
+    let answer = phone.ask(options("sip:trunk.example.com"));
+    is(&answer, 200);
+    assert!(answer.value(Name::Allow).unwrap().contains("INVITE"));
+    assert!(answer.value(Name::Accept).unwrap().contains("application/sdp"));
+    is(&phone.ask(options("mailto:office@trunk.example.com")), 416);
+    let answer = phone.ask(options("sip:trunk.example.com").header(Name::Require, "teleportation"));
+    is(&answer, 420);
+    assert_eq!(answer.value(Name::Unsupported).as_deref(), Some("teleportation"));
+    // It ends here, so it has hops enough.
+    is(&phone.ask(options("sip:trunk.example.com").set(Name::MaxForwards, "0")), 200);
+    trunk.close();
+}
