@@ -18,9 +18,6 @@ use crate::listen::{Peer, Source};
 /// How long a digest nonce may be used.
 pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
-/// So many wrong answers to a digest challenge from one source within five minutes, and it is refused outright.
-pub(super) const MAX_WRONG: u32 = 10;
-
 /// How many unfinished server transactions a shard keeps before it answers 503: a flood from a listed source must
 /// not fill the memory.
 const MAX_SERVER_TRANSACTIONS: usize = 50_000;
@@ -38,6 +35,7 @@ impl Core {
         let is_ack = message.method() == Some(Method::Ack);
         if let Err(malformed) = message.check() {
             self.shared.metrics.refusal("syntax");
+            self.shared.refused(now, source.remote.ip());
             if !is_ack {
                 let cause = Cause::new(malformed.status.code(), malformed.text);
                 self.reply_stateless(&source, &message, &cause);
@@ -50,11 +48,14 @@ impl Core {
             return self.transactions.handle_message(now.instant, message, from, reliable);
         }
         if let Some(tag) = message.to_tag() {
-            let stateless = token_info(&tag).is_some_and(|info| info.stateless);
-            if is_ack && stateless {
+            let ours = token_info(&tag);
+            if is_ack && ours.is_some_and(|info| info.stateless) {
                 return; // The ACK of a stateless refusal.
             }
             if self.dialog_of(&message).is_none() {
+                if ours.is_none() {
+                    self.shared.refused(now, source.remote.ip());
+                }
                 if !is_ack {
                     self.shared.metrics.refusal("dialog");
                     let cause = Cause::new(481, "Call/Transaction Does Not Exist");

@@ -16,7 +16,6 @@ mod options;
 mod probe;
 mod records;
 pub mod shared;
-mod wrong;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -102,7 +101,6 @@ pub struct Core {
     queries: HashMap<QueryId, Query>,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
-    wrong: wrong::WrongAnswers,
     /// Where the message came from that is being handled.
     arrived: Source,
     next_call: u64,
@@ -146,7 +144,6 @@ impl Core {
             queries: HashMap::new(),
             wakeups: BTreeSet::new(),
             probes,
-            wrong: wrong::WrongAnswers::default(),
             arrived: nowhere(),
             next_call: u64::from(shard) << 40,
             next_query: 0,

@@ -9,7 +9,6 @@ use sip::auth::{AuthFailure, Credentials};
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, Uri};
 
-use super::entrance::MAX_WRONG;
 use super::{CallKey, Core, Draining, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal};
 use crate::call::{Account, Call, Cause, Local, Nat, NewCall, Policy, Profile, Route, Settled, Times};
@@ -244,7 +243,7 @@ impl Core {
         let Some(credentials) = given.find(|credentials| credentials.realm == realm) else {
             return Digest::NotAttempted;
         };
-        if self.wrong.count(now.instant, source) >= MAX_WRONG {
+        if self.shared.guard.is_guessing(now.instant, source) {
             return Digest::TooMany;
         }
         let lookup =
@@ -255,10 +254,10 @@ impl Core {
             Err(failure) => {
                 tracing::warn!(%source, connector = %connector.id, %failure, "wrong credentials");
                 if !matches!(failure, AuthFailure::Malformed) {
-                    self.wrong.add(now.instant, source);
+                    self.shared.guard.wrong_credentials(now.instant, source);
                 }
                 self.shared.metrics.refusal("digest");
-                if self.wrong.count(now.instant, source) >= MAX_WRONG {
+                if self.shared.guard.is_guessing(now.instant, source) {
                     Digest::TooMany
                 } else {
                     Digest::Wrong

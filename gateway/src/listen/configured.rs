@@ -28,11 +28,16 @@ pub fn listeners(config: &Config) -> Vec<Listener> {
         .collect()
 }
 
-/// Every address that may call: the allowlists of connectors and carriers, for [`super::Guard::exempt`].
+/// Every address that may call or is called: the allowlists of connectors and carriers and the hosts of both, for
+/// [`super::Guard::exempt`]. A host that is a name is not looked up.
 pub fn listed(config: &Config) -> Vec<IpNet> {
-    let connectors = config.voice_connector.iter().flat_map(|connector| &connector.termination.allowlist);
-    let carriers = config.carrier.iter().flat_map(|carrier| &carrier.allowlist);
-    connectors.chain(carriers).copied().collect()
+    let connectors = || config.voice_connector.iter();
+    let carriers = || config.carrier.iter();
+    let lists = connectors().flat_map(|connector| &connector.termination.allowlist);
+    let lists = lists.chain(carriers().flat_map(|carrier| &carrier.allowlist)).copied();
+    let hosts = connectors().flat_map(|connector| &connector.origination.route);
+    let hosts = hosts.chain(carriers().flat_map(|carrier| &carrier.host));
+    lists.chain(hosts.filter_map(|route| route.host.ip()).map(IpNet::from)).collect()
 }
 
 #[cfg(test)]
@@ -58,10 +63,14 @@ mod tests {
         name = "carrier-a"
         allowlist = ["198.51.100.1/32"]
         prefixes = []
+        [[carrier.host]]
+        host = "198.51.100.9"
+        [[carrier.host]]
+        host = "carrier.example.com"
     "#;
 
     #[test]
-    fn listeners_keep_their_place_and_every_allowlist_counts() {
+    fn listeners_keep_their_place_and_every_address_counts() {
         let (config, _) = Config::parse(CONFIG, Path::new("gateway.toml")).unwrap();
         let listener = |id, transport, address: &str| Listener {
             id: ListenerId(id),
@@ -73,6 +82,6 @@ mod tests {
             [listener(0, Transport::Udp, "127.0.0.1:5060"), listener(1, Transport::Tcp, "[::1]:5070")]
         );
         let networks: Vec<String> = listed(&config).iter().map(IpNet::to_string).collect();
-        assert_eq!(networks, ["192.0.2.0/24", "198.51.100.1/32"]);
+        assert_eq!(networks, ["192.0.2.0/24", "198.51.100.1/32", "198.51.100.9/32"]);
     }
 }

@@ -1,14 +1,12 @@
-//! The flood guard: who was refused too often is met with silence.
+//! The flood guard: who was refused too often is met with silence, and who guesses credentials is refused.
 //!
-//! A fixed table of atomics shared by all shards and connections: memory does not grow with the number of
-//! sources, and no lock is taken. Each source hashes (keyed, so nobody can aim) to a bucket of a few slots; a new
-//! one takes the slot that was quiet longest. Two shards that race for a slot may lose a count, which only makes
-//! the guard a little more patient.
+//! Counts are shared by all shards and connections, in bounded memory: see [`Tally`].
 //!
 //! UDP sources can be forged, so a stranger could try to have a customer silenced: addresses that the configuration
-//! lists are exempt ([`Guard::exempt`]).
+//! lists are exempt ([`Guard::exempt`]). Wrong credentials prove that the source heard our challenge, and count for
+//! everybody.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -17,9 +15,14 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
 use super::counters::ListenCounters;
+use super::tally::{Tally, millis};
 use crate::ids::HashKey;
 
-const WAYS: usize = 4;
+/// So many wrong answers to a digest challenge from one source, and its answers are refused outright.
+const MAX_WRONG: u64 = 10;
+
+/// So long a wrong answer counts, from the first on.
+const WRONG_WINDOW: Duration = Duration::from_secs(300);
 
 /// How patient the guard is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,37 +49,24 @@ impl Default for GuardLimits {
     }
 }
 
-/// Counts per source address (IPv6: per /64, since one customer has as many addresses as it likes).
+/// See the module.
 pub struct Guard {
     limits: GuardLimits,
-    key: HashKey,
-    start: Instant,
-    slots: Box<[Slot]>,
+    refusals: Tally,
+    wrong: Tally,
     exempt: ArcSwap<Vec<IpNet>>,
     last_log_ms: AtomicU64,
     unlogged: AtomicU64,
     counters: Arc<ListenCounters>,
 }
 
-/// `source`: the hash, 0 when free. `state`: window start in ms since the guard's start, 40 bits; count, 24 bits.
-#[derive(Default)]
-struct Slot {
-    source: AtomicU64,
-    state: AtomicU64,
-}
-
-const COUNT_BITS: u32 = 24;
-const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
-
 impl Guard {
     /// An empty table; `start` is the earliest `now` that will be handed in.
     pub fn new(limits: GuardLimits, key: HashKey, start: Instant, counters: Arc<ListenCounters>) -> Guard {
-        let slots = limits.sources.max(WAYS).next_power_of_two();
         Guard {
             limits,
-            key,
-            start,
-            slots: (0..slots).map(|_| Slot::default()).collect(),
+            refusals: Tally::new(limits.window, limits.sources, key, start),
+            wrong: Tally::new(WRONG_WINDOW, limits.sources, key, start),
             exempt: ArcSwap::default(),
             last_log_ms: AtomicU64::new(0),
             unlogged: AtomicU64::new(0),
@@ -84,37 +74,31 @@ impl Guard {
         }
     }
 
-    /// The addresses that are never silenced: every allowlist of the configuration. Forgets all counts.
+    /// The addresses that are never silenced: those that the configuration names. Forgets all refusals.
     pub fn exempt(&self, networks: Vec<IpNet>) {
         self.exempt.store(Arc::new(networks));
-        for slot in &self.slots {
-            slot.source.store(0, Relaxed);
-            slot.state.store(0, Relaxed);
-        }
+        self.refusals.clear();
     }
 
-    /// A message from `source` was refused (not listed, wrong digest too often) or was no SIP at all.
+    /// A message from `source` was refused (not listed, or no SIP at all).
     pub fn refused(&self, now: Instant, source: IpAddr) {
         if self.lists(source) {
             return;
         }
-        let now_ms = self.since_start_ms(now);
-        let hash = self.hash(source);
-        let slot = self.bucket(hash).iter().find(|slot| slot.source.load(Relaxed) == hash);
-        let Some(slot) =
-            slot.or_else(|| self.bucket(hash).iter().min_by_key(|slot| slot.state.load(Relaxed)))
-        else {
-            return; // Buckets are never empty.
-        };
-        let state = slot.state.load(Relaxed);
-        let (started_ms, count) = (state >> COUNT_BITS, state & COUNT_MAX);
-        let known = slot.source.swap(hash, Relaxed) == hash && self.in_window(now_ms, started_ms);
-        let (started_ms, count) = if known { (started_ms, (count + 1).min(COUNT_MAX)) } else { (now_ms, 1) };
-        slot.state.store(started_ms << COUNT_BITS | count, Relaxed);
-        if count == u64::from(self.limits.refusals) {
+        if self.refusals.add(now, source) == u64::from(self.limits.refusals) {
             self.counters.sources_silenced.increment();
-            self.log(now_ms, source);
+            self.log(self.refusals.since_start_ms(now), source);
         }
+    }
+
+    /// `source` gave wrong credentials.
+    pub fn wrong_credentials(&self, now: Instant, source: IpAddr) {
+        self.wrong.add(now, source);
+    }
+
+    /// Whether `source` gave wrong credentials so often that even right ones are not believed.
+    pub fn is_guessing(&self, now: Instant, source: IpAddr) -> bool {
+        self.wrong.count(now, source) >= MAX_WRONG
     }
 
     /// Whether the configuration lists `source`; see [`Guard::exempt`].
@@ -124,13 +108,7 @@ impl Guard {
 
     /// Whether messages from `source` are to be dropped unread. Counts nothing.
     pub fn silenced(&self, now: Instant, source: IpAddr) -> bool {
-        let hash = self.hash(source);
-        self.bucket(hash).iter().any(|slot| {
-            let state = slot.state.load(Relaxed);
-            slot.source.load(Relaxed) == hash
-                && state & COUNT_MAX >= u64::from(self.limits.refusals)
-                && self.in_window(self.since_start_ms(now), state >> COUNT_BITS)
-        })
+        self.refusals.count(now, source) >= u64::from(self.limits.refusals)
     }
 
     fn log(&self, now_ms: u64, source: IpAddr) {
@@ -144,41 +122,12 @@ impl Guard {
         let window_s = self.limits.window.as_secs();
         tracing::warn!(%source, others, window_s, "silencing a source that was refused too often");
     }
-
-    fn in_window(&self, now_ms: u64, started_ms: u64) -> bool {
-        now_ms.saturating_sub(started_ms) < millis(self.limits.window)
-    }
-
-    fn since_start_ms(&self, now: Instant) -> u64 {
-        millis(now.saturating_duration_since(self.start))
-    }
-
-    fn hash(&self, source: IpAddr) -> u64 {
-        let hash = match source.to_canonical() {
-            IpAddr::V4(address) => self.key.hash(&address.octets()),
-            IpAddr::V6(address) => {
-                let network = Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX));
-                self.key.hash(&network.octets())
-            }
-        };
-        hash.max(1)
-    }
-
-    fn bucket(&self, hash: u64) -> &[Slot] {
-        let buckets = (self.slots.len() / WAYS).max(1);
-        let bucket = usize::try_from(hash >> 32).unwrap_or(0) % buckets;
-        self.slots.get(bucket * WAYS..(bucket + 1) * WAYS).unwrap_or(&self.slots)
-    }
 }
 
 impl std::fmt::Debug for Guard {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Guard").field("limits", &self.limits).finish_non_exhaustive()
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -241,16 +190,16 @@ mod tests {
     }
 
     #[test]
-    fn the_table_does_not_grow_and_keeps_the_latest() {
+    fn guesses_count_for_everybody() {
         let start = Instant::now();
         let guard = guard(start);
-        for stranger in 0..100_000_u32 {
-            guard.refused(start + Duration::from_micros(u64::from(stranger)), IpAddr::V4(stranger.into()));
+        let customer = address("198.51.100.7");
+        guard.exempt(vec!["198.51.100.0/24".parse().unwrap()]);
+        for _ in 0..MAX_WRONG {
+            assert!(!guard.is_guessing(start, customer));
+            guard.wrong_credentials(start, customer);
         }
-        let now = start + Duration::from_secs(1);
-        let loud = address("203.0.113.5");
-        (0..3).for_each(|_| guard.refused(now, loud));
-        assert!(guard.silenced(now, loud));
-        assert_eq!(guard.slots.len(), 64);
+        assert!(guard.is_guessing(start, customer) && !guard.silenced(start, customer));
+        assert!(!guard.is_guessing(start + WRONG_WINDOW, customer));
     }
 }

@@ -8,6 +8,8 @@ pub mod peer;
 pub mod stream;
 pub mod udp;
 
+mod tally;
+
 pub use bind::{BindError, Bound, Listener, bind};
 pub use configured::{listed, listeners};
 pub use counters::ListenCounters;

@@ -3,13 +3,13 @@
 use sip::auth::{Algorithm, Challenge, Secret, answer};
 use sip::{Builder, Message, Name};
 
-use crate::support::{Net, Phone, shown, status_line};
+use crate::support::{Net, Peer, shown, status_line};
 use crate::trunk::{Trunk, refused};
 
 const HA1: &str = "4c989429f51604114424424dfd57d47b7ce7bc7aa01173741bf77d49bccb73ed";
 
 /// The INVITE of a connector that asks for credentials; every call of it ends at the carrier, who is busy.
-fn invite(phone: &Phone) -> Builder {
+fn invite(phone: &Peer) -> Builder {
     phone.invite("+12125550123").set(Name::From, "<sip:+12065550104@trunk.example.com>;tag=f")
 }
 
@@ -21,7 +21,7 @@ fn challenges(answer: &Message) -> Vec<Challenge> {
 
 /// The same INVITE with an answer to the challenge: a new transaction of the same call.
 fn again(
-    phone: &Phone,
+    phone: &Peer,
     invite: &Message,
     challenge: &Challenge,
     user: &str,
@@ -30,7 +30,7 @@ fn again(
 ) -> Builder {
     let uri = invite.request_uri().unwrap();
     let credentials = answer(challenge, user, secret, "INVITE", uri, "c0ffee", nc).unwrap();
-    let cseq = Phone::fresh() + 1;
+    let cseq = Peer::fresh() + 1;
     invite
         .edit()
         .set(Name::Via, phone.via())
@@ -39,7 +39,7 @@ fn again(
 }
 
 /// Sends an INVITE that is admitted: the carrier gets it and is busy.
-fn is_admitted(trunk: &Trunk, phone: &Phone, carrier: &Phone, invite: Builder) {
+fn is_admitted(trunk: &Trunk, phone: &Peer, carrier: &Peer, invite: Builder) {
     let invite = invite.build();
     phone.send(&invite);
     let offered = carrier.receive_request(sip::Method::Invite);
@@ -98,5 +98,48 @@ fn a_nonce_of_an_earlier_run_is_stale() {
     let offered = challenges(&answer);
     assert!(offered.iter().all(|one| one.stale), "{}", shown(&answer));
     is_admitted(&trunk, &phone, &carrier, again(&phone, &first, &offered[0], "desk", &secret, 1));
+    trunk.close();
+}
+#[test]
+fn missing_and_wrong_credentials_are_challenged_and_too_many_refused() {
+    let trunk = Trunk::start(Net(113));
+    let phone = trunk.phone(7);
+    let counted = || trunk.gateway.metrics().sum("refusals_total", &[("cause", "digest")]);
+    let first = invite(&phone).build();
+    phone.send(&first);
+    let answer = phone.answer_to(&first);
+    assert_eq!(status_line(&answer), (407, "Proxy Authentication Required".to_owned()));
+    assert_eq!(
+        answer.value(Name::Reason).as_deref(),
+        Some("SIP;cause=407;text=\"Proxy Authentication Required\"")
+    );
+    let mut offered = challenges(&answer);
+    assert_eq!(counted(), 0.0); // To be asked is no offence.
+    let wrong = Secret::password("a guess");
+    for guess in 1..10 {
+        let user = if guess % 2 == 0 { "desk" } else { "nobody" };
+        let answer = phone.ask(again(&phone, &first, &offered[0], user, &wrong, guess));
+        offered = challenges(&answer);
+        assert!(offered.iter().all(|one| !one.stale), "a wrong answer is not stale");
+        assert_eq!(counted(), f64::from(guess));
+    }
+    let last = again(&phone, &first, &offered[0], "desk", &wrong, 1);
+    let refusal = refused(last.clone(), 403, "Too many wrong credentials")
+        .recorded("digest", "Outbound")
+        .counted("digest");
+    let answer = phone.ask(last);
+    trunk.judge(&phone, &refusal, &answer);
+    // Nor do the right ones help now, in another call or this one: they may be the next guess.
+    let right = Secret::password("a password");
+    for _ in 0..4 {
+        let other = invite(&phone).build();
+        let answer = phone.ask(again(&phone, &other, &offered[0], "desk", &right, 2));
+        trunk.judge(&phone, &refusal, &answer);
+    }
+    let (code, text) = trunk.explain(&phone, "+12065550104", "+12125550123", "digest");
+    assert!(
+        code == 0 && text.contains("assumed: the caller answers the digest challenge (407) rightly"),
+        "{text}"
+    );
     trunk.close();
 }

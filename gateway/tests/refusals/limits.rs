@@ -2,7 +2,7 @@
 
 use sip::{Message, Method, Name};
 
-use crate::support::{Net, Phone, status_line};
+use crate::support::{Net, Peer, status_line};
 use crate::trunk::{Trunk, refused};
 
 /// How many throttles of the connector were counted.
@@ -16,7 +16,7 @@ fn retry_after(answer: &Message) -> u32 {
 }
 
 /// A call that rings at `callee`; it is to be refused in the end.
-fn ring(caller: &Phone, callee: &Phone, number: &str) -> [Message; 2] {
+fn ring(caller: &Peer, callee: &Peer, number: &str) -> [Message; 2] {
     let call = caller.invite(number).build();
     caller.send(&call);
     let offered = callee.receive_request(Method::Invite);
@@ -30,7 +30,7 @@ fn ring(caller: &Phone, callee: &Phone, number: &str) -> [Message; 2] {
     }
 }
 
-fn decline(caller: &Phone, callee: &Phone, [call, offered]: &[Message; 2]) {
+fn decline(caller: &Peer, callee: &Peer, [call, offered]: &[Message; 2]) {
     callee.reply(offered, 603, "Decline");
     assert_eq!(callee.receive().method(), Some(Method::Ack));
     assert_eq!(status_line(&caller.answer_to(call)), (603, "Decline".to_owned()));

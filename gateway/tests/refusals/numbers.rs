@@ -84,7 +84,7 @@ fn an_owned_caller_id_is_admitted() {
     let [office, branch, carrier] = [trunk.phone(2), trunk.phone(11), trunk.phone(3)];
     let from = |user: &str| format!("<sip:{user}@trunk.example.com>;tag=f");
     let number =
-        |phone: &crate::support::Phone, caller| phone.invite("+12125550123").set(Name::From, from(caller));
+        |phone: &crate::support::Peer, caller| phone.invite("+12125550123").set(Name::From, from(caller));
     let anonymous = office
         .invite("+12125550123")
         .set(Name::From, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=f")

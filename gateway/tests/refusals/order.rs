@@ -2,11 +2,11 @@
 
 use sip::{Builder, Message, Method, Name};
 
-use crate::support::{Net, Phone, shown, status_line};
+use crate::support::{Net, Peer, shown, status_line};
 use crate::trunk::{Trunk, refused};
 
 /// A request of `method` from a connector that asks for credentials, with every fault but those of syntax.
-fn faulty(phone: &Phone, method: Method) -> Builder {
+fn faulty(phone: &Peer, method: Method) -> Builder {
     phone
         .request(method, "mailto:+12125550123@trunk.example.com")
         .set(Name::From, "<sip:nobody@trunk.example.com>;tag=f")
@@ -50,7 +50,7 @@ fn the_first_fault_in_the_order_is_the_answer() {
     };
     let mut invite = faulty(&phone, Method::Invite);
     let fresh = |invite: &Builder| {
-        let call_id = format!("order-{}", Phone::fresh());
+        let call_id = format!("order-{}", Peer::fresh());
         invite.clone().set(Name::Via, phone.via()).set(Name::CallId, call_id)
     };
     trunk.refuses(&phone, refusal(&invite, 416, "URI scheme mailto is not supported"));

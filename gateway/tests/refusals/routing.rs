@@ -3,7 +3,7 @@
 use sip::dialog::Dialog;
 use sip::{Message, Method, Name};
 
-use crate::support::{Net, Phone, call_details, status_line};
+use crate::support::{Net, Peer, call_details, status_line};
 use crate::trunk::{Trunk, refused};
 
 #[test]
@@ -36,7 +36,7 @@ fn a_prefix_that_no_carrier_takes() {
 }
 
 /// Both carriers answer so; returns what the caller hears.
-fn both_carriers_answer(trunk: &Trunk, office: &Phone, answers: [(u16, &str); 2]) -> Message {
+fn both_carriers_answer(trunk: &Trunk, office: &Peer, answers: [(u16, &str); 2]) -> Message {
     let call = office.invite("+12125550123").build();
     let [west, east] = [trunk.phone(3), trunk.phone(4)];
     office.send(&call);

@@ -2,14 +2,14 @@
 
 use sip::{Method, Name};
 
-use crate::support::{Net, Phone, status_line};
+use crate::support::{Net, Peer, status_line};
 use crate::trunk::{Trunk, refused};
 
 #[test]
 fn a_source_listed_nowhere_is_refused_and_then_met_with_silence() {
     let trunk = Trunk::start(Net(101));
     let stranger = trunk.phone(66);
-    let call = |phone: &Phone| {
+    let call = |phone: &Peer| {
         refused(phone.invite("+12125550123"), 403, format!("Source {} is not listed", phone.local.ip()))
             .counted("source")
             .explained("+12065550100", "+12125550123", "")
@@ -113,5 +113,30 @@ fn termination_and_origination_that_are_off() {
     let answer = office.ask(office.invite("+12065550102"));
     assert_eq!(status_line(&answer), (403, "Origination is off for voice connector off".to_owned()));
     trunk.expect_record("office", "Outbound", "Failed", "403 Origination is off for voice connector off");
+    trunk.close();
+}
+#[test]
+fn a_stranger_is_silenced_whatever_it_sends() {
+    let trunk = Trunk::start(Net(102));
+    let silenced = || trunk.gateway.metrics().sum("sip_dropped_total", &[("cause", "silenced")]);
+    for (host, dialog) in [(60, true), (61, false)] {
+        let stranger = trunk.phone(host);
+        let before = silenced();
+        for _ in 0..100 {
+            let bye = stranger.request(Method::Bye, "sip:trunk.example.com");
+            let bye = match dialog {
+                true => bye.set(Name::To, "<sip:trunk.example.com>;tag=none"),
+                false => bye.set(Name::CSeq, "1 INVITE"),
+            };
+            stranger.send(&bye.build());
+            trunk.is_served();
+            if silenced() > before {
+                break;
+            }
+            let expected = if dialog { 481 } else { 400 };
+            assert_eq!(stranger.receive().status().unwrap().code(), expected);
+        }
+        assert!(silenced() > before, "in a dialog: {dialog}");
+    }
     trunk.close();
 }

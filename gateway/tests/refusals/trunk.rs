@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sip::{Builder, Message, Method, Name};
 
-use crate::support::{Gateway, Net, Phone, call_details, status_line};
+use crate::support::{Gateway, Net, Peer, call_details, status_line};
 
 /// `{ip}` stands for the first three numbers of the test's addresses.
 const CONFIG: &str = r#"
@@ -209,13 +209,13 @@ impl Trunk {
     }
 
     /// A phone at one of the test's addresses.
-    pub fn phone(&self, host: u8) -> Phone {
-        Phone::udp(self.net.at(host, 5060), self.net.gateway())
+    pub fn phone(&self, host: u8) -> Peer {
+        Peer::udp(self.net.at(host, 5060), self.net.gateway())
     }
 
     /// The same on a connection.
-    pub fn connected_phone(&self, host: u8) -> Phone {
-        Phone::tcp(self.net.at(host, 0), self.net.gateway())
+    pub fn connected_phone(&self, host: u8) -> Peer {
+        Peer::tcp(self.net.at(host, 0), self.net.gateway())
     }
 
     /// Waits until all that was sent before is served: a question of another phone has its answer.
@@ -226,7 +226,7 @@ impl Trunk {
     }
 
     /// Places the call and holds all that it leaves behind to what was told. Returns the answer.
-    pub fn refuses(&self, phone: &Phone, refusal: Refusal) -> Message {
+    pub fn refuses(&self, phone: &Peer, refusal: Refusal) -> Message {
         let before = self.counts(&refusal);
         let answer = phone.ask(refusal.invite.clone());
         self.judge(phone, &refusal, &answer);
@@ -238,7 +238,7 @@ impl Trunk {
     }
 
     /// The same for an answer that came already; counters are the caller's to look at.
-    pub fn judge(&self, phone: &Phone, refusal: &Refusal, answer: &Message) {
+    pub fn judge(&self, phone: &Peer, refusal: &Refusal, answer: &Message) {
         let (status, phrase) = (refusal.status, refusal.phrase.as_str());
         assert_eq!(status_line(answer), (status, phrase.to_owned()));
         let text = phrase.replace('\\', "\\\\").replace('"', "\\\"");
@@ -261,7 +261,7 @@ impl Trunk {
     }
 
     /// What `voice-connector explain` says of a call from the phone's address: exit code and text.
-    pub fn explain(&self, phone: &Phone, from: &str, to: &str, connector: &str) -> (i32, String) {
+    pub fn explain(&self, phone: &Peer, from: &str, to: &str, connector: &str) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
         command.arg("explain").arg("--config").arg(self.config());
         command.args(["--from", from, "--to", to, "--source", &phone.local.ip().to_string()]);

@@ -17,14 +17,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// So many messages are remembered to tell a repeated one.
 const REMEMBERED: usize = 32;
 
-/// What every phone of this file offers.
+/// What every peer of this file offers.
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                    m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// A socket and the messages that came by it. Repeated messages are dropped, probes (OPTIONS) answered.
-pub struct Phone {
+pub struct Peer {
     pub local: SocketAddr,
     gateway: SocketAddr,
     wire: Wire,
@@ -36,16 +36,16 @@ enum Wire {
     Tcp(RefCell<(TcpStream, StreamFramer)>),
 }
 
-impl Phone {
+impl Peer {
     /// Sends and receives datagrams at `local`.
-    pub fn udp(local: SocketAddr, gateway: SocketAddr) -> Phone {
+    pub fn udp(local: SocketAddr, gateway: SocketAddr) -> Peer {
         let socket = UdpSocket::bind(local).unwrap_or_else(|error| panic!("{local}: {error}"));
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Phone { local, gateway, wire: Wire::Udp(socket), seen: RefCell::default() }
+        Peer { local, gateway, wire: Wire::Udp(socket), seen: RefCell::default() }
     }
 
     /// Holds a connection from `local`'s address, at any port.
-    pub fn tcp(local: SocketAddr, gateway: SocketAddr) -> Phone {
+    pub fn tcp(local: SocketAddr, gateway: SocketAddr) -> Peer {
         let socket = Socket::new(Domain::for_address(gateway), Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::new(local.ip(), 0).into()).unwrap();
         socket.connect(&gateway.into()).unwrap();
@@ -53,7 +53,7 @@ impl Phone {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let local = stream.local_addr().unwrap();
         let wire = Wire::Tcp(RefCell::new((stream, StreamFramer::new(65_536, 65_536))));
-        Phone { local, gateway, wire, seen: RefCell::default() }
+        Peer { local, gateway, wire, seen: RefCell::default() }
     }
 
     /// Whether it holds a connection.
@@ -68,7 +68,7 @@ impl Phone {
 
     /// A request outside any dialog, complete but for what a test adds.
     pub fn request(&self, method: Method, uri: &str) -> Builder {
-        let (local, fresh) = (self.local, Phone::fresh());
+        let (local, fresh) = (self.local, Peer::fresh());
         let cseq = format!("1 {method}");
         Builder::request(method, uri)
             .header(Name::Via, self.via())
@@ -96,12 +96,12 @@ impl Phone {
             Wire::Udp(_) => "UDP",
             Wire::Tcp(_) => "TCP",
         };
-        format!("SIP/2.0/{transport} {};branch=z9hG4bK-{}", self.local, Phone::fresh())
+        format!("SIP/2.0/{transport} {};branch=z9hG4bK-{}", self.local, Peer::fresh())
     }
 
     /// A 2xx of this phone, with an answer.
     pub fn accept(&self, request: &Message) {
-        let tag = format!("t{}", Phone::fresh());
+        let tag = format!("t{}", Peer::fresh());
         let answer = Builder::reply(request, StatusCode::OK, "OK", Some(&tag))
             .header(Name::Contact, format!("<sip:phone@{}>", self.local))
             .body("application/sdp", SDP.into());
@@ -115,7 +115,7 @@ impl Phone {
 
     /// The same, for a test to add to.
     pub fn reply_builder(&self, request: &Message, status: u16, reason: &str) -> Builder {
-        let tag = format!("t{}", Phone::fresh());
+        let tag = format!("t{}", Peer::fresh());
         Builder::reply(request, StatusCode::new(status).unwrap(), reason, Some(&tag))
     }
 
@@ -180,12 +180,9 @@ impl Phone {
     pub fn has_heard(&self) -> bool {
         let Wire::Udp(socket) = &self.wire else { panic!("datagrams only") };
         socket.set_nonblocking(true).unwrap();
-        let waiting = match socket.peek(&mut [0; 16]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
-            _ => true,
-        };
+        let nothing = socket.peek(&mut [0; 16]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         socket.set_nonblocking(false).unwrap();
-        waiting
+        !nothing
     }
 
     /// Whether the other side has closed the connection; waits for it, or for anything else.
