@@ -1,7 +1,6 @@
 //! A daemon with something of everything, and the law that every refusal obeys.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::process::Command;
 
 use sip::{Builder, Message, Method, Name};
@@ -263,7 +262,7 @@ impl Trunk {
     /// What `voice-connector explain` says of a call from the phone's address: exit code and text.
     pub fn explain(&self, phone: &Peer, from: &str, to: &str, connector: &str) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
-        command.arg("explain").arg("--config").arg(self.config());
+        command.arg("explain").arg("--config").arg(self.gateway.config());
         command.args(["--from", from, "--to", to, "--source", &phone.local.ip().to_string()]);
         command.args(["--transport", if phone.is_connected() { "tcp" } else { "udp" }]);
         if !connector.is_empty() {
@@ -271,10 +270,6 @@ impl Trunk {
         }
         let output = command.output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
-    }
-
-    fn config(&self) -> PathBuf {
-        self.gateway.directory().join("gateway.toml")
     }
 
     fn counts(&self, refusal: &Refusal) -> [f64; 3] {

@@ -47,6 +47,11 @@ impl Gateway {
         gateway
     }
 
+    /// Its configuration, for commands that read the same.
+    pub fn config(&self) -> PathBuf {
+        self.directory.path().join("gateway.toml")
+    }
+
     pub fn records(&self) -> PathBuf {
         self.directory.path().join("records")
     }
