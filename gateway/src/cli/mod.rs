@@ -53,6 +53,10 @@ enum Command {
     /// Say whether a call would be taken, and why: every step and the outcome. Exits with 0 when it is admitted,
     /// 1 when it is refused, 2 when the question is wrong.
     Explain(explain::Arguments),
+    /// Gateway, PBX and carriers in one process, placing calls; prints what happens. Exits with 0 only if all went
+    /// as told.
+    #[cfg(feature = "demo")]
+    Demo,
 }
 
 /// Runs the command that the process was called with.
@@ -64,6 +68,8 @@ pub fn main() -> ExitCode {
         }
         Command::Check { file } => check::check(&file),
         Command::Explain(arguments) => explain::explain(&arguments),
+        #[cfg(feature = "demo")]
+        Command::Demo => crate::demo::run(),
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Kind {
     Again,
     /// Audio.
     Audio,
+    /// Many that are left out.
+    Fold,
 }
 
 /// One arrow between a phone and the gateway.
@@ -46,10 +48,24 @@ impl Ladder {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(arrow);
     }
 
+    /// Keeps the first and the last arrows, and a line that tells how many stood between them.
+    pub fn fold(&self, first: usize, last: usize) {
+        let mut arrows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        arrows.sort_by_key(|arrow| arrow.at);
+        let until = arrows.len().saturating_sub(last);
+        if until > first + 1 {
+            let told = format!("… {} more …", until - first);
+            if let Some(arrow) = arrows.get_mut(first) {
+                *arrow = Arrow { kind: Kind::Fold, label: told, ..arrow.clone() };
+            }
+            arrows.drain(first + 1..until);
+        }
+    }
+
     /// Takes all arrows away and draws them.
     ///
     /// - `left`, `right`: the phones on both sides of the gateway, as a reader expects them; phones without an
-    ///   arrow are left out where they are not the first of their side;
+    ///   arrow are left out, but for the first of a side where that would leave it empty;
     /// - `paint`: how arrows of a kind are coloured.
     pub fn draw(
         &self,
@@ -59,16 +75,20 @@ impl Ladder {
     ) -> Vec<String> {
         let mut arrows = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         arrows.sort_by_key(|arrow| arrow.at);
+        let seen = |column: Option<&Column>| arrows.iter().any(|arrow| Some(&arrow.column) == column);
         let used = |side: &[Column]| -> Vec<Column> {
-            let seen = |column: &Column| arrows.iter().any(|arrow| arrow.column == *column);
-            side.iter()
-                .copied()
-                .enumerate()
-                .filter(|(n, column)| *n == 0 || seen(column))
-                .map(|(_, c)| c)
-                .collect()
+            let mut used: Vec<Column> = side.iter().copied().filter(|column| seen(Some(column))).collect();
+            if used.is_empty() {
+                used.extend(side.first());
+            }
+            used
         };
-        let (left, right) = (used(left), used(right));
+        let left = used(left);
+        // Where two of one side talk to each other, the other side has no part.
+        let right = match used(right) {
+            right if left.len() > 1 && !seen(right.first()) => Vec::new(),
+            right => right,
+        };
         let rungs = Rungs { columns: [left.as_slice(), &[GATEWAY], right.as_slice()].concat() };
         let Some(start) = arrows.first().map(|arrow| arrow.at) else { return Vec::new() };
         let mut lines = vec![rungs.head()];
@@ -118,12 +138,15 @@ impl Rungs {
         let (phone, gateway) = (self.position(arrow.column), self.position(GATEWAY));
         let (first, last) = (phone.min(gateway), phone.max(gateway));
         let stroke = if arrow.kind == Kind::Audio { '┈' } else { '─' };
-        for at in first + 1..last {
+        let strokes = if arrow.kind == Kind::Fold { 0..0 } else { first + 1..last };
+        for at in strokes {
             let crosses = self.columns.iter().any(|column| self.position(*column) == at);
             put(at, if crosses { '┼' } else { stroke });
         }
         let rightwards = (phone < gateway) == arrow.to_gateway;
-        if rightwards {
+        if arrow.kind == Kind::Fold {
+            // Neither way.
+        } else if rightwards {
             put(last - 1, '▶');
         } else {
             put(first + 1, '◀');

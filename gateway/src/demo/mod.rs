@@ -1,7 +1,14 @@
 //! `voice-connector demo`: gateway, PBX and carriers in one process, placing real calls.
 //!
 //! Everything speaks over loopback as it would over a network; only the processes are one. The phones are built on
-//! `rsip`, so that no misreading of ours is shared by both ends.
+//! `rsip`, so that no misreading of ours is shared by both ends. What is played, and what must be seen of it, is
+//! the table in `scenarios`; the demo prints it as it goes, and fails if anything is otherwise.
+//!
+//! ```text
+//! scenarios -> phone (rsip) --SIP--> gateway --SIP--> phone (rsip)
+//!              line         --RTP-->         --RTP--> line
+//! check     <- records on disk, metrics over HTTP, what the phones heard
+//! ```
 
 pub mod audio;
 pub mod failure;
@@ -10,7 +17,89 @@ pub mod line;
 pub mod phone;
 pub mod rtp;
 
+mod check;
+mod config;
+mod metrics;
+mod paper;
+mod performance;
+mod records;
+mod scenario;
+mod scenarios;
+mod stage;
+
+use std::process::ExitCode;
 use std::time::Duration;
+
+use ::config::Protocol;
+
+use self::failure::Failure;
+use self::paper::{Ink, Paper};
+use self::performance::Performance;
+use self::stage::{Gateway, Phones, Stage};
+use crate::daemon;
 
 /// How long anything is waited for before the demo calls it a failure.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Plays all scenarios and prints them. Succeeds only if all went as told.
+pub fn run() -> ExitCode {
+    let paper = Paper::new();
+    match play(paper) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            paper.check(false, &failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went as told.
+fn play(paper: Paper) -> Result<bool, Failure> {
+    let directory = tempfile::Builder::new()
+        .prefix("voice-connector-demo-")
+        .tempdir()
+        .map_err(Failure::io("making a directory for the records"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Failure::io("starting the phones' runtime"))?;
+    let phones = runtime.block_on(Phones::start())?;
+    let config = config::parse(&phones.addresses(), directory.path())
+        .map_err(|errors| Failure::Start(errors.to_string()))?;
+    let gateway = daemon::Gateway::start(config, &daemon::DaemonOptions::default())
+        .map_err(|error| Failure::Start(error.to_string()))?;
+    let listener = |protocol: Protocol| {
+        let found = gateway.listeners().iter().find(|(other, _)| *other == protocol);
+        found.map(|(_, address)| *address).ok_or_else(|| Failure::Start(format!("no {protocol} listener")))
+    };
+    let (udp, tcp) = (listener(Protocol::Udp)?, listener(Protocol::Tcp)?);
+    introduce(paper, &phones, &gateway, udp, tcp);
+    let stage = Stage { phones, gateway: Gateway { udp, tcp } };
+    let mut performance = Performance::new(paper, stage, gateway.admin(), directory.path());
+    let played = runtime.block_on(performance.play());
+    gateway.stop();
+    // Whatever is written late is on disk now.
+    let played = played.and_then(|()| runtime.block_on(performance.finish()));
+    drop(performance);
+    runtime.shutdown_background();
+    played
+}
+
+fn introduce(
+    paper: Paper,
+    phones: &Phones,
+    gateway: &daemon::Gateway,
+    udp: std::net::SocketAddr,
+    tcp: std::net::SocketAddr,
+) {
+    paper.line(paper.ink(Ink::Bold, "voice-connector demo"));
+    paper
+        .line("Gateway, PBX and carriers in this process, on free ports of loopback; the phones are rsip's.");
+    paper.line("");
+    paper.item("gateway", &format!("udp {udp}, tcp {tcp}, metrics http://{}/metrics", gateway.admin()));
+    for phone in phones.all() {
+        paper.item(phone.column().0, &format!("{} (udp, tcp)", phone.address()));
+    }
+}

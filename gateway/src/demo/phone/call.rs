@@ -16,6 +16,7 @@ use super::wire::Flow;
 use super::{Agent, Arrived, Reply, lock, token};
 use crate::demo::PATIENCE;
 use crate::demo::failure::Failure;
+use crate::demo::ladder::Column;
 use crate::demo::line::Line;
 
 /// What is dialled, and how.
@@ -76,6 +77,8 @@ pub struct Call {
     seq: u32,
     /// The last INVITE, ours or theirs.
     invite: rsip::Request,
+    /// Of the last 407.
+    challenge: Option<rsip::typed::WwwAuthenticate>,
     sdp_version: u32,
     line: Line,
 }
@@ -105,6 +108,7 @@ impl Call {
                 body: Vec::new(),
             },
             sdp_version: 1,
+            challenge: None,
             passed_over: VecDeque::new(),
             agent,
             inbox,
@@ -144,6 +148,7 @@ impl Call {
             seq: 0,
             call_id: message::call_id(&invite)?,
             sdp_version: 1,
+            challenge: None,
             passed_over: VecDeque::new(),
             flow: arrived.flow,
             agent,
@@ -160,6 +165,11 @@ impl Call {
     /// The phone's end of the audio.
     pub fn line(&self) -> &Line {
         &self.line
+    }
+
+    /// Whose call it is.
+    pub fn who(&self) -> Column {
+        self.agent.column
     }
 
     /// The Call-ID.
@@ -224,12 +234,10 @@ impl Call {
         Ok(answer)
     }
 
-    /// Waits for the 407, and sends the INVITE again with the user's credentials.
+    /// After a 407: sends the INVITE again with the user's credentials.
     pub async fn authenticate(&mut self, user: User) -> Result<(), Failure> {
-        let (answer, response) = self.answer_to(&Method::Invite, 407).await?;
-        self.want(407, &answer)?;
-        let Some(challenge) = digest::challenge(&response.headers) else {
-            return Err(self.unexpected("a challenge with MD5", response.headers.to_string()));
+        let Some(challenge) = self.challenge.take() else {
+            return Err(self.agent.waited("a challenge that it understands"));
         };
         let mut request = self.prepare(Method::Invite)?;
         let credentials = digest::answer(&challenge, user, &token()?, &request);
@@ -448,6 +456,7 @@ impl Call {
         };
         if method == Method::Invite {
             self.aim(&response.body);
+            self.challenge = digest::challenge(&response.headers);
         }
         let answer = Answer {
             status: response.status_code.code(),
