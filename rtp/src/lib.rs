@@ -10,6 +10,11 @@ pub mod quality;
 pub mod relay;
 pub mod rtcp;
 pub mod sender;
+pub mod srtp;
+
+#[cfg(test)]
+#[path = "../tests/shared/mod.rs"]
+mod shared;
 
 /// Where a test's time starts; it goes on by arithmetic.
 #[cfg(test)]

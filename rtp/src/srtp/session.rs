@@ -1,0 +1,130 @@
+//! Both directions of one leg, and the change of its keys.
+
+use serde::{Deserialize, Serialize};
+
+use super::cipher::OnFailure;
+use super::snapshot::SessionSnapshot;
+use super::{MasterKey, Protect, SrtpError, Suite, Unprotect, Unprotected};
+
+/// Packets that authenticate under a new key before the old one is dropped: those that were on their way when the peer
+/// changed over come late by less than this.
+const OLD_KEY_LASTS: u32 = 64;
+
+/// What SDES has agreed on for a leg. RFC 4568.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SrtpKeys {
+    /// The suite of both directions.
+    pub suite: Suite,
+    /// Ours: in the `a=crypto` that we sent. Chosen at random for each leg, and never for a second session.
+    pub send: MasterKey,
+    /// The peer's: in the `a=crypto` that it sent.
+    pub receive: MasterKey,
+}
+
+/// SRTP on one leg.
+pub struct Session {
+    protect: Protect,
+    unprotect: Unprotect,
+    /// The key that we received under before, and how many packets have come under the new one.
+    old: Option<(Box<Unprotect>, u32)>,
+}
+
+impl Session {
+    /// A session that has sent and received nothing.
+    ///
+    /// Fails with [`SrtpError::KeyLength`] if a key is another suite's.
+    pub fn new(keys: &SrtpKeys) -> Result<Session, SrtpError> {
+        Ok(Session {
+            protect: Protect::new(keys.suite, &keys.send)?,
+            unprotect: Unprotect::new(keys.suite, &keys.receive)?,
+            old: None,
+        })
+    }
+
+    /// The peer spoke again: goes on with those keys.
+    ///
+    /// - `moved`: its media goes elsewhere now, most likely to another machine. One that has seen nothing of our streams
+    ///   takes their rollover counters for 0, so they begin again, if the key that we send under is a new one. Under the
+    ///   same key they go on: RFC 3711 §9.1 forbids to use an index twice.
+    ///
+    /// A direction whose key is the same goes on as it was. Packets under the old key are taken until 64 have come under
+    /// the new one.
+    pub fn rekey(&mut self, keys: &SrtpKeys, moved: bool) -> Result<(), SrtpError> {
+        let same = (self.protect.suite(), self.protect.master()) == (keys.suite, &keys.send);
+        // Both keys are tried before either is taken.
+        let unprotect = match (self.unprotect.suite(), self.unprotect.master()) == (keys.suite, &keys.receive)
+        {
+            true => None,
+            false => Some(self.unprotect.rekeyed(keys.suite, &keys.receive)?),
+        };
+        match (same, moved) {
+            (true, _) => {}
+            (false, true) => self.protect = Protect::new(keys.suite, &keys.send)?,
+            (false, false) => self.protect.rekey(keys.suite, &keys.send)?,
+        }
+        if let Some(unprotect) = unprotect {
+            self.old = Some((Box::new(std::mem::replace(&mut self.unprotect, unprotect)), 0));
+        }
+        Ok(())
+    }
+
+    /// Opens an SRTP packet: [`Unprotect::unprotect_rtp`].
+    pub fn unprotect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
+        self.unprotect(buffer, len, Unprotect::open_rtp)
+    }
+
+    /// Opens an SRTCP packet: [`Unprotect::unprotect_rtcp`].
+    pub fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
+        self.unprotect(buffer, len, Unprotect::open_rtcp)
+    }
+
+    /// Protects an RTP packet: [`Protect::protect_rtp`].
+    pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        self.protect.protect_rtp(buffer, len)
+    }
+
+    /// Protects an RTCP packet: [`Protect::protect_rtcp`].
+    pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        self.protect.protect_rtcp(buffer, len)
+    }
+
+    /// What another node needs to go on from here. An old key is left out.
+    pub fn snapshot(&self) -> SessionSnapshot {
+        SessionSnapshot { send: self.protect.snapshot(), receive: self.unprotect.snapshot() }
+    }
+
+    /// Goes on from a snapshot: [`Protect::restore`], [`Unprotect::restore`].
+    pub fn restore(snapshot: &SessionSnapshot) -> Result<Session, SrtpError> {
+        Ok(Session {
+            protect: Protect::restore(&snapshot.send)?,
+            unprotect: Unprotect::restore(&snapshot.receive)?,
+            old: None,
+        })
+    }
+
+    fn unprotect(
+        &mut self,
+        buffer: &mut [u8],
+        len: usize,
+        open: fn(&mut Unprotect, &mut [u8], usize, OnFailure) -> Result<Unprotected, SrtpError>,
+    ) -> Result<Unprotected, SrtpError> {
+        let Some((old, opened)) = &mut self.old else {
+            return open(&mut self.unprotect, buffer, len, OnFailure::Spoil);
+        };
+        match open(&mut self.unprotect, buffer, len, OnFailure::Keep) {
+            Ok(unprotected) => {
+                *opened += 1;
+                if *opened >= OLD_KEY_LASTS {
+                    self.old = None;
+                }
+                Ok(unprotected)
+            }
+            // With another suite the tag may be shorter, so a packet that is too short for one may be whole for the other.
+            Err(error) => {
+                let unprotected = open(old, buffer, len, OnFailure::Spoil).map_err(|_| error)?;
+                // Once the peer has changed over this one is late, and no proof that its sender moves.
+                Ok(Unprotected { above_highest: unprotected.above_highest && *opened == 0, ..unprotected })
+            }
+        }
+    }
+}

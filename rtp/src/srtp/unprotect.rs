@@ -1,0 +1,192 @@
+//! Opening what we receive.
+
+use super::cipher::{Cipher, OnFailure};
+use super::protect::sender;
+use super::replay::ReplayWindow;
+use super::snapshot::{DirectionSnapshot, StreamSnapshot};
+use super::streams::Streams;
+use super::{MasterKey, PacketIndex, Roc, SrtpError, Suite};
+use crate::packet::{RtpPacket, Ssrc};
+
+/// SSRCs that are remembered.
+const MOST_STREAMS: usize = 64;
+
+/// What came out of an unprotected packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unprotected {
+    /// Length of the packet in the clear.
+    pub len: usize,
+    /// Its index is above all that were authenticated before: the sender has moved on, nobody replays it.
+    pub above_highest: bool,
+}
+
+/// Authenticates and decrypts the packets of one direction.
+///
+/// An SSRC is remembered from its first authentic packet on. Of more than 64 the one that was silent for longest is
+/// forgotten, and with it which of its packets were seen: only the holder of the key can bring that about.
+pub struct Unprotect {
+    suite: Suite,
+    master: MasterKey,
+    rtp: Cipher,
+    rtcp: Cipher,
+    streams: Streams,
+    rtcp_streams: Streams,
+    /// Under the key before this one: where the rollover counter of an SSRC may go on.
+    carried: Streams,
+}
+
+impl Unprotect {
+    /// A key that has opened nothing so far.
+    ///
+    /// Fails with [`SrtpError::KeyLength`] if the key is another suite's.
+    pub fn new(suite: Suite, master: &MasterKey) -> Result<Unprotect, SrtpError> {
+        Ok(Unprotect {
+            suite,
+            master: master.clone(),
+            rtp: Cipher::rtp(suite, master)?,
+            rtcp: Cipher::rtcp(suite, master)?,
+            streams: Streams::default(),
+            rtcp_streams: Streams::default(),
+            carried: Streams::default(),
+        })
+    }
+
+    /// The same direction under the key that follows.
+    ///
+    /// The rollover counter of an SSRC that goes on may go on too (RFC 3711 §3.3.1) or begin at 0 (peers that build their
+    /// session anew): the first packet that authenticates decides.
+    pub fn rekeyed(&self, suite: Suite, master: &MasterKey) -> Result<Unprotect, SrtpError> {
+        let mut carried = self.carried.clone();
+        for (ssrc, window) in self.streams.iter() {
+            carried.replace(ssrc, window, MOST_STREAMS);
+        }
+        Ok(Unprotect { carried, ..Unprotect::new(suite, master)? })
+    }
+
+    /// Opens the SRTP packet in the first `len` bytes of `buffer`, in place.
+    ///
+    /// After [`SrtpError::AuthFailed`] the payload may be spoilt; the packet is not to be used.
+    pub fn unprotect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
+        self.open_rtp(buffer, len, OnFailure::Spoil)
+    }
+
+    /// Opens the SRTCP packet in the first `len` bytes of `buffer`, in place.
+    ///
+    /// After [`SrtpError::AuthFailed`] the payload may be spoilt; the packet is not to be used.
+    pub fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
+        self.open_rtcp(buffer, len, OnFailure::Spoil)
+    }
+
+    pub(super) fn open_rtp(
+        &mut self,
+        buffer: &mut [u8],
+        len: usize,
+        on_failure: OnFailure,
+    ) -> Result<Unprotected, SrtpError> {
+        let malformed = SrtpError::Malformed(len);
+        let packet = buffer.get_mut(..len).ok_or(malformed)?;
+        let header = RtpPacket::parse_header(packet).map_err(|_| malformed)?;
+        let (ssrc, seq, header_len) = (header.ssrc(), header.seq(), header.header_len());
+        if len < header_len + self.suite.rtp_growth() {
+            return Err(malformed);
+        }
+        let (index, clear_len) = match self.streams.find(ssrc) {
+            Some(window) => {
+                let index = PacketIndex(window.highest()).estimate(seq);
+                if !window.is_free(index.0) {
+                    return Err(SrtpError::Replayed);
+                }
+                (index, self.rtp.open_rtp(ssrc, index, header_len, packet, on_failure)?)
+            }
+            None => self.open_first(ssrc, seq, header_len, packet, on_failure)?,
+        };
+        let above_highest = self.streams.mark(ssrc, index.0, MOST_STREAMS);
+        Ok(Unprotected { len: clear_len, above_highest })
+    }
+
+    /// A packet of an SSRC that is not known under this key.
+    fn open_first(
+        &mut self,
+        ssrc: Ssrc,
+        seq: u16,
+        header_len: usize,
+        packet: &mut [u8],
+        on_failure: OnFailure,
+    ) -> Result<(PacketIndex, usize), SrtpError> {
+        let first = PacketIndex::new(Roc(0), seq);
+        let carried = self.carried.find(ssrc).map(|window| PacketIndex(window.highest()).estimate(seq));
+        if let Some(index) = carried.filter(|index| *index != first) {
+            match self.rtp.open_rtp(ssrc, index, header_len, packet, OnFailure::Keep) {
+                Err(SrtpError::AuthFailed) => {}
+                result => return result.map(|len| (index, len)),
+            }
+        }
+        let len = self.rtp.open_rtp(ssrc, first, header_len, packet, on_failure)?;
+        Ok((first, len))
+    }
+
+    pub(super) fn open_rtcp(
+        &mut self,
+        buffer: &mut [u8],
+        len: usize,
+        on_failure: OnFailure,
+    ) -> Result<Unprotected, SrtpError> {
+        let malformed = SrtpError::Malformed(len);
+        let packet = buffer.get_mut(..len).ok_or(malformed)?;
+        if len < 8 + self.suite.rtcp_growth() {
+            return Err(malformed);
+        }
+        let ssrc = sender(packet).ok_or(malformed)?;
+        let index = u64::from(self.rtcp.srtcp_index(packet).ok_or(malformed)?.0);
+        if self.rtcp_streams.find(ssrc).is_some_and(|window| !window.is_free(index)) {
+            return Err(SrtpError::Replayed);
+        }
+        let clear_len = self.rtcp.open_rtcp(ssrc, packet, on_failure)?;
+        let above_highest = self.rtcp_streams.mark(ssrc, index, MOST_STREAMS);
+        Ok(Unprotected { len: clear_len, above_highest })
+    }
+
+    /// The crypto suite.
+    pub fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// The key.
+    pub fn master(&self) -> &MasterKey {
+        &self.master
+    }
+
+    /// The rollover counter of an SSRC that was received.
+    pub fn roc(&mut self, ssrc: Ssrc) -> Option<Roc> {
+        self.streams.find(ssrc).map(|window| PacketIndex(window.highest()).roc())
+    }
+
+    /// How many SSRCs are remembered, of RTP and of RTCP: only those of which a packet has authenticated.
+    pub fn streams_len(&self) -> (usize, usize) {
+        (self.streams.len(), self.rtcp_streams.len())
+    }
+
+    /// What another node needs to go on from here.
+    pub fn snapshot(&self) -> DirectionSnapshot {
+        DirectionSnapshot {
+            suite: self.suite,
+            master: self.master.clone(),
+            streams: self.streams.iter().map(StreamSnapshot::new).collect(),
+            rtcp: self.rtcp_streams.iter().map(StreamSnapshot::new).collect(),
+        }
+    }
+
+    /// Goes on from a snapshot that may be some time old: what came up to it is not taken again. The rollover counter holds
+    /// if the snapshot is younger than 2^15 packets, eleven minutes of ordinary speech.
+    pub fn restore(snapshot: &DirectionSnapshot) -> Result<Unprotect, SrtpError> {
+        let mut unprotect = Unprotect::new(snapshot.suite, &snapshot.master)?;
+        let fill = |streams: &mut Streams, snapshots: &[StreamSnapshot]| {
+            for stream in snapshots.iter().take(MOST_STREAMS) {
+                streams.insert(Ssrc(stream.ssrc), ReplayWindow::after(stream.index), MOST_STREAMS);
+            }
+        };
+        fill(&mut unprotect.streams, &snapshot.streams);
+        fill(&mut unprotect.rtcp_streams, &snapshot.rtcp);
+        Ok(unprotect)
+    }
+}
