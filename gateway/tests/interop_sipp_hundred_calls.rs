@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use support::{EMPTY, Gateway, Net, OURS, Office, Script, Sipp, THEIRS, missing, with_sdp};
@@ -14,25 +15,27 @@ const HOLD: Duration = Duration::from_secs(2);
 
 /// Outbound and inbound at the same time.
 ///
-/// - `call`, `listen`: SIPp's transport of the two ends.
-fn hundred_calls_each_way(net: Net, protocol: &str, call: &str, listen: &str) {
+/// - `transports`: SIPp's of the outbound callers and of the inbound ones.
+fn hundred_calls_each_way(net: Net, shards: u16, protocol: &str, transports: [&str; 2]) {
     if missing(&["sipp"]) {
         return;
     }
-    let gateway = Gateway::start(net, &Office::new(net, protocol).config());
+    let gateway = Gateway::start_sharded(net, shards, &Office::new(net, protocol).config());
     let callee = Script::callee().answer(180, "Ringing", EMPTY).pause(200);
     let callee =
         callee.answer(200, "OK", &with_sdp(None)).expect("ACK").expect("BYE").answer(200, "OK", EMPTY);
     let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(180).expect(200);
     let caller = caller.ack().hold().request("BYE", EMPTY).expect(200);
-    let listen =
-        |ip, port| Sipp::new("callee", callee.clone(), (ip, port).into(), listen).calls(CALLS).listen();
-    let call = |ip, from, to| {
-        let sipp = Sipp::new("caller", caller.clone(), (ip, 5061).into(), call).calls(CALLS).rate(RATE);
-        sipp.hold(HOLD).key("from", from).to(to).call(net.gateway())
+    let [outbound, inbound] = transports;
+    let listen = |ip, port| {
+        Sipp::new("callee", callee.clone(), SocketAddr::new(ip, port), outbound).calls(CALLS).listen()
+    };
+    let call = |ip, transport, from, to| {
+        let sipp = Sipp::new("caller", caller.clone(), SocketAddr::new(ip, 5061), transport);
+        sipp.calls(CALLS).rate(RATE).hold(HOLD).key("from", from).to(to).call(net.gateway())
     };
     let callees = [listen(net.carrier(), 5060), listen(net.pbx(), 5070)];
-    let callers = [call(net.pbx(), OURS, THEIRS), call(net.carrier(), THEIRS, OURS)];
+    let callers = [call(net.pbx(), outbound, OURS, THEIRS), call(net.carrier(), inbound, THEIRS, OURS)];
     for caller in callers {
         caller.succeeded();
     }
@@ -79,11 +82,21 @@ fn hundred_calls_each_way(net: Net, protocol: &str, call: &str, listen: &str) {
 
 #[test]
 fn over_udp() {
-    hundred_calls_each_way(Net(11), "udp", "u1", "u1");
+    hundred_calls_each_way(Net(11), 0, "udp", ["u1", "u1"]);
 }
 
-/// The callers keep one connection for all calls.
+/// The PBX keeps one connection for all calls, the carrier opens one for each.
 #[test]
 fn over_tcp() {
-    hundred_calls_each_way(Net(12), "tcp", "t1", "t1");
+    hundred_calls_each_way(Net(12), 0, "tcp", ["t1", "tn"]);
+}
+
+#[test]
+fn over_udp_with_one_shard() {
+    hundred_calls_each_way(Net(13), 1, "udp", ["u1", "u1"]);
+}
+
+#[test]
+fn over_tcp_with_four_shards() {
+    hundred_calls_each_way(Net(14), 4, "tcp", ["t1", "t1"]);
 }

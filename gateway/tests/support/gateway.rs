@@ -26,14 +26,17 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the daemon with this configuration and waits until it is ready.
     pub fn start(net: Net, config: &str) -> Gateway {
+        Gateway::start_sharded(net, 0, config)
+    }
+
+    /// The same with so many signalling threads; 0: one per core.
+    pub fn start_sharded(net: Net, shards: u16, config: &str) -> Gateway {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("gateway.toml");
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
         command.args(["run", "--drain", "5", "--config"]).arg(&file).current_dir(directory.path());
-        if let Ok(shards) = std::env::var("VOICE_CONNECTOR_SHARDS") {
-            command.args(["--shards", &shards]);
-        }
+        command.args(["--shards", &shards.to_string()]);
         let mut gateway =
             Gateway { net, process: Process::start("gateway", command, directory.path()), directory };
         eventually("/readyz", PATIENCE, || {
