@@ -1,5 +1,6 @@
 //! `voice-connector run`.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use crate::daemon::{DaemonOptions, Gateway};
 /// Serves until SIGTERM or SIGINT, then drains.
 pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration) -> ExitCode {
     let filter = EnvFilter::try_from_env("VOICE_CONNECTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     let Some(config) = super::load(file) else { return ExitCode::FAILURE };
     let missing = config.missing();
     if !missing.is_empty() {
