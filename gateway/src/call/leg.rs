@@ -45,7 +45,8 @@ impl Local {
         match self.transport {
             Transport::Udp => format!("<sip:{user}{at}{}>", self.advertise),
             Transport::Tcp => format!("<sip:{user}{at}{};transport=tcp>", self.advertise),
-            Transport::Tls => format!("<sips:{user}{at}{}>", self.advertise),
+            // Not `sips:`: it promises TLS on every hop, which nobody here asked for, and phones stumble over it.
+            Transport::Tls => format!("<sip:{user}{at}{};transport=tls>", self.advertise),
         }
     }
 }
@@ -162,8 +163,8 @@ impl Leg {
     /// A request inside the dialog came from `source`: that is the way back now, for a peer behind a NAT or on a new
     /// connection.
     pub fn moved(&mut self, source: &Source) {
-        let server_name = self.flow.server_name.take();
-        self.flow = Peer { server_name, ..source.peer() };
+        let (server_name, party) = (self.flow.server_name.take(), self.flow.party.take());
+        self.flow = Peer { server_name, party, ..source.peer() };
     }
 
     /// Where a request inside the dialog goes: the route set exactly; where there is none, the Contact, or the flow
@@ -217,6 +218,7 @@ impl Leg {
                     local: self.flow.local,
                     connection,
                     server_name,
+                    party: self.flow.party.clone(),
                 })
             }
             None => {

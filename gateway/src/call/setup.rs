@@ -154,6 +154,7 @@ impl Call {
         if route.attempt.lookup.literal().is_none() {
             flow.server_name = Some(route.attempt.lookup.host.clone());
         }
+        flow.party = Some(route.attempt.via.party());
         let (local, profile) = (route.local.clone(), route.profile.clone());
         self.timers.first_response = Some(now.instant + route.attempt.first_response_timeout());
         self.phase = Phase::Trying;
@@ -513,7 +514,8 @@ impl Call {
             Ok(dialog) => dialog,
             Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
         };
-        let flow = Peer { server_name: attempt.flow.server_name.clone(), ..flow };
+        let Peer { server_name, party, .. } = attempt.flow.clone();
+        let flow = Peer { server_name, party, ..flow };
         if let Some(leg) = &mut self.b {
             leg.dialog = dialog;
             leg.flow = flow;

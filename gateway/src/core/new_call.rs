@@ -12,7 +12,7 @@ use sip::{Builder, Message, Method, Name, Uri};
 use super::{CallKey, Core, Draining, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal};
 use crate::call::{Account, Call, Cause, Local, Nat, NewCall, Policy, Profile, Route, Settled, Times};
-use crate::listen::{ListenerId, Peer, Source, Transport};
+use crate::listen::{ListenerId, Party, Peer, Source, Transport};
 use crate::record::Direction;
 use crate::route::{self, Attempt, RouteFacts, Via};
 
@@ -102,6 +102,10 @@ impl Core {
             Origin::Connector(connector) => profile(&connector.peer, connector.encryption, source.transport),
             Origin::Carrier(carrier) => profile(&carrier.peer, false, source.transport),
         };
+        let party = match &admitted.origin {
+            Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
+            Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
+        };
         let routes: Vec<Route> =
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
         if routes.is_empty() {
@@ -123,7 +127,7 @@ impl Core {
             transaction_id,
             invite: message.clone(),
             server,
-            flow: Peer { remote: source.remote, ..from },
+            flow: Peer { remote: source.remote, party: Some(party), ..from },
             local_tag: self.tokens.tag(),
             local,
             profile,

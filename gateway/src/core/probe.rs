@@ -8,7 +8,7 @@ use config::Config;
 use sip::{Builder, Message, Method, Name};
 
 use super::{Client, Core, Live, Now, Query};
-use crate::listen::{Peer, Transport};
+use crate::listen::{Party, Peer, Transport};
 use crate::random::Random;
 use crate::resolve::{Lookup, ResolveError};
 use crate::route::{HostKey, ProbeResult};
@@ -29,6 +29,8 @@ pub(super) struct Probes {
 
 struct Host {
     lookup: Lookup,
+    /// Whose it is; of two that have the same, the first.
+    party: Party,
     interval: Duration,
     next: Instant,
 }
@@ -44,11 +46,14 @@ impl Probes {
         let routes =
             config.voice_connector.iter().filter(|connector| connector.origination.enabled).flat_map(|one| {
                 let interval = one.origination.options_interval;
-                one.origination.route.iter().map(move |route| (route, interval))
+                let party = Party::VoiceConnector(one.id.as_str().into());
+                one.origination.route.iter().map(move |route| (route, interval, party.clone()))
             });
-        let hosts =
-            config.carrier.iter().flat_map(|one| one.host.iter().map(|host| (host, CARRIER_INTERVAL)));
-        for (route, interval) in routes.chain(hosts) {
+        let hosts = config.carrier.iter().flat_map(|one| {
+            let party = Party::Carrier(one.name.as_str().into());
+            one.host.iter().map(move |host| (host, CARRIER_INTERVAL, party.clone()))
+        });
+        for (route, interval, party) in routes.chain(hosts) {
             let lookup = Lookup {
                 host: route.host.to_string().into(),
                 port: route.port,
@@ -56,7 +61,7 @@ impl Probes {
             };
             if !interval.is_zero() && seen.insert(lookup.clone()) {
                 let next = now.instant + Duration::from_millis(random.below(1000));
-                probes.hosts.push(Host { lookup, interval, next });
+                probes.hosts.push(Host { lookup, party, interval, next });
             }
         }
         probes
@@ -88,7 +93,7 @@ impl Core {
         let live = self.shared.live();
         for lookup in due {
             match lookup.literal() {
-                Some(address) => self.probe(now, &live, address, lookup.transport, &lookup.host),
+                Some(address) => self.probe(now, &live, address, &lookup),
                 None => self.resolve(Query::Probe(lookup.clone()), lookup),
             }
         }
@@ -104,11 +109,12 @@ impl Core {
         let Ok(addresses) = result else { return };
         let live = self.shared.live();
         for address in self.shared.resolved(now.instant, lookup.clone(), addresses) {
-            self.probe(now, &live, address, lookup.transport, &lookup.host);
+            self.probe(now, &live, address, &lookup);
         }
     }
 
-    fn probe(&mut self, now: Now, live: &Live, address: SocketAddr, transport: Transport, name: &str) {
+    fn probe(&mut self, now: Now, live: &Live, address: SocketAddr, lookup: &Lookup) {
+        let transport = lookup.transport;
         let Some(listener) = self.listener_for(live, transport, Some(address.ip())) else { return };
         let Some(local) = self.local(live, listener, address.ip()) else { return };
         let host = HostKey { address, transport };
@@ -124,7 +130,9 @@ impl Core {
             .header(Name::Accept, "application/sdp")
             .build();
         let mut peer = Peer::new(transport, listener, address);
-        peer.server_name = Some(name.into());
+        peer.server_name = Some(lookup.host.clone());
+        peer.party =
+            self.probes.hosts.iter().find(|host| host.lookup == *lookup).map(|host| host.party.clone());
         let id = self.transactions.request(now.instant, options, peer, transport.is_reliable());
         self.clients.insert(id, Client::Probe(host));
         self.probes.pending.push((now.instant + PATIENCE, host));

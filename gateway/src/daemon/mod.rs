@@ -22,7 +22,9 @@ use crate::admin::{Admin, AdminError, Readiness};
 use crate::core::{Core, Input, Live, LiveError, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
-use crate::listen::{BindError, Guard, GuardLimits, ListenCounters, Listener, bind, listed, listeners};
+use crate::listen::{
+    BindError, Guard, GuardLimits, ListenCounters, Listener, Tls, TlsError, bind, listed, listeners,
+};
 use crate::media::{Media, MediaSettings};
 use crate::metrics::Metrics;
 use crate::random::{Random, SystemRandom};
@@ -49,6 +51,9 @@ pub enum StartError {
     /// `admin.token` can't be read.
     #[error("admin.token: {0}")]
     Token(#[from] config::SecretError),
+    /// A certificate, key or trust anchor can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A listener can't be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -75,6 +80,8 @@ pub struct Gateway {
     shards: Vec<ShardThread>,
     streams: StreamThread,
     mailboxes: Mailboxes,
+    config: Arc<Config>,
+    tls: Arc<Tls>,
     drained: Receiver<u16>,
     readiness: Readiness,
     media: Arc<Media>,
@@ -92,6 +99,7 @@ impl Gateway {
         let config = Arc::new(config);
         let live = Live::new(config.clone())?;
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
+        let tls = Arc::new(Tls::new(&config)?);
         let shards = if options.shards == 0 { cores() } else { options.shards };
         let bound = bind(&awake(&config), shards)?;
         let addresses: Vec<(Protocol, SocketAddr)> = bound
@@ -150,6 +158,7 @@ impl Gateway {
             mailboxes: mailboxes.clone(),
             guard: guard.clone(),
             counters: counters.clone(),
+            tls: tls.clone(),
             limits: StreamLimits::default(),
         })
         .map_err(|source| StartError::System { what: "the transport thread", source })?;
@@ -188,6 +197,8 @@ impl Gateway {
             shards: threads,
             streams: stream_thread,
             mailboxes,
+            config,
+            tls,
             drained,
             readiness,
             media,
@@ -205,6 +216,15 @@ impl Gateway {
     /// Where `/metrics`, `/healthz` and `/readyz` are.
     pub fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// Reads certificates, keys and trust anchors again: TLS handshakes that begin from now on use them, connections
+    /// keep theirs.
+    ///
+    /// # Errors
+    /// The first file that can't be used; then everything stays as it was.
+    pub fn reload_certificates(&self) -> Result<(), TlsError> {
+        self.tls.replace(&self.config)
     }
 
     /// Signalling threads.

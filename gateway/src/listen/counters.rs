@@ -71,6 +71,8 @@ pub struct ListenCounters {
     pub connections_dialled: Counter,
     /// Connections that we could not open.
     pub dials_failed: Counter,
+    /// TLS handshakes that failed, whoever dialled.
+    pub handshakes_failed: Counter,
     /// Connections turned away at a limit or because the source is silenced.
     pub connections_refused: Counter,
     /// Connections closed because the peer did not read what we wrote.

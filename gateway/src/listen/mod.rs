@@ -6,6 +6,7 @@ pub mod counters;
 pub mod guard;
 pub mod peer;
 pub mod stream;
+pub mod tls;
 pub mod udp;
 
 mod tally;
@@ -14,4 +15,5 @@ pub use bind::{BindError, Bound, Listener, bind};
 pub use configured::{listed, listeners};
 pub use counters::ListenCounters;
 pub use guard::{Guard, GuardLimits};
-pub use peer::{ConnectionId, ListenerId, Peer, Source, Transport};
+pub use peer::{ConnectionId, ListenerId, Party, Peer, Source, Transport};
+pub use tls::{Tls, TlsError};

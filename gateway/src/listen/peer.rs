@@ -64,6 +64,24 @@ pub struct ListenerId(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
+/// Whose system a peer is: its trust anchors and our certificate for it are the configuration's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Party {
+    /// A carrier, by its name.
+    Carrier(Arc<str>),
+    /// A customer's, by the id of its voice connector.
+    VoiceConnector(Arc<str>),
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Party::Carrier(name) => write!(formatter, "carrier {name}"),
+            Party::VoiceConnector(id) => write!(formatter, "voice connector {id}"),
+        }
+    }
+}
+
 /// Where a message goes.
 ///
 /// Over `connection` while that lives; else, for a stream, over a connection that we dialled from `listener`'s
@@ -83,12 +101,15 @@ pub struct Peer {
     pub connection: Option<ConnectionId>,
     /// The name that the certificate must carry when we dial TLS; none: the address.
     pub server_name: Option<Arc<str>>,
+    /// Whose system it is, for TLS; none: found by the address when we dial.
+    #[serde(default)]
+    pub party: Option<Party>,
 }
 
 impl Peer {
     /// A peer that is reached by its address.
     pub fn new(transport: Transport, listener: ListenerId, remote: SocketAddr) -> Peer {
-        Peer { transport, listener, remote, local: None, connection: None, server_name: None }
+        Peer { transport, listener, remote, local: None, connection: None, server_name: None, party: None }
     }
 }
 
@@ -117,6 +138,7 @@ impl Source {
             local: Some(self.local.ip()),
             connection: self.connection,
             server_name: None,
+            party: None,
         }
     }
 }

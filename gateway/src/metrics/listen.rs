@@ -6,16 +6,19 @@ use metrics_exporter_prometheus::PrometheusRecorder;
 use super::{as_f64, counter, gauge};
 use crate::listen::ListenCounters;
 
+/// What a counter shows.
+type Shown = fn(&ListenCounters) -> u64;
+
 /// Counters of SIP on the wire; [`ListenMetrics::show`] brings them up to date.
 pub struct ListenMetrics {
-    counters: Vec<(Counter, fn(&ListenCounters) -> u64)>,
+    counters: Vec<(Counter, Shown)>,
     connections: Gauge,
 }
 
 impl ListenMetrics {
     pub(super) fn new(recorder: &PrometheusRecorder) -> ListenMetrics {
-        let mut counters: Vec<(Counter, fn(&ListenCounters) -> u64)> = Vec::new();
-        let mut add = |name, labels: &[(&'static str, &str)], value: fn(&ListenCounters) -> u64| {
+        let mut counters: Vec<(Counter, Shown)> = Vec::new();
+        let mut add = |name, labels: &[(&'static str, &str)], value: Shown| {
             counters.push((counter(recorder, name, labels), value));
         };
         let received = ("direction", "received");
@@ -36,6 +39,7 @@ impl ListenMetrics {
         add(connections, &[("event", "accepted")], |all| all.connections_accepted.value());
         add(connections, &[("event", "dialled")], |all| all.connections_dialled.value());
         add(connections, &[("event", "dial_failed")], |all| all.dials_failed.value());
+        add(connections, &[("event", "handshake_failed")], |all| all.handshakes_failed.value());
         add(connections, &[("event", "refused")], |all| all.connections_refused.value());
         add(connections, &[("event", "overflowed")], |all| all.connections_overflowed.value());
         add(connections, &[("event", "timed_out")], |all| all.connections_timed_out.value());

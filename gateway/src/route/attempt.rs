@@ -4,7 +4,7 @@ use std::time::Duration;
 use config::{Carrier, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
 
 use crate::admit::Caller;
-use crate::listen::Transport;
+use crate::listen::{Party, Transport};
 use crate::number;
 use crate::resolve::Lookup;
 
@@ -53,6 +53,14 @@ impl Via {
         match self {
             Via::Carrier(carrier) => carrier.name.as_str(),
             Via::Connector(connector) => connector.id.as_str(),
+        }
+    }
+
+    /// Whose system it is, for TLS.
+    pub fn party(&self) -> Party {
+        match self {
+            Via::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
+            Via::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
         }
     }
 

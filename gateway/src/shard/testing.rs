@@ -14,7 +14,7 @@ use super::{Effects, Mailboxes, ShardSetup, ShardThread, mailboxes};
 use crate::core::{Input, Machine, Now, Output};
 use crate::ids::{HashKey, Ownership};
 use crate::listen::stream::{StreamLimits, StreamSetup, StreamThread};
-use crate::listen::{Guard, GuardLimits, ListenCounters, Listener, ListenerId, Peer, Transport, bind};
+use crate::listen::{Guard, GuardLimits, ListenCounters, Listener, ListenerId, Peer, Tls, Transport, bind};
 use crate::random::SeededRandom;
 use crate::resolve::{Answer, Lookup, Resolve, ResolveError};
 
@@ -64,6 +64,7 @@ pub(crate) struct Setup {
     pub(crate) guard: GuardLimits,
     pub(crate) streams: StreamLimits,
     pub(crate) listed: Vec<IpNet>,
+    pub(crate) tls: Tls,
 }
 
 /// A running gateway of sockets, shards and machines that answer.
@@ -96,8 +97,12 @@ impl Gateway {
         listeners: &[(Transport, &str)],
         change: impl FnOnce(&mut Setup),
     ) -> Gateway {
-        let mut setup =
-            Setup { guard: GuardLimits::default(), streams: StreamLimits::default(), listed: Vec::new() };
+        let mut setup = Setup {
+            guard: GuardLimits::default(),
+            streams: StreamLimits::default(),
+            listed: Vec::new(),
+            tls: Tls::none(),
+        };
         change(&mut setup);
         let listeners: Vec<Listener> = (0..)
             .zip(listeners)
@@ -120,6 +125,7 @@ impl Gateway {
             mailboxes: mailboxes.clone(),
             guard: guard.clone(),
             counters: counters.clone(),
+            tls: Arc::new(setup.tls),
             limits: setup.streams,
         })
         .unwrap();

@@ -14,8 +14,10 @@ use tokio::time::{Instant, timeout};
 
 use super::handle::{Handle, Write};
 use super::limits::StreamLimits;
+use super::open::{OpenError, Stage};
 use super::pending::Pending;
 use crate::core::Input;
+use crate::listen::tls::{self, Seldom, Tls};
 use crate::listen::{ConnectionId, Guard, ListenCounters, ListenerId, Source, Transport};
 use crate::shard::Mailboxes;
 
@@ -30,6 +32,9 @@ pub(super) struct Shared {
     pub(super) guard: Arc<Guard>,
     pub(super) counters: Arc<ListenCounters>,
     pub(super) limits: StreamLimits,
+    pub(super) tls: Arc<Tls>,
+    /// Who failed at TLS, seldom enough.
+    pub(super) tls_log: Arc<Seldom>,
 }
 
 /// A connection that is not served yet.
@@ -104,22 +109,53 @@ impl Connection {
         (connection, handle)
     }
 
-    /// Opens the stream with `open`, within the time for connecting, then serves it to its end.
-    pub(super) async fn dial<S>(mut self, open: impl Future<Output = io::Result<(S, SocketAddr)>>)
+    /// Opens the stream with `open`, which ends in time by itself, then serves it to its end.
+    pub(super) async fn open<S>(mut self, open: impl Future<Output = Result<(S, SocketAddr), OpenError>>)
     where
         S: AsyncRead + AsyncWrite,
     {
         let opened = tokio::select! {
-            opened = timeout(self.shared.limits.connect_timeout, open) => opened,
-            () = self.handle.closed() => Ok(Err(io::ErrorKind::ConnectionAborted.into())),
+            opened = open => opened,
+            () = self.handle.closed() => Err(OpenError::aborted()),
         };
-        match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        match opened {
             Ok((stream, local)) => self.serve(stream, local).await,
             Err(error) => {
-                self.shared.counters.dials_failed.increment();
-                tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
+                self.account_unopened(&error);
                 self.tell_owners();
             }
+        }
+    }
+
+    fn account_unopened(&self, error: &OpenError) {
+        let counters = &self.shared.counters;
+        if !self.accepted {
+            counters.dials_failed.increment();
+        }
+        if error.stage == Stage::Connect {
+            tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
+            return;
+        }
+        counters.handshakes_failed.increment();
+        // Who connects and leaves again is watched, not blamed: a monitor asks whether the port is open.
+        if self.accepted && error.reason.is_none() {
+            tracing::debug!(remote = %self.remote, %error, "no TLS with who connected");
+            return;
+        }
+        if self.accepted {
+            self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
+        }
+        self.tell_of_tls(&error);
+    }
+
+    /// Why TLS with this peer came to nothing, for the operator.
+    fn tell_of_tls(&self, error: &dyn std::fmt::Display) {
+        let Some(skipped) = self.shared.tls_log.may(Instant::now().into_std()) else { return };
+        let remote = self.remote;
+        if self.accepted {
+            tracing::warn!(%remote, %error, skipped, "no TLS with who connected");
+        } else {
+            tracing::warn!(%remote, %error, skipped, "no TLS with the peer that was dialled");
         }
     }
 
@@ -167,6 +203,8 @@ impl Connection {
             };
             let bytes = match read {
                 Ok(0) => return End::PeerClosed,
+                // Without the farewell of TLS. Nothing is lost by it: a message says how long it is.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return End::PeerClosed,
                 Ok(length) => buffer.get(..length).unwrap_or_default(),
                 Err(error) => return End::Failed(error),
             };
@@ -295,7 +333,14 @@ impl Connection {
     fn account(&self, end: &End) {
         let counters = &self.shared.counters;
         match end {
-            End::PeerClosed | End::Finished | End::Closed | End::Failed(_) => {}
+            End::PeerClosed | End::Finished | End::Closed => {}
+            // With TLS 1.3 a server refuses our certificate only after we are done.
+            End::Failed(error) => {
+                if let Some(reason) = tls::reason(error, "") {
+                    counters.handshakes_failed.increment();
+                    self.tell_of_tls(&reason);
+                }
+            }
             End::Idle | End::Unfinished => counters.connections_timed_out.increment(),
             End::Stalled => counters.connections_overflowed.increment(),
             End::Silenced => counters.silenced.increment(),
@@ -375,6 +420,8 @@ mod tests {
             guard: Arc::new(guard),
             counters: counters.clone(),
             limits: StreamLimits::default(),
+            tls: Arc::new(Tls::none()),
+            tls_log: Arc::new(Seldom::new(Instant::now().into_std())),
         };
         let identity = Identity {
             id: ConnectionId(1),
@@ -508,13 +555,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn dialling_gives_up_after_three_seconds() {
+    async fn who_waits_for_a_connection_that_cannot_be_opened_is_told() {
         let (connection, handle, mut inbox, counters) = connection(false, false);
         let [owner] = clients();
         assert!(handle.send(options("TCP", "1@gw", "z9hG4bK1", None), owner, 0, 1 << 20).is_ok());
-        let start = Instant::now();
-        connection.dial(std::future::pending::<io::Result<(DuplexStream, SocketAddr)>>()).await;
-        assert_eq!(start.elapsed(), Duration::from_secs(3));
+        connection.open(async { Err::<(DuplexStream, SocketAddr), _>(OpenError::aborted()) }).await;
         assert_eq!(counters.dials_failed.value(), 1);
         let input = inbox.next_input().await;
         assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner));

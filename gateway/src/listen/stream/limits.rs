@@ -20,6 +20,8 @@ pub struct StreamLimits {
     pub queue_bytes: usize,
     /// How long we wait for a peer that we dial. 3 s.
     pub connect_timeout: Duration,
+    /// How long who connects to us may take for the TLS handshake. 5 s; when we dial, `connect_timeout` holds for both.
+    pub handshake_timeout: Duration,
     /// How long a new connection may go without a complete message, and any connection with half of one. 10 s.
     pub message_timeout: Duration,
     /// How long a connection may be silent both ways. 30 min: a call's only way back to a peer behind NAT may be the
@@ -41,6 +43,7 @@ impl Default for StreamLimits {
             body_bytes: 128 << 10,
             queue_bytes: 1 << 20,
             connect_timeout: Duration::from_secs(3),
+            handshake_timeout: Duration::from_secs(5),
             message_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30 * 60),
             stranger_idle_timeout: Duration::from_secs(60),

@@ -14,6 +14,7 @@ mod accept;
 mod connection;
 mod handle;
 mod limits;
+pub(super) mod open;
 mod pending;
 mod start;
 mod table;

@@ -13,6 +13,7 @@ use super::limits::StreamLimits;
 use super::table::Table;
 use super::{Outgoing, Streams};
 use crate::abort::AbortOnPanic;
+use crate::listen::tls::{Seldom, Tls};
 use crate::listen::{Guard, ListenCounters, Listener};
 use crate::shard::Mailboxes;
 
@@ -33,6 +34,8 @@ pub struct StreamSetup {
     pub guard: Arc<Guard>,
     /// What is counted.
     pub counters: Arc<ListenCounters>,
+    /// Certificates and trust anchors of those that take TLS.
+    pub tls: Arc<Tls>,
     /// How much peers may take.
     pub limits: StreamLimits,
 }
@@ -66,6 +69,8 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
         guard: setup.guard,
         counters: setup.counters,
         limits: setup.limits,
+        tls: setup.tls,
+        tls_log: Arc::new(Seldom::new(std::time::Instant::now())),
     };
     let (to_accepted, accepted) = mpsc::channel(ACCEPTED);
     {

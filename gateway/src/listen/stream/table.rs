@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use sip::Message;
 use sip::transaction::Owner;
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -15,8 +14,10 @@ use super::Outgoing;
 use super::accept::Accepted;
 use super::connection::{Connection, Identity, Shared};
 use super::handle::{Handle, Refused};
+use super::open;
 use crate::listen::bind::tune_stream;
-use crate::listen::{ConnectionId, Listener, ListenerId, Peer, Transport};
+use crate::listen::tls;
+use crate::listen::{ConnectionId, Listener, ListenerId, Party, Peer, Transport};
 
 /// Strangers together may hold this part of all connections.
 const STRANGERS_SHARE: usize = 4;
@@ -29,16 +30,29 @@ struct DialKey {
     transport: Transport,
     listener: ListenerId,
     remote: SocketAddr,
-    server_name: Option<Arc<str>>,
+    /// What was proved when we dialled: nothing, but by TLS.
+    trust: Option<Trust>,
+}
+
+/// Whom we trusted, and what the peer's certificate carried.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Trust {
+    /// `None`: what the peer is called is no name.
+    name: Option<ServerName<'static>>,
+    party: Option<Party>,
 }
 
 impl DialKey {
     fn of(peer: &Peer) -> DialKey {
+        let trust = || Trust {
+            name: tls::server_name(peer.server_name.as_deref(), peer.remote.ip()),
+            party: peer.party.clone(),
+        };
         DialKey {
             transport: peer.transport,
             listener: peer.listener,
             remote: peer.remote,
-            server_name: peer.server_name.clone(),
+            trust: (peer.transport == Transport::Tls).then(trust),
         }
     }
 }
@@ -121,13 +135,25 @@ impl Table {
         }
         let Ok(local) = stream.local_addr() else { return };
         tune_stream(&stream);
+        let (transport, listener) = (listener.transport, listener.id);
+        let how = match transport {
+            Transport::Tls => match self.shared.tls.server(listener) {
+                Some(how) => Some(how),
+                None => return,
+            },
+            Transport::Udp | Transport::Tcp => None,
+        };
         self.shared.counters.connections_accepted.increment();
         *self.accepted.entry(remote.ip()).or_insert(0) += 1;
         self.strangers += usize::from(stranger);
-        let (transport, listener) = (listener.transport, listener.id);
         let (connection, ended) = self.insert(transport, listener, remote, stranger, None);
         let id = connection.id;
-        watch(id, tokio::spawn(connection.serve(stream, local)), ended);
+        let limit = self.shared.limits.handshake_timeout;
+        let task = match how {
+            Some(how) => tokio::spawn(connection.open(open::accept_tls(stream, local, how, limit))),
+            None => tokio::spawn(connection.serve(stream, local)),
+        };
+        watch(id, task, ended);
     }
 
     fn has_room(&self, remote: IpAddr, stranger: bool) -> bool {
@@ -183,9 +209,14 @@ impl Table {
     fn dial(&mut self, key: DialKey) -> Option<ConnectionId> {
         let listener = *self.listeners.iter().find(|listener| listener.id == key.listener)?;
         let local = listener.address.ip();
+        let secure = key.trust.as_ref().and_then(|trust| {
+            let how = self.shared.tls.client(trust.party.as_ref(), key.remote.ip())?;
+            Some((trust.name.clone()?, how))
+        });
         if self.entries.len() >= self.shared.limits.connections
             || local.is_ipv4() != key.remote.is_ipv4()
-            || key.transport != Transport::Tcp
+            || key.transport == Transport::Udp
+            || key.trust.is_some() != secure.is_some()
         {
             let (remote, transport) = (key.remote, key.transport);
             tracing::warn!(%remote, %transport, %local, "cannot dial this peer from this listener");
@@ -193,9 +224,16 @@ impl Table {
         }
         self.shared.counters.connections_dialled.increment();
         let remote = key.remote;
+        let limit = self.shared.limits.connect_timeout;
         let (connection, ended) = self.insert(key.transport, key.listener, remote, false, Some(key));
         let id = connection.id;
-        watch(id, tokio::spawn(connection.dial(connect(local, remote))), ended);
+        let task = match secure {
+            Some((name, how)) => {
+                tokio::spawn(connection.open(open::connect_tls(local, remote, name, how, limit)))
+            }
+            None => tokio::spawn(connection.open(open::connect(local, remote, limit))),
+        };
+        watch(id, task, ended);
         Some(id)
     }
 
@@ -246,16 +284,4 @@ fn watch(id: ConnectionId, task: JoinHandle<()>, ended: mpsc::Sender<ConnectionI
         }
         let _ = ended.send(id).await;
     });
-}
-
-/// From the listener's address, so that the peer's allowlist knows us; the port is the system's choice.
-async fn connect(local: IpAddr, remote: SocketAddr) -> std::io::Result<(TcpStream, SocketAddr)> {
-    let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if !local.is_unspecified() {
-        socket.bind(SocketAddr::new(local, 0))?;
-    }
-    let stream = socket.connect(remote).await?;
-    tune_stream(&stream);
-    let local = stream.local_addr()?;
-    Ok((stream, local))
 }

@@ -1,0 +1,610 @@
+//! Handshakes over real loopback sockets, with certificates that are made here.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::Config;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use sip::transaction::Owner;
+use sip::{Frame, Message, StreamFramer};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+
+use super::certificates::{Authority, Leaf};
+use super::{Tls, TlsError, provider, server_name};
+use crate::core::Input;
+use crate::listen::{Party, Peer, Transport};
+use crate::shard::testing::{Gateway, Setup, clients, options, request, within};
+
+/// One TLS listener, named by these keys; then what follows.
+const LISTENER: &str = "[[listen]]\nprotocol = \"tls\"\naddress = \"127.0.0.1:0\"\n";
+const OWN: &str = "certificate = \"gateway.pem\"\nkey = \"gateway.key\"\n";
+
+/// A directory with certificates and the configuration beside them.
+struct Place {
+    directory: TempDir,
+    /// Signed the gateway's certificate for 127.0.0.1; `ca.pem`.
+    authority: Authority,
+}
+
+impl Place {
+    fn new() -> Place {
+        let place = Place { directory: tempfile::tempdir().unwrap(), authority: Authority::new("ours") };
+        place.authority.leaf(&["127.0.0.1"]).write(place.path(), "gateway");
+        place.write("ca.pem", &place.authority.pem);
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    fn config(&self, listener: &str, rest: &str) -> Config {
+        let text = format!("{LISTENER}{listener}{rest}");
+        let (config, _) = Config::parse(&text, &self.path().join("gateway.toml")).unwrap();
+        assert_eq!(config.missing(), []);
+        config
+    }
+
+    fn gateway(&self, listener: &str, rest: &str) -> Gateway {
+        self.gateway_with(listener, rest, |_| {})
+    }
+
+    fn gateway_with(&self, listener: &str, rest: &str, change: impl FnOnce(&mut Setup)) -> Gateway {
+        let tls = Tls::new(&self.config(listener, rest)).unwrap();
+        Gateway::with(1, &[(Transport::Tls, "127.0.0.1:0")], |setup| {
+            setup.tls = tls;
+            change(setup);
+        })
+    }
+}
+
+/// The other end of a TLS connection.
+struct Phone<S> {
+    stream: S,
+    framer: StreamFramer,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Phone<S> {
+    fn new(stream: S) -> Phone<S> {
+        Phone { stream, framer: StreamFramer::new(65_536, 65_536) }
+    }
+
+    async fn write(&mut self, message: &Message) {
+        self.stream.write_all(message.bytes()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// The next message; `Err` at the end of the stream.
+    async fn read(&mut self) -> std::io::Result<Message> {
+        within(async {
+            loop {
+                if let Some(Frame::Message(message)) = self.framer.next().unwrap() {
+                    return Ok(message);
+                }
+                let mut buffer = [0; 4_096];
+                match self.stream.read(&mut buffer).await? {
+                    0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                    length => self.framer.push(&buffer[..length]),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Whether the gateway answers an OPTIONS.
+    async fn is_served(&mut self) -> bool {
+        // A refusal may already have closed the connection.
+        if self.stream.write_all(options("TLS", "1@phone", "z9hG4bK1", None).bytes()).await.is_err() {
+            return false;
+        }
+        let _ = self.stream.flush().await;
+        self.read().await.is_ok()
+    }
+}
+
+fn store(pem: &str) -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+    store
+}
+
+fn chain(leaf: &Leaf) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let certificate = CertificateDer::from_pem_slice(leaf.certificate.as_bytes()).unwrap();
+    (vec![certificate], PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap())
+}
+
+/// - `ca`: whom the phone trusts. `shown`: its own certificate.
+fn phone_config(
+    ca: &str,
+    shown: Option<&Leaf>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+    let builder = builder.with_root_certificates(store(ca));
+    match shown.map(chain) {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
+        None => builder.with_no_client_auth(),
+    }
+}
+
+const BOTH: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
+
+async fn connect(
+    to: SocketAddr,
+    config: ClientConfig,
+    name: &'static str,
+) -> std::io::Result<Phone<client::TlsStream<TcpStream>>> {
+    let stream = TcpStream::connect(to).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    Ok(Phone::new(within(connector.connect(ServerName::try_from(name).unwrap(), stream)).await?))
+}
+
+/// A carrier that takes TLS.
+struct Carrier {
+    socket: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Carrier {
+    /// - `clients`: whose certificates it asks for.
+    async fn new(leaf: &Leaf, clients: Option<&Authority>) -> Carrier {
+        let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        let builder = builder.unwrap();
+        let builder = match clients {
+            Some(authority) => {
+                let anchors = Arc::new(store(&authority.pem));
+                let verifier = WebPkiClientVerifier::builder_with_provider(anchors, provider()).build();
+                builder.with_client_cert_verifier(verifier.unwrap())
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let (chain, key) = chain(leaf);
+        let config = builder.with_single_cert(chain, key).unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Carrier { socket, acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
+
+    fn peer(&self, gateway: &Gateway) -> Peer {
+        Peer::new(Transport::Tls, gateway.id(0), self.socket.local_addr().unwrap())
+    }
+
+    async fn accept(&self) -> std::io::Result<Phone<server::TlsStream<TcpStream>>> {
+        let (stream, _) = within(self.socket.accept()).await?;
+        Ok(Phone::new(within(self.acceptor.accept(stream)).await?))
+    }
+}
+
+fn named(name: &str, peer: Peer) -> Peer {
+    Peer { server_name: Some(name.into()), ..peer }
+}
+
+#[tokio::test]
+async fn both_versions_are_served() {
+    let place = Place::new();
+    let gateway = place.gateway(OWN, "");
+    for (version, expect) in [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)] {
+        let config = phone_config(&place.authority.pem, None, &[version]);
+        let mut phone = connect(gateway.address(0), config, "127.0.0.1").await.unwrap();
+        assert!(phone.is_served().await);
+        let connection = phone.stream.get_ref().1;
+        assert_eq!(connection.protocol_version(), Some(expect));
+        let suite = connection.negotiated_cipher_suite().unwrap().suite();
+        let suite = suite.as_str().unwrap();
+        assert!(suite.starts_with("TLS_ECDHE_") || suite.starts_with("TLS13_"), "{suite}");
+    }
+    assert_eq!(gateway.counters.handshakes_failed.value(), 0);
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn the_certificate_fits_the_name_that_is_asked_for_else_it_is_the_first() {
+    let place = Place::new();
+    place.authority.leaf(&["b.example", "other.example"]).write(place.path(), "b");
+    place.authority.leaf(&["*.c.example"]).write(place.path(), "c");
+    let more = "certificates = [{ certificate = \"b.pem\", key = \"b.key\" }, \
+                { certificate = \"c.pem\", key = \"c.key\" }]\n";
+    let gateway = place.gateway(&format!("{OWN}{more}"), "");
+    let trusting = || phone_config(&place.authority.pem, None, BOTH);
+    for name in ["127.0.0.1", "b.example", "other.example", "sip.c.example"] {
+        let mut phone = connect(gateway.address(0), trusting(), name).await.unwrap();
+        assert!(phone.is_served().await, "{name}");
+    }
+    for name in ["d.example", "c.example", "a.b.c.example"] {
+        let error = connect(gateway.address(0), trusting(), name).await.map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("127.0.0.1"), "{name}: {error}");
+    }
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn with_client_ca_a_peer_must_show_a_certificate_of_it() {
+    let place = Place::new();
+    let theirs = Authority::new("theirs");
+    place.write("clients.pem", &theirs.pem);
+    let gateway = place.gateway(&format!("{OWN}client_ca = \"clients.pem\"\n"), "");
+    let good = theirs.leaf(&["pbx.example"]);
+    let (foreign, expired) = (place.authority.leaf(&["pbx.example"]), theirs.expired(&["pbx.example"]));
+    for (version, served) in [(&TLS12, false), (&TLS13, false), (&TLS12, true), (&TLS13, true)] {
+        let shown: &[Option<&Leaf>] =
+            if served { &[Some(&good)] } else { &[None, Some(&foreign), Some(&expired)] };
+        for shown in shown {
+            let config = phone_config(&place.authority.pem, *shown, &[version]);
+            // With TLS 1.3 the client is done before it is refused.
+            let is_served = match connect(gateway.address(0), config, "127.0.0.1").await {
+                Ok(mut phone) => phone.is_served().await,
+                Err(_) => false,
+            };
+            assert_eq!(is_served, served);
+        }
+    }
+    gateway.until(|counters| counters.handshakes_failed.value() == 6).await;
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_trust_us_and_one_that_speaks_no_tls_are_counted_and_closed() {
+    let place = Place::new();
+    let gateway = place.gateway(OWN, "");
+    let config = phone_config(&Authority::new("other").pem, None, BOTH);
+    assert!(connect(gateway.address(0), config, "127.0.0.1").await.is_err());
+    gateway.until(|counters| counters.handshakes_failed.value() == 1).await;
+    let mut phone = Phone::new(TcpStream::connect(gateway.address(0)).await.unwrap());
+    assert!(!phone.is_served().await);
+    gateway.until(|counters| counters.handshakes_failed.value() == 2).await;
+    gateway.until(|counters| counters.connections_open.value() == 0).await;
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn who_does_not_shake_hands_is_closed_and_holds_a_place_until_then() {
+    let place = Place::new();
+    let gateway = place.gateway_with(OWN, "", |setup| {
+        setup.streams.handshake_timeout = Duration::from_millis(300);
+        setup.streams.per_stranger = 2;
+    });
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(gateway.address(0)).await.unwrap();
+        // The first bytes of a handshake record, and no more.
+        stream.write_all(&[22, 3, 1, 2, 0]).await.unwrap();
+        slow.push(stream);
+    }
+    gateway.until(|counters| counters.connections_accepted.value() == 2).await;
+    let config = || phone_config(&place.authority.pem, None, BOTH);
+    assert!(connect(gateway.address(0), config(), "127.0.0.1").await.is_err());
+    assert_eq!(gateway.counters.connections_refused.value(), 1);
+    for mut stream in slow {
+        assert_eq!(within(stream.read(&mut [0; 100])).await.unwrap_or(0), 0);
+    }
+    gateway.until(|counters| counters.handshakes_failed.value() == 2).await;
+    within(async {
+        // The table hears of an end a moment after the peer.
+        loop {
+            if let Ok(mut phone) = connect(gateway.address(0), config(), "127.0.0.1").await {
+                return assert!(phone.is_served().await);
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn a_handshake_alone_is_no_message() {
+    let place = Place::new();
+    let gateway = place.gateway_with(OWN, "", |setup| {
+        setup.streams.message_timeout = Duration::from_millis(300);
+    });
+    let config = phone_config(&place.authority.pem, None, BOTH);
+    let mut phone = connect(gateway.address(0), config, "127.0.0.1").await.unwrap();
+    assert_eq!(phone.read().await.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+    gateway.until(|counters| counters.connections_timed_out.value() == 1).await;
+    gateway.stop();
+}
+
+const CA: &str = "[tls]\nca = \"ca.pem\"\n";
+
+#[tokio::test]
+async fn a_dialled_connection_is_used_again_by_who_trusts_it_alike_and_replaced_when_it_is_lost() {
+    let place = Place::new();
+    let mut gateway = place.gateway(OWN, CA);
+    let carrier = Carrier::new(&place.authority.leaf(&["127.0.0.1", "a.example"]), None).await;
+    let peer = carrier.peer(&gateway);
+    let [first, second] = clients();
+    gateway.transmit(0, request("INVITE", "TLS", "1@gw", "z9hG4bKa", None), peer.clone(), first);
+    let mut flow = carrier.accept().await.unwrap();
+    assert_eq!(flow.read().await.unwrap().call_id(), Ok("1@gw"));
+    // The address as the configured name is the address.
+    let literal = named("127.0.0.1", peer.clone());
+    gateway.transmit(0, options("TLS", "2@gw", "z9hG4bKb", None), literal, Owner::Stateless);
+    let asked = flow.read().await.unwrap();
+    assert_eq!(asked.call_id(), Ok("2@gw"));
+    flow.write(&gateway.reply(&asked)).await;
+    assert!(matches!(gateway.input().await.1, Input::Message { .. }));
+
+    let party = Some(Party::Carrier("a".into()));
+    for other in [named("a.example", peer.clone()), Peer { party, ..peer.clone() }] {
+        gateway.transmit(0, options("TLS", "3@gw", "z9hG4bKc", None), other, Owner::Stateless);
+        let mut other = carrier.accept().await.unwrap();
+        assert_eq!(other.read().await.unwrap().call_id(), Ok("3@gw"));
+    }
+
+    drop(flow);
+    loop {
+        let (_, input) = gateway.input().await;
+        if matches!(input, Input::SendFailed { owner } if owner == first) {
+            break;
+        }
+    }
+    gateway.transmit(0, request("BYE", "TLS", "1@gw", "z9hG4bKd", None), peer, second);
+    let mut flow = carrier.accept().await.unwrap();
+    assert_eq!(flow.read().await.unwrap().call_id(), Ok("1@gw"));
+    assert_eq!(gateway.counters.connections_dialled.value(), 4);
+    assert_eq!(gateway.counters.handshakes_failed.value(), 0);
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn who_cannot_prove_its_name_is_refused_and_the_owner_told() {
+    let place = Place::new();
+    let mut gateway = place.gateway(OWN, CA);
+    let authority = &place.authority;
+    for (leaf, name) in [
+        (Authority::new("other").leaf(&["127.0.0.1"]), None),
+        (authority.leaf(&["127.0.0.2", "a.example"]), None),
+        (authority.leaf(&["a.example"]), Some("b.example")),
+        (authority.leaf(&["127.0.0.1"]), Some("b.example")),
+        (authority.expired(&["127.0.0.1"]), None),
+        (Leaf::by_common_name("127.0.0.1"), None),
+    ] {
+        let carrier = Carrier::new(&leaf, None).await;
+        let mut peer = carrier.peer(&gateway);
+        peer.server_name = name.map(Into::into);
+        let [owner] = clients();
+        gateway.transmit(0, request("INVITE", "TLS", "1@gw", "z9hG4bKa", None), peer, owner);
+        let (served, (_, input)) = tokio::join!(carrier.accept(), gateway.input());
+        assert!(served.map(|_| ()).is_err());
+        assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner), "{input:?}");
+    }
+    assert_eq!(gateway.counters.handshakes_failed.value(), 6);
+    assert_eq!(gateway.counters.dials_failed.value(), 6);
+    gateway.stop();
+}
+
+const PARTIES: &str = r#"
+[[carrier]]
+name = "a"
+allowlist = ["127.0.0.0/8"]
+host = [{ host = "127.0.0.1", protocol = "tls" }]
+peer = { ca = "a.pem", client_certificate = "client.pem", client_key = "client.key" }
+[[carrier]]
+name = "b"
+allowlist = ["127.0.0.0/8"]
+host = [{ host = "127.0.0.1", protocol = "tls" }]
+peer = { ca = "b.pem" }
+[[voice_connector]]
+id = "office"
+termination = { allowlist = ["192.0.2.1/32"] }
+"#;
+
+#[tokio::test]
+async fn each_party_has_its_own_anchors_and_sees_its_own_certificate() {
+    let place = Place::new();
+    let [theirs, other, us] = ["a", "b", "us"].map(Authority::new);
+    place.write("a.pem", &theirs.pem);
+    place.write("b.pem", &other.pem);
+    us.leaf(&["gateway.example"]).write(place.path(), "client");
+    let mut gateway = place.gateway(OWN, &format!("{CA}{PARTIES}"));
+    let carrier = Carrier::new(&theirs.leaf(&["127.0.0.1"]), Some(&us)).await;
+    let [of_a, of_b] = ["a", "b"].map(|name| Some(Party::Carrier(name.into())));
+    let office = Some(Party::VoiceConnector("office".into()));
+    // Nobody named: the first whose allowlist has the address.
+    for (party, accepted) in [(of_a, true), (None, true), (of_b, false), (office, false)] {
+        let peer = Peer { party, ..carrier.peer(&gateway) };
+        let [owner] = clients();
+        gateway.transmit(0, request("INVITE", "TLS", "1@gw", "z9hG4bKa", None), peer, owner);
+        match carrier.accept().await {
+            Ok(mut flow) => {
+                assert!(accepted);
+                assert_eq!(flow.stream.get_ref().1.peer_certificates().unwrap().len(), 1);
+                assert_eq!(flow.read().await.unwrap().call_id(), Ok("1@gw"));
+            }
+            Err(error) => assert!(!accepted, "{error}"),
+        }
+        assert!(matches!(gateway.input().await.1, Input::SendFailed { .. }));
+    }
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_peer_wants_and_we_lack_fails_the_request() {
+    let place = Place::new();
+    let mut gateway = place.gateway(OWN, CA);
+    let carrier = Carrier::new(&place.authority.leaf(&["127.0.0.1"]), Some(&place.authority)).await;
+    let [owner] = clients();
+    let invite = request("INVITE", "TLS", "1@gw", "z9hG4bKa", None);
+    gateway.transmit(0, invite, carrier.peer(&gateway), owner);
+    assert!(carrier.accept().await.map(|_| ()).is_err());
+    let (_, input) = gateway.input().await;
+    assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner), "{input:?}");
+    gateway.until(|counters| counters.handshakes_failed.value() == 1).await;
+    gateway.stop();
+}
+
+#[tokio::test]
+async fn a_request_takes_the_peers_flow_while_it_lives_and_dials_when_it_is_gone() {
+    let place = Place::new();
+    let mut gateway = place.gateway(OWN, CA);
+    let pbx = Carrier::new(&place.authority.leaf(&["127.0.0.1"]), None).await;
+    let config = phone_config(&place.authority.pem, None, BOTH);
+    let mut flow = connect(gateway.address(0), config, "127.0.0.1").await.unwrap();
+    assert!(flow.is_served().await);
+    let Input::Message { source, .. } = gateway.input().await.1 else { panic!() };
+    let peer = Peer { remote: pbx.socket.local_addr().unwrap(), ..source.peer() };
+    gateway.transmit(0, options("TLS", "2@gw", "z9hG4bK2", None), peer.clone(), Owner::Stateless);
+    assert_eq!(flow.read().await.unwrap().call_id(), Ok("2@gw"));
+    drop(flow);
+    gateway.until(|counters| counters.connections_open.value() == 0).await;
+    gateway.transmit(0, options("TLS", "3@gw", "z9hG4bK3", None), peer, Owner::Stateless);
+    let mut flow = pbx.accept().await.unwrap();
+    assert_eq!(flow.read().await.unwrap().call_id(), Ok("3@gw"));
+    gateway.stop();
+}
+
+/// What stands in the log, by the way of the functions that write it.
+#[tokio::test]
+async fn the_reason_says_what_to_look_at() {
+    let place = Place::new();
+    let ours = &place.authority;
+    let theirs = Authority::new("theirs");
+    place.write("clients.pem", &theirs.pem);
+    let open = Tls::new(&place.config(OWN, CA)).unwrap();
+    let guarded = Tls::new(&place.config(&format!("{OWN}client_ca = \"clients.pem\"\n"), CA)).unwrap();
+    let id = crate::listen::ListenerId(0);
+    let limit = Duration::from_secs(20);
+    // Who connects to us.
+    for (tls, ca, shown, expect) in [
+        (&guarded, ours, None, "it showed no certificate, and must"),
+        (
+            &guarded,
+            ours,
+            Some(ours.leaf(&["a"])),
+            "its certificate is not signed by the authorities of client_ca",
+        ),
+        (&guarded, ours, Some(theirs.expired(&["a"])), "its certificate has expired"),
+        (&open, &theirs, None, "it does not trust who signed our certificate (unknown_ca)"),
+    ] {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = phone_config(&ca.pem, shown.as_ref(), &[&TLS13]);
+        let address = socket.local_addr().unwrap();
+        let phone = tokio::spawn(connect(address, config, "127.0.0.1"));
+        let (stream, _) = socket.accept().await.unwrap();
+        let how = tls.server(id).unwrap();
+        let error = crate::listen::stream::open::accept_tls(stream, address, how, limit).await;
+        assert_eq!(error.map(|_| ()).unwrap_err().to_string(), expect);
+        let _ = phone.await;
+    }
+    // Whom we dial.
+    let file = place.path().join("ca.pem");
+    for (leaf, name, expect) in [
+        (
+            theirs.leaf(&["127.0.0.1"]),
+            None,
+            format!("its certificate is not signed by the authorities of {}", file.display()),
+        ),
+        (ours.leaf(&["127.0.0.2"]), None, "its certificate is for 127.0.0.2, not for 127.0.0.1".to_owned()),
+        (
+            ours.leaf(&["a.example"]),
+            Some("b.example"),
+            "its certificate is for a.example, not for b.example".to_owned(),
+        ),
+        (ours.expired(&["127.0.0.1"]), None, "its certificate has expired".to_owned()),
+    ] {
+        let carrier = Carrier::new(&leaf, None).await;
+        let remote = carrier.socket.local_addr().unwrap();
+        let how = open.client(None, remote.ip()).unwrap();
+        let name = server_name(name, remote.ip()).unwrap();
+        let local = "127.0.0.1".parse().unwrap();
+        let dialling = crate::listen::stream::open::connect_tls(local, remote, name, how, limit);
+        let (_, error) = tokio::join!(carrier.accept(), dialling);
+        assert_eq!(error.map(|_| ()).unwrap_err().to_string(), expect);
+    }
+    // One that is its own authority, and one that speaks no TLS.
+    let leaf = Leaf::by_common_name("127.0.0.1");
+    place.write("ca.pem", &leaf.certificate);
+    let tls = Tls::new(&place.config(OWN, CA)).unwrap();
+    let carrier = Carrier::new(&leaf, None).await;
+    let remote = carrier.socket.local_addr().unwrap();
+    let how = tls.client(None, remote.ip()).unwrap();
+    let name = server_name(None, remote.ip()).unwrap();
+    let dialling =
+        crate::listen::stream::open::connect_tls(remote.ip(), remote, name.clone(), how.clone(), limit);
+    let (_, error) = tokio::join!(carrier.accept(), dialling);
+    let expect = "its certificate is an authority's (CA:TRUE), not a server's";
+    assert_eq!(error.map(|_| ()).unwrap_err().to_string(), expect);
+    let plain = async {
+        let (mut stream, _) = carrier.socket.accept().await.unwrap();
+        stream.write_all(b"SIP/2.0 400 Bad Request\r\n\r\n").await.unwrap();
+        let _ = stream.read(&mut [0; 1]).await;
+    };
+    let dialling = crate::listen::stream::open::connect_tls(remote.ip(), remote, name, how, limit);
+    let ((), error) = tokio::join!(plain, dialling);
+    assert_eq!(error.map(|_| ()).unwrap_err().to_string(), "what it speaks is no TLS");
+}
+
+#[tokio::test]
+async fn certificates_are_replaced_whole_or_not_at_all() {
+    let place = Place::new();
+    let config = place.config(OWN, CA);
+    let tls = Tls::new(&config).unwrap();
+    let shown = |tls: &Tls| Arc::as_ptr(&tls.server(crate::listen::ListenerId(0)).unwrap());
+    let first = shown(&tls);
+    place.write("gateway.key", &place.authority.leaf(&["127.0.0.1"]).key);
+    assert!(matches!(tls.replace(&config), Err(TlsError::Mismatch { .. })));
+    assert_eq!(shown(&tls), first);
+    place.authority.leaf(&["127.0.0.1"]).write(place.path(), "gateway");
+    tls.replace(&config).unwrap();
+    assert_ne!(shown(&tls), first);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let place = Place::new();
+    let check = |file: &str, text: &str, expect: &str| {
+        let was = std::fs::read_to_string(place.path().join(file)).unwrap();
+        place.write(file, text);
+        let error = Tls::new(&place.config(OWN, CA)).unwrap_err().to_string();
+        assert_eq!(error.replace(&format!("{}/", place.path().display()), ""), expect);
+        place.write(file, &was);
+    };
+    let other = place.authority.leaf(&["127.0.0.1"]);
+    check("gateway.pem", "", "gateway.pem: holds no certificate; write PEM, the leaf first");
+    check("gateway.pem", &other.key, "gateway.pem: holds no certificate; write PEM, the leaf first");
+    check("gateway.pem", &other.certificate, "gateway.key does not belong to the certificate gateway.pem");
+    check(
+        "gateway.key",
+        &other.certificate,
+        "gateway.key: holds no private key (one that a password protects is of no use here)",
+    );
+    check(
+        "ca.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "ca.pem: the certificate is damaged, or too old a kind",
+    );
+    let missing = place.path().join("ca.pem");
+    std::fs::remove_file(&missing).unwrap();
+    let (config, _) =
+        Config::parse(&format!("{LISTENER}{OWN}{CA}"), &place.path().join("gateway.toml")).unwrap();
+    let error = Tls::new(&config).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: ", missing.display())), "{error}");
+}
+
+#[test]
+fn the_name_to_check_is_the_configured_one_or_the_address() {
+    let remote = "192.0.2.1".parse().unwrap();
+    for (name, expect) in [
+        (None, Some("192.0.2.1")),
+        (Some("192.0.2.7"), Some("192.0.2.7")),
+        (Some("[2001:db8::1]"), Some("2001:db8::1")),
+        (Some("sip.example.com."), Some("sip.example.com")),
+        (Some("sip_1.example.com"), Some("sip_1.example.com")),
+        (Some("no name"), None),
+    ] {
+        let found = server_name(name, remote).map(|name| name.to_str().into_owned());
+        assert_eq!(found.as_deref(), expect, "{name:?}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Authorities and certificates that exist for one test. The unit tests of TLS use them too.
+
+use std::path::Path;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+
+/// Who signs certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub pem: String,
+}
+
+/// A certificate and its key, PEM.
+pub struct Leaf {
+    pub certificate: String,
+    pub key: String,
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Authority {
+        let mut params = params(&[], name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Authority { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Signs a certificate for host names and addresses.
+    pub fn leaf(&self, names: &[&str]) -> Leaf {
+        self.sign(params(names, "leaf"))
+    }
+
+    /// One that expired in 2021.
+    pub fn expired(&self, names: &[&str]) -> Leaf {
+        let mut params = params(names, "leaf");
+        params.not_after = date_time_ymd(2021, 1, 1);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Leaf {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Leaf { certificate, key: key.serialize_pem() }
+    }
+}
+
+impl Leaf {
+    /// Signed by itself, an authority, and with a common name only: what linphone accepts of an address.
+    pub fn by_common_name(name: &str) -> Leaf {
+        let mut params = params(&[], name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Leaf { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    /// Writes `name`.pem and `name`.key.
+    pub fn write(&self, directory: &Path, name: &str) {
+        std::fs::write(directory.join(format!("{name}.pem")), &self.certificate).unwrap();
+        std::fs::write(directory.join(format!("{name}.key")), &self.key).unwrap();
+    }
+}
+
+fn params(names: &[&str], common_name: &str) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.not_before = date_time_ymd(2020, 1, 1);
+    params.not_after = date_time_ymd(2049, 1, 1);
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+}
