@@ -4,8 +4,8 @@
 //! says so; one that is `only` so is refused with any other value. When a capability arrives, its entry
 //! here becomes `here`, its mark in the README goes, and nothing else in this crate changes.
 
-/// Whether SIP over TLS is there. Until then TLS listeners and routes, and encrypted connectors, sleep.
-pub(crate) const TLS: bool = false;
+/// Whether SIP over TLS is there. Without it TLS listeners and routes, and encrypted connectors, sleep.
+pub(crate) const TLS: bool = true;
 
 /// Whether SRTP is there. Until then encrypted connectors sleep.
 pub(crate) const SRTP: bool = false;
@@ -62,7 +62,7 @@ const SECTIONS: &[Section] = &[
             here("gateway").table("[gateway]"),
             here("listen").table("[[listen]]"),
             here("media").table("[media]"),
-            not_yet("tls").table("[tls]"),
+            here("tls").table("[tls]"),
             not_yet("network").table("[[network]]"),
             here("records").table("[records]"),
             here("admin").table("[admin]"),
@@ -94,8 +94,8 @@ const SECTIONS: &[Section] = &[
             not_yet("network"),
             here("certificate"),
             here("key"),
-            not_yet("certificates"),
-            not_yet("client_ca"),
+            here("certificates"),
+            here("client_ca"),
         ],
     },
     Section { name: "certificate", shown: "a certificate", keys: &[here("certificate"), here("key")] },
@@ -181,9 +181,9 @@ const SECTIONS: &[Section] = &[
             here("trusted"),
             here("strip_headers"),
             here("add_headers"),
-            not_yet("ca"),
-            not_yet("client_certificate"),
-            not_yet("client_key"),
+            here("ca"),
+            here("client_certificate"),
+            here("client_key"),
             only("udp_size_limit", "0"),
             only("registration", "false"),
         ],

@@ -21,7 +21,7 @@ pub struct Listen {
     /// TLS only, and then at least one: `certificate` and `key` come first, `certificates` follow and are
     /// chosen by server name.
     pub certificates: Vec<Certificate>,
-    /// TLS only: ask peers for a certificate that these anchors signed. Default: none, do not ask.
+    /// TLS only: peers must show a certificate that these anchors signed. Default: none, they are not asked.
     pub client_ca: Option<PathBuf>,
 }
 

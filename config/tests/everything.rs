@@ -182,10 +182,6 @@ fn what_refers_to_each_other_is_found() {
 fn what_sleeps_is_told() {
     assert_eq!(
         config().sleeping(),
-        [
-            "listener tls 10.0.0.1:5061 sleeps: TLS is not available yet in this version",
-            "route [2001:db8::20] of voice connector office sleeps: TLS is not available yet in this version",
-            "voice connector branch (branch) sleeps: TLS and SRTP are not available yet in this version",
-        ]
+        ["voice connector branch (branch) sleeps: SRTP is not available yet in this version",]
     );
 }
