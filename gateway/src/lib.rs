@@ -22,3 +22,5 @@ pub mod route;
 pub mod shard;
 
 mod abort;
+#[cfg(test)]
+mod simulation;

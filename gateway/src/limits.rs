@@ -108,6 +108,11 @@ impl Limits {
         self.take_named(key, key, limit, unix)
     }
 
+    /// Places that are taken now, of all connectors and carriers.
+    pub fn calls(&self) -> u64 {
+        self.gauges.load().values().map(|gauge| gauge.0.load(Ordering::Relaxed) & LOW_24).sum()
+    }
+
     fn take_named(&self, key: &str, whose: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
         let gauge = self.gauge(key);
         match gauge.take(limit, unix.as_secs()) {

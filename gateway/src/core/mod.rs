@@ -159,9 +159,26 @@ impl Core {
     }
 
     /// What the core holds, for gauges and for the law that nothing stays: calls (also those that only wait for late
-    /// messages), tags, client and server transactions.
-    pub fn held(&self) -> [usize; 4] {
-        [self.calls.len(), self.tags.len(), self.transactions.client_len(), self.transactions.server_len()]
+    /// messages), tags, client and server transactions (but probes), and whose they are; questions and deadlines.
+    pub fn held(&self) -> [usize; 8] {
+        let probes = self.clients.values().filter(|client| matches!(client, Client::Probe(_))).count();
+        [
+            self.calls.len(),
+            self.tags.len(),
+            self.transactions.client_len().saturating_sub(probes),
+            self.transactions.server_len(),
+            self.clients.len().saturating_sub(probes),
+            self.servers.len(),
+            self.queries.len(),
+            self.wakeups.len(),
+        ]
+    }
+
+    /// The callers' Call-IDs of what is left, for the ladder of a simulation.
+    #[cfg(test)]
+    pub(crate) fn call_ids(&self) -> Vec<String> {
+        let side = crate::media::Side::A;
+        self.calls.values().map(|slot| slot.call.call_id(side).to_owned()).collect()
     }
 
     fn event(&mut self, now: Now, key: CallKey, event: Event) {

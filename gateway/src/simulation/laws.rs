@@ -1,0 +1,102 @@
+//! What must hold whatever the phones do, seen from the network.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use sip::{Message, Method};
+
+/// Call-ID, the gateway's tag, the phone's tag.
+type DialogKey = (String, String, String);
+
+/// Watches what the gateway hears and says.
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// INVITEs that the gateway heard and has not finally answered: branch and Call-ID.
+    unanswered: HashSet<(String, String)>,
+    answered: HashSet<(String, String)>,
+    /// Dialogs whose BYE was answered.
+    dead: HashSet<DialogKey>,
+    /// Branches of requests that the gateway sent.
+    sent: HashSet<String>,
+    /// 2xx to INVITE that the gateway heard and must acknowledge: dialog and CSeq.
+    owed: HashMap<(DialogKey, u32), Duration>,
+    acknowledged: HashSet<(DialogKey, u32)>,
+    /// Broken laws, with the Call-ID.
+    pub broken: Vec<(String, String)>,
+}
+
+impl Watch {
+    /// A message reached the gateway.
+    pub fn arrives(&mut self, message: &Message) {
+        let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
+        if message.method() == Some(Method::Invite) {
+            let key = (branch(message), call_id.to_owned());
+            if !self.answered.contains(&key) {
+                self.unanswered.insert(key);
+            }
+            return;
+        }
+        let Some(status) = message.status().filter(|status| status.is_final()) else { return };
+        // An answer to the gateway: From is its own.
+        let key = key(call_id, message.from_tag(), message.to_tag());
+        match cseq.method {
+            Method::Bye if status.is_success() || matches!(status.code(), 408 | 481) => {
+                self.dead.insert(key);
+            }
+            Method::Invite if status.is_success() => {
+                if !self.acknowledged.contains(&(key.clone(), cseq.number)) {
+                    self.owed.insert((key, cseq.number), Duration::ZERO);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The gateway sends a message.
+    pub fn leaves(&mut self, at: Duration, message: &Message) {
+        let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
+        if let Some(status) = message.status() {
+            if cseq.method == Method::Invite && status.is_final() {
+                let answered = (branch(message), call_id.to_owned());
+                self.unanswered.remove(&answered);
+                self.answered.insert(answered);
+            }
+            if cseq.method == Method::Bye && status.is_success() {
+                self.dead.insert(key(call_id, message.to_tag(), message.from_tag()));
+            }
+            return;
+        }
+        let key = key(call_id, message.from_tag(), message.to_tag());
+        let new = self.sent.insert(branch(message));
+        if cseq.method == Method::Ack {
+            self.owed.remove(&(key.clone(), cseq.number));
+            self.acknowledged.insert((key.clone(), cseq.number));
+        }
+        if new && cseq.method != Method::Cancel && self.dead.contains(&key) {
+            let text = format!("{:.3}: {} into a dead dialog", at.as_secs_f64(), cseq.method);
+            self.broken.push((text, call_id.to_owned()));
+        }
+    }
+
+    /// At the end of everything: what is still owed. Who could not be reached for a while, by Call-ID, may have answered
+    /// when the gateway had given up on it.
+    pub fn settle(&mut self, unreached: &HashSet<String>) {
+        for (_, call_id) in self.unanswered.drain() {
+            self.broken.push(("INVITE was never answered".into(), call_id));
+        }
+        for ((key, cseq), _) in self.owed.drain() {
+            // A dialog that was ended needs no ACK any more.
+            if !self.dead.contains(&key) && !unreached.contains(&key.0) {
+                self.broken.push((format!("2xx of INVITE {cseq} was never acknowledged"), key.0));
+            }
+        }
+    }
+}
+
+fn key(call_id: &str, gateway: Option<String>, phone: Option<String>) -> DialogKey {
+    (call_id.to_owned(), gateway.unwrap_or_default(), phone.unwrap_or_default())
+}
+
+fn branch(message: &Message) -> String {
+    message.via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,747 @@
+//! A PBX or a carrier: a SIP user agent that does what it is told, and keeps what it heard.
+//!
+//! It stands on the project's own transactions and dialogs, so that a test says `answer` and not which bytes;
+//! what the gateway must never see from a sane peer is sent as raw messages by the test itself.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
+use sip::transaction::{ClientId, Event, Output, ServerId, Timers, Transactions};
+use sip::{Builder, Message, Method, Name, StatusCode};
+
+use crate::listen::Transport;
+use crate::random::{Random, SeededRandom};
+
+/// Where a call stands, as a phone sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The INVITE is out or in; not answered.
+    Open,
+    /// 2xx sent or received.
+    Up,
+    /// Refused, cancelled, or BYE sent or received.
+    Over,
+}
+
+/// What a phone does by itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Habits {
+    /// Answer re-INVITE and UPDATE with this; `None`: the test answers.
+    pub renegotiates: Option<u16>,
+    /// Answer OPTIONS outside of calls with this; `None`: silence.
+    pub probed: Option<u16>,
+    /// Hear nothing at all.
+    pub deaf: bool,
+}
+
+impl Default for Habits {
+    fn default() -> Habits {
+        Habits { renegotiates: Some(200), probed: Some(200), deaf: false }
+    }
+}
+
+/// One call of one phone.
+pub(crate) struct PhoneCall {
+    pub caller: bool,
+    pub stage: Stage,
+    /// The INVITE that began it.
+    pub invite: Message,
+    server: Option<ServerId>,
+    client: Option<ClientId>,
+    local_tag: String,
+    pub dialog: Option<Dialog>,
+    /// Other dialogs of the same INVITE: it answered twice, or it was answered twice.
+    pub forks: Vec<Dialog>,
+    accepts: Vec<Accept>,
+    acks: Vec<(ClientId, String, Message)>,
+    /// Re-INVITEs and UPDATEs that the test answers.
+    pub asked: Vec<(ServerId, Message)>,
+    /// Everything that it heard.
+    pub heard: Vec<Message>,
+    /// It gave up on the INVITE: no answer came.
+    pub timed_out: bool,
+    pub cancelled: bool,
+    /// The re-INVITE or UPDATE of its own that is not answered yet.
+    offering: Option<ClientId>,
+    /// INVITEs without an offer: their ACKs carry the answer.
+    delayed: Vec<ClientId>,
+    pub session_version: u32,
+    /// Status codes of the answers that it gave to its first INVITE.
+    pub gave: Vec<u16>,
+    /// It acknowledges 2xx.
+    pub acknowledges: bool,
+    /// It went away without a word.
+    pub vanished: bool,
+}
+
+impl PhoneCall {
+    /// The status codes heard in answer to `method`, in order.
+    pub fn statuses(&self, method: &Method) -> Vec<u16> {
+        let answers = self.heard.iter().filter(|one| one.cseq().is_ok_and(|cseq| cseq.method == *method));
+        answers.filter_map(|one| Some(one.status()?.code())).collect()
+    }
+
+    /// The answers to its first INVITE, 100 apart.
+    pub fn answers(&self) -> Vec<u16> {
+        let first = self.invite.cseq().map_or(0, |cseq| cseq.number);
+        let mine = self.heard.iter().filter(|one| {
+            one.is_response()
+                && one.cseq().is_ok_and(|cseq| cseq.method == Method::Invite && cseq.number == first)
+        });
+        mine.filter_map(|one| Some(one.status()?.code())).filter(|status| *status != 100).collect()
+    }
+
+    /// The requests heard, in order.
+    pub fn requests(&self) -> Vec<String> {
+        self.heard.iter().filter_map(|one| Some(one.method()?.to_string())).collect()
+    }
+
+    /// The newest response heard with `status`.
+    pub fn response(&self, status: u16) -> Option<&Message> {
+        self.heard.iter().rev().find(|one| one.status().is_some_and(|code| code.code() == status))
+    }
+
+    /// The newest request heard of `method`.
+    pub fn request(&self, method: &Method) -> Option<&Message> {
+        self.heard.iter().rev().find(|one| one.method().as_ref() == Some(method))
+    }
+
+    pub fn call_id(&self) -> String {
+        self.invite.call_id().unwrap_or_default().to_owned()
+    }
+
+    /// Our mark on a call of a simulation, which crosses the gateway as any unknown header does.
+    pub fn mark(&self) -> Option<u32> {
+        self.invite.value("X-Call".into())?.parse().ok()
+    }
+
+    /// Whether a re-INVITE or UPDATE of its own is not answered yet.
+    pub fn is_offering(&self) -> bool {
+        self.offering.is_some()
+    }
+
+    pub fn is_unacknowledged(&self) -> bool {
+        !self.accepts.is_empty()
+    }
+}
+
+/// A 2xx that it gave, until its ACK.
+struct Accept {
+    server: ServerId,
+    cseq: u32,
+    tag: String,
+    machine: UasAccept<Message>,
+}
+
+/// Something that the owner of a phone may want to react to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A call came in.
+    Incoming(usize),
+    /// The call that it placed was answered.
+    Answered(usize),
+    /// The 2xx that it gave was acknowledged.
+    Acknowledged(usize),
+}
+
+/// See the module.
+pub(crate) struct Phone {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    pub transport: Transport,
+    pub habits: Habits,
+    pub calls: Vec<PhoneCall>,
+    pub news: VecDeque<News>,
+    layer: Transactions<()>,
+    by_call_id: HashMap<String, usize>,
+    clients: HashMap<ClientId, usize>,
+    random: SeededRandom,
+    outbox: VecDeque<Message>,
+    /// Calls of which it hears nothing more, by Call-ID.
+    pub gone: HashSet<String>,
+    /// New INVITEs that it does not even hear.
+    pub ignores: Option<fn(&Phone, &Message) -> bool>,
+    /// What its wits go by.
+    pub seed: u64,
+    /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
+    pub strays: Vec<Message>,
+}
+
+impl Phone {
+    pub fn new(name: &'static str, address: SocketAddr, transport: Transport, seed: u64) -> Phone {
+        Phone {
+            name,
+            address,
+            transport,
+            habits: Habits::default(),
+            calls: Vec::new(),
+            news: VecDeque::new(),
+            layer: Transactions::new(Timers::default()),
+            by_call_id: HashMap::new(),
+            clients: HashMap::new(),
+            random: SeededRandom::new(seed),
+            outbox: VecDeque::new(),
+            gone: HashSet::new(),
+            ignores: None,
+            seed,
+            strays: Vec::new(),
+        }
+    }
+
+    /// The next message for the gateway.
+    pub fn poll_output(&mut self) -> Option<Message> {
+        self.outbox.pop_front()
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let calls = self.calls.iter().filter(|call| !call.accepts.is_empty());
+        let accepts = calls.flat_map(|call| call.accepts.iter().filter_map(|one| one.machine.poll_timeout()));
+        accepts.chain(self.layer.poll_timeout()).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.layer.handle_timeout(now);
+        for index in 0..self.calls.len() {
+            if !self.calls[index].accepts.is_empty() {
+                self.drain_accepts(now, index);
+            }
+        }
+        self.pump(now);
+    }
+
+    /// A message came from the gateway.
+    pub fn handle_message(&mut self, now: Instant, message: Message) {
+        if self.habits.deaf {
+            return;
+        }
+        let call_id = message.call_id().unwrap_or_default();
+        if self.gone.contains(call_id) {
+            return;
+        }
+        if message.method() == Some(Method::Invite)
+            && message.to_tag().is_none()
+            && self.ignores.is_some_and(|ignores| ignores(self, &message))
+        {
+            self.gone.insert(call_id.to_owned());
+            return;
+        }
+        message.check().unwrap_or_else(|fault| panic!("{fault:?} in {message:?}"));
+        self.layer.handle_message(now, message, (), self.transport.is_reliable());
+        self.pump(now);
+    }
+
+    // What a phone is told to do.
+
+    /// Vanishes from a call without a word.
+    pub fn vanish(&mut self, index: usize) {
+        let call_id = self.calls[index].call_id();
+        self.gone.insert(call_id);
+        self.calls[index].stage = Stage::Over;
+        self.calls[index].vanished = true;
+        self.calls[index].accepts.clear();
+    }
+
+    /// Gives up its own re-INVITE.
+    pub fn cancel_offer(&mut self, now: Instant, index: usize) {
+        if let Some(id) = self.calls[index].offering {
+            self.layer.cancel(now, id, &[]);
+        }
+        self.pump(now);
+    }
+
+    /// Builds an INVITE; the test may change it before [`Phone::place`].
+    pub fn invite(&mut self, host: &str, from: &str, number: &str, offer: bool) -> Builder {
+        let (tag, branch, call) = (self.token(), self.branch(), self.token());
+        let builder = Builder::request(Method::Invite, &format!("sip:{number}@{host}"))
+            .header(Name::Via, self.via(&branch))
+            .header(Name::MaxForwards, "70")
+            .header(Name::From, format!("\"Phone\" <sip:{from}@{}>;tag={tag}", self.address.ip()))
+            .header(Name::To, format!("<sip:{number}@{host}>"))
+            .header(Name::CallId, format!("{call}@{}", self.address.ip()))
+            .header(Name::CSeq, "1 INVITE")
+            .header(Name::Contact, self.contact());
+        match offer {
+            true => builder.body("application/sdp", self.sdp(1, "sendrecv")),
+            false => builder,
+        }
+    }
+
+    /// Sends an INVITE that begins a call.
+    pub fn place(&mut self, now: Instant, invite: Message) -> usize {
+        let index = self.calls.len();
+        let local_tag = invite.from_tag().unwrap();
+        let delayed = invite.body().is_empty();
+        let id = self.layer.request(now, invite.clone(), (), self.transport.is_reliable());
+        self.clients.insert(id, index);
+        self.by_call_id.insert(invite.call_id().unwrap().to_owned(), index);
+        self.calls.push(self.call(true, invite, local_tag));
+        self.calls[index].client = Some(id);
+        self.calls[index].delayed.extend(delayed.then_some(id));
+        self.pump(now);
+        index
+    }
+
+    pub fn cancel(&mut self, now: Instant, index: usize) {
+        let call = &mut self.calls[index];
+        call.cancelled = true;
+        if let Some(id) = call.client {
+            self.layer.cancel(now, id, &[]);
+        }
+        self.pump(now);
+    }
+
+    /// Answers the INVITE of a call: 1xx, 2xx (repeated until the ACK) or a refusal.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        index: usize,
+        status: u16,
+        with_sdp: bool,
+        headers: &[(&str, &str)],
+    ) {
+        let tag = self.calls[index].local_tag.clone();
+        self.respond_as(now, index, status, with_sdp, headers, &tag);
+    }
+
+    /// The same under another To tag: a fork.
+    pub fn respond_as(
+        &mut self,
+        now: Instant,
+        index: usize,
+        status: u16,
+        with_sdp: bool,
+        headers: &[(&str, &str)],
+        tag: &str,
+    ) {
+        let call = &self.calls[index];
+        let Some(server) = call.server else { return };
+        let invite = call.invite.clone();
+        let code = StatusCode::new(status).unwrap();
+        let mut reply = Builder::reply(&invite, code, code.default_reason(), Some(tag));
+        if status < 300 {
+            reply = reply.record_routes(&invite).header(Name::Contact, self.contact());
+        }
+        for (name, value) in headers {
+            reply = reply.raw(name, value);
+        }
+        if with_sdp {
+            reply = reply.body("application/sdp", self.sdp(call.session_version, "sendrecv"));
+        }
+        let response = reply.build();
+        self.calls[index].gave.push(status);
+        if status < 200 {
+            self.layer.respond(now, server, response);
+        } else if status < 300 {
+            let mut dialog = Dialog::uas(&invite, tag).unwrap();
+            dialog.confirm();
+            let call = &mut self.calls[index];
+            if call.local_tag == tag {
+                call.dialog = Some(dialog);
+                if call.stage == Stage::Open {
+                    call.stage = Stage::Up;
+                }
+            } else {
+                call.forks.push(dialog);
+            }
+            self.accept(now, index, server, invite.cseq().unwrap().number, response);
+        } else {
+            self.calls[index].stage = Stage::Over;
+            self.layer.respond(now, server, response);
+        }
+        self.pump(now);
+    }
+
+    /// Sends any request inside the call's dialog; INVITE and UPDATE with an offer unless `body` is empty.
+    pub fn request(&mut self, now: Instant, index: usize, method: Method, body: Option<&str>) {
+        let (via, contact) = (self.branch(), self.contact());
+        let via = self.via(&via);
+        let call = &mut self.calls[index];
+        let Some(dialog) = &mut call.dialog else { return };
+        let offers = matches!(method, Method::Invite | Method::Update);
+        if offers {
+            call.session_version += 1;
+        }
+        let version = call.session_version;
+        let mut builder = dialog
+            .request(method.clone())
+            .prepend(Name::Via, via)
+            .header(Name::MaxForwards, "70")
+            .header(Name::Contact, contact);
+        match (body, offers) {
+            (Some(direction), true) => {
+                builder = builder.body("application/sdp", self.sdp(version, direction));
+            }
+            (Some(text), false) => {
+                builder = builder.body("text/plain", Bytes::copy_from_slice(text.as_bytes()))
+            }
+            _ => {}
+        }
+        let id = self.layer.request(now, builder.build(), (), self.transport.is_reliable());
+        self.clients.insert(id, index);
+        let call = &mut self.calls[index];
+        if offers {
+            call.offering = Some(id);
+        }
+        if method == Method::Invite {
+            call.delayed.extend(body.is_none().then_some(id));
+            call.client = Some(id);
+        }
+        if method == Method::Bye {
+            call.stage = Stage::Over;
+            call.accepts.clear();
+        }
+        self.pump(now);
+    }
+
+    /// Answers a re-INVITE or UPDATE that was left to the test.
+    pub fn answer_asked(&mut self, now: Instant, index: usize, status: u16, direction: &str) {
+        let Some((server, asked)) = self.calls[index].asked.pop() else { return };
+        self.renegotiate(now, index, server, &asked, status, direction);
+        self.pump(now);
+    }
+
+    /// Sends an ACK again, or at last, where the habit is not to.
+    pub fn acknowledge(&mut self, now: Instant, index: usize) {
+        let Some(response) = self.calls[index].response(200).cloned() else { return };
+        let Some(id) = self.calls[index].client else { return };
+        self.ack(index, id, &response);
+        self.pump(now);
+    }
+
+    /// Sends a message as it stands, without a transaction.
+    pub fn raw(&mut self, message: Message) {
+        self.outbox.push_back(message);
+    }
+
+    /// Sends a request that belongs to no call.
+    pub fn outside(&mut self, now: Instant, request: Message) {
+        self.layer.request(now, request, (), self.transport.is_reliable());
+        self.pump(now);
+    }
+
+    pub fn via(&self, branch: &str) -> String {
+        format!("SIP/2.0/{} {};branch={branch};rport", self.transport.via(), self.address)
+    }
+
+    pub fn contact(&self) -> String {
+        match self.transport {
+            Transport::Udp => format!("<sip:{}@{}>", self.name, self.address),
+            _ => format!("<sip:{}@{};transport=tcp>", self.name, self.address),
+        }
+    }
+
+    pub fn branch(&mut self) -> String {
+        format!("z9hG4bK{}", self.token())
+    }
+
+    pub fn token(&mut self) -> String {
+        format!("{:012x}", self.random.next_u64() >> 16)
+    }
+
+    pub fn sdp(&self, version: u32, direction: &str) -> Bytes {
+        let ip = self.address.ip();
+        format!(
+            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+        )
+        .into()
+    }
+
+    // What comes in.
+
+    fn call(&self, caller: bool, invite: Message, local_tag: String) -> PhoneCall {
+        PhoneCall {
+            caller,
+            stage: Stage::Open,
+            invite,
+            server: None,
+            client: None,
+            local_tag,
+            dialog: None,
+            forks: Vec::new(),
+            accepts: Vec::new(),
+            acks: Vec::new(),
+            asked: Vec::new(),
+            heard: Vec::new(),
+            timed_out: false,
+            cancelled: false,
+            offering: None,
+            delayed: Vec::new(),
+            session_version: 1,
+            gave: Vec::new(),
+            acknowledges: true,
+            vanished: false,
+        }
+    }
+
+    fn pump(&mut self, now: Instant) {
+        while let Some(output) = self.layer.poll_output() {
+            match output {
+                Output::Transmit { message, .. } => self.outbox.push_back(message),
+                Output::Event(event) => self.event(now, event),
+            }
+        }
+    }
+
+    fn event(&mut self, now: Instant, event: Event<()>) {
+        match event {
+            Event::Request { id, message, .. } => self.asked(now, id, message),
+            Event::Cancel { message, .. } => {
+                if let Some(index) = self.index_of(&message) {
+                    self.calls[index].heard.push(message.clone());
+                    if let Some(at) = self.calls[index].asked.iter().position(|(_, asked)| {
+                        asked.method() == Some(Method::Invite)
+                            && asked.cseq().ok().map(|c| c.number) == message.cseq().ok().map(|c| c.number)
+                    }) {
+                        let (server, asked) = self.calls[index].asked.remove(at);
+                        let reply = Builder::reply(
+                            &asked,
+                            StatusCode::REQUEST_TERMINATED,
+                            "Request Terminated",
+                            None,
+                        );
+                        self.layer.respond(now, server, reply.build());
+                    } else if self.calls[index].stage == Stage::Open {
+                        self.respond(now, index, 487, false, &[]);
+                        self.calls[index].cancelled = true;
+                    }
+                }
+            }
+            Event::Ack { message, .. } => self.acknowledged(&message),
+            Event::Response { id, message, .. } => self.answered(now, id, message),
+            Event::StrayResponse { message, .. } => self.strays.push(message),
+            Event::Timeout { id } | Event::ClientTransport { id } => {
+                if let Some(index) = self.clients.get(&id).copied()
+                    && self.calls[index].client == Some(id)
+                    && self.calls[index].stage == Stage::Open
+                {
+                    self.calls[index].timed_out = true;
+                    self.calls[index].stage = Stage::Over;
+                }
+            }
+            Event::ClientEnded { id } => {
+                self.clients.remove(&id);
+            }
+            Event::NoAck { .. } | Event::ServerTransport { .. } | Event::ServerEnded { .. } => {}
+        }
+    }
+
+    fn index_of(&self, message: &Message) -> Option<usize> {
+        self.by_call_id.get(message.call_id().ok()?).copied()
+    }
+
+    fn asked(&mut self, now: Instant, server: ServerId, message: Message) {
+        let method = message.method().unwrap();
+        if message.to_tag().is_none() {
+            if method == Method::Invite {
+                let index = self.calls.len();
+                let tag = self.token();
+                self.by_call_id.insert(message.call_id().unwrap().to_owned(), index);
+                let mut call = self.call(false, message.clone(), tag);
+                call.server = Some(server);
+                call.heard.push(message);
+                self.calls.push(call);
+                self.news.push_back(News::Incoming(index));
+            } else if let Some(status) = self.habits.probed {
+                self.reply(now, server, &message, status);
+            } else {
+                self.strays.push(message);
+            }
+            return;
+        }
+        let Some(index) = self.index_of(&message) else { return self.reply(now, server, &message, 481) };
+        self.calls[index].heard.push(message.clone());
+        let is_fork = self.calls[index].forks.iter().any(|fork| fork.matches(&message));
+        if is_fork {
+            if method == Method::Bye {
+                self.calls[index].forks.retain(|fork| !fork.matches(&message));
+                let tag = message.to_tag().unwrap_or_default();
+                self.calls[index].accepts.retain(|accept| accept.tag != tag);
+            }
+            return self.reply(now, server, &message, 200);
+        }
+        let Some(dialog) = &mut self.calls[index].dialog else {
+            return self.reply(now, server, &message, 481);
+        };
+        if !dialog.matches(&message) {
+            return self.reply(now, server, &message, 481);
+        }
+        if let Err(error) = dialog.handle_request(&message) {
+            return self.reply(now, server, &message, error.status().code());
+        }
+        match method {
+            // The other of two answers was taken.
+            Method::Bye if !self.calls[index].forks.is_empty() => {
+                self.reply(now, server, &message, 200);
+                let call = &mut self.calls[index];
+                let tag = message.to_tag().unwrap_or_default();
+                call.accepts.retain(|accept| accept.tag != tag);
+                call.dialog = call.forks.pop();
+                call.local_tag = call.dialog.as_ref().map(|fork| fork.local_tag.clone()).unwrap_or_default();
+                self.news.push_back(News::Acknowledged(index));
+            }
+            Method::Bye => {
+                self.calls[index].stage = Stage::Over;
+                self.calls[index].accepts.clear();
+                self.reply(now, server, &message, 200);
+                for (server, asked) in std::mem::take(&mut self.calls[index].asked) {
+                    self.reply(now, server, &asked, 487);
+                }
+            }
+            _ if self.calls[index].stage == Stage::Over => self.reply(now, server, &message, 481),
+            Method::Invite | Method::Update => match self.habits.renegotiates {
+                // RFC 3261 §14.2: our own is not answered yet.
+                _ if self.calls[index].offering.is_some() => self.reply(now, server, &message, 491),
+                Some(status) => self.renegotiate(now, index, server, &message, status, "sendrecv"),
+                None => self.calls[index].asked.push((server, message)),
+            },
+            _ => self.reply(now, server, &message, 200),
+        }
+    }
+
+    fn renegotiate(
+        &mut self,
+        now: Instant,
+        index: usize,
+        server: ServerId,
+        asked: &Message,
+        status: u16,
+        direction: &str,
+    ) {
+        if status >= 300 {
+            return self.reply(now, server, asked, status);
+        }
+        let call = &mut self.calls[index];
+        call.session_version += 1;
+        let version = call.session_version;
+        let code = StatusCode::new(status).unwrap();
+        let response = Builder::reply(asked, code, code.default_reason(), None)
+            .header(Name::Contact, self.contact())
+            .body("application/sdp", self.sdp(version, direction))
+            .build();
+        match asked.method() {
+            Some(Method::Invite) => {
+                self.accept(now, index, server, asked.cseq().unwrap().number, response);
+            }
+            _ => self.layer.respond(now, server, response),
+        }
+    }
+
+    fn reply(&mut self, now: Instant, server: ServerId, request: &Message, status: u16) {
+        let code = StatusCode::new(status).unwrap();
+        let tag = self.token();
+        self.layer.respond(
+            now,
+            server,
+            Builder::reply(request, code, code.default_reason(), Some(&tag)).build(),
+        );
+    }
+
+    /// Sends a 2xx and repeats it until the ACK.
+    fn accept(&mut self, now: Instant, index: usize, server: ServerId, cseq: u32, response: Message) {
+        let tag = response.to_tag().unwrap_or_default();
+        let machine = UasAccept::new(now, response, Timers::default());
+        self.calls[index].accepts.push(Accept { server, cseq, tag, machine });
+        self.drain_accepts(now, index);
+    }
+
+    fn drain_accepts(&mut self, now: Instant, index: usize) {
+        let mut responses = Vec::new();
+        for accept in &mut self.calls[index].accepts {
+            accept.machine.handle_timeout(now);
+            while let Some(output) = accept.machine.poll_output() {
+                match output {
+                    UasAcceptOutput::Respond(response) => responses.push((accept.server, response)),
+                    UasAcceptOutput::NoAck => {}
+                }
+            }
+        }
+        self.calls[index].accepts.retain(|accept| accept.machine.is_waiting());
+        for (server, response) in responses {
+            self.layer.respond(now, server, response);
+        }
+    }
+
+    fn acknowledged(&mut self, message: &Message) {
+        let Some(index) = self.index_of(message) else { return self.strays.push(message.clone()) };
+        let cseq = message.cseq().unwrap().number;
+        let call = &mut self.calls[index];
+        call.heard.push(message.clone());
+        let tag = message.to_tag().unwrap_or_default();
+        let before = call.accepts.len();
+        call.accepts.retain(|one| one.cseq != cseq || one.tag != tag);
+        if call.accepts.len() < before && tag == call.local_tag {
+            self.news.push_back(News::Acknowledged(index));
+        }
+    }
+
+    fn answered(&mut self, now: Instant, id: ClientId, message: Message) {
+        let Some(index) = self.clients.get(&id).copied() else { return self.strays.push(message) };
+        self.calls[index].heard.push(message.clone());
+        let status = message.status().unwrap();
+        let Ok(cseq) = message.cseq() else { return };
+        if status.is_provisional() {
+            return;
+        }
+        if self.calls[index].offering == Some(id) {
+            self.calls[index].offering = None;
+        }
+        if cseq.method != Method::Invite {
+            return;
+        }
+        let call = &mut self.calls[index];
+        if !status.is_success() {
+            if call.dialog.is_none() {
+                call.stage = Stage::Over;
+            }
+            return;
+        }
+        let first = call.dialog.is_none();
+        match &mut call.dialog {
+            None => call.dialog = Some(Dialog::uac(&call.invite, &message).unwrap()),
+            Some(dialog) => dialog.handle_response(&message),
+        }
+        if first && call.stage == Stage::Open {
+            call.stage = Stage::Up;
+            self.news.push_back(News::Answered(index));
+        }
+        if self.calls[index].acknowledges {
+            self.ack(index, id, &message);
+        }
+        // RFC 3261 §15: the answer crossed our CANCEL.
+        if first && self.calls[index].cancelled {
+            self.request(now, index, Method::Bye, None);
+        }
+    }
+
+    /// Acknowledges a 2xx: the kept ACK where there is one.
+    fn ack(&mut self, index: usize, id: ClientId, response: &Message) {
+        let tag = response.to_tag().unwrap_or_default();
+        let kept = self.calls[index].acks.iter().find(|(of, to, _)| *of == id && *to == tag);
+        let ack = match kept {
+            Some((_, _, ack)) => ack.clone(),
+            None => {
+                let branch = self.branch();
+                let (via, contact) = (self.via(&branch), self.contact());
+                let call = &self.calls[index];
+                let Some(dialog) = &call.dialog else { return };
+                let cseq = response.cseq().unwrap().number;
+                let mut builder = dialog
+                    .ack(cseq)
+                    .prepend(Name::Via, via)
+                    .header(Name::MaxForwards, "70")
+                    .header(Name::Contact, contact);
+                if call.delayed.contains(&id) {
+                    builder = builder.body("application/sdp", self.sdp(call.session_version, "sendrecv"));
+                }
+                let ack = builder.build();
+                self.calls[index].acks.push((id, tag, ack.clone()));
+                ack
+            }
+        };
+        self.outbox.push_back(ack);
+    }
+}

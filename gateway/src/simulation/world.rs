@@ -1,0 +1,436 @@
+//! Virtual time, and everything that the gateway's core stands between: phones, network, media, journal, names.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use config::Config;
+use sip::transaction::Owner;
+use sip::{Message, Method};
+
+use super::ladder::{Line, draw};
+use super::laws::Watch;
+use super::link::Link;
+use super::phone::{News, Phone};
+use crate::core::{Core, Input, Live, Machine, Now, Output, Shared};
+use crate::ids::{HashKey, Ownership, Tokens};
+use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Source, Transport};
+use crate::media::{CallStatistics, Command, MediaEvent, MediaKey, Ports};
+use crate::metrics::Metrics;
+use crate::random::SeededRandom;
+use crate::record::{AnsweredCall, CallFacts, Record};
+use crate::resolve::{Lookup, ResolveError};
+
+/// When the simulation begins, as time since the Unix epoch.
+pub(crate) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
+/// Where the gateway is.
+pub(crate) const GATEWAY: [u8; 4] = [192, 0, 2, 1];
+
+/// A phone of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PhoneId(pub usize);
+
+/// One call of one phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct CallId(pub PhoneId, pub usize);
+
+/// How something outside answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    After(Duration),
+    Failing,
+    Never,
+}
+
+pub(crate) const AT_ONCE: Answers = Answers::After(Duration::ZERO);
+
+type Deed = Box<dyn FnOnce(&mut World)>;
+
+enum Coming {
+    Core(u16, Input),
+    ToGateway(PhoneId, Message),
+    ToPhone(PhoneId, Message),
+    Deed(Deed),
+}
+
+/// See the module.
+pub(crate) struct World {
+    start: Instant,
+    now: Instant,
+    serial: u64,
+    queue: BTreeMap<(Instant, u64), Coming>,
+    pub random: SeededRandom,
+    pub link: Link,
+    pub media: Answers,
+    pub journal: Answers,
+    pub names: HashMap<String, Vec<SocketAddr>>,
+    /// Addresses that refuse (`true`) or swallow whatever is sent there.
+    pub dead: HashMap<SocketAddr, bool>,
+    /// Call-IDs of messages that went there.
+    pub unreached: HashSet<String>,
+    pub shared: Arc<Shared>,
+    pub metrics: Metrics,
+    accepts_calls: Arc<AtomicBool>,
+    pub cores: Vec<Core>,
+    ownership: Ownership,
+    pub phones: Vec<Phone>,
+    by_address: HashMap<(Transport, SocketAddr), PhoneId>,
+    /// On streams nothing overtakes.
+    streams: HashMap<(PhoneId, bool), Instant>,
+    /// Media sessions that are open, with the addresses told for them.
+    pub open_media: HashMap<MediaKey, usize>,
+    media_busy: HashMap<MediaKey, Instant>,
+    pub media_log: Vec<(Duration, Command)>,
+    next_port: u16,
+    pub cdrs: Vec<CallFacts>,
+    pub sip_lines: usize,
+    pub journaled: Vec<AnsweredCall>,
+    pub drained: Vec<u16>,
+    pub ladder: Vec<Line>,
+    pub watch: Watch,
+    /// What happens when a phone has news: the random phones' wits.
+    pub wits: Option<fn(&mut World, PhoneId, News)>,
+}
+
+impl World {
+    /// A gateway of `shards` under `config` (TOML), without phones.
+    pub fn new(config: &str, shards: u16, seed: u64) -> World {
+        let start = Instant::now();
+        let config = match Config::parse(config, Path::new("simulation.toml")) {
+            Ok((config, _)) => Arc::new(config),
+            Err(errors) => panic!("{errors}"),
+        };
+        let bound = config.listen.iter().map(|listen| listen.address).collect();
+        let metrics = Metrics::new(&config.gateway.region);
+        metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
+        let key = HashKey::random(&mut SeededRandom::new(seed ^ 0x5eed));
+        let guard = Arc::new(Guard::new(GuardLimits::default(), key, start, Arc::default()));
+        let live = Live::new(config).unwrap();
+        let accepts_calls = Arc::new(AtomicBool::new(true));
+        let accepts = accepts_calls.clone();
+        let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
+        let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, accepts));
+        let now = Now { instant: start, unix: EPOCH };
+        let core = |shard: u16| {
+            let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
+            Core::new(now, shared.clone(), Tokens::new(0, shard, Box::new(random)))
+        };
+        World {
+            start,
+            now: start,
+            serial: 0,
+            queue: BTreeMap::new(),
+            random: SeededRandom::new(seed),
+            link: Link::PERFECT,
+            media: AT_ONCE,
+            journal: AT_ONCE,
+            names: HashMap::new(),
+            dead: HashMap::new(),
+            unreached: HashSet::new(),
+            cores: (0..shards).map(core).collect(),
+            shared,
+            metrics,
+            accepts_calls,
+            ownership: Ownership::new(0, shards, key),
+            phones: Vec::new(),
+            by_address: HashMap::new(),
+            streams: HashMap::new(),
+            open_media: HashMap::new(),
+            media_busy: HashMap::new(),
+            media_log: Vec::new(),
+            next_port: 20_000,
+            cdrs: Vec::new(),
+            sip_lines: 0,
+            journaled: Vec::new(),
+            drained: Vec::new(),
+            ladder: Vec::new(),
+            watch: Watch::default(),
+            wits: None,
+        }
+    }
+
+    /// Puts a phone at `address`.
+    pub fn phone(&mut self, name: &'static str, address: &str, transport: Transport) -> PhoneId {
+        let id = PhoneId(self.phones.len());
+        let address = address.parse().unwrap();
+        let seed = crate::random::Random::next_u64(&mut self.random);
+        self.phones.push(Phone::new(name, address, transport, seed));
+        self.by_address.insert((transport, address), id);
+        id
+    }
+
+    pub fn instant(&self) -> Instant {
+        self.now
+    }
+
+    /// Time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    pub fn clocks(&self) -> Now {
+        Now { instant: self.now, unix: EPOCH + self.elapsed() }
+    }
+
+    /// Lets `seconds` pass.
+    pub fn run(&mut self, seconds: f64) {
+        let until = self.now + Duration::from_secs_f64(seconds);
+        while self.next().is_some_and(|next| next <= until) {
+            self.step();
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// Does something after `delay`.
+    pub fn after(&mut self, delay: Duration, deed: impl FnOnce(&mut World) + 'static) {
+        self.queue(self.now + delay, Coming::Deed(Box::new(deed)));
+    }
+
+    /// Hands the core of `shard` something.
+    pub fn input(&mut self, shard: u16, input: Input) {
+        let now = self.clocks();
+        self.cores[usize::from(shard)].handle(now, input);
+        self.drain(shard);
+    }
+
+    /// Whether records can be written.
+    pub fn accept_calls(&self, accept: bool) {
+        self.accepts_calls.store(accept, Ordering::Relaxed);
+    }
+
+    /// Puts a message on its way to the gateway as if `phone` had sent it.
+    pub fn send(&mut self, phone: PhoneId, message: Message) {
+        let reliable = self.phones[phone.0].transport.is_reliable();
+        let name = self.phones[phone.0].name;
+        let arrivals = self.arrivals(phone, true, reliable);
+        self.note(name, "gw", &message, arrivals.len());
+        for at in arrivals {
+            self.queue(at, Coming::ToGateway(phone, message.clone()));
+        }
+    }
+
+    /// Lets a phone do something and sends what comes of it.
+    pub fn with<R>(&mut self, phone: PhoneId, act: impl FnOnce(&mut Phone, Instant) -> R) -> R {
+        let now = self.now;
+        let result = act(&mut self.phones[phone.0], now);
+        self.flush(phone);
+        result
+    }
+
+    /// The ladder of the calls with these Call-IDs; of all without any.
+    pub fn draw(&self, call_ids: &[String]) -> String {
+        draw(&self.ladder, call_ids)
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let queue = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let cores = self.cores.iter().filter_map(Machine::poll_timeout);
+        let phones = self.phones.iter().filter_map(Phone::poll_timeout);
+        queue.into_iter().chain(cores).chain(phones).min()
+    }
+
+    fn step(&mut self) {
+        let Some(next) = self.next() else { return };
+        self.now = self.now.max(next);
+        while let Some(entry) = self.queue.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let coming = entry.remove();
+            self.come(coming);
+        }
+        let now = self.clocks();
+        for shard in 0..self.cores.len() {
+            if self.cores[shard].poll_timeout().is_some_and(|at| at <= self.now) {
+                self.cores[shard].handle_timeout(now);
+                self.drain(u16::try_from(shard).unwrap());
+            }
+        }
+        for phone in 0..self.phones.len() {
+            if self.phones[phone].poll_timeout().is_some_and(|at| at <= self.now) {
+                self.phones[phone].handle_timeout(self.now);
+                self.flush(PhoneId(phone));
+            }
+        }
+    }
+
+    fn come(&mut self, coming: Coming) {
+        match coming {
+            Coming::Core(shard, input) => self.input(shard, input),
+            Coming::Deed(deed) => deed(self),
+            Coming::ToGateway(phone, message) => {
+                let source = self.source(phone);
+                let shard = self.ownership.owner(&message);
+                self.watch.arrives(&message);
+                self.input(shard, Input::Message { source, message });
+            }
+            Coming::ToPhone(phone, message) => {
+                let now = self.now;
+                self.phones[phone.0].handle_message(now, message);
+                self.flush(phone);
+            }
+        }
+    }
+
+    /// What a phone wants sent, and what its wits make of its news.
+    fn flush(&mut self, phone: PhoneId) {
+        while let Some(message) = self.phones[phone.0].poll_output() {
+            self.send(phone, message);
+        }
+        if let Some(wits) = self.wits {
+            while let Some(news) = self.phones[phone.0].news.pop_front() {
+                wits(self, phone, news);
+            }
+        }
+    }
+
+    fn drain(&mut self, shard: u16) {
+        while let Some(output) = self.cores[usize::from(shard)].poll_output() {
+            self.perform(shard, output);
+        }
+    }
+
+    fn perform(&mut self, shard: u16, output: Output) {
+        match output {
+            Output::Transmit { message, peer, owner } => {
+                self.watch.leaves(self.now - self.start, &message);
+                let at = (peer.transport, peer.remote);
+                let phone = match peer.connection {
+                    Some(ConnectionId(id)) => Some(PhoneId(usize::try_from(id).unwrap())),
+                    None => self.by_address.get(&at).copied(),
+                };
+                match phone.filter(|_| !self.dead.contains_key(&peer.remote)) {
+                    Some(phone) => {
+                        let reliable = peer.transport.is_reliable();
+                        let arrivals = self.arrivals(phone, false, reliable);
+                        self.note("gw", self.phones[phone.0].name, &message, arrivals.len());
+                        for at in arrivals {
+                            self.queue(at, Coming::ToPhone(phone, message.clone()));
+                        }
+                    }
+                    None => {
+                        self.note("gw", "nobody", &message, 0);
+                        self.unreached.insert(message.call_id().unwrap_or_default().to_owned());
+                        let refuses = self.dead.get(&peer.remote).copied().unwrap_or(false);
+                        if refuses && owner != Owner::Stateless {
+                            let soon = self.now + Duration::from_millis(5);
+                            self.queue(soon, Coming::Core(shard, Input::SendFailed { owner }));
+                        }
+                    }
+                }
+            }
+            Output::Resolve { query, lookup } => {
+                let result = self.look_up(&lookup);
+                let at = self.now + Duration::from_millis(20);
+                self.queue(at, Coming::Core(shard, Input::Resolved { query, result }));
+            }
+            Output::Media(command) => self.command(shard, command),
+            Output::Record(Record::CallDetail(facts)) => self.cdrs.push(*facts),
+            Output::Record(Record::SipMessage(_)) => self.sip_lines += 1,
+            Output::Record(_) => {}
+            Output::Answered { call, entries } => {
+                self.journaled.extend(entries);
+                match self.journal {
+                    Answers::After(delay) => {
+                        self.queue(self.now + delay, Coming::Core(shard, Input::Journaled { call }));
+                    }
+                    Answers::Failing | Answers::Never => {}
+                }
+            }
+            Output::Drained => self.drained.push(shard),
+        }
+    }
+
+    fn look_up(&self, lookup: &Lookup) -> Result<Vec<SocketAddr>, ResolveError> {
+        self.names.get(&*lookup.host).cloned().ok_or_else(|| ResolveError::NotFound(lookup.host.clone()))
+    }
+
+    /// The media workers: they do as they are told, in order, after a while.
+    fn command(&mut self, shard: u16, command: Command) {
+        self.media_log.push((self.elapsed(), command.clone()));
+        let key = command.key();
+        assert_eq!(key.shard(), shard, "a media key names its shard");
+        let delay = match self.media {
+            Answers::After(delay) => delay,
+            Answers::Failing | Answers::Never => Duration::ZERO,
+        };
+        let busy = self.media_busy.get(&key).copied().unwrap_or(self.now).max(self.now);
+        let at = busy + delay;
+        self.media_busy.insert(key, at);
+        let event = match command {
+            Command::Open { .. } if self.media == Answers::Failing => {
+                MediaEvent::OpenFailed { key, text: "all ports are in use".into() }
+            }
+            Command::Open { .. } => {
+                assert!(self.open_media.insert(key, 0).is_none(), "{key:?} was opened twice");
+                self.next_port = self.next_port.wrapping_add(4) | 0x4000;
+                let port = self.next_port & !3;
+                let ports = |rtp| Ports { rtp, rtcp: rtp + 1 };
+                MediaEvent::Opened { key, a: ports(port), b: ports(port + 2) }
+            }
+            Command::Close { .. } => {
+                self.open_media.remove(&key);
+                self.media_busy.remove(&key);
+                MediaEvent::Closed { key, statistics: Box::<CallStatistics>::default() }
+            }
+            Command::Remote { .. } => {
+                *self.open_media.get_mut(&key).expect("a remote for an open session") += 1;
+                return;
+            }
+        };
+        if self.media != Answers::Never {
+            self.queue(at, Coming::Core(shard, Input::Media(event)));
+        }
+    }
+
+    fn source(&self, phone: PhoneId) -> Source {
+        let Phone { transport, address, .. } = self.phones[phone.0];
+        let live = self.shared.live();
+        let listener =
+            live.config.listen.iter().position(|one| Transport::from(one.protocol) == transport).unwrap();
+        Source {
+            transport,
+            listener: ListenerId(u16::try_from(listener).unwrap()),
+            local: live.config.listen[listener].address,
+            remote: address,
+            connection: transport.is_reliable().then(|| ConnectionId(phone.0.try_into().unwrap())),
+        }
+    }
+
+    fn arrivals(&mut self, phone: PhoneId, to_gateway: bool, reliable: bool) -> Vec<Instant> {
+        if !reliable {
+            return self.link.fate(&mut self.random).into_iter().map(|delay| self.now + delay).collect();
+        }
+        let link = Link { lost: 0, repeated: 0, ..self.link };
+        let delay = link.fate(&mut self.random).first().copied().unwrap_or_default();
+        let last = self.streams.get(&(phone, to_gateway)).copied().unwrap_or(self.now);
+        let at = (self.now + delay).max(last);
+        self.streams.insert((phone, to_gateway), at);
+        vec![at]
+    }
+
+    fn note(&mut self, from: &'static str, to: &'static str, message: &Message, copies: usize) {
+        if matches!(message.cseq().map(|cseq| cseq.method), Ok(Method::Options)) {
+            return;
+        }
+        self.ladder.push(Line { at: self.now - self.start, from, to, message: message.clone(), copies });
+    }
+
+    fn queue(&mut self, at: Instant, coming: Coming) {
+        self.serial += 1;
+        self.queue.insert((at, self.serial), coming);
+    }
+}
+
+/// Different transaction ids among `cdrs`.
+pub(crate) fn transaction_ids(cdrs: &[CallFacts]) -> HashSet<&str> {
+    cdrs.iter().map(|facts| facts.transaction_id.as_str()).collect()
+}
+
+/// The gateway's address as text.
+pub(crate) fn gateway_ip() -> IpAddr {
+    IpAddr::from(GATEWAY)
+}
