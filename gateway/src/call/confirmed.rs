@@ -53,6 +53,17 @@ impl Call {
         if matches!(self.phase, Phase::Ended) {
             // A BYE that crossed ours is answered as it should be; everything else is too late.
             return match method {
+                Method::Bye => {
+                    self.respond_ok(server, &message, side);
+                    // Its ACK will not come any more, and a BYE of ours that waited for it is not needed.
+                    self.finish_handshakes(tokens, side);
+                    self.ending.take_bye(side);
+                }
+                _ => self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist")),
+            };
+        }
+        if self.is_of_a_left_attempt(leg) {
+            return match method {
                 Method::Bye => self.respond_ok(server, &message, side),
                 _ => self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist")),
             };
@@ -80,6 +91,16 @@ impl Call {
         }
     }
 
+    /// Whether a request came from a host that was left for another: its late answer had a BYE of ours, and it must not
+    /// pass for a word of the party that took the call.
+    fn is_of_a_left_attempt(&self, leg: LegRef) -> bool {
+        let LegRef::B(index) = leg else { return false };
+        match self.phase {
+            Phase::Answering | Phase::Established => !self.is_answered_by(index),
+            _ => usize::try_from(index).is_ok_and(|index| index + 1 < self.attempts.len()),
+        }
+    }
+
     /// Before the answer there is little that a party may ask.
     fn handle_early_request(
         &mut self,
@@ -94,6 +115,12 @@ impl Call {
             (Some(Method::Bye), Side::A) => {
                 self.respond_ok(server, message, side);
                 self.hang_up(now, tokens, Cause::new(487, "Request Terminated"));
+            }
+            // It answered and hung up before the caller was told.
+            (Some(Method::Bye), Side::B) if matches!(self.phase, Phase::Answering) => {
+                self.respond_ok(server, message, side);
+                self.forgive_acks(side);
+                self.give_up(now, Cause::new(480, "The callee hung up at once"));
             }
             (Some(Method::Bye), Side::B) => {
                 self.answer(server, message, side, &Cause::new(481, "No dialog is confirmed yet"));
@@ -110,6 +137,7 @@ impl Call {
     fn handle_bye(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: &Message) {
         self.respond_ok(server, message, side);
         self.finish_handshakes(tokens, side);
+        self.forgive_acks(side);
         let reason = message.value(Name::Reason).map(|reason| reason.to_string());
         self.bye(tokens, side.other(), reason);
         self.end(now, Cause::new(200, "OK"));

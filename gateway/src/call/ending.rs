@@ -68,7 +68,8 @@ impl Call {
             }
             Phase::Established => {
                 let reason = Some(cause.reason());
-                self.bye(tokens, Side::A, reason.clone());
+                self.acknowledge_all(tokens, Side::B);
+                self.bye(tokens, Side::A, reason);
                 self.release_b(tokens, Some(&cause));
                 self.end(now, cause);
             }
@@ -77,11 +78,15 @@ impl Call {
 
     /// Takes down the b-leg, which is up. Its ACK goes first, if it has not had it.
     pub(super) fn release_b(&mut self, tokens: &mut Tokens, cause: Option<&Cause>) {
-        let owed: Vec<_> = self.unacknowledged(Side::A);
-        for (request, cseq) in owed {
-            self.acknowledge(tokens, Side::A, request, cseq, None);
-        }
+        self.acknowledge_all(tokens, Side::A);
         self.bye(tokens, Side::B, cause.map(Cause::reason));
+    }
+
+    /// Acknowledges what the other leg answered of `from`'s INVITEs: a dialog that is up can only be ended after it.
+    fn acknowledge_all(&mut self, tokens: &mut Tokens, from: Side) {
+        for (request, cseq) in self.unacknowledged(from) {
+            self.acknowledge(tokens, from, request, cseq, None);
+        }
     }
 
     /// Everything that a call holds goes back, and its record is written. Only the first end counts.

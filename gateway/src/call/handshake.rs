@@ -185,6 +185,13 @@ impl Call {
         }
     }
 
+    /// `side` ended its dialog: a 2xx of its own that waits for the other leg's ACK needs none any more.
+    pub(super) fn forgive_acks(&mut self, side: Side) {
+        for handshake in self.handshakes.iter_mut().filter(|one| one.from == side.other()) {
+            handshake.acknowledged = true;
+        }
+    }
+
     /// Our INVITEs that `from` asked for whose 2xx has had no ACK yet: request and CSeq.
     pub(super) fn unacknowledged(&self, from: Side) -> Vec<(RequestId, u32)> {
         let owed = self.handshakes.iter().filter(|one| one.from == from && !one.acknowledged);

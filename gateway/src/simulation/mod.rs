@@ -17,4 +17,6 @@ mod phone;
 mod trunk;
 mod world;
 
+mod bye_crossing_bye;
+mod late_answer_of_a_left_host;
 mod plain_call;
