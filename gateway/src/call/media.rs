@@ -7,10 +7,13 @@ use sip::sdp::{Anchor, AnchorError, Stream, StreamKind};
 
 use super::body::{Body, Sent};
 use super::sdes::Lines;
-use super::{Action, Call, Cause};
+use super::{Action, Call, Cause, due};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::media::{Command, MediaEvent, MediaKey, Ports, Remote, Side};
+
+/// How long the media workers may take to open the ports before the call is refused.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the media workers may take to close before the call is forgotten without their figures.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,7 +83,7 @@ impl MediaSession {
 
 impl Call {
     /// Whether the ports that the current route needs are open; asks for them when they are not.
-    pub(super) fn media_is_ready(&mut self) -> bool {
+    pub(super) fn media_is_ready(&mut self, now: Now) -> bool {
         let Some(route) = &self.route else { return false };
         let (a, b) = (self.a.local.media, route.local.media);
         if self.media.is_open_on(a, b) {
@@ -89,6 +92,7 @@ impl Call {
         match self.media.state {
             State::Idle => {
                 self.media.state = State::Opening { a, b };
+                self.timers.media_open = Some(now.instant + OPEN_TIMEOUT);
                 let emergency = self.account.emergency;
                 self.actions.push_back(Action::Media(Command::Open { key: self.media.key, a, b, emergency }));
             }
@@ -98,7 +102,7 @@ impl Call {
                 self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
                 self.media.key = self.media.key.next();
                 self.media.state = State::Idle;
-                return self.media_is_ready();
+                return self.media_is_ready(now);
             }
             State::Opening { .. } | State::Closing | State::Closed => {}
         }
@@ -111,6 +115,7 @@ impl Call {
             MediaEvent::Opened { key, a: a_ports, b: b_ports } if key == self.media.key => {
                 if let State::Opening { a, b } = self.media.state {
                     self.media.state = State::Open { a, b, ports: [a_ports, b_ports] };
+                    self.timers.media_open = None;
                     self.try_route(now, tokens);
                 }
             }
@@ -129,8 +134,19 @@ impl Call {
         }
     }
 
+    /// The media workers never said whether there are ports.
+    pub(super) fn media_timeouts(&mut self, now: Now) {
+        if due(&mut self.timers.media_open, now) && matches!(self.media.state, State::Opening { .. }) {
+            self.give_up(now, Cause::new(503, "No media ports: the media workers do not answer"));
+        }
+        if due(&mut self.timers.media_close, now) {
+            self.media.closed();
+        }
+    }
+
     /// Gives the ports back; the figures come with [`MediaEvent::Closed`].
     pub(super) fn close_media(&mut self, now: Now) {
+        self.timers.media_open = None;
         match self.media.state {
             State::Opening { .. } | State::Open { .. } => {
                 self.media.state = State::Closing;

@@ -154,6 +154,8 @@ struct Deadlines {
     max_duration: Option<Instant>,
     /// When to go on without the journal.
     journal: Option<Instant>,
+    /// When to give up on media ports.
+    media_open: Option<Instant>,
     /// When to go on without the media workers' last word.
     media_close: Option<Instant>,
 }
@@ -246,9 +248,7 @@ impl Call {
         if due(&mut self.timers.max_duration, now) {
             self.hang_up(now, tokens, Cause::new(480, "Maximum call duration reached"));
         }
-        if due(&mut self.timers.media_close, now) {
-            self.media.closed();
-        }
+        self.media_timeouts(now);
     }
 
     /// The next thing to do; drain to `None` after every mutation.
@@ -263,6 +263,7 @@ impl Call {
             self.timers.ringing,
             self.timers.max_duration,
             self.timers.journal,
+            self.timers.media_open,
             self.timers.media_close,
         ];
         let handshakes = self.handshakes.iter().filter_map(Handshake::poll_timeout);

@@ -138,7 +138,7 @@ impl Call {
 
     /// Sends the INVITE to the next address of the route, once the ports are open.
     pub(super) fn try_route(&mut self, now: Now, tokens: &mut Tokens) {
-        if !matches!(self.phase, Phase::Preparing) || self.targets.is_empty() || !self.media_is_ready() {
+        if !matches!(self.phase, Phase::Preparing) || self.targets.is_empty() || !self.media_is_ready(now) {
             return;
         }
         let Some(address) = self.targets.pop_front() else { return };

@@ -19,4 +19,5 @@ mod world;
 
 mod bye_crossing_bye;
 mod late_answer_of_a_left_host;
+mod media_workers_say_nothing;
 mod plain_call;
