@@ -21,3 +21,4 @@ mod bye_crossing_bye;
 mod late_answer_of_a_left_host;
 mod media_workers_say_nothing;
 mod plain_call;
+mod random_phones;

@@ -1,0 +1,398 @@
+//! Phones that do whatever comes to their mind, over a bad network, for thousands of calls: the laws hold after each
+//! run. `SEED=n cargo test -p gateway --lib random_phones` replays one run and prints its ladder.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sip::Method;
+
+use super::link::Link;
+use super::phone::{News, Phone, Stage};
+use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, PBX, Trunk};
+use super::world::{Answers, CallId, PhoneId, World, transaction_ids};
+use crate::core::Input;
+use crate::listen::Transport;
+use crate::media::MediaEvent;
+use crate::random::{Random, SeededRandom};
+use crate::record::Direction;
+
+const CALLS_PER_SEED: u32 = 50;
+
+/// So long new calls are placed.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// Longest ring is Timer C; what is not over after all of this never will be.
+const RUN: Duration = Duration::from_secs(420);
+
+/// How a phone takes a call that comes in.
+#[derive(Debug, Clone, Copy)]
+enum Mood {
+    Answers {
+        rings: Option<u16>,
+        after: Duration,
+    },
+    AnswersTwice {
+        after: Duration,
+    },
+    Rejects {
+        after: Duration,
+        status: u16,
+        rings: bool,
+    },
+    RingsForEver,
+    /// Its 100 is all that is ever heard.
+    Hesitates,
+    /// It does not hear the INVITE at all.
+    Absent,
+}
+
+/// What a party does once the call is up.
+#[derive(Debug, Clone, Copy)]
+enum Talk {
+    HangsUp,
+    Holds,
+    HoldsAndCancels,
+    Resumes,
+    Updates,
+    Informs,
+    Vanishes,
+}
+
+fn millis(random: &mut SeededRandom, most: u64) -> Duration {
+    Duration::from_millis(random.below(most))
+}
+
+/// A number of a call's own, the same whenever it is asked for.
+fn wits(phone: &Phone, mark: u32) -> SeededRandom {
+    SeededRandom::new(phone.seed ^ (u64::from(mark) << 20))
+}
+
+fn mood(random: &mut SeededRandom) -> Mood {
+    let after = millis(random, 6_000);
+    match random.below(100) {
+        0..45 => Mood::Answers { rings: [None, Some(180), Some(183)][random.below(3) as usize], after },
+        45..50 => Mood::Answers { rings: None, after: Duration::ZERO },
+        50..55 => Mood::AnswersTwice { after },
+        55..75 => {
+            const REFUSALS: [u16; 10] = [486, 603, 404, 480, 500, 503, 408, 302, 488, 407];
+            let status = REFUSALS[random.below(10) as usize];
+            Mood::Rejects { after, status, rings: random.below(3) == 0 }
+        }
+        75..83 => Mood::RingsForEver,
+        83..90 => Mood::Hesitates,
+        _ => Mood::Absent,
+    }
+}
+
+fn is_absent(phone: &Phone, invite: &sip::Message) -> bool {
+    let mark = invite.value("X-Call".into()).and_then(|mark| mark.parse().ok()).unwrap_or(0);
+    matches!(mood(&mut wits(phone, mark)), Mood::Absent)
+}
+
+/// What the phones make of what happens to them.
+fn react(world: &mut World, id: PhoneId, news: News) {
+    let phone = &world.phones[id.0];
+    match news {
+        News::Incoming(index) => {
+            let call = CallId(id, index);
+            let mark = phone.calls[index].mark().unwrap_or(0);
+            incoming(world, call, mood(&mut wits(phone, mark)));
+        }
+        News::Answered(index) | News::Acknowledged(index) => {
+            let mark = phone.calls[index].mark().unwrap_or(0);
+            let mut random = wits(phone, mark ^ 0x8000);
+            talk(world, CallId(id, index), &mut random);
+        }
+    }
+}
+
+fn incoming(world: &mut World, call: CallId, mood: Mood) {
+    let respond = |world: &mut World, after: Duration, status: u16| {
+        world.after(after, move |world| {
+            world.with(call.0, |phone, now| {
+                if phone.calls[call.1].stage == Stage::Open {
+                    phone.respond(now, call.1, status, status == 183 || status == 200, &[]);
+                }
+            });
+        });
+    };
+    match mood {
+        Mood::Answers { rings, after } => {
+            if let Some(status) = rings {
+                respond(world, after / 4, status);
+            }
+            respond(world, after, 200);
+        }
+        Mood::AnswersTwice { after } => {
+            respond(world, after, 200);
+            world.after(after + Duration::from_millis(30), move |world| {
+                world.with(call.0, |phone, now| {
+                    if phone.calls[call.1].stage == Stage::Up {
+                        let tag = phone.token();
+                        phone.respond_as(now, call.1, 200, true, &[], &tag);
+                    }
+                });
+            });
+        }
+        Mood::Rejects { after, status, rings } => {
+            if rings {
+                respond(world, after / 2, 180);
+            }
+            respond(world, after, status);
+        }
+        Mood::RingsForEver => respond(world, Duration::from_millis(100), 180),
+        Mood::Hesitates | Mood::Absent => {}
+    }
+}
+
+/// A few things to do while the call is up; one of the parties hangs up in the end, or both at once.
+fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
+    for _ in 0..random.below(4) {
+        let what = match random.below(20) {
+            0..7 => Talk::Holds,
+            7..9 => Talk::HoldsAndCancels,
+            9..13 => Talk::Resumes,
+            13..16 => Talk::Updates,
+            16..19 => Talk::Informs,
+            _ => Talk::Vanishes,
+        };
+        let after = millis(random, 20_000);
+        world.after(after, move |world| act(world, call, what));
+    }
+    // Both know it: an even mark is for the caller to end, an odd one for the callee, each third for both.
+    let phone = &world.phones[call.0.0];
+    let mark = phone.calls[call.1].mark().unwrap_or(0);
+    let mine = phone.calls[call.1].caller == mark.is_multiple_of(2) || mark.is_multiple_of(3);
+    let shared = SeededRandom::new(u64::from(mark)).below(25_000);
+    let after = if mark.is_multiple_of(7) { 0 } else { shared };
+    if mine {
+        world.after(Duration::from_millis(after), move |world| act(world, call, Talk::HangsUp));
+    }
+}
+
+fn act(world: &mut World, call: CallId, what: Talk) {
+    world.with(call.0, |phone, now| {
+        let index = call.1;
+        if phone.calls[index].stage != Stage::Up {
+            return;
+        }
+        let offering = phone.calls[index].is_offering();
+        match what {
+            Talk::HangsUp => phone.request(now, index, Method::Bye, None),
+            Talk::Holds | Talk::HoldsAndCancels if !offering => {
+                phone.request(now, index, Method::Invite, Some("sendonly"));
+            }
+            Talk::Resumes if !offering => phone.request(now, index, Method::Invite, None),
+            Talk::Updates if !offering => phone.request(now, index, Method::Update, Some("sendrecv")),
+            Talk::Informs => phone.request(now, index, Method::Info, Some("Signal=1")),
+            Talk::Vanishes => phone.vanish(index),
+            _ => {}
+        }
+    });
+    if matches!(what, Talk::HoldsAndCancels) {
+        world.after(Duration::from_millis(40), move |world| {
+            world.with(call.0, |phone, now| phone.cancel_offer(now, call.1));
+        });
+    }
+}
+
+/// Places a call that carries `mark`.
+fn place(trunk: &mut Trunk, mark: u32, random: &mut SeededRandom) {
+    let (pbx, branch, east) = (trunk.pbx, trunk.branch, trunk.east);
+    let (from, number) = match random.below(20) {
+        0..8 => (pbx, OUTSIDE),
+        8..11 => (pbx, BRANCH),
+        11..14 => (east, PBX),
+        14..16 => (east, GROUP),
+        16..17 => (pbx, GROUP),
+        17..19 => (branch, OUTSIDE),
+        _ => (pbx, "911"),
+    };
+    let offer = random.below(5) > 0;
+    let at = millis(random, BUSY.as_millis() as u64);
+    let own = trunk.own_number(from);
+    let cancels = (random.below(10) < 3).then(|| millis(random, 8_000));
+    let acknowledges = random.below(40) > 0;
+    trunk.world.after(at, move |world| {
+        let index = world.with(from, |phone, now| {
+            let invite = phone.invite("vc.example.com", own, number, offer).raw("X-Call", mark.to_string());
+            let index = phone.place(now, invite.build());
+            phone.calls[index].acknowledges = acknowledges;
+            index
+        });
+        if let Some(after) = cancels {
+            world.after(after, move |world| {
+                world.with(from, |phone, now| {
+                    if phone.calls[index].stage == Stage::Open {
+                        phone.cancel(now, index);
+                    }
+                });
+            });
+        }
+    });
+}
+
+/// Now and then the media workers hear nothing on some call.
+fn silence(world: &mut World, random: &mut SeededRandom) {
+    let mut keys: Vec<_> = world.open_media.keys().copied().collect();
+    keys.sort();
+    if let Some(key) = keys.get(random.below(keys.len() as u64) as usize).copied() {
+        world.input(key.shard(), Input::Media(MediaEvent::Silent { key }));
+    }
+}
+
+/// One run: a world of its own from `seed`.
+fn run(seed: u64) -> Trunk {
+    let mut random = SeededRandom::new(seed);
+    let shards = [1, 2, 4][random.below(3) as usize];
+    let transport = if random.below(4) == 0 { Transport::Tcp } else { Transport::Udp };
+    let changes: &[Change] = match random.below(5) {
+        0 => &[("max_duration", "15s")],
+        1 => &[("pbx_termination", "max_calls = 4"), ("pbx_origination", "max_calls = 2")],
+        _ => &[],
+    };
+    let limited = changes.iter().any(|(_, lines)| lines.contains("max_calls"));
+    let mut trunk = Trunk::new(changes, transport, shards, seed);
+    trunk.world.link = [Link::PERFECT, Link::LOSSY, Link::LOSSY][random.below(3) as usize];
+    trunk.world.media = match random.below(10) {
+        0..6 => Answers::After(Duration::from_millis(2)),
+        6..8 => Answers::After(Duration::from_millis(700)),
+        8 => Answers::Failing,
+        _ => Answers::Never,
+    };
+    trunk.world.journal = match random.below(6) {
+        0..4 => Answers::After(Duration::from_millis(3)),
+        4 => Answers::After(Duration::from_millis(800)),
+        _ => Answers::Never,
+    };
+    trunk.world.wits = Some(react);
+    for phone in &mut trunk.world.phones {
+        phone.ignores = Some(is_absent);
+    }
+    let stops = random.below(8) == 0;
+    let dies = random.below(4) == 0;
+    trunk.tell(|trunk| {
+        for mark in 1..=CALLS_PER_SEED {
+            place(trunk, mark, &mut random);
+        }
+        for _ in 0..random.below(4) {
+            let (at, mut random) = (millis(&mut random, 60_000), SeededRandom::new(random.next_u64()));
+            trunk.world.after(at, move |world| silence(world, &mut random));
+        }
+        if dies {
+            let host = trunk.world.phones[trunk.east.0].address;
+            let refuses = random.below(2) == 0;
+            trunk.world.after(millis(&mut random, 40_000), move |world| {
+                world.dead.insert(host, refuses);
+            });
+            trunk.world.after(Duration::from_secs(45), move |world| {
+                world.dead.remove(&host);
+            });
+        }
+        if stops {
+            let at = Duration::from_secs(20) + millis(&mut random, 40_000);
+            let input = if random.below(2) == 0 { || Input::Drain } else { || Input::Stop };
+            trunk.world.after(at, move |world| {
+                for shard in 0..world.cores.len() {
+                    world.input(shard as u16, input());
+                }
+            });
+        }
+        trunk.run(RUN.as_secs_f64());
+        trunk.end_silent_calls();
+        trunk.finish();
+        trunk.check_records(stops || limited);
+    });
+    trunk
+}
+
+impl Trunk {
+    /// What is still up after so long has lost a party without a word: its media is silent.
+    fn end_silent_calls(&mut self) {
+        let calls = self.world.phones.iter().flat_map(|phone| &phone.calls);
+        let vanished = calls.filter(|call| call.vanished).count();
+        let up: usize = self.world.cores.iter().map(crate::core::Core::live_calls).sum();
+        assert!(up <= vanished, "{up} calls are up, from {vanished} of them a party vanished");
+        let mut keys: Vec<_> = self.world.open_media.keys().copied().collect();
+        keys.sort();
+        for key in keys {
+            self.world.input(key.shard(), Input::Media(MediaEvent::Silent { key }));
+        }
+    }
+
+    /// Each call has the records that it should, and nobody pays for what was not answered.
+    fn check_records(&self, refused: bool) {
+        let mut answered: HashMap<u32, usize> = HashMap::new();
+        let mut heard_answer: HashMap<String, bool> = HashMap::new();
+        let (mut out, mut inward, mut on_net) = (0, 0, 0);
+        for (phone, call) in
+            self.world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call)))
+        {
+            let mark = call.mark().expect("every call has a mark");
+            if !call.caller {
+                *answered.entry(mark).or_default() += usize::from(call.gave.contains(&200));
+                continue;
+            }
+            let reached = !self.world.unreached.contains(&call.call_id());
+            assert!(!call.timed_out || !reached, "{} heard no final answer: {}", phone.name, call.call_id());
+            let number = call.invite.request_uri().unwrap_or_default();
+            let ours = [PBX, BRANCH, GROUP].iter().any(|number_of_ours| number.contains(number_of_ours));
+            match (phone.name, ours) {
+                ("east", _) => inward += 1,
+                (_, true) => on_net += 1,
+                (_, false) => out += 1,
+            }
+            heard_answer.insert(call.call_id(), call.answers().contains(&200));
+        }
+        let of = |direction: Direction| self.world.cdrs.iter().filter(move |cdr| cdr.direction == direction);
+        assert_eq!(of(Direction::Outbound).count(), out + on_net, "outbound records");
+        if refused {
+            assert!(of(Direction::Inbound).count() <= inward + on_net, "inbound records");
+        } else {
+            assert_eq!(of(Direction::Inbound).count(), inward + on_net, "inbound records");
+            assert_eq!(transaction_ids(&self.world.cdrs).len(), out + inward + on_net, "transaction ids");
+        }
+        for cdr in of(Direction::Outbound) {
+            let heard = heard_answer.get(&cdr.call_id).expect("a record's Call-ID is the caller's");
+            assert!(!heard || cdr.answered_at.is_some(), "{} was answered, its record says no", cdr.call_id);
+            let twins = of(Direction::Inbound).filter(|twin| twin.transaction_id == cdr.transaction_id);
+            for twin in twins {
+                assert_eq!(twin.answered_at, cdr.answered_at, "{}", cdr.call_id);
+            }
+        }
+        let marks: HashMap<String, u32> = self
+            .world
+            .phones
+            .iter()
+            .flat_map(|phone| &phone.calls)
+            .map(|call| (call.call_id(), call.mark().unwrap_or(0)))
+            .collect();
+        for cdr in &self.world.cdrs {
+            if cdr.answered_at.is_some() {
+                let mark = marks.get(&cdr.call_id).expect("an answered call reached somebody");
+                assert!(
+                    answered.get(mark).is_some_and(|answers| *answers > 0),
+                    "{} is billed, nobody answered",
+                    cdr.call_id
+                );
+            }
+        }
+    }
+}
+
+fn runs(first: u64, count: u64) {
+    if let Ok(seed) = std::env::var("SEED") {
+        let trunk = run(seed.parse().expect("SEED is a number"));
+        println!("{}", trunk.world.draw(&[]));
+        return;
+    }
+    for seed in first..first + count {
+        println!("seed {seed}: replay it with SEED={seed} cargo test -p gateway --lib random_phones_1");
+        run(seed);
+    }
+}
+
+#[test]
+fn random_phones_1() {
+    runs(0, 100);
+}
