@@ -5,20 +5,13 @@
 mod support;
 
 use serde_json::Value;
-use support::{EMPTY, Gateway, Net, OURS, Office, Script, Sipp, SippRun, THEIRS, missing, with_sdp};
+use support::{
+    EMPTY, Gateway, Net, OURS, Office, Script, Sipp, SippRun, THEIRS, calls, listens, missing, with_sdp,
+};
 
 /// SIPp is there, and a trunk with the tables of `more`.
 fn office(net: Net, more: &str) -> Option<Gateway> {
     (!missing(&["sipp"])).then(|| Gateway::start(net, &Office { more, ..Office::new(net, "udp") }.config()))
-}
-
-fn listens(net: Net, host: u8, callee: Script) -> SippRun {
-    Sipp::new("callee", callee, net.at(host, 5060), "u1").listen()
-}
-
-fn calls(gateway: &Gateway, caller: Script) -> SippRun {
-    let sipp = Sipp::new("caller", caller, gateway.net.at(2, 5061), "u1").key("from", OURS).to(THEIRS);
-    sipp.call(gateway.net.gateway())
 }
 
 /// One outbound call over UDP, and its record.
@@ -53,27 +46,9 @@ fn is_failed(record: Option<Value>, message: &str) {
     assert_eq!(record["BillableDurationSeconds"], 0, "{record:#}");
 }
 
-/// A caller until its ACK.
-fn connects() -> Script {
-    Script::caller().invite(&with_sdp(None)).optional(100).optional(180).expect(200).ack()
-}
-
-/// A callee until the ACK.
-fn answers() -> Script {
-    Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None)).expect("ACK")
-}
-
-fn hangs_up(script: Script) -> Script {
-    script.pause(200).request("BYE", EMPTY).expect(200)
-}
-
-fn is_hung_up_on(script: Script) -> Script {
-    script.expect("BYE").answer(200, "OK", EMPTY)
-}
-
 #[test]
 fn callee_hangs_up() {
-    is_completed(call(31, is_hung_up_on(connects()), hangs_up(answers())));
+    is_completed(call(31, Script::connects().gets_hung_up_on(), Script::answers().hangs_up()));
 }
 
 #[test]
@@ -82,7 +57,7 @@ fn early_media() {
     let callee = callee.answer(200, "OK", &with_sdp(None)).expect("ACK");
     let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(183).matching("m=audio");
     let caller = caller.expect(200).matching("m=audio").ack();
-    is_completed(call(32, hangs_up(caller), is_hung_up_on(callee)));
+    is_completed(call(32, caller.hangs_up(), callee.gets_hung_up_on()));
 }
 
 #[test]
@@ -90,7 +65,7 @@ fn late_offer() {
     let caller = Script::caller().invite(EMPTY).optional(100).optional(180).expect(200).matching("m=audio");
     let callee = Script::callee().matching("Content-Length: *0").answer(180, "Ringing", EMPTY);
     let callee = callee.answer(200, "OK", &with_sdp(None)).expect("ACK").matching("m=audio");
-    is_completed(call(33, hangs_up(caller.ack_with(&with_sdp(None))), is_hung_up_on(callee)));
+    is_completed(call(33, caller.ack_with(&with_sdp(None)).hangs_up(), callee.gets_hung_up_on()));
 }
 
 #[test]
@@ -123,8 +98,8 @@ fn two_carriers(net: Net, first: Script, second: Script) -> Option<(Gateway, [Si
 }
 
 fn fails_over(net: u8, first: Script) -> Option<Value> {
-    let (gateway, carriers) = two_carriers(Net(net), first, is_hung_up_on(answers()))?;
-    calls(&gateway, hangs_up(connects().pause(1_500))).succeeded();
+    let (gateway, carriers) = two_carriers(Net(net), first, Script::answers().gets_hung_up_on())?;
+    calls(&gateway, Script::connects().pause(1_500).hangs_up()).succeeded();
     for carrier in carriers {
         carrier.stop();
     }
@@ -134,7 +109,8 @@ fn fails_over(net: u8, first: Script) -> Option<Value> {
 #[test]
 fn busy_is_not_tried_elsewhere() {
     let busy = Script::callee().answer(486, "Busy Here", EMPTY).expect("ACK");
-    let Some((gateway, [first, second])) = two_carriers(Net(35), busy, is_hung_up_on(answers())) else {
+    let Some((gateway, [first, second])) = two_carriers(Net(35), busy, Script::answers().gets_hung_up_on())
+    else {
         return;
     };
     let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(486).ack_failure();
@@ -167,7 +143,7 @@ fn ringing_after_failover() {
 #[test]
 fn answer_after_failover() {
     let late = Script::callee().pause(4_700).answer(200, "OK", &with_sdp(None)).expect("ACK");
-    let Some(record) = fails_over(38, is_hung_up_on(late)) else { return };
+    let Some(record) = fails_over(38, late.gets_hung_up_on()) else { return };
     assert_eq!(record["Status"], "Completed", "{record:#}");
     assert!(record["StatusMessage"].as_str().unwrap().starts_with("OK; "), "{record:#}");
 }
@@ -185,30 +161,40 @@ fn is_held(script: Script) -> Script {
 
 #[test]
 fn caller_holds() {
-    is_completed(call(39, hangs_up(holds(connects())), is_hung_up_on(is_held(answers()))));
+    is_completed(call(
+        39,
+        holds(Script::connects()).hangs_up(),
+        is_held(Script::answers()).gets_hung_up_on(),
+    ));
 }
 
 #[test]
 fn callee_holds() {
-    is_completed(call(40, hangs_up(is_held(connects())), is_hung_up_on(holds(answers().pause(100)))));
+    is_completed(call(
+        40,
+        is_held(Script::connects()).hangs_up(),
+        holds(Script::answers().pause(100)).gets_hung_up_on(),
+    ));
 }
 
 /// What the other side does not want stays as it is.
 #[test]
 fn change_is_refused() {
-    let caller = connects().request("INVITE", &with_sdp(None)).optional(100).expect(488).ack_refused();
-    let callee = answers().expect("INVITE").answer(488, "Not Acceptable Here", EMPTY).expect("ACK");
-    is_completed(call(41, hangs_up(caller), is_hung_up_on(callee)));
+    let caller =
+        Script::connects().request("INVITE", &with_sdp(None)).optional(100).expect(488).ack_refused();
+    let callee = Script::answers().expect("INVITE").answer(488, "Not Acceptable Here", EMPTY).expect("ACK");
+    is_completed(call(41, caller.hangs_up(), callee.gets_hung_up_on()));
 }
 
 #[test]
 fn requests_inside_a_call() {
     let info = support::body("application/dtmf-relay", "Signal=5\nDuration=160\n");
-    let caller = connects().request("INFO", &info).expect(200).request("UPDATE", &with_sdp(None)).expect(200);
+    let caller =
+        Script::connects().request("INFO", &info).expect(200).request("UPDATE", &with_sdp(None)).expect(200);
     let caller = caller.matching("m=audio").request("OPTIONS", EMPTY).expect(200);
-    let callee = answers().expect("INFO").matching("Signal=5").answer(200, "OK", EMPTY);
+    let callee = Script::answers().expect("INFO").matching("Signal=5").answer(200, "OK", EMPTY);
     let callee = callee.expect("UPDATE").matching("m=audio").answer(200, "OK", &with_sdp(None));
-    is_completed(call(42, hangs_up(caller), is_hung_up_on(callee)));
+    is_completed(call(42, caller.hangs_up(), callee.gets_hung_up_on()));
 }
 
 #[test]
@@ -219,12 +205,12 @@ fn digest() {
     let net = Net(43);
     let termination = r#"credentials = [{ username = "branch", password = "correct-horse" }]"#;
     let gateway = Gateway::start(net, &Office { termination, ..Office::new(net, "udp") }.config());
-    let callee = listens(net, 3, is_hung_up_on(answers()));
+    let callee = listens(net, 3, Script::answers().gets_hung_up_on());
     let proof = "[authentication username=branch password=correct-horse]\n";
     let caller = Script::caller().invite(&with_sdp(None)).challenge(407).ack_failure();
     let caller =
         caller.invite(&format!("{proof}{}", with_sdp(None))).optional(100).optional(180).expect(200).ack();
-    calls(&gateway, hangs_up(caller)).succeeded();
+    calls(&gateway, caller.hangs_up()).succeeded();
     callee.stop();
     let record = ended(gateway);
     assert_eq!(record["SipAuthUser"], "branch");
@@ -237,7 +223,7 @@ fn repeated_invite() {
     let caller =
         Script::caller().invite(&with_sdp(None)).again().optional(100).optional(180).expect(200).ack();
     let callee = Script::callee().pause(150).answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
-    is_completed(call(44, hangs_up(caller), is_hung_up_on(callee.expect("ACK"))));
+    is_completed(call(44, caller.hangs_up(), callee.expect("ACK").gets_hung_up_on()));
 }
 
 /// From TCP over IPv6 to UDP over IPv4, each side with addresses of its own in SDP and Contact.
@@ -264,10 +250,11 @@ address = ["{}", "::1"]
     let gateway = Gateway::start(net, &config);
     let callee = Script::callee().matching("c=IN IP4 127.0.45.1").matching("Contact: .*127.0.45.1:5060");
     let callee = callee.answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None)).expect("ACK");
-    let callee = listens(net, 3, is_hung_up_on(callee));
+    let callee = listens(net, 3, callee.gets_hung_up_on());
     let caller = Script::caller().invite(&with_sdp(None)).optional(100).optional(180).expect(200);
     let caller = caller.matching("c=IN IP6 ::1").matching("Contact: .*\\[::1\\]:5060.*transport=tcp").ack();
-    let caller = Sipp::new("caller", hangs_up(caller), "[::1]:5061".parse().unwrap(), "t1").key("from", OURS);
+    let caller =
+        Sipp::new("caller", caller.hangs_up(), "[::1]:5061".parse().unwrap(), "t1").key("from", OURS);
     caller.to(THEIRS).call("[::1]:5060".parse().unwrap()).succeeded();
     callee.stop();
     is_completed(Some(ended(gateway)));

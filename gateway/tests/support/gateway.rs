@@ -1,6 +1,6 @@
 //! The daemon, as it is built.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,22 +32,36 @@ impl Gateway {
     /// The same with so many signalling threads; 0: one per core.
     pub fn start_sharded(net: Net, shards: u16, config: &str) -> Gateway {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("gateway.toml");
-        std::fs::write(&file, config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
-        command.args(["run", "--drain", "5", "--config"]).arg(&file).current_dir(directory.path());
-        command.args(["--shards", &shards.to_string()]);
-        let mut gateway =
-            Gateway { net, process: Process::start("gateway", command, directory.path()), directory };
+        std::fs::write(directory.path().join("gateway.toml"), config).unwrap();
+        let process = run(directory.path(), shards);
+        let mut gateway = Gateway { net, process, directory };
+        gateway.is_ready();
+        gateway
+    }
+
+    fn is_ready(&mut self) {
+        let admin = self.net.admin();
         eventually("/readyz", PATIENCE, || {
-            assert!(gateway.process.ended().is_none(), "the gateway ended: {}", gateway.process.output());
-            match get(net.admin(), "/readyz") {
+            assert!(self.process.ended().is_none(), "the gateway ended: {}", self.process.output());
+            match get(admin, "/readyz") {
                 Ok((200, _)) => Ok(()),
                 Ok((_, why)) => Err(why),
                 Err(error) => Err(error.to_string()),
             }
         });
-        gateway
+    }
+
+    /// Kills it, and starts it again with the same files.
+    pub fn restart(&mut self) {
+        self.process.signal("KILL");
+        self.process.wait(PATIENCE);
+        self.process = run(self.directory.path(), 0);
+        self.is_ready();
+    }
+
+    /// Asks it to end in order.
+    pub fn terminate(&self) {
+        self.process.signal("TERM");
     }
 
     /// Its configuration, for commands that read the same.
@@ -100,7 +114,9 @@ impl Gateway {
 
     /// Ends it in order. Its files stay until the returned directory is dropped.
     pub fn stop(mut self) -> TempDir {
-        self.process.signal("TERM");
+        if self.process.ended().is_none() {
+            self.terminate();
+        }
         let status = self.process.wait(PATIENCE);
         assert!(status.success(), "the gateway ended with {status}");
         let log = self.log();
@@ -108,4 +124,11 @@ impl Gateway {
         assert_eq!(bad, None);
         self.directory
     }
+}
+
+fn run(directory: &Path, shards: u16) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
+    command.args(["run", "--drain", "5", "--shards", &shards.to_string(), "--config", "gateway.toml"]);
+    command.current_dir(directory);
+    Process::start("gateway", command, directory)
 }

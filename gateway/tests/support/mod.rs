@@ -21,7 +21,7 @@ pub use baresip::{Baresip, Heard, Phone};
 pub use gateway::Gateway;
 pub use metrics::Metrics;
 pub use net::Net;
-pub use office::{OURS, Office, THEIRS};
+pub use office::{OURS, Office, THEIRS, calls, listens};
 pub use peer::{Peer, shown, status_line};
 pub use process::Process;
 pub use records::{call_details, lines};

@@ -1,6 +1,6 @@
 //! The configuration of a small trunk: one connector, one number, one carrier.
 
-use super::Net;
+use super::{Gateway, Net, Script, Sipp, SippRun};
 
 /// The connector's number.
 pub const OURS: &str = "+12065550100";
@@ -66,4 +66,15 @@ protocol = "{protocol}"
 "#
         )
     }
+}
+
+/// SIPp at 127.0.N.`host`:5060 over UDP, for one call.
+pub fn listens(net: Net, host: u8, callee: Script) -> SippRun {
+    Sipp::new("callee", callee, net.at(host, 5060), "u1").listen()
+}
+
+/// One call from the PBX to [`THEIRS`] over UDP.
+pub fn calls(gateway: &Gateway, caller: Script) -> SippRun {
+    let sipp = Sipp::new("caller", caller, gateway.net.at(2, 5061), "u1").key("from", OURS).to(THEIRS);
+    sipp.call(gateway.net.gateway())
 }

@@ -70,6 +70,25 @@ impl Script {
         ))
     }
 
+    /// A caller until its ACK.
+    pub fn connects() -> Script {
+        Script::caller().invite(&with_sdp(None)).optional(100).optional(180).expect(200).ack()
+    }
+
+    /// A callee until the ACK.
+    pub fn answers() -> Script {
+        Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None)).expect("ACK")
+    }
+
+    /// Ends the call after a moment.
+    pub fn hangs_up(self) -> Script {
+        self.pause(200).request("BYE", EMPTY).expect(200)
+    }
+
+    pub fn gets_hung_up_on(self) -> Script {
+        self.expect("BYE").answer(200, "OK", EMPTY)
+    }
+
     fn new(side: Side) -> Script {
         let [received, last] = [String::new(), "<nop/>".to_owned()];
         Script { side, steps: Vec::new(), cseq: 0, invite: 0, received, confirmed: false, last }
