@@ -1,6 +1,6 @@
 //! What must hold whatever the phones do, seen from the network.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sip::{Message, Method};
@@ -19,7 +19,7 @@ pub(crate) struct Watch {
     /// Branches of requests that the gateway sent.
     sent: HashSet<String>,
     /// 2xx to INVITE that the gateway heard and must acknowledge: dialog and CSeq.
-    owed: HashMap<(DialogKey, u32), Duration>,
+    owed: HashSet<(DialogKey, u32)>,
     acknowledged: HashSet<(DialogKey, u32)>,
     /// Broken laws, with the Call-ID.
     pub broken: Vec<(String, String)>,
@@ -44,8 +44,9 @@ impl Watch {
                 self.dead.insert(key);
             }
             Method::Invite if status.is_success() => {
-                if !self.acknowledged.contains(&(key.clone(), cseq.number)) {
-                    self.owed.insert((key, cseq.number), Duration::ZERO);
+                let owed = (key, cseq.number);
+                if !self.acknowledged.contains(&owed) {
+                    self.owed.insert(owed);
                 }
             }
             _ => {}
@@ -84,7 +85,7 @@ impl Watch {
         for (_, call_id) in self.unanswered.drain() {
             self.broken.push(("INVITE was never answered".into(), call_id));
         }
-        for ((key, cseq), _) in self.owed.drain() {
+        for (key, cseq) in self.owed.drain() {
             // A dialog that was ended needs no ACK any more.
             if !self.dead.contains(&key) && !unreached.contains(&key.0) {
                 self.broken.push((format!("2xx of INVITE {cseq} was never acknowledged"), key.0));
