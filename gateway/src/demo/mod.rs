@@ -84,6 +84,9 @@ fn play(paper: Paper) -> Result<bool, Failure> {
     let played = played.and_then(|()| runtime.block_on(performance.finish()));
     drop(performance);
     runtime.shutdown_background();
+    if !matches!(played, Ok(true)) {
+        paper.line(format!("    the records are kept in {}", directory.keep().display()));
+    }
     played
 }
 
