@@ -319,10 +319,9 @@ fn run(mut writer: Writer, messages: &Receiver<Message>) {
     let mut flushes: Vec<Sender<()>> = Vec::new();
     loop {
         let first = wait(messages, writer.poll_timeout(Instant::now()));
-        let batch = std::iter::successors(Some(first), |_| Some(messages.try_recv()));
         let mut items = Vec::new();
         let mut stop = false;
-        for message in batch.take(BATCH) {
+        for message in batch(first, messages) {
             match message {
                 Ok(Message::Item(item)) => items.push(item),
                 Ok(Message::Flush(done)) => flushes.push(done),
@@ -345,6 +344,15 @@ fn run(mut writer: Writer, messages: &Receiver<Message>) {
             flushes.clear(); // A closed channel is the answer.
         }
     }
+}
+
+/// The first message and those that wait behind it, [`BATCH`] at most. Takes none that it does not hand out, so
+/// that whoever stops early loses none.
+fn batch(
+    first: Result<Message, TryRecvError>,
+    messages: &Receiver<Message>,
+) -> impl Iterator<Item = Result<Message, TryRecvError>> {
+    std::iter::once(first).chain(std::iter::repeat_with(|| messages.try_recv())).take(BATCH)
 }
 
 fn wait(messages: &Receiver<Message>, until: Option<Instant>) -> Result<Message, TryRecvError> {

@@ -58,6 +58,25 @@ fn when_the_queue_is_full_messages_go_first_then_quality_and_call_details_never(
 }
 
 #[test]
+fn a_batch_takes_no_more_than_it_hands_out() {
+    let (messages, receiver) = mpsc::channel();
+    let first = || Ok(Message::Stop);
+    for _ in 0..BATCH + 1 {
+        messages.send(Message::Stop).unwrap();
+    }
+    assert_eq!(batch(first(), &receiver).filter(Result::is_ok).count(), BATCH);
+    assert_eq!(receiver.try_iter().count(), 2);
+
+    // One that arrives just as the batch ends is the next batch's.
+    let mut ending = batch(first(), &receiver);
+    assert!(ending.next().unwrap().is_ok());
+    assert!(ending.next().unwrap().is_err());
+    messages.send(Message::Stop).unwrap();
+    drop(ending);
+    assert_eq!(receiver.try_iter().count(), 1);
+}
+
+#[test]
 fn room_comes_back_when_records_are_written() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(&settings(dir.path()), Metrics::new("r").records()).unwrap();
