@@ -56,7 +56,7 @@ fn is_admitted(trunk: &Trunk, phone: &Peer, carrier: &Peer, invite: Builder) {
 #[test]
 fn right_credentials_admit_by_md5_and_by_sha_256() {
     let trunk = Trunk::start(Net(111));
-    let [phone, carrier] = [trunk.phone(7), trunk.phone(3)];
+    let (phone, carrier) = (trunk.phone(7), &trunk.west);
     let [password, ha1] = [Secret::password("a password"), Secret::ha1(HA1).unwrap()];
     for (algorithm, user, secret) in [
         (Algorithm::Md5, "desk", &password),
@@ -68,9 +68,9 @@ fn right_credentials_admit_by_md5_and_by_sha_256() {
         let offered = challenges(&phone.answer_to(&first));
         assert!(offered.iter().all(|one| !one.stale && one.qop_auth && one.realm == "trunk.example.com"));
         let challenge = offered.iter().find(|one| one.algorithm == algorithm).unwrap();
-        is_admitted(&trunk, &phone, &carrier, again(&phone, &first, challenge, user, secret, 1));
+        is_admitted(&trunk, &phone, carrier, again(&phone, &first, challenge, user, secret, 1));
         // The nonce goes on in the next call, by its count; the same count is a replay, and said to be stale.
-        is_admitted(&trunk, &phone, &carrier, again(&phone, &first, challenge, user, secret, 2));
+        is_admitted(&trunk, &phone, carrier, again(&phone, &first, challenge, user, secret, 2));
         let replayed = phone.ask(again(&phone, &first, challenge, user, secret, 2));
         assert!(challenges(&replayed).iter().all(|one| one.stale));
     }
@@ -88,7 +88,7 @@ fn right_credentials_admit_by_md5_and_by_sha_256() {
 #[test]
 fn a_nonce_of_an_earlier_run_is_stale() {
     let trunk = Trunk::start(Net(112));
-    let [phone, carrier] = [trunk.phone(7), trunk.phone(3)];
+    let (phone, carrier) = (trunk.phone(7), &trunk.west);
     let secret = Secret::password("a password");
     let mut foreign =
         Challenge::new("trunk.example.com", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Algorithm::Md5);
@@ -97,7 +97,7 @@ fn a_nonce_of_an_earlier_run_is_stale() {
     let answer = phone.ask(again(&phone, &first, &foreign, "desk", &secret, 1));
     let offered = challenges(&answer);
     assert!(offered.iter().all(|one| one.stale), "{}", shown(&answer));
-    is_admitted(&trunk, &phone, &carrier, again(&phone, &first, &offered[0], "desk", &secret, 1));
+    is_admitted(&trunk, &phone, carrier, again(&phone, &first, &offered[0], "desk", &secret, 1));
     trunk.close();
 }
 #[test]

@@ -39,7 +39,7 @@ fn decline(caller: &Peer, callee: &Peer, [call, offered]: &[Message; 2]) {
 #[test]
 fn more_calls_in_a_second_than_the_connector_may_make() {
     let trunk = Trunk::start(Net(141));
-    let [slow, carrier] = [trunk.phone(9), trunk.phone(3)];
+    let (slow, carrier) = (trunk.phone(9), &trunk.west);
     // All come within a second or two, so one or two of them are the first of theirs.
     let calls: Vec<Message> = (0..5).map(|_| slow.invite("+12125550123").build()).collect();
     calls.iter().for_each(|call| slow.send(call));
@@ -84,16 +84,16 @@ fn more_calls_in_a_second_than_the_connector_may_make() {
 #[test]
 fn more_calls_at_one_time_than_the_connector_may_make() {
     let trunk = Trunk::start(Net(142));
-    let [narrow, carrier] = [trunk.phone(10), trunk.phone(3)];
+    let (narrow, carrier) = (trunk.phone(10), &trunk.west);
     for round in 1..=2 {
-        let ringing = ring(&narrow, &carrier, "+12125550123");
+        let ringing = ring(&narrow, carrier, "+12125550123");
         let call = refused(narrow.invite("+12125550124"), 503, "More than 1 calls at one time for narrow")
             .counted("concurrent_calls")
             .recorded("narrow", "Outbound");
         assert_eq!(retry_after(&trunk.refuses(&narrow, call)), 5);
         assert_eq!(throttles(&trunk, "narrow", "outbound"), f64::from(round));
         // Its place is free again.
-        decline(&narrow, &carrier, &ringing);
+        decline(&narrow, carrier, &ringing);
         trunk.expect_record("narrow", "Outbound", "Failed", "603 Decline");
     }
     let (code, text) = trunk.explain(&narrow, "+12065550103", "+12125550123", "");
@@ -105,16 +105,16 @@ fn more_calls_at_one_time_than_the_connector_may_make() {
 #[test]
 fn more_calls_at_one_time_than_the_connector_takes() {
     let trunk = Trunk::start(Net(143));
-    let [narrow, carrier] = [trunk.phone(10), trunk.phone(3)];
+    let (narrow, carrier) = (trunk.phone(10), &trunk.west);
     for round in 1..=2 {
-        let ringing = ring(&carrier, &narrow, "+12065550103");
+        let ringing = ring(carrier, &narrow, "+12065550103");
         let phrase = "No route took the call: More than 1 calls at one time for narrow";
         let call = refused(carrier.invite("+12065550103"), 503, phrase)
             .counted("concurrent_calls")
             .recorded("narrow", "Inbound");
-        assert_eq!(retry_after(&trunk.refuses(&carrier, call)), 5);
+        assert_eq!(retry_after(&trunk.refuses(carrier, call)), 5);
         assert_eq!(throttles(&trunk, "narrow", "inbound"), f64::from(round));
-        decline(&carrier, &narrow, &ringing);
+        decline(carrier, &narrow, &ringing);
         trunk.expect_record("narrow", "Inbound", "Failed", "603 Decline");
     }
     trunk.close();

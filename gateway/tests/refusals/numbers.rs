@@ -81,7 +81,7 @@ fn the_caller_id_must_be_owned() {
 #[test]
 fn an_owned_caller_id_is_admitted() {
     let trunk = Trunk::start(Net(133));
-    let [office, branch, carrier] = [trunk.phone(2), trunk.phone(11), trunk.phone(3)];
+    let ([office, branch], carrier) = ([trunk.phone(2), trunk.phone(11)], &trunk.west);
     let from = |user: &str| format!("<sip:{user}@trunk.example.com>;tag=f");
     let number =
         |phone: &crate::support::Peer, caller| phone.invite("+12125550123").set(Name::From, from(caller));

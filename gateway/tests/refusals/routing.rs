@@ -9,10 +9,10 @@ use crate::trunk::{Trunk, refused};
 #[test]
 fn an_inbound_number_that_nobody_has() {
     let trunk = Trunk::start(Net(151));
-    let carrier = trunk.phone(3);
+    let carrier = &trunk.west;
     for number in ["+12065559999", "reception"] {
         trunk.refuses(
-            &carrier,
+            carrier,
             refused(carrier.invite(number), 404, format!("Number {number} is not assigned"))
                 .counted("not_assigned")
                 .explained("+12125550123", number, ""),
@@ -38,9 +38,8 @@ fn a_prefix_that_no_carrier_takes() {
 /// Both carriers answer so; returns what the caller hears.
 fn both_carriers_answer(trunk: &Trunk, office: &Peer, answers: [(u16, &str); 2]) -> Message {
     let call = office.invite("+12125550123").build();
-    let [west, east] = [trunk.phone(3), trunk.phone(4)];
     office.send(&call);
-    for (carrier, (status, reason)) in [west, east].iter().zip(answers) {
+    for (carrier, (status, reason)) in [&trunk.west, &trunk.east].into_iter().zip(answers) {
         let offered = carrier.receive_request(Method::Invite);
         carrier.reply(&offered, status, reason);
         assert_eq!(carrier.receive().method(), Some(Method::Ack));

@@ -100,9 +100,9 @@ fn termination_and_origination_that_are_off() {
             .recorded("off", "Outbound")
             .explained("+12065550102", "+12125550123", "off"),
     );
-    let carrier = trunk.phone(3);
+    let carrier = &trunk.west;
     trunk.refuses(
-        &carrier,
+        carrier,
         refused(carrier.invite("+12065550102"), 403, "Origination is off for voice connector off")
             .counted("origination_off")
             .recorded("off", "Inbound")

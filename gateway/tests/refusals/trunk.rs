@@ -156,6 +156,9 @@ protocol = "tcp"
 pub struct Trunk {
     pub net: Net,
     pub gateway: Gateway,
+    /// The carriers, in their order. They are there before the daemon, which asks at once whether they live.
+    pub west: Peer,
+    pub east: Peer,
     records: RefCell<Vec<String>>,
 }
 
@@ -204,7 +207,8 @@ impl Trunk {
     pub fn start_with(net: Net, change: impl FnOnce(String) -> String) -> Trunk {
         let ip = net.ip(1).to_string();
         let config = change(CONFIG.replace("{ip}", ip.trim_end_matches(".1")));
-        Trunk { net, gateway: Gateway::start(net, &config), records: RefCell::default() }
+        let [west, east] = [3, 4].map(|host| Peer::udp(net.at(host, 5060), net.gateway()));
+        Trunk { net, gateway: Gateway::start(net, &config), west, east, records: RefCell::default() }
     }
 
     /// A phone at one of the test's addresses.
