@@ -198,13 +198,20 @@ enum Full {
 const LOW_24: u64 = 0xFF_FFFF;
 const MOST_NEW: u64 = 0xFFFF;
 
+/// A shard that is so many seconds behind another counts its calls in the other's second; further behind, the clock
+/// was set back.
+const LATEST: u64 = 5;
+
 impl Gauge {
     fn take(&self, limit: Limit, second: u64) -> Result<(), Full> {
         let second = second & LOW_24;
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let calls = word & LOW_24;
-            let new = if (word >> 24) & LOW_24 == second { word >> 48 } else { 0 };
+            // The clocks of the shards are read at different moments: a second that has begun stays the one.
+            let counted = (word >> 24) & LOW_24;
+            let late = counted.wrapping_sub(second) & LOW_24 <= LATEST;
+            let (second, new) = if late { (counted, word >> 48) } else { (second, 0) };
             if let Some(most) = limit.calls_per_second
                 && new >= u64::from(most)
             {
@@ -255,6 +262,20 @@ mod tests {
         assert_eq!(verdict.retry_after, Some(Duration::from_secs(1)));
         assert!(limits.take("other", limit(2, 10), late).is_ok());
         assert!(limits.take("pbx", limit(2, 10), SECOND + Duration::from_secs(1)).is_ok());
+    }
+
+    #[test]
+    fn a_shard_that_is_late_begins_no_second_again() {
+        let limits = Limits::new();
+        let next = SECOND + Duration::from_secs(1);
+        drop(limits.take("pbx", limit(1, 10), SECOND).unwrap());
+        drop(limits.take("pbx", limit(1, 10), next).unwrap());
+        for unix in [SECOND, next, SECOND] {
+            assert!(limits.take("pbx", limit(1, 10), unix).is_err());
+        }
+        drop(limits.take("pbx", limit(1, 10), next + Duration::from_secs(1)).unwrap());
+        // The clock was set back by an hour.
+        drop(limits.take("pbx", limit(1, 10), SECOND - Duration::from_secs(3_600)).unwrap());
     }
 
     #[test]
