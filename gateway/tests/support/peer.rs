@@ -15,7 +15,7 @@ use socket2::{Domain, Socket, Type};
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// So many messages are remembered to tell a repeated one.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 1_024;
 
 /// What every peer of this file offers.
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
@@ -183,6 +183,17 @@ impl Peer {
         let nothing = socket.peek(&mut [0; 16]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         socket.set_nonblocking(false).unwrap();
         !nothing
+    }
+
+    /// Nothing waits here but repetitions; else the first message that is new.
+    pub fn has_nothing_new(&self) -> Result<(), Message> {
+        while self.has_heard() {
+            let message = self.next();
+            if !self.seen.borrow().contains(message.bytes()) {
+                return Err(message);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the other side has closed the connection; waits for it, or for anything else.
