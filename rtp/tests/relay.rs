@@ -9,10 +9,7 @@ use std::time::{Duration, Instant};
 use rtp::ntp::{NtpClock, NtpShort};
 use rtp::packet::{RtpPacket, Ssrc};
 use rtp::quality::{PayloadFormat, PayloadUse, Receiver};
-use rtp::relay::{
-    Component, Forward, Output, Protection, Refusal, Relay, RelaySettings, Remote, Side, StreamKind,
-    Unprotected,
-};
+use rtp::relay::{Component, Forward, Output, Refusal, Relay, RelaySettings, Remote, Side, StreamKind};
 use rtp::rtcp::{Compound, Packet, ReportBlock, Writer};
 
 const A: &str = "203.0.113.1:4000";
@@ -436,68 +433,4 @@ fn hold_and_resume_behind_nat() {
     call.rtp(Side::A, rebound, 1, 5001).unwrap();
     assert_eq!(call.rtp(Side::B, B, 2, 3), Ok(address(rebound)));
     assert_eq!(call.relay.call_statistics(call.now).a.received.packets_lost, 0);
-}
-
-/// A toy: one byte of key, a tag of two bytes.
-struct Toy {
-    key: u8,
-    highest: Option<u16>,
-}
-
-impl Protection for Toy {
-    fn unprotect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, Refusal> {
-        let len = len.checked_sub(2).ok_or(Refusal::Malformed)?;
-        if buffer[len..len + 2] != [self.key; 2] {
-            return Err(Refusal::Unauthenticated);
-        }
-        let seq = u16::from_be_bytes([buffer[2], buffer[3]]);
-        let above_highest = self.highest.is_none_or(|highest| seq > highest);
-        if !above_highest {
-            return Err(Refusal::Replayed);
-        }
-        self.highest = Some(seq);
-        buffer[12..len].iter_mut().for_each(|byte| *byte ^= self.key);
-        Ok(Unprotected { len, above_highest })
-    }
-
-    fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, Refusal> {
-        let _ = buffer;
-        Ok(Unprotected { len, above_highest: true })
-    }
-
-    fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
-        buffer[12..len].iter_mut().for_each(|byte| *byte ^= self.key);
-        buffer.get_mut(len..len + 2).ok_or(Refusal::Oversized)?.fill(self.key);
-        Ok(len + 2)
-    }
-
-    fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
-        self.protect_rtp(buffer, len)
-    }
-}
-
-#[test]
-fn protection_comes_off_one_leg_and_onto_the_other() {
-    let mut call = Call::connected();
-    call.relay.protect(Side::A, Some(Box::new(Toy { key: 0x11, highest: None })));
-    call.relay.protect(Side::B, Some(Box::new(Toy { key: 0x22, highest: None })));
-    let protected = |key: u8, seq| {
-        let mut packet = rtp(1, seq);
-        packet[12..].iter_mut().for_each(|byte| *byte ^= key);
-        packet.extend([key; 2]);
-        packet
-    };
-    let forward = call.datagram(Side::A, Component::Rtp, A, &protected(0x11, 1)).unwrap().unwrap();
-    assert_eq!(call.buffer[..forward.len], protected(0x22, 1));
-    // Neither forged nor replayed packets move the lock, not even from the SDP's address.
-    let forged = call.datagram(Side::A, Component::Rtp, A, &protected(0x33, 2));
-    assert_eq!(forged, Err(Refusal::Unauthenticated));
-    assert_eq!(call.datagram(Side::A, Component::Rtp, A, &protected(0x11, 1)), Err(Refusal::Replayed));
-    call.pass(Duration::from_secs(2));
-    // A mover needs no SSRC and sequence but an authentic packet above the highest index.
-    let elsewhere = "203.0.113.1:5555";
-    let forged = call.datagram(Side::A, Component::Rtp, elsewhere, &protected(0x33, 2));
-    assert_eq!(forged, Err(Refusal::Unauthenticated));
-    assert!(call.datagram(Side::A, Component::Rtp, elsewhere, &protected(0x11, 5000)).is_ok());
-    assert_eq!(call.datagram(Side::A, Component::Rtp, A, &protected(0x11, 5001)), Err(Refusal::Source));
 }

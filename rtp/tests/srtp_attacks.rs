@@ -178,7 +178,8 @@ fn a_new_key_keeps_the_rollover_counter() {
         let (mut peer, mut session) = wrapped(suite);
         let late = protect(&mut peer, &rtp(1, 10_001));
         session.rekey(&keys(suite, 1, 3), false).unwrap();
-        peer.rekey(suite, &key(suite, 3)).unwrap();
+        let before = std::mem::replace(&mut peer, Protect::new(suite, &key(suite, 3)).unwrap());
+        peer.go_on_after(&before);
         assert_eq!(peer.roc(Ssrc(1)), Some(Roc(1)));
         assert_eq!(open(&mut session, &protect(&mut peer, &rtp(1, 10_002))), Ok(rtp(1, 10_002)), "{suite}");
         // What was on its way under the old key is taken, once, and only for a while.
@@ -226,6 +227,12 @@ fn what_we_send_goes_on_or_begins_anew_but_never_twice_under_a_key() {
     let mut elsewhere = Unprotect::new(suite, &key(suite, 3)).unwrap();
     let packet = send(&mut session, &rtp(1, 10_002)).unwrap();
     assert_eq!(unprotect(&mut elsewhere, &packet), Ok(rtp(1, 10_002)));
+    // The first key comes back: what it has sent is not sent again under it, moved or not.
+    session.rekey(&keys(suite, 1, 8), true).unwrap();
+    for seq in [60_000, 10_000] {
+        assert_eq!(send(&mut session, &rtp(1, seq)), Err(SrtpError::Replayed));
+    }
+    session.rekey(&keys(suite, 3, 8), true).unwrap();
     // A key that does not fit changes nothing.
     let unfit = SrtpKeys { suite: Suite::AesCm256HmacSha1_80, ..keys(suite, 4, 8) };
     assert!(session.rekey(&unfit, false).is_err());

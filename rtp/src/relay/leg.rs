@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::formats::Formats;
 use super::meter::{Meter, Streams};
 use super::schedule::Schedule;
-use super::{LegStatistics, Protection, Refusal, Remote, StreamKind};
+use super::security::Security;
+use super::{LegStatistics, Refusal, Remote, StreamKind};
 use crate::lock::{Judgement, Position, SourceLock};
 use crate::ntp::NtpTime;
 use crate::packet::{RtpPacket, Ssrc};
@@ -45,7 +46,7 @@ pub(super) struct Leg {
     pub(super) reported: Option<Instant>,
     /// Names us in reports while we send no stream.
     pub(super) own_ssrc: Ssrc,
-    pub(super) protection: Option<Box<dyn Protection>>,
+    pub(super) security: Security,
     pub(super) meter: Meter,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
@@ -69,7 +70,7 @@ impl Leg {
             due: None,
             reported: None,
             own_ssrc,
-            protection: None,
+            security: Security::default(),
             meter: Meter::default(),
             heard: None,
         }
@@ -79,6 +80,8 @@ impl Leg {
     pub(super) fn handle_remote(&mut self, now: Instant, remote: &Remote, random: u32) -> bool {
         let moved = self.rtp.signalled() != remote.rtp;
         let changed = self.spoken && (moved || (self.kind, self.on_hold) != (remote.kind, remote.on_hold));
+        let before = self.rtp.signalled();
+        self.security.handle_keys(remote.srtp.as_ref(), moved && before.is_some() && remote.rtp.is_some());
         self.kind = remote.kind;
         self.mux = remote.mux;
         self.on_hold = remote.on_hold;
@@ -104,7 +107,8 @@ impl Leg {
 
     /// Passes a sound packet through the source lock.
     ///
-    /// - `above_highest`: what SRTP says of its index; `None` in the clear, where `position` must continue the stream.
+    /// - `above_highest`: what SRTP says of its index; whoever it says no of moves no lock. `None` in the clear, where
+    ///   `position` must continue the stream.
     pub(super) fn admit(
         &mut self,
         now: Instant,
@@ -115,7 +119,8 @@ impl Leg {
         above_highest: Option<bool>,
     ) -> Result<(), Refusal> {
         let continues = match judgement {
-            Judgement::Accept | Judgement::Learn => true,
+            Judgement::Accept => true,
+            Judgement::Learn => above_highest.unwrap_or(true),
             Judgement::Refuse => return Err(Refusal::Source),
             Judgement::Continue => above_highest.unwrap_or_else(|| self.continues(component, &position)),
         };

@@ -3,11 +3,11 @@
 mod formats;
 mod leg;
 mod meter;
-mod protection;
 mod random;
 mod remote;
 mod report;
 mod schedule;
+mod security;
 mod statistics;
 
 use std::net::SocketAddr;
@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 pub use leg::Component;
 use leg::Leg;
-pub use protection::{Protection, Unprotected};
 use random::Random;
 pub use remote::{Remote, Side, StreamKind};
 pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals};
@@ -25,6 +24,7 @@ use crate::ntp::NtpClock;
 use crate::packet::{self, PayloadType, RtpPacket, Ssrc};
 use crate::quality::PayloadFormat;
 use crate::rtcp::{Compound, Packet};
+use crate::srtp::{Session, SessionSnapshot};
 
 /// What every call of a gateway has in common.
 #[derive(Debug, Clone, Copy)]
@@ -144,9 +144,19 @@ impl Relay {
         self.silent = Silence::Watching;
     }
 
-    /// Puts `protection` (SRTP) on a leg, or takes it off.
-    pub fn protect(&mut self, side: Side, protection: Option<Box<dyn Protection>>) {
-        self.leg(side).protection = protection;
+    /// The peer of a leg was offered SRTP and nothing else: until its keys come with [`Relay::handle_remote`], whatever
+    /// reaches the leg is refused, for it cannot be read.
+    pub fn expect_srtp(&mut self, side: Side) {
+        self.leg(side).security.expect();
+    }
+
+    /// The SRTP of a leg, from which another node can go on; `None`: the leg is RTP.
+    pub fn srtp_snapshot(&self, side: Side) -> Option<SessionSnapshot> {
+        let leg = match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        };
+        leg.security.active().map(Session::snapshot)
     }
 
     /// Takes a datagram that reached `component` of a leg at `now` (the kernel's time of arrival): the first `len` bytes
@@ -259,12 +269,10 @@ impl Relay {
     ) -> Result<Option<Forward>, Refusal> {
         let (leg, other) = self.legs(side);
         let judgement = judge(leg, now, Component::Rtp, from)?;
-        let (on_the_wire, mut above_highest) = (len, None);
-        if let Some(protection) = &mut leg.protection {
-            let unprotected = protection.unprotect_rtp(buffer, len)?;
-            len = unprotected.len;
-            above_highest = Some(unprotected.above_highest);
-        }
+        let on_the_wire = len;
+        let unprotected = leg.security.unprotect_rtp(buffer, len)?;
+        len = unprotected.map_or(len, |unprotected| unprotected.len);
+        let above_highest = unprotected.map(|unprotected| unprotected.above_highest);
         let datagram = buffer.get(..len).ok_or(Refusal::Malformed)?;
         let packet = RtpPacket::parse(datagram).map_err(|_| Refusal::Malformed)?;
         let position = Position { ssrc: packet.ssrc(), seq: Some(packet.seq()) };
@@ -274,10 +282,9 @@ impl Relay {
         leg.meter.received.rtp.add(on_the_wire);
 
         let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
+        other.security.check_rtp(&packet)?;
         other.send(now, &packet, format);
-        if let Some(protection) = &mut other.protection {
-            len = protection.protect_rtp(buffer, len)?;
-        }
+        len = other.security.protect_rtp(buffer, len)?;
         other.meter.sent.rtp.add(len);
         Ok(Some(Forward { to, len }))
     }
@@ -316,12 +323,10 @@ impl Relay {
         let arrival = self.settings.clock.at(now);
         let leg = self.leg(side);
         let judgement = judge(leg, now, component, from)?;
-        let (on_the_wire, mut above_highest) = (len, None);
-        if let Some(protection) = &mut leg.protection {
-            let unprotected = protection.unprotect_rtcp(buffer, len)?;
-            len = unprotected.len;
-            above_highest = Some(unprotected.above_highest);
-        }
+        let on_the_wire = len;
+        let unprotected = leg.security.unprotect_rtcp(buffer, len)?;
+        len = unprotected.map_or(len, |unprotected| unprotected.len);
+        let above_highest = unprotected.map(|unprotected| unprotected.above_highest);
         let datagram = buffer.get(..len).ok_or(Refusal::Malformed)?;
         let compound = Compound::parse(datagram).map_err(|_| Refusal::Malformed)?;
         let sender = compound.sender().ok_or(Refusal::Malformed)?;

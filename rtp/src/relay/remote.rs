@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::srtp::SrtpKeys;
+
 /// One of the two legs of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -54,6 +56,9 @@ pub struct Remote {
     pub events: Vec<u8>,
     /// Payload types of comfort noise; 13 counts always. RFC 3389.
     pub comfort_noise: Vec<u8>,
+    /// The keys of SRTP; `None`: RTP. Keys that are the same as before go on as they were, others follow on: see
+    /// [`Session::rekey`](crate::srtp::Session::rekey).
+    pub srtp: Option<SrtpKeys>,
     /// It is the customer's, not a carrier's: under which side the gateway's totals count it.
     pub customer: bool,
     /// Address that its signalling comes from, where known: it decides between strangers while the lock learns.

@@ -44,10 +44,8 @@ impl Relay {
             }
         };
         writer.cname(ssrc, &cname);
-        let mut len = writer.len();
-        if let Some(protection) = &mut leg.protection {
-            len = protection.protect_rtcp(buffer, len).ok()?;
-        }
+        let len = writer.len();
+        let len = leg.security.protect_rtcp(buffer, len).ok()?;
         leg.meter.sent.rtcp.add(len);
         Some(Output::Transmit { side, component, to, len })
     }

@@ -13,11 +13,11 @@ pub enum Refusal {
     Malformed,
     /// Larger than a worker's buffer.
     Oversized,
-    /// SRTP or SRTCP whose tag does not match.
+    /// SRTP or SRTCP whose tag does not match, or whose key has not come yet.
     Unauthenticated,
-    /// SRTP or SRTCP seen before, or older than the replay window.
+    /// SRTP or SRTCP seen before, or older than the replay window. RTP that SRTP on the other leg has sent before.
     Replayed,
-    /// The other leg has said no address to send to.
+    /// The other leg has said no address to send to, or no key to send under.
     Unroutable,
     /// The kernel would not take it: send buffer full, network unreachable.
     Unsent,

@@ -46,12 +46,17 @@ impl Protect {
         })
     }
 
-    /// Changes the key; every SSRC keeps its rollover counter, as RFC 3711 §3.3.1 has it, and SRTCP its index.
-    pub fn rekey(&mut self, suite: Suite, master: &MasterKey) -> Result<(), SrtpError> {
-        let fresh = Protect::new(suite, master)?;
-        let streams = std::mem::take(&mut self.streams);
-        *self = Protect { streams, next_rtcp: self.next_rtcp, ..fresh };
-        Ok(())
+    /// Takes over from the key before: every SSRC keeps its rollover counter, as RFC 3711 §3.3.1 has it, and SRTCP its
+    /// index. What this key has sent already stays sent.
+    pub fn go_on_after(&mut self, before: &Protect) {
+        for (ssrc, window) in before.streams.iter() {
+            match self.streams.find(ssrc) {
+                Some(own) if own.highest() >= window.highest() => {}
+                Some(own) => *own = ReplayWindow::after(window.highest()),
+                None => self.streams.insert(ssrc, window, usize::MAX),
+            }
+        }
+        self.next_rtcp = self.next_rtcp.max(before.next_rtcp);
     }
 
     /// Protects the RTP packet in the first `len` bytes of `buffer`, in place; returns its new length, larger by
@@ -60,20 +65,9 @@ impl Protect {
         let (packet, tag, needed) = room(buffer, len, self.suite.rtp_growth())?;
         let header = RtpPacket::parse_header(packet).map_err(|_| SrtpError::Malformed(len))?;
         let (ssrc, seq, header_len) = (header.ssrc(), header.seq(), header.header_len());
-        let known = self.streams.len();
-        let index = match self.streams.find(ssrc) {
-            Some(window) => {
-                let index = PacketIndex(window.highest()).estimate(seq);
-                if !window.is_free(index.0) {
-                    return Err(SrtpError::Replayed);
-                }
-                index
-            }
-            None if known >= MOST_STREAMS => return Err(SrtpError::Exhausted),
-            None => PacketIndex::new(Roc(0), seq),
-        };
+        let index = self.free_index(ssrc, seq)?;
         // Marked before anything can fail: an index that may have been used is used.
-        self.streams.mark(ssrc, index.0, MOST_STREAMS);
+        self.streams.mark(ssrc, index.0, usize::MAX);
         self.rtp.seal_rtp(ssrc, index, header_len, packet, tag)?;
         Ok(needed)
     }
@@ -92,14 +86,15 @@ impl Protect {
         Ok(needed)
     }
 
-    /// The crypto suite.
-    pub fn suite(&self) -> Suite {
-        self.suite
+    /// Whether [`Protect::protect_rtp`] would take a packet with that number: [`SrtpError::Replayed`] or
+    /// [`SrtpError::Exhausted`] if not.
+    pub fn check_rtp(&mut self, ssrc: Ssrc, seq: u16) -> Result<(), SrtpError> {
+        self.free_index(ssrc, seq).map(|_| ())
     }
 
-    /// The key.
-    pub fn master(&self) -> &MasterKey {
-        &self.master
+    /// Whether it protects under that key.
+    pub fn has_key(&self, suite: Suite, master: &MasterKey) -> bool {
+        self.suite == suite && self.master == *master
     }
 
     /// The rollover counter of an SSRC that was sent.
@@ -125,12 +120,25 @@ impl Protect {
     pub fn restore(snapshot: &DirectionSnapshot) -> Result<Protect, SrtpError> {
         let mut protect = Protect::new(snapshot.suite, &snapshot.master)?;
         for stream in snapshot.streams.iter().take(MOST_STREAMS) {
-            protect.streams.insert(Ssrc(stream.ssrc), ReplayWindow::after(stream.index), MOST_STREAMS);
+            protect.streams.insert(Ssrc(stream.ssrc), ReplayWindow::after(stream.index), usize::MAX);
         }
         let highest = snapshot.rtcp.iter().map(|stream| stream.index).max().unwrap_or(0);
         let next = u32::try_from(highest).unwrap_or(MOST_RTCP).saturating_add(LEAP);
         protect.next_rtcp = SrtcpIndex(next.min(MOST_RTCP));
         Ok(protect)
+    }
+
+    /// The index of a packet that was not sent yet.
+    fn free_index(&mut self, ssrc: Ssrc, seq: u16) -> Result<PacketIndex, SrtpError> {
+        let known = self.streams.len();
+        match self.streams.find(ssrc) {
+            Some(window) => {
+                let index = PacketIndex(window.highest()).estimate(seq);
+                if window.is_free(index.0) { Ok(index) } else { Err(SrtpError::Replayed) }
+            }
+            None if known >= MOST_STREAMS => Err(SrtpError::Exhausted),
+            None => Ok(PacketIndex::new(Roc(0), seq)),
+        }
     }
 }
 

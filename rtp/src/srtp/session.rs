@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::cipher::OnFailure;
 use super::snapshot::SessionSnapshot;
 use super::{MasterKey, Protect, SrtpError, Suite, Unprotect, Unprotected};
+use crate::packet::Ssrc;
 
 /// Packets that authenticate under a new key before the old one is dropped: those that were on their way when the peer
 /// changed over come late by less than this.
 const OLD_KEY_LASTS: u32 = 64;
+/// Keys of ours that are remembered: more than there are suites, each of which has one key a leg.
+const MOST_RETIRED: usize = 16;
 
 /// What SDES has agreed on for a leg. RFC 4568.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ pub struct SrtpKeys {
 pub struct Session {
     protect: Protect,
     unprotect: Unprotect,
+    /// What we have sent under before: should such a key come back, its indices go on.
+    retired: Vec<Protect>,
     /// The key that we received under before, and how many packets have come under the new one.
     old: Option<(Box<Unprotect>, u32)>,
 }
@@ -37,6 +42,7 @@ impl Session {
         Ok(Session {
             protect: Protect::new(keys.suite, &keys.send)?,
             unprotect: Unprotect::new(keys.suite, &keys.receive)?,
+            retired: Vec::new(),
             old: None,
         })
     }
@@ -45,22 +51,28 @@ impl Session {
     ///
     /// - `moved`: its media goes elsewhere now, most likely to another machine. One that has seen nothing of our streams
     ///   takes their rollover counters for 0, so they begin again, if the key that we send under is a new one. Under the
-    ///   same key they go on: RFC 3711 §9.1 forbids to use an index twice.
+    ///   same key, or one that comes back, they go on: RFC 3711 §9.1 forbids to use an index twice.
     ///
     /// A direction whose key is the same goes on as it was. Packets under the old key are taken until 64 have come under
-    /// the new one.
+    /// the new one. Fails, and changes nothing, with [`SrtpError::KeyLength`], or with [`SrtpError::Exhausted`] at the
+    /// 18th key to send under.
     pub fn rekey(&mut self, keys: &SrtpKeys, moved: bool) -> Result<(), SrtpError> {
-        let same = (self.protect.suite(), self.protect.master()) == (keys.suite, &keys.send);
         // Both keys are tried before either is taken.
-        let unprotect = match (self.unprotect.suite(), self.unprotect.master()) == (keys.suite, &keys.receive)
-        {
+        let unprotect = match self.unprotect.has_key(keys.suite, &keys.receive) {
             true => None,
             false => Some(self.unprotect.rekeyed(keys.suite, &keys.receive)?),
         };
-        match (same, moved) {
-            (true, _) => {}
-            (false, true) => self.protect = Protect::new(keys.suite, &keys.send)?,
-            (false, false) => self.protect.rekey(keys.suite, &keys.send)?,
+        if !self.protect.has_key(keys.suite, &keys.send) {
+            let known = self.retired.iter().position(|retired| retired.has_key(keys.suite, &keys.send));
+            let mut protect = match known {
+                Some(place) => self.retired.swap_remove(place),
+                None if self.retired.len() >= MOST_RETIRED => return Err(SrtpError::Exhausted),
+                None => Protect::new(keys.suite, &keys.send)?,
+            };
+            if !moved {
+                protect.go_on_after(&self.protect);
+            }
+            self.retired.push(std::mem::replace(&mut self.protect, protect));
         }
         if let Some(unprotect) = unprotect {
             self.old = Some((Box::new(std::mem::replace(&mut self.unprotect, unprotect)), 0));
@@ -76,6 +88,11 @@ impl Session {
     /// Opens an SRTCP packet: [`Unprotect::unprotect_rtcp`].
     pub fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
         self.unprotect(buffer, len, Unprotect::open_rtcp)
+    }
+
+    /// Whether a packet may be protected, before anything is done about it: [`Protect::check_rtp`].
+    pub fn check_rtp(&mut self, ssrc: Ssrc, seq: u16) -> Result<(), SrtpError> {
+        self.protect.check_rtp(ssrc, seq)
     }
 
     /// Protects an RTP packet: [`Protect::protect_rtp`].
@@ -98,6 +115,7 @@ impl Session {
         Ok(Session {
             protect: Protect::restore(&snapshot.send)?,
             unprotect: Unprotect::restore(&snapshot.receive)?,
+            retired: Vec::new(),
             old: None,
         })
     }

@@ -146,14 +146,9 @@ impl Unprotect {
         Ok(Unprotected { len: clear_len, above_highest })
     }
 
-    /// The crypto suite.
-    pub fn suite(&self) -> Suite {
-        self.suite
-    }
-
-    /// The key.
-    pub fn master(&self) -> &MasterKey {
-        &self.master
+    /// Whether it opens what is protected under that key.
+    pub fn has_key(&self, suite: Suite, master: &MasterKey) -> bool {
+        self.suite == suite && self.master == *master
     }
 
     /// The rollover counter of an SSRC that was received.

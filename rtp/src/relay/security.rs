@@ -1,0 +1,111 @@
+//! Whether a leg's media is RTP or SRTP, and what protects it.
+
+use super::Refusal;
+use crate::packet::{RtpPacket, Ssrc};
+use crate::srtp::{Session, SrtpError, SrtpKeys, Unprotected};
+
+/// The cryptographic state of one leg, both directions.
+///
+/// A session outlives a change to RTP: should its keys come back, its packet indices go on.
+#[derive(Default)]
+pub(super) struct Security {
+    state: State,
+    session: Option<Box<Session>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    /// RTP.
+    #[default]
+    Clear,
+    /// SRTP whose keys are not known yet: nothing passes.
+    Awaited,
+    /// SRTP.
+    Protected,
+}
+
+impl Security {
+    /// SRTP was offered and nothing else; the peer's key comes with its answer.
+    pub(super) fn expect(&mut self) {
+        if self.state == State::Clear {
+            self.state = State::Awaited;
+        }
+    }
+
+    /// The peer spoke. `moved`: its media goes elsewhere than before.
+    pub(super) fn handle_keys(&mut self, keys: Option<&SrtpKeys>, moved: bool) {
+        let Some(keys) = keys else {
+            self.state = State::Clear;
+            return;
+        };
+        let taken = match &mut self.session {
+            Some(session) => session.rekey(keys, moved),
+            none => Session::new(keys).map(|session| *none = Some(Box::new(session))),
+        };
+        // Keys that do not fit their suite open nothing and close nothing.
+        self.state = if taken.is_ok() { State::Protected } else { State::Awaited };
+    }
+
+    /// Opens a packet that came in; `None`: it was in the clear, as it should be.
+    pub(super) fn unprotect_rtp(
+        &mut self,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<Option<Unprotected>, Refusal> {
+        let session = self.session(Refusal::Unauthenticated)?;
+        Ok(session.map(|session| session.unprotect_rtp(buffer, len)).transpose()?)
+    }
+
+    /// The same of RTCP.
+    pub(super) fn unprotect_rtcp(
+        &mut self,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<Option<Unprotected>, Refusal> {
+        let session = self.session(Refusal::Unauthenticated)?;
+        Ok(session.map(|session| session.unprotect_rtcp(buffer, len)).transpose()?)
+    }
+
+    /// Whether the packet may go out: SRTP never sends under a number twice.
+    pub(super) fn check_rtp(&mut self, packet: &RtpPacket<'_>) -> Result<(), Refusal> {
+        let (ssrc, seq): (Ssrc, u16) = (packet.ssrc(), packet.seq());
+        let session = self.session(Refusal::Unroutable)?;
+        Ok(session.map_or(Ok(()), |session| session.check_rtp(ssrc, seq))?)
+    }
+
+    /// Protects a packet that goes out; returns its length on the wire.
+    pub(super) fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
+        let session = self.session(Refusal::Unroutable)?;
+        Ok(session.map_or(Ok(len), |session| session.protect_rtp(buffer, len))?)
+    }
+
+    /// The same of RTCP.
+    pub(super) fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
+        let session = self.session(Refusal::Unroutable)?;
+        Ok(session.map_or(Ok(len), |session| session.protect_rtcp(buffer, len))?)
+    }
+
+    /// The session of SRTP.
+    pub(super) fn active(&self) -> Option<&Session> {
+        self.session.as_deref().filter(|_| self.state == State::Protected)
+    }
+
+    fn session(&mut self, awaited: Refusal) -> Result<Option<&mut Session>, Refusal> {
+        match (self.state, &mut self.session) {
+            (State::Clear, _) => Ok(None),
+            (State::Protected, Some(session)) => Ok(Some(session)),
+            (State::Protected | State::Awaited, _) => Err(awaited),
+        }
+    }
+}
+
+impl From<SrtpError> for Refusal {
+    fn from(error: SrtpError) -> Refusal {
+        match error {
+            SrtpError::Malformed(_) => Refusal::Malformed,
+            SrtpError::NoRoom { .. } => Refusal::Oversized,
+            SrtpError::AuthFailed | SrtpError::KeyLength { .. } => Refusal::Unauthenticated,
+            SrtpError::Replayed | SrtpError::Exhausted => Refusal::Replayed,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a packet costs in allocations: none, after the first of its stream.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(unsafe_code)] // A global allocator is unsafe by its signature; this one counts and passes on.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use rtp::srtp::{MasterKey, Session, SrtpKeys, Suite};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's contract is the system's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: likewise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[test]
+fn a_packet_allocates_nothing() {
+    for suite in Suite::ALL {
+        let key = MasterKey::new(suite, &vec![1; suite.inline_len()]).unwrap();
+        let mut session = Session::new(&SrtpKeys { suite, send: key.clone(), receive: key }).unwrap();
+        let mut buffer = [0; 256];
+        let mut before = 0;
+        for seq in 0..1000_u16 {
+            buffer[..12].copy_from_slice(&[0x80, 0, (seq >> 8) as u8, seq as u8, 0, 0, 0, 0, 0, 0, 0, 1]);
+            let len = session.protect_rtp(&mut buffer, 172).unwrap();
+            assert!(session.protect_rtp(&mut buffer, 172).is_err()); // a repeat
+            assert_eq!(session.unprotect_rtp(&mut buffer, len).unwrap().len, 172);
+            assert!(session.unprotect_rtp(&mut buffer, len).is_err()); // a replay
+            buffer[8..12].copy_from_slice(&[9, 9, (seq >> 8) as u8, seq as u8]); // forgeries of ever new SSRCs
+            assert!(session.unprotect_rtp(&mut buffer, len).is_err());
+            buffer[..8].copy_from_slice(&[0x80, 201, 0, 1, 0, 0, 0, 1]);
+            let len = session.protect_rtcp(&mut buffer, 8).unwrap();
+            assert_eq!(session.unprotect_rtcp(&mut buffer, len).unwrap().len, 8);
+            if seq == 0 {
+                before = COUNT.get();
+            }
+        }
+        assert_eq!(COUNT.get(), before, "{suite}");
+    }
+}
