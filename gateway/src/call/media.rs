@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
 use sip::sdp::{Anchor, AnchorError, Stream, StreamKind};
 
 use super::body::{Body, Sent};
-use super::sdes::Lines;
+use super::sdes::{Keys, Lines};
 use super::{Action, Call, Cause, due};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -182,6 +183,8 @@ impl Call {
         let address = leg.local.media_advertise;
         let codecs = leg.profile.codecs.clone().filter(|_| offer);
         let rtp = SocketAddr::new(address, ports.rtp);
+        // Until the answer brings the party's key, what it sends early cannot be read.
+        let srtp_only = offer && lines.protocol.as_deref() == Some("RTP/SAVP");
         let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
         anchor.rtcp.set_port(ports.rtcp);
         anchor.codecs = codecs;
@@ -197,6 +200,9 @@ impl Call {
             leg.sdp.last = changed.to_vec();
             changed
         };
+        if srtp_only {
+            self.actions.push_back(Action::Media(Command::ExpectSrtp { key: self.media.key, side: to }));
+        }
         self.learn_remote(from, stream.as_ref());
         Ok(Some(body.with_sdp(sent)))
     }
@@ -243,8 +249,18 @@ impl Call {
         remote.symmetric = leg.profile.symmetric;
         remote.customer = customer;
         remote.signalling = Some(leg.flow.remote.ip());
+        // Only suites that the workers know are negotiated, with keys of their length.
+        let Ok(srtp) = leg.sdes.keys().map(srtp_keys).transpose() else { return };
+        remote.srtp = srtp;
         self.actions.push_back(Action::Media(Command::Remote { key: self.media.key, side, remote }));
     }
+}
+
+fn srtp_keys(keys: &Keys) -> Result<SrtpKeys, SrtpError> {
+    let unknown = SrtpError::KeyLength { expected: 0, found: keys.send.len() };
+    let suite: Suite = keys.suite.parse().map_err(|_| unknown)?;
+    let (send, receive) = (MasterKey::new(suite, &keys.send)?, MasterKey::new(suite, &keys.receive)?);
+    Ok(SrtpKeys { suite, send, receive })
 }
 
 fn remote(stream: Option<&Stream>) -> Remote {

@@ -3,6 +3,7 @@
 //! Each leg has keys of its own, so that RTP and SRTP meet in every combination; a key of ours serves one leg and one
 //! direction, and stays when the leg is renegotiated, so that the receiver's packet index goes on.
 
+use rtp::srtp::Suite;
 use serde::{Deserialize, Serialize};
 use sip::sdp::Stream;
 use sip::sdp::crypto::{Crypto, key_and_salt_length};
@@ -80,7 +81,7 @@ pub struct Lines {
 impl Sdes {
     /// Nothing negotiated yet. Suites that we do not know are left out.
     pub fn new(policy: Policy, suites: &[&str]) -> Sdes {
-        let known = suites.iter().filter(|suite| key_and_salt_length(suite).is_some());
+        let known = suites.iter().filter(|suite| suite.parse::<Suite>().is_ok());
         let suites = known.map(|suite| (*suite).to_owned()).collect();
         Sdes { policy, suites, own: Vec::new(), taken: None, protocol: None, keys: None }
     }

@@ -40,7 +40,14 @@ pub enum Command {
         /// May use the ports that are set aside.
         emergency: bool,
     },
-    /// A peer's SDP arrived: where to send, and the source lock of that leg learns anew.
+    /// A peer was offered SRTP and nothing else: whatever its leg hears is refused until its keys come by `Remote`.
+    ExpectSrtp {
+        /// The call.
+        key: MediaKey,
+        /// The leg whose peer was offered it.
+        side: Side,
+    },
+    /// A peer's SDP arrived: where to send and under which keys, and the source lock of that leg learns anew.
     Remote {
         /// The call.
         key: MediaKey,
@@ -60,7 +67,10 @@ impl Command {
     /// The call that it is about.
     pub fn key(&self) -> MediaKey {
         match self {
-            Command::Open { key, .. } | Command::Remote { key, .. } | Command::Close { key } => *key,
+            Command::Open { key, .. }
+            | Command::ExpectSrtp { key, .. }
+            | Command::Remote { key, .. }
+            | Command::Close { key } => *key,
         }
     }
 }

@@ -114,7 +114,7 @@ impl Media {
                 let statistics = Box::default();
                 (self.events)(key.shard(), MediaEvent::Closed { key, statistics });
             }
-            Err(SendError(Command::Remote { .. })) => {}
+            Err(SendError(Command::Remote { .. } | Command::ExpectSrtp { .. })) => {}
         }
     }
 

@@ -178,6 +178,12 @@ impl<'a> Worker<'a> {
                     Ok(opened) => self.tell(opened),
                     Err(error) => self.tell(MediaEvent::OpenFailed { key, text: error.to_string() }),
                 },
+                Command::ExpectSrtp { key, side } => {
+                    let place = self.places.get(&key).copied();
+                    if let Some(call) = place.and_then(|place| self.calls.get_mut(place)?.as_mut()) {
+                        call.relay.expect_srtp(side);
+                    }
+                }
                 Command::Remote { key, side, remote } => {
                     let now = Instant::now();
                     if let Some(place) = self.places.get(&key).copied() {

@@ -376,6 +376,7 @@ impl World {
                 self.media_busy.remove(&key);
                 MediaEvent::Closed { key, statistics: Box::<CallStatistics>::default() }
             }
+            Command::ExpectSrtp { .. } => return,
             Command::Remote { .. } => {
                 *self.open_media.get_mut(&key).expect("a remote for an open session") += 1;
                 return;

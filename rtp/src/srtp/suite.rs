@@ -117,9 +117,11 @@ pub struct UnknownSuite;
 impl FromStr for Suite {
     type Err = UnknownSuite;
 
-    /// Reads the name in `a=crypto`, in any case.
+    /// Reads the name in `a=crypto`, in any case; devices older than RFC 6188 write `AES_CM_256` for its `AES_256_CM`.
     fn from_str(name: &str) -> Result<Suite, UnknownSuite> {
-        Suite::ALL.into_iter().find(|suite| suite.name().eq_ignore_ascii_case(name)).ok_or(UnknownSuite)
+        let name =
+            name.to_ascii_uppercase().replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM");
+        Suite::ALL.into_iter().find(|suite| suite.name() == name).ok_or(UnknownSuite)
     }
 }
 
@@ -134,6 +136,7 @@ mod tests {
             assert_eq!(serde_json::to_value(suite).unwrap(), suite.name());
         }
         assert_eq!("aes_cm_128_hmac_sha1_80".parse(), Ok(Suite::AesCm128HmacSha1_80));
+        assert_eq!("AES_CM_256_HMAC_SHA1_32".parse(), Ok(Suite::AesCm256HmacSha1_32));
         assert_eq!("F8_128_HMAC_SHA1_80".parse::<Suite>(), Err(UnknownSuite));
         let lengths = |suite: Suite| (suite.inline_len(), suite.rtp_growth(), suite.rtcp_growth());
         assert_eq!(lengths(Suite::AesCm128HmacSha1_80), (30, 10, 14));
