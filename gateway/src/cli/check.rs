@@ -17,8 +17,14 @@ pub(super) fn check(file: &Path) -> ExitCode {
     for warning in warnings {
         eprintln!("warning: {warning}");
     }
-    for missing in config.missing() {
+    let missing = config.missing();
+    for missing in &missing {
         eprintln!("warning: {missing}");
+    }
+    if missing.is_empty()
+        && let Err(error) = crate::listen::Tls::new(&config)
+    {
+        eprintln!("warning: {error}");
     }
     for line in config.sleeping() {
         eprintln!("warning: {line}");
