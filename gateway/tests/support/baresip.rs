@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::Process;
+use super::{Authority, Leaf, Process};
 
 /// Where its modules may be: Debian's place, and that of a build from source.
 const MODULES: [&str; 2] = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
@@ -63,6 +63,18 @@ impl Baresip {
         fs::write(folder.join("config"), config).unwrap();
         fs::write(folder.join("accounts"), format!("{account}\n")).unwrap();
         Baresip { folder: directory }
+    }
+
+    /// Takes TLS too, one port above, and trusts one authority when it dials.
+    pub fn secure(self, leaf: &Leaf, trusts: &Authority) -> Baresip {
+        let folder = self.folder.path();
+        fs::write(folder.join("both.pem"), format!("{}{}", leaf.key, leaf.certificate)).unwrap();
+        fs::write(folder.join("ca.pem"), &trusts.pem).unwrap();
+        let mut config = fs::read_to_string(folder.join("config")).unwrap();
+        let at = folder.display();
+        config.push_str(&format!("sip_certificate {at}/both.pem\nsip_cafile {at}/ca.pem\n"));
+        fs::write(folder.join("config"), config).unwrap();
+        self
     }
 
     /// Waits for calls.

@@ -6,7 +6,9 @@
 #![allow(dead_code, unused_imports)] // Each test binary uses a part.
 
 mod baresip;
+mod certificates;
 mod gateway;
+mod linphone;
 mod metrics;
 mod net;
 mod office;
@@ -18,7 +20,9 @@ mod sipp;
 mod tools;
 
 pub use baresip::{Baresip, Heard, Phone};
+pub use certificates::{Authority, Leaf};
 pub use gateway::Gateway;
+pub use linphone::Linphone;
 pub use metrics::Metrics;
 pub use net::Net;
 pub use office::{OURS, Office, THEIRS, calls, listens};

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running program. Dropping it kills it; a test that panics gets the end of its output shown.
@@ -14,16 +14,27 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` with what it prints going to `directory`/`name`.log.
-    pub fn start(name: &str, mut command: Command, directory: &Path) -> Process {
+    pub fn start(name: &str, command: Command, directory: &Path) -> Process {
+        Process::spawn(name, command, directory, Stdio::null())
+    }
+
+    fn spawn(name: &str, mut command: Command, directory: &Path, input: Stdio) -> Process {
         let output = directory.join(format!("{name}.log"));
         let file = File::create(&output).unwrap();
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(file.try_clone().unwrap())
             .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {command:?}: {error}"));
         Process { name: name.to_owned(), child, output }
+    }
+
+    /// The same for a program that takes commands from a terminal.
+    pub fn start_with_input(name: &str, command: Command, directory: &Path) -> (Process, ChildStdin) {
+        let mut process = Process::spawn(name, command, directory, Stdio::piped());
+        let input = process.child.stdin.take().unwrap();
+        (process, input)
     }
 
     /// What it printed so far.
