@@ -103,6 +103,17 @@ impl Limits {
         self.take_named(&key, attempt.via.name(), limit, unix)
     }
 
+    /// The places of a call that is taken over while it is up, limits or not: the calling connector's and the called
+    /// one's. A carrier's place is not known any more.
+    pub fn resume(&self, outbound: Option<&str>, inbound: Option<&str>) -> [Permit; 2] {
+        let place = |key: Option<String>| {
+            let none = Limit { calls_per_second: None, calls: None };
+            let taken = key.map(|key| self.take(&key, none, std::time::Duration::ZERO));
+            taken.and_then(Result::ok).unwrap_or_default()
+        };
+        [place(outbound.map(|id| format!("out {id}"))), place(inbound.map(|id| format!("in {id}")))]
+    }
+
     /// Takes a place of `key`, in one step: both limits hold, or nothing is counted.
     pub fn take(&self, key: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
         self.take_named(key, key, limit, unix)

@@ -306,7 +306,7 @@ impl Call {
     }
 
     fn authenticate_exchange(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
-        let credentials = self.route.as_ref().and_then(|route| route.credentials.clone());
+        let credentials = self.credentials.clone();
         let Some(exchange) = self.exchanges.get(index) else { return false };
         if exchange.authenticated || exchange.from != Side::A {
             return false;
@@ -377,7 +377,7 @@ impl Call {
 
     /// A carrier challenged our BYE.
     fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, message: &Message) {
-        let credentials = self.route.as_ref().and_then(|route| route.credentials.clone());
+        let credentials = self.credentials.clone();
         let (Some(bye), Some(leg)) = (self.ending.challenged_bye(request), &mut self.b) else { return };
         if let Some(again) = authenticated(&bye, message, credentials.as_ref(), &leg.local, tokens) {
             leg.dialog.local_cseq += 1;

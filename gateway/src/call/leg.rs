@@ -137,6 +137,19 @@ impl Leg {
         }
     }
 
+    /// The leg without its session descriptions and keys.
+    pub fn without_media(&self) -> Leg {
+        let (flow, local, profile) = (self.flow.clone(), self.local.clone(), self.profile.clone());
+        let contact_user = self.contact_user.clone();
+        Leg { contact_user, ..Leg::new(self.dialog.clone(), flow, local, profile) }
+    }
+
+    /// Goes on from a record of this leg that may be older than what was sent since: numbers below would be refused
+    /// as out of order (RFC 3261 §12.2.2).
+    pub fn skip_ahead(&mut self) {
+        self.dialog.local_cseq = self.dialog.local_cseq.saturating_add(1_000);
+    }
+
     /// A request inside the dialog, complete but for crossing headers and the body, and where it goes.
     pub fn request(&mut self, method: Method, tokens: &mut Tokens) -> (Builder, Hop) {
         let builder = self.dialog.request(method);

@@ -44,6 +44,7 @@ pub use body::offered_stream;
 pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
 pub use sdes::Policy;
+pub use snapshot::Snapshot;
 
 use attempt::Attempt;
 use handshake::Handshake;
@@ -106,6 +107,9 @@ pub struct Call {
     routes: VecDeque<Route>,
     /// The route that the newest attempt uses, or that answered.
     route: Option<Route>,
+    /// The carrier that took the call, and how its challenges are answered.
+    carrier: Option<String>,
+    credentials: Option<(String, sip::auth::Secret)>,
     /// Addresses behind the route's host that were not tried yet.
     targets: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
@@ -195,6 +199,8 @@ impl Call {
             server: None,
             routes: VecDeque::new(),
             route: None,
+            carrier: None,
+            credentials: None,
             targets: VecDeque::new(),
             attempts: Vec::new(),
             rang: false,
@@ -347,9 +353,10 @@ impl Call {
         }
     }
 
-    /// Both legs, for whoever must hang them up after a restart; `None` before the answer.
-    pub fn legs(&self) -> Option<[&Leg; 2]> {
-        Some([&self.a, self.b.as_ref()?])
+    /// Both legs, for whoever must hang them up after a restart, without what only their media needs (keys must not
+    /// lie on the disk); `None` before the answer.
+    pub fn legs(&self) -> Option<[Leg; 2]> {
+        Some([self.a.without_media(), self.b.as_ref()?.without_media()])
     }
 
     fn leg(&self, side: Side) -> Option<&Leg> {

@@ -76,6 +76,8 @@ impl Call {
         }
         self.targets.clear();
         self.phase = Phase::Preparing;
+        self.carrier = route.connector().is_none().then(|| route.attempt.via.name().to_owned());
+        self.credentials = route.credentials.clone();
         let emergency = self.account.emergency;
         self.actions.push_back(Action::Admit { attempt: Box::new(route.attempt.clone()), emergency });
         self.route = Some(route);
@@ -484,7 +486,7 @@ impl Call {
         if std::mem::replace(&mut attempt.authenticated, true) {
             return false;
         }
-        let credentials = route.credentials.clone();
+        let credentials = self.credentials.clone();
         let local = attempt.local.clone();
         let Some(invite) =
             super::handshake::authenticated(&attempt.invite, message, credentials.as_ref(), &local, tokens)

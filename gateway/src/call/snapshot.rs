@@ -1,8 +1,11 @@
 //! A confirmed call as plain, versioned data: another process can go on with it.
+//!
+//! It holds what the dialogs need, SRTP keys too: whoever stores it must keep it as he keeps a private key.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use sip::auth::Secret;
 
 use super::{Account, Call, Leg, Times};
 use crate::core::Now;
@@ -29,6 +32,8 @@ pub struct Snapshot {
     pub media: MediaKey,
     pub addresses: [IpAddr; 2],
     pub ports: [Ports; 2],
+    /// The carrier that took the call, for its challenges; `None`: a connector did.
+    pub carrier: Option<String>,
     /// When it must end at the latest, as time since the Unix epoch.
     pub expires: std::time::Duration,
 }
@@ -50,22 +55,33 @@ impl Call {
             media,
             addresses,
             ports,
+            carrier: self.carrier.clone(),
             expires: self.times.answered? + self.max_duration,
         })
     }
 
-    /// Goes on with a call from its snapshot: both dialogs as they were. The media session and limits are the
-    /// caller's to restore.
+    /// Goes on with a call from its snapshot: both dialogs as they were, their CSeq skipped ahead of whatever was
+    /// sent since it was taken. The media session and limits are the caller's to restore.
+    ///
+    /// - `credentials`: how [`Snapshot::carrier`]'s challenges are answered.
     ///
     /// # Errors
     /// The version of a snapshot that this build can't read.
-    pub fn restore(now: Now, snapshot: Snapshot) -> Result<Call, u32> {
+    pub fn restore(
+        now: Now,
+        mut snapshot: Snapshot,
+        credentials: Option<(String, Secret)>,
+    ) -> Result<Call, u32> {
         if snapshot.version != VERSION {
             return Err(snapshot.version);
         }
+        snapshot.a.skip_ahead();
+        snapshot.b.skip_ahead();
         let left = snapshot.expires.saturating_sub(now.unix);
         let mut call = Call::empty(snapshot.transaction_id, snapshot.a, snapshot.account, snapshot.times);
         call.b = Some(snapshot.b);
+        call.carrier = snapshot.carrier;
+        call.credentials = credentials;
         call.media = super::media::MediaSession::restored(snapshot.media, snapshot.addresses, snapshot.ports);
         call.phase = super::Phase::Established;
         call.max_duration = snapshot.expires.saturating_sub(snapshot.times.answered.unwrap_or(now.unix));

@@ -8,6 +8,7 @@
 //! ```
 
 mod actions;
+mod adopt;
 mod dispatch;
 mod entrance;
 pub mod io;
@@ -35,6 +36,7 @@ use crate::metrics::ShardMetrics;
 use crate::resolve::Lookup;
 use crate::route::HostKey;
 
+pub use adopt::AdoptError;
 pub use io::{Input, Machine, Now, Output, QueryId};
 pub use shared::{Live, LiveError, Shared};
 
@@ -229,6 +231,7 @@ impl Core {
         let Ok(Some(legs)) = serde_json::from_value::<Option<[Leg; 2]>>(state) else { return };
         for mut leg in legs {
             leg.flow.connection = None;
+            leg.skip_ahead();
             let (bye, hop) = leg.request(Method::Bye, &mut self.tokens);
             let cause = Cause::new(503, "Gateway restarted");
             let message = bye.header(Name::Reason, cause.reason()).build();

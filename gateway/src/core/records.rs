@@ -40,6 +40,25 @@ impl Core {
         Books { _termination: termination, outbound, ..Books::default() }
     }
 
+    /// A call that was answered elsewhere is taken over.
+    pub(super) fn resume_books(&self, account: &Account) -> Books {
+        let [termination, route] =
+            self.shared.limits.resume(account.outbound.as_deref(), account.inbound.as_deref());
+        let metrics = |id: &Option<String>| id.as_ref().map(|id| self.shared.metrics.connector(id));
+        let books = Books {
+            _termination: Some(termination),
+            route: Some(route),
+            outbound: metrics(&account.outbound),
+            inbound: metrics(&account.inbound),
+            answered: true,
+            ..Books::default()
+        };
+        for (metrics, direction) in books.sides() {
+            metrics.calls(direction).resumed();
+        }
+        books
+    }
+
     /// A route to a connector is tried: an attempt of its own, the one before has failed.
     pub(super) fn offered(&mut self, key: CallKey, connector: &str) {
         let metrics = self.shared.metrics.connector(connector);

@@ -65,6 +65,11 @@ impl CallMetrics {
         self.active.increment(1.0);
     }
 
+    /// A call that was answered before is taken over: active until [`ended`](CallMetrics::ended).
+    pub fn resumed(&self) {
+        self.active.increment(1.0);
+    }
+
     /// An answered call is over.
     pub fn ended(&self) {
         self.active.decrement(1.0);

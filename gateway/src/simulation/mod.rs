@@ -18,6 +18,7 @@ mod trunk;
 mod world;
 
 mod bye_crossing_bye;
+mod goes_on_from_a_snapshot;
 mod late_answer_of_a_left_host;
 mod media_workers_say_nothing;
 mod plain_call;

@@ -363,6 +363,11 @@ impl Trunk {
         }
     }
 
+    /// Hands the first core an input.
+    pub fn tell_first(&mut self, input: Input) {
+        self.world.input(0, input);
+    }
+
     /// What is due within the next moment, a second at most, has happened.
     pub fn settle(&mut self) {
         self.world.run(1.0);

@@ -104,21 +104,10 @@ impl World {
             Ok((config, _)) => Arc::new(config),
             Err(errors) => panic!("{errors}"),
         };
-        let bound = config.listen.iter().map(|listen| listen.address).collect();
-        let metrics = Metrics::new(&config.gateway.region);
-        metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
         let key = HashKey::random(&mut SeededRandom::new(seed ^ 0x5eed));
-        let guard = Arc::new(Guard::new(GuardLimits::default(), key, start, Arc::default()));
-        let live = Live::new(config).unwrap();
-        let accepts_calls = Arc::new(AtomicBool::new(true));
-        let accepts = accepts_calls.clone();
-        let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
-        let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, accepts));
         let now = Now { instant: start, unix: EPOCH };
-        let core = |shard: u16| {
-            let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
-            Core::new(now, shared.clone(), Tokens::new(0, shard, Box::new(random)))
-        };
+        let accepts_calls = Arc::new(AtomicBool::new(true));
+        let (shared, metrics, cores) = gateway(config, now, shards, seed, &accepts_calls);
         World {
             start,
             now: start,
@@ -131,7 +120,7 @@ impl World {
             names: HashMap::new(),
             dead: HashMap::new(),
             unreached: HashSet::new(),
-            cores: (0..shards).map(core).collect(),
+            cores,
             shared,
             metrics,
             accepts_calls,
@@ -195,6 +184,19 @@ impl World {
         let now = self.clocks();
         self.cores[usize::from(shard)].handle(now, input);
         self.drain(shard);
+    }
+
+    /// The process dies and another one takes its place: the same configuration, nothing else. Returns what the cores
+    /// had written down of their calls, as text.
+    pub fn restart(&mut self) -> Vec<Vec<String>> {
+        let written = |core: &Core| core.snapshots().iter().map(ToString::to_string).collect();
+        let snapshots = self.cores.iter().map(written).collect();
+        let shards = u16::try_from(self.cores.len()).unwrap();
+        let config = self.shared.live().config.clone();
+        let seed = crate::random::Random::next_u64(&mut self.random);
+        let fresh = gateway(config, self.clocks(), shards, seed, &self.accepts_calls);
+        (self.shared, self.metrics, self.cores) = fresh;
+        snapshots
     }
 
     /// Whether records can be written.
@@ -424,6 +426,31 @@ impl World {
         self.serial += 1;
         self.queue.insert((at, self.serial), coming);
     }
+}
+
+/// A process: what its shards share, its metrics, its cores.
+fn gateway(
+    config: Arc<Config>,
+    now: Now,
+    shards: u16,
+    seed: u64,
+    accepts_calls: &Arc<AtomicBool>,
+) -> (Arc<Shared>, Metrics, Vec<Core>) {
+    let bound = config.listen.iter().map(|listen| listen.address).collect();
+    let metrics = Metrics::new(&config.gateway.region);
+    metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
+    let key = HashKey::random(&mut SeededRandom::new(seed));
+    let guard = Arc::new(Guard::new(GuardLimits::default(), key, now.instant, Arc::default()));
+    let live = Live::new(config).unwrap();
+    let accepts = accepts_calls.clone();
+    let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
+    let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, accepts));
+    let core = |shard: u16| {
+        let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
+        Core::new(now, shared.clone(), Tokens::new(0, shard, Box::new(random)))
+    };
+    let cores = (0..shards).map(core).collect();
+    (shared, metrics, cores)
 }
 
 /// Different transaction ids among `cdrs`.

@@ -1,0 +1,64 @@
+//! Calls that are up as plain data: written down by one core, gone on with by another.
+
+use serde_json::Value;
+
+use super::{CallKey, Core, Now, Slot};
+use crate::call::{Call, LegRef, Snapshot};
+
+/// Why a call can't be gone on with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// It is no snapshot.
+    #[error("not a snapshot: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// Another build wrote it.
+    #[error("snapshot of version {0}, which this build cannot read")]
+    Version(u32),
+    /// Its tags name another shard.
+    #[error("the call belongs to shard {0}")]
+    Shard(u16),
+    /// It is here already.
+    #[error("the call is here already")]
+    Known,
+}
+
+impl Core {
+    /// The calls that are up on both legs, each as plain, versioned data for [`Core::adopt`]. They hold SRTP keys:
+    /// keep them as you keep a private key.
+    pub fn snapshots(&self) -> Vec<Value> {
+        let all = self.calls.values().filter_map(|slot| slot.call.snapshot());
+        all.filter_map(|snapshot| serde_json::to_value(snapshot).ok()).collect()
+    }
+
+    /// Goes on with a call that another core of the same shard number had: requests inside its dialogs are its own
+    /// from now on, its limits, gauges, longest duration and record too. Its media session must be open.
+    ///
+    /// A 2xx that was not acknowledged and a request that was not answered when the snapshot was taken are not
+    /// repeated; their senders repeat them.
+    ///
+    /// # Errors
+    /// [`AdoptError`]; nothing has changed then.
+    pub fn adopt(&mut self, now: Now, snapshot: Value) -> Result<(), AdoptError> {
+        let snapshot: Snapshot = serde_json::from_value(snapshot)?;
+        if snapshot.media.shard() != self.tokens.shard() {
+            return Err(AdoptError::Shard(snapshot.media.shard()));
+        }
+        let key = CallKey::from(snapshot.media);
+        if self.calls.contains_key(&key) {
+            return Err(AdoptError::Known);
+        }
+        let live = self.shared.live();
+        let credentials = snapshot.carrier.as_ref().and_then(|name| live.carriers.get(name)).cloned();
+        let call = Call::restore(now, snapshot, credentials).map_err(AdoptError::Version)?;
+        for (tag, leg) in call.tags().zip([LegRef::A, LegRef::B(0)]) {
+            self.tags.insert(tag.to_owned(), (key, leg));
+        }
+        let books = self.resume_books(call.account());
+        tracing::info!(transaction_id = %call.transaction_id, "call goes on from its snapshot");
+        self.calls.insert(key, Slot { call, wakeup: None, requests: Default::default(), books });
+        self.next_call = self.next_call.max(key.0);
+        self.settle(now, key);
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! The process dies with calls up; another one goes on with them from what was written down.
+
+use sip::Method;
+
+use super::phone::Stage;
+use super::trunk::{BRANCH, OUTSIDE, PBX, Trunk, everywhere, over_udp};
+use crate::core::{AdoptError, Input};
+use crate::record::Direction;
+
+fn adopt(trunk: &mut Trunk) {
+    let now = trunk.world.clocks();
+    for (shard, calls) in trunk.world.restart().into_iter().enumerate() {
+        for call in calls {
+            trunk.world.cores[shard].adopt(now, serde_json::from_str(&call).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn reinvite_and_bye_go_on_in_both_dialogs() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(1.0);
+        adopt(trunk);
+        trunk.request(b, Method::Invite, Some("sendrecv"));
+        trunk.run(1.0);
+        assert_eq!(trunk.call(b).statuses(&Method::Invite), [200]);
+        trunk.request(a, Method::Info, Some("Signal=5"));
+        trunk.run(1.0);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK", "INVITE", "ACK", "INFO", "BYE"]);
+        trunk.finish();
+        let cdr = trunk.cdr("pbx", Direction::Outbound);
+        assert_eq!(cdr.call_id, trunk.call(a).call_id());
+        assert!((cdr.ended_at - cdr.answered_at.unwrap()).as_secs_f64() > 3.9, "{cdr:?}");
+    });
+}
+
+#[test]
+fn limits_gauges_and_the_longest_duration_go_on() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, BRANCH, trunk.branch);
+        adopt(trunk);
+        assert_eq!(trunk.world.shared.limits.calls(), 2);
+        let active = "voice_connector_calls_active{voice_connector_id=\"branch\"";
+        let metrics = trunk.world.metrics.render();
+        let line = metrics.lines().find(|line| line.starts_with(active) && line.contains("inbound"));
+        assert!(line.is_some_and(|line| line.ends_with(" 1")), "{line:?}");
+        trunk.run(3_590.0);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        trunk.run(30.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        let (out, inward) = (trunk.cdr("pbx", Direction::Outbound), trunk.cdr("branch", Direction::Inbound));
+        assert_eq!(out.transaction_id, inward.transaction_id);
+        assert_eq!(out.status_message, "480 Maximum call duration reached");
+    });
+}
+
+#[test]
+fn a_call_is_not_adopted_twice_nor_by_a_stranger() {
+    over_udp(&[], |trunk| {
+        let (a, _) = trunk.connect(trunk.east, PBX, trunk.pbx);
+        let now = trunk.world.clocks();
+        let calls = trunk.world.restart().remove(0);
+        let snapshot: serde_json::Value = serde_json::from_str(&calls[0]).unwrap();
+        let core = &mut trunk.world.cores[0];
+        let mut newer = snapshot.clone();
+        newer["version"] = 9.into();
+        assert!(matches!(core.adopt(now, newer), Err(AdoptError::Version(9))));
+        let mut elsewhere = snapshot.clone();
+        elsewhere["media"] = (3_u64 << 48).into();
+        assert!(matches!(core.adopt(now, elsewhere), Err(AdoptError::Shard(3))));
+        assert!(matches!(core.adopt(now, 1.into()), Err(AdoptError::Unreadable(_))));
+        core.adopt(now, snapshot.clone()).unwrap();
+        assert!(matches!(core.adopt(now, snapshot), Err(AdoptError::Known)));
+        // The next call is another one.
+        let (c, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.hang_up(a);
+        trunk.hang_up(c);
+        trunk.run(1.0);
+    });
+}
+
+/// Without snapshots there is the journal: both legs are hung up, whatever crossed since the answer was written.
+#[test]
+fn orphans_are_hung_up_on_both_legs() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        for _ in 0..3 {
+            trunk.request(a, Method::Invite, Some("sendonly"));
+            trunk.run(1.0);
+            trunk.request(b, Method::Invite, Some("sendrecv"));
+            trunk.run(1.0);
+        }
+        trunk.world.restart();
+        trunk.world.open_media.clear();
+        let state = trunk.world.journaled[0].state.clone();
+        trunk.tell_first(Input::Orphan(state));
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+    });
+}
