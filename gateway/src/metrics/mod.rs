@@ -277,7 +277,6 @@ mod tests {
             r#"voice_connector_queue_depth{queue="shard",shard="1"} 7"#,
             "voice_connector_media_ports_in_use 8",
             "voice_connector_media_ports 1000",
-            r#"voice_connector_connections{protocol="tcp"} 9"#,
             r#"voice_connector_queue_depth{queue="media"} 10"#,
         ] {
             assert!(text.lines().any(|line| line == expect), "no {expect} in {text}");
