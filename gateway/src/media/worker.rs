@@ -102,14 +102,13 @@ impl<'a> Worker<'a> {
             let timeout = if pending { EpollTimeout::ZERO } else { self.timeout() };
             let count = self.epoll.wait(&mut ready, timeout).unwrap_or(0); // EINTR
             let now = Moment::now();
-            for event in ready.iter().take(count) {
-                match event.data() {
-                    COMMAND_TOKEN => pending = true,
-                    token => self.handle_socket(now, token),
-                }
-            }
-            if pending {
+            // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
+            let ready = || ready.iter().take(count).map(EpollEvent::data);
+            if pending || ready().any(|token| token == COMMAND_TOKEN) {
                 pending = self.handle_commands();
+            }
+            for token in ready().filter(|token| *token != COMMAND_TOKEN) {
+                self.handle_socket(now, token);
             }
             self.handle_timeouts();
         }
