@@ -10,12 +10,12 @@
 //! check     <- records on disk, metrics over HTTP, what the phones heard
 //! ```
 
-pub mod audio;
-pub mod failure;
-pub mod ladder;
-pub mod line;
-pub mod phone;
-pub mod rtp;
+mod audio;
+mod failure;
+mod ladder;
+mod line;
+mod phone;
+mod rtp;
 
 mod check;
 mod config;

@@ -198,6 +198,20 @@ pub fn want_dialled(call: &Call, number: &str) -> Result<(), Failure> {
     })
 }
 
+/// Fails where the caller's own header did not come through, or where its Call-ID did: each leg has its own.
+pub fn want_own_leg(caller: &Call, callee: &Call, header: &str) -> Result<(), Failure> {
+    let (sent, came) = (caller.header(header), callee.header(header));
+    let passed = sent.is_some() && sent == came;
+    if passed && caller.call_id() != callee.call_id() {
+        return Ok(());
+    }
+    Err(Failure::Unexpected {
+        who: callee.who().0.to_owned(),
+        wanted: format!("{header} {sent:?} under another Call-ID than {}", caller.call_id()),
+        got: format!("{header} {came:?} under {}", callee.call_id()),
+    })
+}
+
 /// Fails where a phone was called that should not have been.
 pub async fn want_quiet(phone: &Phone) -> Result<(), Failure> {
     if !phone.has_been_called().await {

@@ -31,6 +31,7 @@ async fn two_phones_talk_over_udp_and_over_tcp() {
         let mut callee = bob.incoming().await.unwrap();
         assert_eq!(callee.dialled(), "+12065550101");
         assert_eq!(callee.call_id(), caller.call_id());
+        assert_eq!(callee.header("user-agent").as_deref(), Some("rsip-demo"));
         callee.ring().await.unwrap();
         caller.provisional(180).await.unwrap();
         callee.accept().await.unwrap();

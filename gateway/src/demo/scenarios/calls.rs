@@ -5,12 +5,13 @@ use crate::demo::audio::Tone;
 use crate::demo::failure::Failure;
 use crate::demo::phone::{Direction, Invite, User};
 use crate::demo::scenario::{Expected, Scenario, completed, failed};
-use crate::demo::stage::{Outcome, Stage, Talk, connect, end, host, talk, want_dialled};
+use crate::demo::stage::{Outcome, Stage, Talk, connect, end, host, talk, want_dialled, want_own_leg};
 
 pub const TABLE: &[Scenario] = &[
     Scenario {
         title: "An outbound call over UDP",
-        story: "The head office calls out. Both talk until RTCP has told the round trip on both sides.",
+        story: "The head office calls out; its X-Site header goes along, its Call-ID does not. Both talk until RTCP \
+                has told the round trip on both sides.",
         play: |stage| Box::pin(outbound(stage)),
         answer: Expected::Measured,
         records: &[completed("headoffice", "Outbound")],
@@ -99,10 +100,11 @@ pub const TABLE: &[Scenario] = &[
 ];
 
 async fn outbound(stage: &Stage) -> Result<Outcome, Failure> {
-    let invite = Invite::new(HEAD_OFFICE, OUTSIDE, &host("headoffice"));
+    let invite = Invite::new(HEAD_OFFICE, OUTSIDE, &host("headoffice")).with("X-Site", "hq");
     let mut pbx = stage.phones.pbx.call(stage.gateway.udp, &invite).await?;
     let mut carrier = stage.phones.carrier_a.incoming().await?;
     want_dialled(&carrier, OUTSIDE)?;
+    want_own_leg(&pbx, &carrier, "X-Site")?;
     let answer = connect(&mut pbx, &mut carrier).await?;
     let heard = talk(&pbx, &carrier, Talk::Measured).await?;
     end(&mut pbx, &mut carrier).await?;
