@@ -4,12 +4,6 @@
 //! says so; one that is `only` so is refused with any other value. When a capability arrives, its entry
 //! here becomes `here`, its mark in the README goes, and nothing else in this crate changes.
 
-/// Whether SIP over TLS is there. Without it TLS listeners and routes, and encrypted connectors, sleep.
-pub(crate) const TLS: bool = true;
-
-/// Whether SRTP is there. Until then encrypted connectors sleep.
-pub(crate) const SRTP: bool = false;
-
 /// What this version does with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Availability {
@@ -169,8 +163,8 @@ const SECTIONS: &[Section] = &[
         name: "peer",
         shown: "the peer",
         keys: &[
-            only("srtp", "\"off\""),
-            not_yet("srtp_suites"),
+            here("srtp"),
+            here("srtp_suites"),
             here("codecs"),
             only("dtmf", "\"rfc4733\""),
             not_yet("session_timer"),

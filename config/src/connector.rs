@@ -10,7 +10,7 @@ pub use termination::{CallerIdPolicy, IdentityHeader, Termination};
 
 use crate::check::Kind;
 use crate::read::{Item, Table};
-use crate::{ConnectorId, CountryCode, Peer, Srtp, available};
+use crate::{ConnectorId, CountryCode, Peer, Srtp};
 
 /// `[[voice_connector]]`: one trunk.
 #[derive(Debug, Clone)]
@@ -34,11 +34,6 @@ pub struct VoiceConnector {
 }
 
 impl VoiceConnector {
-    /// Whether this version cannot serve it yet.
-    pub fn sleeps(&self) -> bool {
-        self.encryption && !(available::TLS && available::SRTP)
-    }
-
     pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
         let reader = table.reader();
         let item = table.required("id", "id = \"...\" with 1 to 22 lower-case letters and digits")?;

@@ -55,7 +55,6 @@ mod read;
 mod records;
 mod route;
 mod secret;
-mod sleeping;
 mod tls;
 
 pub use admin::Admin;

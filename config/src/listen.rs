@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use crate::check::Kind;
 use crate::read::Table;
 use crate::value::socket_address;
-use crate::{NetworkName, Protocol, available};
+use crate::{NetworkName, Protocol};
 
 /// `[[listen]]`: where SIP is taken, and from where it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,6 @@ impl Listen {
 }
 
 impl Listen {
-    /// Whether this version cannot serve it yet.
-    pub fn sleeps(&self) -> bool {
-        self.protocol == Protocol::Tls && !available::TLS
-    }
-
     pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
         let protocol = table.get("protocol").and_then(|item| item.choice(Protocol::CHOICES));
         let protocol = protocol.unwrap_or(Protocol::Udp);

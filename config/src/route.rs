@@ -1,4 +1,4 @@
-use crate::{Host, Priority, Protocol, Weight, available};
+use crate::{Host, Priority, Protocol, Weight};
 
 use crate::read::Table;
 
@@ -35,10 +35,5 @@ impl Route {
             priority: Priority::read(table),
             weight: Weight::read(table),
         })
-    }
-
-    /// Whether this version cannot reach it yet.
-    pub fn sleeps(&self) -> bool {
-        self.protocol == Protocol::Tls && !available::TLS
     }
 }

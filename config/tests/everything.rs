@@ -177,11 +177,3 @@ fn what_refers_to_each_other_is_found() {
     assert_eq!(carrier("203.0.113.130"), Some("inbound-only"));
     assert_eq!(carrier("192.0.2.9"), None);
 }
-
-#[test]
-fn what_sleeps_is_told() {
-    assert_eq!(
-        config().sleeping(),
-        ["voice connector branch (branch) sleeps: SRTP is not available yet in this version",]
-    );
-}

@@ -26,9 +26,6 @@ pub(super) fn check(file: &Path) -> ExitCode {
     {
         eprintln!("warning: {error}");
     }
-    for line in config.sleeping() {
-        eprintln!("warning: {line}");
-    }
     println!(
         "{}: {} listeners, {} voice connectors, {} groups, {} carriers, {} numbers",
         file.display(),

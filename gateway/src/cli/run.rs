@@ -24,7 +24,6 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
         missing.iter().for_each(|missing| eprintln!("{missing}"));
         return super::fail("files or variables that the configuration needs are missing");
     }
-    let notes = config.sleeping();
     let summary = summary(&config, file);
     let records = config.records.directory.clone();
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
@@ -41,9 +40,6 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
     println!("  admin     http://{}/metrics /healthz /readyz", gateway.admin());
     println!("  records   {}", records.display());
     println!("  threads   {} signalling, {} media", gateway.shards(), gateway.media_workers());
-    for note in notes {
-        println!("  note      {note}");
-    }
     if file.is_none() {
         print!("{}", try_it(&gateway));
     }

@@ -101,7 +101,7 @@ impl Gateway {
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let tls = Arc::new(Tls::new(&config)?);
         let shards = if options.shards == 0 { cores() } else { options.shards };
-        let bound = bind(&awake(&config), shards)?;
+        let bound = bind(&listeners(&config), shards)?;
         let addresses: Vec<(Protocol, SocketAddr)> = bound
             .listeners
             .iter()
@@ -317,14 +317,7 @@ fn random_fill(random: &mut dyn Random, bytes: &mut [u8]) {
     }
 }
 
-/// The listeners that this version can serve.
-fn awake(config: &Config) -> Vec<Listener> {
-    let sleeps =
-        |listener: &Listener| config.listen.get(usize::from(listener.id.0)).is_none_or(|one| one.sleeps());
-    listeners(config).into_iter().filter(|listener| !sleeps(listener)).collect()
-}
-
-/// The bound address of each `[[listen]]`, the configured one where it sleeps.
+/// The bound address of each `[[listen]]`.
 fn by_listener(config: &Config, bound: &[Listener]) -> Vec<SocketAddr> {
     let address = |(index, listen): (u16, &config::Listen)| {
         bound.iter().find(|one| one.id.0 == index).map_or(listen.address, |one| one.address)

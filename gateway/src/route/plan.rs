@@ -35,7 +35,7 @@ pub struct Plan {
 /// Outbound: carriers by longest prefix, then priority, then weight, and by the next shorter prefix when they are
 /// exhausted; the hosts of one carrier by priority, then weight. Inbound and on-net: the connectors in the order of
 /// [`Destination::Connectors`], the routes of each by priority, then weight. Hosts that do not answer probes come
-/// last, rather than never, and in the same order among themselves. What sleeps in this version is left out.
+/// last, rather than never, and in the same order among themselves.
 ///
 /// An emergency call gets every carrier, whatever its prefixes and its health.
 ///
@@ -52,7 +52,7 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     }
     if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
         for carrier in carriers::ordered(config, admitted, &mut random, &mut steps) {
-            let hosts = carrier.host.iter().filter(|host| !host.sleeps()).collect();
+            let hosts = carrier.host.iter().collect();
             let hosts =
                 by_priority_and_weight(hosts, |host: &&Route| (host.priority, host.weight), &mut random);
             let caller = &admitted.caller;
@@ -79,9 +79,9 @@ fn to_connector(
     random: &mut SeededRandom,
     steps: &mut Vec<RouteStep>,
 ) -> Vec<Attempt> {
-    let connector: Option<&Arc<VoiceConnector>> = config.connector(id.as_str()).filter(|item| !item.sleeps());
+    let connector: Option<&Arc<VoiceConnector>> = config.connector(id.as_str());
     let routes = connector.map_or(&[][..], |connector| &connector.origination.route);
-    let routes: Vec<_> = routes.iter().filter(|route| !route.sleeps()).collect();
+    let routes: Vec<_> = routes.iter().collect();
     steps.push(RouteStep::Connector { connector: id.clone(), routes: routes.len() });
     let routes = by_priority_and_weight(routes, |route| (route.priority, route.weight), random);
     let attempt = |route| Some(Attempt::to_connector(connector?, route, &admitted.number, &admitted.caller));

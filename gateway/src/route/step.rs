@@ -21,7 +21,7 @@ pub enum RouteStep {
     Connector {
         /// The connector.
         connector: ConnectorId,
-        /// Its `origination.route`, less those that sleep.
+        /// Its `origination.route`.
         routes: usize,
     },
     /// A place in the plan.

@@ -8,7 +8,7 @@ use config::{Config, E164};
 use proptest::prelude::*;
 
 use crate::admit::testing::{call, config};
-use crate::admit::{Admitted, Destination, Outcome, Refusal, admit};
+use crate::admit::{Admitted, Outcome, admit};
 use crate::listen::Transport;
 
 use super::*;
@@ -231,17 +231,6 @@ fn each_carrier_gets_numbers_in_its_own_writing() {
     assert_eq!(written(&call, "west"), ("12125550123".to_owned(), "2065550107".to_owned()));
     call.caller.number = "+442079460958".parse().ok();
     assert_eq!(written(&call, "west").1, "011442079460958");
-}
-
-#[test]
-fn what_sleeps_in_this_version_is_not_tried() {
-    let mut call = admitted("127.0.0.3", "+12125550000", "+12065550100");
-    call.destination = Destination::Connectors(vec!["locked".into()]);
-    if config_once().connector("locked").unwrap().sleeps() {
-        let refusal = plan(&Health::new(), &call, 1).attempts.unwrap_err();
-        assert_eq!(refusal, Refusal::NoRoute { number: call.number.clone() });
-        assert_eq!(refusal.verdict().status, 503);
-    }
 }
 
 proptest! {

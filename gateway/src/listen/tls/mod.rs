@@ -91,7 +91,7 @@ impl Material {
         let provider = provider();
         let mut servers = HashMap::new();
         for (id, listen) in (0..).zip(&config.listen) {
-            if listen.protocol == Protocol::Tls && !listen.sleeps() {
+            if listen.protocol == Protocol::Tls {
                 servers.insert(ListenerId(id), Arc::new(server::read(listen, &provider)?));
             }
         }
