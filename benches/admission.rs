@@ -1,6 +1,6 @@
 //! How many calls a second can one core admit and route? Each row is one whole decision, steps included.
 //!
-//! `cargo bench -p gateway --bench admission`
+//! `cargo bench --package benches --bench admission`
 
 #![expect(clippy::panic, reason = "a bench that does not measure what it says must stop")]
 

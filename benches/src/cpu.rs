@@ -1,0 +1,58 @@
+//! What a process has used.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use crate::Result;
+
+/// Time on a processor of all threads of a process, those that ended not included.
+///
+/// Work of the network stack that runs within a system call, such as delivery over loopback, is in it: of the sender.
+pub fn run_time(process: u32) -> Result<Duration> {
+    Ok(by_thread(process)?.values().sum())
+}
+
+/// The same by the threads' names, less their numbers.
+pub fn by_thread(process: u32) -> Result<BTreeMap<String, Duration>> {
+    let mut times = BTreeMap::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let thread = thread?.path();
+        let name = fs::read_to_string(thread.join("comm"))?;
+        let name = name.trim().trim_end_matches(|c: char| c == '-' || c.is_ascii_digit());
+        let text = fs::read_to_string(thread.join("schedstat"))?;
+        let nanos = text.split(' ').next().unwrap_or_default().parse()?;
+        *times.entry(name.to_owned()).or_default() += Duration::from_nanos(nanos);
+    }
+    Ok(times)
+}
+
+/// Memory of a process, in KiB.
+#[derive(Debug, Clone, Copy)]
+pub struct Memory {
+    /// Resident.
+    pub rss: u64,
+    /// The same, shared pages by their share.
+    pub pss: u64,
+}
+
+/// What a process holds in memory now.
+pub fn memory(process: u32) -> Result<Memory> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).ok_or("smaps_rollup lacks a field")
+    };
+    Ok(Memory { rss: field("Rss:")?, pss: field("Pss:")? })
+}
+
+/// Datagrams that sockets of a local IPv4 address lost because nobody read them in time.
+pub fn unread(address: std::net::Ipv4Addr) -> Result<u64> {
+    let wanted = format!("{:08X}:", u32::from_ne_bytes(address.octets()));
+    let text = fs::read_to_string("/proc/net/udp")?;
+    let lines = text
+        .lines()
+        .skip(1)
+        .filter(|line| line.split_whitespace().nth(1).is_some_and(|local| local.starts_with(&wanted)));
+    Ok(lines.filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum())
+}
