@@ -6,6 +6,7 @@
 //!                 \-> metrics <- admin server
 //! ```
 
+mod descriptors;
 mod effects;
 mod export;
 
@@ -96,6 +97,7 @@ impl Gateway {
     /// # Errors
     /// The first thing that can't be had.
     pub fn start(config: Config, options: &DaemonOptions) -> Result<Gateway, StartError> {
+        descriptors::raise(&config);
         let config = Arc::new(config);
         let live = Live::new(config.clone())?;
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
