@@ -22,12 +22,12 @@ pub fn lines(records: &Path, folder: &str) -> Vec<Value> {
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut unseen = vec![folder.to_owned()];
+    let mut unseen = if folder.is_dir() { vec![folder.to_owned()] } else { Vec::new() };
     while let Some(path) = unseen.pop() {
         if path.is_dir() {
             unseen.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.is_file() {
-            found.push(path);
+        } else if !path.file_name().unwrap().to_string_lossy().starts_with('.') {
+            found.push(path); // A hidden one is not a record yet.
         }
     }
     found.sort();
