@@ -2,27 +2,15 @@
 
 use sip::{Method, Name};
 
-use crate::support::{Net, Peer, shown, status_line};
+use crate::support::{Net, Peer, Up, shown, status_line};
 use crate::trunk::{Trunk, refused};
 
 /// The call reaches the carrier as one to `number`, who takes it; the caller hangs up.
-fn goes_through(trunk: &Trunk, phone: &Peer, carrier: &Peer, invite: sip::Builder, number: &str) {
-    let invite = invite.build();
-    phone.send(&invite);
-    let offered = carrier.receive_request(Method::Invite);
-    assert!(offered.request_uri().unwrap().starts_with(&format!("sip:{number}@")), "{}", shown(&offered));
-    carrier.accept(&offered);
-    let answer = phone.answer_to(&invite);
-    assert_eq!(status_line(&answer).0, 200, "{}", shown(&answer));
-    let mut dialog = sip::dialog::Dialog::uac(&invite, &answer).unwrap();
-    phone.send(&dialog.ack(1).header(Name::Via, phone.via()).header(Name::MaxForwards, "70").build());
-    carrier.receive_request(Method::Ack);
-    let bye =
-        dialog.request(Method::Bye).header(Name::Via, phone.via()).header(Name::MaxForwards, "70").build();
-    phone.send(&bye);
-    let ended = carrier.receive_request(Method::Bye);
-    carrier.reply(&ended, 200, "OK");
-    assert_eq!(status_line(&phone.answer_to(&bye)).0, 200);
+fn goes_through(trunk: &Trunk, caller: &Peer, carrier: &Peer, invite: sip::Builder, number: &str) {
+    let call = Up::begin(caller, carrier, invite);
+    let target = call.offered.request_uri().unwrap();
+    assert!(target.starts_with(&format!("sip:{number}@")), "{}", shown(&call.offered));
+    call.end(caller, carrier);
     trunk.gateway.settled();
 }
 

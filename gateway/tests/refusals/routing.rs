@@ -1,9 +1,8 @@
 //! Where a call goes, or does not.
 
-use sip::dialog::Dialog;
 use sip::{Message, Method, Name};
 
-use crate::support::{Net, Peer, call_details, status_line};
+use crate::support::{Net, Peer, Up, call_details};
 use crate::trunk::{Trunk, refused};
 
 #[test]
@@ -90,32 +89,21 @@ fn a_carrier_that_cannot_be_reached() {
 fn an_on_net_call_has_two_records_and_one_transaction_id() {
     let trunk = Trunk::start(Net(155));
     let [office, branch] = [trunk.phone(2), trunk.phone(11)];
-    let call = office.invite("+12065550101").build();
-    office.send(&call);
-    let offered = branch.receive_request(Method::Invite);
+    let invite = office.invite("+12065550101");
+    let call = Up::begin(&office, &branch, invite.clone());
+    let offered = call.offered.clone();
     assert_eq!(offered.value(Name::from("X-VoiceConnector-ID")).as_deref(), Some("branch"));
-    branch.accept(&offered);
-    let answer = office.answer_to(&call);
-    assert_eq!(status_line(&answer).0, 200);
-    let mut dialog = Dialog::uac(&call, &answer).unwrap();
-    let complete = |builder: sip::Builder| {
-        builder.header(Name::Via, office.via()).header(Name::MaxForwards, "70").build()
-    };
-    office.send(&complete(dialog.ack(1)));
-    branch.receive_request(Method::Ack);
     let labels = |connector, direction| [("voice_connector_id", connector), ("direction", direction)];
     let metrics = trunk.gateway.metrics();
     assert_eq!(metrics.sum("calls_active", &labels("office", "outbound")), 1.0);
     assert_eq!(metrics.sum("calls_active", &labels("branch", "inbound")), 1.0);
-    let bye = complete(dialog.request(Method::Bye));
-    office.send(&bye);
-    let ended = branch.receive_request(Method::Bye);
-    branch.reply(&ended, 200, "OK");
-    assert_eq!(status_line(&office.answer_to(&bye)).0, 200);
+    call.end(&office, &branch);
     trunk.gateway.call_details(2);
     let records = call_details(&trunk.gateway.records());
     assert_eq!(records[0]["TransactionId"], records[1]["TransactionId"]);
-    for (connector, direction, call_id) in [("office", "Outbound", &call), ("branch", "Inbound", &offered)] {
+    for (connector, direction, call_id) in
+        [("office", "Outbound", &invite.build()), ("branch", "Inbound", &offered)]
+    {
         let record = records.iter().find(|record| record["VoiceConnectorId"] == connector).unwrap();
         assert_eq!(record["Direction"], direction);
         assert_eq!(record["CallId"].as_str(), call_id.call_id().ok());

@@ -21,6 +21,7 @@ pub struct Gateway {
     pub net: Net,
     process: Process,
     directory: TempDir,
+    options: Vec<String>,
 }
 
 impl Gateway {
@@ -31,10 +32,16 @@ impl Gateway {
 
     /// The same with so many signalling threads; 0: one per core.
     pub fn start_sharded(net: Net, shards: u16, config: &str) -> Gateway {
+        Gateway::start_with(net, &["--drain", "5", "--shards", &shards.to_string()], config)
+    }
+
+    /// The same with these options of `run`.
+    pub fn start_with(net: Net, options: &[&str], config: &str) -> Gateway {
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("gateway.toml"), config).unwrap();
-        let process = run(directory.path(), shards);
-        let mut gateway = Gateway { net, process, directory };
+        let process = run(directory.path(), &options);
+        let mut gateway = Gateway { net, process, directory, options };
         gateway.is_ready();
         gateway
     }
@@ -55,7 +62,7 @@ impl Gateway {
     pub fn restart(&mut self) {
         self.process.signal("KILL");
         self.process.wait(PATIENCE);
-        self.process = run(self.directory.path(), 0);
+        self.process = run(self.directory.path(), &self.options);
         self.is_ready();
     }
 
@@ -129,6 +136,11 @@ impl Gateway {
         if self.process.ended().is_none() {
             self.terminate();
         }
+        self.stopped()
+    }
+
+    /// Waits for its end, in order.
+    pub fn stopped(mut self) -> TempDir {
         let status = self.process.wait(PATIENCE);
         assert!(status.success(), "the gateway ended with {status}");
         let log = self.log();
@@ -138,9 +150,8 @@ impl Gateway {
     }
 }
 
-fn run(directory: &Path, shards: u16) -> Process {
+fn run(directory: &Path, options: &[String]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
-    command.args(["run", "--drain", "5", "--shards", &shards.to_string(), "--config", "gateway.toml"]);
-    command.current_dir(directory);
+    command.args(["run", "--config", "gateway.toml"]).args(options).current_dir(directory);
     Process::start("gateway", command, directory)
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sip::dialog::Dialog;
 use sip::{Builder, Frame, Message, Method, Name, StatusCode, StreamFramer};
 use socket2::{Domain, Socket, Type};
 
@@ -209,6 +210,13 @@ impl Peer {
         message
     }
 
+    /// Takes a BYE and returns it.
+    pub fn is_hung_up(&self) -> Message {
+        let bye = self.receive_request(Method::Bye);
+        self.reply(&bye, 200, "OK");
+        bye
+    }
+
     /// The final answer to `request`, acknowledged if it is a refused INVITE.
     pub fn answer_to(&self, request: &Message) -> Message {
         loop {
@@ -236,6 +244,38 @@ impl Peer {
         let request = request.build();
         self.send(&request);
         self.answer_to(&request)
+    }
+}
+
+/// A call that is up: how the caller sees it, and the INVITE that the callee got.
+pub struct Up {
+    pub dialog: Dialog,
+    pub offered: Message,
+}
+
+impl Up {
+    /// The caller calls, the callee takes it at once.
+    pub fn begin(caller: &Peer, callee: &Peer, invite: Builder) -> Up {
+        let invite = invite.build();
+        caller.send(&invite);
+        let offered = callee.receive_request(Method::Invite);
+        callee.accept(&offered);
+        let answer = caller.answer_to(&invite);
+        assert_eq!(status_line(&answer).0, 200, "{}", shown(&answer));
+        let dialog = Dialog::uac(&invite, &answer).unwrap();
+        let ack = dialog.ack(invite.cseq().unwrap().number);
+        caller.send(&ack.header(Name::Via, caller.via()).header(Name::MaxForwards, "70").build());
+        callee.receive_request(Method::Ack);
+        Up { dialog, offered }
+    }
+
+    /// The caller hangs up.
+    pub fn end(mut self, caller: &Peer, callee: &Peer) {
+        let bye = self.dialog.request(Method::Bye);
+        let bye = bye.header(Name::Via, caller.via()).header(Name::MaxForwards, "70").build();
+        caller.send(&bye);
+        callee.is_hung_up();
+        assert_eq!(status_line(&caller.answer_to(&bye)).0, 200);
     }
 }
 

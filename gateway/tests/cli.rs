@@ -1,0 +1,400 @@
+//! The command line: what each command prints, and what it exits with.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A test from its first line to its last.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use sip::Name;
+use support::{Gateway, Net, Peer, Process, Up, call_details, eventually, get, shown, status_line};
+
+/// Long enough for what happens at once, on a machine that has other work.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_voice-connector");
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).env_remove("CARRIER_B_PASSWORD");
+    command
+}
+
+/// Exit code, standard output, standard error.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    told(command(arguments).output().unwrap())
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// The examples of the repository.
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+/// The operator's vocabulary, which lies beside the repository. In CI it must be there.
+fn reference() -> Option<PathBuf> {
+    let shared = std::env::var_os("VOICE_CONNECTOR_SHARED").map(PathBuf::from);
+    let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
+    let file = shared.join("reference/voice-connector.toml");
+    if file.is_file() {
+        return Some(file);
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "not there: {}", file.display());
+    eprintln!("SKIPPED: not there: {}", file.display());
+    None
+}
+
+#[test]
+fn check_takes_every_example() {
+    let mut count = 0;
+    for entry in fs::read_dir(examples()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let (code, out, err) = run(&["check", path.to_str().unwrap()]);
+            assert_eq!(code, 0, "{out}{err}");
+            assert!(out.contains(&format!("{}: ", path.display())), "{out}");
+            count += 1;
+        }
+    }
+    assert!(count >= 2);
+}
+
+#[test]
+fn check_takes_the_reference_as_it_stands_and_warns_of_what_is_missing() {
+    let Some(reference) = reference() else { return };
+    let (code, out, err) = run(&["check", reference.to_str().unwrap()]);
+    assert_eq!(code, 0, "{out}{err}");
+    for missing in ["tls/gateway.pem", "tls/gateway.key", "CARRIER_B_PASSWORD is not set"] {
+        let line =
+            err.lines().find(|line| line.contains(missing)).unwrap_or_else(|| panic!("{missing}: {err}"));
+        assert!(line.starts_with(&format!("warning: {}:", reference.display())), "{line}");
+    }
+    assert!(out.contains("3 listeners, 2 voice connectors, 1 groups, 2 carriers, 3 numbers"), "{out}");
+}
+
+#[test]
+fn check_names_file_line_and_column_of_every_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("broken.toml");
+    let connector = "listen = [{ address = \"127.0.0.1:5060\" }]\n[[voice_connector]]\nid = \"office\"\n";
+    for (text, places) in [
+        ("listen = [", &["1:11"][..]),
+        ("[gateway]\ndomian = \"example.com\"\n", &["2:1"]),
+        ("[media]\nports = [5001, 6000]\n", &["2:9"]),
+        ("[[listen]]\nprotocol = \"sctp\"\naddress = \"127.0.0.1:99999\"\n", &["2:12", "3:11"]),
+        (&format!("{connector}name = 7\n"), &["4:8"]),
+        (
+            &format!(
+                "{connector}[[phone_number]]\nnumber = \"+12065550100\"\nvoice_connector = \"offise\"\n"
+            ),
+            &["6:19"],
+        ),
+        (
+            &format!(
+                "{connector}termination = {{ allowlist = [\"192.0.2.1\"] }}\n\
+                 [[carrier]]\nname = \"west\"\nallowlist = [\"192.0.2.0/24\"]\n"
+            ),
+            &["7:14"],
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let (code, out, err) = run(&["check", file.to_str().unwrap()]);
+        assert_eq!((code, out.as_str()), (1, ""), "{text}\n{err}");
+        for place in places {
+            let start = format!("{}:{place}: ", file.display());
+            assert!(err.lines().any(|line| line.starts_with(&start)), "not {start} but {err}\n{text}");
+        }
+        // Nothing else does what it may not do.
+        let (code, _, again) = run(&["run", "--config", file.to_str().unwrap()]);
+        assert_eq!((code, again), (1, err.clone()));
+        let (code, _, again) = run(&[
+            "explain",
+            "--config",
+            file.to_str().unwrap(),
+            "--from",
+            "1",
+            "--to",
+            "2",
+            "--source",
+            "::1",
+            "--transport",
+            "udp",
+        ]);
+        assert_eq!((code, again), (2, err));
+    }
+    let (code, _, err) = run(&["check", directory.path().join("none.toml").to_str().unwrap()]);
+    assert!(code == 1 && err.contains("none.toml: cannot be read"), "{err}");
+}
+
+#[test]
+fn explain_exits_by_what_it_says() {
+    let question = |from, to, source, transport| {
+        run(&["explain", "--from", from, "--to", to, "--source", source, "--transport", transport])
+    };
+    let (code, out, err) = question("1001", "+12065550123", "127.0.0.1", "udp");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(
+        out.trim_end().ends_with(
+            "admitted: outbound call from +12065550100 to +12065550123, billed to voice connector demo"
+        ),
+        "{out}"
+    );
+    let (code, out, _) = question("+12125550123", "+12065550100", "127.0.0.3", "tcp");
+    assert!(code == 0 && out.contains("admitted: inbound call from +12125550123 to +12065550100"), "{out}");
+    let (code, out, _) = question("1001", "911", "127.0.0.1", "udp");
+    assert!(code == 0 && out.contains("admitted: emergency call"), "{out}");
+    let (code, out, _) = question("1001", "+4930123456", "127.0.0.1", "udp");
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("refused: 403 DE is not in the calling plan: +4930123456\n"), "{out}");
+    for (from, to, source, transport) in
+        [("1001", "+12065550123", "localhost", "udp"), ("1001", "+12065550123", "127.0.0.1", "sctp")]
+    {
+        let (code, out, err) = question(from, to, source, transport);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.contains("error: invalid value"), "{err}");
+    }
+    let (code, _, err) = run(&["explain", "--from", "1001"]);
+    assert!(code == 2 && err.contains("--to <NUMBER>"), "{err}");
+}
+
+#[test]
+fn what_is_no_command_exits_with_2_and_help_with_0() {
+    for wrong in [&["frobnicate"][..], &[], &["check"], &["run", "--shards", "many"], &["demo", "more"]] {
+        let (code, out, err) = run(wrong);
+        assert_eq!((code, out.as_str()), (2, ""), "{wrong:?}");
+        assert!(!err.is_empty());
+    }
+    for right in ["--help", "--version"] {
+        let (code, out, err) = run(&[right]);
+        assert_eq!((code, err.as_str()), (0, ""));
+        assert!(out.contains("voice-connector") || out.contains("Voice"), "{out}");
+    }
+}
+
+#[test]
+fn run_refuses_to_go_without_what_the_configuration_needs() {
+    let Some(reference) = reference() else { return };
+    let (code, out, err) = run(&["run", "--config", reference.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    for missing in ["tls/gateway.pem", "tls/gateway.key", "CARRIER_B_PASSWORD is not set"] {
+        assert!(err.contains(missing), "{missing}: {err}");
+    }
+}
+
+/// The reference with everything that it names; what it cannot do yet, it says.
+#[test]
+fn the_reference_runs_once_its_files_are_there() {
+    let Some(reference) = reference() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("voice-connector.toml");
+    fs::copy(reference, &file).unwrap();
+    fs::create_dir(directory.path().join("tls")).unwrap();
+    let key = rcgen::generate_simple_self_signed(["voiceconnector.example.com".to_owned()]).unwrap();
+    fs::write(directory.path().join("tls/gateway.pem"), key.cert.pem()).unwrap();
+    fs::write(directory.path().join("tls/gateway.key"), key.signing_key.serialize_pem()).unwrap();
+    let mut daemon = command(&["run", "--config", file.to_str().unwrap()]);
+    daemon.env("CARRIER_B_PASSWORD", "secret").current_dir(directory.path());
+    let mut daemon = Process::start("reference", daemon, directory.path());
+    eventually("ready", PATIENCE, || match daemon.output() {
+        output if output.contains("Ready.") => Ok(()),
+        output if daemon.ended().is_some() => panic!("{output}"),
+        output => Err(output),
+    });
+    let output = daemon.output();
+    for line in [
+        "  listens   udp 127.0.0.1:5060",
+        "  listens   tcp 127.0.0.1:5060",
+        "  admin     http://127.0.0.1:9090/metrics /healthz /readyz",
+        "  connector abcdef1ghij2klmno3pqr4 (Head office) at abcdef1ghij2klmno3pqr4.voiceconnector.example.com",
+        "  carrier   carrier-a at 127.0.0.3",
+    ] {
+        assert!(output.lines().any(|one| one == line), "{line}: {output}");
+    }
+    assert!(!output.contains("secret") && !output.contains("battery"), "{output}");
+    daemon.signal("TERM");
+    assert!(daemon.wait(PATIENCE).success());
+    assert!(daemon.output().ends_with("Stopped.\n"), "{}", daemon.output());
+}
+
+/// A small gateway; `more` are keys of `[records]` or whole tables.
+fn config(net: Net, more: &str) -> String {
+    let [gateway, admin] = [net.gateway(), net.admin()];
+    let [pbx, carrier] = [net.pbx(), net.carrier()];
+    format!(
+        r#"
+        [[listen]]
+        protocol = "udp"
+        address = "{gateway}"
+
+        [admin]
+        address = "{admin}"
+
+        [[voice_connector]]
+        id = "office"
+
+        [voice_connector.termination]
+        allowlist = ["{pbx}"]
+        calling_plan = ["US"]
+
+        [[voice_connector.origination.route]]
+        host = "{pbx}"
+
+        [[voice_connector.emergency]]
+        country = "US"
+        digits = ["911"]
+        routing_number = "+15105550111"
+
+        [[phone_number]]
+        number = "+12065550100"
+        voice_connector = "office"
+
+        [[carrier]]
+        name = "carrier"
+        allowlist = ["{carrier}"]
+
+        [[carrier.host]]
+        host = "{carrier}"
+        port = 5060
+
+        [records]
+        {more}
+        "#
+    )
+}
+
+/// Waits until it drains.
+fn is_draining(net: Net) {
+    eventually("draining", PATIENCE, || match get(net.admin(), "/readyz").unwrap() {
+        (503, text) if text.contains("draining") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+}
+
+/// The customer's phone and the carrier.
+fn peers(net: Net) -> [Peer; 2] {
+    [net.pbx(), net.carrier()].map(|ip| Peer::udp((ip, 5060).into(), net.gateway()))
+}
+
+#[test]
+fn a_second_gateway_at_the_same_address_says_so_in_one_sentence() {
+    let net = Net(181);
+    let gateway = Gateway::start(net, &config(net, ""));
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("second.toml");
+    // Where the listeners are taken, and where only the admin server's address is.
+    let elsewhere = config(net, "").replace(&net.gateway().to_string(), &net.at(4, 5060).to_string());
+    for (text, taken) in [(config(net, ""), net.gateway()), (elsewhere, net.admin())] {
+        fs::write(&file, text).unwrap();
+        let (code, out, err) = run(&["run", "--config", file.to_str().unwrap()]);
+        assert_eq!((code, out.as_str()), (1, ""), "{err}");
+        let lines: Vec<&str> = err.lines().filter(|line| line.starts_with("voice-connector: ")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(&taken.to_string()), "{err}");
+        assert!(!err.contains("panicked"), "{err}");
+    }
+    let [phone, carrier] = peers(net);
+    Up::begin(&phone, &carrier, phone.invite("+12125550123")).end(&phone, &carrier);
+    gateway.call_details(1);
+    gateway.stop();
+}
+
+#[test]
+fn a_records_directory_that_cannot_be_used_is_said_before_anything_is_served() {
+    let net = Net(182);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    let taken = directory.path().join("taken");
+    fs::write(&taken, "a file").unwrap();
+    fs::write(&file, config(net, &format!("directory = \"{}\"", taken.display()))).unwrap();
+    let (code, out, err) = run(&["run", "--config", file.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    let last = err.lines().last().unwrap();
+    assert!(last.starts_with("voice-connector: ") && last.contains("taken"), "{err}");
+}
+
+#[test]
+fn sigterm_takes_no_new_calls_but_emergencies_and_ends_with_the_last_call() {
+    let net = Net(183);
+    let [phone, carrier] = peers(net);
+    let gateway = Gateway::start_with(net, &["--drain", "600"], &config(net, ""));
+    let call = Up::begin(&phone, &carrier, phone.invite("+12125550123"));
+    gateway.terminate();
+    is_draining(net);
+    let refused = phone.ask(phone.invite("+12125550124"));
+    assert_eq!(status_line(&refused), (503, "Gateway is draining".to_owned()));
+    assert!(refused.has(Name::RetryAfter));
+    let emergency = phone.invite("911").set(Name::From, "<sip:1001@localhost>;tag=f");
+    let help = Up::begin(&phone, &carrier, emergency);
+    call.end(&phone, &carrier);
+    // The emergency call is live: it is not cut off either.
+    is_draining(net);
+    help.end(&phone, &carrier);
+    let directory = gateway.stopped();
+    let mut found: Vec<String> = call_details(&directory.path().join("records"))
+        .iter()
+        .map(|record| {
+            let [to, message] = ["DestinationPhoneNumber", "StatusMessage"].map(|key| record[key].as_str());
+            format!("{} {}", to.unwrap(), message.unwrap())
+        })
+        .collect();
+    found.sort();
+    assert_eq!(found, ["+12125550123 OK", "+12125550124 503 Gateway is draining", "911 OK"]);
+}
+
+#[test]
+fn a_second_sigterm_hangs_up_what_is_left() {
+    let net = Net(184);
+    let [phone, carrier] = peers(net);
+    let gateway = Gateway::start_with(net, &["--drain", "600"], &config(net, ""));
+    let _call = Up::begin(&phone, &carrier, phone.invite("+12125550123"));
+    gateway.terminate();
+    is_draining(net);
+    gateway.terminate();
+    for leg in [&phone, &carrier] {
+        let bye = leg.is_hung_up();
+        let reason = bye.value(Name::Reason).unwrap().into_owned();
+        assert_eq!(reason, "SIP;cause=503;text=\"Gateway is shutting down\"");
+    }
+    let directory = gateway.stopped();
+    let records = call_details(&directory.path().join("records"));
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0]["Status"], "Completed");
+    assert_eq!(records[0]["StatusMessage"], "503 Gateway is shutting down");
+}
+
+#[test]
+fn after_a_kill_both_legs_get_a_bye_and_the_call_its_record() {
+    let net = Net(185);
+    let [phone, carrier] = peers(net);
+    let mut gateway = Gateway::start(net, &config(net, ""));
+    let call = Up::begin(&phone, &carrier, phone.invite("+12125550123"));
+    gateway.restart();
+    let [to_phone, to_carrier] = [&phone, &carrier].map(Peer::is_hung_up);
+    for bye in [&to_phone, &to_carrier] {
+        assert_eq!(
+            bye.value(Name::Reason).as_deref(),
+            Some("SIP;cause=503;text=\"Gateway restarted\""),
+            "{}",
+            shown(bye)
+        );
+    }
+    // Inside the dialogs, as the peers know them.
+    assert!(call.dialog.matches(&to_phone), "{}", shown(&to_phone));
+    assert_eq!(to_carrier.call_id(), call.offered.call_id());
+    assert_eq!(to_carrier.from_tag(), call.offered.from_tag());
+    assert!(to_carrier.cseq().unwrap().number > call.offered.cseq().unwrap().number);
+    let record = gateway.call_details(1).remove(0);
+    assert_eq!(record["Status"], "Completed");
+    let message = record["StatusMessage"].as_str().unwrap();
+    assert!(message.starts_with("Gateway restarted; end time unknown, between "), "{message}");
+    // Once: the next start knows of nothing.
+    gateway.restart();
+    Up::begin(&phone, &carrier, phone.invite("+12125550123")).end(&phone, &carrier);
+    gateway.call_details(2);
+    gateway.stop();
+}
