@@ -143,6 +143,7 @@ impl Core {
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
                 let slot = Slot { call, wakeup: None, requests: Default::default(), books };
+                self.shared.call_began();
                 self.calls.insert(key, slot);
                 self.servers.insert(server, key);
                 self.log_message(now, key, &message);

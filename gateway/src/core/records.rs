@@ -124,6 +124,7 @@ impl Core {
 
     /// The call is over: limits back, counters, one record for each connector that it belongs to.
     pub(super) fn write_records(&mut self, _now: Now, key: CallKey, settled: &Settled) {
+        self.shared.call_ended();
         if let Some(slot) = self.calls.get_mut(&key) {
             let books = std::mem::take(&mut slot.books);
             for (metrics, direction) in books.sides() {

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -105,6 +106,8 @@ pub struct Shared {
     pub nonce_key: [u8; 32],
     /// The addresses that the listeners really have: port 0 is one of the system's choice.
     pub bound: Vec<SocketAddr>,
+    /// Calls that began and have not ended.
+    calls: AtomicUsize,
     /// Whether records can be written; else only emergency calls are taken.
     accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -129,8 +132,24 @@ impl Shared {
             guard,
             nonce_key,
             bound,
+            calls: AtomicUsize::new(0),
             accepts_calls,
         }
+    }
+
+    /// A call begins.
+    pub fn call_began(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// A call has ended, and said so once.
+    pub fn call_ended(&self) {
+        self.calls.fetch_sub(1, Relaxed);
+    }
+
+    /// Calls of all shards that began and have not ended.
+    pub fn live_calls(&self) -> usize {
+        self.calls.load(Relaxed)
     }
 
     /// Whether records can be written.

@@ -10,9 +10,10 @@ mod descriptors;
 mod effects;
 mod export;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use config::{Config, Protocol};
@@ -32,6 +33,9 @@ use crate::random::{Random, SystemRandom};
 use crate::record::{JournalError, RecordWriter, RecorderSettings, open};
 use crate::resolve::{Resolver, ResolverLimits, SystemDns};
 use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
+
+/// How long the shards may take to hang up what is left.
+const STOP_LIMIT: Duration = Duration::from_secs(2);
 
 /// How a gateway runs, beside its configuration.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +87,7 @@ pub struct Gateway {
     mailboxes: Mailboxes,
     config: Arc<Config>,
     tls: Arc<Tls>,
+    shared: Arc<Shared>,
     drained: Receiver<u16>,
     readiness: Readiness,
     media: Arc<Media>,
@@ -201,6 +206,7 @@ impl Gateway {
             mailboxes,
             config,
             tls,
+            shared,
             drained,
             readiness,
             media,
@@ -243,25 +249,34 @@ impl Gateway {
     /// what is left. `interrupted` is asked now and then: true cuts the wait short.
     pub fn drain(&self, limit: Duration, interrupted: impl Fn() -> bool) {
         self.readiness.block("draining", "draining: no new calls");
-        self.mailboxes.broadcast(|| Input::Drain);
         let until = Instant::now() + limit;
-        let mut left = self.shards.len();
-        while left > 0 && Instant::now() < until && !interrupted() {
-            match self.drained.recv_timeout(Duration::from_millis(100)) {
-                Ok(_) => left -= 1,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+        let go_on = || Instant::now() < until && !interrupted();
+        let mut drained = self.all_drained(|| Input::Drain, go_on);
+        // Who said so early may have taken an emergency call since.
+        while drained && self.shared.live_calls() > 0 {
+            drained = go_on();
+            let _ = self.drained.recv_timeout(Duration::from_millis(50));
+        }
+        if !drained {
+            let until = Instant::now() + STOP_LIMIT;
+            self.all_drained(|| Input::Stop, || Instant::now() < until);
+        }
+    }
+
+    /// Tells every shard, and waits until each has said that it holds no call, or until `go_on` says no.
+    fn all_drained(&self, input: impl Fn() -> Input, go_on: impl Fn() -> bool) -> bool {
+        self.drained.try_iter().for_each(drop); // What was said before does not count.
+        self.mailboxes.broadcast(input);
+        let mut left: BTreeSet<u16> = (0..self.mailboxes.ownership().shards()).collect();
+        while !left.is_empty() {
+            if !go_on() {
+                return false;
+            }
+            if let Ok(shard) = self.drained.recv_timeout(Duration::from_millis(50)) {
+                left.remove(&shard);
             }
         }
-        if left > 0 {
-            self.mailboxes.broadcast(|| Input::Stop);
-            let until = Instant::now() + Duration::from_secs(2);
-            while left > 0 && Instant::now() < until {
-                if self.drained.recv_timeout(Duration::from_millis(100)).is_ok() {
-                    left -= 1;
-                }
-            }
-        }
+        true
     }
 
     /// Hangs up what is live and ends everything; records are written before it returns.
