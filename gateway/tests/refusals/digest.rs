@@ -100,9 +100,19 @@ fn a_nonce_of_an_earlier_run_is_stale() {
     is_admitted(&trunk, &phone, carrier, again(&phone, &first, &offered[0], "desk", &secret, 1));
     trunk.close();
 }
+
 #[test]
-fn missing_and_wrong_credentials_are_challenged_and_too_many_refused() {
-    let trunk = Trunk::start(Net(113));
+fn missing_and_wrong_credentials_are_challenged_and_too_many_refused_by_one_shard() {
+    too_many_guesses(Trunk::start_sharded(Net(113), 1));
+}
+
+/// Each guess may meet another shard; together they grant no more than one.
+#[test]
+fn missing_and_wrong_credentials_are_challenged_and_too_many_refused_by_four_shards() {
+    too_many_guesses(Trunk::start_sharded(Net(114), 4));
+}
+
+fn too_many_guesses(trunk: Trunk) {
     let phone = trunk.phone(7);
     let counted = || trunk.gateway.metrics().sum("refusals_total", &[("cause", "digest")]);
     let first = invite(&phone).build();
@@ -118,7 +128,8 @@ fn missing_and_wrong_credentials_are_challenged_and_too_many_refused() {
     let wrong = Secret::password("a guess");
     for guess in 1..10 {
         let user = if guess % 2 == 0 { "desk" } else { "nobody" };
-        let answer = phone.ask(again(&phone, &first, &offered[0], user, &wrong, guess));
+        let other = invite(&phone).build();
+        let answer = phone.ask(again(&phone, &other, &offered[0], user, &wrong, guess));
         offered = challenges(&answer);
         assert!(offered.iter().all(|one| !one.stale), "a wrong answer is not stale");
         assert_eq!(counted(), f64::from(guess));

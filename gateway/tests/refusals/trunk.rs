@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::process::Command;
 
-use sip::{Builder, Message, Method, Name};
+use sip::{Builder, Message, Name};
 
 use crate::support::{Gateway, Net, Peer, call_details, status_line};
 
@@ -200,15 +200,16 @@ impl Refusal {
 
 impl Trunk {
     pub fn start(net: Net) -> Trunk {
-        Trunk::start_with(net, |config| config)
+        Trunk::start_sharded(net, 0)
     }
 
-    /// - `change`: of the configuration's text.
-    pub fn start_with(net: Net, change: impl FnOnce(String) -> String) -> Trunk {
+    /// The same with so many signalling threads; 0: one per core.
+    pub fn start_sharded(net: Net, shards: u16) -> Trunk {
         let ip = net.ip(1).to_string();
-        let config = change(CONFIG.replace("{ip}", ip.trim_end_matches(".1")));
+        let config = CONFIG.replace("{ip}", ip.trim_end_matches(".1"));
         let [west, east] = [3, 4].map(|host| Peer::udp(net.at(host, 5060), net.gateway()));
-        Trunk { net, gateway: Gateway::start(net, &config), west, east, records: RefCell::default() }
+        let gateway = Gateway::start_sharded(net, shards, &config);
+        Trunk { net, gateway, west, east, records: RefCell::default() }
     }
 
     /// A phone at one of the test's addresses.
@@ -219,13 +220,6 @@ impl Trunk {
     /// The same on a connection.
     pub fn connected_phone(&self, host: u8) -> Peer {
         Peer::tcp(self.net.at(host, 0), self.net.gateway())
-    }
-
-    /// Waits until all that was sent before is served: a question of another phone has its answer.
-    pub fn is_served(&self) {
-        let phone = self.connected_phone(2);
-        let answer = phone.ask(phone.request(Method::Options, "sip:trunk.example.com"));
-        assert_eq!(status_line(&answer).0, 200);
     }
 
     /// Places the call and holds all that it leaves behind to what was told. Returns the answer.
