@@ -246,7 +246,7 @@ impl Call {
             Body::read(message).and_then(|body| self.cross_body(tokens, from.other(), &body, !offered));
         let cseq = exchange.sent.cseq().map_or(1, |cseq| cseq.number);
         if exchange.is_invite() {
-            self.handshakes.push(Handshake::awaiting(from, exchange.request, cseq));
+            self.handshakes.push(Handshake::awaiting(from, exchange.request, &exchange.sent));
             if offered || exchange.cancelled || body.is_err() {
                 self.acknowledge(tokens, from, exchange.request, cseq, None);
             }
@@ -312,11 +312,10 @@ impl Call {
             return false;
         }
         let Some(leg) = &mut self.b else { return false };
-        let Some(again) = authenticated(&exchange.sent, message, credentials.as_ref(), &leg.local, tokens)
-        else {
-            return false;
-        };
-        leg.dialog.local_cseq += 1;
+        let number = leg.dialog.local_cseq.saturating_add(1);
+        let again = authenticated(&exchange.sent, message, credentials.as_ref(), &leg.local, number, tokens);
+        let Some(again) = again else { return false };
+        leg.dialog.local_cseq = number;
         let hop = leg.hop();
         let request = self.send(again.clone(), hop);
         if let Some(exchange) = self.exchanges.get_mut(index) {
@@ -379,8 +378,9 @@ impl Call {
     fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, message: &Message) {
         let credentials = self.credentials.clone();
         let (Some(bye), Some(leg)) = (self.ending.challenged_bye(request), &mut self.b) else { return };
-        if let Some(again) = authenticated(&bye, message, credentials.as_ref(), &leg.local, tokens) {
-            leg.dialog.local_cseq += 1;
+        let number = leg.dialog.local_cseq.saturating_add(1);
+        if let Some(again) = authenticated(&bye, message, credentials.as_ref(), &leg.local, number, tokens) {
+            leg.dialog.local_cseq = number;
             let hop: Hop = leg.hop();
             self.send(again, hop);
         }

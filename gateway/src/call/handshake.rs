@@ -27,6 +27,8 @@ pub(super) struct Handshake {
     /// Our INVITE on the other leg, and its CSeq there.
     request: RequestId,
     cseq: u32,
+    /// What that INVITE proved to a carrier: its ACK must say the same (RFC 3261 §22.1).
+    proof: Vec<(Name, String)>,
     /// The far leg has its ACK.
     acknowledged: bool,
     /// Our 2xx to `from`, once it is out, the transaction that it belongs to and its CSeq.
@@ -35,8 +37,11 @@ pub(super) struct Handshake {
 
 impl Handshake {
     /// The far leg answered; `from` has not been told yet.
-    pub fn awaiting(from: Side, request: RequestId, cseq: u32) -> Handshake {
-        Handshake { from, request, cseq, acknowledged: false, accept: None }
+    ///
+    /// - `invite`: what we sent to the other leg.
+    pub fn awaiting(from: Side, request: RequestId, invite: &Message) -> Handshake {
+        let cseq = invite.cseq().map_or(1, |cseq| cseq.number);
+        Handshake { from, request, cseq, proof: proof(invite), acknowledged: false, accept: None }
     }
 
     /// When the 2xx is to be repeated or given up.
@@ -127,11 +132,22 @@ impl Call {
         cseq: u32,
         body: Option<Sent>,
     ) {
+        let mut proof = Vec::new();
         for handshake in self.handshakes.iter_mut().filter(|one| one.request == request) {
             handshake.acknowledged = true;
+            proof.clone_from(&handshake.proof);
         }
         if let Some(leg) = self.leg(from.other()) {
-            let ack = acknowledgement(leg, request, cseq, body, tokens);
+            let ack = acknowledgement(leg, request, cseq, proof, body, tokens);
+            self.keep_ack(ack);
+        }
+    }
+
+    /// The same for a handshake that is over, unless it had its ACK.
+    fn acknowledge_at_last(&mut self, tokens: &mut Tokens, handshake: Handshake, body: Option<Sent>) {
+        let Handshake { from, request, cseq, proof, acknowledged: false, .. } = handshake else { return };
+        if let Some(leg) = self.leg(from.other()) {
+            let ack = acknowledgement(leg, request, cseq, proof, body, tokens);
             self.keep_ack(ack);
         }
     }
@@ -165,7 +181,7 @@ impl Call {
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
         let mut leg = Leg::new(dialog, attempt.flow.clone(), attempt.local.clone(), attempt.profile.clone());
         self.ending.note(format!("late answer of {} released", attempt.address.ip()));
-        let ack = acknowledgement(&leg, request, cseq, None, tokens);
+        let ack = acknowledgement(&leg, request, cseq, proof(&attempt.invite), None, tokens);
         self.keep_ack(ack);
         let (bye, hop) = leg.request(sip::Method::Bye, tokens);
         let bye = bye.header(Name::Reason, Cause::new(487, "Answered too late").reason());
@@ -179,9 +195,7 @@ impl Call {
             std::mem::take(&mut self.handshakes).into_iter().partition(|one| one.from == side);
         self.handshakes = others;
         for handshake in Vec::<Handshake>::from_iter(mine) {
-            if !handshake.acknowledged {
-                self.acknowledge(tokens, side, handshake.request, handshake.cseq, None);
-            }
+            self.acknowledge_at_last(tokens, handshake, None);
         }
     }
 
@@ -213,14 +227,27 @@ fn acknowledgement(
     leg: &Leg,
     request: RequestId,
     cseq: u32,
+    proof: Vec<(Name, String)>,
     body: Option<Sent>,
     tokens: &mut Tokens,
 ) -> SentAck {
     let (mut builder, hop) = leg.ack(cseq, tokens);
+    for (name, value) in proof {
+        builder = builder.header(name, value);
+    }
     if let Some((content_type, body)) = body {
         builder = builder.body(&content_type, body);
     }
     SentAck { request, remote_tag: leg.dialog.remote_tag.clone(), message: builder.build(), hop }
+}
+
+/// The digest answers that an INVITE of ours carried.
+fn proof(invite: &Message) -> Vec<(Name, String)> {
+    let lines = |name: Name| {
+        let all: Vec<_> = invite.lines(name.clone()).map(|line| (name.clone(), line.into_owned())).collect();
+        all
+    };
+    [Name::Authorization, Name::ProxyAuthorization].into_iter().flat_map(lines).collect()
 }
 
 /// The leg's side.
@@ -231,13 +258,14 @@ pub(super) fn side_of(leg: LegRef) -> Side {
     }
 }
 
-/// `request` again with an answer to the challenge in `response`: next CSeq, new branch. `None` when there is no
+/// `request` again with an answer to the challenge in `response`: CSeq `number`, new branch. `None` when there is no
 /// credential or no challenge that we can answer. RFC 3261 §22.2, RFC 8760 §2.4: the first that we support.
 pub(super) fn authenticated(
     request: &Message,
     response: &Message,
     credentials: Option<&(String, Secret)>,
     local: &Local,
+    number: u32,
     tokens: &mut Tokens,
 ) -> Option<Message> {
     let (user, secret) = credentials?;
@@ -254,7 +282,7 @@ pub(super) fn authenticated(
     let answer = auth::answer(&challenge, user, secret, &method, uri, &cnonce, 1)?;
     let builder = request
         .edit()
-        .set(Name::CSeq, format!("{} {method}", cseq.number + 1))
+        .set(Name::CSeq, format!("{number} {method}"))
         .set(Name::Via, local.via(&tokens.branch()))
         .set(answers, answer.to_string());
     Some(builder.build())

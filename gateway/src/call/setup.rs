@@ -488,8 +488,9 @@ impl Call {
         }
         let credentials = self.credentials.clone();
         let local = attempt.local.clone();
-        let Some(invite) =
-            super::handshake::authenticated(&attempt.invite, message, credentials.as_ref(), &local, tokens)
+        let number = attempt.invite.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
+        let (asked, who) = (&attempt.invite, credentials.as_ref());
+        let Some(invite) = super::handshake::authenticated(asked, message, who, &local, number, tokens)
         else {
             return false;
         };
@@ -522,9 +523,9 @@ impl Call {
             leg.dialog = dialog;
             leg.flow = flow;
         }
+        let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
         let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
         let body = Body::read(&message).and_then(|body| self.cross_body(tokens, Side::B, &body, !offered));
-        let handshake = super::handshake::Handshake::awaiting(Side::A, request, cseq);
         self.handshakes.push(handshake);
         let body = match body {
             Ok(body) => body,
@@ -554,6 +555,7 @@ impl Call {
         self.times.answered = Some(now.unix);
         self.timers.max_duration = Some(now.instant + self.max_duration);
         self.actions.push_back(Action::Answered);
+        self.watch_for_silence();
         self.accept(now, Side::A, server, answer);
     }
 

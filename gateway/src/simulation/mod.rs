@@ -8,8 +8,6 @@
 //! One file a scenario, named like an incident; `random_phones` places calls of every kind over a bad network and
 //! checks the laws after each run. A scenario runs with 1, 2 and 4 shards, over UDP and over TCP.
 
-#![allow(dead_code, reason = "scenarios to come use it")]
-
 mod ladder;
 mod laws;
 mod link;
@@ -18,8 +16,17 @@ mod trunk;
 mod world;
 
 mod bye_crossing_bye;
+mod cancel_before_any_answer;
+mod carrier_challenge;
+mod delayed_offer;
+mod failover;
 mod goes_on_from_a_snapshot;
+mod header_crossing;
+mod late_200_after_cancel;
 mod late_answer_of_a_left_host;
+mod lost_ack;
 mod media_workers_say_nothing;
+mod on_net_call;
 mod plain_call;
 mod random_phones;
+mod requests_from_strangers;

@@ -15,6 +15,9 @@ use sip::{Builder, Message, Method, Name, StatusCode};
 use crate::listen::Transport;
 use crate::random::{Random, SeededRandom};
 
+/// What a phone that challenges says.
+pub(crate) const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
+
 /// Where a call stands, as a phone sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -33,13 +36,15 @@ pub(crate) struct Habits {
     pub renegotiates: Option<u16>,
     /// Answer OPTIONS outside of calls with this; `None`: silence.
     pub probed: Option<u16>,
+    /// Challenge requests inside dialogs that carry no credentials.
+    pub challenges: bool,
     /// Hear nothing at all.
     pub deaf: bool,
 }
 
 impl Default for Habits {
     fn default() -> Habits {
-        Habits { renegotiates: Some(200), probed: Some(200), deaf: false }
+        Habits { renegotiates: Some(200), probed: Some(200), challenges: false, deaf: false }
     }
 }
 
@@ -122,10 +127,6 @@ impl PhoneCall {
     pub fn is_offering(&self) -> bool {
         self.offering.is_some()
     }
-
-    pub fn is_unacknowledged(&self) -> bool {
-        !self.accepts.is_empty()
-    }
 }
 
 /// A 2xx that it gave, until its ACK.
@@ -166,6 +167,8 @@ pub(crate) struct Phone {
     pub ignores: Option<fn(&Phone, &Message) -> bool>,
     /// What its wits go by.
     pub seed: u64,
+    /// What its requests inside dialogs demand.
+    pub requires: Option<&'static str>,
     /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
     pub strays: Vec<Message>,
 }
@@ -187,6 +190,7 @@ impl Phone {
             gone: HashSet::new(),
             ignores: None,
             seed,
+            requires: None,
             strays: Vec::new(),
         }
     }
@@ -234,6 +238,15 @@ impl Phone {
     }
 
     // What a phone is told to do.
+
+    /// Ends an early dialog by BYE, RFC 3261 §15.
+    pub fn early_bye(&mut self, now: Instant, index: usize) {
+        let call = &self.calls[index];
+        let ringing = call.response(180).unwrap();
+        let dialog = Dialog::uac(&call.invite, ringing).unwrap();
+        self.calls[index].dialog = Some(dialog);
+        self.request(now, index, Method::Bye, None);
+    }
 
     /// Vanishes from a call without a word.
     pub fn vanish(&mut self, index: usize) {
@@ -358,6 +371,7 @@ impl Phone {
     pub fn request(&mut self, now: Instant, index: usize, method: Method, body: Option<&str>) {
         let (via, contact) = (self.branch(), self.contact());
         let via = self.via(&via);
+        let requires = self.requires;
         let call = &mut self.calls[index];
         let Some(dialog) = &mut call.dialog else { return };
         let offers = matches!(method, Method::Invite | Method::Update);
@@ -370,6 +384,9 @@ impl Phone {
             .prepend(Name::Via, via)
             .header(Name::MaxForwards, "70")
             .header(Name::Contact, contact);
+        if let Some(required) = requires {
+            builder = builder.header(Name::Require, required);
+        }
         match (body, offers) {
             (Some(direction), true) => {
                 builder = builder.body("application/sdp", self.sdp(version, direction));
@@ -396,29 +413,11 @@ impl Phone {
         self.pump(now);
     }
 
-    /// Answers a re-INVITE or UPDATE that was left to the test.
-    pub fn answer_asked(&mut self, now: Instant, index: usize, status: u16, direction: &str) {
-        let Some((server, asked)) = self.calls[index].asked.pop() else { return };
-        self.renegotiate(now, index, server, &asked, status, direction);
-        self.pump(now);
-    }
-
     /// Sends an ACK again, or at last, where the habit is not to.
     pub fn acknowledge(&mut self, now: Instant, index: usize) {
         let Some(response) = self.calls[index].response(200).cloned() else { return };
         let Some(id) = self.calls[index].client else { return };
         self.ack(index, id, &response);
-        self.pump(now);
-    }
-
-    /// Sends a message as it stands, without a transaction.
-    pub fn raw(&mut self, message: Message) {
-        self.outbox.push_back(message);
-    }
-
-    /// Sends a request that belongs to no call.
-    pub fn outside(&mut self, now: Instant, request: Message) {
-        self.layer.request(now, request, (), self.transport.is_reliable());
         self.pump(now);
     }
 
@@ -571,6 +570,15 @@ impl Phone {
         }
         if let Err(error) = dialog.handle_request(&message) {
             return self.reply(now, server, &message, error.status().code());
+        }
+        if self.habits.challenges
+            && matches!(method, Method::Bye | Method::Invite)
+            && !message.has(Name::ProxyAuthorization)
+        {
+            let status = StatusCode::new(407).unwrap();
+            let reply = Builder::reply(&message, status, "Who are you?", None);
+            let reply = reply.header(Name::ProxyAuthenticate, CHALLENGE);
+            return self.layer.respond(now, server, reply.build());
         }
         match method {
             // The other of two answers was taken.

@@ -1,7 +1,6 @@
 //! A trunk with two customers and two carriers, the stage of every scenario.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Duration;
 
 use sip::{Message, Method};
 
@@ -100,7 +99,7 @@ protocol = "{protocol}"
 name = "west"
 allowlist = ["10.0.1.2/32"]
 prefixes = ["+1"]
-priority = 2
+priority = {west_priority}
 {west}
 [[carrier.host]]
 host = "10.0.1.2"
@@ -167,8 +166,10 @@ impl Trunk {
                 changes.iter().filter(|(at, _)| *at == place).map(|(_, lines)| *lines).collect();
             config = config.replace(&format!("{{{place}}}"), &lines.join("\n"));
         }
-        let longest = changes.iter().find(|(at, _)| *at == "max_duration").map_or("1h", |(_, value)| *value);
-        config = config.replace("{max_duration}", longest);
+        for (place, usual) in [("max_duration", "1h"), ("west_priority", "2")] {
+            let changed = changes.iter().find(|(at, _)| *at == place);
+            config = config.replace(&format!("{{{place}}}"), changed.map_or(usual, |(_, value)| *value));
+        }
         for (_, more) in changes.iter().filter(|(at, _)| *at == "more") {
             config.push_str(more);
         }
@@ -279,6 +280,10 @@ impl Trunk {
         self.world.with(id.0, |phone, now| phone.cancel(now, id.1));
     }
 
+    pub fn early_bye(&mut self, id: CallId) {
+        self.world.with(id.0, |phone, now| phone.early_bye(now, id.1));
+    }
+
     pub fn hang_up(&mut self, id: CallId) {
         self.request(id, Method::Bye, None);
     }
@@ -366,16 +371,6 @@ impl Trunk {
     /// Hands the first core an input.
     pub fn tell_first(&mut self, input: Input) {
         self.world.input(0, input);
-    }
-
-    /// What is due within the next moment, a second at most, has happened.
-    pub fn settle(&mut self) {
-        self.world.run(1.0);
-    }
-
-    /// How long the world has been running.
-    pub fn elapsed(&self) -> Duration {
-        self.world.elapsed()
     }
 
     /// The value of a header in what somebody heard, or nothing.

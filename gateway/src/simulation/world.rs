@@ -1,7 +1,7 @@
 //! Virtual time, and everything that the gateway's core stands between: phones, network, media, journal, names.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,9 +26,6 @@ use crate::resolve::{Lookup, ResolveError};
 
 /// When the simulation begins, as time since the Unix epoch.
 pub(crate) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
-
-/// Where the gateway is.
-pub(crate) const GATEWAY: [u8; 4] = [192, 0, 2, 1];
 
 /// A phone of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,10 +147,6 @@ impl World {
         self.phones.push(Phone::new(name, address, transport, seed));
         self.by_address.insert((transport, address), id);
         id
-    }
-
-    pub fn instant(&self) -> Instant {
-        self.now
     }
 
     /// Time since the beginning.
@@ -456,9 +449,4 @@ fn gateway(
 /// Different transaction ids among `cdrs`.
 pub(crate) fn transaction_ids(cdrs: &[CallFacts]) -> HashSet<&str> {
     cdrs.iter().map(|facts| facts.transaction_id.as_str()).collect()
-}
-
-/// The gateway's address as text.
-pub(crate) fn gateway_ip() -> IpAddr {
-    IpAddr::from(GATEWAY)
 }

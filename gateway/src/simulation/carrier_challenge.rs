@@ -1,0 +1,106 @@
+//! The carrier wants a digest answer to every request of ours.
+
+use sip::auth::{Credentials, Secret, answer};
+use sip::{Message, Method, Name};
+
+use super::phone::{CHALLENGE, Stage};
+use super::trunk::{Change, OUTSIDE, Trunk, everywhere, everywhere_with};
+use crate::record::Direction;
+
+const KNOWN: &[Change] = &[("east", "credentials = { username = \"trunk\", password = \"s3cret\" }")];
+
+/// The request carries the right answer.
+fn assert_proves(request: &Message) {
+    let given = Credentials::parse(&request.value(Name::ProxyAuthorization).unwrap()).unwrap();
+    let challenge = sip::auth::Challenge::parse(CHALLENGE).unwrap();
+    let (cnonce, uri) = (given.cnonce.clone().unwrap(), request.request_uri().unwrap());
+    // An ACK proves what its INVITE did.
+    let method = match request.method().unwrap() {
+        Method::Ack => Method::Invite,
+        other => other,
+    };
+    let secret = Secret::password("s3cret");
+    let expected = answer(&challenge, "trunk", &secret, &method.to_string(), &given.uri, &cnonce, 1).unwrap();
+    assert_eq!(given.response, expected.response);
+    assert!(method == Method::Invite || given.uri == uri);
+}
+
+fn challenged(trunk: &mut Trunk) {
+    let b = trunk.incoming(trunk.east);
+    trunk.respond_with(b, 407, &[("Proxy-Authenticate", CHALLENGE)]);
+    trunk.run(0.5);
+}
+
+#[test]
+fn invite_reinvite_and_bye_prove_who_we_are() {
+    everywhere_with(KNOWN, |trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        challenged(trunk);
+        let b = trunk.incoming(trunk.east);
+        assert_proves(&trunk.call(b).invite);
+        assert_eq!(trunk.call(b).invite.cseq().unwrap().number, 2);
+        trunk.respond(b, 200);
+        trunk.run(0.5);
+        // RFC 3261 §22.1: an ACK can't be challenged, so it carries what its INVITE did.
+        assert_proves(trunk.call(b).request(&Method::Ack).unwrap());
+
+        trunk.phone(b.0).habits.challenges = true;
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(0.5);
+        assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&200));
+        assert_proves(trunk.call(b).request(&Method::Invite).unwrap());
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(b), Stage::Over);
+        assert_proves(trunk.call(b).request(&Method::Bye).unwrap());
+        trunk.finish();
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).status_message, "OK");
+        assert_eq!(trunk.received(trunk.west), 0);
+    });
+}
+
+/// While a re-INVITE is challenged something else goes out: the second try needs a number above both.
+#[test]
+fn a_second_try_has_a_number_of_its_own() {
+    everywhere_with(KNOWN, |trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.phone(b.0).habits.challenges = true;
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.request(a, Method::Info, Some("Signal=1"));
+        trunk.run(1.0);
+        assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&200));
+        assert_eq!(trunk.call(a).statuses(&Method::Info), [200]);
+        let number = |method| trunk.call(b).request(&method).unwrap().cseq().unwrap().number;
+        assert!(number(Method::Invite) > number(Method::Info));
+        trunk.hang_up(b);
+        trunk.run(1.0);
+    });
+}
+
+#[test]
+fn a_second_challenge_ends_the_attempt() {
+    everywhere_with(KNOWN, |trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        challenged(trunk);
+        challenged(trunk);
+        assert_eq!(trunk.heard(a), [503]);
+        trunk.finish();
+        assert_eq!(
+            trunk.cdr("pbx", Direction::Outbound).status_message,
+            "503 The carrier refused our credentials"
+        );
+    });
+}
+
+#[test]
+fn without_credentials_the_challenge_stays_on_its_leg() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        challenged(trunk);
+        assert_eq!(trunk.heard(a), [503]);
+        assert!(!trunk.call(a).response(503).unwrap().has(Name::ProxyAuthenticate));
+    });
+}
