@@ -82,6 +82,10 @@ impl Call {
             return self.answer(server, &message, side, &cause);
         }
         leg.moved(source);
+        let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
+        if !required.is_empty() && method != Method::Bye {
+            return self.refuse_demand(server, &message, side, &required.join(", "));
+        }
         match method {
             Method::Bye => self.handle_bye(now, tokens, side, server, &message),
             Method::Options => self.respond_ok(server, &message, side),
@@ -89,6 +93,14 @@ impl Call {
             Method::Info | Method::Message => self.forward(tokens, side, server, message),
             _ => self.answer(server, &message, side, &Cause::new(405, "Method Not Allowed")),
         }
+    }
+
+    /// An extension that we lack: RFC 3261 §8.2.2.3.
+    fn refuse_demand(&mut self, server: ServerId, message: &Message, side: Side, required: &str) {
+        let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone());
+        let cause = Cause::new(420, format!("Not supported: {required}"));
+        let reply = cause.reply(message, tag.as_deref()).header(Name::Unsupported, required);
+        self.respond(server, reply.build());
     }
 
     /// Whether a request came from a host that was left for another: its late answer had a BYE of ours, and it must not
@@ -153,7 +165,9 @@ impl Call {
             cause.retry_after = Some(std::time::Duration::from_secs(1 + tokens.random().below(10)));
             return self.answer(server, &message, side, &cause);
         }
-        if unfinished(side.other()) || self.awaits_ack(side.other()) {
+        // One that was cancelled is pending on the other leg until its answer comes: RFC 3261 §14.1.
+        let cancelled = self.exchanges.iter().any(|one| is_offer(one) && one.cancelled);
+        if cancelled || unfinished(side.other()) || self.awaits_ack(side.other()) {
             return self.answer(server, &message, side, &Cause::new(491, "Request Pending"));
         }
         self.forward(tokens, side, server, message);

@@ -22,6 +22,7 @@ mod delayed_offer;
 mod failover;
 mod goes_on_from_a_snapshot;
 mod header_crossing;
+mod hold_and_resume;
 mod late_200_after_cancel;
 mod late_answer_of_a_left_host;
 mod lost_ack;
