@@ -24,6 +24,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct MediaSession {
     key: MediaKey,
     state: State,
+    /// The workers heard nothing before the call was up; they tell it once for each description.
+    was_silent: bool,
+    /// The newest description, to make them watch again.
+    last_remote: Option<Command>,
 }
 
 #[derive(Debug)]
@@ -42,13 +46,14 @@ enum State {
 
 impl MediaSession {
     pub fn new(key: MediaKey) -> MediaSession {
-        MediaSession { key, state: State::Idle }
+        MediaSession { key, state: State::Idle, was_silent: false, last_remote: None }
     }
 
     /// A session that was open when it was written down.
     pub fn restored(key: MediaKey, addresses: [IpAddr; 2], ports: [Ports; 2]) -> MediaSession {
         let [a, b] = addresses;
-        MediaSession { key, state: State::Open { a, b, ports } }
+        let state = State::Open { a, b, ports };
+        MediaSession { key, state, was_silent: false, last_remote: None }
     }
 
     /// Key, bound addresses and ports while open.
@@ -124,6 +129,10 @@ impl Call {
                 self.media.state = State::Closed;
                 self.give_up(now, Cause::new(503, format!("No media ports: {text}")));
             }
+            // A call may ring in silence, whatever descriptions came with the ringing.
+            MediaEvent::Silent { key } if key == self.media.key && !self.is_up() => {
+                self.media.was_silent = true;
+            }
             MediaEvent::Silent { key } if key == self.media.key => {
                 self.hang_up(now, tokens, Cause::new(408, "Media inactivity"));
             }
@@ -133,6 +142,17 @@ impl Call {
             }
             _ => {}
         }
+    }
+
+    /// The call is up: silence counts from now, also where it was told while it rang.
+    pub(super) fn watch_for_silence(&mut self) {
+        if std::mem::take(&mut self.media.was_silent) {
+            self.actions.extend(self.media.last_remote.take().map(Action::Media));
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(self.phase, super::Phase::Established)
     }
 
     /// The media workers never said whether there are ports.
@@ -252,7 +272,9 @@ impl Call {
         // Only suites that the workers know are negotiated, with keys of their length.
         let Ok(srtp) = leg.sdes.keys().map(srtp_keys).transpose() else { return };
         remote.srtp = srtp;
-        self.actions.push_back(Action::Media(Command::Remote { key: self.media.key, side, remote }));
+        let command = Command::Remote { key: self.media.key, side, remote };
+        self.media.last_remote = (!self.is_up()).then(|| command.clone());
+        self.actions.push_back(Action::Media(command));
     }
 }
 

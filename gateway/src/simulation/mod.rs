@@ -31,3 +31,4 @@ mod on_net_call;
 mod plain_call;
 mod random_phones;
 mod requests_from_strangers;
+mod rings_for_ever;

@@ -1,0 +1,88 @@
+//! Nobody answers, nobody speaks, nobody hangs up.
+
+use std::time::Duration;
+
+use super::phone::Stage;
+use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
+use crate::core::Input;
+use crate::media::MediaEvent;
+use crate::record::Direction;
+
+fn silent(trunk: &mut Trunk) {
+    let keys: Vec<_> = trunk.world.open_media.keys().copied().collect();
+    for key in keys {
+        trunk.world.input(key.shard(), Input::Media(MediaEvent::Silent { key }));
+    }
+}
+
+/// Timer C, RFC 3261 §16.6: more than three minutes, begun anew by each 1xx.
+#[test]
+fn ringing_ends_with_timer_c() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 180);
+        trunk.run(150.0);
+        trunk.respond(b, 183);
+        trunk.run(180.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Open, Stage::Open));
+        trunk.run(10.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        assert_eq!(trunk.heard(a), [180, 183, 408]);
+        trunk.finish();
+        let cdr = trunk.cdr("pbx", Direction::Outbound);
+        assert_eq!(cdr.status_message, "408 The callee did not answer");
+    });
+}
+
+#[test]
+fn a_silent_call_is_hung_up() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        silent(trunk);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        trunk.finish();
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).status_message, "408 Media inactivity");
+    });
+}
+
+/// A 183 with a description and no early media after all: ringing may be silent, and silence counts anew from the
+/// answer, though that brings no description of its own.
+#[test]
+fn silence_while_it_rings_ends_nothing() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 183);
+        trunk.run(60.0);
+        silent(trunk);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Open, Stage::Open));
+        let told = trunk.world.media_log.len();
+        trunk.world.with(b.0, |phone, now| phone.respond(now, b.1, 200, false, &[]));
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        assert!(trunk.world.media_log.len() > told, "the workers watch for silence again");
+        silent(trunk);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+    });
+}
+
+#[test]
+fn the_longest_duration_ends_a_call() {
+    everywhere_with(&[("max_duration", "90s")], |trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.run(88.0);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        trunk.run(3.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        trunk.finish();
+        let cdr = trunk.cdr("pbx", Direction::Outbound);
+        let talked = cdr.ended_at - cdr.answered_at.unwrap();
+        assert!(talked >= Duration::from_secs(90) && talked < Duration::from_secs(91), "{talked:?}");
+    });
+}
