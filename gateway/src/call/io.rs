@@ -76,8 +76,8 @@ pub enum Action {
     Media(Command),
     /// Put the answered call into the journal before its 200 leaves.
     Journal,
-    /// A route to one of our connectors is tried for the first time.
-    Offered { connector: String },
+    /// A route to one of our connectors is tried for the first time; `None`: a carrier's after a connector's.
+    Offered { connector: Option<String> },
     /// The 200 leaves for the caller: the call counts as answered.
     Answered,
     /// A host wants no calls for a while (503 with Retry-After).

@@ -68,11 +68,9 @@ impl Call {
     /// Leaves the present route for the next one; without any, the caller gets the best answer there was.
     fn next_route(&mut self, now: Now) {
         let Some(route) = self.routes.pop_front() else { return self.exhausted(now) };
-        if let Some(connector) = route.connector()
-            && self.account.inbound.as_deref() != Some(connector)
-        {
-            self.account.inbound = Some(connector.to_owned());
-            self.actions.push_back(Action::Offered { connector: connector.to_owned() });
+        if self.account.inbound.as_deref() != route.connector() {
+            self.account.inbound = route.connector().map(str::to_owned);
+            self.actions.push_back(Action::Offered { connector: self.account.inbound.clone() });
         }
         self.targets.clear();
         self.phase = Phase::Preparing;

@@ -34,7 +34,7 @@ impl Core {
             Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
             Action::Media(command) => self.outputs.push_back(Output::Media(command)),
             Action::Journal => self.journal(now, key),
-            Action::Offered { connector } => self.offered(key, &connector),
+            Action::Offered { connector } => self.offered(key, connector.as_deref()),
             Action::Answered => self.count_answered(key),
             Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
             Action::Settle(settled) => self.write_records(now, key, &settled),

@@ -60,11 +60,13 @@ impl Core {
     }
 
     /// A route to a connector is tried: an attempt of its own, the one before has failed.
-    pub(super) fn offered(&mut self, key: CallKey, connector: &str) {
-        let metrics = self.shared.metrics.connector(connector);
-        metrics.calls(Direction::Inbound).attempt();
+    pub(super) fn offered(&mut self, key: CallKey, connector: Option<&str>) {
+        let metrics = connector.map(|connector| self.shared.metrics.connector(connector));
+        if let Some(metrics) = &metrics {
+            metrics.calls(Direction::Inbound).attempt();
+        }
         if let Some(slot) = self.calls.get_mut(&key)
-            && let Some(left) = slot.books.inbound.replace(metrics)
+            && let Some(left) = std::mem::replace(&mut slot.books.inbound, metrics)
         {
             left.calls(Direction::Inbound).failed();
         }

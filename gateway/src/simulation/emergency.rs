@@ -1,0 +1,78 @@
+//! Somebody dials 911.
+
+use super::phone::Stage;
+use super::trunk::{OUTSIDE, everywhere, everywhere_with};
+use crate::record::Direction;
+
+#[test]
+fn limits_do_not_hold_for_it() {
+    everywhere_with(
+        &[("pbx_termination", "max_calls = 1"), ("east", "max_calls = 1"), ("west", "max_calls = 1")],
+        |trunk| {
+            let (a, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+            let refused = trunk.dial(trunk.pbx, OUTSIDE);
+            trunk.run(0.5);
+            assert_eq!(trunk.heard(refused), [503]);
+            let emergency = trunk.dial(trunk.pbx, "911");
+            trunk.run(0.5);
+            let desk = trunk.incoming(trunk.east);
+            assert!(trunk.call(desk).invite.request_uri().unwrap().contains("+15105550111"));
+            trunk.respond(desk, 200);
+            trunk.run(0.5);
+            assert_eq!(trunk.stage(emergency), Stage::Up);
+            trunk.hang_up(a);
+            trunk.hang_up(emergency);
+            trunk.run(1.0);
+        },
+    );
+}
+
+/// Every carrier is tried whatever the others said, even after one rang.
+#[test]
+fn every_carrier_is_tried_until_one_takes_it() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let east = trunk.incoming(trunk.east);
+        trunk.respond(east, 180);
+        trunk.run(0.5);
+        trunk.respond(east, 486);
+        trunk.run(0.5);
+        let west = trunk.incoming(trunk.west);
+        trunk.respond(west, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(a), [180, 200]);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
+/// A desk of our own comes before the carriers. Who took the call in the end has the record, and nobody else pays.
+#[test]
+fn a_carrier_takes_it_when_the_desk_of_our_own_does_not() {
+    let desk = "\n[[phone_number]]\nnumber = \"+15105550111\"\nvoice_connector = \"branch\"\n";
+    everywhere_with(&[("more", desk)], |trunk| {
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let own = trunk.incoming(trunk.branch);
+        trunk.respond(own, 503);
+        trunk.run(0.5);
+        let east = trunk.incoming(trunk.east);
+        trunk.respond(east, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        let metrics = trunk.world.metrics.render();
+        let active = metrics.lines().filter(|line| {
+            line.starts_with("voice_connector_calls_active{")
+                && line.contains("branch")
+                && !line.ends_with(" 0")
+        });
+        assert_eq!(active.collect::<Vec<_>>(), [""; 0]);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        trunk.finish();
+        assert!(trunk.cdr("pbx", Direction::Outbound).answered_at.is_some());
+        let billed = trunk.world.cdrs.iter().filter(|cdr| cdr.answered_at.is_some());
+        assert_eq!(billed.count(), 1, "{:#?}", trunk.world.cdrs);
+    });
+}
