@@ -108,6 +108,8 @@ pub struct Core {
     next_call: u64,
     next_query: u64,
     draining: Draining,
+    /// The last call is gone, and that was said.
+    drained: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -119,8 +121,6 @@ enum Draining {
     Yes,
     /// None, and the live ones were hung up.
     Stopped,
-    /// The last call is gone, and that was said.
-    Done,
 }
 
 impl Core {
@@ -150,6 +150,7 @@ impl Core {
             next_call: u64::from(shard) << 40,
             next_query: 0,
             draining: Draining::No,
+            drained: false,
             outputs: VecDeque::new(),
             tokens,
         }
@@ -218,8 +219,8 @@ impl Core {
         while let Some(output) = self.transactions.poll_output() {
             self.dispatch(now, output);
         }
-        if self.draining != Draining::No && self.draining != Draining::Done && self.live_calls() == 0 {
-            self.draining = Draining::Done;
+        if self.draining != Draining::No && !self.drained && self.live_calls() == 0 {
+            self.drained = true;
             self.outputs.push_back(Output::Drained);
         }
         self.gauges.set_transactions(self.transactions.client_len(), self.transactions.server_len());
@@ -281,6 +282,7 @@ impl Machine for Core {
             }
             Input::Stop => {
                 self.draining = Draining::Stopped;
+                self.drained = false;
                 self.hang_up_all(now, &Cause::new(503, "Gateway is shutting down"));
             }
         }

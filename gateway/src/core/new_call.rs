@@ -79,9 +79,7 @@ impl Core {
         decision: &Decision,
         admitted: &Admitted,
     ) {
-        if admitted.emergency.is_none()
-            && let Some(cause) = self.closed()
-        {
+        if let Some(cause) = self.closed(admitted.emergency.is_some()) {
             return self.turn_away(now, server, &message, facts, decision, &cause);
         }
         let permit = match self.shared.limits.call(admitted, now.unix) {
@@ -153,12 +151,14 @@ impl Core {
         }
     }
 
-    /// Why no new calls are taken at all, emergencies apart.
-    fn closed(&self) -> Option<Cause> {
+    /// Why no new calls are taken at all. Emergencies are until the very end, when nobody would hang them up.
+    fn closed(&self, emergency: bool) -> Option<Cause> {
         let mut cause = match self.draining {
+            Draining::Stopped => Cause::new(503, "Gateway is shutting down"),
+            _ if emergency => return None,
             Draining::No if self.shared.records_accept_calls() => return None,
             Draining::No => Cause::new(503, "Call records can't be written"),
-            _ => Cause::new(503, "Gateway is draining"),
+            Draining::Yes => Cause::new(503, "Gateway is draining"),
         };
         cause.retry_after = Some(Duration::from_secs(30));
         Some(cause)

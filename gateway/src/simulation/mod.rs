@@ -19,6 +19,7 @@ mod bye_crossing_bye;
 mod cancel_before_any_answer;
 mod carrier_challenge;
 mod delayed_offer;
+mod drain_and_stop;
 mod emergency;
 mod failover;
 mod goes_on_from_a_snapshot;

@@ -1,0 +1,73 @@
+//! The operator takes the gateway out of service.
+
+use super::phone::Stage;
+use super::trunk::{OUTSIDE, everywhere};
+use crate::core::Input;
+use crate::record::Direction;
+
+#[test]
+fn a_drain_lets_calls_end_and_takes_none_but_emergencies() {
+    everywhere(|trunk| {
+        let shards = trunk.world.cores.len();
+        let (a, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.broadcast(|| Input::Drain);
+        trunk.run(1.0);
+        assert_eq!(trunk.world.drained.len(), shards - 1, "the others have no call");
+        let refused = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(1.0);
+        assert_eq!(trunk.heard(refused), [503]);
+        assert!(trunk.call(refused).response(503).unwrap().has(sip::Name::RetryAfter));
+        let emergency = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let desk = trunk.incoming(trunk.east);
+        trunk.respond(desk, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(emergency), Stage::Up);
+        trunk.hang_up(a);
+        trunk.hang_up(emergency);
+        trunk.run(2.0);
+        assert_eq!(trunk.world.drained.len(), shards, "each says so once");
+    });
+}
+
+#[test]
+fn a_stop_hangs_up_what_is_left_whatever_its_state() {
+    everywhere(|trunk| {
+        let shards = trunk.world.cores.len();
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        let c = trunk.dial(trunk.branch, OUTSIDE);
+        trunk.run(0.5);
+        let d = trunk.incoming(trunk.east);
+        trunk.respond(d, 180);
+        trunk.run(0.5);
+        trunk.broadcast(|| Input::Stop);
+        let late = trunk.dial(trunk.pbx, "911");
+        trunk.run(1.0);
+        for call in [a, b, c, d, late] {
+            assert_eq!(trunk.stage(call), Stage::Over);
+        }
+        assert_eq!(trunk.heard(c), [180, 503]);
+        assert_eq!(trunk.heard(late), [503], "nothing would hang it up any more");
+        assert_eq!(trunk.world.drained.len(), shards);
+        trunk.finish();
+        let cdr = trunk.cdr("branch", Direction::Outbound);
+        assert_eq!(cdr.status_message, "503 Gateway is shutting down");
+    });
+}
+
+/// No room for records: only emergency calls are taken.
+#[test]
+fn without_room_for_records_only_emergencies_are_taken() {
+    everywhere(|trunk| {
+        trunk.world.accept_calls(false);
+        let refused = trunk.dial(trunk.pbx, OUTSIDE);
+        let emergency = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(refused), [503]);
+        let desk = trunk.incoming(trunk.east);
+        trunk.respond(desk, 200);
+        trunk.run(0.5);
+        trunk.hang_up(emergency);
+        trunk.run(1.0);
+    });
+}
