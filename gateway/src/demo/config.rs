@@ -13,6 +13,8 @@ pub const DOMAIN: &str = "voice.example";
 pub struct Addresses {
     /// The head office's PBX.
     pub pbx: SocketAddr,
+    /// The same over TLS.
+    pub secure_pbx: SocketAddr,
     /// The branch's.
     pub branch: SocketAddr,
     /// The first carrier, which speaks UDP.
@@ -22,9 +24,11 @@ pub struct Addresses {
 }
 
 /// The file, with the phones where they are. Port 0 lets the system pick the gateway's own.
-pub fn text(addresses: &Addresses, records: &Path) -> String {
-    let Addresses { pbx, branch, carrier_a, carrier_b } = addresses;
-    let records = records.display();
+///
+/// - `directory`: has the certificates, and gets the records.
+pub fn text(addresses: &Addresses, directory: &Path) -> String {
+    let Addresses { pbx, secure_pbx, branch, carrier_a, carrier_b } = addresses;
+    let directory = directory.display();
     format!(
         r#"
 [gateway]
@@ -41,11 +45,20 @@ address = "127.0.0.1:0"
 protocol = "tcp"
 address = "127.0.0.1:0"
 
+[[listen]]
+protocol = "tls"
+address = "127.0.0.1:0"
+certificate = '{directory}/gateway.pem'
+key = '{directory}/gateway.key'
+
+[tls]
+ca = '{directory}/ca.pem'
+
 [media]
 ports = [20000, 29999]
 
 [records]
-directory = '{records}'
+directory = '{directory}/records'
 
 [admin]
 address = "127.0.0.1:0"
@@ -89,7 +102,7 @@ first_response_timeout = "1s"
 host = "{branch_ip}"
 port = {branch_port}
 
-# ---- Four that have something to refuse. ----
+# ---- A trunk that nobody can listen to: TLS and SRTP only. ----
 
 [[voice_connector]]
 id = "encrypted"
@@ -98,6 +111,13 @@ encryption = true
 [voice_connector.termination]
 allowlist = ["{pbx_ip}/32"]
 calling_plan = ["US"]
+
+[[voice_connector.origination.route]]
+host = "{pbx_ip}"
+port = {secure_pbx_port}
+protocol = "tls"
+
+# ---- Three that have something to refuse. ----
 
 [[voice_connector]]
 id = "closed"
@@ -160,6 +180,10 @@ number = "+12065550104"
 voice_connector = "hasty"
 
 [[phone_number]]
+number = "+12065550105"
+voice_connector = "encrypted"
+
+[[phone_number]]
 number = "+12065550199"
 voice_connector_group = "mainline"
 
@@ -188,6 +212,7 @@ protocol = "tcp"
 "#,
         pbx_ip = pbx.ip(),
         pbx_port = pbx.port(),
+        secure_pbx_port = secure_pbx.port(),
         branch_ip = branch.ip(),
         branch_port = branch.port(),
         a_ip = carrier_a.ip(),
@@ -198,8 +223,8 @@ protocol = "tcp"
 }
 
 /// The configuration of [`text`].
-pub fn parse(addresses: &Addresses, records: &Path) -> Result<Config, ConfigErrors> {
-    Config::parse(&text(addresses, records), Path::new("demo.toml")).map(|(config, _)| config)
+pub fn parse(addresses: &Addresses, directory: &Path) -> Result<Config, ConfigErrors> {
+    Config::parse(&text(addresses, directory), Path::new("demo.toml")).map(|(config, _)| config)
 }
 
 #[cfg(test)]
@@ -211,11 +236,12 @@ mod tests {
         let at = |text: &str| text.parse().unwrap();
         let addresses = Addresses {
             pbx: at("127.0.0.2:5060"),
+            secure_pbx: at("127.0.0.2:5061"),
             branch: at("127.0.0.5:5060"),
             carrier_a: at("127.0.0.3:5060"),
             carrier_b: at("127.0.0.6:5060"),
         };
-        let text = text(&addresses, Path::new("records"));
+        let text = text(&addresses, Path::new("directory"));
         let (config, warnings) = Config::parse(&text, Path::new("demo.toml")).unwrap();
         // One of the refusals is just this.
         let told = |warning: &&config::Warning| !warning.text.contains("takes no emergency calls");

@@ -52,6 +52,14 @@ pub enum Failure {
         #[source]
         error: io::Error,
     },
+    /// A certificate, key or protected packet could not be made.
+    #[error("{what}: {problem}")]
+    Tls {
+        /// What was being done.
+        what: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A record on disk, or the metrics, do not read as they should.
     #[error("{what} cannot be read: {problem}")]
     Record {

@@ -13,6 +13,7 @@ use super::audio::{Ear, PACKET_SAMPLES, SAMPLE_RATE, Tone};
 use super::failure::Failure;
 use super::ladder::{Column, Kind, Ladder};
 use super::rtp::{LastReport, Packet, Reception, Report, reports_reception, sender_report};
+use super::srtp::{MasterKey, Srtp};
 
 /// Ports tried until one is even and the next is free too. RFC 3550 §11.
 const PORT_ATTEMPTS: usize = 256;
@@ -65,6 +66,8 @@ struct State {
     heard: Option<Tone>,
     reception: Reception,
     counts: Counts,
+    /// None: plain RTP.
+    srtp: Option<Srtp>,
 }
 
 impl Line {
@@ -97,6 +100,22 @@ impl Line {
         self.shared.state().far = Some(far);
     }
 
+    /// Sends SRTP from now on, under a new key, which is returned; receives none until
+    /// [`unprotect`](Line::unprotect).
+    pub fn protect(&self) -> Result<MasterKey, Failure> {
+        let key = MasterKey::random()?;
+        self.shared.state().srtp = Some(Srtp::new(&key)?);
+        Ok(key)
+    }
+
+    /// Receives SRTP under that key, and nothing else.
+    pub fn unprotect(&self, theirs: MasterKey) -> Result<(), Failure> {
+        match &mut self.shared.state().srtp {
+            Some(srtp) => srtp.expect(theirs),
+            None => Ok(()),
+        }
+    }
+
     /// Sends a tone until `enough`, a packet every 20 ms.
     ///
     /// Fails where that needs more than eight seconds.
@@ -112,7 +131,8 @@ impl Line {
             }
             let payload = tone.payload(time);
             time = time.wrapping_add(PACKET_SAMPLES as u32);
-            let Some((packet, far)) = self.shared.state().next_packet(&payload) else {
+            let next = self.shared.state().next_packet(&payload)?;
+            let Some((packet, far)) = next else {
                 return Err(self.unmet("an address to send audio to"));
             };
             self.rtp.send_to(&packet, far).await.map_err(Failure::io(format!("sending audio to {far}")))?;
@@ -174,13 +194,52 @@ impl Shared {
 }
 
 impl State {
-    fn next_packet(&mut self, payload: &[u8]) -> Option<(Vec<u8>, SocketAddr)> {
-        let far = self.far?;
+    /// None: nowhere to send it yet.
+    fn next_packet(&mut self, payload: &[u8]) -> Result<Option<(Vec<u8>, SocketAddr)>, Failure> {
+        let Some(far) = self.far else { return Ok(None) };
         let (seq, timestamp, ssrc) = (self.seq, self.timestamp, self.ssrc);
         self.seq = self.seq.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(PACKET_SAMPLES as u32);
         self.counts.sent += 1;
-        Some((Packet { payload_type: PCMU, seq, timestamp, ssrc, payload }.bytes(), far))
+        let packet = Packet { payload_type: PCMU, seq, timestamp, ssrc, payload }.bytes();
+        let packet = match &mut self.srtp {
+            Some(srtp) => srtp.protect(&packet)?,
+            None => packet,
+        };
+        Ok(Some((packet, far)))
+    }
+
+    /// What arrived, in the clear; `None` where it is not what it should be.
+    fn received(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        match &mut self.srtp {
+            Some(srtp) => srtp.unprotect(packet),
+            None => Some(packet.to_vec()),
+        }
+    }
+
+    /// The same for RTCP.
+    fn received_rtcp(&mut self, compound: &[u8]) -> Option<Vec<u8>> {
+        match &mut self.srtp {
+            Some(srtp) => srtp.unprotect_rtcp(compound),
+            None => Some(compound.to_vec()),
+        }
+    }
+
+    /// Our answer to a sender report, as it goes on the wire.
+    fn report(&mut self, last: LastReport) -> Option<Vec<u8>> {
+        let report = Report {
+            ssrc: self.ssrc,
+            now: SystemTime::now(),
+            timestamp: self.timestamp,
+            packets: self.counts.sent,
+            bytes: self.counts.sent * PACKET_SAMPLES as u32,
+            reception: self.reception,
+            last,
+        };
+        match &mut self.srtp {
+            Some(srtp) => srtp.protect_rtcp(&report.bytes()).ok(),
+            None => Some(report.bytes()),
+        }
     }
 }
 
@@ -204,10 +263,11 @@ async fn listen(rtp: Arc<UdpSocket>, shared: Arc<Shared>) {
     loop {
         let Ok((length, _)) = rtp.recv_from(&mut buffer).await else { continue };
         let arrived = Instant::now();
-        let Some(packet) = Packet::parse(buffer.get(..length).unwrap_or_default()) else { continue };
         let at_ticks = arrived.duration_since(shared.start).as_secs_f64() * SAMPLE_RATE;
         let news = {
             let mut state = shared.state();
+            let Some(packet) = state.received(buffer.get(..length).unwrap_or_default()) else { continue };
+            let Some(packet) = Packet::parse(&packet) else { continue };
             state.reception.handle_packet(&packet, at_ticks);
             state.counts.received += 1;
             if packet.payload_type == PCMU {
@@ -231,26 +291,22 @@ async fn report(rtcp: UdpSocket, shared: Arc<Shared>) {
     loop {
         let Ok((length, from)) = rtcp.recv_from(&mut buffer).await else { continue };
         let arrived = Instant::now();
-        let compound = buffer.get(..length).unwrap_or_default();
-        if reports_reception(compound) {
-            shared.state().counts.reports_on_us += 1;
-        }
-        if let Some((ssrc, middle)) = sender_report(compound) {
-            let answer = {
-                let mut state = shared.state();
-                state.counts.answered_reports += 1;
-                Report {
-                    ssrc: state.ssrc,
-                    now: SystemTime::now(),
-                    timestamp: state.timestamp,
-                    packets: state.counts.sent,
-                    bytes: state.counts.sent * PACKET_SAMPLES as u32,
-                    reception: state.reception,
-                    last: LastReport { ssrc, middle, age: arrived.elapsed() },
-                }
+        let answer = {
+            let mut state = shared.state();
+            let Some(compound) = state.received_rtcp(buffer.get(..length).unwrap_or_default()) else {
+                continue;
             };
+            if reports_reception(&compound) {
+                state.counts.reports_on_us += 1;
+            }
+            sender_report(&compound).and_then(|(ssrc, middle)| {
+                state.counts.answered_reports += 1;
+                state.report(LastReport { ssrc, middle, age: arrived.elapsed() })
+            })
+        };
+        if let Some(answer) = answer {
             // Whoever hung up meanwhile needs no report.
-            let _ = rtcp.send_to(&answer.bytes(), from).await;
+            let _ = rtcp.send_to(&answer, from).await;
         }
         shared.changed.notify_waiters();
     }

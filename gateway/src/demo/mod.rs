@@ -11,11 +11,13 @@
 //! ```
 
 mod audio;
+mod certificates;
 mod failure;
 mod ladder;
 mod line;
 mod phone;
 mod rtp;
+mod srtp;
 
 mod check;
 mod config;
@@ -27,11 +29,13 @@ mod scenario;
 mod scenarios;
 mod stage;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ::config::Protocol;
 
+use self::certificates::Authority;
 use self::failure::Failure;
 use self::paper::{Ink, Paper};
 use self::performance::Performance;
@@ -65,7 +69,9 @@ fn play(paper: Paper) -> Result<bool, Failure> {
         .enable_all()
         .build()
         .map_err(Failure::io("starting the phones' runtime"))?;
-    let phones = runtime.block_on(Phones::start())?;
+    let authority = Authority::new()?;
+    authority.write(directory.path(), &["127.0.0.1", &format!("*.{}", config::DOMAIN)])?;
+    let phones = runtime.block_on(Phones::start(&authority))?;
     let config = config::parse(&phones.addresses(), directory.path())
         .map_err(|errors| Failure::Start(errors.to_string()))?;
     let gateway = daemon::Gateway::start(config, &daemon::DaemonOptions::default())
@@ -74,10 +80,14 @@ fn play(paper: Paper) -> Result<bool, Failure> {
         let found = gateway.listeners().iter().find(|(other, _)| *other == protocol);
         found.map(|(_, address)| *address).ok_or_else(|| Failure::Start(format!("no {protocol} listener")))
     };
-    let (udp, tcp) = (listener(Protocol::Udp)?, listener(Protocol::Tcp)?);
-    introduce(paper, &phones, &gateway, udp, tcp);
-    let stage = Stage { phones, gateway: Gateway { udp, tcp } };
-    let mut performance = Performance::new(paper, stage, gateway.admin(), directory.path());
+    let addresses = Gateway {
+        udp: listener(Protocol::Udp)?,
+        tcp: listener(Protocol::Tcp)?,
+        tls: listener(Protocol::Tls)?,
+    };
+    introduce(paper, &phones, addresses, gateway.admin());
+    let stage = Stage { phones, gateway: addresses };
+    let mut performance = Performance::new(paper, stage, gateway.admin(), &directory.path().join("records"));
     let played = runtime.block_on(performance.play());
     gateway.stop();
     // Whatever is written late is on disk now.
@@ -90,19 +100,17 @@ fn play(paper: Paper) -> Result<bool, Failure> {
     played
 }
 
-fn introduce(
-    paper: Paper,
-    phones: &Phones,
-    gateway: &daemon::Gateway,
-    udp: std::net::SocketAddr,
-    tcp: std::net::SocketAddr,
-) {
+fn introduce(paper: Paper, phones: &Phones, gateway: Gateway, admin: SocketAddr) {
     paper.line(paper.ink(Ink::Bold, "voice-connector demo"));
-    paper
-        .line("Gateway, PBX and carriers in this process, on free ports of loopback; the phones are rsip's.");
+    paper.paragraph(
+        "Gateway, PBX and carriers in this process, on free ports of loopback; the phones are rsip's.",
+    );
     paper.line("");
-    paper.item("gateway", &format!("udp {udp}, tcp {tcp}, metrics http://{}/metrics", gateway.admin()));
+    let Gateway { udp, tcp, tls } = gateway;
+    paper.item("gateway", &format!("udp {udp}, tcp {tcp}, tls {tls}"));
+    paper.item("", &format!("metrics at http://{admin}/metrics"));
     for phone in phones.all() {
-        paper.item(phone.column().0, &format!("{} (udp, tcp)", phone.address()));
+        let (open, secure) = (phone.address(), phone.secure_address().port());
+        paper.item(phone.column().0, &format!("udp and tcp {open}, tls port {secure}"));
     }
 }

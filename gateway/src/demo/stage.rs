@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::audio::Tone;
+use super::certificates::Authority;
 use super::config::{Addresses, DOMAIN};
 use super::failure::Failure;
 use super::ladder::{Column, Ladder};
@@ -44,11 +45,11 @@ pub struct Phones {
 
 impl Phones {
     /// Opens them all, each on an address of its own, so that allowlists tell them apart.
-    pub async fn start() -> Result<Phones, Failure> {
+    pub async fn start(authority: &Authority) -> Result<Phones, Failure> {
         let ladder = Ladder::default();
-        let start = |column, last| {
+        let start = async |column, last| {
             let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
-            Phone::start(column, ip, ladder.clone())
+            Phone::start(column, ip, authority.phone(ip)?, ladder.clone()).await
         };
         Ok(Phones {
             pbx: start(PBX, 2).await?,
@@ -64,6 +65,7 @@ impl Phones {
     pub fn addresses(&self) -> Addresses {
         Addresses {
             pbx: self.pbx.address(),
+            secure_pbx: self.pbx.secure_address(),
             branch: self.branch.address(),
             carrier_a: self.carrier_a.address(),
             carrier_b: self.carrier_b.address(),
@@ -83,6 +85,8 @@ pub struct Gateway {
     pub udp: SocketAddr,
     /// Its TCP listener.
     pub tcp: SocketAddr,
+    /// Its TLS listener.
+    pub tls: SocketAddr,
 }
 
 /// What a scenario plays on.

@@ -18,6 +18,7 @@ use crate::demo::PATIENCE;
 use crate::demo::failure::Failure;
 use crate::demo::ladder::Column;
 use crate::demo::line::Line;
+use crate::demo::srtp::MasterKey;
 
 /// What is dialled, and how.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Invite {
     pub from: String,
     /// Whether the offer is in the INVITE, or left to the answer.
     pub offer: bool,
+    /// Whether the audio is SRTP.
+    pub srtp: bool,
     /// Headers beside those that every INVITE has; a `Max-Forwards` replaces the usual one.
     pub headers: Vec<(&'static str, String)>,
 }
@@ -42,6 +45,7 @@ impl Invite {
             host: host.to_owned(),
             from: from.to_owned(),
             offer: true,
+            srtp: false,
             headers: Vec::new(),
         }
     }
@@ -49,6 +53,12 @@ impl Invite {
     /// Without an offer.
     pub fn without_offer(mut self) -> Invite {
         self.offer = false;
+        self
+    }
+
+    /// With SRTP.
+    pub fn encrypted(mut self) -> Invite {
+        self.srtp = true;
         self
     }
 
@@ -80,6 +90,8 @@ pub struct Call {
     /// Of the last 407.
     challenge: Option<rsip::typed::WwwAuthenticate>,
     sdp_version: u32,
+    /// The tag and the key of what we send, with SRTP.
+    crypto: Option<(u32, MasterKey)>,
     line: Line,
 }
 
@@ -91,6 +103,10 @@ impl Call {
         let call_id = format!("{}@{}", token()?, address.ip());
         lock(&agent.calls).insert(call_id.clone(), sender);
         let line = Line::open(address.ip(), agent.column, agent.ladder.clone()).await?;
+        let crypto = match invite.srtp {
+            true => Some((1, line.protect()?)),
+            false => None,
+        };
         let local_tag = token()?;
         let target = format!("sip:{}@{}", invite.to, invite.host);
         let mut call = Call {
@@ -108,6 +124,7 @@ impl Call {
                 body: Vec::new(),
             },
             sdp_version: 1,
+            crypto,
             challenge: None,
             passed_over: VecDeque::new(),
             agent,
@@ -148,6 +165,7 @@ impl Call {
             seq: 0,
             call_id: message::call_id(&invite)?,
             sdp_version: 1,
+            crypto: None,
             challenge: None,
             passed_over: VecDeque::new(),
             flow: arrived.flow,
@@ -158,7 +176,7 @@ impl Call {
         };
         let invite = call.invite.clone();
         call.refresh_target(&invite.headers)?;
-        call.aim(&invite.body);
+        call.aim(&invite.body)?;
         Ok(call)
     }
 
@@ -302,7 +320,7 @@ impl Call {
     /// Waits for the ACK; with SDP in it, that is the answer to our offer.
     pub async fn acknowledged(&mut self) -> Result<(), Failure> {
         let ack = self.requested(Method::Ack).await?;
-        self.aim(&ack.body);
+        self.aim(&ack.body)?;
         Ok(())
     }
 
@@ -345,7 +363,7 @@ impl Call {
             return Err(self.unexpected("an offer", String::from_utf8_lossy(&invite.body).into_owned()));
         };
         self.refresh_target(&invite.headers)?;
-        self.aim(&invite.body);
+        self.aim(&invite.body)?;
         self.sdp_version += 1;
         self.invite = invite;
         Ok(offer.direction)
@@ -354,19 +372,28 @@ impl Call {
     // ---- Helpers --------------------------------------------------------------------------------------
 
     fn sdp(&self, direction: Direction) -> String {
-        Sdp { rtp: self.line.address(), direction }.body(self.sdp_version)
+        Sdp { rtp: self.line.address(), direction, crypto: self.crypto }.body(self.sdp_version)
     }
 
-    /// Audio goes to where this SDP says, if it is one.
-    fn aim(&self, body: &[u8]) {
-        if let Some(sdp) = Sdp::parse(body) {
-            self.line.aim(sdp.rtp);
+    /// Audio goes to where this SDP says, if it is one; with SRTP if it says so, under a key of our own.
+    fn aim(&mut self, body: &[u8]) -> Result<(), Failure> {
+        let Some(sdp) = Sdp::parse(body) else { return Ok(()) };
+        if let Some((tag, theirs)) = sdp.crypto {
+            let ours = match self.crypto {
+                Some((_, ours)) => ours,
+                None => self.line.protect()?,
+            };
+            // An answer repeats the tag of the offer's line that it takes. RFC 4568 §5.1.2.
+            self.crypto = Some((tag, ours));
+            self.line.unprotect(theirs)?;
         }
+        self.line.aim(sdp.rtp);
+        Ok(())
     }
 
     fn contact(&self) -> String {
         let protocol = self.flow.protocol().to_ascii_lowercase();
-        format!("<sip:demo@{};transport={protocol}>", self.agent.wire.address())
+        format!("<sip:demo@{};transport={protocol}>", self.agent.wire.address_for(&self.flow))
     }
 
     fn prepare(&mut self, method: Method) -> Result<rsip::Request, Failure> {
@@ -377,7 +404,7 @@ impl Call {
     /// A request of the dialog, or the one that begins it. RFC 3261 §8.1.1, §12.2.1.1.
     fn prepare_numbered(&self, method: Method, seq: u32) -> Result<rsip::Request, Failure> {
         let mut headers = rsip::Headers::default();
-        let (protocol, address) = (self.flow.protocol(), self.agent.wire.address());
+        let (protocol, address) = (self.flow.protocol(), self.agent.wire.address_for(&self.flow));
         let via = format!("SIP/2.0/{protocol} {address};branch=z9hG4bK{};rport", token()?);
         headers.push(rsip::headers::Via::new(via).into());
         headers.push(rsip::headers::MaxForwards::default().into());
@@ -455,7 +482,7 @@ impl Call {
             return Err(self.agent.waited("an answer"));
         };
         if method == Method::Invite {
-            self.aim(&response.body);
+            self.aim(&response.body)?;
             self.challenge = digest::challenge(&response.headers);
         }
         let answer = Answer {

@@ -4,7 +4,7 @@ use rsip::headers::UntypedHeader;
 use rsip::message::{HasHeaders, HeadersExt};
 use rsip::{Header, Headers, Method, SipMessage};
 
-use super::sdp::Sdp;
+use super::sdp::{Direction, Sdp};
 
 /// What the script of a call sees of a final or provisional answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,11 +72,13 @@ pub fn label(message: &SipMessage, phrase: &str) -> String {
         SipMessage::Request(request) => &request.body,
         SipMessage::Response(response) => &response.body,
     };
-    let sdp = match Sdp::parse(body) {
-        Some(Sdp { direction: super::sdp::Direction::SendRecv, .. }) => " (SDP)".to_owned(),
-        Some(sdp) => format!(" (SDP, {})", sdp.direction),
-        None => String::new(),
-    };
+    let sdp = Sdp::parse(body).map_or(String::new(), |sdp| {
+        let kind = if sdp.crypto.is_some() { "SRTP" } else { "SDP" };
+        match sdp.direction {
+            Direction::SendRecv => format!(" ({kind})"),
+            direction => format!(" ({kind}, {direction})"),
+        }
+    });
     match message {
         SipMessage::Request(request) => {
             let user = request.uri.user().filter(|_| request.method == Method::Invite);

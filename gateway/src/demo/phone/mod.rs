@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::PATIENCE;
+use super::certificates::Tls;
 use super::failure::Failure;
 use super::ladder::{Column, Kind, Ladder};
 pub use call::{Call, Invite};
@@ -60,9 +61,9 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Opens a free port on `ip`, UDP and TCP.
-    pub async fn start(column: Column, ip: IpAddr, ladder: Ladder) -> Result<Phone, Failure> {
-        let (wire, mut incoming) = Wire::bind(ip).await?;
+    /// Opens free ports on `ip`: UDP and TCP the same, TLS another.
+    pub async fn start(column: Column, ip: IpAddr, tls: Tls, ladder: Ladder) -> Result<Phone, Failure> {
+        let (wire, mut incoming) = Wire::bind(ip, tls).await?;
         let (sender, new_calls) = mpsc::unbounded_channel();
         let agent = Arc::new(Agent {
             column,
@@ -96,6 +97,11 @@ impl Phone {
         self.agent.wire.address()
     }
 
+    /// Where it can be called over TLS.
+    pub fn secure_address(&self) -> SocketAddr {
+        self.agent.wire.secure_address()
+    }
+
     /// Sends an INVITE over UDP to the gateway at `to`.
     pub async fn call(&self, to: SocketAddr, invite: &Invite) -> Result<Call, Failure> {
         Call::start(self.agent.clone(), Flow::Udp(to), invite).await
@@ -104,6 +110,13 @@ impl Phone {
     /// Sends an INVITE over a new TCP connection to the gateway at `to`.
     pub async fn call_over_tcp(&self, to: SocketAddr, invite: &Invite) -> Result<Call, Failure> {
         let flow = self.agent.wire.connect(to).await?;
+        Call::start(self.agent.clone(), flow, invite).await
+    }
+
+    /// Sends an INVITE over a new TLS connection to the gateway at `to`, which has to prove that it is the host that
+    /// is called.
+    pub async fn call_over_tls(&self, to: SocketAddr, invite: &Invite) -> Result<Call, Failure> {
+        let flow = self.agent.wire.connect_tls(to, &invite.host).await?;
         Call::start(self.agent.clone(), flow, invite).await
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::demo::srtp::MasterKey;
+
 /// Which way the audio goes, seen from who says it. RFC 4566 §6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -45,6 +47,8 @@ pub struct Sdp {
     pub rtp: SocketAddr,
     /// Which way it goes.
     pub direction: Direction,
+    /// With SRTP: the tag and the key of what its author sends. RFC 4568.
+    pub crypto: Option<(u32, MasterKey)>,
 }
 
 impl Sdp {
@@ -52,10 +56,13 @@ impl Sdp {
     pub fn body(&self, version: u32) -> String {
         let (ip, port) = (self.rtp.ip(), self.rtp.port());
         let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
+        let profile = if self.crypto.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        let crypto =
+            self.crypto.map_or(String::new(), |(tag, key)| format!("a=crypto:{}\r\n", key.attribute(tag)));
         format!(
             "v=0\r\no=demo 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
-             a=fmtp:101 0-15\r\na=ptime:20\r\na={}\r\n",
+             m=audio {port} {profile} 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
+             a=fmtp:101 0-15\r\na=ptime:20\r\n{crypto}a={}\r\n",
             self.direction
         )
     }
@@ -65,11 +72,19 @@ impl Sdp {
         let body = std::str::from_utf8(body).ok()?;
         let line = |start: &str| body.lines().find_map(|line| line.strip_prefix(start));
         let ip: IpAddr = line("c=IN IP4 ").or_else(|| line("c=IN IP6 "))?.trim().parse().ok()?;
-        let port = line("m=audio ")?.split(' ').next()?.parse().ok()?;
+        let mut media = line("m=audio ")?.split(' ');
+        let port = media.next()?.parse().ok()?;
+        let attributes = body.lines().filter_map(|line| line.strip_prefix("a=crypto:"));
+        let crypto = match media.next()? {
+            // Without a key that we understand there is nothing to be heard.
+            "RTP/SAVP" => Some(attributes.filter_map(MasterKey::parse).next()?),
+            _ => None,
+        };
         let said = |name: &str| body.lines().any(|line| line.strip_prefix("a=") == Some(name));
         let direction =
             Direction::ALL.into_iter().find(|(_, name)| said(name)).map(|(direction, _)| direction);
-        Some(Sdp { rtp: SocketAddr::new(ip, port), direction: direction.unwrap_or(Direction::SendRecv) })
+        let direction = direction.unwrap_or(Direction::SendRecv);
+        Some(Sdp { rtp: SocketAddr::new(ip, port), direction, crypto })
     }
 }
 
@@ -80,8 +95,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for (direction, _) in Direction::ALL {
-            let sdp = Sdp { rtp: "127.0.0.2:4000".parse().unwrap(), direction };
-            assert_eq!(Sdp::parse(sdp.body(1).as_bytes()), Some(sdp));
+            for crypto in [None, Some((1, MasterKey::random().unwrap()))] {
+                let sdp = Sdp { rtp: "127.0.0.2:4000".parse().unwrap(), direction, crypto };
+                assert_eq!(Sdp::parse(sdp.body(1).as_bytes()), Some(sdp));
+            }
         }
         assert_eq!(Sdp::parse(b"v=0\r\n"), None);
     }

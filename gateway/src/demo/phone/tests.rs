@@ -1,9 +1,12 @@
 use super::*;
 use crate::demo::audio::Tone;
+use crate::demo::certificates::Authority;
 
 async fn phones() -> (Phone, Phone, Ladder) {
     let ladder = Ladder::default();
-    let start = |name| Phone::start(Column(name), "127.0.0.1".parse().unwrap(), ladder.clone());
+    let authority = Authority::new().unwrap();
+    let ip: IpAddr = "127.0.0.1".parse().unwrap();
+    let start = |name| Phone::start(Column(name), ip, authority.phone(ip).unwrap(), ladder.clone());
     (start("alice").await.unwrap(), start("bob").await.unwrap(), ladder)
 }
 
@@ -51,6 +54,24 @@ async fn two_phones_talk_over_udp_and_over_tcp() {
         let lines = ladder.draw(&[Column("alice")], &[Column("bob")], |_, line| line.to_owned());
         assert!(lines.iter().all(|line| !line.contains("Again")), "{lines:#?}");
     }
+}
+
+#[tokio::test]
+async fn two_phones_talk_in_secret() {
+    let (alice, bob, _) = phones().await;
+    let invite = Invite::new("+12065550100", "+12065550101", "127.0.0.1").encrypted();
+    let mut caller = alice.call_over_tls(bob.secure_address(), &invite).await.unwrap();
+    let mut callee = bob.incoming().await.unwrap();
+    assert!(callee.header("via").unwrap().starts_with("SIP/2.0/TLS 127.0.0.1"));
+    callee.accept().await.unwrap();
+    caller.answered().await.unwrap();
+    callee.acknowledged().await.unwrap();
+    talk(&caller, &callee).await;
+
+    // Somebody else's name.
+    let invite = Invite { host: "example.com".to_owned(), ..invite };
+    let refused = alice.call_over_tls(bob.secure_address(), &invite).await.err().unwrap().to_string();
+    assert!(refused.contains("not valid for name"), "{refused}");
 }
 
 #[tokio::test]

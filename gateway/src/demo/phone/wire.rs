@@ -1,13 +1,16 @@
-//! The sockets of a phone: UDP and TCP on one port.
+//! The sockets of a phone: UDP and TCP on one port, TLS on another.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::demo::certificates::Tls;
 use crate::demo::failure::Failure;
 
 /// Pairs of ports tried until both protocols have the same.
@@ -28,7 +31,7 @@ pub enum Flow {
 #[derive(Debug, Clone)]
 pub struct Stream {
     peer: SocketAddr,
-    /// As in Via: `TCP`.
+    /// As in Via: `TCP` or `TLS`.
     protocol: &'static str,
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
 }
@@ -50,6 +53,11 @@ impl Flow {
         }
     }
 
+    /// Whether nobody else can read it.
+    pub fn is_secure(&self) -> bool {
+        self.protocol() == "TLS"
+    }
+
     /// Whether what is sent arrives, so that nobody repeats it.
     pub fn is_reliable(&self) -> bool {
         matches!(self, Flow::Stream(_))
@@ -62,41 +70,80 @@ pub type Incoming = (Vec<u8>, Flow);
 /// The sockets, and the tasks that read them; they end with it.
 pub struct Wire {
     address: SocketAddr,
+    secure_address: SocketAddr,
     udp: Arc<UdpSocket>,
+    tls: Tls,
+    streams: Streams,
+}
+
+/// Where connections put what they receive, and the tasks that serve them.
+#[derive(Clone)]
+struct Streams {
     incoming: mpsc::UnboundedSender<Incoming>,
     tasks: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Wire {
-    /// Opens UDP and TCP on the same free port of `ip`.
+    /// Opens UDP and TCP on the same free port of `ip`, TLS on another.
     ///
     /// What arrives comes out of the receiver, one whole message each.
-    pub async fn bind(ip: IpAddr) -> Result<(Wire, mpsc::UnboundedReceiver<Incoming>), Failure> {
-        let (udp, tcp) = bind_both(ip).await?;
-        let address = udp.local_addr().map_err(Failure::io("asking for a phone's port"))?;
+    pub async fn bind(ip: IpAddr, tls: Tls) -> Result<(Wire, mpsc::UnboundedReceiver<Incoming>), Failure> {
+        let failed = || Failure::io(format!("opening a phone's ports on {ip}"));
+        let (udp, tcp) = bind_both(ip).await.map_err(failed())?;
+        let secure = TcpListener::bind(SocketAddr::new(ip, 0)).await.map_err(failed())?;
         let (incoming, outcome) = mpsc::unbounded_channel();
-        let wire = Wire { address, udp: Arc::new(udp), incoming, tasks: Arc::default() };
-        wire.spawn(read_datagrams(wire.udp.clone(), wire.incoming.clone()));
-        wire.spawn(accept(tcp, wire.incoming.clone(), wire.tasks.clone()));
+        let wire = Wire {
+            address: udp.local_addr().map_err(failed())?,
+            secure_address: secure.local_addr().map_err(failed())?,
+            udp: Arc::new(udp),
+            tls,
+            streams: Streams { incoming: incoming.clone(), tasks: Arc::default() },
+        };
+        wire.streams.spawn(read_datagrams(wire.udp.clone(), incoming));
+        wire.streams.spawn(accept(tcp, wire.streams.clone()));
+        let acceptor = TlsAcceptor::from(wire.tls.server.clone());
+        wire.streams.spawn(accept_tls(secure, acceptor, wire.streams.clone()));
         Ok((wire, outcome))
     }
 
-    /// The address of both.
+    /// The address of UDP and TCP.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
+    /// The address of TLS.
+    pub fn secure_address(&self) -> SocketAddr {
+        self.secure_address
+    }
+
+    /// The address that those should use who answer or call us back over such a flow.
+    pub fn address_for(&self, flow: &Flow) -> SocketAddr {
+        if flow.is_secure() { self.secure_address } else { self.address }
+    }
+
     /// Opens a TCP connection from the phone's address.
     pub async fn connect(&self, peer: SocketAddr) -> Result<Flow, Failure> {
-        let failed = || Failure::io(format!("connecting to {peer}"));
+        let stream = self.dial(peer).await.map_err(Failure::io(format!("connecting to {peer}")))?;
+        Ok(Flow::Stream(self.streams.serve(stream, peer, "TCP")))
+    }
+
+    /// Opens a TLS connection from the phone's address to whoever proves to be `name`.
+    pub async fn connect_tls(&self, peer: SocketAddr, name: &str) -> Result<Flow, Failure> {
+        let failed = || Failure::io(format!("connecting to {name} at {peer} by TLS"));
+        let name = ServerName::try_from(name.to_owned()).map_err(std::io::Error::other).map_err(failed())?;
+        let stream = self.dial(peer).await.map_err(failed())?;
+        let connector = TlsConnector::from(self.tls.client.clone());
+        let stream = connector.connect(name, stream).await.map_err(failed())?;
+        Ok(Flow::Stream(self.streams.serve(stream, peer, "TLS")))
+    }
+
+    async fn dial(&self, peer: SocketAddr) -> std::io::Result<TcpStream> {
         let socket = match peer {
             SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4(),
             SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6(),
-        };
-        let socket = socket.map_err(failed())?;
-        socket.bind(SocketAddr::new(self.address.ip(), 0)).map_err(failed())?;
-        let stream = socket.connect(peer).await.map_err(failed())?;
-        Ok(Flow::Stream(serve(stream, peer, "TCP", &self.incoming, &self.tasks)))
+        }?;
+        socket.bind(SocketAddr::new(self.address.ip(), 0))?;
+        socket.connect(peer).await
     }
 
     /// Sends one message. A connection that is gone is told by silence, as on a real network.
@@ -109,32 +156,50 @@ impl Wire {
         }
         Ok(())
     }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
-    }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         // The tasks hold the set themselves, so that it would outlive us.
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.streams.tasks().abort_all();
     }
 }
 
-async fn bind_both(ip: IpAddr) -> Result<(UdpSocket, TcpListener), Failure> {
-    let failed = || Failure::io(format!("opening a phone's port on {ip}"));
-    for _ in 1..PORT_ATTEMPTS {
-        let udp = UdpSocket::bind(SocketAddr::new(ip, 0)).await.map_err(failed())?;
-        let address = udp.local_addr().map_err(failed())?;
-        if let Ok(tcp) = TcpListener::bind(address).await {
-            return Ok((udp, tcp));
+impl Streams {
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks().spawn(task);
+    }
+
+    /// Reads and writes a connection from now on.
+    fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        peer: SocketAddr,
+        protocol: &'static str,
+    ) -> Stream {
+        let (reader, writer) = tokio::io::split(stream);
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        let stream = Stream { peer, protocol, outgoing };
+        self.spawn(read_stream(reader, Flow::Stream(stream.clone()), self.incoming.clone()));
+        self.spawn(write_stream(writer, queue));
+        stream
+    }
+}
+
+async fn bind_both(ip: IpAddr) -> std::io::Result<(UdpSocket, TcpListener)> {
+    let mut refused = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for _ in 0..PORT_ATTEMPTS {
+        let udp = UdpSocket::bind(SocketAddr::new(ip, 0)).await?;
+        match TcpListener::bind(udp.local_addr()?).await {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(error) => refused = error,
         }
     }
-    let udp = UdpSocket::bind(SocketAddr::new(ip, 0)).await.map_err(failed())?;
-    let address = udp.local_addr().map_err(failed())?;
-    let tcp = TcpListener::bind(address).await.map_err(failed())?;
-    Ok((udp, tcp))
+    Err(refused)
 }
 
 async fn read_datagrams(socket: Arc<UdpSocket>, incoming: mpsc::UnboundedSender<Incoming>) {
@@ -149,36 +214,24 @@ async fn read_datagrams(socket: Arc<UdpSocket>, incoming: mpsc::UnboundedSender<
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    incoming: mpsc::UnboundedSender<Incoming>,
-    tasks: Arc<Mutex<JoinSet<()>>>,
-) {
+async fn accept(listener: TcpListener, streams: Streams) {
     while let Ok((stream, peer)) = listener.accept().await {
-        serve(stream, peer, "TCP", &incoming, &tasks);
+        streams.serve(stream, peer, "TCP");
     }
 }
 
-/// Reads and writes a connection from now on. What TLS will go through too.
-fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    protocol: &'static str,
-    incoming: &mpsc::UnboundedSender<Incoming>,
-    tasks: &Mutex<JoinSet<()>>,
-) -> Stream {
-    let (reader, writer) = tokio::io::split(stream);
-    let (outgoing, queue) = mpsc::unbounded_channel();
-    let stream = Stream { peer, protocol, outgoing };
-    let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
-    tasks.spawn(read_stream(reader, Flow::Stream(stream.clone()), incoming.clone()));
-    tasks.spawn(write_stream(writer, queue));
-    stream
+async fn accept_tls(listener: TcpListener, acceptor: TlsAcceptor, streams: Streams) {
+    while let Ok((stream, peer)) = listener.accept().await {
+        // A phone has one caller at a time: nobody waits behind this handshake.
+        if let Ok(stream) = acceptor.accept(stream).await {
+            streams.serve(stream, peer, "TLS");
+        }
+    }
 }
 
 async fn write_stream(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) {
     while let Some(bytes) = queue.recv().await {
-        if writer.write_all(&bytes).await.is_err() {
+        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
             return;
         }
     }

@@ -1,0 +1,139 @@
+//! A phone's SRTP, by `webrtc-srtp`: not ours either. RFC 3711, RFC 4568.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use webrtc_srtp::context::Context;
+use webrtc_srtp::protection_profile::ProtectionProfile;
+
+use super::failure::Failure;
+
+/// The suite that every implementation has.
+const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+const PROFILE: ProtectionProfile = ProtectionProfile::Aes128CmHmacSha1_80;
+/// Bytes of the master key, then of the salt.
+const KEY: usize = 16;
+const SALT: usize = 14;
+
+/// A master key and its salt. `Debug` does not show them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MasterKey([u8; KEY + SALT]);
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey(***)")
+    }
+}
+
+impl MasterKey {
+    /// A new one.
+    pub fn random() -> Result<MasterKey, Failure> {
+        let mut bytes = [0; KEY + SALT];
+        getrandom::fill(&mut bytes).map_err(|error| Failure::Io {
+            what: "drawing a key".to_owned(),
+            error: std::io::Error::other(error.to_string()),
+        })?;
+        Ok(MasterKey(bytes))
+    }
+
+    /// The value of `a=crypto`. RFC 4568 §9.1.
+    pub fn attribute(&self, tag: u32) -> String {
+        format!("{tag} {SUITE} inline:{}", BASE64.encode(self.0))
+    }
+
+    /// The tag and the key of an `a=crypto`; `None` for another suite.
+    pub fn parse(attribute: &str) -> Option<(u32, MasterKey)> {
+        let mut words = attribute.split(' ');
+        let tag = words.next()?.parse().ok()?;
+        if words.next()? != SUITE {
+            return None;
+        }
+        // Behind a bar stand lifetime and MKI, which a simple phone does not have.
+        let key = words.next()?.strip_prefix("inline:")?.split('|').next()?;
+        Some((tag, MasterKey(BASE64.decode(key).ok()?.try_into().ok()?)))
+    }
+
+    fn context(&self) -> Result<Context, Failure> {
+        let (key, salt) = self.0.split_at(KEY);
+        Context::new(key, salt, PROFILE, None, None).map_err(failure)
+    }
+}
+
+/// Both directions of a line.
+pub struct Srtp {
+    sending: Context,
+    /// None until the far end has told its key.
+    receiving: Option<(MasterKey, Context)>,
+}
+
+impl std::fmt::Debug for Srtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Srtp(***)")
+    }
+}
+
+impl Srtp {
+    /// What we send is protected by `ours`.
+    pub fn new(ours: &MasterKey) -> Result<Srtp, Failure> {
+        Ok(Srtp { sending: ours.context()?, receiving: None })
+    }
+
+    /// What we receive is protected by `theirs`; a repeat changes nothing.
+    pub fn expect(&mut self, theirs: MasterKey) -> Result<(), Failure> {
+        if self.receiving.as_ref().is_none_or(|(known, _)| *known != theirs) {
+            self.receiving = Some((theirs, theirs.context()?));
+        }
+        Ok(())
+    }
+
+    /// An RTP packet as it goes on the wire.
+    pub fn protect(&mut self, packet: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.sending.encrypt_rtp(packet).map(Vec::from).map_err(failure)
+    }
+
+    /// An RTCP compound as it goes on the wire.
+    pub fn protect_rtcp(&mut self, compound: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.sending.encrypt_rtcp(compound).map(Vec::from).map_err(failure)
+    }
+
+    /// The RTP packet that came; `None` where it does not authenticate.
+    pub fn unprotect(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        let (_, context) = self.receiving.as_mut()?;
+        context.decrypt_rtp(packet).ok().map(Vec::from)
+    }
+
+    /// The RTCP compound that came; `None` where it does not authenticate.
+    pub fn unprotect_rtcp(&mut self, compound: &[u8]) -> Option<Vec<u8>> {
+        let (_, context) = self.receiving.as_mut()?;
+        context.decrypt_rtcp(compound).ok().map(Vec::from)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failure(error: webrtc_srtp::Error) -> Failure {
+    Failure::Tls { what: "SRTP".to_owned(), problem: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_protects_the_other_reads() {
+        let (ours, theirs) = (MasterKey::random().unwrap(), MasterKey::random().unwrap());
+        let (tag, read) = MasterKey::parse(&ours.attribute(7)).unwrap();
+        assert_eq!((tag, read), (7, ours));
+        assert_eq!(MasterKey::parse("1 AES_CM_128_HMAC_SHA1_32 inline:AAAA"), None);
+        assert!(format!("{ours:?}").ends_with("(***)"));
+
+        let (mut a, mut b) = (Srtp::new(&ours).unwrap(), Srtp::new(&theirs).unwrap());
+        let packet =
+            crate::demo::rtp::Packet { payload_type: 0, seq: 1, timestamp: 2, ssrc: 3, payload: b"x" };
+        let protected = a.protect(&packet.bytes()).unwrap();
+        assert_ne!(protected, packet.bytes());
+        assert_eq!(b.unprotect(&protected), None);
+        b.expect(ours).unwrap();
+        assert_eq!(b.unprotect(&protected), Some(packet.bytes()));
+        b.expect(theirs).unwrap();
+        assert_eq!(b.unprotect(&protected), None);
+    }
+}
