@@ -216,6 +216,19 @@ pub fn want_own_leg(caller: &Call, callee: &Call, header: &str) -> Result<(), Fa
     })
 }
 
+/// Fails where a leg's signalling and audio are not both secret, or both plain.
+pub fn want_secret(call: &Call, secret: bool) -> Result<(), Failure> {
+    if call.is_secret() == (secret, secret) {
+        return Ok(());
+    }
+    let (signalling, audio) = call.is_secret();
+    Err(Failure::Unexpected {
+        who: call.who().0.to_owned(),
+        wanted: format!("TLS and SRTP: {secret}"),
+        got: format!("TLS: {signalling}, SRTP: {audio}"),
+    })
+}
+
 /// Fails where a phone was called that should not have been.
 pub async fn want_quiet(phone: &Phone) -> Result<(), Failure> {
     if !phone.has_been_called().await {

@@ -200,6 +200,11 @@ impl Call {
         message::value(&self.invite.headers, name)
     }
 
+    /// Whether signalling and audio are encrypted.
+    pub fn is_secret(&self) -> (bool, bool) {
+        (self.flow.is_secure(), self.crypto.is_some())
+    }
+
     /// The user part of the INVITE's Request-URI: who is called.
     pub fn dialled(&self) -> String {
         self.invite.uri.user().unwrap_or_default().to_owned()

@@ -1,11 +1,13 @@
 //! Calls that go through.
 
-use super::{BRANCH_NUMBER, HEAD_OFFICE, OUTSIDE};
+use super::{BRANCH_NUMBER, ENCRYPTED_NUMBER, HEAD_OFFICE, OUTSIDE};
 use crate::demo::audio::Tone;
 use crate::demo::failure::Failure;
 use crate::demo::phone::{Direction, Invite, User};
 use crate::demo::scenario::{Expected, Scenario, completed, failed};
-use crate::demo::stage::{Outcome, Stage, Talk, connect, end, host, talk, want_dialled, want_own_leg};
+use crate::demo::stage::{
+    Outcome, Stage, Talk, connect, end, host, talk, want_dialled, want_own_leg, want_secret,
+};
 
 pub const TABLE: &[Scenario] = &[
     Scenario {
@@ -47,6 +49,22 @@ pub const TABLE: &[Scenario] = &[
         play: |stage| Box::pin(challenged(stage)),
         answer: Expected::Answered,
         records: &[completed("branch", "Outbound")],
+        refusals: None,
+    },
+    Scenario {
+        title: "An encrypted call out",
+        story: "TLS and SRTP from the PBX, plain to the carrier. RTCP is encrypted too, and tells the round trip.",
+        play: |stage| Box::pin(encrypted_outbound(stage)),
+        answer: Expected::Measured,
+        records: &[completed("encrypted", "Outbound")],
+        refusals: None,
+    },
+    Scenario {
+        title: "An encrypted call in",
+        story: "The gateway dials the PBX by TLS, checks its certificate, and offers SRTP.",
+        play: |stage| Box::pin(encrypted_inbound(stage)),
+        answer: Expected::Answered,
+        records: &[completed("encrypted", "Inbound")],
         refusals: None,
     },
     Scenario {
@@ -152,6 +170,30 @@ async fn challenged(stage: &Stage) -> Result<Outcome, Failure> {
     let answer = connect(&mut branch, &mut carrier).await?;
     let heard = talk(&branch, &carrier, Talk::Short).await?;
     end(&mut branch, &mut carrier).await?;
+    Ok(Outcome::answered(answer, heard))
+}
+
+async fn encrypted_outbound(stage: &Stage) -> Result<Outcome, Failure> {
+    let invite = Invite::new(ENCRYPTED_NUMBER, OUTSIDE, &host("encrypted")).encrypted();
+    let mut pbx = stage.phones.pbx.call_over_tls(stage.gateway.tls, &invite).await?;
+    let mut carrier = stage.phones.carrier_a.incoming().await?;
+    let answer = connect(&mut pbx, &mut carrier).await?;
+    want_secret(&pbx, true)?;
+    want_secret(&carrier, false)?;
+    let heard = talk(&pbx, &carrier, Talk::Measured).await?;
+    end(&mut pbx, &mut carrier).await?;
+    Ok(Outcome::answered(answer, heard))
+}
+
+async fn encrypted_inbound(stage: &Stage) -> Result<Outcome, Failure> {
+    let invite = Invite::new(OUTSIDE, ENCRYPTED_NUMBER, &stage.gateway.udp.to_string());
+    let mut carrier = stage.phones.carrier_a.call(stage.gateway.udp, &invite).await?;
+    let mut pbx = stage.phones.pbx.incoming().await?;
+    let answer = connect(&mut carrier, &mut pbx).await?;
+    want_secret(&pbx, true)?;
+    want_secret(&carrier, false)?;
+    let heard = talk(&carrier, &pbx, Talk::Short).await?;
+    end(&mut pbx, &mut carrier).await?;
     Ok(Outcome::answered(answer, heard))
 }
 

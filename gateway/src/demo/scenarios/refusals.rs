@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::{BRANCH_NUMBER, HEAD_OFFICE, OUTSIDE};
+use super::{BRANCH_NUMBER, ENCRYPTED_NUMBER, HEAD_OFFICE, OUTSIDE};
 use crate::demo::failure::Failure;
 use crate::demo::phone::{Invite, Phone, User};
 use crate::demo::scenario::{Expected, Scenario, failed};
@@ -100,12 +100,20 @@ pub const TABLE: &[Scenario] = &[
     },
     Scenario {
         title: "A plain call to an encrypted connector",
-        story: "It takes TLS and SRTP only.",
+        story: "The INVITE comes by UDP.",
         play: |stage| {
             Box::pin(refused(&stage.phones.pbx, stage, Invite::new(HEAD_OFFICE, OUTSIDE, &host("encrypted"))))
         },
         answer: Expected::Refused(403, "Voice connector encrypted takes TLS only, not udp"),
         records: &[failed("encrypted", "Outbound", "403 Voice connector encrypted takes TLS only, not udp")],
+        refusals: Some(("encryption", 1)),
+    },
+    Scenario {
+        title: "Plain audio to an encrypted connector",
+        story: "The INVITE comes by TLS, but offers RTP.",
+        play: |stage| Box::pin(plain_audio(stage)),
+        answer: Expected::Refused(403, "Voice connector encrypted takes SRTP only"),
+        records: &[failed("encrypted", "Outbound", "403 Voice connector encrypted takes SRTP only")],
         refusals: Some(("encryption", 1)),
     },
     Scenario {
@@ -202,6 +210,12 @@ async fn head_office(stage: &Stage, from: &str, to: &str) -> Result<Outcome, Fai
 async fn with_header(stage: &Stage, name: &'static str, value: &str) -> Result<Outcome, Failure> {
     let invite = Invite::new(HEAD_OFFICE, OUTSIDE, &host("headoffice")).with(name, value);
     refused(&stage.phones.pbx, stage, invite).await
+}
+
+async fn plain_audio(stage: &Stage) -> Result<Outcome, Failure> {
+    let invite = Invite::new(ENCRYPTED_NUMBER, OUTSIDE, &host("encrypted"));
+    let mut call = stage.phones.pbx.call_over_tls(stage.gateway.tls, &invite).await?;
+    Ok(Outcome::refused(call.refused().await?))
 }
 
 async fn from_carrier(stage: &Stage, to: &str) -> Result<Outcome, Failure> {
