@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
-use sip::dialog::Dialog;
+use sip::dialog::{Dialog, Role};
 use sip::{Builder, Method, Name, SipUri, Uri};
 
 use super::io::Hop;
@@ -189,9 +189,10 @@ impl Leg {
             return self.towards(&uri);
         }
         let mut peer = self.flow.clone();
-        // Once the peer's connection is gone, its Contact is where it may be dialled.
+        // Once the peer's connection is gone, its Contact is where it may be dialled: nobody listens at the port that a
+        // connection to us came from. What we dialled before may be dialled again.
         if let (Some(_), Some(ip)) = (peer.connection, uri.host.address())
-            && ip.to_canonical() == peer.remote.ip().to_canonical()
+            && (self.dialog.role == Role::Uas || ip.to_canonical() == peer.remote.ip().to_canonical())
         {
             peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
         }
