@@ -1,8 +1,15 @@
 //! Authorities and certificates that exist for one test. The unit tests of TLS use them too.
 
+#![allow(dead_code)] // Each test binary uses a part.
+
 use std::path::Path;
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Who signs certificates.
 pub struct Authority {
@@ -37,6 +44,15 @@ impl Authority {
         self.sign(params)
     }
 
+    /// A client that trusts this one only.
+    pub fn client(&self) -> Arc<ClientConfig> {
+        let mut anchors = RootCertStore::empty();
+        anchors.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        Arc::new(builder.with_root_certificates(anchors).with_no_client_auth())
+    }
+
     fn sign(&self, params: CertificateParams) -> Leaf {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
@@ -51,6 +67,15 @@ impl Leaf {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Leaf { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    /// A server that shows it.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        Arc::new(builder.with_single_cert(vec![certificate], key).unwrap())
     }
 
     /// Writes `name`.pem and `name`.key.

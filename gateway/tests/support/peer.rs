@@ -3,14 +3,18 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, ServerConnection, StreamOwned};
 use sip::dialog::Dialog;
 use sip::{Builder, Frame, Message, Method, Name, StatusCode, StreamFramer};
 use socket2::{Domain, Socket, Type};
+
+use super::{Authority, Leaf, eventually};
 
 /// How long the daemon may take for an answer, on a machine that has other work.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,8 +38,13 @@ pub struct Peer {
 
 enum Wire {
     Udp(UdpSocket),
-    Tcp(RefCell<(TcpStream, StreamFramer)>),
+    /// TCP or TLS, as Via writes it.
+    Stream(&'static str, RefCell<(Box<dyn Duplex>, StreamFramer)>),
 }
+
+trait Duplex: Read + Write {}
+
+impl<S: Read + Write> Duplex for S {}
 
 impl Peer {
     /// Sends and receives datagrams at `local`.
@@ -51,15 +60,46 @@ impl Peer {
         socket.bind(&SocketAddr::new(local.ip(), 0).into()).unwrap();
         socket.connect(&gateway.into()).unwrap();
         let stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let local = stream.local_addr().unwrap();
-        let wire = Wire::Tcp(RefCell::new((stream, StreamFramer::new(65_536, 65_536))));
+        Peer::of_stream(stream, "TCP", local, gateway, |stream| Box::new(stream))
+    }
+
+    /// Holds a TLS connection from anywhere, and says that it is at `local`.
+    pub fn tls(local: SocketAddr, gateway: SocketAddr, trusts: &Authority) -> Peer {
+        let connection = ClientConnection::new(trusts.client(), ServerName::from(gateway.ip())).unwrap();
+        let stream = TcpStream::connect(gateway).unwrap();
+        let dress = |stream| -> Box<dyn Duplex> { Box::new(StreamOwned::new(connection, stream)) };
+        Peer::of_stream(stream, "TLS", local, gateway, dress)
+    }
+
+    /// Waits for the gateway to connect by TLS, and shows it this certificate.
+    pub fn accept_tls(listener: &TcpListener, gateway: SocketAddr, leaf: &Leaf) -> Peer {
+        let connection = ServerConnection::new(leaf.server()).unwrap();
+        let (stream, _) = eventually("a connection", PATIENCE, || {
+            listener.set_nonblocking(true).unwrap();
+            listener.accept().map_err(|error| error.to_string())
+        });
+        stream.set_nonblocking(false).unwrap();
+        let local = listener.local_addr().unwrap();
+        let dress = |stream| -> Box<dyn Duplex> { Box::new(StreamOwned::new(connection, stream)) };
+        Peer::of_stream(stream, "TLS", local, gateway, dress)
+    }
+
+    fn of_stream(
+        stream: TcpStream,
+        via: &'static str,
+        local: SocketAddr,
+        gateway: SocketAddr,
+        dress: impl FnOnce(TcpStream) -> Box<dyn Duplex>,
+    ) -> Peer {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let wire = Wire::Stream(via, RefCell::new((dress(stream), StreamFramer::new(65_536, 65_536))));
         Peer { local, gateway, wire, seen: RefCell::default() }
     }
 
     /// Whether it holds a connection.
     pub fn is_connected(&self) -> bool {
-        matches!(self.wire, Wire::Tcp(_))
+        matches!(self.wire, Wire::Stream(..))
     }
 
     /// A number that no other message of this process has.
@@ -95,7 +135,7 @@ impl Peer {
     pub fn via(&self) -> String {
         let transport = match self.wire {
             Wire::Udp(_) => "UDP",
-            Wire::Tcp(_) => "TCP",
+            Wire::Stream(via, _) => via,
         };
         format!("SIP/2.0/{transport} {};branch=z9hG4bK-{}", self.local, Peer::fresh())
     }
@@ -129,7 +169,7 @@ impl Peer {
             Wire::Udp(socket) => {
                 socket.send_to(bytes, self.gateway).unwrap();
             }
-            Wire::Tcp(connection) => connection.borrow_mut().0.write_all(bytes).unwrap(),
+            Wire::Stream(_, connection) => connection.borrow_mut().0.write_all(bytes).unwrap(),
         }
     }
 
@@ -162,7 +202,7 @@ impl Peer {
                     socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{}: {error}", self.local));
                 Message::parse(Bytes::copy_from_slice(&buffer[..length])).unwrap()
             }
-            Wire::Tcp(connection) => {
+            Wire::Stream(_, connection) => {
                 let (stream, framer) = &mut *connection.borrow_mut();
                 loop {
                     if let Some(Frame::Message(message)) = framer.next().unwrap() {
@@ -199,7 +239,7 @@ impl Peer {
 
     /// Whether the other side has closed the connection; waits for it, or for anything else.
     pub fn is_closed(&self) -> bool {
-        let Wire::Tcp(connection) = &self.wire else { panic!("connections only") };
+        let Wire::Stream(_, connection) = &self.wire else { panic!("connections only") };
         matches!(connection.borrow_mut().0.read(&mut [0; 1]), Ok(0))
     }
 
