@@ -56,7 +56,11 @@ enum Command {
     /// Gateway, PBX and carriers in one process, placing calls; prints what happens. Exits with 0 only if all went
     /// as told.
     #[cfg(feature = "demo")]
-    Demo,
+    Demo {
+        /// The gateway's signalling threads; 0: one per core.
+        #[arg(long, default_value_t = 0)]
+        shards: u16,
+    },
 }
 
 /// Runs the command that the process was called with.
@@ -69,7 +73,9 @@ pub fn main() -> ExitCode {
         Command::Check { file } => check::check(&file),
         Command::Explain(arguments) => explain::explain(&arguments),
         #[cfg(feature = "demo")]
-        Command::Demo => crate::demo::run(),
+        Command::Demo { shards } => {
+            crate::demo::run(&crate::daemon::DaemonOptions { shards, ..Default::default() })
+        }
     }
 }
 

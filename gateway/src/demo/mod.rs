@@ -46,9 +46,9 @@ use crate::daemon;
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Plays all scenarios and prints them. Succeeds only if all went as told.
-pub fn run() -> ExitCode {
+pub fn run(options: &daemon::DaemonOptions) -> ExitCode {
     let paper = Paper::new();
-    match play(paper) {
+    match play(paper, options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
@@ -59,7 +59,7 @@ pub fn run() -> ExitCode {
 }
 
 /// Whether all went as told.
-fn play(paper: Paper) -> Result<bool, Failure> {
+fn play(paper: Paper, options: &daemon::DaemonOptions) -> Result<bool, Failure> {
     let directory = tempfile::Builder::new()
         .prefix("voice-connector-demo-")
         .tempdir()
@@ -74,8 +74,8 @@ fn play(paper: Paper) -> Result<bool, Failure> {
     let phones = runtime.block_on(Phones::start(&authority))?;
     let config = config::parse(&phones.addresses(), directory.path())
         .map_err(|errors| Failure::Start(errors.to_string()))?;
-    let gateway = daemon::Gateway::start(config, &daemon::DaemonOptions::default())
-        .map_err(|error| Failure::Start(error.to_string()))?;
+    let gateway =
+        daemon::Gateway::start(config, options).map_err(|error| Failure::Start(error.to_string()))?;
     let listener = |protocol: Protocol| {
         let found = gateway.listeners().iter().find(|(other, _)| *other == protocol);
         found.map(|(_, address)| *address).ok_or_else(|| Failure::Start(format!("no {protocol} listener")))
