@@ -14,6 +14,8 @@ pub(crate) struct Watch {
     /// INVITEs that the gateway heard and has not finally answered: branch and Call-ID.
     unanswered: HashSet<(String, String)>,
     answered: HashSet<(String, String)>,
+    /// Call-IDs of INVITEs that the gateway answered 2xx.
+    pub accepted: HashSet<String>,
     /// Dialogs whose BYE was answered.
     dead: HashSet<DialogKey>,
     /// Branches of requests that the gateway sent.
@@ -60,6 +62,9 @@ impl Watch {
             if cseq.method == Method::Invite && status.is_final() {
                 let answered = (branch(message), call_id.to_owned());
                 self.unanswered.remove(&answered);
+                if status.is_success() {
+                    self.accepted.insert(call_id.to_owned());
+                }
                 self.answered.insert(answered);
             }
             if cseq.method == Method::Bye && status.is_success() {

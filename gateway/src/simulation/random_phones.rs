@@ -367,32 +367,60 @@ impl Trunk {
             .flat_map(|phone| &phone.calls)
             .map(|call| (call.call_id(), call.mark().unwrap_or(0)))
             .collect();
+        let calls = || self.world.phones.iter().flat_map(|phone| &phone.calls);
+        let callers: HashMap<u32, String> = calls()
+            .filter(|call| call.caller)
+            .filter_map(|call| Some((call.mark()?, call.call_id())))
+            .collect();
         for cdr in &self.world.cdrs {
-            if cdr.answered_at.is_some() {
-                let mark = marks.get(&cdr.call_id).expect("an answered call reached somebody");
-                assert!(
-                    answered.get(mark).is_some_and(|answers| *answers > 0),
-                    "{} is billed, nobody answered",
-                    cdr.call_id
-                );
-            }
+            let Some(mark) = marks.get(&cdr.call_id) else {
+                assert_eq!(cdr.answered_at, None, "{} is billed, it reached nobody", cdr.call_id);
+                continue;
+            };
+            let told = callers.get(mark).is_some_and(|call_id| self.world.watch.accepted.contains(call_id));
+            assert_eq!(cdr.answered_at.is_some(), told, "{}: billed, and was the caller told?", cdr.call_id);
+            let answers = answered.get(mark).copied().unwrap_or(0);
+            assert!(!told || answers > 0, "{} is billed, nobody answered", cdr.call_id);
         }
     }
 }
 
-fn runs(first: u64, count: u64) {
+const SEEDS_PER_TEST: u64 = 100;
+
+/// The runs of one of four tests, which share the cores of the machine.
+fn runs(quarter: u64) {
     if let Ok(seed) = std::env::var("SEED") {
-        let trunk = run(seed.parse().expect("SEED is a number"));
-        println!("{}", trunk.world.draw(&[]));
+        let seed: u64 = seed.parse().expect("SEED is a number");
+        if seed / SEEDS_PER_TEST % 4 == quarter {
+            println!("{}", run(seed).world.draw(&[]));
+        }
         return;
     }
-    for seed in first..first + count {
-        println!("seed {seed}: replay it with SEED={seed} cargo test -p gateway --lib random_phones_1");
-        run(seed);
+    let mut calls = 0;
+    for seed in quarter * SEEDS_PER_TEST..(quarter + 1) * SEEDS_PER_TEST {
+        println!("seed {seed}: replay it with SEED={seed} cargo test -p gateway --lib random_phones");
+        let trunk = run(seed);
+        calls += trunk.world.phones.iter().flat_map(|phone| &phone.calls).filter(|call| call.caller).count();
     }
+    assert_eq!(calls, 5_000, "this many calls were placed");
 }
 
 #[test]
-fn random_phones_1() {
-    runs(0, 100);
+fn five_thousand_calls() {
+    runs(0);
+}
+
+#[test]
+fn five_thousand_other_calls() {
+    runs(1);
+}
+
+#[test]
+fn a_third_five_thousand() {
+    runs(2);
+}
+
+#[test]
+fn the_last_of_twenty_thousand_calls() {
+    runs(3);
 }
