@@ -11,11 +11,11 @@ BENCH = $(NAMESPACE) taskset --cpu-list 0 target/release/bench
 
 run: ## The gateway on its embedded example configuration.
 	.ci/setup run
-	$(CARGO) run --release --bin voice-connector -- run
+	$(CARGO) run --bin voice-connector -- run
 
 demo: ## Gateway, PBX and carrier in one process, placing calls.
 	.ci/setup run
-	$(CARGO) run --release --bin voice-connector -- demo
+	$(CARGO) run --bin voice-connector -- demo
 
 test: ## All that CI checks; ends in the test runner's summary.
 	.ci/setup test
