@@ -1,6 +1,7 @@
 //! `voice-connector demo`, as a newcomer would run it: it exits with 0 only if every call went as told.
 
 #![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::process::Command;
 

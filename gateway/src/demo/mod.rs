@@ -1,7 +1,7 @@
 //! `voice-connector demo`: gateway, PBX and carriers in one process, placing real calls.
 //!
 //! Everything speaks over loopback as it would over a network; only the processes are one. The phones are built on
-//! `rsip`, so that no misreading of ours is shared by both ends. What is played, and what must be seen of it, is
+//! `rsip`, and their SRTP on `webrtc-srtp`, so that no misreading of ours is shared by both ends. What is played, and what must be seen of it, is
 //! the table in `scenarios`; the demo prints it as it goes, and fails if anything is otherwise.
 //!
 //! ```text
