@@ -1,6 +1,6 @@
 //! The flood guard: who was refused too often is met with silence, and who guesses credentials is refused.
 //!
-//! Counts are shared by all shards and connections, in bounded memory: see [`Tally`].
+//! Counts are shared by all shards and connections, in bounded memory: see `tally.rs`.
 //!
 //! UDP sources can be forged, so a stranger could try to have a customer silenced: addresses that the configuration
 //! lists are exempt ([`Guard::exempt`]). Wrong credentials prove that the source heard our challenge, and count for
