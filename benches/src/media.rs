@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rtp::srtp::Protect;
 use socket2::{Domain, Socket, Type};
 
 use crate::Result;
@@ -12,6 +13,7 @@ use crate::cpu::{run_time, unread};
 use crate::daemon::{Daemon, Subject, Transport};
 use crate::floor::{self, Forwarder};
 use crate::report::Series;
+use crate::sdp;
 use crate::signalling::Phones;
 
 /// Sockets of each side, which its calls share; no receive buffer fills between two looks.
@@ -24,6 +26,8 @@ const SLOTS: u64 = 20;
 const SLOT: Duration = Duration::from_millis(1);
 /// RTP header and 20 ms of G.711.
 const PACKET: usize = 12 + 160;
+/// What SRTP adds at most.
+const PROTECTION: usize = 32;
 
 /// Before a measurement, so that sources are locked and caches warm.
 const WARM_UP: Duration = Duration::from_millis(400);
@@ -56,6 +60,8 @@ struct Stream {
     ssrc: u32,
     seq: u16,
     timestamp: u32,
+    /// The sender's SRTP.
+    protect: Option<Protect>,
 }
 
 /// The phones' media: one stream from each, and a count of what arrives.
@@ -84,16 +90,14 @@ impl Generator {
         let mut streams = Vec::new();
         let mut slots = vec![Vec::new(); SLOTS as usize];
         for (call, way) in ways.iter().enumerate() {
-            // The carrier's stream would have to be encrypted: it stays silent, and SRTP is measured one way.
-            let to = [Some(way.customer), (!way.srtp).then_some(way.carrier)];
-            for (side, to) in to.into_iter().enumerate() {
-                let Some(to) = to else { continue };
+            for (side, to) in [way.customer, way.carrier].into_iter().enumerate() {
+                let protect = (side == 1 && way.srtp).then(sdp::protect).transpose()?;
                 let ssrc = u32::try_from(side << 28 | call)?;
                 let socket = side * SOCKETS + call % SOCKETS;
                 if let Some(slot) = slots.get_mut((call * 13 + side * 7) % SLOTS as usize) {
                     slot.push(streams.len());
                 }
-                streams.push(Stream { to, socket, ssrc, seq: call as u16, timestamp: ssrc });
+                streams.push(Stream { to, socket, ssrc, seq: call as u16, timestamp: ssrc, protect });
             }
         }
         Ok(Generator { sockets, reports, streams, slots, sent: 0, received: 0, late: 0 })
@@ -125,7 +129,7 @@ impl Generator {
     }
 
     fn send(&mut self, slot: usize) -> Result<()> {
-        let mut packet = [0xd5; PACKET];
+        let mut packet = [0; PACKET + PROTECTION];
         for index in self.slots.get(slot).into_iter().flatten() {
             let Some(stream) = self.streams.get_mut(*index) else { continue };
             let mut header = [0; 12];
@@ -135,10 +139,15 @@ impl Generator {
             header[4..8].copy_from_slice(&stream.timestamp.to_be_bytes());
             header[8..12].copy_from_slice(&stream.ssrc.to_be_bytes());
             packet[..12].copy_from_slice(&header);
+            packet[12..PACKET].fill(0xd5);
             stream.seq = stream.seq.wrapping_add(1);
             stream.timestamp = stream.timestamp.wrapping_add(160);
+            let len = match &mut stream.protect {
+                Some(protect) => protect.protect_rtp(&mut packet, PACKET)?,
+                None => PACKET,
+            };
             if let Some(socket) = self.sockets.get(stream.socket) {
-                socket.send_to(&packet, stream.to)?;
+                socket.send_to(packet.get(..len).unwrap_or_default(), stream.to)?;
                 self.sent += 1;
             }
         }
@@ -292,7 +301,7 @@ pub fn compare(
             relay.measure(window)?;
         }
     }
-    let what = if srtp { "RTP -> SRTP" } else { "RTP both ways" };
+    let what = if srtp { "RTP to SRTP and back" } else { "RTP both ways" };
     println!(
         "Relayed packet, {what}, {calls} calls at 50 packets a second, median of {rounds} x {window:.1?}"
     );

@@ -2,8 +2,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rtp::srtp::{MasterKey, Protect, Suite};
+
+use crate::Result;
+
 /// Master key and salt of the carrier's phone, which sends nothing secret.
-pub const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+
+/// Encrypts what the carrier's phone sends.
+pub fn protect() -> Result<Protect> {
+    let suite = Suite::AesCm128HmacSha1_80;
+    Ok(Protect::new(suite, &MasterKey::new(suite, &STANDARD.decode(KEY)?)?)?)
+}
 
 /// G.711 at `media`; with `srtp`, keyed by [`KEY`].
 pub fn describe(media: SocketAddr, srtp: bool) -> String {
