@@ -228,8 +228,13 @@ impl Core {
     }
 
     /// Sends BYE on both legs of a call that an earlier run left up. Its connections are gone with that run.
-    fn hang_up_orphan(&mut self, now: Now, state: serde_json::Value) {
-        let Ok(Some(legs)) = serde_json::from_value::<Option<[Leg; 2]>>(state) else { return };
+    ///
+    /// - `state`: as [`Core::journal`] wrote it.
+    fn hang_up_orphan(&mut self, now: Now, state: &serde_json::Value) {
+        let legs = state.as_str().map(serde_json::from_str::<Option<[Leg; 2]>>);
+        let Some(Ok(Some(legs))) = legs else {
+            return tracing::error!("a call of an earlier run can't be hung up: its state is not ours");
+        };
         for mut leg in legs {
             leg.flow.connection = None;
             leg.skip_ahead();
@@ -269,7 +274,7 @@ impl Machine for Core {
             Input::Resolved { query, result } => self.handle_resolved(now, query, result),
             Input::Media(event) => self.handle_media(now, event),
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
-            Input::Orphan(state) => self.hang_up_orphan(now, state),
+            Input::Orphan(state) => self.hang_up_orphan(now, &state),
             Input::Configuration => {
                 self.config = self.shared.live().config.clone();
                 let shard = self.tokens.shard();
