@@ -51,7 +51,8 @@ bench: ## CPU of a packet and of a call, memory of a held call, beside a bare fo
 load: ## 2,000 calls up and down three times, then 1,000 relayed for a minute: nothing left, nothing lost.
 	.ci/setup test
 	$(CARGO) build --release --package gateway --package benches --bins
-	VOICE_CONNECTOR_LOAD_CALLS=2000 $(NAMESPACE) $(CARGO) test --release --package gateway --test load -- --nocapture
+	$(CARGO) build --package gateway --bins --test load
+	VOICE_CONNECTOR_LOAD_CALLS=2000 $(NAMESPACE) $(CARGO) test --package gateway --offline --test load -- --nocapture
 	$(BENCH) hold
 
 fuzz-check: ## Fuzz targets compile; libFuzzer's instrumentation needs unstable flags.
