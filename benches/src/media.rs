@@ -194,6 +194,8 @@ struct Relay {
     addresses: [Ipv4Addr; 3],
     unread: [u64; 2],
     load: f64,
+    /// Packets a second, in the slowest measurement.
+    rate: f64,
     _keep: Keep,
 }
 
@@ -234,7 +236,16 @@ impl Relay {
         addresses: [Ipv4Addr; 3],
         keep: Keep,
     ) -> Result<Relay> {
-        Ok(Relay { series, process, generator, addresses, unread: [0; 2], load: 0.0, _keep: keep })
+        Ok(Relay {
+            series,
+            process,
+            generator,
+            addresses,
+            unread: [0; 2],
+            load: 0.0,
+            rate: f64::INFINITY,
+            _keep: keep,
+        })
     }
 
     fn measure(&mut self, window: Duration) -> Result<()> {
@@ -243,7 +254,9 @@ impl Relay {
         let (before, start) = (run_time(self.process)?, Instant::now());
         let packets = self.generator.run(window)?;
         let used = run_time(self.process)? - before;
-        self.load = self.load.max(used.as_secs_f64() / start.elapsed().as_secs_f64());
+        let elapsed = start.elapsed().as_secs_f64();
+        self.load = self.load.max(used.as_secs_f64() / elapsed);
+        self.rate = self.rate.min(packets as f64 / elapsed);
         self.series.values.push(used.as_secs_f64() * 1e6 / packets as f64);
         self.generator.settle()?;
         let since = self.drops()?;
@@ -263,12 +276,13 @@ impl Relay {
         let lost = self.generator.settle()?;
         let Generator { sent, late, .. } = &self.generator;
         let [relay, generator] = self.unread;
-        let mut note = format!("  load {:.0} %, lost {lost} of {sent}", self.load * 100.0);
+        let (load, rate) = (self.load * 100.0, self.rate);
+        let mut note = format!("  load {load:.0} % at {rate:.0} packets/s, lost {lost} of {sent}");
         if lost > 0 {
             note.push_str(&format!(" (unread: {relay} at the relay, {generator} at the generator)"));
         }
         if *late > 0 {
-            note.push_str(&format!(", generator late {late} ms-slots"));
+            note.push_str(&format!(", {late} slots were late"));
         }
         self.series.note = note;
         self.series.print("µs/packet", floor);
