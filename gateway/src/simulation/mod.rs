@@ -29,6 +29,7 @@ mod late_200_after_cancel;
 mod late_answer_of_a_left_host;
 mod lost_ack;
 mod media_workers_say_nothing;
+mod noise_on_the_line;
 mod on_net_call;
 mod plain_call;
 mod random_phones;

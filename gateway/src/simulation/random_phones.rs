@@ -241,9 +241,8 @@ fn silence(world: &mut World, random: &mut SeededRandom) {
     }
 }
 
-/// One run: a world of its own from `seed`.
-fn run(seed: u64) -> Trunk {
-    let mut random = SeededRandom::new(seed);
+/// A world of its own, with all that may be chosen of it; and whether limits may refuse calls.
+fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     let shards = [1, 2, 4][random.below(3) as usize];
     let transport = if random.below(4) == 0 { Transport::Tcp } else { Transport::Udp };
     let changes: &[Change] = match random.below(5) {
@@ -269,6 +268,23 @@ fn run(seed: u64) -> Trunk {
     for phone in &mut trunk.world.phones {
         phone.ignores = Some(is_absent);
     }
+    (trunk, limited)
+}
+
+/// A world in which `calls` are placed within a minute.
+pub(super) fn busy_world(seed: u64, calls: u32) -> Trunk {
+    let mut random = SeededRandom::new(seed);
+    let (mut trunk, _) = world(seed, &mut random);
+    for mark in 1..=calls {
+        place(&mut trunk, mark, &mut random);
+    }
+    trunk
+}
+
+/// One run: a world of its own from `seed`.
+fn run(seed: u64) -> Trunk {
+    let mut random = SeededRandom::new(seed);
+    let (mut trunk, limited) = world(seed, &mut random);
     let stops = random.below(8) == 0;
     let dies = random.below(4) == 0;
     trunk.tell(|trunk| {

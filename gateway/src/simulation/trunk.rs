@@ -341,11 +341,7 @@ impl Trunk {
     pub fn check(&mut self) {
         self.world.watch.settle(&self.world.unreached);
         assert!(self.world.watch.broken.is_empty(), "broken: {:#?}", self.world.watch.broken);
-        for (shard, core) in self.world.cores.iter().enumerate() {
-            assert_eq!(core.held(), [0; 8], "shard {shard} still holds something");
-        }
-        assert!(self.world.open_media.is_empty(), "media sessions are left: {:?}", self.world.open_media);
-        assert_eq!(self.world.shared.limits.calls(), 0, "permits are left");
+        self.assert_nothing_held();
         for phone in &self.world.phones {
             for call in &phone.calls {
                 // A phone that could not be reached for a while may have missed its BYE.
@@ -359,6 +355,15 @@ impl Trunk {
         for line in metrics.lines().filter(|line| line.starts_with("voice_connector_calls_active{")) {
             assert!(line.ends_with(" 0"), "{line}");
         }
+    }
+
+    /// No call, dialog, transaction, port or permit is left.
+    pub fn assert_nothing_held(&self) {
+        for (shard, core) in self.world.cores.iter().enumerate() {
+            assert_eq!(core.held(), [0; 8], "shard {shard} still holds something");
+        }
+        assert!(self.world.open_media.is_empty(), "media sessions are left: {:?}", self.world.open_media);
+        assert_eq!(self.world.shared.limits.calls(), 0, "permits are left");
     }
 
     /// Hands every core the same input.
