@@ -44,6 +44,8 @@ pub(super) struct Attempt {
     pub address: SocketAddr,
     pub local: Local,
     pub profile: Profile,
+    /// For the carrier's digest challenges.
+    pub credentials: Option<(String, Secret)>,
     /// Nobody waits for it any more: a late 2xx gets ACK and BYE.
     pub abandoned: bool,
     /// A final answer came.

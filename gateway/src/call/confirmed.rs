@@ -6,8 +6,9 @@ use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name};
 
 use super::body::Body;
+use super::ending::Bye;
 use super::handshake::{Handshake, authenticated, side_of};
-use super::io::{Action, Cause, Failure, Hop, RequestId};
+use super::io::{Action, Cause, Failure, RequestId};
 use super::leg::LegRef;
 use super::{Call, Phase, crossing};
 use crate::core::{ALLOW, Now};
@@ -374,10 +375,11 @@ impl Call {
         if let Some(reason) = reason {
             builder = builder.header(Name::Reason, reason);
         }
-        let bye = builder.build();
-        let request = self.send(bye.clone(), hop);
+        let (message, local) = (builder.build(), leg.local.clone());
+        let request = self.send(message.clone(), hop.clone());
         if side == Side::B {
-            self.ending.keep_bye(request, bye);
+            let credentials = self.credentials.clone();
+            self.ending.keep_bye(Bye { request, message, hop, local, credentials });
         }
     }
 
@@ -388,14 +390,13 @@ impl Call {
         }
     }
 
-    /// A carrier challenged our BYE.
-    fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, message: &Message) {
-        let credentials = self.credentials.clone();
-        let (Some(bye), Some(leg)) = (self.ending.challenged_bye(request), &mut self.b) else { return };
-        let number = leg.dialog.local_cseq.saturating_add(1);
-        if let Some(again) = authenticated(&bye, message, credentials.as_ref(), &leg.local, number, tokens) {
-            leg.dialog.local_cseq = number;
-            let hop: Hop = leg.hop();
+    /// A carrier challenged our BYE, the last request of its dialog.
+    fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, response: &Message) {
+        let Some(Bye { message, hop, local, credentials, .. }) = self.ending.challenged_bye(request) else {
+            return;
+        };
+        let number = message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
+        if let Some(again) = authenticated(&message, response, credentials.as_ref(), &local, number, tokens) {
             self.send(again, hop);
         }
     }

@@ -1,8 +1,10 @@
 //! The end of a call: both legs down, ports back, records written, exactly once.
 
 use sip::Message;
+use sip::auth::Secret;
 
-use super::io::{Action, Cause, RequestId};
+use super::io::{Action, Cause, Hop, RequestId};
+use super::leg::Local;
 use super::{Call, Phase};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -13,7 +15,17 @@ use crate::media::Side;
 pub(super) struct Ending {
     notes: Vec<String>,
     deferred: [Option<Option<String>>; 2],
-    bye: Option<(RequestId, Message)>,
+    byes: Vec<Bye>,
+}
+
+/// A BYE of ours to a callee, should it be challenged.
+#[derive(Debug)]
+pub(super) struct Bye {
+    pub request: RequestId,
+    pub message: Message,
+    pub hop: Hop,
+    pub local: Local,
+    pub credentials: Option<(String, Secret)>,
 }
 
 impl Ending {
@@ -45,14 +57,15 @@ impl Ending {
         }
     }
 
-    /// The BYE to the callee, should it be challenged.
-    pub fn keep_bye(&mut self, request: RequestId, bye: Message) {
-        self.bye = Some((request, bye));
+    /// Keeps a BYE for its challenge.
+    pub fn keep_bye(&mut self, bye: Bye) {
+        self.byes.push(bye);
     }
 
     /// The BYE that a challenge is for; at most once.
-    pub fn challenged_bye(&mut self, request: RequestId) -> Option<Message> {
-        self.bye.take_if(|(kept, _)| *kept == request).map(|(_, bye)| bye)
+    pub fn challenged_bye(&mut self, request: RequestId) -> Option<Bye> {
+        let index = self.byes.iter().position(|bye| bye.request == request)?;
+        Some(self.byes.swap_remove(index))
     }
 }
 

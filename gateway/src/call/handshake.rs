@@ -13,6 +13,7 @@ use sip::{Message, Name};
 
 use super::Call;
 use super::body::{Body, Sent};
+use super::ending::Bye;
 use super::io::{Action, Cause, Hop, RequestId};
 use super::leg::{Leg, LegRef, Local};
 use crate::core::Now;
@@ -180,12 +181,15 @@ impl Call {
         let Ok(dialog) = Dialog::uac(&attempt.invite, message) else { return };
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
         let mut leg = Leg::new(dialog, attempt.flow.clone(), attempt.local.clone(), attempt.profile.clone());
+        let credentials = attempt.credentials.clone();
         self.ending.note(format!("late answer of {} released", attempt.address.ip()));
         let ack = acknowledgement(&leg, request, cseq, proof(&attempt.invite), None, tokens);
         self.keep_ack(ack);
         let (bye, hop) = leg.request(sip::Method::Bye, tokens);
         let bye = bye.header(Name::Reason, Cause::new(487, "Answered too late").reason());
-        self.send(bye.build(), hop);
+        let message = bye.build();
+        let request = self.send(message.clone(), hop.clone());
+        self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials });
     }
 
     /// Ends what `side` still owes us an ACK for; the other leg gets its ACK all the same, since a dialog that is up

@@ -171,6 +171,7 @@ impl Call {
             address,
             local,
             profile,
+            credentials: self.credentials.clone(),
             abandoned: false,
             over: false,
             authenticated: false,

@@ -78,6 +78,25 @@ fn a_second_try_has_a_number_of_its_own() {
     });
 }
 
+/// The callee's answer crosses our CANCEL, and the carrier challenges the BYE that releases it.
+#[test]
+fn the_release_of_a_late_answer_is_proved_too() {
+    everywhere_with(KNOWN, |trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 180);
+        trunk.phone(b.0).habits.challenges = true;
+        trunk.run(0.5);
+        trunk.cancel(a);
+        trunk.run(0.015);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(b), Stage::Over);
+        assert_proves(trunk.call(b).request(&Method::Bye).unwrap());
+    });
+}
+
 #[test]
 fn a_second_challenge_ends_the_attempt() {
     everywhere_with(KNOWN, |trunk| {
