@@ -1,7 +1,7 @@
 //! What calls want done.
 
-use sip::Message;
 use sip::transaction::Owner;
+use sip::{Message, Method};
 
 use super::{CallKey, Client, Core, Now, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
@@ -63,8 +63,12 @@ impl Core {
         match request {
             Some(request) => {
                 let reliable = peer.transport.is_reliable();
+                let is_bye = message.method() == Some(Method::Bye);
                 let id = self.transactions.request(now.instant, message, peer, reliable);
                 self.clients.insert(id, Client::Call(key, request));
+                if is_bye {
+                    self.byes.insert(id);
+                }
                 if let Some(slot) = self.calls.get_mut(&key) {
                     slot.requests.insert(request, id);
                 }

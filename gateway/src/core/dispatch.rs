@@ -63,6 +63,9 @@ impl Core {
             Reported::Response { id, message, from } => {
                 if let Some(status) = message.status() {
                     self.shared.metrics.sip_response(status.code());
+                    if status.is_final() {
+                        self.byes.remove(&id);
+                    }
                 }
                 match self.clients.get(&id).copied() {
                     Some(Client::Call(key, request)) => {
@@ -93,6 +96,7 @@ impl Core {
     }
 
     fn lost(&mut self, now: Now, id: sip::transaction::ClientId, cause: Failure) {
+        self.byes.remove(&id);
         match self.clients.get(&id).copied() {
             Some(Client::Call(key, request)) => self.event(now, key, Event::Failed { request, cause }),
             Some(Client::Probe(host)) => self.probe_lost(now, host),

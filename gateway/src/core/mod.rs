@@ -18,7 +18,7 @@ mod probe;
 mod records;
 pub mod shared;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -99,6 +99,8 @@ pub struct Core {
     /// Our tags, and whose they are.
     tags: HashMap<String, (CallKey, LegRef)>,
     clients: HashMap<ClientId, Client>,
+    /// BYEs of ours that are not answered yet: a gateway that stops waits for them.
+    byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
     queries: HashMap<QueryId, Query>,
     wakeups: BTreeSet<(Instant, CallKey)>,
@@ -142,6 +144,7 @@ impl Core {
             calls: HashMap::new(),
             tags: HashMap::new(),
             clients: HashMap::new(),
+            byes: HashSet::new(),
             servers: HashMap::new(),
             queries: HashMap::new(),
             wakeups: BTreeSet::new(),
@@ -219,7 +222,7 @@ impl Core {
         while let Some(output) = self.transactions.poll_output() {
             self.dispatch(now, output);
         }
-        if self.draining != Draining::No && !self.drained && self.live_calls() == 0 {
+        if self.draining != Draining::No && !self.drained && self.byes.is_empty() && self.live_calls() == 0 {
             self.drained = true;
             self.outputs.push_back(Output::Drained);
         }

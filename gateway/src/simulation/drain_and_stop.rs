@@ -1,7 +1,7 @@
 //! The operator takes the gateway out of service.
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, everywhere};
+use super::trunk::{OUTSIDE, everywhere, over_udp};
 use crate::core::Input;
 use crate::record::Direction;
 
@@ -52,6 +52,22 @@ fn a_stop_hangs_up_what_is_left_whatever_its_state() {
         trunk.finish();
         let cdr = trunk.cdr("branch", Direction::Outbound);
         assert_eq!(cdr.status_message, "503 Gateway is shutting down");
+    });
+}
+
+/// The process must not end before its BYEs were heard.
+#[test]
+fn a_stop_waits_for_the_answers_to_its_byes() {
+    over_udp(&[], |trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.world.link.lost = 1_000;
+        trunk.broadcast(|| Input::Stop);
+        trunk.run(0.3);
+        assert_eq!(trunk.world.drained, [0; 0]);
+        trunk.world.link.lost = 0;
+        trunk.run(0.4);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        assert_eq!(trunk.world.drained, [0]);
     });
 }
 
