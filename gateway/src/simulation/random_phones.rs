@@ -1,5 +1,6 @@
 //! Phones that do whatever comes to their mind, over a bad network, for thousands of calls: the laws hold after each
-//! run. `SEED=n cargo test -p gateway --lib random_phones` replays one run and prints its ladder.
+//! run. `SEED=n cargo test -p gateway --lib random_phones` replays one run and prints its ladder;
+//! `SEED=1000..2000` goes looking for trouble.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -405,10 +406,16 @@ const SEEDS_PER_TEST: u64 = 100;
 
 /// The runs of one of four tests, which share the cores of the machine.
 fn runs(quarter: u64) {
-    if let Ok(seed) = std::env::var("SEED") {
-        let seed: u64 = seed.parse().expect("SEED is a number");
-        if seed / SEEDS_PER_TEST % 4 == quarter {
-            println!("{}", run(seed).world.draw(&[]));
+    if let Ok(seeds) = std::env::var("SEED") {
+        let (first, end) = seeds.split_once("..").unwrap_or((&seeds, ""));
+        let first: u64 = first.parse().expect("SEED is a number or a range like 1000..2000");
+        let end = end.parse().unwrap_or(first + 1);
+        for seed in (first..end).filter(|seed| seed % 4 == quarter) {
+            println!("seed {seed}");
+            let trunk = run(seed);
+            if end == first + 1 {
+                println!("{}", trunk.world.draw(&[]));
+            }
         }
         return;
     }
