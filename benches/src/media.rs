@@ -33,6 +33,8 @@ const TAG: usize = 10;
 const WARM_UP: Duration = Duration::from_millis(400);
 /// After it, for what is on the way.
 const SETTLE: Duration = Duration::from_millis(100);
+/// A packet that is not there by then is lost.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the two phones of a call send their media.
 #[derive(Debug, Clone, Copy)]
@@ -125,11 +127,17 @@ impl Generator {
         Ok(self.received - before)
     }
 
-    /// Takes in what is on the way still. Returns packets sent and not received so far.
+    /// Takes in what is on the way still. Returns packets sent and not received by then.
     pub fn settle(&mut self) -> Result<u64> {
-        sleep(SETTLE);
-        self.drain()?;
-        Ok(self.sent.saturating_sub(self.received))
+        let until = Instant::now() + PATIENCE;
+        loop {
+            sleep(SETTLE);
+            self.drain()?;
+            let missing = self.sent.saturating_sub(self.received);
+            if missing == 0 || Instant::now() > until {
+                return Ok(missing);
+            }
+        }
     }
 
     fn send(&mut self, slot: usize) -> Result<()> {
