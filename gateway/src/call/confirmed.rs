@@ -10,6 +10,7 @@ use super::ending::Bye;
 use super::handshake::{Handshake, authenticated, side_of};
 use super::io::{Action, Cause, Failure, RequestId};
 use super::leg::LegRef;
+use super::media::Agreed;
 use super::{Call, Phase, crossing};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
@@ -27,6 +28,8 @@ pub(super) struct Exchange {
     /// What we asked the other leg in turn.
     request: RequestId,
     sent: Message,
+    /// The media as it was agreed before: it holds on if the offer is refused.
+    before: Option<Agreed>,
     authenticated: bool,
     /// The asker cancelled it and has its 487.
     cancelled: bool,
@@ -177,9 +180,15 @@ impl Call {
     /// Sends a request across and remembers whom to answer.
     fn forward(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         let method = message.method().unwrap_or(Method::Info);
-        let body = match Body::read(&message).and_then(|body| self.cross_body(tokens, side, &body, true)) {
+        let body = Body::read(&message);
+        let offers = body.as_ref().is_ok_and(|body| body.sdp().is_some());
+        let before = offers.then(|| self.agreed(side));
+        let body = match body.and_then(|body| self.cross_body(tokens, side, &body, true)) {
             Ok(body) => body,
-            Err(cause) => return self.answer(server, &message, side, &cause),
+            Err(cause) => {
+                self.restore_agreed(side, before);
+                return self.answer(server, &message, side, &cause);
+            }
         };
         let Some(from) = self.leg(side).map(|leg| leg.profile.clone()) else { return };
         let Some(to) = self.leg_mut(side.other()) else { return };
@@ -197,6 +206,7 @@ impl Call {
             asked: message,
             request,
             sent,
+            before,
             authenticated: false,
             cancelled: false,
         });
@@ -247,6 +257,7 @@ impl Call {
         let from = exchange.from;
         let success = message.status().is_some_and(|status| status.is_success());
         if !success {
+            self.restore_agreed(from, exchange.before);
             if !exchange.cancelled {
                 let response = self.cross_response(from.other(), message, None, &exchange.asked);
                 self.respond(exchange.server, response);

@@ -7,7 +7,7 @@ use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
 use sip::sdp::{Anchor, AnchorError, Stream, StreamKind};
 
 use super::body::{Body, Sent};
-use super::sdes::{Keys, Lines};
+use super::sdes::{Keys, Lines, Sdes};
 use super::{Action, Call, Cause, due};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -19,6 +19,14 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the media workers may take to close before the call is forgotten without their figures.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What two legs agreed on before an offer.
+#[derive(Debug)]
+pub struct Agreed {
+    from: Option<(Sdes, bool)>,
+    to: Option<Sdes>,
+    remote: Option<Remote>,
+}
+
 /// Where the call's media stands.
 #[derive(Debug)]
 pub struct MediaSession {
@@ -28,6 +36,9 @@ pub struct MediaSession {
     was_silent: bool,
     /// The newest description, to make them watch again.
     last_remote: Option<Command>,
+    /// What the workers were told of each leg.
+    a_remote: Option<Remote>,
+    b_remote: Option<Remote>,
 }
 
 #[derive(Debug)]
@@ -46,14 +57,21 @@ enum State {
 
 impl MediaSession {
     pub fn new(key: MediaKey) -> MediaSession {
-        MediaSession { key, state: State::Idle, was_silent: false, last_remote: None }
+        MediaSession {
+            key,
+            state: State::Idle,
+            was_silent: false,
+            last_remote: None,
+            a_remote: None,
+            b_remote: None,
+        }
     }
 
     /// A session that was open when it was written down.
     pub fn restored(key: MediaKey, addresses: [IpAddr; 2], ports: [Ports; 2]) -> MediaSession {
         let [a, b] = addresses;
         let state = State::Open { a, b, ports };
-        MediaSession { key, state, was_silent: false, last_remote: None }
+        MediaSession { key, state, was_silent: false, last_remote: None, a_remote: None, b_remote: None }
     }
 
     /// Key, bound addresses and ports while open.
@@ -61,6 +79,13 @@ impl MediaSession {
         match self.state {
             State::Open { a, b, ports } => Some((self.key, [a, b], ports)),
             _ => None,
+        }
+    }
+
+    fn remote(&self, side: Side) -> Option<&Remote> {
+        match side {
+            Side::A => self.a_remote.as_ref(),
+            Side::B => self.b_remote.as_ref(),
         }
     }
 
@@ -255,6 +280,33 @@ impl Call {
         }
     }
 
+    /// What `from` and the other leg have agreed on so far, before a new offer of `from`'s.
+    pub(super) fn agreed(&self, from: Side) -> Agreed {
+        Agreed {
+            from: self.leg(from).map(|leg| (leg.sdes.clone(), leg.on_hold)),
+            to: self.leg(from.other()).map(|leg| leg.sdes.clone()),
+            remote: self.media.remote(from).cloned(),
+        }
+    }
+
+    /// The offer of `from` was refused: what was agreed before holds on. RFC 3264 §5, RFC 3261 §14.1.
+    pub(super) fn restore_agreed(&mut self, from: Side, agreed: Option<Agreed>) {
+        let Some(agreed) = agreed else { return };
+        if let (Some(leg), Some((sdes, on_hold))) = (self.leg_mut(from), agreed.from) {
+            leg.sdes = sdes;
+            leg.on_hold = on_hold;
+        }
+        if let (Some(leg), Some(sdes)) = (self.leg_mut(from.other()), agreed.to) {
+            leg.sdes = sdes;
+            // The next offer is a new one to it, whatever it says.
+            leg.sdp.last.clear();
+        }
+        let now = self.media.remote(from);
+        if let Some(remote) = agreed.remote.filter(|remote| now != Some(remote)) {
+            self.tell_remote(from, remote);
+        }
+    }
+
     /// Tells the workers where `side`'s media is, as its newest description says.
     fn learn_remote(&mut self, side: Side, stream: Option<&Stream>) {
         let customer = match side {
@@ -272,6 +324,14 @@ impl Call {
         // Only suites that the workers know are negotiated, with keys of their length.
         let Ok(srtp) = leg.sdes.keys().map(srtp_keys).transpose() else { return };
         remote.srtp = srtp;
+        self.tell_remote(side, remote);
+    }
+
+    fn tell_remote(&mut self, side: Side, remote: Remote) {
+        match side {
+            Side::A => self.media.a_remote = Some(remote.clone()),
+            Side::B => self.media.b_remote = Some(remote.clone()),
+        }
         let command = Command::Remote { key: self.media.key, side, remote };
         self.media.last_remote = (!self.is_up()).then(|| command.clone());
         self.actions.push_back(Action::Media(command));

@@ -5,7 +5,16 @@ use sip::sdp::Sdp;
 
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, everywhere};
+use super::world::World;
 use crate::media::{Command, Side};
+
+/// What the media workers were last told of a leg.
+fn held(world: &World, side: Side) -> Option<bool> {
+    world.media_log.iter().rev().find_map(|(_, command)| match command {
+        Command::Remote { side: of, remote, .. } if *of == side => Some(remote.on_hold),
+        _ => None,
+    })
+}
 
 #[test]
 fn either_side_holds_and_resumes() {
@@ -20,11 +29,7 @@ fn either_side_holds_and_resumes() {
                 let offer = trunk.call(hears).request(&Method::Invite).unwrap();
                 let stream = Sdp::parse(offer.body()).unwrap().relayed_stream().unwrap();
                 assert_eq!(stream.is_hold(), hold, "{direction}");
-                let remote = trunk.world.media_log.iter().rev().find_map(|(_, command)| match command {
-                    Command::Remote { side: of, remote, .. } if *of == side => Some(remote.on_hold),
-                    _ => None,
-                });
-                assert_eq!(remote, Some(hold), "{direction}");
+                assert_eq!(held(&trunk.world, side), Some(hold), "{direction}");
             }
             let answers = trunk.call(asks).statuses(&Method::Invite);
             assert_eq!(answers.iter().filter(|status| **status == 200).count(), 4 + usize::from(asks == a));
@@ -43,6 +48,7 @@ fn a_refused_offer_leaves_the_call_as_it_was() {
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&488));
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        assert_eq!(held(&trunk.world, Side::A), Some(false), "the media goes on as agreed before");
         trunk.hang_up(b);
         trunk.run(1.0);
     });
