@@ -16,6 +16,7 @@ const MODULES: [&str; 2] = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/
 /// A phone to be.
 pub struct Baresip {
     folder: TempDir,
+    shows_sip: bool,
 }
 
 /// A running phone.
@@ -62,17 +63,22 @@ impl Baresip {
         );
         fs::write(folder.join("config"), config).unwrap();
         fs::write(folder.join("accounts"), format!("{account}\n")).unwrap();
-        Baresip { folder: directory }
+        Baresip { folder: directory, shows_sip: false }
     }
 
-    /// Takes TLS too, one port above, and trusts one authority when it dials.
+    /// Prints every message that it sends or gets.
+    pub fn showing_sip(self) -> Baresip {
+        Baresip { shows_sip: true, ..self }
+    }
+
+    /// Takes TLS too, one port above, trusts one authority when it dials, and knows SRTP.
     pub fn secure(self, leaf: &Leaf, trusts: &Authority) -> Baresip {
         let folder = self.folder.path();
         fs::write(folder.join("both.pem"), format!("{}{}", leaf.key, leaf.certificate)).unwrap();
         fs::write(folder.join("ca.pem"), &trusts.pem).unwrap();
         let mut config = fs::read_to_string(folder.join("config")).unwrap();
         let at = folder.display();
-        config.push_str(&format!("sip_certificate {at}/both.pem\nsip_cafile {at}/ca.pem\n"));
+        config.push_str(&format!("sip_certificate {at}/both.pem\nsip_cafile {at}/ca.pem\nmodule srtp.so\n"));
         fs::write(folder.join("config"), config).unwrap();
         self
     }
@@ -90,6 +96,9 @@ impl Baresip {
     fn run(self, arguments: &[&str]) -> Phone {
         let mut command = Command::new("baresip");
         command.arg("-f").arg(self.folder.path()).args(arguments).current_dir(self.folder.path());
+        if self.shows_sip {
+            command.arg("-s");
+        }
         Phone { process: Process::start("baresip", command, self.folder.path()), folder: self.folder }
     }
 }

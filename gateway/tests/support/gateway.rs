@@ -22,12 +22,19 @@ pub struct Gateway {
     process: Process,
     directory: TempDir,
     options: Vec<String>,
+    /// What it logs.
+    filter: &'static str,
 }
 
 impl Gateway {
     /// Starts the daemon with this configuration and waits until it is ready.
     pub fn start(net: Net, config: &str) -> Gateway {
         Gateway::start_sharded(net, 0, config)
+    }
+
+    /// The same with everything logged that its own code has to say.
+    pub fn start_verbose(net: Net, config: &str) -> Gateway {
+        Gateway::start_as(net, &["--drain", "5"], "info,gateway=trace,sip=trace,rtp=trace", config)
     }
 
     /// The same with so many signalling threads; 0: one per core.
@@ -37,11 +44,15 @@ impl Gateway {
 
     /// The same with these options of `run`.
     pub fn start_with(net: Net, options: &[&str], config: &str) -> Gateway {
+        Gateway::start_as(net, options, "info", config)
+    }
+
+    fn start_as(net: Net, options: &[&str], filter: &'static str, config: &str) -> Gateway {
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("gateway.toml"), config).unwrap();
-        let process = run(directory.path(), &options);
-        let mut gateway = Gateway { net, process, directory, options };
+        let process = run(directory.path(), &options, filter);
+        let mut gateway = Gateway { net, process, directory, options, filter };
         gateway.is_ready();
         gateway
     }
@@ -62,7 +73,7 @@ impl Gateway {
     pub fn restart(&mut self) {
         self.process.signal("KILL");
         self.process.wait(PATIENCE);
-        self.process = run(self.directory.path(), &self.options);
+        self.process = run(self.directory.path(), &self.options, self.filter);
         self.is_ready();
     }
 
@@ -150,8 +161,9 @@ impl Gateway {
     }
 }
 
-fn run(directory: &Path, options: &[String]) -> Process {
+fn run(directory: &Path, options: &[String], filter: &str) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
-    command.args(["run", "--config", "gateway.toml"]).args(options).current_dir(directory);
+    command.args(["run", "--config", "gateway.toml"]).args(options);
+    command.current_dir(directory).env("VOICE_CONNECTOR_LOG", filter);
     Process::start("gateway", command, directory)
 }

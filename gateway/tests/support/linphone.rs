@@ -22,6 +22,16 @@ impl Linphone {
     /// - `trusts`: the one certificate that it takes for the gateway's; by its common name, for linphone knows no
     ///   address in a subjectAltName.
     pub fn start(contact: &str, media_port: u16, trusts: &Leaf) -> Linphone {
+        Linphone::start_as(contact, media_port, trusts, "media_encryption=none\n")
+    }
+
+    /// The same with SRTP and nothing else.
+    pub fn start_with_srtp(contact: &str, media_port: u16, trusts: &Leaf) -> Linphone {
+        let encryption = "media_encryption=srtp\nmedia_encryption_mandatory=1\n";
+        Linphone::start_as(contact, media_port, trusts, encryption)
+    }
+
+    fn start_as(contact: &str, media_port: u16, trusts: &Leaf, encryption: &str) -> Linphone {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path();
         // Without it there is no data base, and without that no transport.
@@ -39,7 +49,7 @@ impl Linphone {
         let config = format!(
             "[sip]\nsip_port=-2\nsip_tcp_port=-2\nsip_tls_port=-2\nroot_ca={ca}\nverify_server_certs=1\n\
              verify_server_cn=1\nuse_ipv6=0\nauto_net_state_mon=0\ncontact={contact}\nguess_hostname=0\n\
-             [rtp]\naudio_rtp_port={media_port}\n[net]\nstun_server=\n\
+             {encryption}[rtp]\naudio_rtp_port={media_port}\n[net]\nstun_server=\n\
              [audio_codec_0]\nmime=PCMU\nrate=8000\nenabled=1\n"
         );
         fs::write(folder.join("linphonerc"), config).unwrap();
