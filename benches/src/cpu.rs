@@ -13,7 +13,17 @@ pub fn run_time(process: u32) -> Result<Duration> {
     Ok(by_thread(process)?.values().sum())
 }
 
-/// The same by the threads' names, less their numbers.
+/// How long threads of a process could have run, while others had the processor; summed over the threads.
+pub fn wait_time(process: u32) -> Result<Duration> {
+    let mut nanos = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanos += text.split(' ').nth(1).unwrap_or_default().parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// [`run_time`] by the threads' names, less their numbers.
 pub fn by_thread(process: u32) -> Result<BTreeMap<String, Duration>> {
     let mut times = BTreeMap::new();
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {

@@ -9,7 +9,7 @@ use rtp::srtp::Protect;
 use socket2::{Domain, Socket, Type};
 
 use crate::Result;
-use crate::cpu::{run_time, unread};
+use crate::cpu::{run_time, unread, wait_time};
 use crate::daemon::{Daemon, Subject, Transport};
 use crate::floor::{self, Forwarder};
 use crate::report::Series;
@@ -204,6 +204,8 @@ struct Relay {
     load: f64,
     /// Packets a second, in the slowest measurement.
     rate: f64,
+    /// The part of the time that it could have run and others did, in the worst measurement.
+    denied: f64,
     _keep: Keep,
 }
 
@@ -252,6 +254,7 @@ impl Relay {
             unread: [0; 2],
             load: 0.0,
             rate: f64::INFINITY,
+            denied: 0.0,
             _keep: keep,
         })
     }
@@ -259,11 +262,13 @@ impl Relay {
     fn measure(&mut self, window: Duration) -> Result<()> {
         let drops = self.drops()?;
         self.generator.run(WARM_UP)?;
-        let (before, start) = (run_time(self.process)?, Instant::now());
+        let (before, waited, start) = (run_time(self.process)?, wait_time(self.process)?, Instant::now());
         let packets = self.generator.run(window)?;
         let used = run_time(self.process)? - before;
         let elapsed = start.elapsed().as_secs_f64();
+        let denied = wait_time(self.process)? - waited;
         self.load = self.load.max(used.as_secs_f64() / elapsed);
+        self.denied = self.denied.max(denied.as_secs_f64() / elapsed);
         self.rate = self.rate.min(packets as f64 / elapsed);
         self.series.values.push(used.as_secs_f64() * 1e6 / packets as f64);
         self.generator.settle()?;
@@ -287,7 +292,9 @@ impl Relay {
         let (load, rate) = (self.load * 100.0, self.rate);
         let mut note = format!("  load {load:.0} % at {rate:.0} packets/s, lost {lost} of {sent}");
         if lost > 0 {
-            note.push_str(&format!(" (unread: {relay} at the relay, {generator} at the generator)"));
+            let denied = self.denied * 100.0;
+            note.push_str(&format!(" (unread: {relay} at the relay, {generator} at the generator;"));
+            note.push_str(&format!(" others had the relay's core for {denied:.0} % of the time)"));
         }
         if *late > 0 {
             note.push_str(&format!(", {late} slots were late"));
