@@ -95,7 +95,11 @@ impl Core {
         };
         let account = account(live, admitted);
         let source = self.arrived;
-        let Some(local) = self.local(live, source.listener, source.remote.ip()) else { return };
+        // A new configuration may have fewer listeners than the sockets that are still bound.
+        let Some(local) = self.local(live, source.listener, source.remote.ip()) else {
+            let cause = Cause::new(503, "The listener is not configured any more");
+            return self.turn_away(now, server, &message, facts, decision, &cause);
+        };
         let profile = match &admitted.origin {
             Origin::Connector(connector) => profile(&connector.peer, connector.encryption, source.transport),
             Origin::Carrier(carrier) => profile(&carrier.peer, false, source.transport),
