@@ -309,6 +309,9 @@ impl Call {
     ) {
         let Some(index) = self.exchanges.iter().position(|one| one.request == request) else { return };
         let exchange = self.exchanges.remove(index);
+        if exchange.cancelled && lost == Failure::Transport {
+            return; // It may never have left: nothing is known of the other side.
+        }
         let cause = match lost {
             Failure::Timeout => Cause::new(408, "The other side does not answer"),
             Failure::Transport => Cause::new(503, "The other side can't be reached"),

@@ -1,10 +1,12 @@
 //! Re-INVITE and UPDATE cross from either side; two at once are told apart; one is cancelled.
 
+use std::time::Duration;
+
 use sip::Method;
 use sip::sdp::Sdp;
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, everywhere};
+use super::trunk::{OUTSIDE, everywhere, everywhere_with};
 use super::world::World;
 use crate::media::{Command, Side};
 
@@ -158,5 +160,28 @@ fn requests_out_of_order_and_unknown_demands_are_refused() {
         assert_eq!(trunk.stage(b), Stage::Up);
         trunk.hang_up(a);
         trunk.run(1.0);
+    });
+}
+
+/// The callee's Contact is a name, and DNS is slow: a re-INVITE that still waits for the address is cancelled, and
+/// never leaves.
+#[test]
+fn a_reinvite_is_cancelled_before_its_address_is_known() {
+    everywhere_with(&[("east_peer", "nat = \"never\"")], |trunk| {
+        trunk.phone(trunk.east).contact_host = Some("phone.example");
+        let east = trunk.phone(trunk.east).address;
+        trunk.world.names.insert("phone.example".into(), vec![east]);
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.world.look_up_takes = Duration::from_secs(3);
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(1.0);
+        trunk.world.with(a.0, |phone, now| phone.cancel_offer(now, a.1));
+        trunk.run(5.0);
+        assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&487));
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK"]);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(5.0);
+        assert_eq!(trunk.stage(b), Stage::Over);
     });
 }

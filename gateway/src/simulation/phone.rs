@@ -169,6 +169,8 @@ pub(crate) struct Phone {
     pub ignores: Option<fn(&Phone, &Message) -> bool>,
     /// What its wits go by.
     pub seed: u64,
+    /// What stands in its Contact in place of its address.
+    pub contact_host: Option<&'static str>,
     /// What its requests inside dialogs demand.
     pub requires: Option<&'static str>,
     /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
@@ -192,6 +194,7 @@ impl Phone {
             gone: HashSet::new(),
             ignores: None,
             seed,
+            contact_host: None,
             requires: None,
             strays: Vec::new(),
         }
@@ -431,9 +434,10 @@ impl Phone {
     }
 
     pub fn contact(&self) -> String {
+        let host = self.contact_host.map_or_else(|| self.address.to_string(), str::to_owned);
         match self.transport {
-            Transport::Udp => format!("<sip:{}@{}>", self.name, self.address),
-            _ => format!("<sip:{}@{};transport=tcp>", self.name, self.address),
+            Transport::Udp => format!("<sip:{}@{host}>", self.name),
+            _ => format!("<sip:{}@{host};transport=tcp>", self.name),
         }
     }
 

@@ -65,6 +65,7 @@ pub(crate) struct World {
     pub media: Answers,
     pub journal: Answers,
     pub names: HashMap<String, Vec<SocketAddr>>,
+    pub look_up_takes: Duration,
     /// Addresses that refuse (`true`) or swallow whatever is sent there.
     pub dead: HashMap<SocketAddr, bool>,
     /// Call-IDs of messages that went there.
@@ -115,6 +116,7 @@ impl World {
             media: AT_ONCE,
             journal: AT_ONCE,
             names: HashMap::new(),
+            look_up_takes: Duration::from_millis(20),
             dead: HashMap::new(),
             unreached: HashSet::new(),
             cores,
@@ -326,7 +328,7 @@ impl World {
             }
             Output::Resolve { query, lookup } => {
                 let result = self.look_up(&lookup);
-                let at = self.now + Duration::from_millis(20);
+                let at = self.now + self.look_up_takes;
                 self.queue(at, Coming::Core(shard, Input::Resolved { query, result }));
             }
             Output::Media(command) => self.command(shard, command),
