@@ -7,7 +7,7 @@ NAMESPACE := unshare --user --map-root-user --net -- .ci/in-namespace
 # The generator on one core, what it measures on another.
 BENCH = $(NAMESPACE) taskset --cpu-list 0 target/release/bench
 
-.PHONY: run demo test check fmt clippy doc deny fuzz-check interop bench load fuzz
+.PHONY: run demo test check fmt clippy doc deny fuzz-check interop shards bench load fuzz
 
 run: ## The gateway on its embedded example configuration.
 	.ci/setup run
@@ -27,6 +27,14 @@ interop: ## The part of the tests that calls through the gateway with SIPp and b
 	.ci/setup test
 	$(CARGO) build --workspace --all-targets
 	$(NAMESPACE) $(CARGO) test --package gateway --offline --test 'interop_*'
+
+shards: ## The tests that run the daemon, with 1, 2 and 4 signalling threads.
+	.ci/setup test
+	$(CARGO) build --workspace --all-targets
+	for shards in 1 2 4; do \
+	    VOICE_CONNECTOR_SHARDS=$$shards $(NAMESPACE) $(CARGO) test --package gateway --offline --no-fail-fast --test '*' \
+	        || exit 1; \
+	done
 
 check: fmt clippy doc deny fuzz-check
 

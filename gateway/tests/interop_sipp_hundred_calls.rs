@@ -15,12 +15,13 @@ const HOLD: Duration = Duration::from_secs(2);
 
 /// Outbound and inbound at the same time.
 ///
+/// - `start`: of the daemon, with the signalling threads that a test wants.
 /// - `transports`: SIPp's of the outbound callers and of the inbound ones.
-fn hundred_calls_each_way(net: Net, shards: u16, protocol: &str, transports: [&str; 2]) {
+fn hundred_calls_each_way(net: Net, start: fn(Net, &str) -> Gateway, protocol: &str, transports: [&str; 2]) {
     if missing(&["sipp"]) {
         return;
     }
-    let gateway = Gateway::start_sharded(net, shards, &Office::new(net, protocol).config());
+    let gateway = start(net, &Office::new(net, protocol).config());
     let callee = Script::callee().answer(180, "Ringing", EMPTY).pause(200);
     let callee =
         callee.answer(200, "OK", &with_sdp(None)).expect("ACK").expect("BYE").answer(200, "OK", EMPTY);
@@ -82,21 +83,31 @@ fn hundred_calls_each_way(net: Net, shards: u16, protocol: &str, transports: [&s
 
 #[test]
 fn over_udp() {
-    hundred_calls_each_way(Net(11), 0, "udp", ["u1", "u1"]);
+    hundred_calls_each_way(Net(11), Gateway::start, "udp", ["u1", "u1"]);
 }
 
 /// The PBX keeps one connection for all calls, the carrier opens one for each.
 #[test]
 fn over_tcp() {
-    hundred_calls_each_way(Net(12), 0, "tcp", ["t1", "tn"]);
+    hundred_calls_each_way(Net(12), Gateway::start, "tcp", ["t1", "tn"]);
 }
 
 #[test]
 fn over_udp_with_one_shard() {
-    hundred_calls_each_way(Net(13), 1, "udp", ["u1", "u1"]);
+    hundred_calls_each_way(
+        Net(13),
+        |net, config| Gateway::start_sharded(net, 1, config),
+        "udp",
+        ["u1", "u1"],
+    );
 }
 
 #[test]
 fn over_tcp_with_four_shards() {
-    hundred_calls_each_way(Net(14), 4, "tcp", ["t1", "t1"]);
+    hundred_calls_each_way(
+        Net(14),
+        |net, config| Gateway::start_sharded(net, 4, config),
+        "tcp",
+        ["t1", "t1"],
+    );
 }

@@ -200,15 +200,19 @@ impl Refusal {
 
 impl Trunk {
     pub fn start(net: Net) -> Trunk {
-        Trunk::start_sharded(net, 0)
+        Trunk::start_by(net, |config| Gateway::start(net, config))
     }
 
-    /// The same with so many signalling threads; 0: one per core.
+    /// The same with so many signalling threads.
     pub fn start_sharded(net: Net, shards: u16) -> Trunk {
+        Trunk::start_by(net, |config| Gateway::start_sharded(net, shards, config))
+    }
+
+    fn start_by(net: Net, start: impl FnOnce(&str) -> Gateway) -> Trunk {
         let ip = net.ip(1).to_string();
         let config = CONFIG.replace("{ip}", ip.trim_end_matches(".1"));
         let [west, east] = [3, 4].map(|host| Peer::udp(net.at(host, 5060), net.gateway()));
-        let gateway = Gateway::start_sharded(net, shards, &config);
+        let gateway = start(&config);
         Trunk { net, gateway, west, east, records: RefCell::default() }
     }
 

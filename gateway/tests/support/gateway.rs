@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest life of a transaction once it is answered: 64 × T1 on UDP, and its last messages.
 const LAST_TIMER: Duration = Duration::from_secs(34);
 
+/// How many signalling threads a daemon gets whose test does not say; without it, one per core.
+const SHARDS: &str = "VOICE_CONNECTOR_SHARDS";
+
 /// A running daemon with its files.
 pub struct Gateway {
     pub net: Net,
@@ -29,7 +32,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the daemon with this configuration and waits until it is ready.
     pub fn start(net: Net, config: &str) -> Gateway {
-        Gateway::start_sharded(net, 0, config)
+        Gateway::start_with(net, &["--drain", "5"], config)
     }
 
     /// The same with everything logged that its own code has to say.
@@ -37,7 +40,7 @@ impl Gateway {
         Gateway::start_as(net, &["--drain", "5"], "info,gateway=trace,sip=trace,rtp=trace", config)
     }
 
-    /// The same with so many signalling threads; 0: one per core.
+    /// The same with so many signalling threads.
     pub fn start_sharded(net: Net, shards: u16, config: &str) -> Gateway {
         Gateway::start_with(net, &["--drain", "5", "--shards", &shards.to_string()], config)
     }
@@ -48,7 +51,12 @@ impl Gateway {
     }
 
     fn start_as(net: Net, options: &[&str], filter: &'static str, config: &str) -> Gateway {
-        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let mut options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        if let Ok(shards) = std::env::var(SHARDS)
+            && !options.iter().any(|option| option == "--shards")
+        {
+            options.extend(["--shards".to_owned(), shards]);
+        }
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("gateway.toml"), config).unwrap();
         let process = run(directory.path(), &options, filter);
