@@ -330,6 +330,9 @@ impl Call {
         let Some(exchange) = self.exchanges.get_mut(index) else { return };
         exchange.cancelled = true;
         let (request, asked, from) = (exchange.request, exchange.asked.clone(), exchange.from);
+        // Whatever the other side says yet, the asker goes on as before from its 487 on.
+        let before = exchange.before.take();
+        self.restore_agreed(from, before);
         self.answer(server, &asked, from, &Cause::new(487, "Request Terminated"));
         self.actions.push_back(Action::Cancel { request, reason });
     }

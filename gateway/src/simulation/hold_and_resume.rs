@@ -82,6 +82,8 @@ fn a_cancelled_reinvite_is_cancelled_on_the_other_leg_and_the_call_goes_on() {
         trunk.request(a, Method::Invite, Some("sendonly"));
         trunk.run(1.0);
         trunk.world.with(a.0, |phone, now| phone.cancel_offer(now, a.1));
+        trunk.run(0.015);
+        assert_eq!(held(&trunk.world, Side::A), Some(false), "whatever the other side says yet");
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&487));
         assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK", "INVITE", "CANCEL"]);
