@@ -23,6 +23,8 @@ pub(crate) struct Watch {
     /// 2xx to INVITE that the gateway heard and must acknowledge: dialog and CSeq.
     owed: HashSet<(DialogKey, u32)>,
     acknowledged: HashSet<(DialogKey, u32)>,
+    /// How often what the parties had agreed on was compared with what the media workers were told.
+    pub agreements: usize,
     /// Broken laws, with the Call-ID.
     pub broken: Vec<(String, String)>,
 }

@@ -11,6 +11,7 @@
 mod ladder;
 mod laws;
 mod link;
+mod media;
 mod phone;
 mod trunk;
 mod world;

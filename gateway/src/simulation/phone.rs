@@ -12,6 +12,7 @@ use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
 use sip::transaction::{ClientId, Event, Output, ServerId, Timers, Transactions};
 use sip::{Builder, Message, Method, Name, StatusCode};
 
+use super::media::{Media, Speaks};
 use crate::listen::Transport;
 use crate::random::{Random, SeededRandom};
 
@@ -75,7 +76,9 @@ pub(crate) struct PhoneCall {
     offering: Option<ClientId>,
     /// INVITEs without an offer: their ACKs carry the answer.
     delayed: Vec<ClientId>,
-    pub session_version: u32,
+    pub media: Media,
+    /// How it describes its media to the INVITE that came in: the same in each answer.
+    described: Option<Bytes>,
     /// Status codes of the answers that it gave to its first INVITE.
     pub gave: Vec<u16>,
     /// It acknowledges 2xx.
@@ -125,9 +128,14 @@ impl PhoneCall {
         self.invite.value("X-Call".into())?.parse().ok()
     }
 
-    /// Whether a re-INVITE or UPDATE of its own is not answered yet.
+    /// Whether a re-INVITE or UPDATE of its own, or an offer in a 2xx that it gave, is not answered yet.
     pub fn is_offering(&self) -> bool {
-        self.offering.is_some()
+        self.offering.is_some() || self.media.is_offering()
+    }
+
+    /// Whether it is up, and waits for no answer and no ACK, nor anybody for one of its own.
+    pub fn is_settled(&self) -> bool {
+        self.stage == Stage::Up && !self.is_offering() && self.asked.is_empty() && self.accepts.is_empty()
     }
 }
 
@@ -173,6 +181,11 @@ pub(crate) struct Phone {
     pub contact_host: Option<&'static str>,
     /// What its requests inside dialogs demand.
     pub requires: Option<&'static str>,
+    /// Whether its media is SRTP, and whether each of its descriptions has new keys.
+    pub speaks: Speaks,
+    pub rekeys: bool,
+    /// Of the INVITE that is built and not placed yet.
+    dialling: Option<Media>,
     /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
     pub strays: Vec<Message>,
 }
@@ -196,6 +209,9 @@ impl Phone {
             seed,
             contact_host: None,
             requires: None,
+            speaks: Speaks::default(),
+            rekeys: false,
+            dialling: None,
             strays: Vec::new(),
         }
     }
@@ -284,10 +300,15 @@ impl Phone {
             .header(Name::CallId, format!("{call}@{}", self.address.ip()))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.contact());
-        match offer {
-            true => builder.body("application/sdp", self.sdp(1, "sendrecv")),
+        let mut media = Media::new(self.speaks, self.rekeys);
+        let builder = match offer {
+            true => {
+                builder.body("application/sdp", media.offer(self.address.ip(), "sendrecv", &mut self.random))
+            }
             false => builder,
-        }
+        };
+        self.dialling = Some(media);
+        builder
     }
 
     /// Sends an INVITE that begins a call.
@@ -299,8 +320,12 @@ impl Phone {
         self.clients.insert(id, index);
         self.by_call_id.insert(invite.call_id().unwrap().to_owned(), index);
         self.calls.push(self.call(true, invite, local_tag));
-        self.calls[index].client = Some(id);
-        self.calls[index].delayed.extend(delayed.then_some(id));
+        let call = &mut self.calls[index];
+        call.client = Some(id);
+        call.delayed.extend(delayed.then_some(id));
+        if let Some(media) = self.dialling.take() {
+            call.media = media;
+        }
         self.pump(now);
         index
     }
@@ -349,7 +374,10 @@ impl Phone {
             reply = reply.raw(name, value);
         }
         if with_sdp {
-            reply = reply.body("application/sdp", self.sdp(call.session_version, "sendrecv"));
+            let Some(sdp) = self.first_description(index) else {
+                return self.respond_as(now, index, 488, false, &[], tag);
+            };
+            reply = reply.body("application/sdp", sdp);
         }
         let response = reply.build();
         self.calls[index].gave.push(status);
@@ -375,6 +403,19 @@ impl Phone {
         self.pump(now);
     }
 
+    /// What it says of its media to the INVITE that began the call; `None`: the offer does not suit.
+    fn first_description(&mut self, index: usize) -> Option<Bytes> {
+        let call = &mut self.calls[index];
+        if call.described.is_none() {
+            let (ip, offer) = (self.address.ip(), call.invite.body());
+            call.described = match offer.is_empty() {
+                true => Some(call.media.offer(ip, "sendrecv", &mut self.random)),
+                false => call.media.answer(ip, offer, "sendrecv", &mut self.random),
+            };
+        }
+        call.described.clone()
+    }
+
     /// Sends any request inside the call's dialog; INVITE and UPDATE with an offer unless `body` is empty.
     pub fn request(&mut self, now: Instant, index: usize, method: Method, body: Option<&str>) {
         let (via, contact) = (self.branch(), self.contact());
@@ -383,10 +424,6 @@ impl Phone {
         let call = &mut self.calls[index];
         let Some(dialog) = &mut call.dialog else { return };
         let offers = matches!(method, Method::Invite | Method::Update);
-        if offers {
-            call.session_version += 1;
-        }
-        let version = call.session_version;
         let mut builder = dialog
             .request(method.clone())
             .prepend(Name::Via, via)
@@ -397,7 +434,8 @@ impl Phone {
         }
         match (body, offers) {
             (Some(direction), true) => {
-                builder = builder.body("application/sdp", self.sdp(version, direction));
+                let sdp = call.media.offer(self.address.ip(), direction, &mut self.random);
+                builder = builder.body("application/sdp", sdp);
             }
             (Some(text), false) => {
                 builder = builder.body("text/plain", Bytes::copy_from_slice(text.as_bytes()))
@@ -449,15 +487,6 @@ impl Phone {
         format!("{:012x}", self.random.next_u64() >> 16)
     }
 
-    pub fn sdp(&self, version: u32, direction: &str) -> Bytes {
-        let ip = self.address.ip();
-        format!(
-            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
-        )
-        .into()
-    }
-
     // What comes in.
 
     fn call(&self, caller: bool, invite: Message, local_tag: String) -> PhoneCall {
@@ -478,7 +507,8 @@ impl Phone {
             cancelled: false,
             offering: None,
             delayed: Vec::new(),
-            session_version: 1,
+            media: Media::new(self.speaks, self.rekeys),
+            described: None,
             gave: Vec::new(),
             acknowledges: true,
             vanished: false,
@@ -598,6 +628,7 @@ impl Phone {
                 call.accepts.retain(|accept| accept.tag != tag);
                 call.dialog = call.forks.pop();
                 call.local_tag = call.dialog.as_ref().map(|fork| fork.local_tag.clone()).unwrap_or_default();
+                call.stage = Stage::Up; // Also where it has hung up the one that was not.
                 self.news.push_back(News::Acknowledged(index));
             }
             Method::Bye => {
@@ -611,7 +642,7 @@ impl Phone {
             _ if self.calls[index].stage == Stage::Over => self.reply(now, server, &message, 481),
             Method::Invite | Method::Update => match self.habits.renegotiates {
                 // RFC 3261 §14.2: our own is not answered yet.
-                _ if self.calls[index].offering.is_some() => self.reply(now, server, &message, 491),
+                _ if self.calls[index].is_offering() => self.reply(now, server, &message, 491),
                 Some(status) => self.renegotiate(now, index, server, &message, status, "sendrecv"),
                 None => self.calls[index].asked.push((server, message)),
             },
@@ -631,14 +662,22 @@ impl Phone {
         if status >= 300 {
             return self.reply(now, server, asked, status);
         }
-        let call = &mut self.calls[index];
-        call.session_version += 1;
-        let version = call.session_version;
+        let (ip, media) = (self.address.ip(), &mut self.calls[index].media);
+        let sdp = match asked.body().is_empty() {
+            true if asked.method() == Some(Method::Update) => Bytes::new(),
+            true => media.offer(ip, direction, &mut self.random),
+            false => match media.answer(ip, asked.body(), direction, &mut self.random) {
+                Some(answer) => answer,
+                None => return self.reply(now, server, asked, 488),
+            },
+        };
         let code = StatusCode::new(status).unwrap();
-        let response = Builder::reply(asked, code, code.default_reason(), None)
-            .header(Name::Contact, self.contact())
-            .body("application/sdp", self.sdp(version, direction))
-            .build();
+        let mut response =
+            Builder::reply(asked, code, code.default_reason(), None).header(Name::Contact, self.contact());
+        if !sdp.is_empty() {
+            response = response.body("application/sdp", sdp);
+        }
+        let response = response.build();
         match asked.method() {
             Some(Method::Invite) => {
                 self.accept(now, index, server, asked.cseq().unwrap().number, response);
@@ -691,6 +730,10 @@ impl Phone {
         let before = call.accepts.len();
         call.accepts.retain(|one| one.cseq != cseq || one.tag != tag);
         if call.accepts.len() < before && tag == call.local_tag {
+            if !message.body().is_empty() {
+                let fits = call.media.take_answer(message.body());
+                assert!(fits || !self.habits.strict, "an answer that does not fit the offer: {message:?}");
+            }
             self.news.push_back(News::Acknowledged(index));
         }
     }
@@ -703,8 +746,15 @@ impl Phone {
         if status.is_provisional() {
             return;
         }
-        if self.calls[index].offering == Some(id) {
-            self.calls[index].offering = None;
+        let call = &mut self.calls[index];
+        // Not where it is a repeated answer.
+        let offers = call.offering == Some(id) || call.client == Some(id) && call.dialog.is_none();
+        call.offering = call.offering.filter(|offering| *offering != id);
+        if offers && !status.is_success() {
+            call.media.refused();
+        } else if offers && !call.delayed.contains(&id) && !message.body().is_empty() {
+            let fits = call.media.take_answer(message.body());
+            assert!(fits || !self.habits.strict, "an answer that does not fit the offer: {message:?}");
         }
         if cseq.method != Method::Invite {
             return;
@@ -725,26 +775,28 @@ impl Phone {
             call.stage = Stage::Up;
             self.news.push_back(News::Answered(index));
         }
+        let mut suits = true;
         if self.calls[index].acknowledges {
-            self.ack(index, id, &message);
+            suits = self.ack(index, id, &message);
         }
         // RFC 3261 §15: the answer crossed our CANCEL.
-        if first && self.calls[index].cancelled {
+        if first && self.calls[index].cancelled || !suits {
             self.request(now, index, Method::Bye, None);
         }
     }
 
-    /// Acknowledges a 2xx: the kept ACK where there is one.
-    fn ack(&mut self, index: usize, id: ClientId, response: &Message) {
+    /// Acknowledges a 2xx: the kept ACK where there is one. False: it carries an offer that does not suit.
+    fn ack(&mut self, index: usize, id: ClientId, response: &Message) -> bool {
         let tag = response.to_tag().unwrap_or_default();
+        let mut suits = true;
         let kept = self.calls[index].acks.iter().find(|(of, to, _)| *of == id && *to == tag);
         let ack = match kept {
             Some((_, _, ack)) => ack.clone(),
             None => {
                 let branch = self.branch();
                 let (via, contact) = (self.via(&branch), self.contact());
-                let call = &self.calls[index];
-                let Some(dialog) = &call.dialog else { return };
+                let call = &mut self.calls[index];
+                let Some(dialog) = &call.dialog else { return true };
                 let cseq = response.cseq().unwrap().number;
                 let mut builder = dialog
                     .ack(cseq)
@@ -752,13 +804,18 @@ impl Phone {
                     .header(Name::MaxForwards, "70")
                     .header(Name::Contact, contact);
                 if call.delayed.contains(&id) {
-                    builder = builder.body("application/sdp", self.sdp(call.session_version, "sendrecv"));
+                    let (ip, offer) = (self.address.ip(), response.body());
+                    match call.media.answer(ip, offer, "sendrecv", &mut self.random) {
+                        Some(answer) => builder = builder.body("application/sdp", answer),
+                        None => suits = false,
+                    }
                 }
                 let ack = builder.build();
-                self.calls[index].acks.push((id, tag, ack.clone()));
+                call.acks.push((id, tag, ack.clone()));
                 ack
             }
         };
         self.outbox.push_back(ack);
+        suits
     }
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use sip::Method;
 
 use super::link::Link;
-use super::phone::{News, Phone, Stage};
+use super::media::Speaks;
+use super::phone::{News, Phone, PhoneCall, Stage};
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, PBX, Trunk};
 use super::world::{Answers, CallId, PhoneId, World, transaction_ids};
 use crate::core::Input;
@@ -171,7 +172,29 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
     }
 }
 
+/// The media workers know of both parties of a call what these have agreed on with us, whenever nobody waits for an
+/// answer: keys above all.
+fn check_agreement(world: &mut World, mark: Option<u32>) {
+    let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
+    let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
+    if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled()) {
+        return;
+    }
+    for (name, call) in parties {
+        let Some(agreed) = call.media.agreed() else { return };
+        let told = world.told_of(agreed.port).map(|remote| (&remote.srtp, remote.on_hold));
+        let agreed = Some((&agreed.keys, agreed.on_hold));
+        if told != agreed {
+            let text = format!("the media workers know {told:?} of {name}, which has agreed on {agreed:?}");
+            world.watch.broken.push((text, call.call_id()));
+            panic!("{:#?}", world.watch.broken);
+        }
+    }
+    world.watch.agreements += 1;
+}
+
 fn act(world: &mut World, call: CallId, what: Talk) {
+    check_agreement(world, world.phones[call.0.0].calls[call.1].mark());
     world.with(call.0, |phone, now| {
         let index = call.1;
         if phone.calls[index].stage != Stage::Up {
@@ -242,6 +265,18 @@ fn silence(world: &mut World, random: &mut SeededRandom) {
     }
 }
 
+/// Whether a party speaks SRTP, and what the configuration has to say of it.
+fn security(random: &mut SeededRandom, place: &'static str) -> (Change, Speaks) {
+    match random.below(6) {
+        0 => ((place, "srtp = \"required\""), Speaks::Rtp), // No call of its comes about.
+        1 => ((place, "srtp = \"optional\""), Speaks::Rtp),
+        2 => ((place, "srtp = \"optional\""), Speaks::Either),
+        3 => ((place, "srtp = \"optional\""), Speaks::Srtp),
+        4 => ((place, "srtp = \"required\""), Speaks::Either),
+        _ => ((place, "srtp = \"required\""), Speaks::Srtp),
+    }
+}
+
 /// A world of its own, with all that may be chosen of it; and whether limits may refuse calls.
 fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     let shards = [1, 2, 4][random.below(3) as usize];
@@ -251,8 +286,21 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
         1 => &[("pbx_termination", "max_calls = 4"), ("pbx_origination", "max_calls = 2")],
         _ => &[],
     };
+    let secure = [
+        (random.below(3) == 0).then(|| security(random, "pbx_peer")),
+        (random.below(3) == 0).then(|| security(random, "east_peer")),
+        (random.below(3) == 0).then(|| security(random, "west_peer")),
+    ];
+    let changes: Vec<Change> =
+        changes.iter().copied().chain(secure.iter().flatten().map(|(change, _)| *change)).collect();
     let limited = changes.iter().any(|(_, lines)| lines.contains("max_calls"));
-    let mut trunk = Trunk::new(changes, transport, shards, seed);
+    let mut trunk = Trunk::new(&changes, transport, shards, seed);
+    for (phone, secure) in [trunk.pbx, trunk.east, trunk.west].into_iter().zip(secure) {
+        if let Some((_, speaks)) = secure {
+            trunk.phone(phone).speaks = speaks;
+            trunk.phone(phone).rekeys = random.below(2) == 0;
+        }
+    }
     trunk.world.link = [Link::PERFECT, Link::LOSSY, Link::LOSSY][random.below(3) as usize];
     trunk.world.media = match random.below(10) {
         0..6 => Answers::After(Duration::from_millis(2)),
@@ -327,9 +375,10 @@ impl Trunk {
     /// What is still up after so long has lost a party without a word: its media is silent.
     fn end_silent_calls(&mut self) {
         let calls = self.world.phones.iter().flat_map(|phone| &phone.calls);
-        let vanished = calls.filter(|call| call.vanished).count();
+        let lost = |call: &&PhoneCall| call.vanished || self.world.unreached.contains(&call.call_id());
+        let lost = calls.filter(lost).count();
         let up: usize = self.world.cores.iter().map(crate::core::Core::live_calls).sum();
-        assert!(up <= vanished, "{up} calls are up, from {vanished} of them a party vanished");
+        assert!(up <= lost, "{up} calls are up, and of {lost} at most a party is gone");
         let mut keys: Vec<_> = self.world.open_media.keys().copied().collect();
         keys.sort();
         for key in keys {
@@ -419,13 +468,15 @@ fn runs(quarter: u64) {
         }
         return;
     }
-    let mut calls = 0;
+    let (mut calls, mut agreements) = (0, 0);
     for seed in quarter * SEEDS_PER_TEST..(quarter + 1) * SEEDS_PER_TEST {
         println!("seed {seed}: replay it with SEED={seed} cargo test -p gateway --lib random_phones");
         let trunk = run(seed);
+        agreements += trunk.world.watch.agreements;
         calls += trunk.world.phones.iter().flat_map(|phone| &phone.calls).filter(|call| call.caller).count();
     }
     assert_eq!(calls, 5_000, "this many calls were placed");
+    assert!(agreements > 1_000, "the media of parties was compared {agreements} times");
 }
 
 #[test]

@@ -194,7 +194,9 @@ impl Trunk {
         let calls = || self.world.phones.iter().flat_map(|phone| &phone.calls);
         let mut broken: Vec<String> =
             self.world.watch.broken.iter().map(|(_, call_id)| call_id.clone()).collect();
-        broken.extend(self.world.cores.iter().flat_map(crate::core::Core::call_ids));
+        if broken.is_empty() {
+            broken.extend(self.world.cores.iter().flat_map(crate::core::Core::call_ids));
+        }
         let marks: Vec<u32> = calls()
             .filter(|call| match broken.is_empty() {
                 true => call.timed_out || call.stage != Stage::Over,

@@ -18,7 +18,7 @@ use super::phone::{News, Phone};
 use crate::core::{Core, Input, Live, Machine, Now, Output, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Source, Transport};
-use crate::media::{CallStatistics, Command, MediaEvent, MediaKey, Ports};
+use crate::media::{CallStatistics, Command, MediaEvent, MediaKey, Ports, Remote, Side};
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
 use crate::record::{AnsweredCall, CallFacts, Record};
@@ -82,6 +82,8 @@ pub(crate) struct World {
     /// Media sessions that are open, with the addresses told for them.
     pub open_media: HashMap<MediaKey, usize>,
     media_busy: HashMap<MediaKey, Instant>,
+    /// Whose each RTP port of the gateway is.
+    media_ports: HashMap<u16, (MediaKey, Side)>,
     pub media_log: Vec<(Duration, Command)>,
     next_port: u16,
     pub cdrs: Vec<CallFacts>,
@@ -129,6 +131,7 @@ impl World {
             streams: HashMap::new(),
             open_media: HashMap::new(),
             media_busy: HashMap::new(),
+            media_ports: HashMap::new(),
             media_log: Vec::new(),
             next_port: 20_000,
             cdrs: Vec::new(),
@@ -199,6 +202,15 @@ impl World {
         let fresh = gateway(config, self.clocks(), shards, seed, &self.accepts_calls);
         (self.shared, self.metrics, self.cores) = fresh;
         snapshots
+    }
+
+    /// What the media workers were last told of the party that sends to this port of the gateway.
+    pub fn told_of(&self, port: u16) -> Option<&Remote> {
+        let (key, side) = self.media_ports.get(&port)?;
+        self.media_log.iter().rev().find_map(|(_, command)| match command {
+            Command::Remote { key: of, side: its, remote } if (of, its) == (key, side) => Some(remote),
+            _ => None,
+        })
     }
 
     /// Whether records can be written.
@@ -373,6 +385,8 @@ impl World {
                 self.next_port = self.next_port.wrapping_add(4) | 0x4000;
                 let port = self.next_port & !3;
                 let ports = |rtp| Ports { rtp, rtcp: rtp + 1 };
+                self.media_ports.insert(port, (key, Side::A));
+                self.media_ports.insert(port + 2, (key, Side::B));
                 MediaEvent::Opened { key, a: ports(port), b: ports(port + 2) }
             }
             Command::Close { .. } => {

@@ -1,0 +1,202 @@
+//! The media of a phone's call: what it offers and answers, and what it believes to have agreed on with the gateway.
+//! RFC 3264; keys by RFC 4568.
+//!
+//! Descriptions are written and read as text here: the gateway's own reading of them is what is tested.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use rtp::srtp::{MasterKey, SrtpKeys, Suite};
+
+use crate::random::{Random, SeededRandom};
+
+/// The suites that a phone with SRTP knows.
+const SUITES: [Suite; 3] =
+    [Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32, Suite::AesCm256HmacSha1_80];
+
+/// Whether a phone's media is SRTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Speaks {
+    #[default]
+    Rtp,
+    /// Offers `RTP/AVP` with keys, and takes either.
+    Either,
+    /// Offers `RTP/SAVP`, and takes nothing without keys.
+    Srtp,
+}
+
+/// One `a=crypto` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    tag: u32,
+    suite: Suite,
+    key: Vec<u8>,
+}
+
+/// What a phone has agreed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Agreed {
+    /// The gateway's RTP port.
+    pub port: u16,
+    /// The phone does not want to hear anything.
+    pub on_hold: bool,
+    /// As the gateway must have them; `None`: RTP.
+    pub keys: Option<SrtpKeys>,
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Media {
+    speaks: Speaks,
+    /// Makes new keys for each description.
+    rekeys: bool,
+    own: Vec<Line>,
+    version: u32,
+    /// The offer of its own that is not answered: its lines, and whether it holds.
+    offered: Option<(Vec<Line>, bool)>,
+    agreed: Option<Agreed>,
+}
+
+/// The other side's description.
+struct Described {
+    port: u16,
+    secure: bool,
+    lines: Vec<Line>,
+}
+
+impl Media {
+    pub fn new(speaks: Speaks, rekeys: bool) -> Media {
+        Media { speaks, rekeys, ..Media::default() }
+    }
+
+    /// What holds now; `None` while an offer of its own is not answered, and before the first.
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_ref().filter(|_| self.offered.is_none())
+    }
+
+    /// Whether an offer of its own is not answered.
+    pub fn is_offering(&self) -> bool {
+        self.offered.is_some()
+    }
+
+    /// An offer with a version of its own.
+    pub fn offer(&mut self, ip: std::net::IpAddr, direction: &str, random: &mut SeededRandom) -> Bytes {
+        if self.rekeys || self.own.is_empty() {
+            self.make_keys(random);
+        }
+        let lines = if self.speaks == Speaks::Rtp { Vec::new() } else { self.own.clone() };
+        let transport = if self.speaks == Speaks::Srtp { "RTP/SAVP" } else { "RTP/AVP" };
+        self.offered = Some((lines.clone(), holds(direction)));
+        self.describe(ip, transport, &lines, direction)
+    }
+
+    /// The answer to an offer; `None`: it does not suit.
+    pub fn answer(
+        &mut self,
+        ip: std::net::IpAddr,
+        offer: &[u8],
+        direction: &str,
+        random: &mut SeededRandom,
+    ) -> Option<Bytes> {
+        let Described { port, secure, lines } = read(offer)?;
+        if self.rekeys || self.own.is_empty() {
+            self.make_keys(random);
+        }
+        let own = |suite| self.own.iter().find(|own| own.suite == suite);
+        let chosen = lines
+            .iter()
+            .filter(|_| self.speaks != Speaks::Rtp)
+            .find_map(|line| Some((line, Line { tag: line.tag, ..own(line.suite)?.clone() })));
+        if chosen.is_none() && (secure || self.speaks == Speaks::Srtp) {
+            return None;
+        }
+        let keys = chosen.as_ref().map(|(theirs, ours)| keys(theirs, ours));
+        self.agreed = Some(Agreed { port, on_hold: holds(direction), keys });
+        let transport = if secure { "RTP/SAVP" } else { "RTP/AVP" };
+        let line: Vec<Line> = chosen.into_iter().map(|(_, ours)| ours).collect();
+        Some(self.describe(ip, transport, &line, direction))
+    }
+
+    /// Takes the answer to its own offer. False: it does not fit the offer.
+    pub fn take_answer(&mut self, answer: &[u8]) -> bool {
+        let Some((lines, on_hold)) = self.offered.take() else { return true };
+        let Some(Described { port, secure, lines: chosen }) = read(answer) else { return false };
+        if secure != (self.speaks == Speaks::Srtp) || chosen.len() > 1 {
+            return false;
+        }
+        let keys = match chosen.first() {
+            None if self.speaks == Speaks::Srtp => return false,
+            None => None,
+            Some(theirs) => {
+                let same = |line: &&Line| line.tag == theirs.tag && line.suite == theirs.suite;
+                let Some(ours) = lines.iter().find(same) else { return false };
+                Some(keys(theirs, ours))
+            }
+        };
+        self.agreed = Some(Agreed { port, on_hold, keys });
+        true
+    }
+
+    /// Its offer was refused: what was agreed before holds on.
+    pub fn refused(&mut self) {
+        self.offered = None;
+    }
+
+    fn make_keys(&mut self, random: &mut SeededRandom) {
+        let first = random.below(3) as usize;
+        self.own = (0..SUITES.len())
+            .map(|index| {
+                let suite = SUITES[(first + index) % SUITES.len()];
+                let key = (0..suite.inline_len()).map(|_| random.below(256) as u8).collect();
+                Line { tag: index as u32 + 1, suite, key }
+            })
+            .collect();
+    }
+
+    fn describe(&mut self, ip: std::net::IpAddr, transport: &str, lines: &[Line], direction: &str) -> Bytes {
+        self.version += 1;
+        let version = self.version;
+        let crypto: String = lines
+            .iter()
+            .map(|line| {
+                format!("a=crypto:{} {} inline:{}\r\n", line.tag, line.suite, STANDARD.encode(&line.key))
+            })
+            .collect();
+        format!(
+            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio 40000 {transport} 0 101\r\n{crypto}\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+        )
+        .into()
+    }
+}
+
+fn holds(direction: &str) -> bool {
+    matches!(direction, "sendonly" | "inactive")
+}
+
+/// The gateway's view: it sends with its own key.
+fn keys(gateway: &Line, phone: &Line) -> SrtpKeys {
+    let key = |line: &Line| MasterKey::new(line.suite, &line.key).unwrap();
+    SrtpKeys { suite: gateway.suite, send: key(gateway), receive: key(phone) }
+}
+
+fn read(description: &[u8]) -> Option<Described> {
+    let text = std::str::from_utf8(description).ok()?;
+    let mut described = None;
+    for line in text.lines() {
+        if let Some(media) = line.strip_prefix("m=audio ") {
+            let mut words = media.split(' ');
+            let port = words.next()?.parse().ok()?;
+            described = Some(Described { port, secure: words.next()? == "RTP/SAVP", lines: Vec::new() });
+        }
+        if let (Some(crypto), Some(described)) = (line.strip_prefix("a=crypto:"), &mut described) {
+            let mut words = crypto.split(' ');
+            let (tag, suite, key) = (words.next()?.parse().ok()?, words.next()?, words.next()?);
+            let Ok(suite) = suite.parse() else { continue };
+            let key = STANDARD.decode(key.strip_prefix("inline:")?).ok()?;
+            described.lines.push(Line { tag, suite, key });
+        }
+    }
+    described
+}
