@@ -85,7 +85,7 @@ impl Call {
             };
             return self.answer(server, &message, side, &cause);
         }
-        leg.moved(source);
+        leg.moved(source.peer());
         let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
         if !required.is_empty() && method != Method::Bye {
             return self.refuse_demand(server, &message, side, &required.join(", "));

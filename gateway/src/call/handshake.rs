@@ -18,6 +18,7 @@ use super::io::{Action, Cause, Hop, RequestId};
 use super::leg::{Leg, LegRef, Local};
 use crate::core::Now;
 use crate::ids::Tokens;
+use crate::listen::peer::Source;
 use crate::media::Side;
 
 /// One INVITE that was answered 2xx on the far leg.
@@ -106,7 +107,13 @@ impl Call {
     }
 
     /// An ACK of a 2xx.
-    pub(super) fn handle_ack(&mut self, tokens: &mut Tokens, leg: LegRef, message: &Message) {
+    pub(super) fn handle_ack(
+        &mut self,
+        tokens: &mut Tokens,
+        leg: LegRef,
+        message: &Message,
+        source: &Source,
+    ) {
         let side = side_of(leg);
         let Ok(cseq) = message.cseq() else { return };
         let mine = |one: &Handshake| {
@@ -114,6 +121,9 @@ impl Call {
         };
         let Some(index) = self.handshakes.iter().position(mine) else { return };
         let handshake = self.handshakes.remove(index);
+        if let Some(leg) = self.leg_mut(side) {
+            leg.moved(source.peer());
+        }
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
             let body = Body::read(message)

@@ -516,11 +516,10 @@ impl Call {
             Ok(dialog) => dialog,
             Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
         };
-        let Peer { server_name, party, .. } = attempt.flow.clone();
-        let flow = Peer { server_name, party, ..flow };
         if let Some(leg) = &mut self.b {
             leg.dialog = dialog;
-            leg.flow = flow;
+            leg.flow = attempt.flow.clone();
+            leg.moved(flow);
         }
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
         let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());

@@ -8,6 +8,7 @@
 //! One file a scenario, named like an incident; `random_phones` places calls of every kind over a bad network and
 //! checks the laws after each run. A scenario runs with 1, 2 and 4 shards, over UDP and over TCP.
 
+mod connections;
 mod ladder;
 mod laws;
 mod link;
@@ -16,6 +17,7 @@ mod trunk;
 mod world;
 
 mod bye_crossing_bye;
+mod caller_behind_nat;
 mod cancel_before_any_answer;
 mod carrier_challenge;
 mod delayed_offer;

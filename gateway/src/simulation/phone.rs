@@ -12,11 +12,17 @@ use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
 use sip::transaction::{ClientId, Event, Output, ServerId, Timers, Transactions};
 use sip::{Builder, Message, Method, Name, StatusCode};
 
-use crate::listen::Transport;
+use crate::listen::{ConnectionId, Transport};
 use crate::random::{Random, SeededRandom};
 
 /// What a phone that challenges says.
 pub(crate) const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
+
+/// What a phone offers: PCMU and telephone events.
+pub(crate) const MEDIA: &str = "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+/// The connection that something came by; datagrams have none.
+type Flow = Option<ConnectionId>;
 
 /// Where a call stands, as a phone sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,11 +164,11 @@ pub(crate) struct Phone {
     pub habits: Habits,
     pub calls: Vec<PhoneCall>,
     pub news: VecDeque<News>,
-    layer: Transactions<()>,
+    layer: Transactions<Flow>,
     by_call_id: HashMap<String, usize>,
     clients: HashMap<ClientId, usize>,
     random: SeededRandom,
-    outbox: VecDeque<Message>,
+    outbox: VecDeque<(Message, Flow)>,
     /// Calls of which it hears nothing more, by Call-ID.
     pub gone: HashSet<String>,
     /// New INVITEs that it does not even hear.
@@ -171,6 +177,14 @@ pub(crate) struct Phone {
     pub seed: u64,
     /// What stands in its Contact in place of its address.
     pub contact_host: Option<&'static str>,
+    /// What stands in its Contact in place of its URI.
+    pub contact_uri: Option<&'static str>,
+    /// What it can speak, as lines of its session descriptions.
+    pub media: &'static str,
+    /// How it wraps its session descriptions: Content-Type and body.
+    pub wraps: Option<fn(&[u8]) -> (String, Bytes)>,
+    /// Headers of all that it sends inside dialogs, answers too.
+    pub says: &'static [(&'static str, &'static str)],
     /// What its requests inside dialogs demand.
     pub requires: Option<&'static str>,
     /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
@@ -195,13 +209,17 @@ impl Phone {
             ignores: None,
             seed,
             contact_host: None,
+            contact_uri: None,
+            media: MEDIA,
+            wraps: None,
+            says: &[],
             requires: None,
             strays: Vec::new(),
         }
     }
 
-    /// The next message for the gateway.
-    pub fn poll_output(&mut self) -> Option<Message> {
+    /// The next message for the gateway, and the connection that it should take; none: one of its own.
+    pub fn poll_output(&mut self) -> Option<(Message, Flow)> {
         self.outbox.pop_front()
     }
 
@@ -222,7 +240,7 @@ impl Phone {
     }
 
     /// A message came from the gateway.
-    pub fn handle_message(&mut self, now: Instant, message: Message) {
+    pub fn handle_message(&mut self, now: Instant, message: Message, flow: Flow) {
         if self.habits.deaf {
             return;
         }
@@ -241,7 +259,7 @@ impl Phone {
             assert!(!self.habits.strict, "{fault:?} in {message:?}");
             return;
         }
-        self.layer.handle_message(now, message, (), self.transport.is_reliable());
+        self.layer.handle_message(now, message, flow, self.transport.is_reliable());
         self.pump(now);
     }
 
@@ -285,7 +303,7 @@ impl Phone {
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.contact());
         match offer {
-            true => builder.body("application/sdp", self.sdp(1, "sendrecv")),
+            true => self.described(builder, 1, "sendrecv"),
             false => builder,
         }
     }
@@ -295,7 +313,7 @@ impl Phone {
         let index = self.calls.len();
         let local_tag = invite.from_tag().unwrap();
         let delayed = invite.body().is_empty();
-        let id = self.layer.request(now, invite.clone(), (), self.transport.is_reliable());
+        let id = self.layer.request(now, invite.clone(), None, self.transport.is_reliable());
         self.clients.insert(id, index);
         self.by_call_id.insert(invite.call_id().unwrap().to_owned(), index);
         self.calls.push(self.call(true, invite, local_tag));
@@ -349,7 +367,7 @@ impl Phone {
             reply = reply.raw(name, value);
         }
         if with_sdp {
-            reply = reply.body("application/sdp", self.sdp(call.session_version, "sendrecv"));
+            reply = self.described(reply, call.session_version, "sendrecv");
         }
         let response = reply.build();
         self.calls[index].gave.push(status);
@@ -387,24 +405,25 @@ impl Phone {
             call.session_version += 1;
         }
         let version = call.session_version;
-        let mut builder = dialog
+        let builder = dialog
             .request(method.clone())
             .prepend(Name::Via, via)
             .header(Name::MaxForwards, "70")
             .header(Name::Contact, contact);
+        let mut builder = self.dressed(builder);
         if let Some(required) = requires {
             builder = builder.header(Name::Require, required);
         }
         match (body, offers) {
             (Some(direction), true) => {
-                builder = builder.body("application/sdp", self.sdp(version, direction));
+                builder = self.described(builder, version, direction);
             }
             (Some(text), false) => {
                 builder = builder.body("text/plain", Bytes::copy_from_slice(text.as_bytes()))
             }
             _ => {}
         }
-        let id = self.layer.request(now, builder.build(), (), self.transport.is_reliable());
+        let id = self.layer.request(now, builder.build(), None, self.transport.is_reliable());
         self.clients.insert(id, index);
         let call = &mut self.calls[index];
         if offers {
@@ -434,6 +453,9 @@ impl Phone {
     }
 
     pub fn contact(&self) -> String {
+        if let Some(uri) = self.contact_uri {
+            return format!("<{uri}>");
+        }
         let host = self.contact_host.map_or_else(|| self.address.to_string(), str::to_owned);
         match self.transport {
             Transport::Udp => format!("<sip:{}@{host}>", self.name),
@@ -450,12 +472,28 @@ impl Phone {
     }
 
     pub fn sdp(&self, version: u32, direction: &str) -> Bytes {
-        let ip = self.address.ip();
+        let (ip, media) = (self.address.ip(), self.media);
         format!(
-            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0 101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n{media}a={direction}\r\n"
         )
         .into()
+    }
+
+    /// With a session description, wrapped as the phone wraps them.
+    fn described(&self, builder: Builder, version: u32, direction: &str) -> Builder {
+        let sdp = self.sdp(version, direction);
+        match self.wraps {
+            Some(wraps) => {
+                let (content_type, body) = wraps(&sdp);
+                builder.body(&content_type, body)
+            }
+            None => builder.body("application/sdp", sdp),
+        }
+    }
+
+    /// With what it says on all that it sends inside dialogs.
+    fn dressed(&self, builder: Builder) -> Builder {
+        self.says.iter().fold(builder, |builder, (name, value)| builder.raw(name, value))
     }
 
     // What comes in.
@@ -488,13 +526,13 @@ impl Phone {
     fn pump(&mut self, now: Instant) {
         while let Some(output) = self.layer.poll_output() {
             match output {
-                Output::Transmit { message, .. } => self.outbox.push_back(message),
+                Output::Transmit { message, to, .. } => self.outbox.push_back((message, to)),
                 Output::Event(event) => self.event(now, event),
             }
         }
     }
 
-    fn event(&mut self, now: Instant, event: Event<()>) {
+    fn event(&mut self, now: Instant, event: Event<Flow>) {
         match event {
             Event::Request { id, message, .. } => self.asked(now, id, message),
             Event::Cancel { message, .. } => {
@@ -636,9 +674,8 @@ impl Phone {
         let version = call.session_version;
         let code = StatusCode::new(status).unwrap();
         let response = Builder::reply(asked, code, code.default_reason(), None)
-            .header(Name::Contact, self.contact())
-            .body("application/sdp", self.sdp(version, direction))
-            .build();
+            .header(Name::Contact, self.contact());
+        let response = self.described(self.dressed(response), version, direction).build();
         match asked.method() {
             Some(Method::Invite) => {
                 self.accept(now, index, server, asked.cseq().unwrap().number, response);
@@ -650,11 +687,8 @@ impl Phone {
     fn reply(&mut self, now: Instant, server: ServerId, request: &Message, status: u16) {
         let code = StatusCode::new(status).unwrap();
         let tag = self.token();
-        self.layer.respond(
-            now,
-            server,
-            Builder::reply(request, code, code.default_reason(), Some(&tag)).build(),
-        );
+        let reply = Builder::reply(request, code, code.default_reason(), Some(&tag));
+        self.layer.respond(now, server, self.dressed(reply).build());
     }
 
     /// Sends a 2xx and repeats it until the ACK.
@@ -751,14 +785,15 @@ impl Phone {
                     .prepend(Name::Via, via)
                     .header(Name::MaxForwards, "70")
                     .header(Name::Contact, contact);
+                builder = self.dressed(builder);
                 if call.delayed.contains(&id) {
-                    builder = builder.body("application/sdp", self.sdp(call.session_version, "sendrecv"));
+                    builder = self.described(builder, call.session_version, "sendrecv");
                 }
                 let ack = builder.build();
                 self.calls[index].acks.push((id, tag, ack.clone()));
                 ack
             }
         };
-        self.outbox.push_back(ack);
+        self.outbox.push_back((ack, None));
     }
 }
