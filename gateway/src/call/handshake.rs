@@ -15,7 +15,7 @@ use super::Call;
 use super::body::{Body, Sent};
 use super::ending::Bye;
 use super::io::{Action, Cause, Hop, RequestId};
-use super::leg::{Leg, LegRef, Local};
+use super::leg::{Leg, LegRef, Local, renewed};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::listen::peer::Source;
@@ -199,7 +199,7 @@ impl Call {
         let bye = bye.header(Name::Reason, Cause::new(487, "Answered too late").reason());
         let message = bye.build();
         let request = self.send(message.clone(), hop.clone());
-        self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials });
+        self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials, again: false });
     }
 
     /// Ends what `side` still owes us an ACK for; the other leg gets its ACK all the same, since a dialog that is up
@@ -294,10 +294,5 @@ pub(super) fn authenticated(
     let challenges: Vec<_> = response.lines(asks).collect();
     let challenge = Challenge::choose(challenges.iter().map(AsRef::as_ref), secret)?;
     let answer = auth::answer(&challenge, user, secret, &method, uri, &cnonce, 1)?;
-    let builder = request
-        .edit()
-        .set(Name::CSeq, format!("{number} {method}"))
-        .set(Name::Via, local.via(&tokens.branch()))
-        .set(answers, answer.to_string());
-    Some(builder.build())
+    Some(renewed(request, number, local, tokens).set(answers, answer.to_string()).build())
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use sip::dialog::{Dialog, Role};
-use sip::{Builder, Method, Name, SipUri, Uri};
+use sip::{Builder, Message, Method, Name, SipUri, Uri};
 
 use super::io::Hop;
 use super::sdes::{Policy, Sdes};
@@ -161,6 +161,12 @@ impl Leg {
         (self.dress(self.dialog.ack(cseq), tokens), self.hop())
     }
 
+    /// `request` once more, under a new number, for a peer that may not have heard it: its connection broke.
+    pub fn again(&mut self, request: &Message, tokens: &mut Tokens) -> (Message, Hop) {
+        self.dialog.local_cseq = self.dialog.local_cseq.saturating_add(1);
+        (renewed(request, self.dialog.local_cseq, &self.local, tokens).build(), self.hop())
+    }
+
     fn dress(&self, builder: Builder, tokens: &mut Tokens) -> Builder {
         let via = self.local.via(&tokens.branch());
         let mut builder = builder
@@ -255,6 +261,12 @@ impl Leg {
             }
         }
     }
+}
+
+/// `request` as a new one: CSeq `number`, new branch.
+pub fn renewed(request: &Message, number: u32, local: &Local, tokens: &mut Tokens) -> Builder {
+    let method = request.method().unwrap_or(Method::Options);
+    request.edit().set(Name::CSeq, format!("{number} {method}")).set(Name::Via, local.via(&tokens.branch()))
 }
 
 /// The transport that a URI asks for, if it asks for one; `Some(None)`: for one that we do not have.

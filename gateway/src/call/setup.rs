@@ -300,7 +300,8 @@ impl Call {
         };
         let Some(attempt) = self.attempts.get_mut(index) else { return };
         attempt.over = true;
-        if attempt.abandoned || !matches!(self.phase, Phase::Trying) {
+        // What it says later is not about the attempt that follows.
+        if std::mem::replace(&mut attempt.abandoned, true) || !matches!(self.phase, Phase::Trying) {
             return;
         }
         let address = attempt.address;

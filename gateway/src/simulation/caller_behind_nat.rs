@@ -222,7 +222,11 @@ fn a_caller_whose_port_changes_before_its_ack_is_asked_at_the_new_one() {
 #[test]
 fn a_contact_of_another_transport_is_asked_by_its_flow() {
     for nat in [AUTO, ALWAYS, NEVER] {
-        for contact in ["sip:pbx@10.0.0.1:5060;transport=tls", "sips:pbx@10.0.0.1", "sip:pbx@10.0.0.1:5070;transport=sctp"] {
+        for contact in [
+            "sip:pbx@10.0.0.1:5060;transport=tls",
+            "sips:pbx@10.0.0.1",
+            "sip:pbx@10.0.0.1:5070;transport=sctp",
+        ] {
             everywhere_with(&[("pbx_peer", nat)], |trunk| {
                 trunk.world.sends_from(trunk.pbx, OUT);
                 trunk.phone(trunk.pbx).contact_uri = Some(contact);

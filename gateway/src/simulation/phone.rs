@@ -19,10 +19,14 @@ use crate::random::{Random, SeededRandom};
 pub(crate) const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
 
 /// What a phone offers: PCMU and telephone events.
-pub(crate) const MEDIA: &str = "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+pub(crate) const MEDIA: &str =
+    "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
 
 /// The connection that something came by; datagrams have none.
 type Flow = Option<ConnectionId>;
+
+/// Makes a body of a session description: Content-Type and bytes.
+pub(crate) type Wrap = fn(&[u8]) -> (String, Bytes);
 
 /// Where a call stands, as a phone sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,8 +185,8 @@ pub(crate) struct Phone {
     pub contact_uri: Option<&'static str>,
     /// What it can speak, as lines of its session descriptions.
     pub media: &'static str,
-    /// How it wraps its session descriptions: Content-Type and body.
-    pub wraps: Option<fn(&[u8]) -> (String, Bytes)>,
+    /// How it wraps its session descriptions.
+    pub wraps: Option<Wrap>,
     /// Headers of all that it sends inside dialogs, answers too.
     pub says: &'static [(&'static str, &'static str)],
     /// What its requests inside dialogs demand.
@@ -673,8 +677,8 @@ impl Phone {
         call.session_version += 1;
         let version = call.session_version;
         let code = StatusCode::new(status).unwrap();
-        let response = Builder::reply(asked, code, code.default_reason(), None)
-            .header(Name::Contact, self.contact());
+        let response =
+            Builder::reply(asked, code, code.default_reason(), None).header(Name::Contact, self.contact());
         let response = self.described(self.dressed(response), version, direction).build();
         match asked.method() {
             Some(Method::Invite) => {

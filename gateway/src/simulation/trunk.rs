@@ -148,6 +148,16 @@ pub(crate) fn everywhere_with(changes: &[Change], scenario: impl Fn(&mut Trunk))
     }
 }
 
+/// Runs a scenario over TCP, with 1, 2 and 4 shards.
+pub(crate) fn over_tcp(changes: &[Change], scenario: impl Fn(&mut Trunk)) {
+    for shards in [1, 2, 4] {
+        Trunk::new(changes, Transport::Tcp, shards, u64::from(shards)).tell(|trunk| {
+            scenario(trunk);
+            trunk.finish();
+        });
+    }
+}
+
 /// Runs a scenario over UDP, with one shard.
 pub(crate) fn over_udp(changes: &[Change], scenario: impl Fn(&mut Trunk)) {
     let mut trunk = Trunk::new(changes, Transport::Udp, 1, 1);
