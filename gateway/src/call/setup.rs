@@ -146,6 +146,11 @@ impl Call {
         let Some(asked) = self.invite.clone() else { return };
         let body = match Body::read(&asked).and_then(|body| self.cross_body(tokens, Side::A, &body, true)) {
             Ok(body) => body,
+            // Nothing of the offer may be said to this party: the next one may take more.
+            Err(cause) if cause.status == StatusCode::NOT_ACCEPTABLE_HERE => {
+                self.failed.push(Failed { end: RouteEnd::NoResponse, answer: None, cause });
+                return self.next_route(now);
+            }
             Err(cause) => return self.give_up(now, cause),
         };
         let Some((invite, local_tag)) = self.build_invite(tokens, &asked, body) else { return };
@@ -409,6 +414,9 @@ impl Call {
     /// Gives the caller the answer that counts; without one, 503 and why.
     fn conclude(&mut self, now: Now, answer: Option<&Message>, cause: &Cause) {
         let Some(message) = answer else {
+            if cause.status == StatusCode::NOT_ACCEPTABLE_HERE {
+                return self.give_up(now, cause.clone());
+            }
             let text = format!("No route took the call: {}", cause.text);
             return self.give_up(now, Cause { retry_after: cause.retry_after, ..Cause::new(503, text) });
         };

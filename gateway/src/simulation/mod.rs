@@ -20,6 +20,7 @@ mod bye_crossing_bye;
 mod caller_behind_nat;
 mod cancel_before_any_answer;
 mod carrier_challenge;
+mod codecs_of_a_peer;
 mod connection_lost_in_mid_call;
 mod delayed_offer;
 mod drain_and_stop;
