@@ -156,7 +156,9 @@ impl Call {
         self.respond_ok(server, message, side);
         self.finish_handshakes(tokens, side);
         self.forgive_acks(side);
-        let reason = message.value(Name::Reason).map(|reason| reason.to_string());
+        let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
+        let passes = !strips(side) && !strips(side.other());
+        let reason = message.value(Name::Reason).filter(|_| passes).map(|reason| reason.to_string());
         self.bye(tokens, side.other(), reason);
         self.end(now, Cause::new(200, "OK"));
     }

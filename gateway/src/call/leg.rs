@@ -60,7 +60,7 @@ pub struct Profile {
     pub symmetric: bool,
     /// P-Asserted-Identity and Privacy are believed and given.
     pub trusted: bool,
-    /// Headers that never reach this party, lower case.
+    /// Headers that are not passed on to this party, nor from it.
     pub strip_headers: Vec<String>,
     /// Headers that every request to this party gets.
     pub add_headers: Vec<(String, String)>,
@@ -70,6 +70,18 @@ pub struct Profile {
     pub srtp: Policy,
     /// The suites that it is offered and may offer, best first.
     pub srtp_suites: Vec<String>,
+}
+
+impl Profile {
+    /// Whether a header is not passed on to this party, nor from it. However it is written: compact, or in odd case.
+    pub fn strips(&self, name: &Name) -> bool {
+        self.strip_headers.iter().any(|stripped| Name::from(stripped.as_str()) == *name)
+    }
+
+    /// Whether requests to this party carry a header of the operator's, which stands in place of any other.
+    pub fn adds(&self, name: &Name) -> bool {
+        self.add_headers.iter().any(|(added, _)| Name::from(added.as_str()) == *name)
+    }
 }
 
 /// A party of which nothing special is known.

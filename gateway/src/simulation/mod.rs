@@ -28,6 +28,7 @@ mod emergency;
 mod failover;
 mod goes_on_from_a_snapshot;
 mod header_crossing;
+mod headers_of_a_peer;
 mod hold_and_resume;
 mod late_200_after_cancel;
 mod late_answer_of_a_left_host;

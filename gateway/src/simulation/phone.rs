@@ -316,7 +316,7 @@ impl Phone {
     pub fn place(&mut self, now: Instant, invite: Message) -> usize {
         let index = self.calls.len();
         let local_tag = invite.from_tag().unwrap();
-        let delayed = invite.body().is_empty();
+        let delayed = !invite.body().windows(3).any(|three| three == b"v=0");
         let id = self.layer.request(now, invite.clone(), None, self.transport.is_reliable());
         self.clients.insert(id, index);
         self.by_call_id.insert(invite.call_id().unwrap().to_owned(), index);
@@ -328,10 +328,15 @@ impl Phone {
     }
 
     pub fn cancel(&mut self, now: Instant, index: usize) {
+        self.cancel_saying(now, index, &[]);
+    }
+
+    /// Gives up its INVITE, with these headers on the CANCEL.
+    pub fn cancel_saying(&mut self, now: Instant, index: usize, headers: &[(Name, String)]) {
         let call = &mut self.calls[index];
         call.cancelled = true;
         if let Some(id) = call.client {
-            self.layer.cancel(now, id, &[]);
+            self.layer.cancel(now, id, headers);
         }
         self.pump(now);
     }
