@@ -32,6 +32,7 @@ mod headers_of_a_peer;
 mod hold_and_resume;
 mod late_200_after_cancel;
 mod late_answer_of_a_left_host;
+mod location_in_the_body;
 mod lost_ack;
 mod media_workers_say_nothing;
 mod noise_on_the_line;

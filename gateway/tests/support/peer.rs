@@ -279,6 +279,15 @@ impl Peer {
         self.send(&refusal_ack(invite, answer));
     }
 
+    /// The BYE of a callee, as it sees the dialog: this ACK completed it.
+    pub fn bye_after(&self, ack: &Message) -> Message {
+        self.request(Method::Bye, &format!("sip:gateway@{}", self.gateway))
+            .set(Name::From, ack.value(Name::To).unwrap().as_bytes())
+            .set(Name::To, ack.value(Name::From).unwrap().as_bytes())
+            .set(Name::CallId, ack.value(Name::CallId).unwrap().as_bytes())
+            .build()
+    }
+
     /// Sends a request and waits for its final answer.
     pub fn ask(&self, request: Builder) -> Message {
         let request = request.build();
