@@ -210,14 +210,11 @@ impl Leg {
     /// Where a request inside the dialog goes: the route set exactly; where there is none, the Contact, or the flow
     /// where the Contact is of no use.
     pub fn hop(&self) -> Hop {
-        let flow = || Hop::Peer(self.flow.clone());
-        let Ok(Uri::Sip(uri)) = self.dialog.next_hop() else { return flow() };
-        // Our listener speaks one transport, and our Via and Contact say so: another one leads nowhere.
-        if transport_of(&uri).is_some_and(|transport| transport != Some(self.flow.transport)) {
-            return flow();
-        }
+        let Ok(Uri::Sip(uri)) = self.dialog.next_hop() else { return Hop::Peer(self.flow.clone()) };
         let routed = !self.dialog.route_set.is_empty();
-        if routed || !self.prefers_flow(&uri) {
+        // Our listener speaks one transport, and our Via and Contact say so: another one leads nowhere.
+        let speaks = transport_of(&uri).is_none_or(|transport| transport == Some(self.flow.transport));
+        if speaks && (routed || !self.prefers_flow(&uri)) {
             return self.towards(&uri);
         }
         let mut peer = self.flow.clone();

@@ -8,6 +8,7 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, PBX, Trunk, over_tcp};
 use super::world::CallId;
+use crate::listen::Transport;
 use crate::record::Direction;
 
 const PBX_AT: &str = "10.0.0.1:5060";
@@ -58,6 +59,21 @@ fn a_party_whose_connection_is_gone_is_dialled_at_its_contact() {
             trunk.run(1.0);
             is_over(trunk, [a, b]);
         }
+    });
+}
+
+/// Its Contact names a transport that it did not come by: the address is still the best there is.
+#[test]
+fn a_party_whose_contact_is_of_another_transport_is_dialled_there_by_its_own() {
+    over_tcp(&[], |trunk| {
+        trunk.phone(trunk.pbx).contact_uri = Some("sip:pbx@10.0.0.1:5060;transport=udp");
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.world.lose_connections(trunk.pbx);
+        trunk.hang_up(b);
+        trunk.run(1.0);
+        let bye = trunk.went(a, &Method::Bye);
+        assert_eq!((bye.remote, bye.transport), (address(PBX_AT), Transport::Tcp));
+        is_over(trunk, [a, b]);
     });
 }
 
@@ -238,6 +254,43 @@ fn a_caller_that_lost_its_connection_while_it_rang_is_dialled_with_the_answer() 
         trunk.hang_up(b);
         trunk.run(1.0);
         is_over(trunk, [a, b]);
+    });
+}
+
+/// It gives up by a new connection: the callee stops ringing, and the refusal is brought to where the caller listens.
+#[test]
+fn a_caller_that_lost_its_connection_while_it_rang_cancels_by_another() {
+    over_tcp(&[], |trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 180);
+        trunk.run(1.0);
+        trunk.world.lose_connections(trunk.pbx);
+        trunk.cancel(a);
+        trunk.run(1.0);
+        assert_eq!(trunk.heard(a), [180, 487]);
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "CANCEL"]);
+    });
+}
+
+/// A NAT without a way in: its side hears nothing any more, but everybody else does, and nothing is held for it.
+#[test]
+fn a_caller_behind_nat_that_lost_its_connection_is_given_up() {
+    over_tcp(&[], |trunk| {
+        trunk.world.hides_at(trunk.pbx, "192.168.7.2:5060");
+        trunk.world.sends_from(trunk.pbx, "10.0.0.1:51000");
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.world.lose_connections(trunk.pbx);
+        trunk.hang_up(b);
+        trunk.run(1.0);
+        assert_eq!(trunk.call(b).statuses(&Method::Bye), [200]);
+        assert_eq!(trunk.went(a, &Method::Bye).remote, address("192.168.7.2:5060"));
+        assert!(trunk.world.cores.iter().all(|core| core.live_calls() == 0));
+        // It comes back with a word about a call that is over.
+        trunk.request(a, Method::Info, Some("Signal=1"));
+        trunk.run(1.0);
+        assert_eq!(trunk.call(a).statuses(&Method::Info), [481]);
     });
 }
 

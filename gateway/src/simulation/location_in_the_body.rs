@@ -240,13 +240,61 @@ fn a_body_without_a_description_passes_as_it_is() {
     });
 }
 
+/// The closing boundary is missing.
+fn cut(sdp: &[u8]) -> (String, Bytes) {
+    let (content_type, body) = last(sdp);
+    let end = body.len() - 40;
+    (content_type, body.slice(..end))
+}
+
+/// In mid-call it costs the offer, not the call.
+#[test]
+fn a_broken_body_in_a_reinvite_is_refused_and_the_call_goes_on() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        wraps(trunk, trunk.pbx, cut);
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(0.5);
+        let refusal = trunk.call(a).response(400).unwrap();
+        let fault = "SIP;cause=400;text=\"Content-Type multipart/mixed: the closing boundary is missing\"";
+        assert_eq!(Trunk::header(refusal, "Reason"), fault);
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK"]);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(0.5);
+    });
+}
+
+/// An answer that cannot be read is no answer: its sender is released, and the caller hears whose fault it was.
+#[test]
+fn a_broken_body_in_an_answer_releases_who_sent_it() {
+    everywhere(|trunk| {
+        wraps(trunk, trunk.east, cut);
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 183);
+        trunk.run(0.5);
+        trunk.respond(b, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(a), [183, 502]);
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK", "BYE"]);
+        let reason = Trunk::header(trunk.call(a).response(502).unwrap(), "Reason");
+        assert!(
+            reason.contains("The callee's answer: Content-Type multipart/mixed: the closing"),
+            "{reason}"
+        );
+        trunk.finish();
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).answered_at, None);
+    });
+}
+
 /// What cannot be read cannot be rewritten: it is refused with what is wrong with it, and nobody is called.
 #[test]
 fn a_broken_body_is_refused_with_its_fault() {
     let sdp: &[u8] =
         b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0";
     let whole = first(sdp).1;
-    let cut = whole.slice(..whole.len() - 40);
     let typed = |content_type: &str| (content_type.to_owned(), whole.clone());
     let headless = mixed(&[b"Content-Type application/sdp\r\n\r\nv=0", &pidf()]);
     let no_sdp = mixed(&[&part(b"v=1\r\nnonsense"), &pidf()]);
@@ -259,7 +307,7 @@ fn a_broken_body_is_refused_with_its_fault() {
             typed("multipart/mixed;boundary=other"),
             "400 Content-Type multipart/mixed: the boundary is not in the body",
         ),
-        ((MIXED.to_owned(), cut), "400 Content-Type multipart/mixed: the closing boundary is missing"),
+        (cut(sdp), "400 Content-Type multipart/mixed: the closing boundary is missing"),
         (headless, "400 Content-Type multipart/mixed: the header fields of part 1 are malformed"),
         (no_sdp, "400 SDP: "),
     ] {
