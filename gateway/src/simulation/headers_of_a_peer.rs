@@ -154,41 +154,47 @@ const TRUSTED: &str = "trusted = true";
 const PBX_SAYS: &str = "\"Desk\" <sip:+12065550100@pbx.example.com>";
 const EAST_SAYS: &str = "<sip:+12125550123@east.example.com>";
 
-/// RFC 3325: asserted identities pass between parties that we trust, in answers too, and nowhere else.
+/// RFC 3325: asserted identities pass between parties that we trust, in answers too, and nowhere else; whoever calls.
 #[test]
 fn asserted_identities_pass_between_the_trusted() {
     for (pbx, east) in [("", ""), (TRUSTED, ""), ("", TRUSTED), (TRUSTED, TRUSTED)] {
         let changes: [Change; 2] = [("pbx_peer", pbx), ("east_peer", east)];
         everywhere_with(&changes, |trunk| {
             let both = !pbx.is_empty() && !east.is_empty();
-            trunk.phone(trunk.pbx).says = &[("P-Asserted-Identity", PBX_SAYS)];
-            let a = trunk.dial_with(
-                trunk.pbx,
-                OUTSIDE,
-                &[("P-Asserted-Identity", PBX_SAYS), ("P-Preferred-Identity", PBX_SAYS)],
-            );
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
-            for status in [180, 200] {
-                trunk.respond_with(b, status, &[("P-Asserted-Identity", EAST_SAYS)]);
+            let calls = [
+                (trunk.pbx, OUTSIDE, trunk.east, PBX_SAYS, EAST_SAYS, east),
+                (trunk.east, PBX, trunk.pbx, EAST_SAYS, PBX_SAYS, pbx),
+            ];
+            for (from, number, to, says, answers, trusted) in calls {
+                trunk.phone(from).says = match says {
+                    PBX_SAYS => &[("P-Asserted-Identity", PBX_SAYS)],
+                    _ => &[("P-Asserted-Identity", EAST_SAYS)],
+                };
+                let headers = [("P-Asserted-Identity", says), ("P-Preferred-Identity", says)];
+                let a = trunk.dial_with(from, number, &headers);
                 trunk.run(0.5);
-                let heard = Trunk::header(trunk.call(a).response(status).unwrap(), "P-Asserted-Identity");
-                assert_eq!(heard, if both { EAST_SAYS } else { "" }, "{status} {pbx} {east}");
+                let b = trunk.incoming(to);
+                for status in [180, 200] {
+                    trunk.respond_with(b, status, &[("P-Asserted-Identity", answers)]);
+                    trunk.run(0.5);
+                    let heard = Trunk::header(trunk.call(a).response(status).unwrap(), "P-Asserted-Identity");
+                    assert_eq!(heard, if both { answers } else { "" }, "{status} {pbx} {east}");
+                }
+                let told: Vec<_> = trunk.call(b).invite.lines(Name::PAssertedIdentity).collect();
+                let ours = format!("<sip:{}@vc.example.com>", trunk.own_number(from));
+                let expect = match (both, trusted) {
+                    (true, _) => vec![says],
+                    (false, "") => vec![],
+                    (false, _) => vec![ours.as_str()],
+                };
+                assert_eq!(told, expect, "{pbx} {east}");
+                trunk.request(a, Method::Invite, Some("sendonly"));
+                trunk.run(0.5);
+                let again = trunk.call(b).request(&Method::Invite).unwrap();
+                assert_eq!(Trunk::header(again, "P-Asserted-Identity"), if both { says } else { "" });
+                trunk.hang_up(a);
+                trunk.run(1.0);
             }
-            let told: Vec<_> = trunk.call(b).invite.lines(Name::PAssertedIdentity).collect();
-            let ours = format!("<sip:{PBX}@vc.example.com>");
-            let expect = match (both, east) {
-                (true, _) => vec![PBX_SAYS],
-                (false, "") => vec![],
-                (false, _) => vec![ours.as_str()],
-            };
-            assert_eq!(told, expect, "{pbx} {east}");
-            trunk.request(a, Method::Invite, Some("sendonly"));
-            trunk.run(0.5);
-            let again = trunk.call(b).request(&Method::Invite).unwrap();
-            assert_eq!(Trunk::header(again, "P-Asserted-Identity"), if both { PBX_SAYS } else { "" });
-            trunk.hang_up(a);
-            trunk.run(1.0);
         });
     }
 }
@@ -229,22 +235,29 @@ fn a_hidden_caller_is_asserted_with_privacy() {
     }
 }
 
-/// A carrier that we do not trust hears neither the number nor the name.
+/// Who is not trusted hears neither the number nor the name, whoever calls.
 #[test]
 fn a_hidden_caller_is_not_asserted_to_a_stranger() {
-    everywhere_with(&[("pbx_peer", TRUSTED)], |trunk| {
-        let headers = [("P-Asserted-Identity", PBX_SAYS), ("Privacy", "id")];
-        let a = trunk.dial_with(trunk.pbx, OUTSIDE, &headers);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
-        let invite = &trunk.call(b).invite;
-        let text = String::from_utf8_lossy(invite.bytes()).into_owned();
-        assert!(!text.contains(PBX) && !text.contains("Desk") && !text.contains("Phone"), "{text}");
-        assert_eq!(Trunk::header(invite, "Privacy"), "id", "the carrier must know");
-        trunk.respond(b, 486);
-        trunk.run(0.5);
-        assert_eq!(trunk.heard(a), [486]);
-    });
+    for place in ["pbx_peer", "east_peer"] {
+        everywhere_with(&[(place, TRUSTED)], |trunk| {
+            let (from, number, to, says) = match place {
+                "pbx_peer" => (trunk.pbx, OUTSIDE, trunk.east, PBX_SAYS),
+                _ => (trunk.east, PBX, trunk.pbx, EAST_SAYS),
+            };
+            let a = trunk.dial_with(from, number, &[("P-Asserted-Identity", says), ("Privacy", "id")]);
+            trunk.run(0.5);
+            let b = trunk.incoming(to);
+            let invite = &trunk.call(b).invite;
+            let text = String::from_utf8_lossy(invite.bytes()).into_owned();
+            for secret in [trunk.own_number(from), says, "Desk", "Phone"] {
+                assert!(!text.contains(secret), "{secret} in {text}");
+            }
+            assert_eq!(Trunk::header(invite, "Privacy"), "id", "the next one must know");
+            trunk.respond(b, 486);
+            trunk.run(0.5);
+            assert_eq!(trunk.heard(a), [486]);
+        });
+    }
 }
 
 /// Who asserts in another header has one of it, not two.
