@@ -21,7 +21,8 @@ pub struct Peer {
     /// In order of preference, not empty. Default: `AES_256_CM_HMAC_SHA1_80`, `AES_CM_128_HMAC_SHA1_80`,
     /// `AES_CM_128_HMAC_SHA1_32`.
     pub srtp_suites: Vec<SrtpSuite>,
-    /// Encoding names that this side is offered and may offer, in order. Default: none, every codec passes.
+    /// Encoding names that this side is offered and may offer; the offerer's order stays. Default: none, every codec
+    /// passes.
     pub codecs: Option<Vec<String>>,
     /// Default: `rfc4733`.
     pub dtmf: Dtmf,
@@ -37,10 +38,10 @@ pub struct Peer {
     pub symmetric: bool,
     /// Believe and give P-Asserted-Identity and Privacy (RFC 3325). Default: false.
     pub trusted: bool,
-    /// Header names not passed on to and from this side. Default: none.
+    /// Header names not passed on to this side, nor from it. Default: none.
     pub strip_headers: Vec<String>,
-    /// Headers put on each request that starts a call to this side: name and value, in the file's order.
-    /// Default: none.
+    /// Headers put on each request to this side, in place of any that would cross: name and value, in the file's
+    /// order. Default: none.
     pub add_headers: Vec<(String, String)>,
     /// Trust anchors for this side's certificate, PEM. Default: none, those of `[tls]`.
     pub ca: Option<PathBuf>,

@@ -103,13 +103,7 @@ fn a_pbx_that_lost_its_connection_hears_of_the_end() {
             left => Err(format!("{left} are left")),
         }
     });
-    // The carrier's dialog, as it sees it: the ACK has the tags and where to send.
-    let bye = carrier
-        .request(Method::Bye, &format!("sip:gateway@{}", net.gateway()))
-        .set(Name::From, ack.value(Name::To).unwrap().as_bytes())
-        .set(Name::To, ack.value(Name::From).unwrap().as_bytes())
-        .set(Name::CallId, ack.value(Name::CallId).unwrap().as_bytes())
-        .build();
+    let bye = carrier.bye_after(&ack);
     carrier.send(&bye);
     let leaf = office.leaf(&[&net.pbx().to_string()]);
     let pbx = Peer::accept_tls(&listener, net.at(1, 5061), &leaf);

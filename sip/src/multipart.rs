@@ -36,6 +36,8 @@ pub struct Part<'a> {
     body: &'a [u8],
     /// Where the body lies in the whole.
     range: Range<usize>,
+    /// Where the value of a Content-Length lies, which RFC 2046 does not know but some write and read.
+    length: Option<Range<usize>>,
     /// Whether an empty line stands before the body. A part without a body may lack it.
     separated: bool,
 }
@@ -118,7 +120,7 @@ impl<'a> Multipart<'a> {
 
     /// The whole, with one part's body replaced and every other byte as it came.
     ///
-    /// A Content-Length among the part's header fields, which RFC 2046 does not know but some write, is not corrected.
+    /// A Content-Length among the part's header fields is set right.
     ///
     /// `None` if `part` is not of this body, has header fields only, or the new body contains the boundary.
     pub fn with_body(&self, part: &Part<'_>, body: &[u8]) -> Option<Vec<u8>> {
@@ -126,8 +128,11 @@ impl<'a> Multipart<'a> {
             return None;
         }
         let ours = part.separated && self.parts.iter().any(|known| known.range == part.range);
-        let (before, after) = (self.bytes.get(..part.range.start)?, self.bytes.get(part.range.end..)?);
-        ours.then(|| [before, body, after].concat())
+        let length = part.length.clone().unwrap_or(part.range.start..part.range.start);
+        let written = part.length.as_ref().map(|_| body.len().to_string()).unwrap_or_default();
+        let between = self.bytes.get(length.end..part.range.start)?;
+        let (before, after) = (self.bytes.get(..length.start)?, self.bytes.get(part.range.end..)?);
+        ours.then(|| [before, written.as_bytes(), between, body, after].concat())
     }
 }
 
@@ -136,7 +141,9 @@ impl<'a> Part<'a> {
         let part = bytes.get(range.clone())?;
         let mut headers: Vec<(&str, String)> = Vec::new();
         let mut rest = part;
+        let mut length = None;
         let separated = loop {
+            let at = range.end.checked_sub(rest.len())?;
             let (line, after) = match rest.iter().position(|byte| *byte == b'\n') {
                 Some(end) => rest.split_at_checked(end + 1)?,
                 // Header fields and no body: allowed, an empty body.
@@ -154,11 +161,16 @@ impl<'a> Part<'a> {
                 value.push_str(line.trim());
             } else {
                 let (name, value) = line.split_once(':')?;
-                headers.push((name.trim_end(), value.trim().to_owned()));
+                let (name, after_colon) = (name.trim_end(), at + name.len() + 1);
+                if ["Content-Length", "l"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                    let start = after_colon + (value.len() - value.trim_start().len());
+                    length = Some(start..start + value.trim().len());
+                }
+                headers.push((name, value.trim().to_owned()));
             }
         };
         let start = range.end.checked_sub(rest.len())?;
-        Some(Self { headers, body: rest, range: start..range.end, separated })
+        Some(Self { headers, body: rest, range: start..range.end, length, separated })
     }
 
     /// The header fields in their order: name as written, value unfolded.
@@ -287,6 +299,25 @@ mod tests {
         v=0\r\ns=-\r\n\r\n--unique-boundary-1  \r\nContent-Type: application/pidf+xml\r\n\
         Content-ID: <alice123@atlanta.example.com>\r\nContent-Disposition: by-reference;\r\n handling=optional\r\n\r\n\
         <presence>--unique-boundary-1</presence>\r\n--unique-boundary-12\r\n\r\n--unique-boundary-1--\r\nepilogue";
+
+    #[test]
+    fn a_parts_own_length_is_set_right() {
+        for (head, expect) in [
+            ("Content-Length: 5\r\n", "Content-Length: 12\r\n"),
+            ("content-length :\t 5  \r\nX: y\r\n", "content-length :\t 12  \r\nX: y\r\n"),
+            ("l:5\n", "l:12\n"),
+            ("l:\r\n", "l:12\r\n"),
+            ("X-Content-Length: 5\r\n", "X-Content-Length: 5\r\n"),
+        ] {
+            let body = |head: &str, sdp: &str| {
+                format!("--b\r\nX: \u{e9}\r\n\r\n1\r\n--b\r\nc: application/sdp\r\n{head}\r\n{sdp}\r\n--b--")
+            };
+            let old = body(head, "v=0\r\n");
+            let multipart = Multipart::parse("multipart/mixed;boundary=b", old.as_bytes()).unwrap();
+            let new = multipart.with_body(multipart.sdp().unwrap(), b"v=0\r\ns=ours\r").unwrap();
+            assert_eq!(String::from_utf8(new).unwrap(), body(expect, "v=0\r\ns=ours\r"), "{head:?}");
+        }
+    }
 
     #[test]
     fn parts_are_found_by_their_boundaries() {

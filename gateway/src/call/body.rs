@@ -1,11 +1,14 @@
 //! A message's body, with its session description found.
 
 use bytes::Bytes;
-use sip::multipart::Multipart;
+use sip::multipart::{Multipart, Part};
 use sip::sdp::{Sdp, Stream};
 use sip::{Message, Name};
 
 use super::Cause;
+
+/// Multipart bodies inside of multipart bodies are looked into this deep.
+const DEPTH: usize = 3;
 
 /// What a message carries.
 #[derive(Debug, Clone)]
@@ -14,7 +17,8 @@ pub enum Body {
     None,
     /// A session description alone.
     Sdp(Sdp),
-    /// A session description among other parts, which pass byte for byte (an emergency call's location, say).
+    /// A session description among other parts, which pass byte for byte (an emergency call's location, say). It may be
+    /// a part of a part. RFC 5621 §3.
     Multipart { content_type: String, whole: Bytes, sdp: Sdp },
     /// Something that is no session description; passes as it is.
     Other { content_type: String, body: Bytes },
@@ -35,18 +39,17 @@ impl Body {
         }
         let content_type = message.value(Name::ContentType).unwrap_or_default().to_string();
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match media_type.as_str() {
-            "application/sdp" => Ok(Body::Sdp(sdp(body)?)),
-            "multipart/mixed" => {
-                let parts = Multipart::parse(&content_type, body)
-                    .map_err(|error| Cause::new(400, format!("Content-Type multipart/mixed: {error}")))?;
-                match parts.sdp().map(|part| sdp(part.body())).transpose()? {
-                    Some(sdp) => Ok(Body::Multipart { content_type, whole: body.clone(), sdp }),
-                    None => Ok(Body::Other { content_type, body: body.clone() }),
-                }
-            }
-            _ => Ok(Body::Other { content_type, body: body.clone() }),
+        if media_type == "application/sdp" {
+            return Ok(Body::Sdp(sdp(body)?));
         }
+        if media_type.starts_with("multipart/") {
+            let parts = Multipart::parse(&content_type, body)
+                .map_err(|error| Cause::new(400, format!("Content-Type {media_type}: {error}")))?;
+            if let Some(sdp) = description(&parts, DEPTH).map(sdp).transpose()? {
+                return Ok(Body::Multipart { content_type, whole: body.clone(), sdp });
+            }
+        }
+        Ok(Body::Other { content_type, body: body.clone() })
     }
 
     /// The session description, if there is one.
@@ -61,7 +64,7 @@ impl Body {
     pub fn with_sdp(&self, sdp: Bytes) -> Sent {
         if let Body::Multipart { content_type, whole, .. } = self
             && let Ok(parts) = Multipart::parse(content_type, whole)
-            && let Some(bytes) = parts.sdp().and_then(|part| parts.with_body(part, &sdp))
+            && let Some(bytes) = described(&parts, &sdp, DEPTH)
         {
             return (content_type.clone(), bytes.into());
         }
@@ -75,6 +78,32 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// The session description of a multipart body, or of one inside it.
+fn description<'a>(parts: &Multipart<'a>, depth: usize) -> Option<&'a [u8]> {
+    let nested = || inner(parts, depth).find_map(|(_, inner)| description(&inner, depth - 1));
+    parts.sdp().map(Part::body).or_else(nested)
+}
+
+/// The body with `sdp` in place of its own; every other byte as it came.
+fn described(parts: &Multipart<'_>, sdp: &[u8], depth: usize) -> Option<Vec<u8>> {
+    if let Some(part) = parts.sdp() {
+        return parts.with_body(part, sdp);
+    }
+    inner(parts, depth).find_map(|(part, inner)| parts.with_body(part, &described(&inner, sdp, depth - 1)?))
+}
+
+/// The parts that are multipart themselves; what only says so stays closed.
+fn inner<'p, 'a>(
+    parts: &'p Multipart<'a>,
+    depth: usize,
+) -> impl Iterator<Item = (&'p Part<'a>, Multipart<'a>)> {
+    let looked_into = parts.parts().iter().filter(move |_| depth > 0);
+    looked_into.filter_map(|part| {
+        let inner = Multipart::parse(part.header("Content-Type")?, part.body()).ok()?;
+        Some((part, inner))
+    })
 }
 
 /// The stream of a message's session description that we would carry, if it has any.

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::ending::Bye;
 use super::handshake::{Handshake, authenticated, side_of};
 use super::io::{Action, Cause, Failure, RequestId};
-use super::leg::LegRef;
+use super::leg::{LegRef, renewed};
 use super::media::Agreed;
 use super::{Call, Phase, crossing};
 use crate::core::{ALLOW, Now};
@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     /// The media as it was agreed before: it holds on if the offer is refused.
     before: Option<Agreed>,
     authenticated: bool,
+    /// It was sent again, by another connection.
+    again: bool,
     /// The asker cancelled it and has its 487.
     cancelled: bool,
 }
@@ -85,7 +87,7 @@ impl Call {
             };
             return self.answer(server, &message, side, &cause);
         }
-        leg.moved(source);
+        leg.moved(source.peer());
         let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
         if !required.is_empty() && method != Method::Bye {
             return self.refuse_demand(server, &message, side, &required.join(", "));
@@ -154,7 +156,9 @@ impl Call {
         self.respond_ok(server, message, side);
         self.finish_handshakes(tokens, side);
         self.forgive_acks(side);
-        let reason = message.value(Name::Reason).map(|reason| reason.to_string());
+        let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
+        let passes = !strips(side) && !strips(side.other());
+        let reason = message.value(Name::Reason).filter(|_| passes).map(|reason| reason.to_string());
         self.bye(tokens, side.other(), reason);
         self.end(now, Cause::new(200, "OK"));
     }
@@ -208,6 +212,7 @@ impl Call {
             sent,
             before,
             authenticated: false,
+            again: false,
             cancelled: false,
         });
     }
@@ -307,7 +312,15 @@ impl Call {
         request: RequestId,
         lost: Failure,
     ) {
-        let Some(index) = self.exchanges.iter().position(|one| one.request == request) else { return };
+        let Some(index) = self.exchanges.iter().position(|one| one.request == request) else {
+            if lost == Failure::Transport {
+                self.repeat_bye(tokens, request);
+            }
+            return;
+        };
+        if lost == Failure::Transport && self.repeat_exchange(tokens, index) {
+            return;
+        }
         let exchange = self.exchanges.remove(index);
         if exchange.cancelled && lost == Failure::Transport {
             return; // It may never have left: nothing is known of the other side.
@@ -335,6 +348,26 @@ impl Call {
         self.restore_agreed(from, before);
         self.answer(server, &asked, from, &Cause::new(487, "Request Terminated"));
         self.actions.push_back(Action::Cancel { request, reason });
+    }
+
+    /// A connection broke under a request: the peer is asked again by a new one, once.
+    fn repeat_exchange(&mut self, tokens: &mut Tokens, index: usize) -> bool {
+        let Some(exchange) = self.exchanges.get(index) else { return false };
+        if exchange.again || exchange.cancelled {
+            return false;
+        }
+        let (side, sent) = (exchange.from.other(), exchange.sent.clone());
+        let Some(leg) = self.leg_mut(side).filter(|leg| leg.local.transport.is_reliable()) else {
+            return false;
+        };
+        let (again, hop) = leg.again(&sent, tokens);
+        let request = self.send(again.clone(), hop);
+        if let Some(exchange) = self.exchanges.get_mut(index) {
+            exchange.request = request;
+            exchange.sent = again;
+            exchange.again = true;
+        }
+        true
     }
 
     fn authenticate_exchange(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
@@ -394,10 +427,8 @@ impl Call {
         }
         let (message, local) = (builder.build(), leg.local.clone());
         let request = self.send(message.clone(), hop.clone());
-        if side == Side::B {
-            let credentials = self.credentials.clone();
-            self.ending.keep_bye(Bye { request, message, hop, local, credentials });
-        }
+        let credentials = self.credentials.clone().filter(|_| side == Side::B);
+        self.ending.keep_bye(Bye { request, message, hop, local, credentials, again: false });
     }
 
     /// The ACK came or never will: the BYE that waited for it may go.
@@ -409,12 +440,24 @@ impl Call {
 
     /// A carrier challenged our BYE, the last request of its dialog.
     fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, response: &Message) {
-        let Some(Bye { message, hop, local, credentials, .. }) = self.ending.challenged_bye(request) else {
+        let Some(Bye { message, hop, local, credentials, .. }) = self.ending.take_sent_bye(request) else {
             return;
         };
         let number = message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
         if let Some(again) = authenticated(&message, response, credentials.as_ref(), &local, number, tokens) {
             self.send(again, hop);
         }
+    }
+
+    /// A connection broke under our BYE: the peer must hear it, or its side of the call stays up.
+    fn repeat_bye(&mut self, tokens: &mut Tokens, request: RequestId) {
+        let Some(bye) = self.ending.take_sent_bye(request) else { return };
+        if bye.again || !bye.local.transport.is_reliable() {
+            return;
+        }
+        let number = bye.message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
+        let message = renewed(&bye.message, number, &bye.local, tokens).build();
+        let request = self.send(message.clone(), bye.hop.clone());
+        self.ending.keep_bye(Bye { request, message, again: true, ..bye });
     }
 }

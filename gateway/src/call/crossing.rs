@@ -1,7 +1,7 @@
 //! Which headers cross from one leg to the other.
 //!
 //! What frames a hop or a dialog is our own on each side (design §3); identity goes by trust; everything else passes
-//! as it came, less the receiving party's `strip_headers`.
+//! as it came, less the `strip_headers` of either party, and less what the receiving party's `add_headers` replace.
 
 use sip::{Builder, Message, Name};
 
@@ -9,12 +9,13 @@ use super::Profile;
 
 /// Copies what may cross from `message` to `builder`, which is for the party of `to`.
 pub fn cross(message: &Message, mut builder: Builder, from: &Profile, to: &Profile) -> Builder {
+    let replaced = |name: &Name| message.is_request() && to.adds(name);
     for header in message.headers() {
-        if is_own(&header.name) || (is_identity(&header.name) && !(from.trusted && to.trusted)) {
+        let name = &header.name;
+        if is_own(name) || (is_identity(name) && !(from.trusted && to.trusted)) {
             continue;
         }
-        let name = header.raw_name.to_ascii_lowercase();
-        if to.strip_headers.contains(&name) {
+        if from.strips(name) || to.strips(name) || replaced(name) {
             continue;
         }
         builder = builder.raw(header.raw_name, &header.value);
@@ -50,19 +51,16 @@ fn is_own(name: &Name) -> bool {
         | Name::ProxyAuthorization
         | Name::WwwAuthenticate
         | Name::ProxyAuthenticate
+        | Name::AuthenticationInfo
         | Name::Replaces
+        | Name::Join
+        | Name::TargetDialog
         | Name::ReferTo
-        | Name::ReferredBy => true,
-        Name::Other(other) => matches!(
-            other.to_ascii_lowercase().as_str(),
-            "path"
-                | "service-route"
-                | "join"
-                | "target-dialog"
-                | "authentication-info"
-                | "proxy-authentication-info"
-                | "refer-sub"
-        ),
+        | Name::ReferredBy
+        | Name::ReferSub
+        | Name::Path
+        | Name::ServiceRoute => true,
+        Name::Other(other) => other.eq_ignore_ascii_case("proxy-authentication-info"),
         _ => false,
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Ending {
     byes: Vec<Bye>,
 }
 
-/// A BYE of ours to a callee, should it be challenged.
+/// A BYE of ours, should it be challenged or its connection break.
 #[derive(Debug)]
 pub(super) struct Bye {
     pub request: RequestId,
@@ -26,6 +26,8 @@ pub(super) struct Bye {
     pub hop: Hop,
     pub local: Local,
     pub credentials: Option<(String, Secret)>,
+    /// It was sent before, by a connection that broke.
+    pub again: bool,
 }
 
 impl Ending {
@@ -57,13 +59,13 @@ impl Ending {
         }
     }
 
-    /// Keeps a BYE for its challenge.
+    /// Keeps a BYE for what may become of it.
     pub fn keep_bye(&mut self, bye: Bye) {
         self.byes.push(bye);
     }
 
-    /// The BYE that a challenge is for; at most once.
-    pub fn challenged_bye(&mut self, request: RequestId) -> Option<Bye> {
+    /// The BYE of this request, to be sent again; at most once.
+    pub fn take_sent_bye(&mut self, request: RequestId) -> Option<Bye> {
         let index = self.byes.iter().position(|bye| bye.request == request)?;
         Some(self.byes.swap_remove(index))
     }

@@ -15,9 +15,10 @@ use super::Call;
 use super::body::{Body, Sent};
 use super::ending::Bye;
 use super::io::{Action, Cause, Hop, RequestId};
-use super::leg::{Leg, LegRef, Local};
+use super::leg::{Leg, LegRef, Local, renewed};
 use crate::core::Now;
 use crate::ids::Tokens;
+use crate::listen::peer::Source;
 use crate::media::Side;
 
 /// One INVITE that was answered 2xx on the far leg.
@@ -106,7 +107,13 @@ impl Call {
     }
 
     /// An ACK of a 2xx.
-    pub(super) fn handle_ack(&mut self, tokens: &mut Tokens, leg: LegRef, message: &Message) {
+    pub(super) fn handle_ack(
+        &mut self,
+        tokens: &mut Tokens,
+        leg: LegRef,
+        message: &Message,
+        source: &Source,
+    ) {
         let side = side_of(leg);
         let Ok(cseq) = message.cseq() else { return };
         let mine = |one: &Handshake| {
@@ -114,6 +121,9 @@ impl Call {
         };
         let Some(index) = self.handshakes.iter().position(mine) else { return };
         let handshake = self.handshakes.remove(index);
+        if let Some(leg) = self.leg_mut(side) {
+            leg.moved(source.peer());
+        }
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
             let body = Body::read(message)
@@ -189,7 +199,7 @@ impl Call {
         let bye = bye.header(Name::Reason, Cause::new(487, "Answered too late").reason());
         let message = bye.build();
         let request = self.send(message.clone(), hop.clone());
-        self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials });
+        self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials, again: false });
     }
 
     /// Ends what `side` still owes us an ACK for; the other leg gets its ACK all the same, since a dialog that is up
@@ -284,10 +294,5 @@ pub(super) fn authenticated(
     let challenges: Vec<_> = response.lines(asks).collect();
     let challenge = Challenge::choose(challenges.iter().map(AsRef::as_ref), secret)?;
     let answer = auth::answer(&challenge, user, secret, &method, uri, &cnonce, 1)?;
-    let builder = request
-        .edit()
-        .set(Name::CSeq, format!("{number} {method}"))
-        .set(Name::Via, local.via(&tokens.branch()))
-        .set(answers, answer.to_string());
-    Some(builder.build())
+    Some(renewed(request, number, local, tokens).set(answers, answer.to_string()).build())
 }

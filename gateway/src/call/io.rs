@@ -24,7 +24,7 @@ pub enum Event {
     /// The INVITE of this server transaction was cancelled; the CANCEL is answered.
     Cancelled { server: ServerId, reason: Option<String> },
     /// An ACK that belongs to a 2xx.
-    Ack { leg: LegRef, message: Message },
+    Ack { leg: LegRef, message: Message, source: Source },
     /// A response to one of our requests, provisional and repeated ones too.
     Response { request: RequestId, message: Message, flow: Peer },
     /// No response will come.

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use sip::dialog::{Dialog, Role};
-use sip::{Builder, Method, Name, SipUri, Uri};
+use sip::{Builder, Message, Method, Name, SipUri, Uri};
 
 use super::io::Hop;
 use super::sdes::{Policy, Sdes};
 use crate::ids::Tokens;
-use crate::listen::peer::{ListenerId, Peer, Source, Transport};
+use crate::listen::peer::{ListenerId, Peer, Transport};
 use crate::resolve::Lookup;
 
 /// Which leg of a call a dialog belongs to.
@@ -60,7 +60,7 @@ pub struct Profile {
     pub symmetric: bool,
     /// P-Asserted-Identity and Privacy are believed and given.
     pub trusted: bool,
-    /// Headers that never reach this party, lower case.
+    /// Headers that are not passed on to this party, nor from it.
     pub strip_headers: Vec<String>,
     /// Headers that every request to this party gets.
     pub add_headers: Vec<(String, String)>,
@@ -70,6 +70,18 @@ pub struct Profile {
     pub srtp: Policy,
     /// The suites that it is offered and may offer, best first.
     pub srtp_suites: Vec<String>,
+}
+
+impl Profile {
+    /// Whether a header is not passed on to this party, nor from it. However it is written: compact, or in odd case.
+    pub fn strips(&self, name: &Name) -> bool {
+        self.strip_headers.iter().any(|stripped| Name::from(stripped.as_str()) == *name)
+    }
+
+    /// Whether requests to this party carry a header of the operator's, which stands in place of any other.
+    pub fn adds(&self, name: &Name) -> bool {
+        self.add_headers.iter().any(|(added, _)| Name::from(added.as_str()) == *name)
+    }
 }
 
 /// A party of which nothing special is known.
@@ -161,6 +173,12 @@ impl Leg {
         (self.dress(self.dialog.ack(cseq), tokens), self.hop())
     }
 
+    /// `request` once more, under a new number, for a peer that may not have heard it: its connection broke.
+    pub fn again(&mut self, request: &Message, tokens: &mut Tokens) -> (Message, Hop) {
+        self.dialog.local_cseq = self.dialog.local_cseq.saturating_add(1);
+        (renewed(request, self.dialog.local_cseq, &self.local, tokens).build(), self.hop())
+    }
+
     fn dress(&self, builder: Builder, tokens: &mut Tokens) -> Builder {
         let via = self.local.via(&tokens.branch());
         let mut builder = builder
@@ -173,11 +191,20 @@ impl Leg {
         builder
     }
 
-    /// A request inside the dialog came from `source`: that is the way back now, for a peer behind a NAT or on a new
+    /// Something inside the dialog came by `flow`: that is the way back now, for a peer behind a NAT or on a new
     /// connection.
-    pub fn moved(&mut self, source: &Source) {
-        let (server_name, party) = (self.flow.server_name.take(), self.flow.party.take());
-        self.flow = Peer { server_name, party, ..source.peer() };
+    pub fn moved(&mut self, flow: Peer) {
+        let before = &self.flow;
+        // Nobody listens at the port that a connection to us came from: what we dialled is what may be dialled again.
+        let dialled = self.dialog.role == Role::Uac && before.transport == flow.transport;
+        let remote = if dialled && flow.connection.is_some() { before.remote } else { flow.remote };
+        let (server_name, party) = (before.server_name.clone(), before.party.clone());
+        self.flow = Peer { remote, server_name, party, ..flow };
+    }
+
+    /// The process that held the connections is gone.
+    pub fn lost_connection(&mut self) {
+        self.flow.connection = None;
     }
 
     /// Where a request inside the dialog goes: the route set exactly; where there is none, the Contact, or the flow
@@ -185,13 +212,15 @@ impl Leg {
     pub fn hop(&self) -> Hop {
         let Ok(Uri::Sip(uri)) = self.dialog.next_hop() else { return Hop::Peer(self.flow.clone()) };
         let routed = !self.dialog.route_set.is_empty();
-        if routed || !self.prefers_flow(&uri) {
+        // Our listener speaks one transport, and our Via and Contact say so: another one leads nowhere.
+        let speaks = transport_of(&uri).is_none_or(|transport| transport == Some(self.flow.transport));
+        if speaks && (routed || !self.prefers_flow(&uri)) {
             return self.towards(&uri);
         }
         let mut peer = self.flow.clone();
-        // Once the peer's connection is gone, its Contact is where it may be dialled: nobody listens at the port that a
-        // connection to us came from. What we dialled before may be dialled again.
-        if let (Some(_), Some(ip)) = (peer.connection, uri.host.address())
+        // Once the peer's connection is gone, its Contact is where it may be dialled, unless what we dialled before is
+        // somewhere else.
+        if let (true, Some(ip)) = (peer.transport.is_reliable(), uri.host.address())
             && (self.dialog.role == Role::Uas || ip.to_canonical() == peer.remote.ip().to_canonical())
         {
             peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
@@ -216,14 +245,13 @@ impl Leg {
     }
 
     fn towards(&self, uri: &SipUri) -> Hop {
-        let transport = transport_of(uri).unwrap_or(self.flow.transport);
+        let transport = self.flow.transport;
         let listener = self.local.listener;
         match uri.host.address() {
             Some(ip) => {
                 let port = uri.port.unwrap_or_else(|| transport.default_port());
                 let remote = SocketAddr::new(ip, port);
-                let same = remote == self.flow.remote && transport == self.flow.transport;
-                let connection = self.flow.connection.filter(|_| same);
+                let connection = self.flow.connection.filter(|_| remote == self.flow.remote);
                 let server_name = self.flow.server_name.clone();
                 Hop::Peer(Peer {
                     transport,
@@ -238,20 +266,24 @@ impl Leg {
             None => {
                 let host = uri.host.to_string().into();
                 let lookup = Lookup { host, port: uri.port, transport };
-                Hop::Name { lookup, fallback: Peer { transport, ..self.flow.clone() } }
+                Hop::Name { lookup, fallback: self.flow.clone() }
             }
         }
     }
 }
 
-fn transport_of(uri: &SipUri) -> Option<Transport> {
+/// `request` as a new one: CSeq `number`, new branch.
+pub fn renewed(request: &Message, number: u32, local: &Local, tokens: &mut Tokens) -> Builder {
+    let method = request.method().unwrap_or(Method::Options);
+    request.edit().set(Name::CSeq, format!("{number} {method}")).set(Name::Via, local.via(&tokens.branch()))
+}
+
+/// The transport that a URI asks for, if it asks for one; `Some(None)`: for one that we do not have.
+fn transport_of(uri: &SipUri) -> Option<Option<Transport>> {
     if uri.secure {
-        return Some(Transport::Tls);
+        return Some(Some(Transport::Tls));
     }
-    match uri.param("transport")?.to_ascii_lowercase().as_str() {
-        "udp" => Some(Transport::Udp),
-        "tcp" => Some(Transport::Tcp),
-        "tls" => Some(Transport::Tls),
-        _ => None,
-    }
+    let known = [Transport::Udp, Transport::Tcp, Transport::Tls];
+    let asked = uri.param("transport")?;
+    Some(known.into_iter().find(|transport| transport.parameter().eq_ignore_ascii_case(asked)))
 }

@@ -224,9 +224,10 @@ impl Call {
         let Some(ports) = self.media.ports(to) else {
             return Err(Cause::new(500, "No media ports are open"));
         };
+        let offerer = self.leg(from).and_then(|leg| leg.profile.codecs.clone());
         let Some(leg) = self.leg_mut(to) else { return Err(Cause::new(500, "There is no other leg")) };
         let address = leg.local.media_advertise;
-        let codecs = leg.profile.codecs.clone().filter(|_| offer);
+        let codecs = offer.then(|| both(offerer, leg.profile.codecs.clone())).flatten();
         let rtp = SocketAddr::new(address, ports.rtp);
         // Until the answer brings the party's key, what it sends early cannot be read.
         let srtp_only = offer && lines.protocol.as_deref() == Some("RTP/SAVP");
@@ -363,6 +364,17 @@ fn remote(stream: Option<&Stream>) -> Remote {
         }
     }
     remote
+}
+
+/// The codecs that two parties may speak with each other; `None`: any.
+fn both(from: Option<Vec<String>>, to: Option<Vec<String>>) -> Option<Vec<String>> {
+    match (from, to) {
+        (Some(mut from), Some(to)) => {
+            from.retain(|name| to.iter().any(|other| other.eq_ignore_ascii_case(name)));
+            Some(from)
+        }
+        (from, to) => from.or(to),
+    }
 }
 
 fn refused(error: &AnchorError) -> Cause {

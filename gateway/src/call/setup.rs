@@ -7,10 +7,10 @@ use sip::dialog::{Dialog, DialogState, Role};
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, StatusCode};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Route};
 use super::body::{Body, Sent};
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
-use super::leg::{Leg, LegRef};
+use super::leg::{Leg, LegRef, Profile};
 use super::{Call, Phase, TIMER_C, crossing, due};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
@@ -146,6 +146,11 @@ impl Call {
         let Some(asked) = self.invite.clone() else { return };
         let body = match Body::read(&asked).and_then(|body| self.cross_body(tokens, Side::A, &body, true)) {
             Ok(body) => body,
+            // Nothing of the offer may be said to this party: the next one may take more.
+            Err(cause) if cause.status == StatusCode::NOT_ACCEPTABLE_HERE => {
+                self.failed.push(Failed { end: RouteEnd::NoResponse, answer: None, cause });
+                return self.next_route(now);
+            }
             Err(cause) => return self.give_up(now, cause),
         };
         let Some((invite, local_tag)) = self.build_invite(tokens, &asked, body) else { return };
@@ -226,20 +231,33 @@ impl Call {
             .header(Name::Contact, leg.local.contact(&leg.contact_user))
             .header(Name::Allow, ALLOW);
         builder = crossing::cross(asked, builder, &self.a.profile, &route.profile);
-        let passed = self.a.profile.trusted && route.profile.trusted && asked.has(Name::PAssertedIdentity);
-        if let Some((name, value)) = route.asserted.clone().filter(|_| !passed) {
-            builder = builder.header(name, value);
-        }
+        builder = self.identify(builder, asked, route);
         if let Some(connector) = route.connector() {
             builder = builder.raw("X-VoiceConnector-ID", connector);
         }
         for (name, value) in &route.profile.add_headers {
-            builder = builder.raw(name, value);
+            builder = builder.set(name.as_str().into(), value);
         }
         if let Some((content_type, body)) = body {
             builder = builder.body(&content_type, body);
         }
         Some((builder.build(), local_tag))
+    }
+
+    /// Who calls, for a party that we trust: what the caller's side asserts where we believe it, else what we know.
+    fn identify(&self, mut builder: Builder, asked: &Message, route: &Route) -> Builder {
+        let believed = self.a.profile.trusted && route.profile.trusted;
+        let asserted = route.asserted.clone().filter(|(name, _)| !(believed && asked.has(name.clone())));
+        let passed = believed && asked.has(Name::PAssertedIdentity);
+        let told = passed || asserted.as_ref().is_some_and(|(name, _)| *name == Name::PAssertedIdentity);
+        if let Some((name, value)) = asserted {
+            builder = builder.header(name, value);
+        }
+        // The number is for those that we trust, and they must know that it goes no further: RFC 3325 §7.
+        if told && route.caller_user.is_none() && !route.profile.strips(&Name::Privacy) {
+            builder = builder.set(Name::Privacy, hidden(asked));
+        }
+        builder
     }
 
     /// The caller's name for the far side's From: the inventory's, else what the caller said.
@@ -300,7 +318,8 @@ impl Call {
         };
         let Some(attempt) = self.attempts.get_mut(index) else { return };
         attempt.over = true;
-        if attempt.abandoned || !matches!(self.phase, Phase::Trying) {
+        // What it says later is not about the attempt that follows.
+        if std::mem::replace(&mut attempt.abandoned, true) || !matches!(self.phase, Phase::Trying) {
             return;
         }
         let address = attempt.address;
@@ -408,6 +427,9 @@ impl Call {
     /// Gives the caller the answer that counts; without one, 503 and why.
     fn conclude(&mut self, now: Now, answer: Option<&Message>, cause: &Cause) {
         let Some(message) = answer else {
+            if cause.status == StatusCode::NOT_ACCEPTABLE_HERE {
+                return self.give_up(now, cause.clone());
+            }
             let text = format!("No route took the call: {}", cause.text);
             return self.give_up(now, Cause { retry_after: cause.retry_after, ..Cause::new(503, text) });
         };
@@ -469,6 +491,9 @@ impl Call {
         if self.server != Some(server) {
             return self.handle_exchange_cancel(server, reason);
         }
+        let passes = |profile: &Profile| !profile.strips(&Name::Reason);
+        let to = self.attempts.last().map(|attempt| &attempt.profile);
+        let reason = reason.filter(|_| passes(&self.a.profile) && to.is_none_or(passes));
         self.abandon_attempt(reason);
         let cause = Cause::new(487, "Request Terminated");
         self.refuse_invite(&cause);
@@ -516,11 +541,10 @@ impl Call {
             Ok(dialog) => dialog,
             Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
         };
-        let Peer { server_name, party, .. } = attempt.flow.clone();
-        let flow = Peer { server_name, party, ..flow };
         if let Some(leg) = &mut self.b {
             leg.dialog = dialog;
-            leg.flow = flow;
+            leg.flow = attempt.flow.clone();
+            leg.moved(flow);
         }
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
         let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
@@ -589,6 +613,17 @@ impl Call {
                 rest,
             });
         }
+    }
+}
+
+/// The Privacy of a caller that is not to be shown, with what it asked for itself. RFC 3323 §4.2.
+fn hidden(asked: &Message) -> String {
+    let asks = asked.value(Name::Privacy).unwrap_or_default();
+    let is = |word: &str| word.eq_ignore_ascii_case("id") || word.eq_ignore_ascii_case("none");
+    match asks.split(';').any(|word| is(word.trim())) {
+        true => asks.into_owned(),
+        false if asks.is_empty() => "id".to_owned(),
+        false => format!("{asks};id"),
     }
 }
 

@@ -75,8 +75,10 @@ impl Call {
         if snapshot.version != VERSION {
             return Err(snapshot.version);
         }
-        snapshot.a.skip_ahead();
-        snapshot.b.skip_ahead();
+        for leg in [&mut snapshot.a, &mut snapshot.b] {
+            leg.skip_ahead();
+            leg.lost_connection();
+        }
         let left = snapshot.expires.saturating_sub(now.unix);
         let mut call = Call::empty(snapshot.transaction_id, snapshot.a, snapshot.account, snapshot.times);
         call.b = Some(snapshot.b);

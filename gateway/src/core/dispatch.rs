@@ -57,7 +57,8 @@ impl Core {
             Reported::Ack { message, .. } => {
                 if let Some((key, leg)) = self.dialog_of(&message) {
                     self.log_message(now, key, &message);
-                    self.event(now, key, Event::Ack { leg, message });
+                    let source = self.arrived;
+                    self.event(now, key, Event::Ack { leg, message, source });
                 }
             }
             Reported::Response { id, message, from } => {

@@ -239,7 +239,7 @@ impl Core {
             return tracing::error!("a call of an earlier run can't be hung up: its state is not ours");
         };
         for mut leg in legs {
-            leg.flow.connection = None;
+            leg.lost_connection();
             leg.skip_ahead();
             let (bye, hop) = leg.request(Method::Bye, &mut self.tokens);
             let cause = Cause::new(503, "Gateway restarted");

@@ -576,7 +576,7 @@ fn profile(speech: &Speech, encryption: bool, transport: Transport) -> Profile {
         },
         symmetric: speech.symmetric,
         trusted: speech.trusted,
-        strip_headers: speech.strip_headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        strip_headers: speech.strip_headers.clone(),
         add_headers: speech.add_headers.clone(),
         codecs: speech.codecs.clone(),
         srtp: match speech.srtp(encryption, protocol) {

@@ -52,6 +52,9 @@ fn limits_gauges_and_the_longest_duration_go_on() {
         assert_eq!(trunk.stage(a), Stage::Up);
         trunk.run(30.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        for leg in [a, b] {
+            assert_eq!(trunk.went(leg, &Method::Bye).connection, None, "connections died with their process");
+        }
         let (out, inward) = (trunk.cdr("pbx", Direction::Outbound), trunk.cdr("branch", Direction::Inbound));
         assert_eq!(out.transaction_id, inward.transaction_id);
         assert_eq!(out.status_message, "480 Maximum call duration reached");

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sip::Message;
 
+use crate::listen::Peer;
+
 /// One message on its way.
 pub(crate) struct Line {
     pub at: Duration,
@@ -13,6 +15,8 @@ pub(crate) struct Line {
     pub message: Message,
     /// How many copies arrive.
     pub copies: usize,
+    /// Where the gateway sent it.
+    pub peer: Option<Peer>,
 }
 
 /// The lines of the calls whose Call-ID is among `call_ids`; of all calls where there are none.

@@ -3,6 +3,8 @@
 //!
 //! Descriptions are written and read as text here: the gateway's own reading of them is what is tested.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -57,6 +59,13 @@ pub(crate) struct Media {
     agreed: Option<Agreed>,
 }
 
+/// What a phone's descriptions say beside keys: its address, and its streams as lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub ip: IpAddr,
+    pub streams: &'static str,
+}
+
 /// The other side's description.
 struct Described {
     port: u16,
@@ -80,20 +89,20 @@ impl Media {
     }
 
     /// An offer with a version of its own.
-    pub fn offer(&mut self, ip: std::net::IpAddr, direction: &str, random: &mut SeededRandom) -> Bytes {
+    pub fn offer(&mut self, terms: Terms, direction: &str, random: &mut SeededRandom) -> Bytes {
         if self.rekeys || self.own.is_empty() {
             self.make_keys(random);
         }
         let lines = if self.speaks == Speaks::Rtp { Vec::new() } else { self.own.clone() };
         let transport = if self.speaks == Speaks::Srtp { "RTP/SAVP" } else { "RTP/AVP" };
         self.offered = Some((lines.clone(), holds(direction)));
-        self.describe(ip, transport, &lines, direction)
+        self.describe(terms, transport, &lines, direction)
     }
 
     /// The answer to an offer; `None`: it does not suit.
     pub fn answer(
         &mut self,
-        ip: std::net::IpAddr,
+        terms: Terms,
         offer: &[u8],
         direction: &str,
         random: &mut SeededRandom,
@@ -114,7 +123,7 @@ impl Media {
         self.agreed = Some(Agreed { port, on_hold: holds(direction), keys });
         let transport = if secure { "RTP/SAVP" } else { "RTP/AVP" };
         let line: Vec<Line> = chosen.into_iter().map(|(_, ours)| ours).collect();
-        Some(self.describe(ip, transport, &line, direction))
+        Some(self.describe(terms, transport, &line, direction))
     }
 
     /// Takes the answer to its own offer. False: it does not fit the offer.
@@ -153,7 +162,7 @@ impl Media {
             .collect();
     }
 
-    fn describe(&mut self, ip: std::net::IpAddr, transport: &str, lines: &[Line], direction: &str) -> Bytes {
+    fn describe(&mut self, terms: Terms, transport: &str, lines: &[Line], direction: &str) -> Bytes {
         self.version += 1;
         let version = self.version;
         let crypto: String = lines
@@ -162,10 +171,12 @@ impl Media {
                 format!("a=crypto:{} {} inline:{}\r\n", line.tag, line.suite, STANDARD.encode(&line.key))
             })
             .collect();
+        let Terms { ip, streams } = terms;
+        let streams = streams.replacen("RTP/AVP", transport, 1);
+        let (media, attributes) = streams.split_once("\r\n").unwrap_or((&streams, ""));
         format!(
             "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 40000 {transport} 0 101\r\n{crypto}\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+             {media}\r\n{crypto}{attributes}a={direction}\r\n"
         )
         .into()
     }
@@ -181,8 +192,14 @@ fn keys(gateway: &Line, phone: &Line) -> SrtpKeys {
     SrtpKeys { suite: gateway.suite, send: key(gateway), receive: key(phone) }
 }
 
-fn read(description: &[u8]) -> Option<Described> {
-    let text = std::str::from_utf8(description).ok()?;
+/// Whether a body has a session description in it.
+pub(crate) fn describes(body: &[u8]) -> bool {
+    read(body).is_some()
+}
+
+/// Reads the session description in a body, other parts aside.
+fn read(body: &[u8]) -> Option<Described> {
+    let text = String::from_utf8_lossy(body);
     let mut described = None;
     for line in text.lines() {
         if let Some(media) = line.strip_prefix("m=audio ") {

@@ -8,6 +8,7 @@
 //! One file a scenario, named like an incident; `random_phones` places calls of every kind over a bad network and
 //! checks the laws after each run. A scenario runs with 1, 2 and 4 shards, over UDP and over TCP.
 
+mod connections;
 mod ladder;
 mod laws;
 mod link;
@@ -17,17 +18,22 @@ mod trunk;
 mod world;
 
 mod bye_crossing_bye;
+mod caller_behind_nat;
 mod cancel_before_any_answer;
 mod carrier_challenge;
+mod codecs_of_a_peer;
+mod connection_lost_in_mid_call;
 mod delayed_offer;
 mod drain_and_stop;
 mod emergency;
 mod failover;
 mod goes_on_from_a_snapshot;
 mod header_crossing;
+mod headers_of_a_peer;
 mod hold_and_resume;
 mod late_200_after_cancel;
 mod late_answer_of_a_left_host;
+mod location_in_the_body;
 mod lost_ack;
 mod media_workers_say_nothing;
 mod noise_on_the_line;

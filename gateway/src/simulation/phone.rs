@@ -12,12 +12,22 @@ use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
 use sip::transaction::{ClientId, Event, Output, ServerId, Timers, Transactions};
 use sip::{Builder, Message, Method, Name, StatusCode};
 
-use super::media::{Media, Speaks};
-use crate::listen::Transport;
+use super::media::{Media, Speaks, Terms, describes};
+use crate::listen::{ConnectionId, Transport};
 use crate::random::{Random, SeededRandom};
 
 /// What a phone that challenges says.
 pub(crate) const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
+
+/// What a phone offers: PCMU and telephone events.
+pub(crate) const STREAMS: &str =
+    "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+/// The connection that something came by; datagrams have none.
+type Flow = Option<ConnectionId>;
+
+/// Makes a body of a session description: Content-Type and bytes.
+pub(crate) type Wrap = fn(&[u8]) -> (String, Bytes);
 
 /// Where a call stands, as a phone sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,11 +176,11 @@ pub(crate) struct Phone {
     pub habits: Habits,
     pub calls: Vec<PhoneCall>,
     pub news: VecDeque<News>,
-    layer: Transactions<()>,
+    layer: Transactions<Flow>,
     by_call_id: HashMap<String, usize>,
     clients: HashMap<ClientId, usize>,
     random: SeededRandom,
-    outbox: VecDeque<Message>,
+    outbox: VecDeque<(Message, Flow)>,
     /// Calls of which it hears nothing more, by Call-ID.
     pub gone: HashSet<String>,
     /// New INVITEs that it does not even hear.
@@ -179,6 +189,14 @@ pub(crate) struct Phone {
     pub seed: u64,
     /// What stands in its Contact in place of its address.
     pub contact_host: Option<&'static str>,
+    /// What stands in its Contact in place of its URI.
+    pub contact_uri: Option<&'static str>,
+    /// What it can speak, as lines of its session descriptions.
+    pub streams: &'static str,
+    /// How it wraps its session descriptions.
+    pub wraps: Option<Wrap>,
+    /// Headers of all that it sends inside dialogs, answers too.
+    pub says: &'static [(&'static str, &'static str)],
     /// What its requests inside dialogs demand.
     pub requires: Option<&'static str>,
     /// Whether its media is SRTP, and whether each of its descriptions has new keys.
@@ -208,6 +226,10 @@ impl Phone {
             ignores: None,
             seed,
             contact_host: None,
+            contact_uri: None,
+            streams: STREAMS,
+            wraps: None,
+            says: &[],
             requires: None,
             speaks: Speaks::default(),
             rekeys: false,
@@ -216,8 +238,8 @@ impl Phone {
         }
     }
 
-    /// The next message for the gateway.
-    pub fn poll_output(&mut self) -> Option<Message> {
+    /// The next message for the gateway, and the connection that it should take; none: one of its own.
+    pub fn poll_output(&mut self) -> Option<(Message, Flow)> {
         self.outbox.pop_front()
     }
 
@@ -238,7 +260,7 @@ impl Phone {
     }
 
     /// A message came from the gateway.
-    pub fn handle_message(&mut self, now: Instant, message: Message) {
+    pub fn handle_message(&mut self, now: Instant, message: Message, flow: Flow) {
         if self.habits.deaf {
             return;
         }
@@ -257,7 +279,7 @@ impl Phone {
             assert!(!self.habits.strict, "{fault:?} in {message:?}");
             return;
         }
-        self.layer.handle_message(now, message, (), self.transport.is_reliable());
+        self.layer.handle_message(now, message, flow, self.transport.is_reliable());
         self.pump(now);
     }
 
@@ -303,7 +325,8 @@ impl Phone {
         let mut media = Media::new(self.speaks, self.rekeys);
         let builder = match offer {
             true => {
-                builder.body("application/sdp", media.offer(self.address.ip(), "sendrecv", &mut self.random))
+                let sdp = media.offer(self.terms(), "sendrecv", &mut self.random);
+                self.described(builder, sdp)
             }
             false => builder,
         };
@@ -315,8 +338,8 @@ impl Phone {
     pub fn place(&mut self, now: Instant, invite: Message) -> usize {
         let index = self.calls.len();
         let local_tag = invite.from_tag().unwrap();
-        let delayed = invite.body().is_empty();
-        let id = self.layer.request(now, invite.clone(), (), self.transport.is_reliable());
+        let delayed = !invite.body().windows(3).any(|three| three == b"v=0");
+        let id = self.layer.request(now, invite.clone(), None, self.transport.is_reliable());
         self.clients.insert(id, index);
         self.by_call_id.insert(invite.call_id().unwrap().to_owned(), index);
         self.calls.push(self.call(true, invite, local_tag));
@@ -331,10 +354,15 @@ impl Phone {
     }
 
     pub fn cancel(&mut self, now: Instant, index: usize) {
+        self.cancel_saying(now, index, &[]);
+    }
+
+    /// Gives up its INVITE, with these headers on the CANCEL.
+    pub fn cancel_saying(&mut self, now: Instant, index: usize, headers: &[(Name, String)]) {
         let call = &mut self.calls[index];
         call.cancelled = true;
         if let Some(id) = call.client {
-            self.layer.cancel(now, id, &[]);
+            self.layer.cancel(now, id, headers);
         }
         self.pump(now);
     }
@@ -377,7 +405,7 @@ impl Phone {
             let Some(sdp) = self.first_description(index) else {
                 return self.respond_as(now, index, 488, false, &[], tag);
             };
-            reply = reply.body("application/sdp", sdp);
+            reply = self.described(reply, sdp);
         }
         let response = reply.build();
         self.calls[index].gave.push(status);
@@ -405,12 +433,13 @@ impl Phone {
 
     /// What it says of its media to the INVITE that began the call; `None`: the offer does not suit.
     fn first_description(&mut self, index: usize) -> Option<Bytes> {
+        let terms = self.terms();
         let call = &mut self.calls[index];
         if call.described.is_none() {
-            let (ip, offer) = (self.address.ip(), call.invite.body());
-            call.described = match offer.is_empty() {
-                true => Some(call.media.offer(ip, "sendrecv", &mut self.random)),
-                false => call.media.answer(ip, offer, "sendrecv", &mut self.random),
+            let offer = call.invite.body();
+            call.described = match describes(offer) {
+                false => Some(call.media.offer(terms, "sendrecv", &mut self.random)),
+                true => call.media.answer(terms, offer, "sendrecv", &mut self.random),
             };
         }
         call.described.clone()
@@ -424,25 +453,27 @@ impl Phone {
         let call = &mut self.calls[index];
         let Some(dialog) = &mut call.dialog else { return };
         let offers = matches!(method, Method::Invite | Method::Update);
-        let mut builder = dialog
+        let builder = dialog
             .request(method.clone())
             .prepend(Name::Via, via)
             .header(Name::MaxForwards, "70")
             .header(Name::Contact, contact);
+        let mut builder = self.dressed(builder);
         if let Some(required) = requires {
             builder = builder.header(Name::Require, required);
         }
         match (body, offers) {
             (Some(direction), true) => {
-                let sdp = call.media.offer(self.address.ip(), direction, &mut self.random);
-                builder = builder.body("application/sdp", sdp);
+                let terms = self.terms();
+                let sdp = self.calls[index].media.offer(terms, direction, &mut self.random);
+                builder = self.described(builder, sdp);
             }
             (Some(text), false) => {
                 builder = builder.body("text/plain", Bytes::copy_from_slice(text.as_bytes()))
             }
             _ => {}
         }
-        let id = self.layer.request(now, builder.build(), (), self.transport.is_reliable());
+        let id = self.layer.request(now, builder.build(), None, self.transport.is_reliable());
         self.clients.insert(id, index);
         let call = &mut self.calls[index];
         if offers {
@@ -472,6 +503,9 @@ impl Phone {
     }
 
     pub fn contact(&self) -> String {
+        if let Some(uri) = self.contact_uri {
+            return format!("<{uri}>");
+        }
         let host = self.contact_host.map_or_else(|| self.address.to_string(), str::to_owned);
         match self.transport {
             Transport::Udp => format!("<sip:{}@{host}>", self.name),
@@ -485,6 +519,26 @@ impl Phone {
 
     pub fn token(&mut self) -> String {
         format!("{:012x}", self.random.next_u64() >> 16)
+    }
+
+    fn terms(&self) -> Terms {
+        Terms { ip: self.address.ip(), streams: self.streams }
+    }
+
+    /// With a session description, wrapped as the phone wraps them.
+    fn described(&self, builder: Builder, sdp: Bytes) -> Builder {
+        match self.wraps {
+            Some(wraps) => {
+                let (content_type, body) = wraps(&sdp);
+                builder.body(&content_type, body)
+            }
+            None => builder.body("application/sdp", sdp),
+        }
+    }
+
+    /// With what it says on all that it sends inside dialogs.
+    fn dressed(&self, builder: Builder) -> Builder {
+        self.says.iter().fold(builder, |builder, (name, value)| builder.raw(name, value))
     }
 
     // What comes in.
@@ -518,13 +572,13 @@ impl Phone {
     fn pump(&mut self, now: Instant) {
         while let Some(output) = self.layer.poll_output() {
             match output {
-                Output::Transmit { message, .. } => self.outbox.push_back(message),
+                Output::Transmit { message, to, .. } => self.outbox.push_back((message, to)),
                 Output::Event(event) => self.event(now, event),
             }
         }
     }
 
-    fn event(&mut self, now: Instant, event: Event<()>) {
+    fn event(&mut self, now: Instant, event: Event<Flow>) {
         match event {
             Event::Request { id, message, .. } => self.asked(now, id, message),
             Event::Cancel { message, .. } => {
@@ -662,20 +716,21 @@ impl Phone {
         if status >= 300 {
             return self.reply(now, server, asked, status);
         }
-        let (ip, media) = (self.address.ip(), &mut self.calls[index].media);
+        let (terms, media) = (self.terms(), &mut self.calls[index].media);
         let sdp = match asked.body().is_empty() {
             true if asked.method() == Some(Method::Update) => Bytes::new(),
-            true => media.offer(ip, direction, &mut self.random),
-            false => match media.answer(ip, asked.body(), direction, &mut self.random) {
+            true => media.offer(terms, direction, &mut self.random),
+            false => match media.answer(terms, asked.body(), direction, &mut self.random) {
                 Some(answer) => answer,
                 None => return self.reply(now, server, asked, 488),
             },
         };
         let code = StatusCode::new(status).unwrap();
-        let mut response =
+        let response =
             Builder::reply(asked, code, code.default_reason(), None).header(Name::Contact, self.contact());
+        let mut response = self.dressed(response);
         if !sdp.is_empty() {
-            response = response.body("application/sdp", sdp);
+            response = self.described(response, sdp);
         }
         let response = response.build();
         match asked.method() {
@@ -689,11 +744,8 @@ impl Phone {
     fn reply(&mut self, now: Instant, server: ServerId, request: &Message, status: u16) {
         let code = StatusCode::new(status).unwrap();
         let tag = self.token();
-        self.layer.respond(
-            now,
-            server,
-            Builder::reply(request, code, code.default_reason(), Some(&tag)).build(),
-        );
+        let reply = Builder::reply(request, code, code.default_reason(), Some(&tag));
+        self.layer.respond(now, server, self.dressed(reply).build());
     }
 
     /// Sends a 2xx and repeats it until the ACK.
@@ -795,27 +847,27 @@ impl Phone {
             None => {
                 let branch = self.branch();
                 let (via, contact) = (self.via(&branch), self.contact());
-                let call = &mut self.calls[index];
-                let Some(dialog) = &call.dialog else { return true };
+                let Some(dialog) = &self.calls[index].dialog else { return true };
                 let cseq = response.cseq().unwrap().number;
-                let mut builder = dialog
+                let builder = dialog
                     .ack(cseq)
                     .prepend(Name::Via, via)
                     .header(Name::MaxForwards, "70")
                     .header(Name::Contact, contact);
-                if call.delayed.contains(&id) {
-                    let (ip, offer) = (self.address.ip(), response.body());
-                    match call.media.answer(ip, offer, "sendrecv", &mut self.random) {
-                        Some(answer) => builder = builder.body("application/sdp", answer),
+                let mut builder = self.dressed(builder);
+                if self.calls[index].delayed.contains(&id) {
+                    let (terms, media) = (self.terms(), &mut self.calls[index].media);
+                    match media.answer(terms, response.body(), "sendrecv", &mut self.random) {
+                        Some(answer) => builder = self.described(builder, answer),
                         None => suits = false,
                     }
                 }
                 let ack = builder.build();
-                call.acks.push((id, tag, ack.clone()));
+                self.calls[index].acks.push((id, tag, ack.clone()));
                 ack
             }
         };
-        self.outbox.push_back(ack);
+        self.outbox.push_back((ack, None));
         suits
     }
 }

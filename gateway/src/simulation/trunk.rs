@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use sip::{Message, Method};
 
+use super::ladder::Line;
 use super::phone::{Phone, PhoneCall, Stage};
 use super::world::{CallId, PhoneId, World};
 use crate::core::Input;
-use crate::listen::Transport;
+use crate::listen::{Peer, Transport};
 use crate::record::{CallFacts, Direction};
 
 /// The configuration: `{protocol}` is the phones' transport, `{more}` what a scenario adds.
@@ -144,6 +145,16 @@ pub(crate) fn everywhere_with(changes: &[Change], scenario: impl Fn(&mut Trunk))
                 trunk.finish();
             });
         }
+    }
+}
+
+/// Runs a scenario over TCP, with 1, 2 and 4 shards.
+pub(crate) fn over_tcp(changes: &[Change], scenario: impl Fn(&mut Trunk)) {
+    for shards in [1, 2, 4] {
+        Trunk::new(changes, Transport::Tcp, shards, u64::from(shards)).tell(|trunk| {
+            scenario(trunk);
+            trunk.finish();
+        });
     }
 }
 
@@ -308,6 +319,17 @@ impl Trunk {
         self.run(1.0);
         assert_eq!((self.stage(a), self.stage(b)), (Stage::Up, Stage::Up));
         (a, b)
+    }
+
+    /// Where the gateway sent its newest request of `method` in this call.
+    pub fn went(&self, id: CallId, method: &Method) -> &Peer {
+        let call_id = self.call(id).call_id();
+        let mine = |line: &&Line| {
+            line.message.method().as_ref() == Some(method)
+                && line.message.call_id().is_ok_and(|one| one == call_id.as_str())
+        };
+        let sent = self.world.ladder.iter().rev().filter(mine).find_map(|line| line.peer.as_ref());
+        sent.unwrap_or_else(|| panic!("no {method} went out"))
     }
 
     /// What both parties heard of the initial INVITE: the answers to the caller.

@@ -11,13 +11,14 @@ use config::Config;
 use sip::transaction::Owner;
 use sip::{Message, Method};
 
+use super::connections::Connections;
 use super::ladder::{Line, draw};
 use super::laws::Watch;
 use super::link::Link;
 use super::phone::{News, Phone};
 use crate::core::{Core, Input, Live, Machine, Now, Output, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
-use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Source, Transport};
+use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Peer, Source, Transport};
 use crate::media::{CallStatistics, Command, MediaEvent, MediaKey, Ports, Remote, Side};
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
@@ -49,8 +50,8 @@ type Deed = Box<dyn FnOnce(&mut World)>;
 
 enum Coming {
     Core(u16, Input),
-    ToGateway(PhoneId, Message),
-    ToPhone(PhoneId, Message),
+    ToGateway(Source, Message),
+    ToPhone(PhoneId, Message, Option<ConnectionId>),
     Deed(Deed),
 }
 
@@ -77,6 +78,9 @@ pub(crate) struct World {
     ownership: Ownership,
     pub phones: Vec<Phone>,
     by_address: HashMap<(Transport, SocketAddr), PhoneId>,
+    /// Where phones' datagrams come from, and the address of their connections, where that is not their own.
+    outside: HashMap<PhoneId, SocketAddr>,
+    connections: Connections,
     /// On streams nothing overtakes.
     streams: HashMap<(PhoneId, bool), Instant>,
     /// Media sessions that are open, with the addresses told for them.
@@ -128,6 +132,8 @@ impl World {
             ownership: Ownership::new(0, shards, key),
             phones: Vec::new(),
             by_address: HashMap::new(),
+            outside: HashMap::new(),
+            connections: Connections::default(),
             streams: HashMap::new(),
             open_media: HashMap::new(),
             media_busy: HashMap::new(),
@@ -152,6 +158,42 @@ impl World {
         self.phones.push(Phone::new(name, address, transport, seed));
         self.by_address.insert((transport, address), id);
         id
+    }
+
+    /// What `phone` sends comes from `outside` now, and what is sent there reaches it: a NAT, or a port of its own for
+    /// what it sends.
+    pub fn sends_from(&mut self, phone: PhoneId, outside: &str) {
+        let transport = self.phones[phone.0].transport;
+        let outside = outside.parse().unwrap();
+        if let Some(before) = self.outside.insert(phone, outside) {
+            self.by_address.remove(&(transport, before));
+        }
+        self.by_address.insert((transport, outside), phone);
+    }
+
+    /// What is sent to `outside` reaches `phone` too.
+    pub fn is_also_at(&mut self, phone: PhoneId, outside: &str) {
+        let transport = self.phones[phone.0].transport;
+        self.by_address.insert((transport, outside.parse().unwrap()), phone);
+    }
+
+    /// `phone` believes that it is at `inside`, where nobody reaches it.
+    pub fn hides_at(&mut self, phone: PhoneId, inside: &str) {
+        let Phone { transport, address, .. } = self.phones[phone.0];
+        self.by_address.remove(&(transport, address));
+        self.phones[phone.0].address = inside.parse().unwrap();
+    }
+
+    /// All connections of `phone` break: whoever waited for an answer by one of them is told.
+    pub fn lose_connections(&mut self, phone: PhoneId) {
+        for (owner, shard) in self.connections.close(phone) {
+            self.queue(self.now, Coming::Core(shard, Input::SendFailed { owner }));
+        }
+    }
+
+    /// Nobody can connect to `phone`: it has no port open, or a firewall before it.
+    pub fn takes_no_connections(&mut self, phone: PhoneId) {
+        self.by_address.retain(|_, at| *at != phone);
     }
 
     /// Time since the beginning.
@@ -200,6 +242,7 @@ impl World {
         let config = self.shared.live().config.clone();
         let seed = crate::random::Random::next_u64(&mut self.random);
         let fresh = gateway(config, self.clocks(), shards, seed, &self.accepts_calls);
+        self.connections.close_all();
         (self.shared, self.metrics, self.cores) = fresh;
         snapshots
     }
@@ -220,12 +263,18 @@ impl World {
 
     /// Puts a message on its way to the gateway as if `phone` had sent it.
     pub fn send(&mut self, phone: PhoneId, message: Message) {
+        self.send_by(phone, message, None);
+    }
+
+    /// - `flow`: the connection that it should take while that lives; else the phone's own.
+    fn send_by(&mut self, phone: PhoneId, message: Message, flow: Option<ConnectionId>) {
         let reliable = self.phones[phone.0].transport.is_reliable();
         let name = self.phones[phone.0].name;
         let arrivals = self.arrivals(phone, true, reliable);
-        self.note(name, "gw", &message, arrivals.len());
+        let source = self.source(phone, flow);
+        self.note(name, "gw", &message, arrivals.len(), None);
         for at in arrivals {
-            self.queue(at, Coming::ToGateway(phone, message.clone()));
+            self.queue(at, Coming::ToGateway(source, message.clone()));
         }
     }
 
@@ -277,15 +326,20 @@ impl World {
         match coming {
             Coming::Core(shard, input) => self.input(shard, input),
             Coming::Deed(deed) => deed(self),
-            Coming::ToGateway(phone, message) => {
-                let source = self.source(phone);
+            Coming::ToGateway(source, message) => {
+                if source.connection.is_some_and(|id| !self.connections.received(id, &message)) {
+                    return;
+                }
                 let shard = self.ownership.owner(&message);
                 self.watch.arrives(&message);
                 self.input(shard, Input::Message { source, message });
             }
-            Coming::ToPhone(phone, message) => {
+            Coming::ToPhone(phone, message, connection) => {
+                if connection.is_some_and(|id| self.connections.get(id).is_none()) {
+                    return;
+                }
                 let now = self.now;
-                self.phones[phone.0].handle_message(now, message);
+                self.phones[phone.0].handle_message(now, message, connection);
                 self.flush(phone);
             }
         }
@@ -293,8 +347,8 @@ impl World {
 
     /// What a phone wants sent, and what its wits make of its news.
     fn flush(&mut self, phone: PhoneId) {
-        while let Some(message) = self.phones[phone.0].poll_output() {
-            self.send(phone, message);
+        while let Some((message, flow)) = self.phones[phone.0].poll_output() {
+            self.send_by(phone, message, flow);
         }
         if let Some(wits) = self.wits {
             while let Some(news) = self.phones[phone.0].news.pop_front() {
@@ -312,31 +366,7 @@ impl World {
     fn perform(&mut self, shard: u16, output: Output) {
         match output {
             Output::Transmit { message, peer, owner } => {
-                self.watch.leaves(self.now - self.start, &message);
-                let at = (peer.transport, peer.remote);
-                let phone = match peer.connection {
-                    Some(ConnectionId(id)) => Some(PhoneId(usize::try_from(id).unwrap())),
-                    None => self.by_address.get(&at).copied(),
-                };
-                match phone.filter(|_| !self.dead.contains_key(&peer.remote)) {
-                    Some(phone) => {
-                        let reliable = peer.transport.is_reliable();
-                        let arrivals = self.arrivals(phone, false, reliable);
-                        self.note("gw", self.phones[phone.0].name, &message, arrivals.len());
-                        for at in arrivals {
-                            self.queue(at, Coming::ToPhone(phone, message.clone()));
-                        }
-                    }
-                    None => {
-                        self.note("gw", "nobody", &message, 0);
-                        self.unreached.insert(message.call_id().unwrap_or_default().to_owned());
-                        let refuses = self.dead.get(&peer.remote).copied().unwrap_or(false);
-                        if refuses && owner != Owner::Stateless {
-                            let soon = self.now + Duration::from_millis(5);
-                            self.queue(soon, Coming::Core(shard, Input::SendFailed { owner }));
-                        }
-                    }
-                }
+                self.transmit(shard, message, &peer, owner);
             }
             Output::Resolve { query, lookup } => {
                 let result = self.look_up(&lookup);
@@ -358,6 +388,49 @@ impl World {
             }
             Output::Drained => self.drained.push(shard),
         }
+    }
+
+    fn transmit(&mut self, shard: u16, message: Message, peer: &Peer, owner: Owner) {
+        self.watch.leaves(self.now - self.start, &message);
+        let (phone, connection) = match peer.transport.is_reliable() {
+            true => self.connection_to(peer).unzip(),
+            false => (self.by_address.get(&(peer.transport, peer.remote)).copied(), None),
+        };
+        let killed = phone.and_then(|phone| self.dead.get(&self.phones[phone.0].address)).copied();
+        let killed = self.dead.get(&peer.remote).copied().or(killed);
+        match phone.filter(|_| killed.is_none()) {
+            Some(phone) => {
+                if let Some(id) = connection {
+                    self.connections.sent(id, &message, owner, shard);
+                }
+                let arrivals = self.arrivals(phone, false, peer.transport.is_reliable());
+                self.note("gw", self.phones[phone.0].name, &message, arrivals.len(), Some(peer));
+                for at in arrivals {
+                    self.queue(at, Coming::ToPhone(phone, message.clone(), connection));
+                }
+            }
+            None => {
+                self.note("gw", "nobody", &message, 0, Some(peer));
+                self.unreached.insert(message.call_id().unwrap_or_default().to_owned());
+                // Who listens nowhere refuses a connection.
+                let refuses = killed.unwrap_or(peer.transport.is_reliable());
+                if refuses && owner != Owner::Stateless {
+                    let soon = self.now + Duration::from_millis(5);
+                    self.queue(soon, Coming::Core(shard, Input::SendFailed { owner }));
+                }
+            }
+        }
+    }
+
+    /// The flow of the peer while it lives, else a connection that the gateway dialled, now or before.
+    fn connection_to(&mut self, peer: &Peer) -> Option<(PhoneId, ConnectionId)> {
+        let known = peer.connection.filter(|id| self.connections.get(*id).is_some());
+        let known = known.or_else(|| self.connections.dialled(peer.remote));
+        if let Some(id) = known {
+            return self.connections.get(id).map(|connection| (connection.phone, id));
+        }
+        let phone = *self.by_address.get(&(peer.transport, peer.remote))?;
+        Some((phone, self.connections.dial(phone, peer.remote)))
     }
 
     fn look_up(&self, lookup: &Lookup) -> Result<Vec<SocketAddr>, ResolveError> {
@@ -405,17 +478,22 @@ impl World {
         }
     }
 
-    fn source(&self, phone: PhoneId) -> Source {
+    fn source(&mut self, phone: PhoneId, flow: Option<ConnectionId>) -> Source {
         let Phone { transport, address, .. } = self.phones[phone.0];
         let live = self.shared.live();
         let listener =
             live.config.listen.iter().position(|one| Transport::from(one.protocol) == transport).unwrap();
+        let outside = self.outside.get(&phone).copied().unwrap_or(address);
+        let flow = flow.filter(|id| self.connections.get(*id).is_some());
+        let connection =
+            transport.is_reliable().then(|| flow.unwrap_or_else(|| self.connections.of(phone, outside)));
+        let remote = connection.and_then(|id| self.connections.get(id)).map(|connection| connection.remote);
         Source {
             transport,
             listener: ListenerId(u16::try_from(listener).unwrap()),
             local: live.config.listen[listener].address,
-            remote: address,
-            connection: transport.is_reliable().then(|| ConnectionId(phone.0.try_into().unwrap())),
+            remote: remote.unwrap_or(outside),
+            connection,
         }
     }
 
@@ -431,11 +509,19 @@ impl World {
         vec![at]
     }
 
-    fn note(&mut self, from: &'static str, to: &'static str, message: &Message, copies: usize) {
+    fn note(
+        &mut self,
+        from: &'static str,
+        to: &'static str,
+        message: &Message,
+        copies: usize,
+        peer: Option<&Peer>,
+    ) {
         if matches!(message.cseq().map(|cseq| cseq.method), Ok(Method::Options)) {
             return;
         }
-        self.ladder.push(Line { at: self.now - self.start, from, to, message: message.clone(), copies });
+        let (at, message, peer) = (self.now - self.start, message.clone(), peer.cloned());
+        self.ladder.push(Line { at, from, to, message, copies, peer });
     }
 
     fn queue(&mut self, at: Instant, coming: Coming) {

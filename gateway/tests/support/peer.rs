@@ -75,14 +75,15 @@ impl Peer {
     /// Waits for the gateway to connect by TLS, and shows it this certificate.
     pub fn accept_tls(listener: &TcpListener, gateway: SocketAddr, leaf: &Leaf) -> Peer {
         let connection = ServerConnection::new(leaf.server()).unwrap();
-        let (stream, _) = eventually("a connection", PATIENCE, || {
-            listener.set_nonblocking(true).unwrap();
-            listener.accept().map_err(|error| error.to_string())
-        });
-        stream.set_nonblocking(false).unwrap();
-        let local = listener.local_addr().unwrap();
+        let (stream, local) = accepted(listener);
         let dress = |stream| -> Box<dyn Duplex> { Box::new(StreamOwned::new(connection, stream)) };
         Peer::of_stream(stream, "TLS", local, gateway, dress)
+    }
+
+    /// Waits for the gateway to connect by TCP.
+    pub fn accept_tcp(listener: &TcpListener, gateway: SocketAddr) -> Peer {
+        let (stream, local) = accepted(listener);
+        Peer::of_stream(stream, "TCP", local, gateway, |stream| Box::new(stream))
     }
 
     fn of_stream(
@@ -279,12 +280,31 @@ impl Peer {
         self.send(&refusal_ack(invite, answer));
     }
 
+    /// The BYE of a callee, as it sees the dialog: this ACK completed it.
+    pub fn bye_after(&self, ack: &Message) -> Message {
+        self.request(Method::Bye, &format!("sip:gateway@{}", self.gateway))
+            .set(Name::From, ack.value(Name::To).unwrap().as_bytes())
+            .set(Name::To, ack.value(Name::From).unwrap().as_bytes())
+            .set(Name::CallId, ack.value(Name::CallId).unwrap().as_bytes())
+            .build()
+    }
+
     /// Sends a request and waits for its final answer.
     pub fn ask(&self, request: Builder) -> Message {
         let request = request.build();
         self.send(&request);
         self.answer_to(&request)
     }
+}
+
+/// The next connection, and where it came to.
+fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let (stream, _) = eventually("a connection", PATIENCE, || {
+        listener.set_nonblocking(true).unwrap();
+        listener.accept().map_err(|error| error.to_string())
+    });
+    stream.set_nonblocking(false).unwrap();
+    (stream, listener.local_addr().unwrap())
 }
 
 /// A call that is up: how the caller sees it, and the INVITE that the callee got.

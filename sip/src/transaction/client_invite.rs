@@ -17,6 +17,9 @@ use super::timers::{Timers, earlier, is_due, retransmit_at};
 ///      +------- 2xx ---+
 /// ```
 ///
+/// A transport error while it rings is reported too, and the far end cancelled: see
+/// [`handle_transport_error`](Self::handle_transport_error).
+///
 /// It has no limit on how long it rings: whoever started it says [`cancel`](Self::cancel), after which it ends within
 /// 64*T1 of the CANCEL even when no answer comes.
 ///
@@ -59,6 +62,10 @@ enum State<M> {
     /// A 1xx stopped the resends. `guard` runs once the CANCEL is sent.
     Proceeding {
         guard: Option<Instant>,
+    },
+    /// The connection broke while it rang: that is reported, and the far end cancelled. Only a late 2xx is news.
+    Lost {
+        guard: Instant,
     },
     /// Acknowledges repeated refusals.
     Completed {
@@ -103,18 +110,18 @@ impl<M: Clone> ClientInvite<M> {
             (State::Proceeding { .. }, Class::Provisional) => {
                 self.outputs.push_back(ClientInviteOutput::Response(response));
             }
-            (State::Calling { .. } | State::Proceeding { .. }, Class::Success) => {
+            (State::Calling { .. } | State::Proceeding { .. } | State::Lost { .. }, Class::Success) => {
                 self.outputs.push_back(ClientInviteOutput::Response(response));
                 self.state = State::Accepted { timer_m: now + self.timers.t1_64() };
             }
             (State::Calling { .. } | State::Proceeding { .. }, Class::Failure) => {
                 self.outputs.push_back(ClientInviteOutput::Ack(response.clone()));
                 self.outputs.push_back(ClientInviteOutput::Response(response));
-                self.state = if self.reliable {
-                    State::Terminated // Timer D is zero: nothing will be repeated.
-                } else {
-                    State::Completed { timer_d: now + self.timers.d() }
-                };
+                self.completed(now);
+            }
+            (State::Lost { .. }, Class::Failure) => {
+                self.outputs.push_back(ClientInviteOutput::Ack(response));
+                self.completed(now);
             }
             (State::Completed { .. }, Class::Failure) => {
                 self.outputs.push_back(ClientInviteOutput::Ack(response)); // Our ACK was lost.
@@ -122,6 +129,7 @@ impl<M: Clone> ClientInvite<M> {
             (State::Accepted { .. }, Class::Success) => {
                 self.outputs.push_back(ClientInviteOutput::Response(response)); // RFC 6026: repeated or forked.
             }
+            (State::Lost { .. }, Class::Provisional) => {}
             // Late provisionals, a 2xx after a refusal, and refusals after a 2xx of another fork.
             (State::Completed { .. } | State::Accepted { .. } | State::Terminated, _) => {}
         }
@@ -138,12 +146,22 @@ impl<M: Clone> ClientInvite<M> {
     }
 
     /// The transport could not send the INVITE or the ACK, or lost the connection.
-    pub fn handle_transport_error(&mut self) {
+    ///
+    /// After a 1xx the peer has the INVITE and goes on ringing; its answer may come by a connection of its own (RFC 3261
+    /// §18.2.2). So `cancel` is sent, and a late 2xx is still reported.
+    pub fn handle_transport_error(&mut self, now: Instant, cancel: M) {
         match self.state {
-            State::Calling { .. } | State::Proceeding { .. } => {
+            State::Calling { .. } => {
                 self.outputs.push_back(ClientInviteOutput::TransportError);
                 self.state = State::Terminated;
             }
+            State::Proceeding { guard: None } => {
+                self.outputs.push_back(ClientInviteOutput::TransportError);
+                self.outputs.push_back(ClientInviteOutput::Cancel(cancel));
+                self.state = State::Lost { guard: now + self.timers.t1_64() };
+            }
+            // It was given up already.
+            State::Proceeding { guard: Some(_) } | State::Lost { .. } => {}
             // The user has the final response already; a lost ACK is the server's to notice.
             State::Completed { .. } => self.state = State::Terminated,
             State::Accepted { .. } | State::Terminated => {}
@@ -160,6 +178,7 @@ impl<M: Clone> ClientInvite<M> {
                 self.outputs.push_back(ClientInviteOutput::Transmit(self.invite.clone()));
             }
             State::Proceeding { guard } if is_due(*guard, now) => self.give_up(),
+            State::Lost { guard } if *guard <= now => self.state = State::Terminated,
             State::Completed { timer_d } if *timer_d <= now => self.state = State::Terminated,
             State::Accepted { timer_m } if *timer_m <= now => self.state = State::Terminated,
             _ => {}
@@ -176,6 +195,7 @@ impl<M: Clone> ClientInvite<M> {
         match &self.state {
             State::Calling { timer_a, timer_b, .. } => Some(earlier(*timer_a, *timer_b)),
             State::Proceeding { guard } => *guard,
+            State::Lost { guard } => Some(*guard),
             State::Completed { timer_d } => Some(*timer_d),
             State::Accepted { timer_m } => Some(*timer_m),
             State::Terminated => None,
@@ -195,6 +215,14 @@ impl<M: Clone> ClientInvite<M> {
     fn send_cancel(&mut self, now: Instant, cancel: M) {
         self.outputs.push_back(ClientInviteOutput::Cancel(cancel));
         self.state = State::Proceeding { guard: Some(now + self.timers.t1_64()) };
+    }
+
+    fn completed(&mut self, now: Instant) {
+        self.state = if self.reliable {
+            State::Terminated // Timer D is zero: nothing will be repeated.
+        } else {
+            State::Completed { timer_d: now + self.timers.d() }
+        };
     }
 
     fn give_up(&mut self) {
@@ -244,9 +272,37 @@ mod tests {
     #[test]
     fn calling_reports_a_transport_error() {
         let mut invite = invite(UNRELIABLE);
-        invite.at(10, |machine, _| machine.handle_transport_error());
+        invite.at(10, |machine, now| machine.handle_transport_error(now, "CANCEL"));
         assert_eq!(invite.finish(), (10, vec![(0, Transmit("INVITE")), (10, TransportError)]));
         assert!(invite.machine.is_terminated());
+    }
+
+    /// The connection broke while it rang: nobody shall ring for nobody.
+    #[test]
+    fn proceeding_is_cancelled_after_a_transport_error_and_hears_of_a_late_answer() {
+        let mut invite = invite(RELIABLE);
+        invite.receive(100, "180");
+        invite.take();
+        invite.at(1_000, |machine, now| machine.handle_transport_error(now, "CANCEL"));
+        invite.at(2_000, |machine, now| machine.handle_transport_error(now, "CANCEL"));
+        assert_eq!(invite.take(), [(1_000, TransportError), (1_000, Cancel("CANCEL"))]);
+        invite.receive(3_000, "200");
+        assert_eq!(invite.finish(), (35_000, vec![(3_000, Response("200"))]));
+    }
+
+    #[test]
+    fn what_else_a_lost_invite_hears_is_no_news() {
+        for (late, expect) in [(None, 33_000), (Some("180"), 33_000), (Some("487"), 2_000)] {
+            let mut invite = invite(RELIABLE);
+            invite.receive(100, "180");
+            invite.at(1_000, |machine, now| machine.handle_transport_error(now, "CANCEL"));
+            invite.take();
+            if let Some(late) = late {
+                invite.receive(2_000, late);
+            }
+            let acks = if late == Some("487") { vec![(2_000, Ack("487"))] } else { vec![] };
+            assert_eq!(invite.finish(), (expect, acks), "{late:?}");
+        }
     }
 
     #[test]
@@ -303,7 +359,7 @@ mod tests {
         let mut invite = invite(UNRELIABLE);
         invite.receive(100, "486");
         invite.take();
-        invite.at(101, |machine, _| machine.handle_transport_error());
+        invite.at(101, |machine, now| machine.handle_transport_error(now, "CANCEL"));
         assert_eq!(invite.finish(), (101, vec![]));
         assert!(invite.machine.is_terminated());
     }
@@ -320,7 +376,7 @@ mod tests {
             invite.receive(700, "180 tag=c");
             invite.receive(800, "200 tag=b");
             invite.receive(900, "486");
-            invite.at(1_000, |machine, _| machine.handle_transport_error());
+            invite.at(1_000, |machine, now| machine.handle_transport_error(now, "CANCEL"));
             let (end_ms, mut log) = invite.finish();
             log.retain(|(at_ms, _)| *at_ms > 50);
             assert_eq!(
@@ -330,15 +386,6 @@ mod tests {
             assert_eq!(end_ms, 32_100, "timer M does not depend on the transport");
             assert!(invite.machine.is_terminated());
         }
-    }
-
-    #[test]
-    fn ringing_reports_a_broken_connection() {
-        let mut invite = invite(RELIABLE);
-        invite.receive(100, "180");
-        invite.take();
-        invite.at(5_000, |machine, _| machine.handle_transport_error());
-        assert_eq!(invite.finish(), (5_000, vec![(5_000, TransportError)]));
     }
 
     #[test]

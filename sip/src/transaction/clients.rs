@@ -96,7 +96,10 @@ impl<P: Clone + Debug> Clients<P> {
 
     pub(super) fn handle_error(&mut self, now: Instant, id: ClientId, outputs: &mut VecDeque<Output<P>>) {
         self.step_alone(now, id, outputs, |entry| match &mut entry.machine {
-            Machine::Invite(machine) => machine.handle_transport_error(),
+            Machine::Invite(machine) => {
+                let cancel = follow_up::cancel(machine.invite(), &[]);
+                machine.handle_transport_error(now, cancel);
+            }
             Machine::NonInvite(machine) => machine.handle_transport_error(),
         });
     }

@@ -110,7 +110,8 @@ pub enum Event<P> {
         /// The request.
         id: ClientId,
     },
-    /// The request could not be sent. The transaction is gone.
+    /// The request could not be sent, or its connection broke. The transaction is gone, but for an INVITE that had a
+    /// 1xx: the layer cancels it, and a late 2xx is still reported.
     ClientTransport {
         /// The request.
         id: ClientId,

@@ -20,6 +20,8 @@ mod start;
 mod table;
 
 pub use limits::StreamLimits;
+#[cfg(test)]
+pub(crate) use pending::Pending;
 pub use start::{StreamSetup, StreamThread, start};
 
 use sip::Message;

@@ -8,8 +8,9 @@ use sip::{Message, Method};
 /// More than this on one connection, and the oldest are left to their timers.
 const KEPT: usize = 4_096;
 
+/// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     requests: VecDeque<Request>,
 }
 
@@ -23,7 +24,7 @@ struct Request {
 
 impl Pending {
     /// A request was written. Responses and ACKs are not waited for.
-    pub(super) fn sent(&mut self, message: &Message, owner: Owner, shard: u16) {
+    pub(crate) fn sent(&mut self, message: &Message, owner: Owner, shard: u16) {
         let (Owner::Client(_), Some(method)) = (owner, message.method()) else { return };
         let Some(branch) = message.via().ok().and_then(|via| via.branch().map(str::to_owned)) else { return };
         if method == Method::Ack {
@@ -36,7 +37,7 @@ impl Pending {
     }
 
     /// A message came: a final response settles its request.
-    pub(super) fn received(&mut self, message: &Message) {
+    pub(crate) fn received(&mut self, message: &Message) {
         if self.requests.is_empty() || !message.status().is_some_and(|status| status.is_final()) {
             return;
         }
@@ -51,7 +52,7 @@ impl Pending {
     }
 
     /// The owners of what is left, with their shards.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = (Owner, u16)> + '_ {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Owner, u16)> + '_ {
         self.requests.drain(..).map(|request| (request.owner, request.shard))
     }
 }
