@@ -272,21 +272,34 @@ fn only_an_authentic_packet_above_the_highest_moves_the_lock() {
 fn nothing_passes_before_the_keys() {
     let (mut call, mut a, mut b) = (Call::new(), Peer::new(Side::A, None), Peer::new(Side::B, Some(SUITE)));
     call.speak(&a);
-    call.relay.expect_srtp(Side::B);
+    call.relay.expect_srtp(Side::B, true);
     let early = b.protect(&rtp(2, 1), false);
     assert_eq!(call.rtp(Side::B, &early), Err(Refusal::Unauthenticated));
     assert_eq!(call.rtp(Side::B, &rtp(2, 1)), Err(Refusal::Unauthenticated));
     call.speak(&b);
     assert_eq!(call.pass(&mut b, &mut a, &rtp(2, 2)), Ok(rtp(2, 2)));
     // A second offer goes out while the keys are in use: they stay.
-    call.relay.expect_srtp(Side::B);
-    assert_eq!(call.pass(&mut a, &mut b, &rtp(1, 1)), Ok(rtp(1, 1)));
+    for (seq, only) in [(1, true), (2, false)] {
+        call.relay.expect_srtp(Side::B, only);
+        assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(rtp(1, seq)));
+    }
 
     // Keys that do not fit close the leg rather than open it.
     b.keys.as_mut().unwrap().suite = Suite::AeadAes256Gcm;
     call.speak(&b);
     assert_eq!(call.rtp(Side::B, &rtp(2, 3)), Err(Refusal::Unauthenticated));
-    assert_eq!(call.rtp(Side::A, &rtp(1, 2)), Err(Refusal::Unroutable));
+    assert_eq!(call.rtp(Side::A, &rtp(1, 3)), Err(Refusal::Unroutable));
+}
+
+/// The host that was to have SRTP declined, and the next one is offered RTP.
+#[test]
+fn the_next_host_may_speak_in_the_clear_at_once() {
+    let (mut call, a) = (Call::new(), Peer::new(Side::A, None));
+    call.speak(&a);
+    call.relay.expect_srtp(Side::B, true);
+    assert_eq!(call.rtp(Side::B, &rtp(2, 1)), Err(Refusal::Unauthenticated));
+    call.relay.expect_srtp(Side::B, false);
+    assert!(call.rtp(Side::B, &rtp(2, 2)).is_ok());
 }
 
 #[test]

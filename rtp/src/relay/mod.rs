@@ -144,10 +144,12 @@ impl Relay {
         self.silent = Silence::Watching;
     }
 
-    /// The peer of a leg was offered SRTP and nothing else: until its keys come with [`Relay::handle_remote`], whatever
-    /// reaches the leg is refused, for it cannot be read.
-    pub fn expect_srtp(&mut self, side: Side) {
-        self.leg(side).security.expect();
+    /// The peer of a leg has an offer, and no keys are in use with it.
+    ///
+    /// - `only`: of SRTP and nothing else. Until its keys come with [`Relay::handle_remote`], whatever reaches the leg is
+    ///   refused, for it cannot be read. If not, RTP passes, also where the peer that was offered before was to have SRTP.
+    pub fn expect_srtp(&mut self, side: Side, only: bool) {
+        self.leg(side).security.expect(only);
     }
 
     /// The SRTP of a leg, from which another node can go on; `None`: the leg is RTP.

@@ -25,11 +25,13 @@ enum State {
 }
 
 impl Security {
-    /// SRTP was offered and nothing else; the peer's key comes with its answer.
-    pub(super) fn expect(&mut self) {
-        if self.state == State::Clear {
-            self.state = State::Awaited;
-        }
+    /// An offer went out. `only`: SRTP was offered and nothing else; the peer's key comes with its answer.
+    pub(super) fn expect(&mut self, only: bool) {
+        self.state = match self.state {
+            State::Protected => State::Protected,
+            State::Clear | State::Awaited if only => State::Awaited,
+            State::Clear | State::Awaited => State::Clear,
+        };
     }
 
     /// The peer spoke. `moved`: its media goes elsewhere than before.
