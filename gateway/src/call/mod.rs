@@ -229,7 +229,7 @@ impl Call {
                 self.handle_request(now, tokens, leg, server, message, &source)
             }
             Event::Cancelled { server, reason } => self.handle_cancel(now, tokens, server, reason),
-            Event::Ack { leg, message } => self.handle_ack(tokens, leg, &message),
+            Event::Ack { leg, message } => self.handle_ack(now, tokens, leg, &message),
             Event::Response { request, message, flow } => {
                 self.handle_response(now, tokens, request, message, flow)
             }
