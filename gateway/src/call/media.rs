@@ -232,7 +232,10 @@ impl Call {
         offer: bool,
     ) -> Result<Option<Sent>, Cause> {
         let Some(sdp) = body.sdp() else { return Ok(body.as_is()) };
-        let stream = sdp.relayed_stream();
+        let stream = match self.leg(from) {
+            Some(leg) if offer => leg.sdes.choose(sdp),
+            _ => sdp.relayed_stream(),
+        };
         let lines = self.cross_keys(tokens, from, stream.as_ref(), offer)?;
         let to = from.other();
         let Some(ports) = self.media.ports(to) else {
@@ -246,6 +249,7 @@ impl Call {
         let srtp_only = lines.protocol.as_deref().is_some_and(is_srtp);
         let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
         anchor.rtcp.set_port(ports.rtcp);
+        anchor.stream = stream.as_ref().map(|stream| stream.index);
         anchor.codecs = codecs;
         anchor.protocol = lines.protocol;
         anchor.crypto = lines.crypto;

@@ -40,7 +40,7 @@ use crate::ids::Tokens;
 use crate::media::{MediaKey, Side};
 
 pub use attempt::Route;
-pub use body::offered_stream;
+pub use body::offered_streams;
 pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
 pub use sdes::Policy;

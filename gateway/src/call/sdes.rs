@@ -5,8 +5,8 @@
 
 use rtp::srtp::Suite;
 use serde::{Deserialize, Serialize};
-use sip::sdp::Stream;
 use sip::sdp::crypto::{Crypto, key_and_salt_length};
+use sip::sdp::{Sdp, Stream, StreamKind};
 
 use super::Cause;
 use crate::random::Random;
@@ -91,15 +91,32 @@ impl Sdes {
         self.keys.as_ref()
     }
 
+    /// The stream of the party's offer that is carried: of several audio streams ("best effort SRTP" is one with keys
+    /// beside one without) the one that fits the policy best, else the first of all.
+    pub fn choose(&self, offer: &Sdp) -> Option<Stream> {
+        let first = offer.relayed_stream()?;
+        if first.kind != StreamKind::Audio {
+            return Some(first);
+        }
+        let audio = offer.streams().into_iter().filter(|one| one.is_relayed() && one.kind == first.kind);
+        let audio: Vec<Stream> = audio.collect();
+        let secured = || audio.iter().find(|one| self.usable(one).is_some());
+        let plain = || audio.iter().find(|one| one.is_plain_rtp());
+        let chosen = match self.policy {
+            Policy::Off => plain(),
+            Policy::Optional => secured().or_else(plain),
+            Policy::Required => secured(),
+        };
+        chosen.cloned().or(Some(first))
+    }
+
     /// Takes the party's offer of an audio stream.
     ///
     /// # Errors
     /// 488 when the party's offer and our policy do not meet.
     pub fn take_offer(&mut self, stream: &Stream, random: &mut dyn Random) -> Result<(), Cause> {
         self.protocol = Some(stream.protocol.clone());
-        let usable = stream.cryptos().into_iter().find(|line| self.is_usable(line));
-        let usable = usable.filter(|_| self.policy != Policy::Off);
-        let Some(line) = usable else {
+        let Some(line) = self.usable(stream) else {
             self.taken = None;
             self.keys = None;
             return match (self.policy, stream.is_srtp()) {
@@ -156,7 +173,7 @@ impl Sdes {
         let chosen = stream.cryptos().into_iter().find_map(|line| {
             let own =
                 self.own.iter().find(|own| own.tag == line.tag && same_suite(&own.suite, &line.suite))?;
-            let fits = self.policy != Policy::Off && self.is_usable(&line);
+            let fits = self.is_usable(&line);
             fits.then(|| Keys { suite: own.suite.clone(), send: own.key.clone(), receive: received(&line) })
         });
         match (&chosen, self.policy, stream.is_srtp()) {
@@ -180,9 +197,17 @@ impl Sdes {
         }
     }
 
+    /// The first line of a stream that we may take.
+    fn usable(&self, stream: &Stream) -> Option<Crypto> {
+        stream.cryptos().into_iter().find(|line| self.is_usable(line))
+    }
+
     fn is_usable(&self, line: &Crypto) -> bool {
         let [key] = line.keys.as_slice() else { return false };
-        line.is_plain() && key.mki.is_none() && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
+        self.policy != Policy::Off
+            && line.is_plain()
+            && key.mki.is_none()
+            && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
     }
 
     /// Our spelling of a suite.
@@ -224,7 +249,6 @@ fn same_suite(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
     use crate::random::SeededRandom;
-    use sip::sdp::Sdp;
 
     const SUITES: [&str; 3] =
         ["AES_256_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"];
@@ -306,6 +330,35 @@ mod tests {
         let (mut leg, mut random) = sdes(Policy::Required);
         leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
+    }
+
+    #[test]
+    fn of_several_streams_the_one_that_fits_the_policy_is_taken() {
+        let key = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 {KEY}");
+        let foreign = format!("a=crypto:1 F8_128_HMAC_SHA1_80 {KEY}");
+        let (plain, secured) =
+            ("m=audio 4000 RTP/AVP 0".to_owned(), format!("m=audio 4002 RTP/SAVP 0\n{key}"));
+        let unknown = format!("m=audio 4004 RTP/SAVP 0\n{foreign}");
+        let refused = "m=audio 0 RTP/SAVP 0".to_owned();
+        let fax = "m=image 4006 udptl t38".to_owned();
+        for (streams, off, optional, required) in [
+            ([&plain, &secured], 0, 1, 1),
+            ([&secured, &plain], 1, 0, 0),
+            ([&unknown, &plain], 1, 1, 0),
+            ([&refused, &plain], 1, 1, 1),
+            ([&refused, &fax], 1, 1, 1),
+            ([&fax, &secured], 0, 0, 0),
+        ] {
+            let [one, other] = streams;
+            let text = format!("v=0\nc=IN IP4 192.0.2.1\n{one}\n{other}\n");
+            let offer = Sdp::parse(text.as_bytes()).unwrap();
+            for (policy, index) in
+                [(Policy::Off, off), (Policy::Optional, optional), (Policy::Required, required)]
+            {
+                let chosen = sdes(policy).0.choose(&offer).map(|stream| stream.index);
+                assert_eq!(chosen, Some(index), "{policy:?} {text}");
+            }
+        }
     }
 
     #[test]
