@@ -238,10 +238,13 @@ fn received(line: &Crypto) -> Vec<u8> {
     line.keys.first().map(|key| key.key_and_salt.to_vec()).unwrap_or_default()
 }
 
-/// `AES_CM_256_HMAC_SHA1_80` is how Voice Connector's guide and old phones spell `AES_256_CM_HMAC_SHA1_80`.
+/// `AES_CM_256_HMAC_SHA1_80` is how Voice Connector's guide and old phones spell `AES_256_CM_HMAC_SHA1_80`. Case does
+/// not count: RFC 5234 §2.3.
 fn same_suite(one: &str, other: &str) -> bool {
-    let canonical =
-        |suite: &str| suite.replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM");
+    let canonical = |suite: &str| {
+        let suite = suite.to_ascii_uppercase();
+        suite.replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM")
+    };
     canonical(one) == canonical(other)
 }
 
@@ -330,6 +333,37 @@ mod tests {
         let (mut leg, mut random) = sdes(Policy::Required);
         leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
+    }
+
+    #[test]
+    fn lines_that_ask_for_what_we_lack_are_passed_over() {
+        for (line, taken) in [
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31"), true),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31|1:1"), false), // RFC 4568 §6.1: it would be in each packet.
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|1:1;{KEY}|2:1"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY};{KEY}"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNENCRYPTED_SRTP"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNENCRYPTED_SRTCP"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNAUTHENTICATED_SRTP"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} KDR=1"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} SOMETHING=NEW"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} -something WSH=64"), true),
+            (format!("aes_cm_128_hmac_sha1_80 {KEY}"), true),
+        ] {
+            let (mut leg, mut random) = sdes(Policy::Required);
+            // What we lack may stand in front of what we have.
+            let second = format!("2 AES_CM_128_HMAC_SHA1_32 {KEY}");
+            let offered = stream("RTP/SAVP", &[format!("1 {line}"), second]);
+            leg.take_offer(&offered, &mut random).unwrap();
+            let tag = if taken { '1' } else { '2' };
+            let answer = leg.answer().crypto.remove(0);
+            assert!(answer.starts_with(tag), "{line}: {answer}");
+            assert_eq!(
+                answer.split(' ').nth(1),
+                offered.cryptos()[usize::from(!taken)].suite.as_str().into()
+            );
+            assert_eq!(leg.keys().unwrap().suite, SUITES[if taken { 1 } else { 2 }]);
+        }
     }
 
     #[test]
