@@ -176,9 +176,13 @@ impl Sdes {
             let fits = self.is_usable(&line);
             fits.then(|| Keys { suite: own.suite.clone(), send: own.key.clone(), receive: received(&line) })
         });
-        match (&chosen, self.policy, stream.is_srtp()) {
-            (None, Policy::Required, _) => Err(Cause::new(488, "The answer has no SRTP key")),
-            (None, _, true) => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),
+        // Whoever answers an offer of keys with some sends SRTP under them, whatever the transport is called.
+        let keyed = !stream.crypto.is_empty() && self.policy != Policy::Off;
+        match (&chosen, self.policy) {
+            (None, _) if keyed => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),
+            (None, policy) if policy == Policy::Required || stream.is_srtp() => {
+                Err(Cause::new(488, "The answer has no SRTP key"))
+            }
             _ => {
                 self.keys = chosen;
                 Ok(())
@@ -204,9 +208,12 @@ impl Sdes {
 
     fn is_usable(&self, line: &Crypto) -> bool {
         let [key] = line.keys.as_slice() else { return false };
+        // A key of ours that comes back would let everybody send us what we sent.
+        let is_ours = self.own.iter().any(|own| own.key == *key.key_and_salt);
         self.policy != Policy::Off
             && line.is_plain()
             && key.mki.is_none()
+            && !is_ours
             && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
     }
 
@@ -333,6 +340,26 @@ mod tests {
         let (mut leg, mut random) = sdes(Policy::Required);
         leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
+    }
+
+    #[test]
+    fn an_answer_of_rtp_under_a_key_that_was_not_offered_is_noise() {
+        for (policy, taken) in [(Policy::Optional, false), (Policy::Off, true)] {
+            let (mut leg, mut random) = sdes(policy);
+            leg.offer(&mut random);
+            let answer = stream("RTP/AVP", &[format!("9 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
+            assert_eq!(leg.take_answer(&answer).is_ok(), taken, "{policy:?}");
+            assert!(leg.keys().is_none());
+        }
+    }
+
+    /// Everybody on the way could send us what we sent, and two streams might share a keystream.
+    #[test]
+    fn our_own_key_is_no_answer() {
+        let (mut leg, mut random) = sdes(Policy::Required);
+        let offer = leg.offer(&mut random);
+        assert!(leg.take_answer(&stream("RTP/SAVP", &offer.crypto)).is_err());
+        assert!(leg.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut random).is_err());
     }
 
     #[test]
