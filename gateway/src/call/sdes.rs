@@ -57,7 +57,8 @@ pub struct Sdes {
     own: Vec<Own>,
     /// The line of the party's offer that our answer repeats: its tag and suite.
     taken: Option<(u32, String)>,
-    /// What the party's offer called its transport; our answer repeats it.
+    /// What the party's newest description called its transport: our answer repeats it, and an offer of ours asks for
+    /// no less.
     protocol: Option<String>,
     /// What the media workers need; `None`: RTP.
     keys: Option<Keys>,
@@ -144,10 +145,12 @@ impl Sdes {
 
     /// Our offer to the party: every suite that we take, each with a key of its own.
     pub fn offer(&mut self, random: &mut dyn Random) -> Lines {
-        self.protocol = None;
+        // Whoever has SRTP under the name of SRTP may insist on it.
+        let insists = self.protocol.as_deref().is_some_and(sip::sdp::is_srtp) && self.keys.is_some();
         let protocol = match self.policy {
-            Policy::Off | Policy::Optional => "RTP/AVP",
             Policy::Required => "RTP/SAVP",
+            Policy::Optional if insists => "RTP/SAVP",
+            Policy::Off | Policy::Optional => "RTP/AVP",
         };
         let crypto = match self.policy {
             Policy::Off => Vec::new(),
@@ -185,6 +188,7 @@ impl Sdes {
             }
             _ => {
                 self.keys = chosen;
+                self.protocol = Some(stream.protocol.clone());
                 Ok(())
             }
         }
@@ -360,6 +364,21 @@ mod tests {
         let offer = leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/SAVP", &offer.crypto)).is_err());
         assert!(leg.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut random).is_err());
+    }
+
+    #[test]
+    fn whoever_said_srtp_is_asked_for_no_less() {
+        let keyed = |protocol| stream(protocol, &[format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
+        for (said, asked) in [("RTP/AVP", "RTP/AVP"), ("RTP/SAVP", "RTP/SAVP"), ("RTP/SAVPF", "RTP/SAVP")] {
+            let (mut leg, mut random) = sdes(Policy::Optional);
+            leg.take_offer(&keyed(said), &mut random).unwrap();
+            assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
+            leg.take_answer(&keyed(asked)).unwrap();
+            assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
+            // It went to RTP: SRTP is a wish again.
+            leg.take_offer(&stream("RTP/AVP", &[]), &mut random).unwrap();
+            assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some("RTP/AVP"));
+        }
     }
 
     #[test]
