@@ -334,6 +334,55 @@ fn a_renegotiation_keeps_what_was_counted() {
     }
 }
 
+/// Some devices reset their sequence numbers and keep their SSRC, after a hold say. SRTP may not send those numbers
+/// again, and nobody waits until they are passed.
+#[test]
+fn a_stream_that_begins_anew_under_its_name_goes_on_under_another() {
+    for suite in [None, Some(SUITE)] {
+        let (mut call, mut a, mut b) = Call::connected(suite, Some(SUITE));
+        for seq in 20_000..20_200 {
+            call.pass(&mut a, &mut b, &rtp(1, seq)).unwrap();
+        }
+        a.keys = suite.map(|suite| keys(suite, 0x10, 0x31));
+        a.start();
+        call.speak(&a);
+        let first = a.protect(&rtp(1, 5_000), false);
+        assert_eq!(call.rtp(Side::A, &first), Err(Refusal::Replayed), "it might be a late one");
+        let second = call.pass(&mut a, &mut b, &rtp(1, 5_001)).unwrap();
+        let ssrc = RtpPacket::parse(&second).unwrap().ssrc();
+        assert_ne!(ssrc, Ssrc(1));
+        let as_sent = |seq| rtp(ssrc.0, seq);
+        assert_eq!(second, as_sent(5_001));
+        for seq in 5_002..5_300 {
+            assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(as_sent(seq)));
+        }
+        // And once more, under a third name.
+        a.keys = suite.map(|suite| keys(suite, 0x10, 0x32));
+        a.start();
+        call.speak(&a);
+        let first = a.protect(&rtp(1, 5_000), false);
+        assert_eq!(call.rtp(Side::A, &first), Err(Refusal::Replayed));
+        let again = call.pass(&mut a, &mut b, &rtp(1, 5_001)).unwrap();
+        assert_ne!(RtpPacket::parse(&again).unwrap().ssrc(), ssrc);
+    }
+}
+
+#[test]
+fn repeats_are_no_new_beginning() {
+    let (mut call, mut a, mut b) = Call::connected(None, Some(SUITE));
+    for seq in 20_000..20_200 {
+        call.pass(&mut a, &mut b, &rtp(1, seq)).unwrap();
+    }
+    for (old, seq) in [(20_000, 20_200), (20_001, 20_201), (20_150, 20_202), (20_151, 20_203)] {
+        assert_eq!(call.rtp(Side::A, &rtp(1, old)), Err(Refusal::Replayed), "{old}");
+        assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(rtp(1, seq)));
+    }
+    // Nor are those in a row that might be late.
+    for old in 20_180..20_200 {
+        assert_eq!(call.rtp(Side::A, &rtp(1, old)), Err(Refusal::Replayed), "{old}");
+    }
+}
+
 #[test]
 fn off_and_on_again() {
     let (mut call, mut a, mut b) = Call::connected(Some(SUITE), None);

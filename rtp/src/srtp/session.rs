@@ -101,6 +101,11 @@ impl Session {
         self.protect.check_rtp(ssrc, seq)
     }
 
+    /// Whether a number is behind all that could be late: [`Protect::has_left_behind`].
+    pub fn has_left_behind(&mut self, ssrc: Ssrc, seq: u16) -> bool {
+        self.protect.has_left_behind(ssrc, seq)
+    }
+
     /// Protects an RTP packet: [`Protect::protect_rtp`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         self.protect.protect_rtp(buffer, len)
