@@ -127,23 +127,38 @@ fn early_media_comes_from_one_address_and_the_answer_from_another() {
     assert_eq!(quality["rem2vc_packets_lost"], 0, "{quality:#}");
 }
 
-/// The 200 names one address and the callee's media server sends from another: it is heard, though the caller's voice
-/// goes where the answer says.
+/// The 200 names one address and the callee's media server sends from another, while the announcement still runs: the
+/// server is heard, though the caller's voice goes where the answer says.
 #[test]
 fn an_answer_that_is_not_where_its_media_comes_from() {
     let trunk = Trunk::start(Net(171));
     let (mut phone, mut callee, mut server) = trunk.voices();
-    let talk = trunk.call(phone.plain(), callee.plain(), &mut phone, &mut [&mut callee, &mut server]);
+    let mut announcer = Media::new(trunk.net.at(7, 4000), b'e');
+    let mut call = Talk::offers(&trunk.pbx, &trunk.carrier, THEIRS, Some(phone.plain()));
+    for media in [&mut announcer, &mut callee, &mut server] {
+        media.learns(&call.offered, 0);
+    }
+    phone.learns(&call.progresses(183, "early", announcer.plain()), 0);
+    both_hear(&mut announcer, &mut phone);
+    server.says();
+    announcer.reaches(&mut phone);
+    phone.learns(&call.answers("late", Some(callee.plain())), 0);
+    call.acknowledges(None);
+    announcer.reaches(&mut phone);
+    server.reaches(&mut phone);
+    announcer.says();
     server.reaches(&mut phone);
     phone.reaches(&mut callee);
-    server.hears_nothing();
     // The one that was named speaks up, and is the only one from then on.
     callee.reaches(&mut phone);
     server.says();
     callee.reaches(&mut phone);
-    ends(talk, &mut phone, &mut callee);
-    let (metrics, _) = trunk.ends(phone.heard, callee.heard);
-    assert_eq!(refusals(&metrics, "source"), 1.0);
+    for left in [&mut server, &mut announcer] {
+        left.hears_nothing();
+    }
+    ends(call, &mut phone, &mut callee);
+    let (metrics, _) = trunk.ends(phone.heard, callee.heard + announcer.heard);
+    assert_eq!(refusals(&metrics, "source"), 3.0);
 }
 
 #[test]
