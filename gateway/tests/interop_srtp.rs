@@ -6,12 +6,12 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 use support::{
     Authority, Baresip, Gateway, Leaf, Linphone, Net, OURS, Phone, THEIRS, eventually, lines, missing,
+    no_file_tells,
 };
 
 /// How long a caller stays, in seconds.
@@ -197,11 +197,6 @@ fn keys(phone: &Phone) -> Vec<String> {
         .collect()
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
-}
-
 #[test]
 fn tls_and_srtp_go_out_as_udp_and_rtp() {
     if missing(&["baresip", "sox"]) {
@@ -245,14 +240,7 @@ fn udp_and_rtp_come_in_as_tls_and_srtp_and_no_file_tells_a_key() {
     let search = || {
         let keys = keys(&callee);
         assert!(keys.len() > 1, "{}", callee.output());
-        let files = files_below(gateway.records().parent().unwrap());
-        for file in &files {
-            let bytes = fs::read(file).unwrap_or_default(); // It may be gone by now.
-            let text = String::from_utf8_lossy(&bytes);
-            for key in &keys {
-                assert!(!text.contains(key.as_str()), "{key} is in {}", file.display());
-            }
-        }
+        let files = no_file_tells(gateway.records().parent().unwrap(), &keys);
         let names = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join("\n");
         let logged = lines(&gateway.records(), "")
             .iter()

@@ -272,21 +272,34 @@ fn only_an_authentic_packet_above_the_highest_moves_the_lock() {
 fn nothing_passes_before_the_keys() {
     let (mut call, mut a, mut b) = (Call::new(), Peer::new(Side::A, None), Peer::new(Side::B, Some(SUITE)));
     call.speak(&a);
-    call.relay.expect_srtp(Side::B);
+    call.relay.expect_srtp(Side::B, true);
     let early = b.protect(&rtp(2, 1), false);
     assert_eq!(call.rtp(Side::B, &early), Err(Refusal::Unauthenticated));
     assert_eq!(call.rtp(Side::B, &rtp(2, 1)), Err(Refusal::Unauthenticated));
     call.speak(&b);
     assert_eq!(call.pass(&mut b, &mut a, &rtp(2, 2)), Ok(rtp(2, 2)));
     // A second offer goes out while the keys are in use: they stay.
-    call.relay.expect_srtp(Side::B);
-    assert_eq!(call.pass(&mut a, &mut b, &rtp(1, 1)), Ok(rtp(1, 1)));
+    for (seq, only) in [(1, true), (2, false)] {
+        call.relay.expect_srtp(Side::B, only);
+        assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(rtp(1, seq)));
+    }
 
     // Keys that do not fit close the leg rather than open it.
     b.keys.as_mut().unwrap().suite = Suite::AeadAes256Gcm;
     call.speak(&b);
     assert_eq!(call.rtp(Side::B, &rtp(2, 3)), Err(Refusal::Unauthenticated));
-    assert_eq!(call.rtp(Side::A, &rtp(1, 2)), Err(Refusal::Unroutable));
+    assert_eq!(call.rtp(Side::A, &rtp(1, 3)), Err(Refusal::Unroutable));
+}
+
+/// The host that was to have SRTP declined, and the next one is offered RTP.
+#[test]
+fn the_next_host_may_speak_in_the_clear_at_once() {
+    let (mut call, a) = (Call::new(), Peer::new(Side::A, None));
+    call.speak(&a);
+    call.relay.expect_srtp(Side::B, true);
+    assert_eq!(call.rtp(Side::B, &rtp(2, 1)), Err(Refusal::Unauthenticated));
+    call.relay.expect_srtp(Side::B, false);
+    assert!(call.rtp(Side::B, &rtp(2, 2)).is_ok());
 }
 
 #[test]
@@ -318,6 +331,55 @@ fn a_renegotiation_keeps_what_was_counted() {
         let snapshot = call.relay.srtp_snapshot(Side::A).unwrap();
         assert_eq!(snapshot.receive.streams[0].index, 10_004);
         assert_eq!(snapshot.send.streams[0].index >> 16, 1);
+    }
+}
+
+/// Some devices reset their sequence numbers and keep their SSRC, after a hold say. SRTP may not send those numbers
+/// again, and nobody waits until they are passed.
+#[test]
+fn a_stream_that_begins_anew_under_its_name_goes_on_under_another() {
+    for suite in [None, Some(SUITE)] {
+        let (mut call, mut a, mut b) = Call::connected(suite, Some(SUITE));
+        for seq in 20_000..20_200 {
+            call.pass(&mut a, &mut b, &rtp(1, seq)).unwrap();
+        }
+        a.keys = suite.map(|suite| keys(suite, 0x10, 0x31));
+        a.start();
+        call.speak(&a);
+        let first = a.protect(&rtp(1, 5_000), false);
+        assert_eq!(call.rtp(Side::A, &first), Err(Refusal::Replayed), "it might be a late one");
+        let second = call.pass(&mut a, &mut b, &rtp(1, 5_001)).unwrap();
+        let ssrc = RtpPacket::parse(&second).unwrap().ssrc();
+        assert_ne!(ssrc, Ssrc(1));
+        let as_sent = |seq| rtp(ssrc.0, seq);
+        assert_eq!(second, as_sent(5_001));
+        for seq in 5_002..5_300 {
+            assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(as_sent(seq)));
+        }
+        // And once more, under a third name.
+        a.keys = suite.map(|suite| keys(suite, 0x10, 0x32));
+        a.start();
+        call.speak(&a);
+        let first = a.protect(&rtp(1, 5_000), false);
+        assert_eq!(call.rtp(Side::A, &first), Err(Refusal::Replayed));
+        let again = call.pass(&mut a, &mut b, &rtp(1, 5_001)).unwrap();
+        assert_ne!(RtpPacket::parse(&again).unwrap().ssrc(), ssrc);
+    }
+}
+
+#[test]
+fn repeats_are_no_new_beginning() {
+    let (mut call, mut a, mut b) = Call::connected(None, Some(SUITE));
+    for seq in 20_000..20_200 {
+        call.pass(&mut a, &mut b, &rtp(1, seq)).unwrap();
+    }
+    for (old, seq) in [(20_000, 20_200), (20_001, 20_201), (20_150, 20_202), (20_151, 20_203)] {
+        assert_eq!(call.rtp(Side::A, &rtp(1, old)), Err(Refusal::Replayed), "{old}");
+        assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(rtp(1, seq)));
+    }
+    // Nor are those in a row that might be late.
+    for old in 20_180..20_200 {
+        assert_eq!(call.rtp(Side::A, &rtp(1, old)), Err(Refusal::Replayed), "{old}");
     }
 }
 

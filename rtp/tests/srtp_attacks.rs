@@ -194,6 +194,25 @@ fn a_new_key_keeps_the_rollover_counter() {
     }
 }
 
+/// The peer's offer of a new key was refused.
+#[test]
+fn a_key_that_comes_back_has_forgotten_nothing() {
+    for suite in Suite::ALL {
+        let (mut peer, mut session) = wrapped(suite);
+        let before = protect(&mut peer, &rtp(1, 10_001));
+        assert!(open(&mut session, &before).is_ok());
+        session.rekey(&keys(suite, 1, 3), false).unwrap();
+        let meanwhile = protect(&mut peer, &rtp(1, 10_002));
+        assert!(open(&mut session, &meanwhile).is_ok());
+        session.rekey(&keys(suite, 1, 2), false).unwrap();
+        for seen in [&before, &meanwhile] {
+            assert_eq!(open(&mut session, seen), Err(SrtpError::Replayed), "{suite}");
+        }
+        assert_eq!(open(&mut session, &protect(&mut peer, &rtp(1, 10_003))), Ok(rtp(1, 10_003)), "{suite}");
+        assert_eq!(session.snapshot().receive.streams[0].index >> 16, 1);
+    }
+}
+
 #[test]
 fn a_peer_that_begins_anew_under_its_new_key_is_followed() {
     for suite in Suite::ALL {

@@ -106,9 +106,11 @@ fn inner<'p, 'a>(
     })
 }
 
-/// The stream of a message's session description that we would carry, if it has any.
-pub fn offered_stream(message: &Message) -> Option<Stream> {
-    Body::read(message).ok()?.sdp()?.relayed_stream()
+/// The streams of a message's session description that we could carry.
+pub fn offered_streams(message: &Message) -> Vec<Stream> {
+    let body = Body::read(message);
+    let streams = body.ok().and_then(|body| body.sdp().map(Sdp::streams)).unwrap_or_default();
+    streams.into_iter().filter(Stream::is_relayed).collect()
 }
 
 fn sdp(bytes: &[u8]) -> Result<Sdp, Cause> {

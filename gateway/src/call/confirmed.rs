@@ -258,7 +258,7 @@ impl Call {
         self.respond(server, response);
     }
 
-    fn cross_final(&mut self, now: Now, tokens: &mut Tokens, exchange: Exchange, message: &Message) {
+    fn cross_final(&mut self, now: Now, tokens: &mut Tokens, mut exchange: Exchange, message: &Message) {
         let from = exchange.from;
         let success = message.status().is_some_and(|status| status.is_success());
         if !success {
@@ -273,6 +273,11 @@ impl Call {
             leg.dialog.handle_response(message);
         }
         let offered = Body::read(&exchange.asked).is_ok_and(|body| body.sdp().is_some());
+        // Without an offer in the request, this answer brings one.
+        let (offerer, before) = match offered {
+            true => (from, exchange.before.take()),
+            false => (from.other(), Some(self.agreed(from.other()))),
+        };
         let body =
             Body::read(message).and_then(|body| self.cross_body(tokens, from.other(), &body, !offered));
         let cseq = exchange.sent.cseq().map_or(1, |cseq| cseq.number);
@@ -298,6 +303,7 @@ impl Call {
                 }
             }
             Err(cause) => {
+                self.restore_agreed(offerer, before);
                 self.finish_handshakes(tokens, from);
                 self.answer(exchange.server, &exchange.asked, from, &cause);
             }

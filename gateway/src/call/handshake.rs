@@ -109,6 +109,7 @@ impl Call {
     /// An ACK of a 2xx.
     pub(super) fn handle_ack(
         &mut self,
+        now: Now,
         tokens: &mut Tokens,
         leg: LegRef,
         message: &Message,
@@ -126,10 +127,13 @@ impl Call {
         }
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
-            let body = Body::read(message)
-                .and_then(|body| self.cross_body(tokens, side, &body, false))
-                .unwrap_or_default();
+            let body = Body::read(message).and_then(|body| self.cross_body(tokens, side, &body, false));
+            let (body, cause) = body.map_or_else(|cause| (None, Some(cause)), |body| (body, None));
             self.acknowledge(tokens, side, handshake.request, handshake.cseq, body);
+            // An ACK can't be refused, and the two sides would be left with different ideas of the media.
+            if let Some(cause) = cause {
+                self.hang_up(now, tokens, cause);
+            }
         }
         self.send_deferred_bye(tokens, side);
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
-use sip::sdp::{Anchor, AnchorError, Stream, StreamKind};
+use sip::sdp::{Anchor, AnchorError, Stream, StreamKind, is_srtp};
 
 use super::body::{Body, Sent};
 use super::sdes::{Keys, Lines, Sdes};
@@ -39,6 +39,8 @@ pub struct MediaSession {
     /// What the workers were told of each leg.
     a_remote: Option<Remote>,
     b_remote: Option<Remote>,
+    /// The legs that were offered SRTP and nothing else, as the workers know it.
+    expects_srtp: [bool; 2],
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl MediaSession {
             last_remote: None,
             a_remote: None,
             b_remote: None,
+            expects_srtp: [false; 2],
         }
     }
 
@@ -71,7 +74,7 @@ impl MediaSession {
     pub fn restored(key: MediaKey, addresses: [IpAddr; 2], ports: [Ports; 2]) -> MediaSession {
         let [a, b] = addresses;
         let state = State::Open { a, b, ports };
-        MediaSession { key, state, was_silent: false, last_remote: None, a_remote: None, b_remote: None }
+        MediaSession { state, ..MediaSession::new(key) }
     }
 
     /// Key, bound addresses and ports while open.
@@ -80,6 +83,16 @@ impl MediaSession {
             State::Open { a, b, ports } => Some((self.key, [a, b], ports)),
             _ => None,
         }
+    }
+
+    /// What a leg is offered; returns whether that is news to the workers.
+    fn expect_srtp(&mut self, side: Side, only: bool) -> bool {
+        let [a, b] = &mut self.expects_srtp;
+        let expects = match side {
+            Side::A => a,
+            Side::B => b,
+        };
+        std::mem::replace(expects, only) != only
     }
 
     fn remote(&self, side: Side) -> Option<&Remote> {
@@ -133,6 +146,7 @@ impl Call {
                 self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
                 self.media.key = self.media.key.next();
                 self.media.state = State::Idle;
+                self.media.expects_srtp = [false; 2];
                 return self.media_is_ready(now);
             }
             State::Opening { .. } | State::Closing | State::Closed => {}
@@ -218,7 +232,10 @@ impl Call {
         offer: bool,
     ) -> Result<Option<Sent>, Cause> {
         let Some(sdp) = body.sdp() else { return Ok(body.as_is()) };
-        let stream = sdp.relayed_stream();
+        let stream = match self.leg(from) {
+            Some(leg) if offer => leg.sdes.choose(sdp),
+            _ => sdp.relayed_stream(),
+        };
         let lines = self.cross_keys(tokens, from, stream.as_ref(), offer)?;
         let to = from.other();
         let Some(ports) = self.media.ports(to) else {
@@ -230,9 +247,10 @@ impl Call {
         let codecs = offer.then(|| both(offerer, leg.profile.codecs.clone())).flatten();
         let rtp = SocketAddr::new(address, ports.rtp);
         // Until the answer brings the party's key, what it sends early cannot be read.
-        let srtp_only = offer && lines.protocol.as_deref() == Some("RTP/SAVP");
+        let srtp_only = lines.protocol.as_deref().is_some_and(is_srtp);
         let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
         anchor.rtcp.set_port(ports.rtcp);
+        anchor.stream = stream.as_ref().map(|stream| stream.index);
         anchor.codecs = codecs;
         anchor.protocol = lines.protocol;
         anchor.crypto = lines.crypto;
@@ -246,8 +264,9 @@ impl Call {
             leg.sdp.last = changed.to_vec();
             changed
         };
-        if srtp_only {
-            self.actions.push_back(Action::Media(Command::ExpectSrtp { key: self.media.key, side: to }));
+        if offer && self.media.expect_srtp(to, srtp_only) {
+            let (key, only) = (self.media.key, srtp_only);
+            self.actions.push_back(Action::Media(Command::ExpectSrtp { key, side: to, only }));
         }
         self.learn_remote(from, stream.as_ref());
         Ok(Some(body.with_sdp(sent)))

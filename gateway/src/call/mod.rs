@@ -40,7 +40,7 @@ use crate::ids::Tokens;
 use crate::media::{MediaKey, Side};
 
 pub use attempt::Route;
-pub use body::offered_stream;
+pub use body::offered_streams;
 pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
 pub use sdes::Policy;
@@ -229,7 +229,7 @@ impl Call {
                 self.handle_request(now, tokens, leg, server, message, &source)
             }
             Event::Cancelled { server, reason } => self.handle_cancel(now, tokens, server, reason),
-            Event::Ack { leg, message, source } => self.handle_ack(tokens, leg, &message, &source),
+            Event::Ack { leg, message, source } => self.handle_ack(now, tokens, leg, &message, &source),
             Event::Response { request, message, flow } => {
                 self.handle_response(now, tokens, request, message, flow)
             }

@@ -5,8 +5,8 @@
 
 use rtp::srtp::Suite;
 use serde::{Deserialize, Serialize};
-use sip::sdp::Stream;
 use sip::sdp::crypto::{Crypto, key_and_salt_length};
+use sip::sdp::{Sdp, Stream, StreamKind};
 
 use super::Cause;
 use crate::random::Random;
@@ -57,7 +57,8 @@ pub struct Sdes {
     own: Vec<Own>,
     /// The line of the party's offer that our answer repeats: its tag and suite.
     taken: Option<(u32, String)>,
-    /// What the party's offer called its transport; our answer repeats it.
+    /// What the party's newest description called its transport: our answer repeats it, and an offer of ours asks for
+    /// no less.
     protocol: Option<String>,
     /// What the media workers need; `None`: RTP.
     keys: Option<Keys>,
@@ -91,15 +92,32 @@ impl Sdes {
         self.keys.as_ref()
     }
 
+    /// The stream of the party's offer that is carried: of several audio streams ("best effort SRTP" is one with keys
+    /// beside one without) the one that fits the policy best, else the first of all.
+    pub fn choose(&self, offer: &Sdp) -> Option<Stream> {
+        let first = offer.relayed_stream()?;
+        if first.kind != StreamKind::Audio {
+            return Some(first);
+        }
+        let audio = offer.streams().into_iter().filter(|one| one.is_relayed() && one.kind == first.kind);
+        let audio: Vec<Stream> = audio.collect();
+        let secured = || audio.iter().find(|one| self.usable(one).is_some());
+        let plain = || audio.iter().find(|one| one.is_plain_rtp());
+        let chosen = match self.policy {
+            Policy::Off => plain(),
+            Policy::Optional => secured().or_else(plain),
+            Policy::Required => secured(),
+        };
+        chosen.cloned().or(Some(first))
+    }
+
     /// Takes the party's offer of an audio stream.
     ///
     /// # Errors
     /// 488 when the party's offer and our policy do not meet.
     pub fn take_offer(&mut self, stream: &Stream, random: &mut dyn Random) -> Result<(), Cause> {
         self.protocol = Some(stream.protocol.clone());
-        let usable = stream.cryptos().into_iter().find(|line| self.is_usable(line));
-        let usable = usable.filter(|_| self.policy != Policy::Off);
-        let Some(line) = usable else {
+        let Some(line) = self.usable(stream) else {
             self.taken = None;
             self.keys = None;
             return match (self.policy, stream.is_srtp()) {
@@ -127,10 +145,12 @@ impl Sdes {
 
     /// Our offer to the party: every suite that we take, each with a key of its own.
     pub fn offer(&mut self, random: &mut dyn Random) -> Lines {
-        self.protocol = None;
+        // Whoever has SRTP under the name of SRTP may insist on it.
+        let insists = self.protocol.as_deref().is_some_and(sip::sdp::is_srtp) && self.keys.is_some();
         let protocol = match self.policy {
-            Policy::Off | Policy::Optional => "RTP/AVP",
             Policy::Required => "RTP/SAVP",
+            Policy::Optional if insists => "RTP/SAVP",
+            Policy::Off | Policy::Optional => "RTP/AVP",
         };
         let crypto = match self.policy {
             Policy::Off => Vec::new(),
@@ -156,14 +176,19 @@ impl Sdes {
         let chosen = stream.cryptos().into_iter().find_map(|line| {
             let own =
                 self.own.iter().find(|own| own.tag == line.tag && same_suite(&own.suite, &line.suite))?;
-            let fits = self.policy != Policy::Off && self.is_usable(&line);
+            let fits = self.is_usable(&line);
             fits.then(|| Keys { suite: own.suite.clone(), send: own.key.clone(), receive: received(&line) })
         });
-        match (&chosen, self.policy, stream.is_srtp()) {
-            (None, Policy::Required, _) => Err(Cause::new(488, "The answer has no SRTP key")),
-            (None, _, true) => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),
+        // Whoever answers an offer of keys with some sends SRTP under them, whatever the transport is called.
+        let keyed = !stream.crypto.is_empty() && self.policy != Policy::Off;
+        match (&chosen, self.policy) {
+            (None, _) if keyed => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),
+            (None, policy) if policy == Policy::Required || stream.is_srtp() => {
+                Err(Cause::new(488, "The answer has no SRTP key"))
+            }
             _ => {
                 self.keys = chosen;
+                self.protocol = Some(stream.protocol.clone());
                 Ok(())
             }
         }
@@ -180,9 +205,20 @@ impl Sdes {
         }
     }
 
+    /// The first line of a stream that we may take.
+    fn usable(&self, stream: &Stream) -> Option<Crypto> {
+        stream.cryptos().into_iter().find(|line| self.is_usable(line))
+    }
+
     fn is_usable(&self, line: &Crypto) -> bool {
         let [key] = line.keys.as_slice() else { return false };
-        line.is_plain() && key.mki.is_none() && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
+        // A key of ours that comes back would let everybody send us what we sent.
+        let is_ours = self.own.iter().any(|own| own.key == *key.key_and_salt);
+        self.policy != Policy::Off
+            && line.is_plain()
+            && key.mki.is_none()
+            && !is_ours
+            && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
     }
 
     /// Our spelling of a suite.
@@ -213,10 +249,13 @@ fn received(line: &Crypto) -> Vec<u8> {
     line.keys.first().map(|key| key.key_and_salt.to_vec()).unwrap_or_default()
 }
 
-/// `AES_CM_256_HMAC_SHA1_80` is how Voice Connector's guide and old phones spell `AES_256_CM_HMAC_SHA1_80`.
+/// `AES_CM_256_HMAC_SHA1_80` is how Voice Connector's guide and old phones spell `AES_256_CM_HMAC_SHA1_80`. Case does
+/// not count: RFC 5234 §2.3.
 fn same_suite(one: &str, other: &str) -> bool {
-    let canonical =
-        |suite: &str| suite.replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM");
+    let canonical = |suite: &str| {
+        let suite = suite.to_ascii_uppercase();
+        suite.replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM")
+    };
     canonical(one) == canonical(other)
 }
 
@@ -224,7 +263,6 @@ fn same_suite(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
     use crate::random::SeededRandom;
-    use sip::sdp::Sdp;
 
     const SUITES: [&str; 3] =
         ["AES_256_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"];
@@ -306,6 +344,101 @@ mod tests {
         let (mut leg, mut random) = sdes(Policy::Required);
         leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
+    }
+
+    #[test]
+    fn an_answer_of_rtp_under_a_key_that_was_not_offered_is_noise() {
+        for (policy, taken) in [(Policy::Optional, false), (Policy::Off, true)] {
+            let (mut leg, mut random) = sdes(policy);
+            leg.offer(&mut random);
+            let answer = stream("RTP/AVP", &[format!("9 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
+            assert_eq!(leg.take_answer(&answer).is_ok(), taken, "{policy:?}");
+            assert!(leg.keys().is_none());
+        }
+    }
+
+    /// Everybody on the way could send us what we sent, and two streams might share a keystream.
+    #[test]
+    fn our_own_key_is_no_answer() {
+        let (mut leg, mut random) = sdes(Policy::Required);
+        let offer = leg.offer(&mut random);
+        assert!(leg.take_answer(&stream("RTP/SAVP", &offer.crypto)).is_err());
+        assert!(leg.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut random).is_err());
+    }
+
+    #[test]
+    fn whoever_said_srtp_is_asked_for_no_less() {
+        let keyed = |protocol| stream(protocol, &[format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
+        for (said, asked) in [("RTP/AVP", "RTP/AVP"), ("RTP/SAVP", "RTP/SAVP"), ("RTP/SAVPF", "RTP/SAVP")] {
+            let (mut leg, mut random) = sdes(Policy::Optional);
+            leg.take_offer(&keyed(said), &mut random).unwrap();
+            assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
+            leg.take_answer(&keyed(asked)).unwrap();
+            assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
+            // It went to RTP: SRTP is a wish again.
+            leg.take_offer(&stream("RTP/AVP", &[]), &mut random).unwrap();
+            assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some("RTP/AVP"));
+        }
+    }
+
+    #[test]
+    fn lines_that_ask_for_what_we_lack_are_passed_over() {
+        for (line, taken) in [
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31"), true),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31|1:1"), false), // RFC 4568 §6.1: it would be in each packet.
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|1:1;{KEY}|2:1"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY};{KEY}"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNENCRYPTED_SRTP"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNENCRYPTED_SRTCP"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNAUTHENTICATED_SRTP"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} KDR=1"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} SOMETHING=NEW"), false),
+            (format!("AES_CM_128_HMAC_SHA1_80 {KEY} -something WSH=64"), true),
+            (format!("aes_cm_128_hmac_sha1_80 {KEY}"), true),
+        ] {
+            let (mut leg, mut random) = sdes(Policy::Required);
+            // What we lack may stand in front of what we have.
+            let second = format!("2 AES_CM_128_HMAC_SHA1_32 {KEY}");
+            let offered = stream("RTP/SAVP", &[format!("1 {line}"), second]);
+            leg.take_offer(&offered, &mut random).unwrap();
+            let tag = if taken { '1' } else { '2' };
+            let answer = leg.answer().crypto.remove(0);
+            assert!(answer.starts_with(tag), "{line}: {answer}");
+            assert_eq!(
+                answer.split(' ').nth(1),
+                offered.cryptos()[usize::from(!taken)].suite.as_str().into()
+            );
+            assert_eq!(leg.keys().unwrap().suite, SUITES[if taken { 1 } else { 2 }]);
+        }
+    }
+
+    #[test]
+    fn of_several_streams_the_one_that_fits_the_policy_is_taken() {
+        let key = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 {KEY}");
+        let foreign = format!("a=crypto:1 F8_128_HMAC_SHA1_80 {KEY}");
+        let (plain, secured) =
+            ("m=audio 4000 RTP/AVP 0".to_owned(), format!("m=audio 4002 RTP/SAVP 0\n{key}"));
+        let unknown = format!("m=audio 4004 RTP/SAVP 0\n{foreign}");
+        let refused = "m=audio 0 RTP/SAVP 0".to_owned();
+        let fax = "m=image 4006 udptl t38".to_owned();
+        for (streams, off, optional, required) in [
+            ([&plain, &secured], 0, 1, 1),
+            ([&secured, &plain], 1, 0, 0),
+            ([&unknown, &plain], 1, 1, 0),
+            ([&refused, &plain], 1, 1, 1),
+            ([&refused, &fax], 1, 1, 1),
+            ([&fax, &secured], 0, 0, 0),
+        ] {
+            let [one, other] = streams;
+            let text = format!("v=0\nc=IN IP4 192.0.2.1\n{one}\n{other}\n");
+            let offer = Sdp::parse(text.as_bytes()).unwrap();
+            for (policy, index) in
+                [(Policy::Off, off), (Policy::Optional, optional), (Policy::Required, required)]
+            {
+                let chosen = sdes(policy).0.choose(&offer).map(|stream| stream.index);
+                assert_eq!(chosen, Some(index), "{policy:?} {text}");
+            }
+        }
     }
 
     #[test]

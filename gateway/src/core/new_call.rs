@@ -531,10 +531,14 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
             .split(';')
             .any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
     });
-    facts.media = match crate::call::offered_stream(message) {
-        None => OfferedMedia::None,
-        Some(stream) if stream.is_srtp() => OfferedMedia::Srtp,
-        Some(_) => OfferedMedia::Plain,
+    let offered = crate::call::offered_streams(message);
+    facts.media = match offered.is_empty() {
+        true => OfferedMedia::None,
+        // Keys beside `RTP/AVP` offer SRTP too. Whether they are of use is seen when they are taken.
+        false if offered.iter().any(|stream| stream.is_srtp() || !stream.crypto.is_empty()) => {
+            OfferedMedia::Srtp
+        }
+        false => OfferedMedia::Plain,
     };
     facts
 }

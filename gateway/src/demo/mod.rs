@@ -16,8 +16,8 @@ mod failure;
 mod ladder;
 mod line;
 mod phone;
-mod rtp;
-mod srtp;
+pub mod rtp;
+pub mod srtp;
 
 mod check;
 mod config;

@@ -8,15 +8,26 @@ use webrtc_srtp::protection_profile::ProtectionProfile;
 use super::failure::Failure;
 
 /// The suite that every implementation has.
-const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
-const PROFILE: ProtectionProfile = ProtectionProfile::Aes128CmHmacSha1_80;
-/// Bytes of the master key, then of the salt.
-const KEY: usize = 16;
-const SALT: usize = 14;
+pub const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+/// The suites of `webrtc-srtp`, by the names of SDP.
+const SUITES: [(&str, ProtectionProfile); 6] = [
+    (SUITE, ProtectionProfile::Aes128CmHmacSha1_80),
+    ("AES_CM_128_HMAC_SHA1_32", ProtectionProfile::Aes128CmHmacSha1_32),
+    ("AES_256_CM_HMAC_SHA1_80", ProtectionProfile::Aes256CmHmacSha1_80),
+    ("AES_256_CM_HMAC_SHA1_32", ProtectionProfile::Aes256CmHmacSha1_32),
+    ("AEAD_AES_128_GCM", ProtectionProfile::AeadAes128Gcm),
+    ("AEAD_AES_256_GCM", ProtectionProfile::AeadAes256Gcm),
+];
+/// Bytes of the longest master key and salt.
+const LONGEST: usize = 46;
 
 /// A master key and its salt. `Debug` does not show them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MasterKey([u8; KEY + SALT]);
+pub struct MasterKey {
+    suite: &'static str,
+    /// Zeros after what the suite needs.
+    bytes: [u8; LONGEST],
+}
 
 impl std::fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,36 +36,63 @@ impl std::fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
-    /// A new one.
+    /// A new one for the suite that every implementation has.
     pub fn random() -> Result<MasterKey, Failure> {
-        let mut bytes = [0; KEY + SALT];
+        MasterKey::random_for(SUITE)
+    }
+
+    /// A new one for that suite.
+    pub fn random_for(suite: &str) -> Result<MasterKey, Failure> {
+        let mut bytes = [0; LONGEST];
         getrandom::fill(&mut bytes).map_err(|error| Failure::Io {
             what: "drawing a key".to_owned(),
             error: std::io::Error::other(error.to_string()),
         })?;
-        Ok(MasterKey(bytes))
+        let key = MasterKey::of(suite, &bytes);
+        key.ok_or_else(|| Failure::Tls { what: "SRTP".to_owned(), problem: format!("no suite {suite}") })
+    }
+
+    /// The key in front of `bytes`; `None` for another suite, and where there are too few of them.
+    fn of(suite: &str, bytes: &[u8]) -> Option<MasterKey> {
+        let (suite, profile) = SUITES.into_iter().find(|(name, _)| *name == suite)?;
+        let key = bytes.get(..profile.key_len() + profile.salt_len())?;
+        let mut bytes = [0; LONGEST];
+        bytes.get_mut(..key.len())?.copy_from_slice(key);
+        Some(MasterKey { suite, bytes })
+    }
+
+    /// The suite that it is for.
+    pub fn suite(&self) -> &'static str {
+        self.suite
     }
 
     /// The value of `a=crypto`. RFC 4568 §9.1.
     pub fn attribute(&self, tag: u32) -> String {
-        format!("{tag} {SUITE} inline:{}", BASE64.encode(self.0))
+        let (key, salt, _) = self.parts();
+        format!("{tag} {} inline:{}", self.suite, BASE64.encode([key, salt].concat()))
     }
 
-    /// The tag and the key of an `a=crypto`; `None` for another suite.
+    /// The tag and the key of an `a=crypto`; `None` for a suite that we lack.
     pub fn parse(attribute: &str) -> Option<(u32, MasterKey)> {
         let mut words = attribute.split(' ');
         let tag = words.next()?.parse().ok()?;
-        if words.next()? != SUITE {
-            return None;
-        }
+        let suite = words.next()?;
         // Behind a bar stand lifetime and MKI, which a simple phone does not have.
         let key = words.next()?.strip_prefix("inline:")?.split('|').next()?;
-        Some((tag, MasterKey(BASE64.decode(key).ok()?.try_into().ok()?)))
+        Some((tag, MasterKey::of(suite, &BASE64.decode(key).ok()?)?))
+    }
+
+    /// Key, salt, and what `webrtc-srtp` calls the suite.
+    fn parts(&self) -> (&[u8], &[u8], ProtectionProfile) {
+        let known = SUITES.into_iter().find(|(name, _)| *name == self.suite);
+        let profile = known.map_or(ProtectionProfile::Aes128CmHmacSha1_80, |(_, profile)| profile);
+        let (key, rest) = self.bytes.split_at_checked(profile.key_len()).unwrap_or_default();
+        (key, rest.get(..profile.salt_len()).unwrap_or_default(), profile)
     }
 
     fn context(&self) -> Result<Context, Failure> {
-        let (key, salt) = self.0.split_at(KEY);
-        Context::new(key, salt, PROFILE, None, None).map_err(failure)
+        let (key, salt, profile) = self.parts();
+        Context::new(key, salt, profile, None, None).map_err(failure)
     }
 }
 
@@ -123,6 +161,7 @@ mod tests {
         let (tag, read) = MasterKey::parse(&ours.attribute(7)).unwrap();
         assert_eq!((tag, read), (7, ours));
         assert_eq!(MasterKey::parse("1 AES_CM_128_HMAC_SHA1_32 inline:AAAA"), None);
+        assert_eq!(MasterKey::parse("1 F8_128_HMAC_SHA1_80 inline:AAAA"), None);
         assert!(format!("{ours:?}").ends_with("(***)"));
 
         let (mut a, mut b) = (Srtp::new(&ours).unwrap(), Srtp::new(&theirs).unwrap());

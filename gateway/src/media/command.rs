@@ -40,12 +40,14 @@ pub enum Command {
         /// May use the ports that are set aside.
         emergency: bool,
     },
-    /// A peer was offered SRTP and nothing else: whatever its leg hears is refused until its keys come by `Remote`.
+    /// What a peer was offered decides what its leg hears until its description comes by `Remote`.
     ExpectSrtp {
         /// The call.
         key: MediaKey,
-        /// The leg whose peer was offered it.
+        /// The leg whose peer got the offer.
         side: Side,
+        /// SRTP and nothing else: whatever it hears is refused. Else RTP may come at once.
+        only: bool,
     },
     /// A peer's SDP arrived: where to send and under which keys, and the source lock of that leg learns anew.
     Remote {

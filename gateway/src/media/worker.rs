@@ -177,10 +177,10 @@ impl<'a> Worker<'a> {
                     Ok(opened) => self.tell(opened),
                     Err(error) => self.tell(MediaEvent::OpenFailed { key, text: error.to_string() }),
                 },
-                Command::ExpectSrtp { key, side } => {
+                Command::ExpectSrtp { key, side, only } => {
                     let place = self.places.get(&key).copied();
                     if let Some(call) = place.and_then(|place| self.calls.get_mut(place)?.as_mut()) {
-                        call.relay.expect_srtp(side);
+                        call.relay.expect_srtp(side, only);
                     }
                 }
                 Command::Remote { key, side, remote } => {

@@ -33,3 +33,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// No file below `folder` holds one of the secrets; returns every file.
+pub fn no_file_tells(folder: &Path, secrets: &[String]) -> Vec<PathBuf> {
+    let files = every_file(folder);
+    for file in &files {
+        let bytes = fs::read(file).unwrap_or_default(); // It may be gone by now.
+        let text = String::from_utf8_lossy(&bytes);
+        for secret in secrets {
+            assert!(!text.contains(secret.as_str()), "{secret} is in {}", file.display());
+        }
+    }
+    files
+}
+
+fn every_file(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { every_file(&path) } else { vec![path] }).collect()
+}

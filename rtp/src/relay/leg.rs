@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::formats::Formats;
 use super::meter::{Meter, Streams};
+use super::random::Random;
+use super::restart::Names;
 use super::schedule::Schedule;
 use super::security::Security;
 use super::{LegStatistics, Refusal, Remote, StreamKind};
@@ -47,13 +49,14 @@ pub(super) struct Leg {
     /// Names us in reports while we send no stream.
     pub(super) own_ssrc: Ssrc,
     pub(super) security: Security,
+    names: Names,
     pub(super) meter: Meter,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
 }
 
 impl Leg {
-    pub(super) fn new(own_ssrc: Ssrc) -> Leg {
+    pub(super) fn new(random: &mut Random) -> Leg {
         Leg {
             kind: StreamKind::Rtp,
             mux: false,
@@ -69,8 +72,9 @@ impl Leg {
             schedule: Schedule::default(),
             due: None,
             reported: None,
-            own_ssrc,
+            own_ssrc: Ssrc(random.next()),
             security: Security::default(),
+            names: Names::new(Ssrc(random.next())),
             meter: Meter::default(),
             heard: None,
         }
@@ -158,6 +162,18 @@ impl Leg {
             }
             None => self.received = Some(Receiver::new(now, packet, format)),
         }
+    }
+
+    /// The SSRC under which a packet of the other leg's may go out: SRTP never sends under a number twice.
+    pub(super) fn name(&mut self, packet: &RtpPacket<'_>) -> Result<Ssrc, Refusal> {
+        let (ssrc, seq) = (packet.ssrc(), packet.seq());
+        let name = self.names.of(ssrc);
+        let checked = self.security.check_rtp(name, seq);
+        if checked == Err(Refusal::Replayed) && self.security.has_left_behind(name, seq) {
+            return self.names.handle_left_behind(ssrc, seq).ok_or(Refusal::Replayed);
+        }
+        self.names.handle_sent();
+        checked.map(|()| name)
     }
 
     /// Counts a packet that goes out.

@@ -6,6 +6,7 @@ mod meter;
 mod random;
 mod remote;
 mod report;
+mod restart;
 mod schedule;
 mod security;
 mod statistics;
@@ -66,7 +67,8 @@ pub enum Output {
 
 /// Relays RTP between two legs; ends RTCP on each of them.
 ///
-/// Packets are forwarded under the SSRC and sequence that they came with. T.38 (UDPTL) passes opaque. Nothing here
+/// Packets are forwarded under the SSRC and sequence that they came with; a stream that begins anew under its SSRC goes
+/// into SRTP under another. T.38 (UDPTL) passes opaque. Nothing here
 /// allocates once a peer's SDP is in.
 ///
 /// ```
@@ -117,13 +119,13 @@ impl Relay {
     /// A call whose ports are open and whose peers have said nothing. `seed` is random: it spreads reports and makes names.
     pub fn new(now: Instant, settings: RelaySettings, seed: u64) -> Relay {
         let mut random = Random::new(seed);
-        let (a, b) = (Ssrc(random.next()), Ssrc(random.next()));
+        let (a, b) = (Leg::new(&mut random), Leg::new(&mut random));
         Relay {
             settings,
             cname: random.name(),
             random,
-            a: Leg::new(a),
-            b: Leg::new(b),
+            a,
+            b,
             opened: now,
             minute: now,
             spoken: now,
@@ -144,10 +146,12 @@ impl Relay {
         self.silent = Silence::Watching;
     }
 
-    /// The peer of a leg was offered SRTP and nothing else: until its keys come with [`Relay::handle_remote`], whatever
-    /// reaches the leg is refused, for it cannot be read.
-    pub fn expect_srtp(&mut self, side: Side) {
-        self.leg(side).security.expect();
+    /// The peer of a leg has an offer, and no keys are in use with it.
+    ///
+    /// - `only`: of SRTP and nothing else. Until its keys come with [`Relay::handle_remote`], whatever reaches the leg is
+    ///   refused, for it cannot be read. If not, RTP passes, also where the peer that was offered before was to have SRTP.
+    pub fn expect_srtp(&mut self, side: Side, only: bool) {
+        self.leg(side).security.expect(only);
     }
 
     /// The SRTP of a leg, from which another node can go on; `None`: the leg is RTP.
@@ -282,7 +286,11 @@ impl Relay {
         leg.meter.received.rtp.add(on_the_wire);
 
         let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
-        other.security.check_rtp(&packet)?;
+        let name = other.name(&packet)?;
+        let packet = match name == packet.ssrc() {
+            true => packet,
+            false => renamed(buffer, len, name)?,
+        };
         other.send(now, &packet, format);
         len = other.security.protect_rtp(buffer, len)?;
         other.meter.sent.rtp.add(len);
@@ -390,6 +398,13 @@ impl Relay {
             self.settings.inactivity_timeout
         }
     }
+}
+
+/// The packet in the first `len` bytes of `buffer` under another SSRC.
+fn renamed(buffer: &mut [u8], len: usize, name: Ssrc) -> Result<RtpPacket<'_>, Refusal> {
+    let datagram = buffer.get_mut(..len).ok_or(Refusal::Malformed)?;
+    datagram.get_mut(8..12).ok_or(Refusal::Malformed)?.copy_from_slice(&name.0.to_be_bytes());
+    RtpPacket::parse(datagram).map_err(|_| Refusal::Malformed)
 }
 
 fn judge(leg: &Leg, now: Instant, component: Component, from: SocketAddr) -> Result<Judgement, Refusal> {

@@ -1,7 +1,7 @@
 //! Whether a leg's media is RTP or SRTP, and what protects it.
 
 use super::Refusal;
-use crate::packet::{RtpPacket, Ssrc};
+use crate::packet::Ssrc;
 use crate::srtp::{Session, SrtpError, SrtpKeys, Unprotected};
 
 /// The cryptographic state of one leg, both directions.
@@ -25,11 +25,13 @@ enum State {
 }
 
 impl Security {
-    /// SRTP was offered and nothing else; the peer's key comes with its answer.
-    pub(super) fn expect(&mut self) {
-        if self.state == State::Clear {
-            self.state = State::Awaited;
-        }
+    /// An offer went out. `only`: SRTP was offered and nothing else; the peer's key comes with its answer.
+    pub(super) fn expect(&mut self, only: bool) {
+        self.state = match self.state {
+            State::Protected => State::Protected,
+            State::Clear | State::Awaited if only => State::Awaited,
+            State::Clear | State::Awaited => State::Clear,
+        };
     }
 
     /// The peer spoke. `moved`: its media goes elsewhere than before.
@@ -66,11 +68,15 @@ impl Security {
         Ok(session.map(|session| session.unprotect_rtcp(buffer, len)).transpose()?)
     }
 
-    /// Whether the packet may go out: SRTP never sends under a number twice.
-    pub(super) fn check_rtp(&mut self, packet: &RtpPacket<'_>) -> Result<(), Refusal> {
-        let (ssrc, seq): (Ssrc, u16) = (packet.ssrc(), packet.seq());
+    /// Whether a packet of that number may go out.
+    pub(super) fn check_rtp(&mut self, ssrc: Ssrc, seq: u16) -> Result<(), Refusal> {
         let session = self.session(Refusal::Unroutable)?;
         Ok(session.map_or(Ok(()), |session| session.check_rtp(ssrc, seq))?)
+    }
+
+    /// Whether the number is too far behind what was sent to be a late one.
+    pub(super) fn has_left_behind(&mut self, ssrc: Ssrc, seq: u16) -> bool {
+        self.session.as_mut().is_some_and(|session| session.has_left_behind(ssrc, seq))
     }
 
     /// Protects a packet that goes out; returns its length on the wire.

@@ -92,6 +92,13 @@ impl Protect {
         self.free_index(ssrc, seq).map(|_| ())
     }
 
+    /// Whether a packet with that number is from before the last 128: no packet of a stream that goes on comes so late.
+    pub fn has_left_behind(&mut self, ssrc: Ssrc, seq: u16) -> bool {
+        self.streams
+            .find(ssrc)
+            .is_some_and(|window| window.is_past(PacketIndex(window.highest()).estimate(seq).0))
+    }
+
     /// Whether it protects under that key.
     pub fn has_key(&self, suite: Suite, master: &MasterKey) -> bool {
         self.suite == suite && self.master == *master

@@ -33,6 +33,11 @@ impl ReplayWindow {
         }
     }
 
+    /// Whether `index` is too old to tell.
+    pub(super) fn is_past(&self, index: u64) -> bool {
+        self.highest.checked_sub(index).is_some_and(|age| age >= 128)
+    }
+
     /// Marks `index` as used; returns whether it is above all others.
     pub(super) fn mark(&mut self, index: u64) -> bool {
         match index.checked_sub(self.highest) {

@@ -58,7 +58,8 @@ impl Session {
     /// 18th key to send under.
     pub fn rekey(&mut self, keys: &SrtpKeys, moved: bool) -> Result<(), SrtpError> {
         // Both keys are tried before either is taken.
-        let unprotect = match self.unprotect.has_key(keys.suite, &keys.receive) {
+        let comes_back = self.old.as_ref().is_some_and(|(old, _)| old.has_key(keys.suite, &keys.receive));
+        let unprotect = match self.unprotect.has_key(keys.suite, &keys.receive) || comes_back {
             true => None,
             false => Some(self.unprotect.rekeyed(keys.suite, &keys.receive)?),
         };
@@ -73,6 +74,11 @@ impl Session {
                 protect.go_on_after(&self.protect);
             }
             self.retired.push(std::mem::replace(&mut self.protect, protect));
+        }
+        if let Some((old, opened)) = self.old.as_mut().filter(|_| comes_back) {
+            // The offer of the new key was refused, say. What was seen under this one stays seen.
+            std::mem::swap(old.as_mut(), &mut self.unprotect);
+            *opened = 0;
         }
         if let Some(unprotect) = unprotect {
             self.old = Some((Box::new(std::mem::replace(&mut self.unprotect, unprotect)), 0));
@@ -93,6 +99,11 @@ impl Session {
     /// Whether a packet may be protected, before anything is done about it: [`Protect::check_rtp`].
     pub fn check_rtp(&mut self, ssrc: Ssrc, seq: u16) -> Result<(), SrtpError> {
         self.protect.check_rtp(ssrc, seq)
+    }
+
+    /// Whether a number is behind all that could be late: [`Protect::has_left_behind`].
+    pub fn has_left_behind(&mut self, ssrc: Ssrc, seq: u16) -> bool {
+        self.protect.has_left_behind(ssrc, seq)
     }
 
     /// Protects an RTP packet: [`Protect::protect_rtp`].

@@ -191,9 +191,9 @@ impl Mki {
 
 /// Bytes of master key and master salt. RFC 4568 §6.2, RFC 6188 §7, RFC 7714 §14.2.
 ///
-/// `None` for a suite that we do not know.
+/// `None` for a suite that we do not know. Case does not count: RFC 5234 §2.3.
 pub fn key_and_salt_length(suite: &str) -> Option<usize> {
-    Some(match suite {
+    Some(match suite.to_ascii_uppercase().as_str() {
         "AES_CM_128_HMAC_SHA1_80" | "AES_CM_128_HMAC_SHA1_32" | "F8_128_HMAC_SHA1_80" => 30,
         // The second spelling is that of devices older than RFC 6188 and of Voice Connector's own guide.
         "AES_192_CM_HMAC_SHA1_80" | "AES_192_CM_HMAC_SHA1_32" => 38,
@@ -287,6 +287,10 @@ mod tests {
         check(
             "1 AES_CM_128_HMAC_SHA1_80 inline:AAAA",
             CryptoError::Length { suite: "AES_CM_128_HMAC_SHA1_80".into(), wanted: 30, found: 3 },
+        );
+        check(
+            "1 aes_cm_128_hmac_sha1_80 inline:AAAA",
+            CryptoError::Length { suite: "aes_cm_128_hmac_sha1_80".into(), wanted: 30, found: 3 },
         );
         check(&format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|0"), CryptoError::Lifetime);
         check(&format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^64"), CryptoError::Lifetime);

@@ -30,7 +30,7 @@ use bytes::Bytes;
 pub use anchor::{Anchor, AnchorError};
 pub use codec::Codec;
 pub use crypto::{Crypto, CryptoError};
-pub use stream::{Direction, Stream, StreamKind};
+pub use stream::{Direction, Stream, StreamKind, is_srtp};
 
 /// A session description that parsed. RFC 8866.
 ///

@@ -152,7 +152,7 @@ impl Stream {
 
     /// Whether the transport is SRTP with keys in the description: `RTP/SAVP` or `RTP/SAVPF`. RFC 4568, RFC 5124.
     pub fn is_srtp(&self) -> bool {
-        self.protocol.eq_ignore_ascii_case("RTP/SAVP") || self.protocol.eq_ignore_ascii_case("RTP/SAVPF")
+        is_srtp(&self.protocol)
     }
 
     /// Whether the transport is plain RTP: `RTP/AVP` or `RTP/AVPF`.
@@ -196,6 +196,11 @@ fn kind(media: &str) -> StreamKind {
         "image" => StreamKind::Image,
         _ => StreamKind::Other,
     }
+}
+
+/// Whether a transport is SRTP with keys in the description: see [`Stream::is_srtp`].
+pub fn is_srtp(protocol: &str) -> bool {
+    protocol.eq_ignore_ascii_case("RTP/SAVP") || protocol.eq_ignore_ascii_case("RTP/SAVPF")
 }
 
 /// `RTP/AVP`, `RTP/SAVPF`, `UDP/TLS/RTP/SAVPF` ...

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::demo::srtp::MasterKey;
+use crate::demo::srtp::{MasterKey, SUITE};
 
 /// Which way the audio goes, seen from who says it. RFC 4566 §6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,9 @@ impl Sdp {
         let attributes = body.lines().filter_map(|line| line.strip_prefix("a=crypto:"));
         let crypto = match media.next()? {
             // Without a key that we understand there is nothing to be heard.
-            "RTP/SAVP" => Some(attributes.filter_map(MasterKey::parse).next()?),
+            "RTP/SAVP" => {
+                Some(attributes.filter_map(MasterKey::parse).find(|(_, key)| key.suite() == SUITE)?)
+            }
             _ => None,
         };
         let said = |name: &str| body.lines().any(|line| line.strip_prefix("a=") == Some(name));
