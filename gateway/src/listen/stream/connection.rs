@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub(super) struct Connection {
     started: Instant,
     /// Milliseconds after `started` of the latest sign of life, either way.
     active_ms: AtomicU64,
+    /// Whether a whole message came.
+    spoke: AtomicBool,
 }
 
 /// Why a connection ended.
@@ -105,6 +107,7 @@ impl Connection {
             pending: Mutex::default(),
             started: Instant::now(),
             active_ms: AtomicU64::new(0),
+            spoke: AtomicBool::new(false),
         };
         (connection, handle)
     }
@@ -132,18 +135,21 @@ impl Connection {
         if !self.accepted {
             counters.dials_failed.increment();
         }
-        if error.stage == Stage::Connect {
-            tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
-            return;
-        }
-        counters.handshakes_failed.increment();
-        // Who connects and leaves again is watched, not blamed: a monitor asks whether the port is open.
-        if self.accepted && error.reason.is_none() {
-            tracing::debug!(remote = %self.remote, %error, "no TLS with who connected");
-            return;
+        match error.stage {
+            // Not blamed: a monitor asks whether the port is open.
+            Stage::Connect if self.accepted => {
+                counters.connections_timed_out.add(usize::from(error.is_late()));
+                tracing::debug!(remote = %self.remote, %error, "who connected said nothing");
+                return;
+            }
+            Stage::Connect => {
+                tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
+                return;
+            }
+            Stage::Handshake => counters.handshakes_failed.increment(),
         }
         if self.accepted {
-            self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
+            self.blame();
         }
         self.tell_of_tls(&error);
     }
@@ -215,11 +221,13 @@ impl Connection {
             }
             framer.push(bytes);
             let mut whole = false;
+            let mut pings = 0;
             loop {
                 match framer.next() {
                     Ok(None) => break,
                     Ok(Some(Frame::Message(message))) => {
                         whole = true;
+                        self.spoke.store(true, Relaxed);
                         self.shared.counters.messages_in.increment();
                         self.pending().received(&message);
                         self.shared.mailboxes.deliver_message(source, message).await;
@@ -228,11 +236,14 @@ impl Connection {
                         // Enough for a customer's spare connection, not for a stranger.
                         whole |= !self.stranger;
                         self.shared.counters.keepalives_in.increment();
-                        self.handle.pong();
+                        pings += 1;
                     }
                     Ok(Some(Frame::Pong)) => self.shared.counters.keepalives_in.increment(),
                     Err(error) => return End::Broken(Box::new(error)),
                 }
+            }
+            if pings > 0 {
+                self.handle.pong(pings);
             }
             owing_since = match (framer.pending(), owing_since) {
                 (0, Some(_)) if whole => None,
@@ -251,12 +262,16 @@ impl Connection {
         half_written: &mut Option<(Owner, u16)>,
     ) -> End {
         while let Some(write) = queue.recv().await {
+            let pongs;
             let bytes = match &write {
                 Write::Message { message, owner, shard } => {
                     *half_written = Some((*owner, *shard));
                     message.bytes().as_ref()
                 }
-                Write::Pong => PONG,
+                Write::Pong(count) => {
+                    pongs = PONG.repeat(*count);
+                    &pongs
+                }
                 Write::Finish => return End::Finished,
             };
             let written = async {
@@ -347,10 +362,20 @@ impl Connection {
             End::Broken(_) => {
                 counters.connections_broken.increment();
                 counters.unparsable.increment();
-                self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
+                self.blame();
             }
         }
+        // A handshake costs us more than the peer, and a place is a place.
+        let dear = self.transport == Transport::Tls || matches!(end, End::Unfinished);
+        if dear && self.accepted && !self.spoke.load(Relaxed) && !matches!(end, End::Broken(_)) {
+            self.blame();
+        }
         tracing::debug!(remote = %self.remote, transport = %self.transport, reason = %end, "connection ended");
+    }
+
+    /// Enough of this, and its source is silenced, if no allowlist has it.
+    fn blame(&self) {
+        self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
     }
 
     /// From now on nothing is queued any more; whoever waits for something is told.
@@ -499,6 +524,17 @@ mod tests {
         line.pass(29 * 60).await;
         line.peer.write_all(b"\r\n\r\n").await.unwrap();
         assert_eq!(line.ends_after().await, (29 + 30) * 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_that_come_together_are_answered_together_and_each() {
+        let mut line = line(true, false, 1 << 16);
+        line.peer.write_all(&b"\r\n\r\n".repeat(1_000)).await.unwrap();
+        let mut pongs = vec![0; 2_000];
+        // A pipe gives what one write put in, as long as there is room.
+        assert_eq!(line.peer.read(&mut pongs).await.unwrap(), 2_000);
+        assert_eq!(pongs, PONG.repeat(1_000));
+        assert_eq!(line.counters.keepalives_in.value(), 1_000);
     }
 
     #[tokio::test(start_paused = true)]

@@ -316,6 +316,43 @@ async fn a_handshake_alone_is_no_message() {
     gateway.stop();
 }
 
+/// What each of these costs us is a signature, and the peer next to nothing.
+#[tokio::test]
+async fn a_stranger_that_begins_handshakes_and_leaves_is_met_with_silence() {
+    let place = Place::new();
+    for whole in [false, true] {
+        let gateway = place.gateway_with(OWN, "", |setup| setup.guard.refusals = 5);
+        let address = gateway.address(0);
+        // Who asks whether the port is open is not blamed.
+        for _ in 0..10 {
+            drop(TcpStream::connect(address).await.unwrap());
+        }
+        gateway.until(|counters| counters.connections_accepted.value() == 10).await;
+        let config = || phone_config(&place.authority.pem, None, BOTH);
+        within(async {
+            let mut shaken = 0;
+            while gateway.counters.sources_silenced.value() == 0 {
+                if whole {
+                    shaken += u32::from(connect(address, config(), "127.0.0.1").await.is_ok());
+                } else {
+                    let mut stream = TcpStream::connect(address).await.unwrap();
+                    let name = ServerName::try_from("127.0.0.1").unwrap();
+                    let mut hello = Vec::new();
+                    let mut client = rustls::ClientConnection::new(Arc::new(config()), name).unwrap();
+                    client.write_tls(&mut hello).unwrap();
+                    stream.write_all(&hello).await.unwrap();
+                    shaken += u32::from(stream.read(&mut [0; 1]).await.is_ok_and(|length| length == 1));
+                }
+                assert!(shaken < 100, "never silenced");
+            }
+            assert!(shaken >= 5, "silenced after {shaken}");
+        })
+        .await;
+        assert!(connect(address, config(), "127.0.0.1").await.is_err());
+        gateway.stop();
+    }
+}
+
 const CA: &str = "[tls]\nca = \"ca.pem\"\n";
 
 #[tokio::test]
