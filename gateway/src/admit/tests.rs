@@ -83,7 +83,7 @@ fn every_cause_has_its_answer_its_words_and_its_record() {
         (call("127.0.0.8", OWNED, ABROAD), 403, "Termination is off for voice connector off", true),
         (call("127.0.0.8", OWNED, "911"), 403, "Termination is off for voice connector off", true),
         (call("127.0.0.5", OWNED, ABROAD), 403, "Voice connector locked takes TLS only, not udp", true),
-        (tls(OfferedMedia::Plain), 403, "Voice connector locked takes SRTP only", true),
+        (tls(OfferedMedia::Plain), 488, "Voice connector locked takes SRTP only", true),
         // Digest.
         (digest(Digest::TooMany), 403, "Too many wrong credentials", true),
         // Emergency.
