@@ -78,6 +78,12 @@ impl Call {
         let Some(leg) = self.leg_mut(side) else {
             return self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist"));
         };
+        // A BYE tells no key, and keeping up a call that is over helps nobody.
+        let plain = !leg.may_use(source.transport);
+        if plain && method != Method::Bye {
+            let cause = Cause::new(403, format!("This call takes TLS only, not {}", source.transport));
+            return self.answer(server, &message, side, &cause);
+        }
         if let Err(error) = leg.dialog.handle_request(&message) {
             let cause = match error {
                 DialogError::OutOfOrder { .. } => Cause::new(500, "CSeq out of order"),
@@ -85,7 +91,9 @@ impl Call {
             };
             return self.answer(server, &message, side, &cause);
         }
-        leg.moved(source);
+        if !plain {
+            leg.moved(source);
+        }
         let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
         if !required.is_empty() && method != Method::Bye {
             return self.refuse_demand(server, &message, side, &required.join(", "));

@@ -173,6 +173,13 @@ impl Leg {
         builder
     }
 
+    /// Whether requests of this leg may come and go so: where TLS and SRTP are demanded, what tells the keys, and who
+    /// calls whom, stays under TLS, whatever a Contact or a route set says.
+    pub fn may_use(&self, transport: Transport) -> bool {
+        let secret = self.local.transport == Transport::Tls && self.profile.srtp == Policy::Required;
+        !secret || transport == Transport::Tls
+    }
+
     /// A request inside the dialog came from `source`: that is the way back now, for a peer behind a NAT or on a new
     /// connection.
     pub fn moved(&mut self, source: &Source) {
@@ -217,6 +224,9 @@ impl Leg {
 
     fn towards(&self, uri: &SipUri) -> Hop {
         let transport = transport_of(uri).unwrap_or(self.flow.transport);
+        if !self.may_use(transport) {
+            return Hop::Peer(self.flow.clone());
+        }
         let listener = self.local.listener;
         match uri.host.address() {
             Some(ip) => {

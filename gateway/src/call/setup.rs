@@ -516,11 +516,13 @@ impl Call {
             Ok(dialog) => dialog,
             Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
         };
-        let Peer { server_name, party, .. } = attempt.flow.clone();
-        let flow = Peer { server_name, party, ..flow };
+        let asked_by = attempt.flow.clone();
         if let Some(leg) = &mut self.b {
             leg.dialog = dialog;
-            leg.flow = flow;
+            leg.flow = match leg.may_use(flow.transport) {
+                true => Peer { server_name: asked_by.server_name, party: asked_by.party, ..flow },
+                false => asked_by,
+            };
         }
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
         let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
