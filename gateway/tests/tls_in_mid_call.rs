@@ -144,17 +144,24 @@ fn a_host_that_is_not_who_it_says_gets_no_call_and_the_next_does() {
     let Place { gateway, ours, office: _, _files } = place(net, &hosts);
     let carrier = Peer::udp(second, net.gateway());
     let pbx = Peer::tls(net.at(2, 5071), net.at(1, 5061), &ours);
-    let invite = pbx.invite(THEIRS).build();
-    pbx.send(&invite);
-    let offered = carrier.receive_request(Method::Invite);
-    carrier.reply(&offered, 486, "Busy Here");
-    assert_eq!(pbx.answer_to(&invite).status().unwrap().code(), 486);
+    for _ in 0..3 {
+        let invite = pbx.invite(THEIRS).build();
+        pbx.send(&invite);
+        let offered = carrier.receive_request(Method::Invite);
+        carrier.reply(&offered, 486, "Busy Here");
+        assert_eq!(pbx.answer_to(&invite).status().unwrap().code(), 486);
+        carrier.receive_request(Method::Ack);
+    }
     let reason = "its certificate is not signed by the authorities of ";
     eventually("the log says why", Duration::from_secs(5), || {
         let log = gateway.log();
         if log.contains(reason) { Ok(()) } else { Err(log) }
     });
-    gateway.call_details(1);
+    gateway.call_details(3);
+    // Whom and why, once, whether the probe or a call found out.
+    let log = gateway.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(reason)).collect();
+    assert!(told.len() == 1 && told[0].contains("whose=carrier carrier"), "{told:#?}");
     gateway.settled();
     gateway.stop();
 }

@@ -12,12 +12,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use super::dial_key::DialKey;
 use super::handle::{Handle, Write};
 use super::limits::StreamLimits;
 use super::open::{OpenError, Stage};
 use super::pending::Pending;
+use super::troubles::Troubles;
 use crate::core::Input;
-use crate::listen::tls::{self, Seldom, Tls};
+use crate::listen::tls::{self, Tls};
 use crate::listen::{ConnectionId, Guard, ListenCounters, ListenerId, Source, Transport};
 use crate::shard::Mailboxes;
 
@@ -33,8 +35,8 @@ pub(super) struct Shared {
     pub(super) counters: Arc<ListenCounters>,
     pub(super) limits: StreamLimits,
     pub(super) tls: Arc<Tls>,
-    /// Who failed at TLS, seldom enough.
-    pub(super) tls_log: Arc<Seldom>,
+    /// What was told of connections that failed.
+    pub(super) troubles: Arc<Troubles>,
 }
 
 /// A connection that is not served yet.
@@ -45,8 +47,8 @@ pub(super) struct Connection {
     pub(super) remote: SocketAddr,
     /// Whether no allowlist names the peer that opened it.
     pub(super) stranger: bool,
-    /// Whether the peer opened it, so that it owes us a message.
-    pub(super) accepted: bool,
+    /// Whom we dialled; `None` where the peer opened it, so that it owes us a message.
+    pub(super) dialled: Option<DialKey>,
     shared: Shared,
     handle: Handle,
     queue: mpsc::Receiver<Write>,
@@ -88,7 +90,7 @@ pub(super) struct Identity {
     pub(super) listener: ListenerId,
     pub(super) remote: SocketAddr,
     pub(super) stranger: bool,
-    pub(super) accepted: bool,
+    pub(super) dialled: Option<DialKey>,
 }
 
 impl Connection {
@@ -100,7 +102,7 @@ impl Connection {
             listener: identity.listener,
             remote: identity.remote,
             stranger: identity.stranger,
-            accepted: identity.accepted,
+            dialled: identity.dialled,
             shared,
             handle: handle.clone(),
             queue,
@@ -132,36 +134,55 @@ impl Connection {
 
     fn account_unopened(&self, error: &OpenError) {
         let counters = &self.shared.counters;
-        if !self.accepted {
-            counters.dials_failed.increment();
-        }
-        match error.stage {
+        counters.dials_failed.add(usize::from(self.dialled.is_some()));
+        if error.stage == Stage::Connect && self.dialled.is_none() {
             // Not blamed: a monitor asks whether the port is open.
-            Stage::Connect if self.accepted => {
-                counters.connections_timed_out.add(usize::from(error.is_late()));
-                tracing::debug!(remote = %self.remote, %error, "who connected said nothing");
-                return;
-            }
-            Stage::Connect => {
-                tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
-                return;
-            }
-            Stage::Handshake => counters.handshakes_failed.increment(),
+            counters.connections_timed_out.add(usize::from(error.is_late()));
+            tracing::debug!(remote = %self.remote, %error, "who connected said nothing");
+            return;
         }
-        if self.accepted {
+        if error.stage == Stage::Handshake {
+            counters.handshakes_failed.increment();
+        }
+        if self.dialled.is_none() {
             self.blame();
         }
-        self.tell_of_tls(&error);
+        self.tell(&error, error.stage == Stage::Handshake);
     }
 
-    /// Why TLS with this peer came to nothing, for the operator.
-    fn tell_of_tls(&self, error: &dyn std::fmt::Display) {
-        let Some(skipped) = self.shared.tls_log.may(Instant::now().into_std()) else { return };
-        let remote = self.remote;
-        if self.accepted {
-            tracing::warn!(%remote, %error, skipped, "no TLS with who connected");
-        } else {
-            tracing::warn!(%remote, %error, skipped, "no TLS with the peer that was dialled");
+    /// Why this connection came to nothing, for the operator.
+    ///
+    /// - `fault`: something is to be put right; else the peer may only be down, or gone.
+    fn tell(&self, error: &dyn std::fmt::Display, fault: bool) {
+        let now = Instant::now().into_std();
+        let (remote, transport) = (self.remote, self.transport);
+        match &self.dialled {
+            Some(key) => {
+                let why = error.to_string();
+                let Some(repeats) = self.shared.troubles.of_dialled(now, key, &why) else { return };
+                let whose = key.party().map(tracing::field::display);
+                if fault {
+                    tracing::warn!(%remote, %transport, whose, error = why, repeats, "cannot connect");
+                } else {
+                    tracing::info!(%remote, %transport, whose, error = why, repeats, "cannot connect");
+                }
+            }
+            None => {
+                let Some(skipped) = self.shared.troubles.of_accepted(now, self.stranger) else { return };
+                tracing::warn!(%remote, %transport, %error, skipped, "who connected cannot be served");
+            }
+        }
+    }
+
+    /// A message came whole.
+    fn spoke(&self) {
+        let first = !self.spoke.swap(true, Relaxed);
+        if first
+            && let Some(key) = &self.dialled
+            && self.shared.troubles.over(key)
+        {
+            let whose = key.party().map(tracing::field::display);
+            tracing::info!(remote = %self.remote, transport = %self.transport, whose, "connected again");
         }
     }
 
@@ -200,7 +221,7 @@ impl Connection {
         let mut framer = StreamFramer::new(limits.header_bytes, limits.body_bytes);
         let mut buffer = vec![0; READ_BYTES];
         // Since when the peer owes us the rest of a message: from the start, where it opened the connection.
-        let mut owing_since = self.accepted.then_some(self.started);
+        let mut owing_since = self.dialled.is_none().then_some(self.started);
         loop {
             let read = tokio::select! {
                 read = reader.read(&mut buffer) => read,
@@ -227,7 +248,7 @@ impl Connection {
                     Ok(None) => break,
                     Ok(Some(Frame::Message(message))) => {
                         whole = true;
-                        self.spoke.store(true, Relaxed);
+                        self.spoke();
                         self.shared.counters.messages_in.increment();
                         self.pending().received(&message);
                         self.shared.mailboxes.deliver_message(source, message).await;
@@ -353,7 +374,7 @@ impl Connection {
             End::Failed(error) => {
                 if let Some(reason) = tls::reason(error, "") {
                     counters.handshakes_failed.increment();
-                    self.tell_of_tls(&reason);
+                    self.tell(&reason, true);
                 }
             }
             End::Idle | End::Unfinished => counters.connections_timed_out.increment(),
@@ -363,11 +384,12 @@ impl Connection {
                 counters.connections_broken.increment();
                 counters.unparsable.increment();
                 self.blame();
+                self.tell(end, true);
             }
         }
         // A handshake costs us more than the peer, and a place is a place.
         let dear = self.transport == Transport::Tls || matches!(end, End::Unfinished);
-        if dear && self.accepted && !self.spoke.load(Relaxed) && !matches!(end, End::Broken(_)) {
+        if dear && self.dialled.is_none() && !self.spoke.load(Relaxed) && !matches!(end, End::Broken(_)) {
             self.blame();
         }
         tracing::debug!(remote = %self.remote, transport = %self.transport, reason = %end, "connection ended");
@@ -419,7 +441,7 @@ mod tests {
     use super::super::handle::Refused;
     use super::*;
     use crate::ids::{HashKey, Ownership};
-    use crate::listen::GuardLimits;
+    use crate::listen::{GuardLimits, Peer};
     use crate::random::SeededRandom;
     use crate::shard::testing::{clients, options, request};
     use crate::shard::{Inbox, mailboxes};
@@ -446,15 +468,16 @@ mod tests {
             counters: counters.clone(),
             limits: StreamLimits::default(),
             tls: Arc::new(Tls::none()),
-            tls_log: Arc::new(Seldom::new(Instant::now().into_std())),
+            troubles: Arc::new(Troubles::new(Instant::now().into_std())),
         };
+        let peer = Peer::new(Transport::Tcp, ListenerId(0), "192.0.2.1:1024".parse().unwrap());
         let identity = Identity {
             id: ConnectionId(1),
-            transport: Transport::Tcp,
-            listener: ListenerId(0),
-            remote: "192.0.2.1:1024".parse().unwrap(),
+            transport: peer.transport,
+            listener: peer.listener,
+            remote: peer.remote,
             stranger,
-            accepted,
+            dialled: (!accepted).then(|| DialKey::of(&peer)),
         };
         let (connection, handle) = Connection::new(identity, shared);
         (connection, handle, inboxes.remove(0), counters)
