@@ -50,6 +50,15 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Where a file is named first, and under which key.
+    pub fn place_of(&self, file: &Path) -> Option<(&Position, &str)> {
+        let names = |need: &&Need| matches!(&need.what, Needed::File(path) if path == file);
+        let need = self.needs.iter().find(names)?;
+        Some((&need.position, &need.key))
+    }
+}
+
 fn look(need: &Need) -> Option<Missing> {
     let text = match &need.what {
         Needed::File(path) => match std::fs::metadata(path).and_then(|meta| open(path, meta)) {
