@@ -159,7 +159,12 @@ impl Connection {
         match &self.dialled {
             Some(key) => {
                 let why = error.to_string();
-                let Some(repeats) = self.shared.troubles.of_dialled(now, key, &why) else { return };
+                let known = key.party().is_some() || self.shared.guard.lists(remote.ip());
+                let repeats = match known {
+                    true => self.shared.troubles.of_dialled(now, key, &why),
+                    false => self.shared.troubles.now_and_then(now, true),
+                };
+                let Some(repeats) = repeats else { return };
                 let whose = key.party().map(tracing::field::display);
                 if fault {
                     tracing::warn!(%remote, %transport, whose, error = why, repeats, "cannot connect");
@@ -168,7 +173,7 @@ impl Connection {
                 }
             }
             None => {
-                let Some(skipped) = self.shared.troubles.of_accepted(now, self.stranger) else { return };
+                let Some(skipped) = self.shared.troubles.now_and_then(now, self.stranger) else { return };
                 tracing::warn!(%remote, %transport, %error, skipped, "who connected cannot be served");
             }
         }

@@ -18,7 +18,6 @@ const KEPT: usize = 1_024;
 pub(super) struct Troubles {
     listed: Seldom,
     strangers: Seldom,
-    dials: Seldom,
     known: Mutex<HashMap<DialKey, Known>>,
 }
 
@@ -33,17 +32,19 @@ impl Troubles {
     /// - `start`: not after any `now` that will be handed in.
     pub(super) fn new(start: Instant) -> Troubles {
         let seldom = || Seldom::new(start);
-        Troubles { listed: seldom(), strangers: seldom(), dials: seldom(), known: Mutex::default() }
+        Troubles { listed: seldom(), strangers: seldom(), known: Mutex::default() }
     }
 
-    /// How many lines about who connects were left out, where one may be written now. Strangers have their own count, so
-    /// that scanners hide no customer's trouble.
-    pub(super) fn of_accepted(&self, now: Instant, stranger: bool) -> Option<u64> {
+    /// How many lines were left out, where one may be written now about who connects, or is dialled and known to nobody.
+    /// Strangers have their own count, so that scanners hide no customer's trouble.
+    pub(super) fn now_and_then(&self, now: Instant, stranger: bool) -> Option<u64> {
         if stranger { self.strangers.may(now) } else { self.listed.may(now) }
     }
 
     /// How often a peer could not be dialled since it was told last, where that is to be told now: for a new cause, or
     /// after a long while.
+    ///
+    /// - `key`: somebody whom the configuration knows.
     pub(super) fn of_dialled(&self, now: Instant, key: &DialKey, why: &str) -> Option<u64> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get_mut(key)
@@ -53,9 +54,11 @@ impl Troubles {
             known.repeats += 1;
             return None;
         }
-        self.dials.may(now)?;
         if known.len() >= KEPT {
-            known.clear();
+            known.retain(|_, known| now.saturating_duration_since(known.told) < AGAIN);
+        }
+        if known.len() >= KEPT && !known.contains_key(key) {
+            return None;
         }
         let told = Known { why: why.to_owned(), told: now, repeats: 0 };
         Some(known.insert(key.clone(), told).map_or(0, |before| before.repeats))
@@ -99,11 +102,12 @@ mod tests {
     fn made_up_hosts_fill_neither_the_log_nor_the_memory() {
         let start = Instant::now();
         let troubles = Troubles::new(start);
-        let told = (0..u16::MAX).filter(|port| troubles.of_dialled(start, &key(*port), "refused").is_some());
-        assert_eq!(told.count(), 1);
-        for port in 0..5_000 {
-            troubles.of_dialled(start + Duration::from_secs(port.into()), &key(port), "refused");
-        }
+        let told = |now| {
+            (0..5_000).filter(|&port| troubles.of_dialled(now, &key(port), "refused").is_some()).count()
+        };
+        assert_eq!([told(start), told(start)], [KEPT, 0]);
+        assert!(troubles.of_dialled(start, &key(1), "expired").is_some());
+        assert_eq!(told(start + AGAIN), KEPT);
         assert!(troubles.known.lock().unwrap().len() <= KEPT);
     }
 
@@ -111,8 +115,8 @@ mod tests {
     fn a_customers_trouble_is_told_in_the_midst_of_scanners() {
         let start = Instant::now();
         let troubles = Troubles::new(start);
-        assert_eq!(troubles.of_accepted(start, true), Some(0));
-        assert_eq!(troubles.of_accepted(start, true), None);
-        assert_eq!(troubles.of_accepted(start, false), Some(0));
+        assert_eq!(troubles.now_and_then(start, true), Some(0));
+        assert_eq!(troubles.now_and_then(start, true), None);
+        assert_eq!(troubles.now_and_then(start, false), Some(0));
     }
 }
