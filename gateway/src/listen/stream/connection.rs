@@ -17,7 +17,7 @@ use super::handle::{Handle, Write};
 use super::limits::StreamLimits;
 use super::open::{OpenError, Stage};
 use super::pending::Pending;
-use super::troubles::Troubles;
+use super::troubles::{Troubles, Who};
 use crate::core::Input;
 use crate::listen::tls::{self, Tls};
 use crate::listen::{ConnectionId, Guard, ListenCounters, ListenerId, Source, Transport};
@@ -155,39 +155,41 @@ impl Connection {
     /// - `fault`: something is to be put right; else the peer may only be down, or gone.
     fn tell(&self, error: &dyn std::fmt::Display, fault: bool) {
         let now = Instant::now().into_std();
-        let (remote, transport) = (self.remote, self.transport);
+        let (remote, transport, why) = (self.remote, self.transport, error.to_string());
+        let repeats = match self.who() {
+            Some(who) => self.shared.troubles.of(now, &who, &why),
+            None => self.shared.troubles.of_stranger(now),
+        };
+        let Some(repeats) = repeats else { return };
+        let whose = self.dialled.as_ref().and_then(DialKey::party).map(tracing::field::display);
         match &self.dialled {
-            Some(key) => {
-                let why = error.to_string();
-                let known = key.party().is_some() || self.shared.guard.lists(remote.ip());
-                let repeats = match known {
-                    true => self.shared.troubles.of_dialled(now, key, &why),
-                    false => self.shared.troubles.now_and_then(now, true),
-                };
-                let Some(repeats) = repeats else { return };
-                let whose = key.party().map(tracing::field::display);
-                if fault {
-                    tracing::warn!(%remote, %transport, whose, error = why, repeats, "cannot connect");
-                } else {
-                    tracing::info!(%remote, %transport, whose, error = why, repeats, "cannot connect");
-                }
-            }
             None => {
-                let Some(skipped) = self.shared.troubles.now_and_then(now, self.stranger) else { return };
-                tracing::warn!(%remote, %transport, %error, skipped, "who connected cannot be served");
+                tracing::warn!(%remote, %transport, error = why, repeats, "who connected cannot be served")
             }
+            Some(_) if fault => {
+                tracing::warn!(%remote, %transport, whose, error = why, repeats, "cannot connect");
+            }
+            Some(_) => tracing::info!(%remote, %transport, whose, error = why, repeats, "cannot connect"),
+        }
+    }
+
+    /// The peer, where the configuration knows it.
+    fn who(&self) -> Option<Who> {
+        let listed = || self.shared.guard.lists(self.remote.ip());
+        match &self.dialled {
+            Some(key) => (key.party().is_some() || listed()).then(|| Who::Dialled(key.clone())),
+            None => (!self.stranger).then(|| Who::Connects(self.remote.ip())),
         }
     }
 
     /// A message came whole.
     fn spoke(&self) {
         let first = !self.spoke.swap(true, Relaxed);
-        if first
-            && let Some(key) = &self.dialled
-            && self.shared.troubles.over(key)
-        {
+        // Of those behind one address that connect, one may do well and another not.
+        let (true, Some(key), Some(who)) = (first, &self.dialled, self.who()) else { return };
+        if self.shared.troubles.over(&who) {
             let whose = key.party().map(tracing::field::display);
-            tracing::info!(remote = %self.remote, transport = %self.transport, whose, "connected again");
+            tracing::info!(remote = %self.remote, transport = %self.transport, whose, "speaks again");
         }
     }
 
