@@ -48,9 +48,7 @@ impl Config {
         missing.sort();
         missing
     }
-}
 
-impl Config {
     /// Where a file is named first, and under which key.
     pub fn place_of(&self, file: &Path) -> Option<(&Position, &str)> {
         let names = |need: &&Need| matches!(&need.what, Needed::File(path) if path == file);

@@ -448,7 +448,7 @@ proptest! {
         let address = facts.source.to_canonical();
         let connector = decision.connector.as_ref().and_then(|id| config.connector(id.as_str()));
         if let Outcome::Refuse(refusal) = &decision.outcome {
-            prop_assert!(matches!(refusal.verdict().status, 403 | 404 | 484));
+            prop_assert!(matches!(refusal.verdict().status, 403 | 404 | 484 | 488));
             prop_assert!(refusal.to_string().chars().all(|c| matches!(c, ' '..='~')));
             prop_assert!(!decision.steps.is_empty());
         }
