@@ -44,6 +44,10 @@ pub(crate) struct Facts {
     names: Vec<(Kind, String, At)>,
     references: Vec<(Kind, String, At)>,
     pub listeners: Vec<(Protocol, SocketAddr, At)>,
+    /// Hosts that are called, by what carries the calls.
+    pub routes: Vec<(Protocol, At)>,
+    /// Voice connectors that take TLS only.
+    pub encrypted: Vec<(ConnectorId, At)>,
     pub admin: Option<(SocketAddr, At)>,
     pub customer_nets: Vec<(ConnectorId, IpNet, At)>,
     pub carrier_nets: Vec<(CarrierName, IpNet, At)>,
@@ -65,6 +69,7 @@ impl Facts {
     pub(crate) fn check(&self, reader: &Reader<'_>) {
         self.check_names(reader);
         self.check_listeners(reader);
+        self.check_transports(reader);
         self.check_nets(reader);
         self.check_numbers(reader);
     }
@@ -98,6 +103,20 @@ impl Facts {
             (Some(near), _) => format!("write {near:?}"),
             (None, Some(some)) => format!("write one that the file has, as in {some:?}"),
             (None, None) => format!("write {} for it", kind.header()),
+        }
+    }
+
+    /// Warns of what no listener can do: nothing else would tell before a call fails.
+    fn check_transports(&self, reader: &Reader<'_>) {
+        let listens = |protocol| self.listeners.iter().any(|(listened, _, _)| *listened == protocol);
+        for (protocol, at) in self.routes.iter().filter(|(protocol, _)| !listens(*protocol)) {
+            let remedy = format!("write [[listen]] with protocol = \"{protocol}\"");
+            reader.warn(*at, format!("no listener has {protocol}, so that no call goes here; {remedy}"));
+        }
+        for (id, at) in self.encrypted.iter().filter(|_| !listens(Protocol::Tls)) {
+            let remedy = "write [[listen]] with protocol = \"tls\"";
+            reader
+                .warn(*at, format!("voice connector {id} takes TLS only, and no listener has it; {remedy}"));
         }
     }
 

@@ -40,6 +40,9 @@ impl VoiceConnector {
         let id = ConnectorId::from(item.string().map(|text| id_text(&item, text))?);
         reader.fact(|facts| facts.name(Kind::Connector, id.as_str(), item.at()));
         let encryption = table.get("encryption").and_then(|item| item.boolean()).unwrap_or(false);
+        if encryption {
+            reader.fact(|facts| facts.encrypted.push((id.clone(), table.at())));
+        }
         let termination = table.get("termination").and_then(|item| item.table("termination"));
         let origination = table.get("origination").and_then(|item| item.table("origination"));
         let emergency = table.get("emergency").map(|item| item.tables("emergency")).unwrap_or_default();

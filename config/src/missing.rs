@@ -48,6 +48,13 @@ impl Config {
         missing.sort();
         missing
     }
+
+    /// Where a file is named first, and under which key.
+    pub fn place_of(&self, file: &Path) -> Option<(&Position, &str)> {
+        let names = |need: &&Need| matches!(&need.what, Needed::File(path) if path == file);
+        let need = self.needs.iter().find(names)?;
+        Some((&need.position, &need.key))
+    }
 }
 
 fn look(need: &Need) -> Option<Missing> {

@@ -28,10 +28,12 @@ impl Route {
             }
             Some(protocol)
         });
+        let protocol = protocol.unwrap_or(if encryption { Protocol::Tls } else { Protocol::Udp });
+        table.reader().fact(|facts| facts.routes.push((protocol, table.at())));
         Some(Self {
             host: host?,
             port: table.get("port").and_then(|item| item.integer(1, 65535)),
-            protocol: protocol.unwrap_or(if encryption { Protocol::Tls } else { Protocol::Udp }),
+            protocol,
             priority: Priority::read(table),
             weight: Weight::read(table),
         })

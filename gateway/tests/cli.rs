@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use sip::Name;
-use support::{Gateway, Net, Peer, Process, Up, call_details, eventually, get, shown, status_line};
+use support::{
+    Authority, Gateway, Net, Peer, Process, Up, call_details, eventually, get, shown, status_line,
+};
 
 /// Long enough for what happens at once, on a machine that has other work.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
@@ -24,7 +26,11 @@ fn command(arguments: &[&str]) -> Command {
 
 /// Exit code, standard output, standard error.
 fn run(arguments: &[&str]) -> (i32, String, String) {
-    told(command(arguments).output().unwrap())
+    told_by(command(arguments))
+}
+
+fn told_by(mut command: Command) -> (i32, String, String) {
+    told(command.output().unwrap())
 }
 
 fn told(output: Output) -> (i32, String, String) {
@@ -130,6 +136,54 @@ fn check_names_file_line_and_column_of_every_mistake() {
     }
     let (code, _, err) = run(&["check", directory.path().join("none.toml").to_str().unwrap()]);
     assert!(code == 1 && err.contains("none.toml: cannot be read"), "{err}");
+}
+
+/// What `check` says of a listener whose certificate and key are these.
+fn checked(certificate: &str, key: &str) -> (i32, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    let text = "[[listen]]\nprotocol = \"tls\"\naddress = \"127.0.0.1\"\ncertificate = \"gateway.pem\"\nkey = \"gateway.key\"\n";
+    fs::write(&file, text).unwrap();
+    fs::write(directory.path().join("gateway.pem"), certificate).unwrap();
+    fs::write(directory.path().join("gateway.key"), key).unwrap();
+    let (code, _, err) = run(&["check", file.to_str().unwrap()]);
+    (code, err.replace(&format!("{}/", directory.path().display()), ""))
+}
+
+#[test]
+fn check_refuses_a_key_that_will_not_do_and_warns_of_a_certificate_that_expired() {
+    let authority = Authority::new("ours");
+    let (leaf, other) = (authority.leaf(&["127.0.0.1"]), authority.leaf(&["127.0.0.1"]));
+    assert_eq!(checked(&leaf.certificate, &leaf.key), (0, String::new()));
+    let (code, err) = checked(&leaf.certificate, &other.key);
+    assert_eq!(err, "gateway.toml:5:7: key: gateway.key does not belong to the certificate gateway.pem\n");
+    assert_eq!(code, 1);
+    let expired = authority.expired(&["127.0.0.1"]);
+    let (code, err) = checked(&expired.certificate, &expired.key);
+    let expect = "warning: gateway.toml:4:15: certificate: gateway.pem: the certificate has expired: ";
+    assert!(code == 0 && err.starts_with(expect), "{code}: {err}");
+}
+
+#[test]
+fn check_tells_of_a_system_that_vouches_for_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    let leaf = Authority::new("ours").leaf(&["127.0.0.1"]);
+    leaf.write(directory.path(), "gateway");
+    fs::write(directory.path().join("none.pem"), "").unwrap();
+    for (peer, told) in [("", true), ("peer = { ca = \"gateway.pem\" }", false)] {
+        let text = format!(
+            "[[listen]]\nprotocol = \"tls\"\naddress = \"127.0.0.1\"\ncertificate = \"gateway.pem\"\n\
+             key = \"gateway.key\"\n[[carrier]]\nname = \"west\"\n{peer}\n\
+             host = [{{ host = \"sip.west.example\", protocol = \"tls\" }}]\n"
+        );
+        fs::write(&file, text).unwrap();
+        let mut check = command(&["check", file.to_str().unwrap()]);
+        check.env("SSL_CERT_FILE", directory.path().join("none.pem")).env_remove("SSL_CERT_DIR");
+        let (code, _, err) = told_by(check);
+        assert_eq!(code, 0, "{err}");
+        assert_eq!(err.contains("the system has no trust anchors"), told, "{err}");
+    }
 }
 
 #[test]

@@ -326,12 +326,14 @@ fn a_plain_call_to_the_encrypted_connector_is_refused() {
         let account = format!("<sip:{OURS}@{};transport=udp>;regint=0;{CODEC}", trunk.net.gateway());
         Baresip::new((trunk.net.pbx(), 5070).into(), CUSTOMER, &account)
     };
-    for (count, (phone, at)) in
-        [(trunk.pbx(""), trunk.net.at(1, 5061)), (over_udp, trunk.net.gateway())].into_iter().enumerate()
+    for (count, (phone, at, status)) in
+        [(trunk.pbx(""), trunk.net.at(1, 5061), 488), (over_udp, trunk.net.gateway(), 403)]
+            .into_iter()
+            .enumerate()
     {
         let mut caller = phone.showing_sip().dial(&format!("sip:{THEIRS}@{at}"), 3);
         caller.wait(Duration::from_secs(20));
-        assert!(caller.output().contains("SIP/2.0 403 "), "{}", caller.output());
+        assert!(caller.output().contains(&format!("SIP/2.0 {status} ")), "{}", caller.output());
         let records = gateway.call_details(count + 1);
         assert!(records.iter().all(|record| record["Status"] != "Completed"), "{records:#?}");
     }

@@ -4,11 +4,12 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use rustls::ServerConnection;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, ServerConnection};
 use sip::dialog::Dialog;
 use sip::{Method, Name};
 use support::{Authority, Gateway, Net, Peer, THEIRS, eventually};
@@ -116,6 +117,33 @@ fn a_pbx_that_lost_its_connection_hears_of_the_end() {
     gateway.stop();
 }
 
+/// A phone whose settings are wrong tries every second: it is told who it is and why, once.
+#[test]
+fn a_phone_that_does_not_trust_us_is_told_once() {
+    let net = Net(193);
+    let host = format!(r#"{{ host = "{}", port = 5070 }}"#, net.carrier());
+    let Place { gateway, ours, office, _files } = place(net, &host);
+    let failed = || gateway.metrics().sum("connections_total", &[("event", "handshake_failed")]);
+    for count in 1..=3 {
+        let mut connection = ClientConnection::new(office.client(), ServerName::from(net.ip(1))).unwrap();
+        let mut stream = TcpStream::connect(net.at(1, 5061)).unwrap();
+        assert!(connection.complete_io(&mut stream).is_err());
+        eventually("it is counted", Duration::from_secs(5), || {
+            let failed = failed();
+            if failed == f64::from(count) { Ok(()) } else { Err(failed.to_string()) }
+        });
+    }
+    // Others behind its address are served.
+    let pbx = Peer::tls(net.at(2, 5071), net.at(1, 5061), &ours);
+    let options = pbx.ask(pbx.request(Method::Options, &format!("sip:{}", net.at(1, 5061))));
+    assert_eq!(options.status().unwrap().code(), 200);
+    let log = gateway.log();
+    let reason = "it does not trust who signed our certificate (unknown_ca)";
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(reason)).collect();
+    assert!(told.len() == 1 && told[0].contains("remote=127.0.0.1:"), "{told:#?}");
+    gateway.stop();
+}
+
 /// The first host shows a certificate of an authority that the carrier's `ca` does not have; whether the probe or the
 /// call finds that out first.
 #[test]
@@ -138,17 +166,24 @@ fn a_host_that_is_not_who_it_says_gets_no_call_and_the_next_does() {
     let Place { gateway, ours, office: _, _files } = place(net, &hosts);
     let carrier = Peer::udp(second, net.gateway());
     let pbx = Peer::tls(net.at(2, 5071), net.at(1, 5061), &ours);
-    let invite = pbx.invite(THEIRS).build();
-    pbx.send(&invite);
-    let offered = carrier.receive_request(Method::Invite);
-    carrier.reply(&offered, 486, "Busy Here");
-    assert_eq!(pbx.answer_to(&invite).status().unwrap().code(), 486);
+    for _ in 0..3 {
+        let invite = pbx.invite(THEIRS).build();
+        pbx.send(&invite);
+        let offered = carrier.receive_request(Method::Invite);
+        carrier.reply(&offered, 486, "Busy Here");
+        assert_eq!(pbx.answer_to(&invite).status().unwrap().code(), 486);
+        carrier.receive_request(Method::Ack);
+    }
     let reason = "its certificate is not signed by the authorities of ";
     eventually("the log says why", Duration::from_secs(5), || {
         let log = gateway.log();
         if log.contains(reason) { Ok(()) } else { Err(log) }
     });
-    gateway.call_details(1);
+    gateway.call_details(3);
+    // Whom and why, once, whether the probe or a call found out.
+    let log = gateway.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains(reason)).collect();
+    assert!(told.len() == 1 && told[0].contains("whose=carrier carrier"), "{told:#?}");
     gateway.settled();
     gateway.stop();
 }

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::grammar::is_token_byte;
 use crate::message::{Message, ParseError, content_lengths, phrase};
 use crate::method::Method;
 use crate::status::StatusCode;
@@ -95,6 +96,8 @@ impl StreamFramer {
         }
         let (head, body) = match self.expected {
             Some(expected) => expected,
+            // Waiting for the end of its headers would be in vain.
+            None if !begins_like_sip(&self.buffer) => return Err(not_sip(&self.buffer)),
             None => match self.head_length()? {
                 Some(head) => (head, self.body_length(head)?),
                 None => return Ok(None),
@@ -196,6 +199,20 @@ fn answerable(head: &[u8]) -> Option<Message> {
     (answered && message.via().is_ok()).then_some(message)
 }
 
+/// A method or `SIP/2.0`: both begin with a character of a token. Line ends are no worse than they were. RFC 3261 §25.1.
+fn begins_like_sip(buffer: &[u8]) -> bool {
+    buffer.first().is_none_or(|&byte| matches!(byte, b'\r' | b'\n') || is_token_byte(byte))
+}
+
+fn not_sip(buffer: &[u8]) -> FrameError {
+    // The record type of a handshake. RFC 8446 §5.1.
+    let text = match buffer.first() {
+        Some(0x16) => "TLS, where SIP without TLS is taken",
+        _ => "No SIP",
+    };
+    FrameError { answer: None, status: StatusCode::BAD_REQUEST, text: text.to_owned() }
+}
+
 fn unreadable(error: ParseError) -> FrameError {
     FrameError { answer: None, status: StatusCode::BAD_REQUEST, text: error.to_string() }
 }
@@ -255,6 +272,9 @@ mod tests {
             (request("INFO", 1, Some("5"), "\r\n\r\n!"), vec!["1 INFO \"\\r\\n\\r\\n!\""]),
             (request("INFO", 1, Some("\r\n 0005"), "hello"), vec!["1 INFO \"hello\""]),
             (request("INFO", 1, Some("5"), "hel"), vec![]),
+            ("\u{16}\u{3}\u{1}".to_owned(), vec!["close 400 TLS, where SIP without TLS is taken"]),
+            (format!("{one}\0{two}"), vec!["1 INFO \"hello\"", "close 400 No SIP"]),
+            (format!("\r\n<{one}"), vec!["Pong", "close 400 No SIP"]),
             (request("INFO", 1, None, ""), vec!["answer 400 Content-Length: missing"]),
             (request("INFO", 1, Some(""), ""), vec!["answer 400 Content-Length: bad number ''"]),
             (request("INFO", 1, Some("-1"), ""), vec!["answer 400 Content-Length: bad number '-1'"]),
@@ -279,7 +299,8 @@ mod tests {
                 vec!["close 400 Content-Length: missing"],
             ),
             ("GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n".into(), vec!["close 400 no SIP start line"]),
-            ("\u{1}\u{2}".repeat(400), vec!["close 513 Headers: too long"]),
+            ("\u{1}\u{2}".repeat(400), vec!["close 400 No SIP"]),
+            ("a".repeat(600), vec!["close 513 Headers: too long"]),
             (format!("{two}\n\n{one}"), vec!["2 BYE \"\"", "close 400 Content-Length: missing"]),
             (two.replace("\r\n", "\n"), vec!["2 BYE \"\""]),
         ] {

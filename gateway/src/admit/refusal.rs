@@ -169,7 +169,8 @@ impl Refusal {
             Refusal::UnknownConnector { .. } => (404, "unknown_connector"),
             Refusal::AmbiguousConnector { .. } => (404, "ambiguous_connector"),
             Refusal::TerminationOff { .. } => (403, "termination_off"),
-            Refusal::PlainSignalling { .. } | Refusal::PlainMedia { .. } => (403, "encryption"),
+            Refusal::PlainSignalling { .. } => (403, "encryption"),
+            Refusal::PlainMedia { .. } => (488, "encryption"), // As for every other offer that does not suit.
             Refusal::Digest { .. } => (403, "digest"),
             Refusal::NoEmergencyEntry { .. } => (404, "no_emergency_entry"),
             Refusal::NotE164 { .. } => (484, "not_e164"),

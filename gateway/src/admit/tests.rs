@@ -83,7 +83,7 @@ fn every_cause_has_its_answer_its_words_and_its_record() {
         (call("127.0.0.8", OWNED, ABROAD), 403, "Termination is off for voice connector off", true),
         (call("127.0.0.8", OWNED, "911"), 403, "Termination is off for voice connector off", true),
         (call("127.0.0.5", OWNED, ABROAD), 403, "Voice connector locked takes TLS only, not udp", true),
-        (tls(OfferedMedia::Plain), 403, "Voice connector locked takes SRTP only", true),
+        (tls(OfferedMedia::Plain), 488, "Voice connector locked takes SRTP only", true),
         // Digest.
         (digest(Digest::TooMany), 403, "Too many wrong credentials", true),
         // Emergency.
@@ -448,7 +448,7 @@ proptest! {
         let address = facts.source.to_canonical();
         let connector = decision.connector.as_ref().and_then(|id| config.connector(id.as_str()));
         if let Outcome::Refuse(refusal) = &decision.outcome {
-            prop_assert!(matches!(refusal.verdict().status, 403 | 404 | 484));
+            prop_assert!(matches!(refusal.verdict().status, 403 | 404 | 484 | 488));
             prop_assert!(refusal.to_string().chars().all(|c| matches!(c, ' '..='~')));
             prop_assert!(!decision.steps.is_empty());
         }

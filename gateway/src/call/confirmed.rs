@@ -80,6 +80,12 @@ impl Call {
         let Some(leg) = self.leg_mut(side) else {
             return self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist"));
         };
+        // A BYE tells no key, and keeping up a call that is over helps nobody.
+        let plain = !leg.may_use(source.transport);
+        if plain && method != Method::Bye {
+            let cause = Cause::new(403, format!("This call takes TLS only, not {}", source.transport));
+            return self.answer(server, &message, side, &cause);
+        }
         if let Err(error) = leg.dialog.handle_request(&message) {
             let cause = match error {
                 DialogError::OutOfOrder { .. } => Cause::new(500, "CSeq out of order"),

@@ -191,9 +191,19 @@ impl Leg {
         builder
     }
 
+    /// Whether requests of this leg may come and go so: where TLS and SRTP are demanded, what tells the keys, and who
+    /// calls whom, stays under TLS, whatever a Contact or a route set says.
+    pub fn may_use(&self, transport: Transport) -> bool {
+        let secret = self.local.transport == Transport::Tls && self.profile.srtp == Policy::Required;
+        !secret || transport == Transport::Tls
+    }
+
     /// Something inside the dialog came by `flow`: that is the way back now, for a peer behind a NAT or on a new
     /// connection.
     pub fn moved(&mut self, flow: Peer) {
+        if !self.may_use(flow.transport) {
+            return;
+        }
         let before = &self.flow;
         // Nobody listens at the port that a connection to us came from: what we dialled is what may be dialled again.
         let dialled = self.dialog.role == Role::Uac && before.transport == flow.transport;

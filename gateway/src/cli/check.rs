@@ -5,7 +5,10 @@ use std::process::ExitCode;
 
 use config::Config;
 
-/// Parses the file and says what it found; files and variables that it names are only warned of.
+use crate::listen::Tls;
+
+/// Parses the file and says what it found; files and variables that are not there are only warned of, since the file may be
+/// for another machine. A certificate or key that is there must do.
 pub(super) fn check(file: &Path) -> ExitCode {
     let (config, warnings) = match Config::load(file) {
         Ok(loaded) => loaded,
@@ -21,10 +24,14 @@ pub(super) fn check(file: &Path) -> ExitCode {
     for missing in &missing {
         eprintln!("warning: {missing}");
     }
-    if missing.is_empty()
-        && let Err(error) = crate::listen::Tls::new(&config)
-    {
-        eprintln!("warning: {error}");
+    if missing.is_empty() {
+        if let Err(error) = Tls::new(&config) {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+        for doubt in Tls::doubts(&config) {
+            eprintln!("warning: {doubt}");
+        }
     }
     println!(
         "{}: {} listeners, {} voice connectors, {} groups, {} carriers, {} numbers",

@@ -107,6 +107,7 @@ impl Gateway {
         let live = Live::new(config.clone())?;
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let tls = Arc::new(Tls::new(&config)?);
+        tell_doubts(&config);
         let shards = if options.shards == 0 { cores() } else { options.shards };
         let bound = bind(&listeners(&config), shards)?;
         let addresses: Vec<(Protocol, SocketAddr)> = bound
@@ -232,7 +233,9 @@ impl Gateway {
     /// # Errors
     /// The first file that can't be used; then everything stays as it was.
     pub fn reload_certificates(&self) -> Result<(), TlsError> {
-        self.tls.replace(&self.config)
+        self.tls.replace(&self.config)?;
+        tell_doubts(&self.config);
+        Ok(())
     }
 
     /// Signalling threads.
@@ -370,5 +373,11 @@ fn hang_up_orphans(
         tracing::warn!(transaction_id = %orphan.call.facts.transaction_id, "call of an earlier run is hung up");
         mailboxes.post_event(0, Input::Orphan(orphan.call.state.clone()));
         recorder.released(orphan.call.facts.key());
+    }
+}
+/// Certificates with which no peer will be pleased.
+fn tell_doubts(config: &Config) {
+    for doubt in Tls::doubts(config) {
+        tracing::warn!(doubt, "TLS needs attention");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
@@ -41,6 +42,13 @@ impl Authority {
     pub fn expired(&self, names: &[&str]) -> Leaf {
         let mut params = params(names, "leaf");
         params.not_after = date_time_ymd(2021, 1, 1);
+        self.sign(params)
+    }
+
+    /// One that expires so many days from now.
+    pub fn expiring(&self, names: &[&str], days: u64) -> Leaf {
+        let mut params = params(names, "leaf");
+        params.not_after = (SystemTime::now() + Duration::from_secs(days * 86_400)).into();
         self.sign(params)
     }
 

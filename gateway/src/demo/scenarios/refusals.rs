@@ -112,8 +112,8 @@ pub const TABLE: &[Scenario] = &[
         title: "Plain audio to an encrypted connector",
         story: "The INVITE comes by TLS, but offers RTP.",
         play: |stage| Box::pin(plain_audio(stage)),
-        answer: Expected::Refused(403, "Voice connector encrypted takes SRTP only"),
-        records: &[failed("encrypted", "Outbound", "403 Voice connector encrypted takes SRTP only")],
+        answer: Expected::Refused(488, "Voice connector encrypted takes SRTP only"),
+        records: &[failed("encrypted", "Outbound", "488 Voice connector encrypted takes SRTP only")],
         refusals: Some(("encryption", 1)),
     },
     Scenario {

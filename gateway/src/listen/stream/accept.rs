@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::connection::Shared;
 use crate::abort::AbortOnPanic;
 use crate::listen::Listener;
+use crate::listen::tls::Seldom;
 
 /// A connection that a peer opened.
 pub(super) struct Accepted {
@@ -25,6 +26,7 @@ pub(super) async fn accept(
     table: mpsc::Sender<Accepted>,
 ) {
     let _abort = AbortOnPanic;
+    let cannot = Seldom::new(tokio::time::Instant::now().into_std());
     loop {
         match socket.accept().await {
             Ok((stream, remote)) => {
@@ -39,7 +41,9 @@ pub(super) async fn accept(
             }
             // Out of descriptors, most likely: trying again at once would only burn the processor.
             Err(error) => {
-                tracing::error!(address = %listener.address, %error, "cannot accept connections");
+                if let Some(repeats) = cannot.may(tokio::time::Instant::now().into_std()) {
+                    tracing::error!(address = %listener.address, %error, repeats, "cannot accept connections");
+                }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }

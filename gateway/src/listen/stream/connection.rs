@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +12,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use super::dial_key::DialKey;
 use super::handle::{Handle, Write};
 use super::limits::StreamLimits;
 use super::open::{OpenError, Stage};
 use super::pending::Pending;
+use super::troubles::{Troubles, Who};
 use crate::core::Input;
-use crate::listen::tls::{self, Seldom, Tls};
+use crate::listen::tls::{self, Tls};
 use crate::listen::{ConnectionId, Guard, ListenCounters, ListenerId, Source, Transport};
 use crate::shard::Mailboxes;
 
@@ -33,8 +35,8 @@ pub(super) struct Shared {
     pub(super) counters: Arc<ListenCounters>,
     pub(super) limits: StreamLimits,
     pub(super) tls: Arc<Tls>,
-    /// Who failed at TLS, seldom enough.
-    pub(super) tls_log: Arc<Seldom>,
+    /// What was told of connections that failed.
+    pub(super) troubles: Arc<Troubles>,
 }
 
 /// A connection that is not served yet.
@@ -45,8 +47,8 @@ pub(super) struct Connection {
     pub(super) remote: SocketAddr,
     /// Whether no allowlist names the peer that opened it.
     pub(super) stranger: bool,
-    /// Whether the peer opened it, so that it owes us a message.
-    pub(super) accepted: bool,
+    /// Whom we dialled; `None` where the peer opened it, so that it owes us a message.
+    pub(super) dialled: Option<DialKey>,
     shared: Shared,
     handle: Handle,
     queue: mpsc::Receiver<Write>,
@@ -54,6 +56,8 @@ pub(super) struct Connection {
     started: Instant,
     /// Milliseconds after `started` of the latest sign of life, either way.
     active_ms: AtomicU64,
+    /// Whether a whole message came.
+    spoke: AtomicBool,
 }
 
 /// Why a connection ended.
@@ -86,7 +90,7 @@ pub(super) struct Identity {
     pub(super) listener: ListenerId,
     pub(super) remote: SocketAddr,
     pub(super) stranger: bool,
-    pub(super) accepted: bool,
+    pub(super) dialled: Option<DialKey>,
 }
 
 impl Connection {
@@ -98,13 +102,14 @@ impl Connection {
             listener: identity.listener,
             remote: identity.remote,
             stranger: identity.stranger,
-            accepted: identity.accepted,
+            dialled: identity.dialled,
             shared,
             handle: handle.clone(),
             queue,
             pending: Mutex::default(),
             started: Instant::now(),
             active_ms: AtomicU64::new(0),
+            spoke: AtomicBool::new(false),
         };
         (connection, handle)
     }
@@ -129,33 +134,62 @@ impl Connection {
 
     fn account_unopened(&self, error: &OpenError) {
         let counters = &self.shared.counters;
-        if !self.accepted {
-            counters.dials_failed.increment();
-        }
-        if error.stage == Stage::Connect {
-            tracing::info!(remote = %self.remote, transport = %self.transport, %error, "cannot connect");
+        counters.dials_failed.add(usize::from(self.dialled.is_some()));
+        if error.stage == Stage::Connect && self.dialled.is_none() {
+            // Not blamed: a monitor asks whether the port is open.
+            counters.connections_timed_out.add(usize::from(error.is_late()));
+            tracing::debug!(remote = %self.remote, %error, "who connected said nothing");
             return;
         }
-        counters.handshakes_failed.increment();
-        // Who connects and leaves again is watched, not blamed: a monitor asks whether the port is open.
-        if self.accepted && error.reason.is_none() {
-            tracing::debug!(remote = %self.remote, %error, "no TLS with who connected");
-            return;
+        if error.stage == Stage::Handshake {
+            counters.handshakes_failed.increment();
         }
-        if self.accepted {
-            self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
+        if self.dialled.is_none() {
+            self.blame();
         }
-        self.tell_of_tls(&error);
+        self.tell(&error, error.stage == Stage::Handshake);
     }
 
-    /// Why TLS with this peer came to nothing, for the operator.
-    fn tell_of_tls(&self, error: &dyn std::fmt::Display) {
-        let Some(skipped) = self.shared.tls_log.may(Instant::now().into_std()) else { return };
-        let remote = self.remote;
-        if self.accepted {
-            tracing::warn!(%remote, %error, skipped, "no TLS with who connected");
-        } else {
-            tracing::warn!(%remote, %error, skipped, "no TLS with the peer that was dialled");
+    /// Why this connection came to nothing, for the operator.
+    ///
+    /// - `fault`: something is to be put right; else the peer may only be down, or gone.
+    fn tell(&self, error: &dyn std::fmt::Display, fault: bool) {
+        let now = Instant::now().into_std();
+        let (remote, transport, why) = (self.remote, self.transport, error.to_string());
+        let repeats = match self.who() {
+            Some(who) => self.shared.troubles.of(now, &who, &why),
+            None => self.shared.troubles.of_stranger(now),
+        };
+        let Some(repeats) = repeats else { return };
+        let whose = self.dialled.as_ref().and_then(DialKey::party).map(tracing::field::display);
+        match &self.dialled {
+            None => {
+                tracing::warn!(%remote, %transport, error = why, repeats, "who connected cannot be served")
+            }
+            Some(_) if fault => {
+                tracing::warn!(%remote, %transport, whose, error = why, repeats, "cannot connect");
+            }
+            Some(_) => tracing::info!(%remote, %transport, whose, error = why, repeats, "cannot connect"),
+        }
+    }
+
+    /// The peer, where the configuration knows it.
+    fn who(&self) -> Option<Who> {
+        let listed = || self.shared.guard.lists(self.remote.ip());
+        match &self.dialled {
+            Some(key) => (key.party().is_some() || listed()).then(|| Who::Dialled(key.clone())),
+            None => (!self.stranger).then(|| Who::Connects(self.remote.ip())),
+        }
+    }
+
+    /// A message came whole.
+    fn spoke(&self) {
+        let first = !self.spoke.swap(true, Relaxed);
+        // Of those behind one address that connect, one may do well and another not.
+        let (true, Some(key), Some(who)) = (first, &self.dialled, self.who()) else { return };
+        if self.shared.troubles.over(&who) {
+            let whose = key.party().map(tracing::field::display);
+            tracing::info!(remote = %self.remote, transport = %self.transport, whose, "speaks again");
         }
     }
 
@@ -194,7 +228,7 @@ impl Connection {
         let mut framer = StreamFramer::new(limits.header_bytes, limits.body_bytes);
         let mut buffer = vec![0; READ_BYTES];
         // Since when the peer owes us the rest of a message: from the start, where it opened the connection.
-        let mut owing_since = self.accepted.then_some(self.started);
+        let mut owing_since = self.dialled.is_none().then_some(self.started);
         loop {
             let read = tokio::select! {
                 read = reader.read(&mut buffer) => read,
@@ -215,11 +249,13 @@ impl Connection {
             }
             framer.push(bytes);
             let mut whole = false;
+            let mut pings = 0;
             loop {
                 match framer.next() {
                     Ok(None) => break,
                     Ok(Some(Frame::Message(message))) => {
                         whole = true;
+                        self.spoke();
                         self.shared.counters.messages_in.increment();
                         self.pending().received(&message);
                         self.shared.mailboxes.deliver_message(source, message).await;
@@ -228,11 +264,14 @@ impl Connection {
                         // Enough for a customer's spare connection, not for a stranger.
                         whole |= !self.stranger;
                         self.shared.counters.keepalives_in.increment();
-                        self.handle.pong();
+                        pings += 1;
                     }
                     Ok(Some(Frame::Pong)) => self.shared.counters.keepalives_in.increment(),
                     Err(error) => return End::Broken(Box::new(error)),
                 }
+            }
+            if pings > 0 {
+                self.handle.pong(pings);
             }
             owing_since = match (framer.pending(), owing_since) {
                 (0, Some(_)) if whole => None,
@@ -251,12 +290,16 @@ impl Connection {
         half_written: &mut Option<(Owner, u16)>,
     ) -> End {
         while let Some(write) = queue.recv().await {
+            let pongs;
             let bytes = match &write {
                 Write::Message { message, owner, shard } => {
                     *half_written = Some((*owner, *shard));
                     message.bytes().as_ref()
                 }
-                Write::Pong => PONG,
+                Write::Pong(count) => {
+                    pongs = PONG.repeat(*count);
+                    &pongs
+                }
                 Write::Finish => return End::Finished,
             };
             let written = async {
@@ -338,7 +381,7 @@ impl Connection {
             End::Failed(error) => {
                 if let Some(reason) = tls::reason(error, "") {
                     counters.handshakes_failed.increment();
-                    self.tell_of_tls(&reason);
+                    self.tell(&reason, true);
                 }
             }
             End::Idle | End::Unfinished => counters.connections_timed_out.increment(),
@@ -347,10 +390,21 @@ impl Connection {
             End::Broken(_) => {
                 counters.connections_broken.increment();
                 counters.unparsable.increment();
-                self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
+                self.blame();
+                self.tell(end, true);
             }
         }
+        // A handshake costs us more than the peer, and a place is a place.
+        let dear = self.transport == Transport::Tls || matches!(end, End::Unfinished);
+        if dear && self.dialled.is_none() && !self.spoke.load(Relaxed) && !matches!(end, End::Broken(_)) {
+            self.blame();
+        }
         tracing::debug!(remote = %self.remote, transport = %self.transport, reason = %end, "connection ended");
+    }
+
+    /// Enough of this, and its source is silenced, if no allowlist has it.
+    fn blame(&self) {
+        self.shared.guard.refused(Instant::now().into_std(), self.remote.ip());
     }
 
     /// From now on nothing is queued any more; whoever waits for something is told.
@@ -394,7 +448,7 @@ mod tests {
     use super::super::handle::Refused;
     use super::*;
     use crate::ids::{HashKey, Ownership};
-    use crate::listen::GuardLimits;
+    use crate::listen::{GuardLimits, Peer};
     use crate::random::SeededRandom;
     use crate::shard::testing::{clients, options, request};
     use crate::shard::{Inbox, mailboxes};
@@ -421,15 +475,16 @@ mod tests {
             counters: counters.clone(),
             limits: StreamLimits::default(),
             tls: Arc::new(Tls::none()),
-            tls_log: Arc::new(Seldom::new(Instant::now().into_std())),
+            troubles: Arc::new(Troubles::new(Instant::now().into_std())),
         };
+        let peer = Peer::new(Transport::Tcp, ListenerId(0), "192.0.2.1:1024".parse().unwrap());
         let identity = Identity {
             id: ConnectionId(1),
-            transport: Transport::Tcp,
-            listener: ListenerId(0),
-            remote: "192.0.2.1:1024".parse().unwrap(),
+            transport: peer.transport,
+            listener: peer.listener,
+            remote: peer.remote,
             stranger,
-            accepted,
+            dialled: (!accepted).then(|| DialKey::of(&peer)),
         };
         let (connection, handle) = Connection::new(identity, shared);
         (connection, handle, inboxes.remove(0), counters)
@@ -499,6 +554,17 @@ mod tests {
         line.pass(29 * 60).await;
         line.peer.write_all(b"\r\n\r\n").await.unwrap();
         assert_eq!(line.ends_after().await, (29 + 30) * 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_that_come_together_are_answered_together_and_each() {
+        let mut line = line(true, false, 1 << 16);
+        line.peer.write_all(&b"\r\n\r\n".repeat(1_000)).await.unwrap();
+        let mut pongs = vec![0; 2_000];
+        // A pipe gives what one write put in, as long as there is room.
+        assert_eq!(line.peer.read(&mut pongs).await.unwrap(), 2_000);
+        assert_eq!(pongs, PONG.repeat(1_000));
+        assert_eq!(line.counters.keepalives_in.value(), 1_000);
     }
 
     #[tokio::test(start_paused = true)]

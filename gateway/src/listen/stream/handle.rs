@@ -17,7 +17,8 @@ pub(super) enum Write {
         owner: Owner,
         shard: u16,
     },
-    Pong,
+    /// Answers to so many pings, by one write: pings are cheap to send.
+    Pong(usize),
     /// Close when everything before this is written.
     Finish,
 }
@@ -80,9 +81,9 @@ impl Handle {
         }
     }
 
-    /// Queues the answer to a ping. A full queue is a sign of life by itself.
-    pub(super) fn pong(&self) {
-        let _ = self.queue.try_send(Write::Pong);
+    /// Queues the answers to so many pings. A full queue is a sign of life by itself.
+    pub(super) fn pong(&self, pings: usize) {
+        let _ = self.queue.try_send(Write::Pong(pings));
     }
 
     /// A message of so many bytes has left the queue.

@@ -12,12 +12,14 @@
 
 mod accept;
 mod connection;
+mod dial_key;
 mod handle;
 mod limits;
 pub(super) mod open;
 mod pending;
 mod start;
 mod table;
+mod troubles;
 
 pub use limits::StreamLimits;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::listen::tls::{self, Client};
 /// How far it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::listen) enum Stage {
+    /// Not a byte has come.
     Connect,
     Handshake,
 }
@@ -34,6 +35,11 @@ pub(in crate::listen) struct OpenError {
 impl OpenError {
     fn new(stage: Stage, error: io::Error, anchors: &str) -> OpenError {
         OpenError { stage, reason: tls::reason(&error, anchors), error }
+    }
+
+    /// Whether time ran out.
+    pub(super) fn is_late(&self) -> bool {
+        self.error.kind() == io::ErrorKind::TimedOut
     }
 
     /// Somebody wants it no more.
@@ -114,9 +120,19 @@ pub(in crate::listen) async fn accept_tls(
     how: Arc<ServerConfig>,
     limit: Duration,
 ) -> Result<(server::TlsStream<TcpStream>, SocketAddr), OpenError> {
+    let deadline = Instant::now() + limit;
+    until(deadline, Stage::Connect, "", first_byte(&stream)).await?;
     let shaking = TlsAcceptor::from(how).accept(stream);
     let anchors = "the authorities of client_ca";
-    Ok((until(Instant::now() + limit, Stage::Handshake, anchors, shaking).await?, local))
+    Ok((until(deadline, Stage::Handshake, anchors, shaking).await?, local))
+}
+
+/// Waits until the peer says something, and leaves it to be read.
+async fn first_byte(stream: &TcpStream) -> io::Result<()> {
+    match stream.peek(&mut [0]).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use super::accept::accept;
 use super::connection::Shared;
 use super::limits::StreamLimits;
 use super::table::Table;
+use super::troubles::Troubles;
 use super::{Outgoing, Streams};
 use crate::abort::AbortOnPanic;
-use crate::listen::tls::{Seldom, Tls};
+use crate::listen::tls::Tls;
 use crate::listen::{Guard, ListenCounters, Listener};
 use crate::shard::Mailboxes;
 
@@ -70,7 +71,7 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
         counters: setup.counters,
         limits: setup.limits,
         tls: setup.tls,
-        tls_log: Arc::new(Seldom::new(std::time::Instant::now())),
+        troubles: Arc::new(Troubles::new(std::time::Instant::now())),
     };
     let (to_accepted, accepted) = mpsc::channel(ACCEPTED);
     {

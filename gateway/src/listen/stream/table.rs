@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
 use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::mpsc;
@@ -13,49 +12,16 @@ use tokio::task::JoinHandle;
 use super::Outgoing;
 use super::accept::Accepted;
 use super::connection::{Connection, Identity, Shared};
+use super::dial_key::DialKey;
 use super::handle::{Handle, Refused};
 use super::open;
 use crate::listen::bind::tune_stream;
-use crate::listen::tls;
-use crate::listen::{ConnectionId, Listener, ListenerId, Party, Peer, Transport};
+use crate::listen::{ConnectionId, Listener, ListenerId, Transport};
 
 /// Strangers together may hold this part of all connections.
 const STRANGERS_SHARE: usize = 4;
 /// How long connections may take to write what is left when we stop.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// Connections that we dialled are used again for whatever goes the same way.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct DialKey {
-    transport: Transport,
-    listener: ListenerId,
-    remote: SocketAddr,
-    /// What was proved when we dialled: nothing, but by TLS.
-    trust: Option<Trust>,
-}
-
-/// Whom we trusted, and what the peer's certificate carried.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Trust {
-    /// `None`: what the peer is called is no name.
-    name: Option<ServerName<'static>>,
-    party: Option<Party>,
-}
-
-impl DialKey {
-    fn of(peer: &Peer) -> DialKey {
-        let trust = || Trust {
-            name: tls::server_name(peer.server_name.as_deref(), peer.remote.ip()),
-            party: peer.party.clone(),
-        };
-        DialKey {
-            transport: peer.transport,
-            listener: peer.listener,
-            remote: peer.remote,
-            trust: (peer.transport == Transport::Tls).then(trust),
-        }
-    }
-}
 
 /// A connection as the table knows it.
 struct Entry {
@@ -248,7 +214,7 @@ impl Table {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
         let accepted = dialled.is_none();
-        let identity = Identity { id, transport, listener, remote, stranger, accepted };
+        let identity = Identity { id, transport, listener, remote, stranger, dialled: dialled.clone() };
         let (connection, handle) = Connection::new(identity, self.shared.clone());
         if let Some(key) = &dialled {
             self.dialled.insert(key.clone(), id);

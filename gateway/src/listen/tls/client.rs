@@ -100,19 +100,11 @@ impl Anchors {
         Ok(Anchors { store: Arc::new(file::anchors(path)?), shown: shown.into() })
     }
 
-    /// Those of the operating system. None at all is no error: every party may have its own.
+    /// Those of the operating system. None at all is no error, but may be a doubt: every party may have its own.
     fn of_system() -> Anchors {
         let found = rustls_native_certs::load_native_certs();
         let mut store = RootCertStore::empty();
-        let (taken, _) = store.add_parsable_certificates(found.certs);
-        for error in &found.errors {
-            tracing::warn!(%error, "a trust anchor of the system cannot be read");
-        }
-        if taken == 0 {
-            tracing::warn!(
-                "the system has no trust anchors: only peers with a `ca` of their own can be dialled by TLS"
-            );
-        }
+        store.add_parsable_certificates(found.certs);
         Anchors { store: Arc::new(store), shown: "the system's authorities".into() }
     }
 

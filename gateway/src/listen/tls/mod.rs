@@ -13,6 +13,7 @@
 #[path = "../../../tests/support/certificates.rs"]
 mod certificates;
 mod client;
+mod doubt;
 mod error;
 mod file;
 mod name;
@@ -57,7 +58,7 @@ impl Tls {
     /// # Errors
     /// The first file that cannot be used.
     pub fn new(config: &Config) -> Result<Tls, TlsError> {
-        Ok(Tls(ArcSwap::from_pointee(Material::read(config)?)))
+        Ok(Tls(ArcSwap::from_pointee(Material::read(config).map_err(|error| error.placed(config))?)))
     }
 
     /// No listener has TLS, and nobody can be dialled by it.
@@ -70,8 +71,13 @@ impl Tls {
     /// # Errors
     /// The first file that cannot be used; then everything stays as it was.
     pub fn replace(&self, config: &Config) -> Result<(), TlsError> {
-        self.0.store(Arc::new(Material::read(config)?));
+        self.0.store(Arc::new(Material::read(config).map_err(|error| error.placed(config))?));
         Ok(())
+    }
+
+    /// What can be used and will not do: for the operator.
+    pub fn doubts(config: &Config) -> Vec<String> {
+        doubt::all(config)
     }
 
     /// What a listener shows; `None` where it has no TLS.

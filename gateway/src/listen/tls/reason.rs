@@ -45,6 +45,10 @@ fn certificate(error: &CertificateError) -> String {
             let presented = if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") };
             format!("its certificate is for {presented}, not for {}", expected.to_str())
         }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its certificate is not for this use (extendedKeyUsage: serverAuth of who is dialled, clientAuth of who dials)"
+                .to_owned()
+        }
         CertificateError::BadEncoding => "the certificate is damaged, or too old a kind".to_owned(),
         // Of the library's own errors only this one is met in practice, and only by its name.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
@@ -89,7 +93,22 @@ fn incompatible(error: &PeerIncompatible) -> String {
         PeerIncompatible::ServerDoesNotSupportTls12Or13
         | PeerIncompatible::SupportedVersionsExtensionRequired
         | PeerIncompatible::Tls12NotOffered
+        // What TLS 1.1 and older has not got.
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired
         | PeerIncompatible::Tls12NotOfferedOrEnabled => "it speaks neither TLS 1.2 nor 1.3".to_owned(),
         error => format!("nothing in common: {error:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_phone_and_a_certificate_for_another_use() {
+        let old = Error::PeerIncompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired);
+        assert_eq!(cause(&old), "it speaks neither TLS 1.2 nor 1.3");
+        let purpose = cause(&Error::InvalidCertificate(CertificateError::InvalidPurpose));
+        assert!(purpose.contains("extendedKeyUsage"), "{purpose}");
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn read(listen: &Listen, provider: &Arc<CryptoProvider>) -> Result<Se
             let anchors = Arc::new(file::anchors(path)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(anchors, provider.clone()).build();
             // Its only complaint is about a file without authorities.
-            let verifier = verifier.map_err(|_| TlsError::NoCertificate { path: path.clone() })?;
+            let verifier = verifier.map_err(|_| TlsError::NoAuthority { path: path.clone() })?;
             builder.with_client_cert_verifier(verifier)
         }
         None => builder.with_no_client_auth(),

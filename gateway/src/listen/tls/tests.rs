@@ -91,7 +91,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Phone<S> {
     async fn read(&mut self) -> std::io::Result<Message> {
         within(async {
             loop {
-                if let Some(Frame::Message(message)) = self.framer.next().unwrap() {
+                // An alert in clear is no SIP.
+                let frame = self.framer.next().map_err(std::io::Error::other)?;
+                if let Some(Frame::Message(message)) = frame {
                     return Ok(message);
                 }
                 let mut buffer = [0; 4_096];
@@ -313,6 +315,52 @@ async fn a_handshake_alone_is_no_message() {
     let mut phone = connect(gateway.address(0), config, "127.0.0.1").await.unwrap();
     assert_eq!(phone.read().await.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
     gateway.until(|counters| counters.connections_timed_out.value() == 1).await;
+    gateway.stop();
+}
+
+/// What each of these costs us is a signature, and the peer next to nothing.
+#[tokio::test]
+async fn a_stranger_that_begins_handshakes_and_leaves_is_met_with_silence() {
+    let place = Place::new();
+    for whole in [false, true] {
+        let gateway = place.gateway_with(OWN, "", |setup| setup.guard.refusals = 5);
+        let address = gateway.address(0);
+        // Who asks whether the port is open is not blamed.
+        for _ in 0..10 {
+            drop(TcpStream::connect(address).await.unwrap());
+        }
+        gateway.until(|counters| counters.connections_accepted.value() == 10).await;
+        let config = || phone_config(&place.authority.pem, None, BOTH);
+        within(async {
+            let mut shaken = 0;
+            while gateway.counters.sources_silenced.value() == 0 {
+                if whole {
+                    shaken += u32::from(connect(address, config(), "127.0.0.1").await.is_ok());
+                } else {
+                    let mut stream = TcpStream::connect(address).await.unwrap();
+                    let name = ServerName::try_from("127.0.0.1").unwrap();
+                    let mut hello = Vec::new();
+                    let mut client = rustls::ClientConnection::new(Arc::new(config()), name).unwrap();
+                    client.write_tls(&mut hello).unwrap();
+                    stream.write_all(&hello).await.unwrap();
+                    shaken += u32::from(stream.read(&mut [0; 1]).await.is_ok_and(|length| length == 1));
+                }
+                assert!(shaken < 100, "never silenced");
+            }
+            assert!(shaken >= 5, "silenced after {shaken}");
+        })
+        .await;
+        assert!(connect(address, config(), "127.0.0.1").await.is_err());
+        gateway.stop();
+    }
+}
+
+#[tokio::test]
+async fn tls_at_a_port_without_it_is_no_wait_for_the_end_of_headers() {
+    let gateway = Gateway::new(1, &[(Transport::Tcp, "127.0.0.1:0")]);
+    let config = phone_config(&Authority::new("ours").pem, None, BOTH);
+    assert!(connect(gateway.address(0), config, "127.0.0.1").await.is_err());
+    gateway.until(|counters| counters.connections_broken.value() == 1).await;
     gateway.stop();
 }
 
@@ -554,7 +602,9 @@ async fn certificates_are_replaced_whole_or_not_at_all() {
     let shown = |tls: &Tls| Arc::as_ptr(&tls.server(crate::listen::ListenerId(0)).unwrap());
     let first = shown(&tls);
     place.write("gateway.key", &place.authority.leaf(&["127.0.0.1"]).key);
-    assert!(matches!(tls.replace(&config), Err(TlsError::Mismatch { .. })));
+    let refused = tls.replace(&config).unwrap_err();
+    let TlsError::Placed { error, .. } = refused else { panic!("{refused}") };
+    assert!(matches!(*error, TlsError::Mismatch { .. }), "{error}");
     assert_eq!(shown(&tls), first);
     place.authority.leaf(&["127.0.0.1"]).write(place.path(), "gateway");
     tls.replace(&config).unwrap();
@@ -568,29 +618,73 @@ fn a_file_that_cannot_be_used_is_named() {
         let was = std::fs::read_to_string(place.path().join(file)).unwrap();
         place.write(file, text);
         let error = Tls::new(&place.config(OWN, CA)).unwrap_err().to_string();
+        let expect = format!("gateway.toml:{expect}");
         assert_eq!(error.replace(&format!("{}/", place.path().display()), ""), expect);
         place.write(file, &was);
     };
     let other = place.authority.leaf(&["127.0.0.1"]);
-    check("gateway.pem", "", "gateway.pem: holds no certificate; write PEM, the leaf first");
-    check("gateway.pem", &other.key, "gateway.pem: holds no certificate; write PEM, the leaf first");
-    check("gateway.pem", &other.certificate, "gateway.key does not belong to the certificate gateway.pem");
+    let none = "4:15: certificate: gateway.pem: holds no certificate; write PEM, the leaf first";
+    check("gateway.pem", "", none);
+    check("gateway.pem", &other.key, none);
+    let foreign = "5:7: key: gateway.key does not belong to the certificate gateway.pem";
+    check("gateway.pem", &other.certificate, foreign);
+    let own = std::fs::read_to_string(place.path().join("gateway.pem")).unwrap();
+    check(
+        "gateway.pem",
+        &format!("{}{own}", place.authority.pem),
+        "4:15: certificate: gateway.pem: the first certificate is not that of gateway.key; write the leaf first, then \
+         who signed it",
+    );
+    check("gateway.key", &other.certificate, "5:7: key: gateway.key: holds no private key; write PEM");
+    // As openssl writes it, of old and now.
+    for (label, header) in [
+        ("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"),
+        ("ENCRYPTED PRIVATE KEY", ""),
+    ] {
+        check(
+            "gateway.key",
+            &format!("-----BEGIN {label}-----\n{header}AAAA\n-----END {label}-----\n"),
+            "5:7: key: gateway.key: a password protects this key; write it without: openssl pkey -in gateway.key -out NEW",
+        );
+    }
     check(
         "gateway.key",
-        &other.certificate,
-        "gateway.key: holds no private key (one that a password protects is of no use here)",
+        "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
+        "5:7: key: gateway.key: no such key is taken; write RSA of 2048 to 8192 bits, P-256, P-384 or Ed25519",
     );
+    check("ca.pem", "", "7:6: ca: ca.pem: holds no certificate; write those of the authorities, PEM");
     check(
         "ca.pem",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        "ca.pem: the certificate is damaged, or too old a kind",
+        "7:6: ca: ca.pem: the certificate is damaged, or too old a kind",
     );
     let missing = place.path().join("ca.pem");
     std::fs::remove_file(&missing).unwrap();
     let (config, _) =
         Config::parse(&format!("{LISTENER}{OWN}{CA}"), &place.path().join("gateway.toml")).unwrap();
     let error = Tls::new(&config).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("{}: ", missing.display())), "{error}");
+    assert!(error.contains(&format!(":7:6: ca: {}: ", missing.display())), "{error}");
+}
+
+#[test]
+fn a_certificate_that_no_peer_will_take_is_told_beforehand() {
+    let place = Place::new();
+    let doubts = || {
+        let doubts = Tls::doubts(&place.config(OWN, CA)).join("\n");
+        doubts.replace(&format!("{}/", place.path().display()), "")
+    };
+    assert_eq!(doubts(), "");
+    place.authority.expired(&["127.0.0.1"]).write(place.path(), "gateway");
+    assert!(Tls::new(&place.config(OWN, CA)).is_ok());
+    let expect =
+        "gateway.toml:4:15: certificate: gateway.pem: the certificate has expired: peers refuse it; renew it";
+    assert_eq!(doubts(), expect);
+    place.authority.expiring(&["127.0.0.1"], 3).write(place.path(), "gateway");
+    let expect =
+        "gateway.toml:4:15: certificate: gateway.pem: the certificate expires within 14 days; renew it";
+    assert_eq!(doubts(), expect);
+    place.authority.expiring(&["127.0.0.1"], 30).write(place.path(), "gateway");
+    assert_eq!(doubts(), "");
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! Files that can be used, and with which no peer will be pleased.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Config, Peer, Protocol, Route};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, Error, RootCertStore};
+
+use super::{file, provider};
+
+/// Who has to do with a certificate should hear of its end so long before.
+const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// Certificates of ours that are out of date or soon will be, and hosts that nobody vouches for.
+pub(super) fn all(config: &Config) -> Vec<String> {
+    let listeners = config.listen.iter().flat_map(|listen| &listen.certificates);
+    let shown = listeners.map(|one| one.certificate.as_path());
+    let clients = peers(config).filter_map(|(peer, _)| peer.client_certificate.as_deref());
+    let now = UnixTime::now();
+    let mut doubts: Vec<String> =
+        shown.chain(clients).filter_map(|path| Some(placed(config, path, out_of_date(path, now)?))).collect();
+    let by_system = |(peer, routes): (&Peer, &[Route])| {
+        peer.ca.is_none() && routes.iter().any(|route| route.protocol == Protocol::Tls)
+    };
+    let listens = config.listen.iter().any(|listen| listen.protocol == Protocol::Tls);
+    if listens && config.tls.ca.is_none() && peers(config).any(by_system) {
+        let found = rustls_native_certs::load_native_certs();
+        doubts.extend(found.errors.iter().map(|error| format!("a trust anchor of the system: {error}")));
+        if RootCertStore::empty().add_parsable_certificates(found.certs).0 == 0 {
+            let remedy = "write tls.ca or a peer's ca, or install ca-certificates";
+            doubts.push(format!("the system has no trust anchors for peers without a ca; {remedy}"));
+        }
+    }
+    doubts
+}
+
+/// Whom we may dial.
+fn peers(config: &Config) -> impl Iterator<Item = (&Peer, &[Route])> {
+    let connectors = config.voice_connector.iter().map(|one| (&one.peer, one.origination.route.as_slice()));
+    connectors.chain(config.carrier.iter().map(|one| (&one.peer, one.host.as_slice())))
+}
+
+fn placed(config: &Config, path: &Path, doubt: &str) -> String {
+    match config.place_of(path) {
+        Some((position, key)) => format!("{position}: {key}: {}: {doubt}", path.display()),
+        None => format!("{}: {doubt}", path.display()),
+    }
+}
+
+/// What is wrong with the time of a file's first certificate.
+fn out_of_date(path: &Path, now: UnixTime) -> Option<&'static str> {
+    let certificate = file::certificates(path).ok()?.into_iter().next()?;
+    let soon = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + SOON);
+    match (time_fault(&certificate, now), time_fault(&certificate, soon)) {
+        (Some(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }), _) => {
+            Some("the certificate is not valid yet: peers refuse it")
+        }
+        (Some(_), _) => Some("the certificate has expired: peers refuse it; renew it"),
+        (None, Some(_)) => Some("the certificate expires within 14 days; renew it"),
+        (None, None) => None,
+    }
+}
+
+/// The library looks at the time before it looks for a signer, so that any anchor will do.
+fn time_fault(certificate: &CertificateDer<'static>, at: UnixTime) -> Option<CertificateError> {
+    let mut anchors = RootCertStore::empty();
+    anchors.add(certificate.clone()).ok()?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider()).build().ok()?;
+    let name = ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
+    match verifier.verify_server_cert(certificate, &[], &name, &[], at) {
+        Err(Error::InvalidCertificate(
+            fault @ (CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }),
+        )) => Some(fault),
+        _ => None,
+    }
+}
