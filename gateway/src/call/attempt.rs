@@ -52,4 +52,8 @@ pub(super) struct Attempt {
     pub over: bool,
     /// A challenge was answered already.
     pub authenticated: bool,
+    /// It said something.
+    pub heard: bool,
+    /// It was sent again, by another connection.
+    pub again: bool,
 }

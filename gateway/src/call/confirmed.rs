@@ -234,7 +234,7 @@ impl Call {
         let Some(status) = message.status() else { return };
         let Some(index) = self.exchanges.iter().position(|one| one.request == request) else {
             if status.is_success() {
-                self.acknowledge_again(request, &message);
+                self.acknowledge_late(tokens, request, &message);
             } else if matches!(status.code(), 401 | 407) {
                 self.authenticate_bye(tokens, request, &message);
             }
@@ -375,11 +375,25 @@ impl Call {
         let (again, hop) = leg.again(&sent, tokens);
         let request = self.send(again.clone(), hop);
         if let Some(exchange) = self.exchanges.get_mut(index) {
+            if exchange.is_invite() {
+                self.repeated.push((exchange.request, exchange.from));
+            }
             exchange.request = request;
             exchange.sent = again;
             exchange.again = true;
         }
         true
+    }
+
+    /// A 2xx that nobody waits for: repeated, or the answer to an INVITE that was sent again meanwhile.
+    fn acknowledge_late(&mut self, tokens: &mut Tokens, request: RequestId, message: &Message) {
+        if self.acknowledge_again(request, message) {
+            return;
+        }
+        let from = self.repeated.iter().find(|(repeated, _)| *repeated == request).map(|(_, from)| *from);
+        if let (Some(from), Ok(cseq)) = (from, message.cseq()) {
+            self.acknowledge(tokens, from, request, cseq.number, None);
+        }
     }
 
     fn authenticate_exchange(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> bool {

@@ -121,6 +121,9 @@ pub struct Call {
     answer: Option<Message>,
     handshakes: Vec<Handshake>,
     exchanges: Vec<confirmed::Exchange>,
+    /// INVITEs inside the dialogs that were sent again by another connection, and who asked for them: a late 2xx must
+    /// have its ACK all the same.
+    repeated: Vec<(RequestId, Side)>,
     /// ACKs to 2xx, kept to answer repeats while the client transaction lives.
     acks: Vec<handshake::SentAck>,
     /// Client transactions that are still alive: the call cannot be forgotten before they end.
@@ -208,6 +211,7 @@ impl Call {
             answer: None,
             handshakes: Vec::new(),
             exchanges: Vec::new(),
+            repeated: Vec::new(),
             acks: Vec::new(),
             open_requests: Vec::new(),
             media: MediaSession::new(MediaKey(0)),
@@ -237,6 +241,7 @@ impl Call {
             Event::Done { request } => {
                 self.open_requests.retain(|open| *open != request);
                 self.acks.retain(|ack| ack.request != request);
+                self.repeated.retain(|(repeated, _)| *repeated != request);
             }
             Event::Media(event) => self.handle_media(now, tokens, event),
             Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),

@@ -10,7 +10,7 @@ use sip::{Builder, Message, Method, Name, StatusCode};
 use super::attempt::{Attempt, Route};
 use super::body::{Body, Sent};
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
-use super::leg::{Leg, LegRef, Profile};
+use super::leg::{Leg, LegRef, Profile, renewed};
 use super::{Call, Phase, TIMER_C, crossing, due};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
@@ -180,6 +180,8 @@ impl Call {
             abandoned: false,
             over: false,
             authenticated: false,
+            heard: false,
+            again: false,
         });
     }
 
@@ -323,6 +325,9 @@ impl Call {
             return;
         }
         let address = attempt.address;
+        if lost == Lost::Transport && self.ask_again(tokens, index) {
+            return;
+        }
         let failed = match lost {
             Lost::Timeout => Failed::silent(RouteEnd::NoResponse, format!("no response from {address}")),
             Lost::Transport => {
@@ -330,6 +335,29 @@ impl Call {
             }
         };
         self.route_failed(now, tokens, failed);
+    }
+
+    /// A connection that was idle for long is often dead, and nobody knows before it is used. Where there is nobody else
+    /// to ask, the same INVITE goes out once more by a new one; who did get the first knows it by its Call-ID and CSeq
+    /// (RFC 3261 §8.2.2.2), so that nobody rings twice.
+    fn ask_again(&mut self, tokens: &mut Tokens, index: usize) -> bool {
+        let alone = self.targets.is_empty() && self.routes.is_empty();
+        let Some(attempt) = self.attempts.get(index).filter(|_| alone) else { return false };
+        if attempt.heard || attempt.again || !attempt.local.transport.is_reliable() {
+            return false;
+        }
+        let number = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
+        let invite = renewed(&attempt.invite, number, &attempt.local, tokens).build();
+        let flow = attempt.flow.clone();
+        let request = self.send(invite.clone(), Hop::Peer(flow));
+        if let Some(attempt) = self.attempts.get_mut(index) {
+            attempt.request = request;
+            attempt.invite = invite;
+            attempt.over = false;
+            attempt.abandoned = false;
+            attempt.again = true;
+        }
+        true
     }
 
     fn handle_provisional(
@@ -341,7 +369,9 @@ impl Call {
         message: &Message,
     ) {
         let newest = index + 1 == self.attempts.len();
-        let abandoned = self.attempts.get(index).is_none_or(|attempt| attempt.abandoned);
+        let Some(attempt) = self.attempts.get_mut(index) else { return };
+        attempt.heard = true;
+        let abandoned = attempt.abandoned;
         if !newest || abandoned || !matches!(self.phase, Phase::Trying) {
             return;
         }

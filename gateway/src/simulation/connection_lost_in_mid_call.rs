@@ -153,6 +153,29 @@ fn a_call_goes_on_when_a_connection_breaks_under_a_reinvite_that_is_pending() {
     });
 }
 
+/// The same, and its answer crosses our CANCEL: it has its ACK, or it would end the call for want of it.
+#[test]
+fn an_answer_that_crosses_the_repeated_reinvite_is_acknowledged() {
+    over_tcp(&[], |trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.phone(b.0).habits.renegotiates = None;
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(1.0);
+        trunk.world.lose_connections(b.0);
+        trunk.phone(b.0).habits.renegotiates = Some(200);
+        trunk.world.with(b.0, |phone, now| phone.answer_offer(now, b.1, 200));
+        trunk.run(1.0);
+        let requests = trunk.call(b).requests();
+        let acks = requests.iter().filter(|method| *method == "ACK").count();
+        assert_eq!(acks, 3, "{requests:?}");
+        assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&200));
+        trunk.run(40.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
 /// Who cannot be dialled either is gone: the other side is told why, and hung up.
 #[test]
 fn a_call_ends_when_its_party_cannot_be_reached_any_more() {
@@ -189,6 +212,63 @@ fn a_carrier_that_closes_on_an_invite_is_left_for_the_next() {
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
         trunk.hang_up(a);
         trunk.run(1.0);
+    });
+}
+
+/// It was heard of, but has not rung: it is cancelled, and the next one tried at once.
+#[test]
+fn a_carrier_that_closes_while_it_is_trying_is_left_for_the_next() {
+    over_tcp(&[], |trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let east = trunk.incoming(trunk.east);
+        trunk.world.lose_connections(trunk.east);
+        trunk.run(0.5);
+        assert_eq!(trunk.call(east).requests(), ["INVITE", "CANCEL"]);
+        let west = trunk.incoming(trunk.west);
+        trunk.respond(west, 200);
+        trunk.run(0.5);
+        assert_eq!((trunk.stage(a), trunk.stage(west)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
+/// The connection died over night, and nobody noticed before the first call of the day. There is no other route.
+#[test]
+fn a_call_into_a_dead_connection_is_placed_again_by_a_new_one() {
+    over_tcp(&[], |trunk| {
+        let (yesterday, _) = trunk.connect(trunk.east, PBX, trunk.pbx);
+        trunk.hang_up(yesterday);
+        trunk.run(60.0);
+        trunk.phone(trunk.pbx).habits.deaf = true;
+        let a = trunk.dial(trunk.east, PBX);
+        trunk.run(0.1);
+        trunk.phone(trunk.pbx).habits.deaf = false;
+        trunk.world.lose_connections(trunk.pbx);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.pbx);
+        assert_eq!(trunk.call(b).requests(), ["INVITE"]);
+        trunk.respond(b, 200);
+        trunk.run(0.5);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(0.5);
+    });
+}
+
+/// Who refuses the new one too is not asked a third time.
+#[test]
+fn a_host_that_refuses_twice_is_given_up() {
+    over_tcp(&[], |trunk| {
+        trunk.world.takes_no_connections(trunk.pbx);
+        let a = trunk.dial(trunk.east, PBX);
+        trunk.run(0.1);
+        assert_eq!(trunk.heard(a), [503]);
+        let invites = trunk.world.ladder.iter().filter(|line| line.to == "nobody");
+        let marks: Vec<_> =
+            invites.map(|line| (line.message.call_id().unwrap(), line.message.cseq())).collect();
+        assert!(marks.len() == 2 && marks[0] == marks[1], "{marks:?}");
     });
 }
 

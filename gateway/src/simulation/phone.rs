@@ -704,6 +704,13 @@ impl Phone {
         }
     }
 
+    /// Answers a re-INVITE or UPDATE that it kept.
+    pub fn answer_offer(&mut self, now: Instant, index: usize, status: u16) {
+        let (server, asked) = self.calls[index].asked.remove(0);
+        self.renegotiate(now, index, server, &asked, status, "sendrecv");
+        self.pump(now);
+    }
+
     fn renegotiate(
         &mut self,
         now: Instant,
