@@ -117,6 +117,36 @@ fn a_pbx_that_lost_its_connection_hears_of_the_end() {
     gateway.stop();
 }
 
+/// The PBX's proxy stands in Record-Route by its name: the certificate there has that name, not its address (RFC 5922
+/// §7.1).
+#[test]
+fn a_proxy_that_is_named_in_the_route_shows_its_name() {
+    let net = Net(194);
+    let host = format!(r#"{{ host = "{}", port = 5070 }}"#, net.carrier());
+    let Place { gateway, ours, office, _files } = place(net, &host);
+    let carrier = Peer::udp(net.at(3, 5070), net.gateway());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = listener.local_addr().unwrap();
+
+    let pbx = Peer::tls(net.at(2, 5071), net.at(1, 5061), &ours);
+    let route = format!("<sip:localhost:{};transport=tls;lr>", proxy.port());
+    let invite = pbx.invite(THEIRS).header(Name::RecordRoute, route).build();
+    pbx.send(&invite);
+    let offered = carrier.receive_request(Method::Invite);
+    carrier.accept(&offered);
+    let answer = pbx.answer_to(&invite);
+    let mut dialog = Dialog::uac(&invite, &answer).unwrap();
+    pbx.send(&dialog.ack(1).header(Name::Via, pbx.via()).header(Name::MaxForwards, "70").build());
+    let bye = carrier.bye_after(&carrier.receive_request(Method::Ack));
+    carrier.send(&bye);
+    let pbx = Peer::accept_tls(&listener, net.at(1, 5061), &office.leaf(&["localhost"]));
+    let heard = pbx.receive_request(Method::Bye);
+    assert!(dialog.handle_request(&heard).is_ok());
+    pbx.reply(&heard, 200, "OK");
+    gateway.settled();
+    gateway.stop();
+}
+
 /// A phone whose settings are wrong tries every second: it is told who it is and why, once.
 #[test]
 fn a_phone_that_does_not_trust_us_is_told_once() {

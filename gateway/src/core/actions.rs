@@ -1,5 +1,7 @@
 //! What calls want done.
 
+use std::sync::Arc;
+
 use sip::transaction::Owner;
 use sip::{Message, Method};
 
@@ -15,6 +17,8 @@ pub(super) struct Parked {
     /// `None`: an ACK, which is no transaction.
     request: Option<RequestId>,
     message: Message,
+    /// The name that is looked up: what a certificate there must carry (RFC 5922 §7.1).
+    host: Arc<str>,
     fallback: Peer,
 }
 
@@ -53,7 +57,8 @@ impl Core {
         match hop {
             Hop::Peer(peer) => self.send(now, key, request, message, peer),
             Hop::Name { lookup, fallback } => {
-                let parked = Parked { key, request, message, fallback };
+                let host = lookup.host.clone();
+                let parked = Parked { key, request, message, host, fallback };
                 self.resolve(Query::Parked(Box::new(parked)), lookup);
             }
         }
@@ -128,6 +133,7 @@ impl Core {
                 if let Some(address) = address {
                     peer.connection = None;
                     peer.remote = address;
+                    peer.server_name = Some(parked.host);
                 }
                 self.send(now, parked.key, parked.request, parked.message, peer);
             }
