@@ -8,6 +8,8 @@ use gateway::demo::srtp::{MasterKey, Srtp};
 use sip::Message;
 use sip::sdp::{Sdp, Stream};
 
+use super::eventually;
+
 /// How long a word may take, on a machine that has other work.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,10 @@ impl Media {
     pub fn new(at: SocketAddr, voice: u8) -> Media {
         let bind = |port| {
             let at = SocketAddr::new(at.ip(), port);
-            let socket = UdpSocket::bind(at).unwrap_or_else(|error| panic!("{at}: {error}"));
+            // A process that another test starts just now may hold the socket that was here for a moment.
+            let socket = eventually("an address", PATIENCE, || {
+                UdpSocket::bind(at).map_err(|error| format!("{at}: {error}"))
+            });
             socket.set_read_timeout(Some(PACKET_TIME)).unwrap();
             socket
         };
