@@ -340,6 +340,6 @@ fn answer(request: &Message, status: StatusCode, to_tag: &str) -> Message {
 fn stateless_tag(request: &Message) -> String {
     let mut hasher = DefaultHasher::new();
     request.call_id().unwrap_or_default().hash(&mut hasher);
-    request.via().ok().and_then(|via| via.branch().map(str::to_owned)).hash(&mut hasher);
+    request.branch().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
