@@ -212,9 +212,8 @@ impl Ownership {
     pub fn owner(&self, message: &Message) -> u16 {
         let call_id = message.call_id().unwrap_or_default().as_bytes();
         if message.is_response() {
-            let via = message.via().ok();
-            let branch = via.as_ref().and_then(|via| via.branch());
-            return self.owner_of(branch.map_or(Clue::None, Clue::Branch), call_id);
+            let branch = message.branch();
+            return self.owner_of(branch.as_deref().map_or(Clue::None, Clue::Branch), call_id);
         }
         let tag = message.to_tag();
         self.owner_of(tag.as_deref().map_or(Clue::None, Clue::ToTag), call_id)

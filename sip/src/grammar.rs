@@ -18,7 +18,10 @@ pub(crate) fn is_space(byte: u8) -> bool {
 
 /// Cuts white space from both ends.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\r', '\n'])
+    let bytes = text.as_bytes();
+    let Some(first) = bytes.iter().position(|&byte| !is_space(byte)) else { return "" };
+    let end = bytes.iter().rposition(|&byte| !is_space(byte)).map_or(bytes.len(), |last| last + 1);
+    text.get(first..end).unwrap_or(text)
 }
 
 /// Where `stop` says yes for the first time outside quoted strings; `Err` if a quoted string does not end.

@@ -31,24 +31,29 @@ impl Params {
     /// parameter without a name.
     pub fn parse(text: &str) -> Result<Params, HeaderFault> {
         let mut params = Vec::new();
-        let mut rest = Some(text);
-        while let Some(text) = rest {
-            let at = find_unquoted(text, |byte| byte == b';').map_err(|_| HeaderFault::OpenQuote)?;
-            let (one, next) = match at {
-                Some(at) => {
-                    let (one, next) = split_around(text, at);
-                    (one, Some(next))
-                }
-                None => (text, None),
-            };
-            rest = next;
-            let one = trim(one);
-            if one.is_empty() {
-                continue;
+        for one in elements(text) {
+            let one = one?;
+            if !one.is_empty() {
+                params.push(Self::parse_one(one)?);
             }
-            params.push(Self::parse_one(one)?);
         }
         Ok(Params(params))
+    }
+
+    /// [`value`](Self::value) of the parameters in `text`, without reading the others: where the list as a whole is
+    /// broken, it may be there all the same.
+    pub(crate) fn value_in<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+        for one in elements(text) {
+            let one = one.ok()?;
+            let (found, value) = match one.split_once('=') {
+                Some((found, value)) => (trim(found), Some(trim(value))),
+                None => (one, None),
+            };
+            if found.eq_ignore_ascii_case(name) {
+                return value;
+            }
+        }
+        None
     }
 
     fn parse_one(text: &str) -> Result<Param, HeaderFault> {
@@ -131,6 +136,24 @@ impl Params {
     }
 }
 
+/// What stands between the `;`, trimmed; an error if a quoted string does not end.
+fn elements(text: &str) -> impl Iterator<Item = Result<&str, HeaderFault>> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let (one, next) = match find_unquoted(text, |byte| byte == b';') {
+            Ok(Some(at)) => {
+                let (one, next) = split_around(text, at);
+                (one, Some(next))
+            }
+            Ok(None) => (text, None),
+            Err(_) => return Some(Err(HeaderFault::OpenQuote)),
+        };
+        rest = next;
+        Some(Ok(trim(one)))
+    })
+}
+
 /// What may follow `=` without quotes: `token`, `host` (with brackets), and what URI parameters allow besides.
 fn is_plain(value: &str) -> bool {
     is_token(value.as_bytes())
@@ -174,7 +197,10 @@ mod tests {
         ] {
             let params = Params::parse(text).unwrap();
             assert_eq!(params.to_string(), written, "{text:?}");
-            assert_eq!(Params::parse(written), Ok(params), "{text:?}");
+            assert_eq!(Params::parse(written), Ok(params.clone()), "{text:?}");
+            for name in ["A", "c", "lr", "received", "none"] {
+                assert_eq!(Params::value_in(text, name), params.value(name), "{text:?}");
+            }
         }
         for broken in [
             ";a=\"b",

@@ -169,6 +169,7 @@ impl Call {
 
     fn keep_ack(&mut self, ack: SentAck) {
         self.actions.push_back(Action::Transmit { message: ack.message.clone(), hop: ack.hop.clone() });
+        self.acks.reserve_exact(1); // Mostly there is only one.
         self.acks.push(ack);
     }
 

@@ -254,15 +254,23 @@ impl Call {
         anchor.codecs = codecs;
         anchor.protocol = lines.protocol;
         anchor.crypto = lines.crypto;
-        let unchanged = sdp.anchored(&anchor).map_err(|error| refused(&error))?.to_bytes();
-        let sent = if leg.sdp.last == unchanged {
-            unchanged
-        } else {
-            anchor.version += 1;
-            leg.sdp.version = anchor.version;
-            let changed = sdp.anchored(&anchor).map_err(|error| refused(&error))?.to_bytes();
-            leg.sdp.last = changed.to_vec();
-            changed
+        let describe = |anchor: &Anchor| match sdp.anchored(anchor) {
+            Ok(anchored) => Ok(anchored.to_bytes()),
+            Err(error) => Err(refused(&error)),
+        };
+        let repeated = match leg.sdp.last.is_empty() {
+            true => None,
+            false => Some(describe(&anchor)?).filter(|description| leg.sdp.last == *description),
+        };
+        let sent = match repeated {
+            Some(repeated) => repeated,
+            None => {
+                anchor.version += 1;
+                leg.sdp.version = anchor.version;
+                let changed = describe(&anchor)?;
+                leg.sdp.last = changed.to_vec();
+                changed
+            }
         };
         if offer && self.media.expect_srtp(to, srtp_only) {
             let (key, only) = (self.media.key, srtp_only);

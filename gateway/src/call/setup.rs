@@ -1,5 +1,6 @@
 //! From the INVITE to the answer: ports, routes one after another, provisional answers, the end of trying.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -168,6 +169,7 @@ impl Call {
             leg: LegRef::B(u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)),
         });
         let request = self.send(invite.clone(), Hop::Peer(flow.clone()));
+        self.attempts.reserve_exact(1); // Mostly there is only one.
         self.attempts.push(Attempt {
             request,
             invite,
@@ -604,6 +606,7 @@ impl Call {
         }
         let (Some(server), Some(answer)) = (self.server.take(), self.answer.take()) else { return };
         self.phase = Phase::Established;
+        self.routes = VecDeque::new(); // No other is tried any more.
         self.a.dialog.confirm();
         self.times.answered = Some(now.unix);
         self.timers.max_duration = Some(now.instant + self.max_duration);

@@ -57,7 +57,7 @@ impl Core {
         let books = self.resume_books(call.account());
         tracing::info!(transaction_id = %call.transaction_id, "call goes on from its snapshot");
         self.shared.call_began();
-        self.calls.insert(key, Slot { call, wakeup: None, requests: Default::default(), books });
+        self.calls.insert(key, Box::new(Slot { call, wakeup: None, requests: Default::default(), books }));
         self.next_call = self.next_call.max(key.0);
         self.settle(now, key);
         Ok(())

@@ -95,7 +95,8 @@ pub struct Core {
     tokens: Tokens,
     nonces: Nonces,
     transactions: Transactions<Peer>,
-    calls: HashMap<CallKey, Slot>,
+    /// Boxed: a table keeps the room of its busiest hour, and moves all that is in it when it grows.
+    calls: HashMap<CallKey, Box<Slot>>,
     /// Our tags, and whose they are.
     tags: HashMap<String, (CallKey, LegRef)>,
     clients: HashMap<ClientId, Client>,

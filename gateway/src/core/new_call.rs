@@ -146,7 +146,7 @@ impl Core {
             Ok(call) => {
                 let slot = Slot { call, wakeup: None, requests: Default::default(), books };
                 self.shared.call_began();
-                self.calls.insert(key, slot);
+                self.calls.insert(key, Box::new(slot));
                 self.servers.insert(server, key);
                 self.log_message(now, key, &message);
                 self.settle(now, key);

@@ -41,8 +41,7 @@ impl MediaSocket {
     /// Binds `port` of `address`.
     pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<MediaSocket> {
         let local = SocketAddr::new(address, port);
-        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }

@@ -55,7 +55,8 @@ pub(super) struct Worker<'a> {
     pools: &'a Mutex<PortPools>,
     settings: RelaySettings,
     random: SystemRandom,
-    calls: Vec<Option<OpenCall<'a>>>,
+    /// Boxed: there are as many places as calls were ever open at one time.
+    calls: Vec<Option<Box<OpenCall<'a>>>>,
     /// Empty places of `calls`.
     vacant: Vec<usize>,
     places: HashMap<MediaKey, usize>,
@@ -126,7 +127,7 @@ impl<'a> Worker<'a> {
 
     fn handle_socket(&mut self, now: Moment, token: u64) {
         let (place, generation, side, component) = unpack(token);
-        let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) else { return };
         if call.generation != generation {
             return; // closed earlier in this wake
         }
@@ -179,14 +180,14 @@ impl<'a> Worker<'a> {
                 },
                 Command::ExpectSrtp { key, side, only } => {
                     let place = self.places.get(&key).copied();
-                    if let Some(call) = place.and_then(|place| self.calls.get_mut(place)?.as_mut()) {
+                    if let Some(call) = place.and_then(|place| self.calls.get_mut(place)?.as_deref_mut()) {
                         call.relay.expect_srtp(side, only);
                     }
                 }
                 Command::Remote { key, side, remote } => {
                     let now = Instant::now();
                     if let Some(place) = self.places.get(&key).copied() {
-                        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) {
+                        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
                             call.leg_mut(side).set_customer(remote.customer);
                             call.relay.handle_remote(now, side, &remote);
                         }
@@ -224,7 +225,7 @@ impl<'a> Worker<'a> {
         let now = Instant::now();
         let minute = now + MINUTE;
         let relay = Relay::new(now, self.settings, self.random.next_u64());
-        let call = OpenCall { key, generation: self.generation, a, b, relay, minute, wake: minute };
+        let call = Box::new(OpenCall { key, generation: self.generation, a, b, relay, minute, wake: minute });
         match self.calls.get_mut(place) {
             Some(vacant) => *vacant = Some(call),
             None => self.calls.push(Some(call)),
@@ -279,7 +280,7 @@ impl<'a> Worker<'a> {
             && wake <= now
         {
             self.wakes.pop();
-            if let Some(call) = self.calls.get(place).and_then(Option::as_ref)
+            if let Some(call) = self.calls.get(place).and_then(Option::as_deref)
                 && call.wake == wake
             {
                 self.handle_timeout(now, place);
@@ -289,7 +290,7 @@ impl<'a> Worker<'a> {
     }
 
     fn handle_timeout(&mut self, now: Instant, place: usize) {
-        let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) else { return };
         let key = call.key;
         call.relay.handle_timeout(now);
         let mut told = Vec::new();
@@ -318,7 +319,7 @@ impl<'a> Worker<'a> {
 
     /// Looks at the call earlier if it wants to be.
     fn schedule(&mut self, place: usize) {
-        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut)
+        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut)
             && let Some(timeout) = call.relay.poll_timeout()
             && timeout < call.wake
         {
@@ -329,7 +330,7 @@ impl<'a> Worker<'a> {
 
     /// Its entry in the heap is used up: makes a new one.
     fn reschedule(&mut self, place: usize) {
-        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_mut) {
+        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
             let timeout = call.relay.poll_timeout();
             call.wake = timeout.map_or(call.minute, |timeout| timeout.min(call.minute));
             self.wakes.push(Reverse((call.wake, place)));

@@ -6,18 +6,35 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 use super::{CallDetailRecord, name};
 
-/// Records of one transaction id, connector and start that are told apart, see [`Directory::deliver`].
+/// Records of one transaction id, connector and start that are told apart, see [`Directory::place`].
 const NAMESAKES: u32 = 1_000;
 
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// It is there now.
-    Written,
-    /// It was there already.
-    Repeated,
+/// Where a record belongs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing is there yet.
+    Free(PathBuf),
+    /// It is there already.
+    Taken(PathBuf),
+}
+
+/// A record that is written, but neither safe nor under its name yet.
+#[derive(Debug)]
+pub struct Staged {
+    file: File,
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Where it will be.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// `records.directory`.
@@ -32,31 +49,30 @@ impl Directory {
         Directory { root: root.to_owned(), sync }
     }
 
-    /// Writes a call detail record under its object name, whole or not at all.
+    /// Looks up where a call detail record belongs, by its object name.
     ///
-    /// The same record again is left as it is. A different one of the same name (a call from a connector
-    /// to itself makes two within the same millisecond) goes by the next free millisecond, so that names
-    /// keep their shape and nothing is overwritten.
-    pub fn deliver(&self, record: &CallDetailRecord, started_at: Duration) -> io::Result<Delivery> {
-        let body = serde_json::to_vec(record)?;
+    /// A different record of the same name (a call from a connector to itself makes two within the same
+    /// millisecond) makes it go by the next free millisecond, so that names keep their shape and nothing is
+    /// overwritten.
+    ///
+    /// - `body`: the record as it is written.
+    pub fn place(&self, record: &CallDetailRecord, started_at: Duration, body: &[u8]) -> io::Result<Place> {
         for nudge in 0..NAMESAKES {
             let started_at = started_at + Duration::from_millis(nudge.into());
             let name = name::call_detail(&record.voice_connector_id, started_at, &record.transaction_id);
             let path = self.root.join(name);
             match fs::read(&path) {
-                Ok(there) if there == body => return Ok(Delivery::Repeated),
+                Ok(there) if there == body => return Ok(Place::Taken(path)),
                 Ok(_) => continue,
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    self.write(&path, &body)?;
-                    return Ok(Delivery::Written);
-                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Place::Free(path)),
                 Err(error) => return Err(error),
             }
         }
         Err(io::Error::new(ErrorKind::AlreadyExists, "too many records of one name"))
     }
 
-    fn write(&self, path: &Path, body: &[u8]) -> io::Result<()> {
+    /// Writes a record beside `path` without waiting for the disk; [`settle`](Directory::settle) gives it its name.
+    pub fn stage(&self, path: PathBuf, body: &[u8]) -> io::Result<Staged> {
         let parent = path.parent().unwrap_or(&self.root);
         if !parent.is_dir() {
             create_private_dirs(parent)?;
@@ -75,10 +91,30 @@ impl Directory {
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&temporary)?;
         file.write_all(body)?;
         if self.sync {
-            file.sync_data()?;
+            // Starts the write: of a batch of records, most are on the disk when the first of them has been waited for.
+            let _ = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
         }
-        fs::rename(&temporary, path)?;
-        if self.sync { sync_directory(parent) } else { Ok(()) }
+        Ok(Staged { file, temporary, path })
+    }
+
+    /// Gives a record its name, once it is on the disk: whole or not at all, also after a crash of the host. The
+    /// name itself is safe when the directory that is returned has been [`sync`](Directory::sync)ed.
+    pub fn settle(&self, staged: &Staged) -> io::Result<PathBuf> {
+        if self.sync {
+            staged.file.sync_data()?;
+        }
+        fs::rename(&staged.temporary, &staged.path)?;
+        Ok(self.parent(&staged.path))
+    }
+
+    /// Makes the names in a directory survive a crash of the host.
+    pub fn sync(&self, directory: &Path) -> io::Result<()> {
+        if self.sync { sync_directory(directory) } else { Ok(()) }
+    }
+
+    /// The directory of a record.
+    pub fn parent(&self, path: &Path) -> PathBuf {
+        path.parent().unwrap_or(&self.root).to_owned()
     }
 
     /// Adds lines to the file of that name, all or none of them. A last line that a crash cut short is ended first.
@@ -147,18 +183,31 @@ mod tests {
 
     const DAY: &str = "Amazon-Chime-Voice-Connector-CDRs/json/abcdef1ghij2klmno3pqr4/2019/08/10";
 
+    /// Delivers a record all the way; says whether it was new.
+    fn deliver(directory: &Directory, facts: &CallFacts) -> bool {
+        let record = CallDetailRecord::new(facts);
+        let body = serde_json::to_vec(&record).unwrap();
+        match directory.place(&record, facts.started_at, &body).unwrap() {
+            Place::Taken(_) => false,
+            Place::Free(path) => {
+                let staged = directory.stage(path, &body).unwrap();
+                directory.sync(&directory.settle(&staged).unwrap()).unwrap();
+                true
+            }
+        }
+    }
+
     #[test]
     fn a_record_is_delivered_once() {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::new(dir.path(), true);
-        let record = CallDetailRecord::new(&facts());
-        assert_eq!(directory.deliver(&record, facts().started_at).unwrap(), Delivery::Written);
-        assert_eq!(directory.deliver(&record, facts().started_at).unwrap(), Delivery::Repeated);
+        assert!(deliver(&directory, &facts()));
+        assert!(!deliver(&directory, &facts()));
         assert_eq!(
             files(dir.path()),
             [(
                 format!("{DAY}/01.13.45.042_0f8fad5b-d9cb-469f-a165-70867728950e"),
-                serde_json::to_string(&record).unwrap()
+                serde_json::to_string(&CallDetailRecord::new(&facts())).unwrap()
             )]
         );
     }
@@ -167,14 +216,11 @@ mod tests {
     fn namesakes_take_the_next_millisecond_and_stay_there() {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::new(dir.path(), false);
-        let deliver = |direction| {
-            let record = CallDetailRecord::new(&CallFacts { direction, ..facts() });
-            directory.deliver(&record, facts().started_at).unwrap()
-        };
-        assert_eq!(deliver(Direction::Outbound), Delivery::Written);
-        assert_eq!(deliver(Direction::Inbound), Delivery::Written);
-        assert_eq!(deliver(Direction::Inbound), Delivery::Repeated);
-        assert_eq!(deliver(Direction::Outbound), Delivery::Repeated);
+        let deliver = |direction| deliver(&directory, &CallFacts { direction, ..facts() });
+        assert!(deliver(Direction::Outbound));
+        assert!(deliver(Direction::Inbound));
+        assert!(!deliver(Direction::Inbound));
+        assert!(!deliver(Direction::Outbound));
         let names: Vec<String> = files(dir.path()).into_iter().map(|(name, _)| name).collect();
         assert_eq!(
             names,
@@ -189,8 +235,7 @@ mod tests {
         fs::create_dir_all(dir.path().join(DAY)).unwrap();
         let leftover = dir.path().join(DAY).join(".01.13.45.042_0f8fad5b-d9cb-469f-a165-70867728950e.tmp");
         fs::write(&leftover, "{\"AwsAccount").unwrap();
-        let record = CallDetailRecord::new(&facts());
-        assert_eq!(directory.deliver(&record, facts().started_at).unwrap(), Delivery::Written);
+        assert!(deliver(&directory, &facts()));
         assert!(!leftover.exists());
     }
 

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! All times in names are UTC. A call detail record is in the journal before it is anywhere else, and
-//! leaves it when it is in the directory, so that neither a crash nor a full disk loses one; a repeat
-//! changes nothing. An answered call is in the journal before its 200 leaves. Lines of the two logs are
+//! leaves it when it is safe in the directory, so that neither a crash nor a full disk loses one; a repeat
+//! changes nothing. An answered call is in the journal, and on the disk, before its 200 leaves. Lines of the two logs are
 //! appended to their files directly: they are the first to be given up when room runs out.
 //!
 //! ```
@@ -53,6 +53,7 @@
 //! ```
 
 mod cdr;
+mod delivery;
 mod directory;
 mod facts;
 mod journal;

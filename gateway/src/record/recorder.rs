@@ -336,9 +336,10 @@ fn run(mut writer: Writer, messages: &Receiver<Message>) {
             writer.finish(now, unix_now());
             return;
         }
-        // One at a time while others report: an answered call waits for one delivery at most.
+        // Step by step while others report: an answered call waits for one at most.
         writer.deliver_one(now);
         if !flushes.is_empty() {
+            writer.hurry(now);
             while writer.deliver_one(now) {}
             writer.handle_timeout(now, unix_now());
             flushes.clear(); // A closed channel is the answer.

@@ -48,6 +48,7 @@ pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> 
         orphans.push(Orphan { call });
     }
     journal.append(&entries)?;
+    journal.sync()?;
     Ok(orphans)
 }
 

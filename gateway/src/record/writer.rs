@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
-use super::directory::{Delivery, Directory};
+use super::delivery::Batch;
+use super::directory::Directory;
 use super::journal::{Entry, Journal};
 use super::name;
 use super::pressure::Pressure;
@@ -19,6 +20,13 @@ use crate::metrics::{RecordKind, RecordMetrics};
 
 /// While calls are up, the journal is told this often that they are.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A record in the journal is put on the disk with the next call that is answered, or after so long: nobody waits for it.
+const SYNC_DELAY: Duration = Duration::from_millis(20);
+
+/// Records that are delivered together: so long after the first of them, and so many at most.
+const DELIVERY_DELAY: Duration = Duration::from_millis(200);
+const BATCH: usize = 64;
 
 /// An entry that is not in the journal yet.
 struct Pending {
@@ -44,8 +52,16 @@ pub struct Writer {
     metrics: RecordMetrics,
     room: Room,
     pending: VecDeque<Pending>,
+    /// Who waits until the journal is on the disk.
+    acks: Vec<Ack>,
+    /// When it is put there, if nobody waits; `None`: it is there.
+    sync_at: Option<Instant>,
     /// Numbers of the journal's records, in the order in which they will be tried.
     deliveries: VecDeque<u64>,
+    /// When they are; `None`: now.
+    deliveries_at: Option<Instant>,
+    /// Those that are on their way.
+    batch: Batch,
     /// By file, in the order of arrival within each.
     lines: BTreeMap<(LogGroup, String), Lines>,
     journal_retry: Retry,
@@ -73,7 +89,11 @@ impl Writer {
             metrics,
             room,
             pending: VecDeque::new(),
+            acks: Vec::new(),
+            sync_at: None,
             deliveries,
+            deliveries_at: None,
+            batch: Batch::default(),
             lines: BTreeMap::new(),
             journal_retry: Retry::default(),
             delivery_retry: Retry::default(),
@@ -136,7 +156,7 @@ impl Writer {
     }
 
     /// Writes what is due: the journal first, then lines. Records are delivered by
-    /// [`deliver_one`](Writer::deliver_one), so that the queue is looked at between two of them.
+    /// [`deliver_one`](Writer::deliver_one), so that the queue is looked at between two steps.
     pub fn handle_timeout(&mut self, now: Instant, unix: Duration) {
         self.beat(now, unix);
         self.write_journal(now);
@@ -157,24 +177,23 @@ impl Writer {
         }
     }
 
+    /// What is pending goes to the kernel at once, and to the disk as soon as anybody waits for it.
     fn write_journal(&mut self, now: Instant) {
-        if self.pending.is_empty() || !self.journal_retry.is_due(now) {
+        if !self.journal_retry.is_due(now) {
             return;
         }
-        let result = self.journal.append(self.pending.iter().map(|pending| &pending.entry));
-        match result {
+        let sync = |writer: &mut Writer| {
+            let wanted = !writer.acks.is_empty() || writer.sync_at.is_some_and(|at| at <= now);
+            if wanted { writer.journal.sync() } else { Ok(()) }
+        };
+        match self.append(now).and_then(|()| sync(self)) {
             Ok(()) => {
                 if self.journal_retry.succeeded() {
                     info!("records journal can be written again");
                 }
-                for Pending { entry, ack, cost } in std::mem::take(&mut self.pending) {
-                    if let Entry::Ended { sequence, .. } = entry {
-                        self.deliveries.push_back(sequence);
-                    }
-                    self.room.release(cost);
-                    if let Some(ack) = ack {
-                        ack(Ok(()));
-                    }
+                if !self.journal.is_unsynced() {
+                    self.sync_at = None;
+                    self.acks.drain(..).for_each(|ack| ack(Ok(())));
                 }
             }
             Err(error) => {
@@ -183,13 +202,28 @@ impl Writer {
                     let waiting = self.pending.len();
                     error!(%error, waiting, "records journal cannot be written; only emergency calls are taken");
                 }
-                for pending in &mut self.pending {
-                    if let Some(ack) = pending.ack.take() {
-                        ack(Err(NotJournaled));
-                    }
-                }
+                let pending = self.pending.iter_mut().filter_map(|pending| pending.ack.take());
+                self.acks.drain(..).chain(pending).for_each(|ack| ack(Err(NotJournaled)));
             }
         }
+    }
+
+    fn append(&mut self, now: Instant) -> io::Result<()> {
+        self.journal.append(self.pending.iter().map(|pending| &pending.entry))?;
+        for Pending { entry, ack, cost } in self.pending.drain(..) {
+            if let Entry::Ended { sequence, .. } = entry {
+                if self.deliveries.is_empty() {
+                    self.deliveries_at = Some(now + DELIVERY_DELAY);
+                }
+                self.deliveries.push_back(sequence);
+            }
+            self.room.release(cost);
+            self.acks.extend(ack);
+        }
+        if self.journal.is_unsynced() {
+            self.sync_at.get_or_insert(now + SYNC_DELAY);
+        }
+        Ok(())
     }
 
     fn write_lines(&mut self, now: Instant) {
@@ -224,41 +258,86 @@ impl Writer {
         }
     }
 
-    /// Delivers the next record, if one is due. Says whether another may be.
+    /// Makes everything due that only waits for company.
+    pub fn hurry(&mut self, now: Instant) {
+        self.sync_at = self.sync_at.map(|_| now);
+        self.deliveries_at = None;
+    }
+
+    /// Does the next step of what is to be delivered, if one is due; waits for the disk once at most. Says whether
+    /// another may be.
     pub fn deliver_one(&mut self, now: Instant) -> bool {
-        if !self.delivery_retry.is_due(now) {
+        if self.batch.is_empty() {
+            return self.begin_batch(now);
+        }
+        if let Err((error, undelivered)) = self.batch.step(&self.directory) {
+            self.not_delivered(error, undelivered);
+        }
+        if self.batch.is_empty() {
+            self.end_batch(now);
+        }
+        true
+    }
+
+    fn begin_batch(&mut self, now: Instant) -> bool {
+        let due = self.delivery_retry.is_due(now) && self.deliveries_at.is_none_or(|at| at <= now);
+        if !due || self.deliveries.is_empty() {
             return false;
         }
-        let Some(sequence) = self.deliveries.pop_front() else { return false };
-        let result = match self.journal.undelivered(sequence) {
-            None => return true, // Delivered already.
-            Some(Ok(Entry::Ended { record, started_ms, .. })) => {
-                self.directory.deliver(&record, Duration::from_millis(started_ms))
-            }
-            Some(Ok(_)) => Err(io::ErrorKind::InvalidData.into()), // The index points to `Ended` only.
-            Some(Err(error)) => Err(error),
-        };
-        match result {
-            Ok(delivery) => {
-                if self.delivery_retry.succeeded() {
-                    info!(waiting = self.deliveries.len(), "call detail records can be delivered again");
+        self.deliveries_at = None;
+        while self.batch.len() < BATCH
+            && let Some(sequence) = self.deliveries.pop_front()
+        {
+            let result = match self.journal.undelivered(sequence) {
+                None => continue, // Delivered already.
+                Some(Ok(Entry::Ended { record, started_ms, .. })) => {
+                    self.batch.stage(&self.directory, sequence, &record, Duration::from_millis(started_ms))
                 }
-                if delivery == Delivery::Written {
-                    self.metrics.written(RecordKind::CallDetail, 1);
+                Some(Ok(_)) => Err(io::ErrorKind::InvalidData.into()), // The index points to `Ended` only.
+                Some(Err(error)) => Err(error),
+            };
+            match result {
+                Ok(true) => {}
+                // A namesake is on its way, and must be there first.
+                Ok(false) => {
+                    self.deliveries.push_front(sequence);
+                    break;
                 }
-                let entry = Entry::Delivered { sequence };
-                self.pending.push_back(Pending { entry, ack: None, cost: 0 });
-                true
-            }
-            Err(error) => {
-                self.metrics.deliver_error();
-                if self.delivery_retry.failed(now) {
-                    let waiting = self.deliveries.len() + 1;
-                    warn!(%error, waiting, "call detail records cannot be delivered; the journal keeps them");
+                Err(error) => {
+                    self.not_delivered(error, vec![sequence]);
+                    break;
                 }
-                self.deliveries.push_back(sequence); // Behind the others, should it be the only one to fail.
-                false
             }
+        }
+        if self.batch.is_empty() {
+            self.end_batch(now);
+        }
+        true
+    }
+
+    /// They are tried again behind the others, should they be the only ones to fail.
+    fn not_delivered(&mut self, error: io::Error, sequences: Vec<u64>) {
+        self.metrics.deliver_error();
+        self.batch.failure = Some(error);
+        self.deliveries.extend(sequences);
+    }
+
+    /// The journal hears what has been delivered.
+    fn end_batch(&mut self, now: Instant) {
+        let Batch { delivered, written, failure, .. } = std::mem::take(&mut self.batch);
+        if !delivered.is_empty() && self.delivery_retry.succeeded() {
+            info!(waiting = self.deliveries.len(), "call detail records can be delivered again");
+        }
+        self.metrics.written(RecordKind::CallDetail, written);
+        for sequence in delivered {
+            let entry = Entry::Delivered { sequence };
+            self.pending.push_back(Pending { entry, ack: None, cost: 0 });
+        }
+        if let Some(error) = failure
+            && self.delivery_retry.failed(now)
+        {
+            let waiting = self.deliveries.len();
+            warn!(%error, waiting, "call detail records cannot be delivered; the journal keeps them");
         }
     }
 
@@ -301,9 +380,12 @@ impl Writer {
     pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
         let wanted = |wanted: bool, retry: &Retry| wanted.then(|| retry.at().unwrap_or(now));
         let beat = (self.journal.open_calls_len() > 0).then(|| self.heartbeat_at.unwrap_or(now));
+        let deliveries = wanted(!self.deliveries.is_empty(), &self.delivery_retry);
         [
             wanted(!self.pending.is_empty(), &self.journal_retry),
-            wanted(!self.deliveries.is_empty(), &self.delivery_retry),
+            self.sync_at.map(|at| self.journal_retry.at().map_or(at, |retry| at.max(retry))),
+            (!self.batch.is_empty()).then_some(now),
+            deliveries.map(|retry| self.deliveries_at.map_or(retry, |at| at.max(retry))),
             wanted(!self.lines.is_empty(), &self.lines_retry),
             beat,
         ]
@@ -318,6 +400,7 @@ impl Writer {
             retry.hurry(now);
         }
         self.handle_timeout(now, unix);
+        self.hurry(now);
         while self.deliver_one(now) {}
         self.journal_retry.hurry(now);
         self.write_journal(now);

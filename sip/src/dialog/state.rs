@@ -169,11 +169,12 @@ impl Dialog {
 
     /// Whether a message that came from the peer belongs here: Call-ID and both tags. RFC 3261 §12.
     pub fn matches(&self, message: &Message) -> bool {
-        let (Ok(call_id), Ok(from), Ok(to)) = (message.call_id(), message.from(), message.to()) else {
+        if message.call_id() != Ok(self.call_id.as_str()) {
             return false;
-        };
+        }
+        let (from, to) = (message.from_tag().unwrap_or_default(), message.to_tag().unwrap_or_default());
         let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
-        call_id == self.call_id.as_str() && tag(&local) == self.local_tag && tag(&remote) == self.remote_tag
+        local == self.local_tag && remote == self.remote_tag
     }
 }
 

@@ -48,6 +48,16 @@ impl NameAddr {
         }
     }
 
+    /// The tag of a value, without reading the rest: where that is broken, the tag may be there all the same.
+    pub(crate) fn tag_in(text: &str) -> Option<&str> {
+        let at = find_unquoted(text, |byte| matches!(byte, b'<' | b';')).ok()??;
+        let params = match split_around(text, at) {
+            (_, rest) if text.as_bytes().get(at) == Some(&b'<') => rest.split_once('>')?.1,
+            (_, params) => params,
+        };
+        Params::value_in(params, "tag").filter(|tag| !tag.is_empty())
+    }
+
     fn parse_brackets(text: &str, open: usize) -> Result<NameAddr, HeaderFault> {
         let (name, rest) = split_around(text, open);
         let (uri, after) = rest.split_once('>').ok_or(HeaderFault::Brackets)?;
@@ -154,9 +164,13 @@ mod tests {
                 "\"J Rosenberg \\\\\\\"\" <sip:j@e>;tag=98asjd8",
             ),
             ("<sip:a@b>;", "<sip:a@b>"),
+            ("<sip:a@b;tag=1>;x=\";tag=2\";TAG=3;tag=4", "<sip:a@b;tag=1>;x=\";tag=2\";TAG=3;tag=4"),
+            ("<sip:a@b>;tag;tag=1", "<sip:a@b>;tag;tag=1"),
+            ("<sip:a@b>;tag=", "<sip:a@b>;tag="),
         ] {
             let value = NameAddr::parse(text).unwrap_or_else(|fault| panic!("{text:?}: {fault}"));
             assert_eq!(value.to_string(), written, "{text:?}");
+            assert_eq!(NameAddr::tag_in(text), value.tag(), "{text:?}");
             assert_eq!(NameAddr::parse(written), Ok(value), "{text:?}");
         }
     }

@@ -53,6 +53,11 @@ impl Via {
         Ok(Via { transport: transport.to_owned(), host, port, params: Params::parse(params)? })
     }
 
+    /// The branch of a value, without reading the rest: where that is broken, it may be there all the same.
+    pub(crate) fn branch_in(text: &str) -> Option<&str> {
+        Params::value_in(text.split_once(';')?.1, "branch").filter(|branch| !branch.is_empty())
+    }
+
     /// The transaction's mark.
     pub fn branch(&self) -> Option<&str> {
         self.params.value("branch").filter(|branch| !branch.is_empty())

@@ -255,7 +255,9 @@ impl Builder {
         let size: usize = headers.iter().map(|entry| entry.value.len() + 28).sum();
         let mut bytes = BytesMut::with_capacity(size + body.len() + 256);
         let start = start.write(&mut bytes);
-        let spans = headers.into_iter().map(|entry| entry.write(&mut bytes)).collect();
+        // Not collected in place: the message would keep the builder's larger allocation for as long as it lives.
+        let mut spans = Vec::with_capacity(headers.len());
+        spans.extend(headers.into_iter().map(|entry| entry.write(&mut bytes)));
         bytes.put_slice(b"\r\n");
         let head = bytes.len();
         bytes.put_slice(&body);

@@ -76,7 +76,10 @@ impl Span {
 
     pub(super) fn text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
         match self.value(bytes) {
-            Cow::Borrowed(value) => String::from_utf8_lossy(value),
+            Cow::Borrowed(value) => match std::str::from_utf8(value) {
+                Ok(text) => Cow::Borrowed(text), // Several times faster than the lossy reader.
+                Err(_) => String::from_utf8_lossy(value),
+            },
             Cow::Owned(value) => Cow::Owned(String::from_utf8_lossy(&value).into_owned()),
         }
     }

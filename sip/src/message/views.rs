@@ -17,6 +17,11 @@ impl Message {
         self.elements(Name::Via).map(|text| Via::parse(&text).map_err(at(Name::Via)))
     }
 
+    /// The branch of the top Via. Reads no more of it: [`check`](Self::check) does.
+    pub fn branch(&self) -> Option<String> {
+        self.elements(Name::Via).next().and_then(|text| Via::branch_in(&text).map(str::to_owned))
+    }
+
     /// Who asks. RFC 3261 §20.20.
     pub fn from(&self) -> Result<NameAddr, HeaderError> {
         self.single_address(Name::From)
@@ -27,14 +32,14 @@ impl Message {
         self.single_address(Name::To)
     }
 
-    /// The tag of From; `None` also if From cannot be read.
+    /// The tag of From. Reads no more of it: [`check`](Self::check) does.
     pub fn from_tag(&self) -> Option<String> {
-        self.from().ok().and_then(|from| from.tag().map(str::to_owned))
+        self.tag(Name::From)
     }
 
-    /// The tag of To; `None` also if To cannot be read.
+    /// The tag of To. Reads no more of it: [`check`](Self::check) does.
     pub fn to_tag(&self) -> Option<String> {
-        self.to().ok().and_then(|to| to.tag().map(str::to_owned))
+        self.tag(Name::To)
     }
 
     /// The first Contact; `Ok(None)` if there is none. RFC 3261 §20.10.
@@ -111,6 +116,10 @@ impl Message {
             Some(number) if number <= most => Ok(Some(number)),
             _ => Err(at(name)(HeaderFault::Number(text.into_owned()))),
         }
+    }
+
+    fn tag(&self, name: Name) -> Option<String> {
+        self.value(name).and_then(|text| NameAddr::tag_in(&text).map(str::to_owned))
     }
 
     fn single_address(&self, name: Name) -> Result<NameAddr, HeaderError> {

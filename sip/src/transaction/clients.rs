@@ -15,7 +15,8 @@ use crate::{Message, Method, Name};
 pub(super) struct Clients<P> {
     timers: Timers,
     last_id: u64,
-    entries: HashMap<ClientId, Entry<P>>,
+    /// Boxed, as those of servers are.
+    entries: HashMap<ClientId, Box<Entry<P>>>,
     keys: HashMap<ClientKey, ClientId>,
     deadlines: Deadlines<ClientId>,
 }
@@ -138,7 +139,7 @@ impl<P: Clone + Debug> Clients<P> {
             _ => Machine::NonInvite(ClientNonInvite::new(now, self.timers, reliable, request)),
         };
         self.keys.insert(key.clone(), id);
-        self.entries.insert(id, Entry { machine, key, to, reliable, internal, deadline: None });
+        self.entries.insert(id, Box::new(Entry { machine, key, to, reliable, internal, deadline: None }));
         self.step_alone(now, id, outputs, |_| {});
         id
     }

@@ -11,17 +11,14 @@ impl ClientKey {
     /// The key of a request that we send; without a usable Via it gets an empty branch, which no response carries.
     pub(super) fn of_request(request: &Message) -> ClientKey {
         ClientKey {
-            branch: branch(request).unwrap_or_default(),
+            branch: request.branch().unwrap_or_default().into(),
             method: request.method().unwrap_or(Method::Options),
         }
     }
 
     /// The key of a response: the branch of the topmost Via, and the method of CSeq.
     pub(super) fn of_response(response: &Message) -> Option<ClientKey> {
-        Some(ClientKey {
-            branch: branch(response).filter(|branch| !branch.is_empty())?,
-            method: response.cseq().ok()?.method,
-        })
+        Some(ClientKey { branch: response.branch()?.into(), method: response.cseq().ok()?.method })
     }
 }
 
@@ -121,8 +118,4 @@ impl MergeKey {
 /// The topmost Via as text.
 pub(super) fn top_via(message: &Message) -> Option<String> {
     message.values(Name::Via).next().map(|via| via.to_string())
-}
-
-fn branch(message: &Message) -> Option<Box<str>> {
-    message.via().ok()?.branch().map(Into::into)
 }

@@ -17,7 +17,8 @@ use crate::{Builder, Message, Method, StatusCode};
 pub(super) struct Servers<P> {
     timers: Timers,
     last_id: u64,
-    entries: HashMap<ServerId, Entry<P>>,
+    /// Boxed: a table keeps the room of its busiest hour, and moves all that is in it when it grows.
+    entries: HashMap<ServerId, Box<Entry<P>>>,
     keys: HashMap<ServerKey, ServerId>,
     /// How many transactions that began outside a dialog share a From tag, Call-ID and CSeq.
     merges: HashMap<MergeKey, usize>,
@@ -233,7 +234,8 @@ impl<P: Clone + Debug> Servers<P> {
         }
         self.keys.insert(key.clone(), id);
         let keys = vec![key];
-        self.entries.insert(id, Entry { machine, keys, merge, from, to_tag: None, internal, deadline: None });
+        let entry = Entry { machine, keys, merge, from, to_tag: None, internal, deadline: None };
+        self.entries.insert(id, Box::new(entry));
         id
     }
 
@@ -340,6 +342,6 @@ fn answer(request: &Message, status: StatusCode, to_tag: &str) -> Message {
 fn stateless_tag(request: &Message) -> String {
     let mut hasher = DefaultHasher::new();
     request.call_id().unwrap_or_default().hash(&mut hasher);
-    request.via().ok().and_then(|via| via.branch().map(str::to_owned)).hash(&mut hasher);
+    request.branch().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }

@@ -26,7 +26,7 @@ impl Pending {
     /// A request was written. Responses and ACKs are not waited for.
     pub(crate) fn sent(&mut self, message: &Message, owner: Owner, shard: u16) {
         let (Owner::Client(_), Some(method)) = (owner, message.method()) else { return };
-        let Some(branch) = message.via().ok().and_then(|via| via.branch().map(str::to_owned)) else { return };
+        let Some(branch) = message.branch() else { return };
         if method == Method::Ack {
             return;
         }
@@ -41,11 +41,9 @@ impl Pending {
         if self.requests.is_empty() || !message.status().is_some_and(|status| status.is_final()) {
             return;
         }
-        let (Ok(via), Ok(cseq)) = (message.via(), message.cseq()) else { return };
+        let (Some(branch), Ok(cseq)) = (message.branch(), message.cseq()) else { return };
         // Mostly in the order in which they were sent, so the search is short.
-        let settled = |request: &Request| {
-            request.method == cseq.method && via.branch() == Some(request.branch.as_str())
-        };
+        let settled = |request: &Request| request.method == cseq.method && request.branch == branch;
         if let Some(at) = self.requests.iter().position(settled) {
             self.requests.remove(at);
         }

@@ -74,6 +74,10 @@ pub struct Journal {
     /// A failed write may have left something behind `length`.
     torn: bool,
     sync: bool,
+    /// Entries that must be on the disk are only with the kernel.
+    unsynced: bool,
+    /// A sync has failed: what the disk has since is anyone's guess, whatever the next sync says.
+    doubtful: bool,
     calls: HashMap<CallKey, OpenCall>,
     undelivered: BTreeMap<u64, Position>,
     next_sequence: u64,
@@ -82,6 +86,8 @@ pub struct Journal {
     live: u64,
     /// Damaged lines found when it was opened.
     damaged: u64,
+    #[cfg(test)]
+    sync_is_broken: bool,
 }
 
 impl Journal {
@@ -110,12 +116,16 @@ impl Journal {
             length: 0,
             torn: true,
             sync,
+            unsynced: false,
+            doubtful: false,
             calls: HashMap::new(),
             undelivered: BTreeMap::new(),
             next_sequence: 0,
             alive_at: Duration::ZERO,
             live: 0,
             damaged: 0,
+            #[cfg(test)]
+            sync_is_broken: false,
         };
         journal.replay(&path)?;
         match journal.compact() {
@@ -158,7 +168,8 @@ impl Journal {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(line)
     }
 
-    /// Writes entries, all or none of them, and syncs them where they must be.
+    /// Writes entries, all or none of them: a crash of the program leaves them there, one of the host only what was
+    /// [`sync`](Journal::sync)ed.
     ///
     /// After an error none of them counts, and the next call begins where this one did.
     pub fn append<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry> + Clone) -> io::Result<()> {
@@ -177,14 +188,37 @@ impl Journal {
         }
         self.torn = true;
         self.file.write_all_at(&bytes, self.length)?;
-        if self.sync && entries.clone().into_iter().any(Entry::must_be_synced) {
-            self.file.sync_data()?;
-        }
         self.torn = false;
+        self.unsynced |= self.sync && entries.clone().into_iter().any(Entry::must_be_synced);
         self.length += bytes.len() as u64;
         for (entry, position) in entries.into_iter().zip(positions) {
             self.apply(entry, position);
         }
+        Ok(())
+    }
+
+    /// Whether entries wait for [`sync`](Journal::sync).
+    pub fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    /// Puts on the disk what must be there.
+    ///
+    /// After an error all of it may be lost in a crash of the host, and the next call writes the file anew: a kernel
+    /// tells of a failed write once, and then takes the pages for written.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if !self.unsynced {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.doubtful, true) {
+            return self.compact();
+        }
+        #[cfg(test)]
+        if self.sync_is_broken {
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.file.sync_data()?;
+        (self.unsynced, self.doubtful) = (false, false);
         Ok(())
     }
 
@@ -271,7 +305,12 @@ impl Journal {
         self.torn = false;
         self.calls = calls;
         self.undelivered = undelivered;
-        if self.sync { sync_directory(&self.directory) } else { Ok(()) }
+        (self.unsynced, self.doubtful) = (self.sync, self.sync); // Until its name is safe, the old file may come back.
+        if self.sync {
+            sync_directory(&self.directory)?;
+        }
+        (self.unsynced, self.doubtful) = (false, false);
+        Ok(())
     }
 
     fn alive_entry(&self) -> Entry {
@@ -349,15 +388,22 @@ impl Journal {
         self.damaged
     }
 
+    /// Makes syncs of the file fail, and lets writes pass.
+    #[cfg(test)]
+    pub fn break_sync(&mut self) {
+        self.sync_is_broken = true;
+    }
+
     /// Makes every later write fail, as a broken disk does.
     #[cfg(test)]
     pub fn break_disk(&mut self) {
         self.file = File::open(self.directory.join("journal")).unwrap();
     }
 
-    /// Undoes [`break_disk`](Journal::break_disk).
+    /// Undoes [`break_disk`](Journal::break_disk) and [`break_sync`](Journal::break_sync).
     #[cfg(test)]
     pub fn mend_disk(&mut self) {
+        self.sync_is_broken = false;
         self.file = private_file().open(self.directory.join("journal")).unwrap();
     }
 }

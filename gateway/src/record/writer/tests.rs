@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use super::*;
 use crate::metrics::Metrics;
 use crate::record::testing::{answered, facts, facts_of};
-use crate::record::{CallFacts, QualityFacts, SipMessageFacts};
+use crate::record::{CallFacts, Direction, QualityFacts, SipMessageFacts};
 
 const LIMIT: u64 = 1 << 20;
 const CDRS: &str = "Amazon-Chime-Voice-Connector-CDRs";
@@ -26,10 +27,19 @@ impl Bench {
     }
 
     fn with_limit(limit: u64) -> Bench {
+        Bench::with(limit, false)
+    }
+
+    /// Everything survives a crash of the host.
+    fn on_disk() -> Bench {
+        Bench::with(LIMIT, true)
+    }
+
+    fn with(limit: u64, sync: bool) -> Bench {
         let dir = tempfile::tempdir().unwrap();
         let metrics = Metrics::new("r");
         let room = Room::new(1 << 20, metrics.records());
-        let writer = writer(dir.path(), limit, &metrics, &room);
+        let writer = writer(dir.path(), limit, sync, &metrics, &room);
         Bench { dir, writer, metrics, room, now: Instant::now() }
     }
 
@@ -37,7 +47,7 @@ impl Bench {
     fn restart(self) -> Bench {
         let Bench { dir, writer, metrics, room, now } = self;
         drop(writer);
-        let writer = super::tests::writer(dir.path(), LIMIT, &metrics, &room);
+        let writer = super::tests::writer(dir.path(), LIMIT, false, &metrics, &room);
         Bench { dir, writer, metrics, room, now }
     }
 
@@ -46,6 +56,7 @@ impl Bench {
     }
 
     fn deliver_all(&mut self) {
+        self.writer.hurry(self.now);
         while self.writer.deliver_one(self.now) {}
         self.writer.handle_timeout(self.now, unix());
     }
@@ -68,17 +79,19 @@ impl Bench {
     }
 }
 
-fn writer(dir: &Path, limit: u64, metrics: &Metrics, room: &Room) -> Writer {
-    let journal = Journal::open(&dir.join(".journal"), false).unwrap();
-    Writer::new(journal, limit, Directory::new(dir, false), metrics.records(), room.clone())
+fn writer(dir: &Path, limit: u64, sync: bool, metrics: &Metrics, room: &Room) -> Writer {
+    let journal = Journal::open(&dir.join(".journal"), sync).unwrap();
+    Writer::new(journal, limit, Directory::new(dir, sync), metrics.records(), room.clone())
 }
 
 fn unix() -> Duration {
     facts().started_at
 }
 
+/// Files below that have their names.
 fn count_files(path: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(path) else { return usize::from(path.is_file()) };
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let Ok(entries) = fs::read_dir(path) else { return usize::from(path.is_file() && !hidden) };
     entries.map(|entry| count_files(&entry.unwrap().path())).sum()
 }
 
@@ -113,9 +126,15 @@ fn taken(acks: &Acks) -> Vec<(u32, bool)> {
 fn a_record_goes_through_the_journal_to_the_directory() {
     let mut bench = Bench::new();
     bench.handle([cdr(1)]);
+    assert!(!bench.writer.deliver_one(bench.now), "it waits for company");
     assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (1, 0));
-    assert!(bench.writer.deliver_one(bench.now));
+    assert_eq!(bench.writer.poll_timeout(bench.now), Some(bench.now + DELIVERY_DELAY));
+    bench.now += DELIVERY_DELAY;
+    assert!(bench.writer.deliver_one(bench.now), "it is written");
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (1, 0));
+    assert!(bench.writer.deliver_one(bench.now), "it gets its name");
     assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (1, 1));
+    assert!(bench.writer.deliver_one(bench.now), "its name is safe");
     bench.step(); // The journal hears of it.
     assert_eq!(bench.writer.journal().undelivered_len(), 0);
     assert_eq!(bench.writer.poll_timeout(bench.now), None);
@@ -124,20 +143,84 @@ fn a_record_goes_through_the_journal_to_the_directory() {
 
 #[test]
 fn a_crash_at_any_point_delivers_each_record_once() {
-    for crash in 0..3 {
-        let mut bench = Bench::new();
+    // Both are written, each gets its name, the names are safe, the journal hears of it.
+    for crash in 0..6 {
+        let mut bench = Bench::on_disk();
         bench.handle([cdr(1), cdr(2)]);
-        if crash >= 1 {
-            assert!(bench.writer.deliver_one(bench.now)); // Nobody has told the journal.
+        bench.writer.hurry(bench.now);
+        for _ in 0..crash.min(4) {
+            assert!(bench.writer.deliver_one(bench.now));
         }
-        if crash >= 2 {
+        assert_eq!(bench.delivered(), [0, 0, 1, 2, 2, 2][crash]);
+        if crash == 5 {
             bench.writer.handle_timeout(bench.now, unix());
         }
+        assert_eq!(bench.writer.journal().undelivered_len(), if crash == 5 { 0 } else { 2 });
         let mut bench = bench.restart();
         bench.deliver_all();
         assert_eq!(bench.delivered(), 2, "crash {crash}");
         assert_eq!(bench.writer.journal().undelivered_len(), 0);
     }
+}
+
+#[test]
+fn two_records_of_one_name_go_one_after_the_other() {
+    let mut bench = Bench::new();
+    let inbound = CallFacts { direction: Direction::Inbound, ..facts_of(1) };
+    bench.handle([cdr(1), Item::CallDetail { facts: Box::new(inbound), cost: 0 }, cdr(1)]);
+    bench.deliver_all();
+    // The third is the first again.
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (0, 2));
+}
+
+#[test]
+fn a_written_record_that_somebody_tidies_away_is_written_again() {
+    let mut bench = Bench::new();
+    bench.handle([cdr(1), cdr(2)]);
+    bench.writer.hurry(bench.now);
+    assert!(bench.writer.deliver_one(bench.now));
+    let day = bench.dir.path().join(CDRS).join("json/abcdef1ghij2klmno3pqr4/2019/08/10");
+    let first = fs::read_dir(day).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
+    fs::remove_file(first).unwrap();
+    bench.deliver_all();
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (1, 1));
+    bench.step();
+    assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (0, 2));
+}
+
+#[test]
+fn the_end_of_a_call_reaches_the_disk_with_the_next_answer_or_soon() {
+    let mut bench = Bench::on_disk();
+    bench.handle([cdr(1)]);
+    assert!(bench.writer.journal().is_unsynced());
+    assert_eq!(bench.writer.poll_timeout(bench.now), Some(bench.now + SYNC_DELAY));
+    bench.handle([up(2, &Acks::default())]);
+    assert!(!bench.writer.journal().is_unsynced());
+    bench.handle([cdr(2)]);
+    bench.now += SYNC_DELAY;
+    bench.writer.handle_timeout(bench.now, unix());
+    assert!(!bench.writer.journal().is_unsynced());
+}
+
+#[test]
+fn a_journal_that_cannot_be_synced_is_said_at_once_and_written_anew() {
+    let mut bench = Bench::on_disk();
+    let acks = Acks::default();
+    bench.writer.journal().break_sync();
+    bench.handle([up(1, &acks), cdr(9)]);
+    bench.handle([up(2, &acks)]); // Before the next attempt.
+    assert_eq!(taken(&acks), [(1, false), (2, false)]);
+    assert_eq!(bench.writer.pressure, Pressure::Calls);
+    let inode = |bench: &Bench| fs::metadata(bench.dir.path().join(".journal/journal")).unwrap().ino();
+    let suspect = inode(&bench);
+    bench.writer.journal().mend_disk();
+    while bench.writer.pressure != Pressure::None {
+        bench.step();
+    }
+    assert_ne!(inode(&bench), suspect);
+    let mut bench = bench.restart();
+    bench.deliver_all();
+    assert_eq!((bench.writer.journal().open_calls_len(), bench.delivered()), (2, 1));
 }
 
 #[test]
