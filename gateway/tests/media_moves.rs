@@ -38,9 +38,9 @@ impl Trunk {
     /// With more keys of the connector.
     fn with(net: Net, connector: &str) -> Trunk {
         let office = Office { termination: connector, ..Office::new(net, "udp") };
-        let gateway = Gateway::start(net, &office.config());
         let pbx = Peer::udp(net.at(2, 5070), net.gateway());
         let carrier = Peer::udp(net.at(3, 5060), net.gateway());
+        let gateway = Gateway::start(net, &office.config());
         Trunk { net, gateway, pbx, carrier }
     }
 
@@ -218,6 +218,7 @@ fn a_rebind_of_nat_is_followed_after_a_second_of_silence_and_no_stranger_is() {
     callee.reaches(&mut phone);
 
     let last = Instant::now();
+    phone.reaches(&mut callee);
     let mut phone = phone.moved(trunk.net.at(2, 6000));
     let source = trunk.refused("source");
     eventually("the first words come too early", Duration::from_secs(2), || {

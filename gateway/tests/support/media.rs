@@ -29,7 +29,9 @@ pub struct Media {
     rtp: UdpSocket,
     rtcp: UdpSocket,
     key: Option<MasterKey>,
-    srtp: Option<Srtp>,
+    /// SRTP that it sends under its own key, and that it reads under the gateway's: either may change alone.
+    sends: Option<Srtp>,
+    reads: Option<Srtp>,
 }
 
 /// A packet that came, in the clear.
@@ -51,13 +53,25 @@ impl Media {
         };
         let (rtp, rtcp) = (bind(at.port()), bind(at.port() + 1));
         let ssrc = 0x5eed_0000 | u32::from(voice);
-        Media { at, voice, ssrc, seq: 1_000, to: None, heard: 0, rtp, rtcp, key: None, srtp: None }
+        Media {
+            at,
+            voice,
+            ssrc,
+            seq: 1_000,
+            to: None,
+            heard: 0,
+            rtp,
+            rtcp,
+            key: None,
+            sends: None,
+            reads: None,
+        }
     }
 
     /// The same voice and stream from another address: the device moved, or its NAT did.
     pub fn moved(self, at: SocketAddr) -> Media {
-        let Media { voice, ssrc, seq, to, heard, key, srtp, .. } = self;
-        Media { ssrc, seq, to, heard, key, srtp, ..Media::new(at, voice) }
+        let Media { voice, ssrc, seq, to, heard, key, sends, reads, .. } = self;
+        Media { ssrc, seq, to, heard, key, sends, reads, ..Media::new(at, voice) }
     }
 
     /// A description of it: `RTP/AVP` and so on, then lines of its stream.
@@ -72,8 +86,10 @@ impl Media {
 
     /// A description of it with a new key, which it sends under from now on, as the line `tag`.
     pub fn keyed(&mut self, protocol: &str, tag: u32, suite: &str) -> String {
-        self.key = Some(MasterKey::random_for(suite).unwrap());
-        self.srtp = self.key.map(|key| Srtp::new(&key).unwrap());
+        let key = MasterKey::random_for(suite).unwrap();
+        self.key = Some(key);
+        self.sends = Some(Srtp::new(&key).unwrap());
+        self.reads.get_or_insert_with(|| Srtp::new(&key).unwrap());
         self.again(protocol, tag, &[])
     }
 
@@ -86,7 +102,7 @@ impl Media {
 
     /// RTP from now on, both ways.
     pub fn clear(&mut self) {
-        self.srtp = None;
+        (self.sends, self.reads) = (None, None);
     }
 
     /// The key that it sends under, as SDP writes it.
@@ -98,7 +114,7 @@ impl Media {
     pub fn learns(&mut self, message: &Message, tag: u32) -> Stream {
         let stream = stream(message);
         self.to = stream.rtp();
-        if let Some(srtp) = &mut self.srtp {
+        if let Some(srtp) = &mut self.reads {
             let keys = stream.crypto.iter().filter_map(|line| MasterKey::parse(line));
             let theirs = keys.into_iter().find(|(offered, _)| *offered == tag);
             let (_, theirs) = theirs.unwrap_or_else(|| panic!("{}: no line {tag}: {stream:?}", self.at));
@@ -110,7 +126,7 @@ impl Media {
     /// Sends one packet.
     pub fn says(&mut self) {
         let packet = self.packet();
-        let packet = match &mut self.srtp {
+        let packet = match &mut self.sends {
             Some(srtp) => srtp.protect(&packet).unwrap(),
             None => packet,
         };
@@ -137,7 +153,7 @@ impl Media {
         // RFC 3550 §6.4.2: a receiver report without blocks.
         let mut report = vec![0x80, 201, 0, 1];
         report.extend(self.ssrc.to_be_bytes());
-        let report = match &mut self.srtp {
+        let report = match &mut self.sends {
             Some(srtp) => srtp.protect_rtcp(&report).unwrap(),
             None => report,
         };
@@ -154,7 +170,7 @@ impl Media {
                 Err(error) => assert!(Instant::now() < until, "{}: no report: {error}", self.at),
             }
         };
-        let report = match &mut self.srtp {
+        let report = match &mut self.reads {
             Some(srtp) => srtp.unprotect_rtcp(&buffer[..len]).unwrap(),
             None => buffer[..len].to_vec(),
         };
@@ -165,7 +181,7 @@ impl Media {
     pub fn hears(&mut self) -> Option<Word> {
         let mut buffer = [0; 2048];
         let len = self.rtp.recv(&mut buffer).ok()?;
-        let packet = match &mut self.srtp {
+        let packet = match &mut self.reads {
             Some(srtp) => srtp.unprotect(&buffer[..len]),
             None => Some(buffer[..len].to_vec()),
         };

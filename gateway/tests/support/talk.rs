@@ -22,6 +22,8 @@ pub struct Talk<'a> {
     /// What the caller sent, and what the callee got of it.
     invite: Message,
     pub offered: Message,
+    /// What was offered to hosts that declined it.
+    pub declined: Vec<Message>,
     /// The dialogs, once there are any.
     dialogs: Option<[Dialog; 2]>,
     /// The newest INVITE: who sent it, what it sent, what the other one got.
@@ -31,16 +33,28 @@ pub struct Talk<'a> {
 impl<'a> Talk<'a> {
     /// The caller calls, the callee has the INVITE.
     pub fn rings(caller: &'a Peer, callee: &'a Peer, invite: Builder) -> Talk<'a> {
-        let invite = invite.build();
-        caller.send(&invite);
-        let offered = callee.receive_request(Method::Invite);
-        let asked = (Who::Caller, invite.clone(), offered.clone());
-        Talk { began: Instant::now(), caller, callee, invite, offered, dialogs: None, asked }
+        Talk::fails_over(caller, &[], callee, invite)
     }
 
     /// The same with an offer of the caller's; `None`: without.
     pub fn offers(caller: &'a Peer, callee: &'a Peer, number: &str, sdp: Option<String>) -> Talk<'a> {
         Talk::rings(caller, callee, with_body(caller.invite(number).no_body(), sdp))
+    }
+
+    /// The same where `hosts`, one after another, decline the INVITE with 503 before `callee` has it.
+    pub fn fails_over(caller: &'a Peer, hosts: &[&Peer], callee: &'a Peer, invite: Builder) -> Talk<'a> {
+        let invite = invite.build();
+        caller.send(&invite);
+        let decline = |host: &&Peer| {
+            let offered = host.receive_request(Method::Invite);
+            host.reply(&offered, 503, "Service Unavailable");
+            host.receive_request(Method::Ack);
+            offered
+        };
+        let declined = hosts.iter().map(decline).collect();
+        let offered = callee.receive_request(Method::Invite);
+        let asked = (Who::Caller, invite.clone(), offered.clone());
+        Talk { began: Instant::now(), caller, callee, invite, offered, declined, dialogs: None, asked }
     }
 
     /// Up at once: the caller offers, the callee answers, the ACK is through. Returns the answer as the caller got it.
@@ -165,6 +179,13 @@ impl<'a> Talk<'a> {
             callee.receive_request(Method::Ack);
         }
         self.peer(*who).answer_to(sent)
+    }
+
+    /// Answers the newest INVITE 200 with what the gateway will not take; returns what its sender gets.
+    pub fn refuses_answer(&self, sdp: String) -> Message {
+        let answer = self.replies(200, Some(sdp));
+        self.peer(other(self.asked.0)).receive_request(Method::Ack);
+        answer
     }
 
     /// An offer, its answer and the ACK; returns the offer as it came across, and the answer.
