@@ -418,6 +418,27 @@ fn a_server_that_alternates_between_two_streams_loses_nothing() {
     assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (200, 0, 0));
 }
 
+/// Somebody else's packet reaches the caller's port before the call is answered.
+#[test]
+fn a_stray_while_it_rings_does_not_mute_the_caller() {
+    let stray = "192.0.2.66:6";
+    for (sdp, phone, signalling) in [
+        (A, A, None),
+        ("10.0.0.5:4000", "192.0.2.50:40000", Some("192.0.2.50")), // behind NAT
+        ("10.0.0.5:4000", "192.0.2.50:40000", Some("192.0.2.99")), // and its signalling behind a proxy
+    ] {
+        let mut call = Call::new();
+        let signalling = signalling.map(|host| host.parse().unwrap());
+        call.remote(Side::A, Remote { signalling, ..remote(sdp) });
+        assert_eq!(call.rtp(Side::A, stray, 9, 1), Err(Refusal::Unroutable));
+        call.pass(Duration::from_secs(20));
+        call.remote(Side::B, remote(B));
+        assert_eq!(call.rtp(Side::A, phone, 1, 1), Ok(address(B)), "{sdp}");
+        assert_eq!(call.rtp(Side::A, stray, 9, 2), Err(Refusal::Source), "{sdp}");
+        assert_eq!(call.rtp(Side::B, B, 2, 1), Ok(address(phone)), "{sdp}");
+    }
+}
+
 #[test]
 fn hold_and_resume_behind_nat() {
     let (nat, rebound) = ("192.0.2.50:40000", "192.0.2.50:41000");

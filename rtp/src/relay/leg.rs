@@ -101,6 +101,12 @@ impl Leg {
         changed
     }
 
+    /// The peer across spoke; `first`: for the first time.
+    pub(super) fn handle_answer(&mut self, now: Instant, first: bool) {
+        self.rtp.reopen_by_answer(now, first);
+        self.rtcp.reopen_by_answer(now, first);
+    }
+
     /// The lock that watches over packets of `component`; muxed RTCP shares RTP's.
     pub(super) fn lock(&self, component: Component) -> &SourceLock {
         match component {

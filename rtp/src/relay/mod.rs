@@ -133,10 +133,13 @@ impl Relay {
         }
     }
 
-    /// A peer's SDP arrived: destinations and formats change, and the leg's source locks learn anew.
+    /// A peer's SDP arrived: destinations and formats change, and the leg's source locks learn anew. So do those of the other
+    /// leg, where its peer was not heard from the address that it named: what came before an answer may be a stray.
     pub fn handle_remote(&mut self, now: Instant, side: Side, remote: &Remote) {
         let random = self.random.next();
-        let changed = self.leg(side).handle_remote(now, remote, random);
+        let (leg, other) = self.legs(side);
+        other.handle_answer(now, !leg.spoken);
+        let changed = leg.handle_remote(now, remote, random);
         if changed {
             // Hold, T.38 and a move suspend the sound of both directions.
             self.a.pause(now);
