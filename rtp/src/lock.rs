@@ -213,6 +213,12 @@ impl SourceLock {
         self.source.as_ref().is_some_and(|source| position.continues(&source.position))
     }
 
+    /// Whether an address is on the host of the source, of the SDP or of the signalling.
+    pub fn is_on_known_host(&self, address: SocketAddr) -> bool {
+        let source = self.source().is_some_and(|source| source.ip() == address.ip());
+        source || self.rank(address) > Rank::Stranger
+    }
+
     /// Takes `from` as the source, after a judgement that allows it and a packet that keeps to its terms.
     pub fn accept(&mut self, now: Instant, from: SocketAddr, position: Position) {
         if let (Some(source), Learning::Over) = (&mut self.source, self.learning)

@@ -382,6 +382,26 @@ impl Call {
     }
 }
 
+/// A fax machine listens for long, and its numbers are easily guessed: a stranger's must not take its place.
+#[test]
+fn a_silent_fax_is_not_followed_to_a_strangers_host() {
+    let mut call = Call::connected();
+    for (side, from) in [(Side::A, A), (Side::B, B)] {
+        call.remote(side, Remote { kind: StreamKind::Udptl, ..remote(from) });
+    }
+    let fax = |call: &mut Call, from: &str, seq: u16| {
+        let [high, low] = seq.to_be_bytes();
+        call.datagram(Side::A, Component::Rtp, from, &[high, low, 1, 7]).map(|forward| forward.unwrap().to)
+    };
+    assert_eq!(fax(&mut call, A, 40_000), Ok(address(B)));
+    call.pass(Duration::from_secs(2));
+    for n in 0..22 {
+        assert_eq!(fax(&mut call, "192.0.2.66:6", n * 2_979), Err(Refusal::Discontinuous));
+    }
+    assert_eq!(fax(&mut call, "203.0.113.1:4400", 39_999), Err(Refusal::Discontinuous));
+    assert_eq!(fax(&mut call, "203.0.113.1:4400", 40_001), Ok(address(B)), "a rebind of its NAT");
+}
+
 #[test]
 fn minutes_add_up_to_the_call() {
     let mut call = Call::connected();

@@ -132,7 +132,9 @@ impl Leg {
             Judgement::Accept => true,
             Judgement::Learn => above_highest.unwrap_or(true),
             Judgement::Refuse => return Err(Refusal::Source),
-            Judgement::Continue => above_highest.unwrap_or_else(|| self.continues(component, &position)),
+            Judgement::Continue => {
+                above_highest.unwrap_or_else(|| self.continues(component, from, &position))
+            }
         };
         if !continues {
             return Err(Refusal::Discontinuous);
@@ -145,11 +147,20 @@ impl Leg {
         Ok(())
     }
 
-    /// RTCP has no sequence: its sender must be the one before, or send the stream that we receive.
-    fn continues(&self, component: Component, position: &Position) -> bool {
-        let streams = component == Component::Rtcp
-            && self.received.as_ref().is_some_and(|received| received.ssrc() == position.ssrc);
-        streams || self.lock(component).continues(position)
+    /// RTCP has no sequence: its sender must be the one before, or send the stream that we receive. UDPTL has no SSRC, and a
+    /// sequence that few guesses hit: it must come from a host that is known.
+    fn continues(&self, component: Component, from: SocketAddr, position: &Position) -> bool {
+        let lock = self.lock(component);
+        match component {
+            Component::Rtp if self.kind == StreamKind::Udptl => {
+                lock.continues(position) && lock.is_on_known_host(from)
+            }
+            Component::Rtp => lock.continues(position),
+            Component::Rtcp => {
+                let received = self.received.as_ref().map(|received| received.ssrc());
+                received == Some(position.ssrc) || lock.continues(position)
+            }
+        }
     }
 
     /// Measures a packet that came in.
