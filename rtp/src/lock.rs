@@ -213,6 +213,11 @@ impl SourceLock {
         self.source.as_ref().is_some_and(|source| position.continues(&source.position))
     }
 
+    /// Whether an address is on the host of the SDP.
+    pub fn is_on_signalled_host(&self, address: SocketAddr) -> bool {
+        self.rank(address) >= Rank::Host
+    }
+
     /// Whether an address is on the host of the source, of the SDP or of the signalling.
     pub fn is_on_known_host(&self, address: SocketAddr) -> bool {
         let source = self.source().is_some_and(|source| source.ip() == address.ip());

@@ -314,6 +314,44 @@ fn muxed_reports_share_the_port_and_the_lock() {
     assert_eq!(call.relay.call_statistics(call.now).a.received.rtcp_packets, 1);
 }
 
+/// Our reports name the stream and how far it has got: all that a stranger needs to take its place.
+#[test]
+fn reports_go_to_nobody_but_the_peer() {
+    let (nat, nat_rtcp, stranger) = ("192.0.2.50:40000", "192.0.2.50:40001", "192.0.2.66:6");
+    let block = ReportBlock {
+        ssrc: Ssrc(9),
+        fraction_lost: 0,
+        cumulative_lost: 0,
+        highest_seq: 0,
+        jitter: 0,
+        last_sr: NtpShort(0),
+        delay_since_last_sr: NtpShort(0),
+    };
+    for early in [false, true] {
+        let mut call = Call::connected();
+        call.remote(Side::A, remote("10.0.0.5:4000")); // behind NAT: we send where it sends from
+        let report = |call: &mut Call, from: &str, sender| {
+            call.datagram(Side::A, Component::Rtcp, from, &receiver_report(sender, block))
+        };
+        if early {
+            assert_eq!(report(&mut call, stranger, 9), Ok(None), "nobody else was heard yet");
+        }
+        let mut to = Vec::new();
+        for seq in 0..1_000 {
+            call.rtp(Side::A, nat, 1, seq).unwrap();
+            let ours = call.pass(PACKET).0;
+            to.extend(ours.into_iter().filter(|(side, ..)| *side == Side::A).map(|(_, _, to, _)| to));
+            match seq {
+                100..600 if seq % 50 == 0 => assert_eq!(report(&mut call, stranger, 9), Err(Refusal::Source)),
+                600 => assert_eq!(report(&mut call, nat_rtcp, 1), Ok(None)),
+                _ => {}
+            }
+        }
+        assert!(to.contains(&address(nat_rtcp)) && !to.contains(&address(stranger)), "{early} {to:?}");
+        assert_eq!(report(&mut call, "10.0.0.5:4001", 1), Ok(None), "the address that it named");
+    }
+}
+
 #[test]
 fn silence_is_told_once_and_again_after_signalling() {
     let mut call = Call::new();

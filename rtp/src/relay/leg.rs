@@ -128,6 +128,9 @@ impl Leg {
         position: Position,
         above_highest: Option<bool>,
     ) -> Result<(), Refusal> {
+        if component == Component::Rtcp && above_highest.is_none() && !self.is_beside_rtp(from) {
+            return Err(Refusal::Source);
+        }
         let continues = match judgement {
             Judgement::Accept => true,
             Judgement::Learn => above_highest.unwrap_or(true),
@@ -145,6 +148,13 @@ impl Leg {
         }
         self.heard = Some(self.heard.map_or(now, |heard| heard.max(now)));
         Ok(())
+    }
+
+    /// Whether RTCP in the clear may come from an address, or go there: once RTP has a source, that host only, or the one that
+    /// the SDP names. Our reports tell a stranger which SSRC and sequence to go on with.
+    pub(super) fn is_beside_rtp(&self, address: SocketAddr) -> bool {
+        let beside = self.rtp.source().is_none_or(|source| source.ip() == address.ip());
+        beside || self.rtcp.is_on_signalled_host(address)
     }
 
     /// RTCP has no sequence: its sender must be the one before, or send the stream that we receive. UDPTL has no SSRC, and a
