@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::allowance::Allowance;
 use super::formats::Formats;
 use super::meter::{Meter, Streams};
 use super::random::Random;
@@ -50,6 +51,7 @@ pub(super) struct Leg {
     pub(super) own_ssrc: Ssrc,
     pub(super) security: Security,
     names: Names,
+    allowance: Allowance,
     pub(super) meter: Meter,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
@@ -75,6 +77,7 @@ impl Leg {
             own_ssrc: Ssrc(random.next()),
             security: Security::default(),
             names: Names::new(Ssrc(random.next())),
+            allowance: Allowance::default(),
             meter: Meter::default(),
             heard: None,
         }
@@ -192,15 +195,27 @@ impl Leg {
     }
 
     /// The SSRC under which a packet of the other leg's may go out: SRTP never sends under a number twice.
-    pub(super) fn name(&mut self, packet: &RtpPacket<'_>) -> Result<Ssrc, Refusal> {
+    ///
+    /// - `authentic`: it came by SRTP. In the clear anybody begins streams, so not too many may.
+    pub(super) fn name(
+        &mut self,
+        now: Instant,
+        packet: &RtpPacket<'_>,
+        authentic: bool,
+    ) -> Result<Ssrc, Refusal> {
         let (ssrc, seq) = (packet.ssrc(), packet.seq());
-        let name = self.names.of(ssrc);
+        let mut name = self.names.of(ssrc);
         let checked = self.security.check_rtp(name, seq);
         if checked == Err(Refusal::Replayed) && self.security.has_left_behind(name, seq) {
-            return self.names.handle_left_behind(ssrc, seq).ok_or(Refusal::Replayed);
+            name = self.names.handle_left_behind(ssrc, seq).ok_or(Refusal::Replayed)?;
+        } else {
+            self.names.handle_sent();
+            checked?;
         }
-        self.names.handle_sent();
-        checked.map(|()| name)
+        if !authentic && self.security.would_begin(name) && !self.allowance.take(now) {
+            return Err(Refusal::Surplus);
+        }
+        Ok(name)
     }
 
     /// Counts a packet that goes out.

@@ -1,5 +1,6 @@
 //! The relay of one call: two legs, what each peer said about its media, and what was measured.
 
+mod allowance;
 mod formats;
 mod leg;
 mod meter;
@@ -289,7 +290,10 @@ impl Relay {
         leg.meter.received.rtp.add(on_the_wire);
 
         let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
-        let name = other.name(&packet)?;
+        if !leg.spoken && other.security.active().is_some() {
+            return Err(Refusal::Surplus);
+        }
+        let name = other.name(now, &packet, unprotected.is_some())?;
         let packet = match name == packet.ssrc() {
             true => packet,
             false => renamed(buffer, len, name)?,

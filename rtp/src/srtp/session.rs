@@ -106,6 +106,11 @@ impl Session {
         self.protect.has_left_behind(ssrc, seq)
     }
 
+    /// Whether a packet of that SSRC was sent under the key of now: [`Protect::has_sent`].
+    pub fn has_sent(&mut self, ssrc: Ssrc) -> bool {
+        self.protect.has_sent(ssrc)
+    }
+
     /// Protects an RTP packet: [`Protect::protect_rtp`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         self.protect.protect_rtp(buffer, len)
