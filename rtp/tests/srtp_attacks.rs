@@ -162,6 +162,25 @@ fn send(session: &mut Session, bytes: &[u8]) -> Result<Vec<u8>, SrtpError> {
     with(bytes, |buffer, len| session.protect_rtp(buffer, len), |len| *len)
 }
 
+/// It began near the end of the numbers, and the keys came late: what was sent before them was refused.
+#[test]
+fn a_stream_that_wrapped_before_its_first_packet_was_opened_is_followed() {
+    for suite in Suite::ALL {
+        let (mut ours, mut theirs) = pair(suite);
+        let before = protect(&mut ours, &rtp(1, 65_530));
+        let first = protect(&mut ours, &rtp(1, 20));
+        assert_eq!(unprotect(&mut theirs, &first), Ok(rtp(1, 20)), "{suite}");
+        assert_eq!(theirs.roc(Ssrc(1)), Some(Roc(1)));
+        assert_eq!(unprotect(&mut theirs, &first), Err(SrtpError::Replayed), "{suite}");
+        assert_eq!(unprotect(&mut theirs, &before), Ok(rtp(1, 65_530)), "{suite}: late, not lost");
+        assert_eq!(unprotect(&mut theirs, &protect(&mut ours, &rtp(1, 21))), Ok(rtp(1, 21)), "{suite}");
+        // One that begins in the lower half has wrapped no more often than not at all.
+        let (mut ours, mut theirs) = pair(suite);
+        assert_eq!(unprotect(&mut theirs, &protect(&mut ours, &rtp(1, 20))), Ok(rtp(1, 20)), "{suite}");
+        assert_eq!(theirs.roc(Ssrc(1)), Some(Roc(0)));
+    }
+}
+
 /// A peer whose stream has wrapped once, and our session with it.
 fn wrapped(suite: Suite) -> (Protect, Session) {
     let mut peer = Protect::new(suite, &key(suite, 2)).unwrap();

@@ -98,31 +98,32 @@ impl Unprotect {
                 }
                 (index, self.rtp.open_rtp(ssrc, index, header_len, packet, on_failure)?)
             }
-            None => self.open_first(ssrc, seq, header_len, packet, on_failure)?,
+            None => self.open_first(ssrc, seq, header_len, packet)?,
         };
         let above_highest = self.streams.mark(ssrc, index.0, MOST_STREAMS);
         Ok(Unprotected { len: clear_len, above_highest })
     }
 
-    /// A packet of an SSRC that is not known under this key.
+    /// A packet of an SSRC that is not known under this key: which rollover counter it authenticates with decides.
+    ///
+    /// A stream that began near the end of the numbers may have wrapped before its first packet that could be opened.
     fn open_first(
         &mut self,
         ssrc: Ssrc,
         seq: u16,
         header_len: usize,
         packet: &mut [u8],
-        on_failure: OnFailure,
     ) -> Result<(PacketIndex, usize), SrtpError> {
-        let first = PacketIndex::new(Roc(0), seq);
         let carried = self.carried.find(ssrc).map(|window| PacketIndex(window.highest()).estimate(seq));
-        if let Some(index) = carried.filter(|index| *index != first) {
+        let first = PacketIndex::new(Roc(0), seq);
+        let wrapped = (seq < 0x8000).then(|| PacketIndex::new(Roc(1), seq));
+        for index in [carried.filter(|index| *index != first), Some(first), wrapped].into_iter().flatten() {
             match self.rtp.open_rtp(ssrc, index, header_len, packet, OnFailure::Keep) {
                 Err(SrtpError::AuthFailed) => {}
                 result => return result.map(|len| (index, len)),
             }
         }
-        let len = self.rtp.open_rtp(ssrc, first, header_len, packet, on_failure)?;
-        Ok((first, len))
+        Err(SrtpError::AuthFailed)
     }
 
     pub(super) fn open_rtcp(
