@@ -245,6 +245,37 @@ fn one_packet_in_50_lost_before_us() {
     assert_eq!(statistics.b.mos, sent.mos);
 }
 
+/// One bad block spoils no figure of the call.
+#[test]
+fn a_report_that_cannot_be_is_not_believed() {
+    let mut call = Call::connected();
+    let mut taken = 0;
+    for seq in 0..1_000_u16 {
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        for (_, _, _, bytes) in call.pass(PACKET).0 {
+            let Some(Packet::SenderReport { info, .. }) = Compound::parse(&bytes).unwrap().next() else {
+                continue;
+            };
+            let block = ReportBlock {
+                ssrc: Ssrc(1),
+                fraction_lost: 0,
+                cumulative_lost: 0,
+                highest_seq: u32::from(seq),
+                jitter: if taken == 0 { u32::MAX } else { 80 },
+                last_sr: info.ntp.short(),
+                delay_since_last_sr: NtpShort(if taken == 0 { 0x9000_0000 } else { 0 }),
+            };
+            call.datagram(Side::B, Component::Rtcp, "198.51.100.2:6001", &receiver_report(2, block)).unwrap();
+            taken += 1;
+        }
+    }
+    assert!(taken >= 2);
+    let b = call.relay.call_statistics(call.now).b;
+    assert!(b.round_trip.unwrap() <= PACKET, "{:?}", b.round_trip);
+    assert_eq!(b.sent.max_jitter, Some(Duration::from_millis(10)));
+    assert!(b.sent.mos.unwrap() > 4.3, "{:?}", b.sent.mos);
+}
+
 #[test]
 fn the_gateways_own_figures_at_5_second_steps() {
     let start = Instant::now();
