@@ -11,6 +11,9 @@
 //!                            |  takes over at once                             | 1 s without X: Y takes over
 //!                            +------------------ reopen() --------------------+  if it continues SSRC and sequence
 //! ```
+//!
+//! A source for which nothing speaks (a stray that came while the phone rang) is never quite locked: while nobody was
+//! heard from the host of the SDP, a packet from there takes over at any time.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -99,6 +102,8 @@ pub struct SourceLock {
     learning: Learning,
     /// A source was there when learning opened: strangers must continue its stream.
     reopened: bool,
+    /// The best that was heard since the SDP named its address.
+    best: Rank,
     destination: Option<SocketAddr>,
 }
 
@@ -118,6 +123,7 @@ impl SourceLock {
             source: None,
             learning: Learning::Waiting,
             reopened: false,
+            best: Rank::Stranger,
             destination: None,
         }
     }
@@ -145,11 +151,29 @@ impl SourceLock {
         self.signalled = usable;
         self.follows = symmetric || is_private(address.ip());
         self.reopened = self.source.is_some() && !changed;
+        if changed {
+            self.best = Rank::Stranger;
+        }
         if let Some(source) = &mut self.source {
             source.outdated |= changed;
         }
         let learned = self.source.filter(|_| self.follows && !changed).map(|source| source.address);
         self.destination = learned.or(usable);
+    }
+
+    /// The far side answered: learning opens again, with what was signalled before, unless the address of the SDP was heard.
+    ///
+    /// - `first`: it had said nothing before, so that nothing went through the call. Whoever was heard by then may be a stray,
+    ///   and its stream binds nobody.
+    pub fn reopen_by_answer(&mut self, now: Instant, first: bool) {
+        if self.best == Rank::Exact {
+            return;
+        }
+        self.reopened |= self.source.is_some() && !self.is_learning(now);
+        if first && self.best < Rank::Host {
+            self.reopened = false;
+        }
+        self.learning = Learning::Waiting;
     }
 
     /// Judges a packet that came `from` an address at `now`. Changes nothing.
@@ -164,6 +188,9 @@ impl SourceLock {
         let silent = now.saturating_duration_since(source.heard) >= SILENCE;
         let (rank, rank_before) = (self.rank(from), self.rank(source.address));
         if !self.is_learning(now) {
+            if self.best < Rank::Host && rank >= Rank::Host {
+                return Judgement::Learn;
+            }
             return match (silent, rank) {
                 (true, Rank::Exact) => Judgement::Learn,
                 (true, _) => Judgement::Continue,
@@ -186,6 +213,17 @@ impl SourceLock {
         self.source.as_ref().is_some_and(|source| position.continues(&source.position))
     }
 
+    /// Whether an address is on the host of the SDP.
+    pub fn is_on_signalled_host(&self, address: SocketAddr) -> bool {
+        self.rank(address) >= Rank::Host
+    }
+
+    /// Whether an address is on the host of the source, of the SDP or of the signalling.
+    pub fn is_on_known_host(&self, address: SocketAddr) -> bool {
+        let source = self.source().is_some_and(|source| source.ip() == address.ip());
+        source || self.rank(address) > Rank::Stranger
+    }
+
     /// Takes `from` as the source, after a judgement that allows it and a packet that keeps to its terms.
     pub fn accept(&mut self, now: Instant, from: SocketAddr, position: Position) {
         if let (Some(source), Learning::Over) = (&mut self.source, self.learning)
@@ -196,7 +234,9 @@ impl SourceLock {
         }
         let outdated = self.source.is_some_and(|source| source.address == from && source.outdated);
         self.source = Some(Source { address: from, position, heard: now, outdated });
-        if self.rank(from) == Rank::Exact || !self.is_learning(now) {
+        let rank = self.rank(from);
+        self.best = self.best.max(rank);
+        if rank == Rank::Exact || !self.is_learning(now) {
             self.learning = Learning::Over; // Nothing can better it, or time is up.
         } else if let Learning::Waiting = self.learning {
             self.learning = Learning::Since(now);
@@ -338,13 +378,37 @@ mod tests {
             ],
         );
         run(
-            "after learning not even the SDP's address gets in beside a talking source",
+            "a stray that came while the phone rang does not keep the caller out",
             &[
                 Sdp(PHONE),
-                Rtp(0, SERVER, 1, 1, true),
-                Rtp(2_990, SERVER, 1, 150, true),
-                Rtp(3_001, PHONE, 2, 1, false),
-                Rtp(3_990, PHONE, 2, 50, true), // the server fell silent; the SDP needs no continuity
+                Rtp(0, ATTACKER, 9, 1, true),
+                Rtp(20_000, ATTACKER, 9, 1_000, true),
+                Rtp(20_010, NAT, 3, 1, false), // whom nothing speaks for
+                Rtp(20_020, PHONE, 1, 1, true),
+                Rtp(20_040, ATTACKER, 9, 1_001, false),
+                Rtp(22_000, ATTACKER, 9, 1_099, false),
+            ],
+        );
+        run(
+            "nor the SDP's host",
+            &[
+                Sdp(PHONE),
+                Rtp(0, ATTACKER, 9, 1, true),
+                Rtp(20_000, ATTACKER, 9, 1_000, true),
+                Rtp(20_020, "203.0.113.5:4444", 1, 1, true),
+                Rtp(20_040, PHONE, 2, 1, false), // another port of one that fits
+                Rtp(20_040, ATTACKER, 9, 1_001, false),
+            ],
+        );
+        run(
+            "the phone that moved on is not thrown out in the name of where it was",
+            &[
+                Sdp(PHONE),
+                Rtp(0, PHONE, 1, 1, true),
+                Rtp(1_000, NAT, 1, 51, true),
+                Rtp(1_020, PHONE, 2, 1, false),
+                Rtp(2_000, NAT, 1, 101, true),
+                Rtp(3_001, PHONE, 2, 50, true), // it fell silent; the SDP needs no continuity
             ],
         );
         run(
@@ -449,6 +513,39 @@ mod tests {
         assert_eq!(lock.judge(now, nat), Judgement::Learn);
         lock.accept(now, nat, position);
         assert_eq!(lock.judge(now, attacker), Judgement::Refuse);
+    }
+
+    #[test]
+    fn learning_opens_again_when_the_far_side_answers() {
+        let start = crate::test_start();
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let position = |seq| Position { ssrc: Ssrc(9), seq: Some(seq) };
+        let rung = || {
+            let mut lock = SourceLock::new();
+            lock.reopen(Some(address(PRIVATE)), false, Some(address(NAT).ip()));
+            lock.accept(at(0), address(ATTACKER), position(1));
+            lock
+        };
+        // It rang for long: a talking stray is the source, and nobody else.
+        let mut lock = rung();
+        lock.accept(at(20), address(ATTACKER), position(2));
+        assert_eq!(lock.judge(at(20), address(NAT)), Judgement::Refuse);
+        lock.reopen_by_answer(at(20), true);
+        assert_eq!(lock.judge(at(20), address(NAT)), Judgement::Learn);
+        assert_eq!(lock.judge(at(20), address(SERVER)), Judgement::Refuse);
+        // A silent one gives way to whoever speaks first, as if it had never been; later on, only to its own stream.
+        assert_eq!(lock.judge(at(21), address(SERVER)), Judgement::Learn);
+        lock.accept(at(21), address(NAT), position(3));
+        lock.accept(at(30), address(NAT), position(4));
+        lock.reopen_by_answer(at(30), false);
+        assert_eq!(lock.judge(at(31), address(SERVER)), Judgement::Continue);
+
+        // A phone that was heard from where it said is in no doubt.
+        let mut lock = rung();
+        lock.accept(at(1), address(PRIVATE), position(1));
+        lock.reopen_by_answer(at(20), true);
+        assert_eq!(lock.judge(at(20), address(NAT)), Judgement::Continue);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::rtcp::{ReportBlock, SenderInfo};
 /// Numbers that are remembered, most recent first: 20 s at 50 packets a second, while a report is rarely older than a
 /// round trip.
 const REMEMBERED: u64 = 1024;
+/// A jitter beyond this is none.
+const MOST_JITTER: f64 = 10.0;
 
 /// Counts a stream as we forward it, under the SSRC and the sequence numbers that it came with.
 ///
@@ -44,8 +46,8 @@ pub struct PeerReport {
     pub lost: u64,
     /// Packets forwarded up to the number that the report speaks of.
     pub forwarded: u64,
-    /// Jitter that the peer sees: end to end.
-    pub jitter: Duration,
+    /// Jitter that the peer sees: end to end. `None`: its figure cannot be.
+    pub jitter: Option<Duration>,
     /// Round trip between us and the peer.
     pub round_trip: Option<Duration>,
 }
@@ -110,11 +112,11 @@ impl Sender {
         }
         lost -= self.bias;
         let ours = self.reported.contains(&block.last_sr);
-        let clock_rate = f64::from(self.clock.2.max(1));
+        let jitter = f64::from(block.jitter) / f64::from(self.clock.2.max(1));
         self.peer = Some(PeerReport {
             lost: u64::try_from(lost).unwrap_or(0).min(forwarded),
             forwarded,
-            jitter: Duration::from_secs_f64(f64::from(block.jitter) / clock_rate),
+            jitter: (jitter <= MOST_JITTER).then(|| Duration::from_secs_f64(jitter)),
             round_trip: round_trip(arrival, block.last_sr, block.delay_since_last_sr).filter(|_| ours),
         });
         self.peer
@@ -297,5 +299,18 @@ mod tests {
         check(0xb705_2000, Some(Duration::from_millis(6_125)));
         check(0xb705_2001, None);
         check(0, None);
+    }
+
+    #[test]
+    fn a_jitter_that_cannot_be_is_no_figure() {
+        let mut sender = forward(crate::test_start(), [1]);
+        let mut jitter = |ticks| {
+            let block = ReportBlock { jitter: ticks, ..block(1, 0) };
+            sender.handle_report(NtpTime(0), &block).unwrap().jitter
+        };
+        assert_eq!(jitter(80), Some(Duration::from_millis(10)));
+        assert_eq!(jitter(80_000), Some(Duration::from_secs(10)));
+        assert_eq!(jitter(80_001), None);
+        assert_eq!(jitter(u32::MAX), None);
     }
 }

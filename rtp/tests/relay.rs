@@ -245,6 +245,37 @@ fn one_packet_in_50_lost_before_us() {
     assert_eq!(statistics.b.mos, sent.mos);
 }
 
+/// One bad block spoils no figure of the call.
+#[test]
+fn a_report_that_cannot_be_is_not_believed() {
+    let mut call = Call::connected();
+    let mut taken = 0;
+    for seq in 0..1_000_u16 {
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        for (_, _, _, bytes) in call.pass(PACKET).0 {
+            let Some(Packet::SenderReport { info, .. }) = Compound::parse(&bytes).unwrap().next() else {
+                continue;
+            };
+            let block = ReportBlock {
+                ssrc: Ssrc(1),
+                fraction_lost: 0,
+                cumulative_lost: 0,
+                highest_seq: u32::from(seq),
+                jitter: if taken == 0 { u32::MAX } else { 80 },
+                last_sr: info.ntp.short(),
+                delay_since_last_sr: NtpShort(if taken == 0 { 0x9000_0000 } else { 0 }),
+            };
+            call.datagram(Side::B, Component::Rtcp, "198.51.100.2:6001", &receiver_report(2, block)).unwrap();
+            taken += 1;
+        }
+    }
+    assert!(taken >= 2);
+    let b = call.relay.call_statistics(call.now).b;
+    assert!(b.round_trip.unwrap() <= PACKET, "{:?}", b.round_trip);
+    assert_eq!(b.sent.max_jitter, Some(Duration::from_millis(10)));
+    assert!(b.sent.mos.unwrap() > 4.3, "{:?}", b.sent.mos);
+}
+
 #[test]
 fn the_gateways_own_figures_at_5_second_steps() {
     let start = Instant::now();
@@ -312,6 +343,44 @@ fn muxed_reports_share_the_port_and_the_lock() {
     let (_, component, to, _) = reports.iter().find(|(side, ..)| *side == Side::A).unwrap();
     assert_eq!((*component, *to), (Component::Rtp, address(A)));
     assert_eq!(call.relay.call_statistics(call.now).a.received.rtcp_packets, 1);
+}
+
+/// Our reports name the stream and how far it has got: all that a stranger needs to take its place.
+#[test]
+fn reports_go_to_nobody_but_the_peer() {
+    let (nat, nat_rtcp, stranger) = ("192.0.2.50:40000", "192.0.2.50:40001", "192.0.2.66:6");
+    let block = ReportBlock {
+        ssrc: Ssrc(9),
+        fraction_lost: 0,
+        cumulative_lost: 0,
+        highest_seq: 0,
+        jitter: 0,
+        last_sr: NtpShort(0),
+        delay_since_last_sr: NtpShort(0),
+    };
+    for early in [false, true] {
+        let mut call = Call::connected();
+        call.remote(Side::A, remote("10.0.0.5:4000")); // behind NAT: we send where it sends from
+        let report = |call: &mut Call, from: &str, sender| {
+            call.datagram(Side::A, Component::Rtcp, from, &receiver_report(sender, block))
+        };
+        if early {
+            assert_eq!(report(&mut call, stranger, 9), Ok(None), "nobody else was heard yet");
+        }
+        let mut to = Vec::new();
+        for seq in 0..1_000 {
+            call.rtp(Side::A, nat, 1, seq).unwrap();
+            let ours = call.pass(PACKET).0;
+            to.extend(ours.into_iter().filter(|(side, ..)| *side == Side::A).map(|(_, _, to, _)| to));
+            match seq {
+                100..600 if seq % 50 == 0 => assert_eq!(report(&mut call, stranger, 9), Err(Refusal::Source)),
+                600 => assert_eq!(report(&mut call, nat_rtcp, 1), Ok(None)),
+                _ => {}
+            }
+        }
+        assert!(to.contains(&address(nat_rtcp)) && !to.contains(&address(stranger)), "{early} {to:?}");
+        assert_eq!(report(&mut call, "10.0.0.5:4001", 1), Ok(None), "the address that it named");
+    }
 }
 
 #[test]
@@ -382,6 +451,26 @@ impl Call {
     }
 }
 
+/// A fax machine listens for long, and its numbers are easily guessed: a stranger's must not take its place.
+#[test]
+fn a_silent_fax_is_not_followed_to_a_strangers_host() {
+    let mut call = Call::connected();
+    for (side, from) in [(Side::A, A), (Side::B, B)] {
+        call.remote(side, Remote { kind: StreamKind::Udptl, ..remote(from) });
+    }
+    let fax = |call: &mut Call, from: &str, seq: u16| {
+        let [high, low] = seq.to_be_bytes();
+        call.datagram(Side::A, Component::Rtp, from, &[high, low, 1, 7]).map(|forward| forward.unwrap().to)
+    };
+    assert_eq!(fax(&mut call, A, 40_000), Ok(address(B)));
+    call.pass(Duration::from_secs(2));
+    for n in 0..22 {
+        assert_eq!(fax(&mut call, "192.0.2.66:6", n * 2_979), Err(Refusal::Discontinuous));
+    }
+    assert_eq!(fax(&mut call, "203.0.113.1:4400", 39_999), Err(Refusal::Discontinuous));
+    assert_eq!(fax(&mut call, "203.0.113.1:4400", 40_001), Ok(address(B)), "a rebind of its NAT");
+}
+
 #[test]
 fn minutes_add_up_to_the_call() {
     let mut call = Call::connected();
@@ -416,6 +505,27 @@ fn a_server_that_alternates_between_two_streams_loses_nothing() {
     }
     let received = call.relay.call_statistics(call.now).a.received;
     assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (200, 0, 0));
+}
+
+/// Somebody else's packet reaches the caller's port before the call is answered.
+#[test]
+fn a_stray_while_it_rings_does_not_mute_the_caller() {
+    let stray = "192.0.2.66:6";
+    for (sdp, phone, signalling) in [
+        (A, A, None),
+        ("10.0.0.5:4000", "192.0.2.50:40000", Some("192.0.2.50")), // behind NAT
+        ("10.0.0.5:4000", "192.0.2.50:40000", Some("192.0.2.99")), // and its signalling behind a proxy
+    ] {
+        let mut call = Call::new();
+        let signalling = signalling.map(|host| host.parse().unwrap());
+        call.remote(Side::A, Remote { signalling, ..remote(sdp) });
+        assert_eq!(call.rtp(Side::A, stray, 9, 1), Err(Refusal::Unroutable));
+        call.pass(Duration::from_secs(20));
+        call.remote(Side::B, remote(B));
+        assert_eq!(call.rtp(Side::A, phone, 1, 1), Ok(address(B)), "{sdp}");
+        assert_eq!(call.rtp(Side::A, stray, 9, 2), Err(Refusal::Source), "{sdp}");
+        assert_eq!(call.rtp(Side::B, B, 2, 1), Ok(address(phone)), "{sdp}");
+    }
 }
 
 #[test]

@@ -367,6 +367,55 @@ fn a_stream_that_begins_anew_under_its_name_goes_on_under_another() {
     }
 }
 
+/// SRTP remembers every SSRC that it has sent under, up to a bound: nobody may use that up in the clear.
+#[test]
+fn made_up_streams_do_not_silence_the_leg_that_remembers_them() {
+    let (mut call, mut a, mut b) = Call::connected(None, Some(SUITE));
+    let (mut passed, mut surplus) = (0, 0);
+    for n in 0..3_000 {
+        // New names, and one that begins anew again and again.
+        for (ssrc, seq) in [(100 + u32::from(n), n), (5, 30_000 + 500 * (n % 2)), (5, 30_001 + 500 * (n % 2))]
+        {
+            match call.pass(&mut a, &mut b, &rtp(ssrc, seq)) {
+                Ok(_) => passed += 1,
+                Err(Refusal::Surplus) => surplus += 1,
+                Err(refusal) => assert_eq!(refusal, Refusal::Replayed),
+            }
+        }
+        call.now += Duration::from_millis(1);
+    }
+    assert!(passed < 30 && surplus > 2_900, "{passed} {surplus}");
+    assert_eq!(
+        call.refused(Side::A).iter().find(|(cause, _)| *cause == Refusal::Surplus).unwrap().1,
+        surplus
+    );
+    let remembered = call.relay.srtp_snapshot(Side::B).unwrap().send.streams.len();
+    assert!(remembered <= 11, "{remembered}");
+    call.now += Duration::from_secs(1);
+    for seq in 1..100 {
+        assert_eq!(call.pass(&mut a, &mut b, &rtp(1, seq)), Ok(rtp(1, seq)), "the caller himself");
+    }
+    // Who holds the keys may have as many as he likes; in the clear there is nothing to remember.
+    for (suite_a, suite_b) in [(Some(SUITE), Some(SUITE)), (Some(SUITE), None), (None, None)] {
+        let (mut call, mut a, mut b) = Call::connected(suite_a, suite_b);
+        for ssrc in 0..60 {
+            assert_eq!(call.pass(&mut a, &mut b, &rtp(ssrc, 1)), Ok(rtp(ssrc, 1)));
+        }
+    }
+}
+
+#[test]
+fn srtp_is_sent_nothing_from_a_peer_that_has_not_spoken() {
+    let (mut call, mut a, mut b) = (Call::new(), Peer::new(Side::A, Some(SUITE)), Peer::new(Side::B, None));
+    call.speak(&a);
+    for ssrc in 0..20 {
+        assert_eq!(call.rtp(Side::B, &rtp(ssrc, 1)), Err(Refusal::Surplus));
+    }
+    assert!(call.relay.srtp_snapshot(Side::A).unwrap().send.streams.is_empty());
+    call.speak(&b);
+    assert_eq!(call.pass(&mut b, &mut a, &rtp(2, 1)), Ok(rtp(2, 1)));
+}
+
 #[test]
 fn repeats_are_no_new_beginning() {
     let (mut call, mut a, mut b) = Call::connected(None, Some(SUITE));

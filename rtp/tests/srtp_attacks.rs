@@ -162,6 +162,25 @@ fn send(session: &mut Session, bytes: &[u8]) -> Result<Vec<u8>, SrtpError> {
     with(bytes, |buffer, len| session.protect_rtp(buffer, len), |len| *len)
 }
 
+/// It began near the end of the numbers, and the keys came late: what was sent before them was refused.
+#[test]
+fn a_stream_that_wrapped_before_its_first_packet_was_opened_is_followed() {
+    for suite in Suite::ALL {
+        let (mut ours, mut theirs) = pair(suite);
+        let before = protect(&mut ours, &rtp(1, 65_530));
+        let first = protect(&mut ours, &rtp(1, 20));
+        assert_eq!(unprotect(&mut theirs, &first), Ok(rtp(1, 20)), "{suite}");
+        assert_eq!(theirs.roc(Ssrc(1)), Some(Roc(1)));
+        assert_eq!(unprotect(&mut theirs, &first), Err(SrtpError::Replayed), "{suite}");
+        assert_eq!(unprotect(&mut theirs, &before), Ok(rtp(1, 65_530)), "{suite}: late, not lost");
+        assert_eq!(unprotect(&mut theirs, &protect(&mut ours, &rtp(1, 21))), Ok(rtp(1, 21)), "{suite}");
+        // One that begins in the lower half has wrapped no more often than not at all.
+        let (mut ours, mut theirs) = pair(suite);
+        assert_eq!(unprotect(&mut theirs, &protect(&mut ours, &rtp(1, 20))), Ok(rtp(1, 20)), "{suite}");
+        assert_eq!(theirs.roc(Ssrc(1)), Some(Roc(0)));
+    }
+}
+
 /// A peer whose stream has wrapped once, and our session with it.
 fn wrapped(suite: Suite) -> (Protect, Session) {
     let mut peer = Protect::new(suite, &key(suite, 2)).unwrap();
@@ -210,6 +229,70 @@ fn a_key_that_comes_back_has_forgotten_nothing() {
         }
         assert_eq!(open(&mut session, &protect(&mut peer, &rtp(1, 10_003))), Ok(rtp(1, 10_003)), "{suite}");
         assert_eq!(session.snapshot().receive.streams[0].index >> 16, 1);
+    }
+}
+
+/// The same, and the new key was in use for long: what was recorded under the old one is not taken when it is back.
+#[test]
+fn a_key_that_comes_back_late_has_forgotten_nothing() {
+    for suite in Suite::ALL {
+        let (mut peer, mut session) = wrapped(suite);
+        let mut recorded: Vec<_> = (10_001..10_200).map(|seq| protect(&mut peer, &rtp(1, seq))).collect();
+        recorded.push(protect(&mut peer, &rtp(2, 5)));
+        for packet in &recorded {
+            assert!(open(&mut session, packet).is_ok());
+        }
+        for byte in 3..6 {
+            session.rekey(&keys(suite, 1, byte), false).unwrap();
+            let mut between = Protect::new(suite, &key(suite, byte)).unwrap();
+            between.go_on_after(&peer);
+            for seq in 0..100 {
+                let seq = 10_200 + 100 * u16::from(byte) + seq;
+                assert!(open(&mut session, &protect(&mut between, &rtp(1, seq))).is_ok(), "{suite}");
+            }
+        }
+        session.rekey(&keys(suite, 1, 2), false).unwrap();
+        for packet in &recorded {
+            assert_eq!(open(&mut session, packet), Err(SrtpError::Replayed), "{suite}");
+        }
+        for seq in 10_900..11_000 {
+            assert_eq!(open(&mut session, &protect(&mut peer, &rtp(1, seq))), Ok(rtp(1, seq)), "{suite}");
+        }
+        let indices = session.snapshot().receive.streams;
+        let mut indices: Vec<_> = indices.iter().map(|stream| (stream.ssrc, stream.index >> 16)).collect();
+        indices.sort();
+        assert_eq!(indices, [(1, 1), (2, 0)], "{suite}");
+    }
+}
+
+/// It wrapped under the key between, which the counter of the first one may know (RFC 3711 §3.3.1) or not.
+#[test]
+fn a_stream_that_wrapped_under_another_key_is_followed_back() {
+    for (suite, anew) in Suite::ALL.into_iter().flat_map(|suite| [(suite, false), (suite, true)]) {
+        let (mut peer, mut session) = wrapped(suite);
+        for seq in [40_000, 60_000, 10_000] {
+            assert!(open(&mut session, &protect(&mut peer, &rtp(1, seq))).is_ok(), "{suite}");
+        }
+        let recorded = protect(&mut peer, &rtp(1, 10_001));
+        assert!(open(&mut session, &recorded).is_ok());
+        session.rekey(&keys(suite, 1, 3), false).unwrap();
+        let mut between = Protect::new(suite, &key(suite, 3)).unwrap();
+        between.go_on_after(&peer);
+        for seq in (10_002..=u16::MAX).step_by(1_000).chain((0..10_000).step_by(1_000)) {
+            assert!(open(&mut session, &protect(&mut between, &rtp(1, seq))).is_ok(), "{suite}");
+        }
+        assert!(open(&mut session, &protect(&mut between, &rtp(1, 9_999))).is_ok());
+        session.rekey(&keys(suite, 1, 2), false).unwrap();
+        if !anew {
+            peer.go_on_after(&between);
+        }
+        assert_eq!(open(&mut session, &recorded), Err(SrtpError::Replayed), "{suite}");
+        for seq in 10_002..10_100 {
+            let packet = protect(&mut peer, &rtp(1, seq));
+            assert_eq!(open(&mut session, &packet), Ok(rtp(1, seq)), "{suite} {anew}");
+            assert_eq!(open(&mut session, &packet), Err(SrtpError::Replayed), "{suite} {anew}");
+        }
+        assert!(open(&mut session, &recorded).is_err(), "{suite}");
     }
 }
 

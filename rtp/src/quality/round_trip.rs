@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::ntp::{NtpShort, NtpTime};
 
+/// The rounding of coarse clocks: 0.1 s, in units of 1/65536 s.
+const GRAIN: i64 = 6_553;
+
 /// The round trip that a report block gives, at the moment when it arrived.
 ///
 /// ```text
@@ -13,16 +16,17 @@ use crate::ntp::{NtpShort, NtpTime};
 /// round trip              0x0006:2000 (    6.125 s)
 /// ```
 ///
-/// `None` when the peer had seen no sender report (LSR 0). The subtraction wraps with the clock of 18.2 h; a result in
-/// its upper half is a negative one, made by the rounding of clocks, and counts as zero.
+/// `None` when the peer had seen no sender report (LSR 0), or says that it held it for longer than it has existed. A little
+/// longer is the rounding of clocks, and counts as zero. The age of the report wraps with the clock, at 9.1 h either way.
 ///
 /// Source: RFC 3550 §6.4.1, Figure 2.
 pub fn round_trip(arrival: NtpTime, last_sr: NtpShort, delay_since_last_sr: NtpShort) -> Option<Duration> {
     if last_sr.0 == 0 {
         return None;
     }
-    let units = arrival.short().0.wrapping_sub(last_sr.0).wrapping_sub(delay_since_last_sr.0);
-    Some(NtpShort(if units < 0x8000_0000 { units } else { 0 }).to_duration())
+    let age = arrival.short().0.wrapping_sub(last_sr.0) as i32;
+    let units = i64::from(age) - i64::from(delay_since_last_sr.0);
+    (units >= -GRAIN).then(|| NtpShort(u32::try_from(units).unwrap_or(0)).to_duration())
 }
 
 #[cfg(test)]
@@ -40,5 +44,12 @@ mod tests {
         check(0xb710_8000, 0, 0x0005_4000, None);
         check(0xb705_2000, 0xb705_2000, 1, Some(0)); // a clock that rounded up
         check(0x0000_8000, 0xffff_8000, 0x0000_8000, Some(500)); // across the wrap
+        check(0xb705_2000, 0xb705_2001, 0, Some(0)); // a clock that was set back by its grain
+        check(0xb705_2000, 0xb705_2000, 0x1999, Some(0));
+        // Who has held a report for longer than it exists has not.
+        check(0xb705_2000, 0xb705_2000, 0x199a, None);
+        check(0xb710_8000, 0xb705_2000, 0x9000_0000, None);
+        check(0xb710_8000, 0xb705_2000, 0xffff_ffff, None);
+        check(0xb705_2000, 0xb710_8000, 0, None);
     }
 }

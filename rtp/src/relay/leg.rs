@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::allowance::Allowance;
 use super::formats::Formats;
 use super::meter::{Meter, Streams};
 use super::random::Random;
@@ -50,6 +51,7 @@ pub(super) struct Leg {
     pub(super) own_ssrc: Ssrc,
     pub(super) security: Security,
     names: Names,
+    allowance: Allowance,
     pub(super) meter: Meter,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
@@ -75,6 +77,7 @@ impl Leg {
             own_ssrc: Ssrc(random.next()),
             security: Security::default(),
             names: Names::new(Ssrc(random.next())),
+            allowance: Allowance::default(),
             meter: Meter::default(),
             heard: None,
         }
@@ -101,6 +104,12 @@ impl Leg {
         changed
     }
 
+    /// The peer across spoke; `first`: for the first time.
+    pub(super) fn handle_answer(&mut self, now: Instant, first: bool) {
+        self.rtp.reopen_by_answer(now, first);
+        self.rtcp.reopen_by_answer(now, first);
+    }
+
     /// The lock that watches over packets of `component`; muxed RTCP shares RTP's.
     pub(super) fn lock(&self, component: Component) -> &SourceLock {
         match component {
@@ -122,11 +131,16 @@ impl Leg {
         position: Position,
         above_highest: Option<bool>,
     ) -> Result<(), Refusal> {
+        if component == Component::Rtcp && above_highest.is_none() && !self.is_beside_rtp(from) {
+            return Err(Refusal::Source);
+        }
         let continues = match judgement {
             Judgement::Accept => true,
             Judgement::Learn => above_highest.unwrap_or(true),
             Judgement::Refuse => return Err(Refusal::Source),
-            Judgement::Continue => above_highest.unwrap_or_else(|| self.continues(component, &position)),
+            Judgement::Continue => {
+                above_highest.unwrap_or_else(|| self.continues(component, from, &position))
+            }
         };
         if !continues {
             return Err(Refusal::Discontinuous);
@@ -139,11 +153,27 @@ impl Leg {
         Ok(())
     }
 
-    /// RTCP has no sequence: its sender must be the one before, or send the stream that we receive.
-    fn continues(&self, component: Component, position: &Position) -> bool {
-        let streams = component == Component::Rtcp
-            && self.received.as_ref().is_some_and(|received| received.ssrc() == position.ssrc);
-        streams || self.lock(component).continues(position)
+    /// Whether RTCP in the clear may come from an address, or go there: once RTP has a source, that host only, or the one that
+    /// the SDP names. Our reports tell a stranger which SSRC and sequence to go on with.
+    pub(super) fn is_beside_rtp(&self, address: SocketAddr) -> bool {
+        let beside = self.rtp.source().is_none_or(|source| source.ip() == address.ip());
+        beside || self.rtcp.is_on_signalled_host(address)
+    }
+
+    /// RTCP has no sequence: its sender must be the one before, or send the stream that we receive. UDPTL has no SSRC, and a
+    /// sequence that few guesses hit: it must come from a host that is known.
+    fn continues(&self, component: Component, from: SocketAddr, position: &Position) -> bool {
+        let lock = self.lock(component);
+        match component {
+            Component::Rtp if self.kind == StreamKind::Udptl => {
+                lock.continues(position) && lock.is_on_known_host(from)
+            }
+            Component::Rtp => lock.continues(position),
+            Component::Rtcp => {
+                let received = self.received.as_ref().map(|received| received.ssrc());
+                received == Some(position.ssrc) || lock.continues(position)
+            }
+        }
     }
 
     /// Measures a packet that came in.
@@ -165,15 +195,27 @@ impl Leg {
     }
 
     /// The SSRC under which a packet of the other leg's may go out: SRTP never sends under a number twice.
-    pub(super) fn name(&mut self, packet: &RtpPacket<'_>) -> Result<Ssrc, Refusal> {
+    ///
+    /// - `authentic`: it came by SRTP. In the clear anybody begins streams, so not too many may.
+    pub(super) fn name(
+        &mut self,
+        now: Instant,
+        packet: &RtpPacket<'_>,
+        authentic: bool,
+    ) -> Result<Ssrc, Refusal> {
         let (ssrc, seq) = (packet.ssrc(), packet.seq());
-        let name = self.names.of(ssrc);
+        let mut name = self.names.of(ssrc);
         let checked = self.security.check_rtp(name, seq);
         if checked == Err(Refusal::Replayed) && self.security.has_left_behind(name, seq) {
-            return self.names.handle_left_behind(ssrc, seq).ok_or(Refusal::Replayed);
+            name = self.names.handle_left_behind(ssrc, seq).ok_or(Refusal::Replayed)?;
+        } else {
+            self.names.handle_sent();
+            checked?;
         }
-        self.names.handle_sent();
-        checked.map(|()| name)
+        if !authentic && self.security.would_begin(name) && !self.allowance.take(now) {
+            return Err(Refusal::Surplus);
+        }
+        Ok(name)
     }
 
     /// Counts a packet that goes out.

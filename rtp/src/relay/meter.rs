@@ -105,7 +105,9 @@ impl Meter {
     /// The peer reported on the stream that we send.
     pub(super) fn handle_report(&mut self, report: &PeerReport) {
         for averages in [&mut self.minute, &mut self.call] {
-            averages.sent.add(report.jitter.as_secs_f64());
+            if let Some(jitter) = report.jitter {
+                averages.sent.add(jitter.as_secs_f64());
+            }
             if let Some(round_trip) = report.round_trip {
                 averages.round_trip.add(round_trip.as_secs_f64());
             }

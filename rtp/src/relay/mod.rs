@@ -1,5 +1,6 @@
 //! The relay of one call: two legs, what each peer said about its media, and what was measured.
 
+mod allowance;
 mod formats;
 mod leg;
 mod meter;
@@ -133,10 +134,13 @@ impl Relay {
         }
     }
 
-    /// A peer's SDP arrived: destinations and formats change, and the leg's source locks learn anew.
+    /// A peer's SDP arrived: destinations and formats change, and the leg's source locks learn anew. So do those of the other
+    /// leg, where its peer was not heard from the address that it named: what came before an answer may be a stray.
     pub fn handle_remote(&mut self, now: Instant, side: Side, remote: &Remote) {
         let random = self.random.next();
-        let changed = self.leg(side).handle_remote(now, remote, random);
+        let (leg, other) = self.legs(side);
+        other.handle_answer(now, !leg.spoken);
+        let changed = leg.handle_remote(now, remote, random);
         if changed {
             // Hold, T.38 and a move suspend the sound of both directions.
             self.a.pause(now);
@@ -286,7 +290,10 @@ impl Relay {
         leg.meter.received.rtp.add(on_the_wire);
 
         let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
-        let name = other.name(&packet)?;
+        if !leg.spoken && other.security.active().is_some() {
+            return Err(Refusal::Surplus);
+        }
+        let name = other.name(now, &packet, unprotected.is_some())?;
         let packet = match name == packet.ssrc() {
             true => packet,
             false => renamed(buffer, len, name)?,

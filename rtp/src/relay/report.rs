@@ -21,6 +21,9 @@ impl Relay {
         if leg.received.is_none() && leg.sent.is_none() {
             return None;
         }
+        if component == Component::Rtcp && leg.security.active().is_none() && !leg.is_beside_rtp(to) {
+            return None; // Learned from somebody else, before RTP was heard.
+        }
         let block = leg.report_block(now);
         let blocks = block.as_slice();
         let received = leg.received.as_ref().map(|received| received.ssrc());

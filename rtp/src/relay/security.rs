@@ -79,6 +79,12 @@ impl Security {
         self.session.as_mut().is_some_and(|session| session.has_left_behind(ssrc, seq))
     }
 
+    /// Whether a packet of that SSRC would be the first of a stream that is to be remembered.
+    pub(super) fn would_begin(&mut self, ssrc: Ssrc) -> bool {
+        let protected = self.state == State::Protected;
+        self.session.as_mut().filter(|_| protected).is_some_and(|session| !session.has_sent(ssrc))
+    }
+
     /// Protects a packet that goes out; returns its length on the wire.
     pub(super) fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
         let session = self.session(Refusal::Unroutable)?;

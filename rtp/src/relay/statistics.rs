@@ -19,13 +19,16 @@ pub enum Refusal {
     Replayed,
     /// The other leg has said no address to send to, or no key to send under.
     Unroutable,
+    /// RTP of one more SSRC than may begin just then, where SRTP on the other leg remembers each; or of a peer that has not
+    /// said what it sends.
+    Surplus,
     /// The kernel would not take it: send buffer full, network unreachable.
     Unsent,
 }
 
 impl Refusal {
     /// Every cause, in the order of [`Refusals::iter`].
-    pub const ALL: [Refusal; 8] = [
+    pub const ALL: [Refusal; 9] = [
         Refusal::Source,
         Refusal::Discontinuous,
         Refusal::Malformed,
@@ -33,6 +36,7 @@ impl Refusal {
         Refusal::Unauthenticated,
         Refusal::Replayed,
         Refusal::Unroutable,
+        Refusal::Surplus,
         Refusal::Unsent,
     ];
 
@@ -46,6 +50,7 @@ impl Refusal {
             Refusal::Unauthenticated => "unauthenticated",
             Refusal::Replayed => "replayed",
             Refusal::Unroutable => "unroutable",
+            Refusal::Surplus => "surplus",
             Refusal::Unsent => "unsent",
         }
     }

@@ -99,6 +99,11 @@ impl Protect {
             .is_some_and(|window| window.is_past(PacketIndex(window.highest()).estimate(seq).0))
     }
 
+    /// Whether a packet of that SSRC was sent.
+    pub fn has_sent(&mut self, ssrc: Ssrc) -> bool {
+        self.streams.find(ssrc).is_some()
+    }
+
     /// Whether it protects under that key.
     pub fn has_key(&self, suite: Suite, master: &MasterKey) -> bool {
         self.suite == suite && self.master == *master

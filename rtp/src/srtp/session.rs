@@ -12,6 +12,8 @@ use crate::packet::Ssrc;
 const OLD_KEY_LASTS: u32 = 64;
 /// Keys of ours that are remembered: more than there are suites, each of which has one key a leg.
 const MOST_RETIRED: usize = 16;
+/// Keys of the peer's that are remembered: one that comes back is that of a moment ago, most often.
+const MOST_BEFORE: usize = 4;
 
 /// What SDES has agreed on for a leg. RFC 4568.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +32,10 @@ pub struct Session {
     unprotect: Unprotect,
     /// What we have sent under before: should such a key come back, its indices go on.
     retired: Vec<Protect>,
-    /// The key that we received under before, and how many packets have come under the new one.
-    old: Option<(Box<Unprotect>, u32)>,
+    /// What we have received under before, the latest last: should such a key come back, what was seen stays seen.
+    before: Vec<Unprotect>,
+    /// While packets under the latest of those are still taken: how many have come under the new key.
+    opened: Option<u32>,
 }
 
 impl Session {
@@ -43,7 +47,8 @@ impl Session {
             protect: Protect::new(keys.suite, &keys.send)?,
             unprotect: Unprotect::new(keys.suite, &keys.receive)?,
             retired: Vec::new(),
-            old: None,
+            before: Vec::new(),
+            opened: None,
         })
     }
 
@@ -53,13 +58,14 @@ impl Session {
     ///   takes their rollover counters for 0, so they begin again, if the key that we send under is a new one. Under the
     ///   same key, or one that comes back, they go on: RFC 3711 §9.1 forbids to use an index twice.
     ///
-    /// A direction whose key is the same goes on as it was. Packets under the old key are taken until 64 have come under
+    /// A direction whose key is the same goes on as it was; what was seen under a key that comes back is not taken again, with
+    /// the last four keys. Packets under the old key are taken until 64 have come under
     /// the new one. Fails, and changes nothing, with [`SrtpError::KeyLength`], or with [`SrtpError::Exhausted`] at the
     /// 18th key to send under.
     pub fn rekey(&mut self, keys: &SrtpKeys, moved: bool) -> Result<(), SrtpError> {
         // Both keys are tried before either is taken.
-        let comes_back = self.old.as_ref().is_some_and(|(old, _)| old.has_key(keys.suite, &keys.receive));
-        let unprotect = match self.unprotect.has_key(keys.suite, &keys.receive) || comes_back {
+        let comes_back = self.before.iter().position(|before| before.has_key(keys.suite, &keys.receive));
+        let unprotect = match self.unprotect.has_key(keys.suite, &keys.receive) || comes_back.is_some() {
             true => None,
             false => Some(self.unprotect.rekeyed(keys.suite, &keys.receive)?),
         };
@@ -75,13 +81,18 @@ impl Session {
             }
             self.retired.push(std::mem::replace(&mut self.protect, protect));
         }
-        if let Some((old, opened)) = self.old.as_mut().filter(|_| comes_back) {
-            // The offer of the new key was refused, say. What was seen under this one stays seen.
-            std::mem::swap(old.as_mut(), &mut self.unprotect);
-            *opened = 0;
-        }
+        let unprotect = unprotect.or_else(|| {
+            // The offer of the key between was refused, say.
+            let mut back = self.before.remove(comes_back?);
+            back.come_back_after(&self.unprotect);
+            Some(back)
+        });
         if let Some(unprotect) = unprotect {
-            self.old = Some((Box::new(std::mem::replace(&mut self.unprotect, unprotect)), 0));
+            if self.before.len() >= MOST_BEFORE {
+                self.before.remove(0);
+            }
+            self.before.push(std::mem::replace(&mut self.unprotect, unprotect));
+            self.opened = Some(0);
         }
         Ok(())
     }
@@ -106,6 +117,11 @@ impl Session {
         self.protect.has_left_behind(ssrc, seq)
     }
 
+    /// Whether a packet of that SSRC was sent under the key of now: [`Protect::has_sent`].
+    pub fn has_sent(&mut self, ssrc: Ssrc) -> bool {
+        self.protect.has_sent(ssrc)
+    }
+
     /// Protects an RTP packet: [`Protect::protect_rtp`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         self.protect.protect_rtp(buffer, len)
@@ -127,7 +143,8 @@ impl Session {
             protect: Protect::restore(&snapshot.send)?,
             unprotect: Unprotect::restore(&snapshot.receive)?,
             retired: Vec::new(),
-            old: None,
+            before: Vec::new(),
+            opened: None,
         })
     }
 
@@ -137,22 +154,19 @@ impl Session {
         len: usize,
         open: fn(&mut Unprotect, &mut [u8], usize, OnFailure) -> Result<Unprotected, SrtpError>,
     ) -> Result<Unprotected, SrtpError> {
-        let Some((old, opened)) = &mut self.old else {
+        let (Some(opened), Some(old)) = (self.opened, self.before.last_mut()) else {
             return open(&mut self.unprotect, buffer, len, OnFailure::Spoil);
         };
         match open(&mut self.unprotect, buffer, len, OnFailure::Keep) {
             Ok(unprotected) => {
-                *opened += 1;
-                if *opened >= OLD_KEY_LASTS {
-                    self.old = None;
-                }
+                self.opened = Some(opened + 1).filter(|opened| *opened < OLD_KEY_LASTS);
                 Ok(unprotected)
             }
             // With another suite the tag may be shorter, so a packet that is too short for one may be whole for the other.
             Err(error) => {
                 let unprotected = open(old, buffer, len, OnFailure::Spoil).map_err(|_| error)?;
                 // Once the peer has changed over this one is late, and no proof that its sender moves.
-                Ok(Unprotected { above_highest: unprotected.above_highest && *opened == 0, ..unprotected })
+                Ok(Unprotected { above_highest: unprotected.above_highest && opened == 0, ..unprotected })
             }
         }
     }

@@ -72,6 +72,12 @@ impl Streams {
         }
     }
 
+    /// Forgets a stream; returns its window.
+    pub(super) fn remove(&mut self, ssrc: Ssrc) -> Option<ReplayWindow> {
+        self.find(ssrc)?;
+        Some(self.known.swap_remove(0).window)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }

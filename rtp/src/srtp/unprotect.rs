@@ -33,6 +33,8 @@ pub struct Unprotect {
     rtcp_streams: Streams,
     /// Under the key before this one: where the rollover counter of an SSRC may go on.
     carried: Streams,
+    /// What this key has opened of streams that have moved on under another: see [`Unprotect::come_back_after`].
+    seen: Streams,
 }
 
 impl Unprotect {
@@ -48,6 +50,7 @@ impl Unprotect {
             streams: Streams::default(),
             rtcp_streams: Streams::default(),
             carried: Streams::default(),
+            seen: Streams::default(),
         })
     }
 
@@ -56,11 +59,29 @@ impl Unprotect {
     /// The rollover counter of an SSRC that goes on may go on too (RFC 3711 §3.3.1) or begin at 0 (peers that build their
     /// session anew): the first packet that authenticates decides.
     pub fn rekeyed(&self, suite: Suite, master: &MasterKey) -> Result<Unprotect, SrtpError> {
+        Ok(Unprotect { carried: self.carry(), ..Unprotect::new(suite, master)? })
+    }
+
+    /// This key follows one that followed it. What it has opened stays opened; a stream that has moved on meanwhile may go on
+    /// from there, or from where it was.
+    pub fn come_back_after(&mut self, between: &Unprotect) {
+        self.carried = between.carry();
+        for (ssrc, window) in self.carried.iter() {
+            if self.streams.find(ssrc).is_some_and(|own| own.highest() < window.highest())
+                && let Some(own) = self.streams.remove(ssrc)
+            {
+                self.seen.replace(ssrc, own, MOST_STREAMS);
+            }
+        }
+    }
+
+    /// Where each stream has got to, for the key that follows.
+    fn carry(&self) -> Streams {
         let mut carried = self.carried.clone();
         for (ssrc, window) in self.streams.iter() {
             carried.replace(ssrc, window, MOST_STREAMS);
         }
-        Ok(Unprotect { carried, ..Unprotect::new(suite, master)? })
+        carried
     }
 
     /// Opens the SRTP packet in the first `len` bytes of `buffer`, in place.
@@ -98,31 +119,45 @@ impl Unprotect {
                 }
                 (index, self.rtp.open_rtp(ssrc, index, header_len, packet, on_failure)?)
             }
-            None => self.open_first(ssrc, seq, header_len, packet, on_failure)?,
+            None => self.open_first(ssrc, seq, header_len, packet)?,
         };
         let above_highest = self.streams.mark(ssrc, index.0, MOST_STREAMS);
         Ok(Unprotected { len: clear_len, above_highest })
     }
 
-    /// A packet of an SSRC that is not known under this key.
+    /// A packet of an SSRC that is not known under this key: which rollover counter it authenticates with decides.
+    ///
+    /// A stream that began near the end of the numbers may have wrapped before its first packet that could be opened.
     fn open_first(
         &mut self,
         ssrc: Ssrc,
         seq: u16,
         header_len: usize,
         packet: &mut [u8],
-        on_failure: OnFailure,
     ) -> Result<(PacketIndex, usize), SrtpError> {
+        let after = |window: ReplayWindow| PacketIndex(window.highest()).estimate(seq);
+        let (carried, seen) = (self.carried.find(ssrc).copied(), self.seen.find(ssrc).copied());
         let first = PacketIndex::new(Roc(0), seq);
-        let carried = self.carried.find(ssrc).map(|window| PacketIndex(window.highest()).estimate(seq));
-        if let Some(index) = carried.filter(|index| *index != first) {
+        let wrapped = (seq < 0x8000).then(|| PacketIndex::new(Roc(1), seq));
+        let guesses = [carried.map(after), seen.map(after), Some(first), wrapped];
+        let mut error = SrtpError::AuthFailed;
+        for index in guesses.into_iter().flatten() {
+            if seen.is_some_and(|seen| !seen.is_free(index.0)) {
+                error = SrtpError::Replayed;
+                continue;
+            }
             match self.rtp.open_rtp(ssrc, index, header_len, packet, OnFailure::Keep) {
                 Err(SrtpError::AuthFailed) => {}
-                result => return result.map(|len| (index, len)),
+                Err(error) => return Err(error),
+                Ok(len) => {
+                    if let Some(seen) = self.seen.remove(ssrc) {
+                        self.streams.insert(ssrc, seen, MOST_STREAMS);
+                    }
+                    return Ok((index, len));
+                }
             }
         }
-        let len = self.rtp.open_rtp(ssrc, first, header_len, packet, on_failure)?;
-        Ok((first, len))
+        Err(error)
     }
 
     pub(super) fn open_rtcp(
@@ -166,7 +201,7 @@ impl Unprotect {
         DirectionSnapshot {
             suite: self.suite,
             master: self.master.clone(),
-            streams: self.streams.iter().map(StreamSnapshot::new).collect(),
+            streams: self.streams.iter().chain(self.seen.iter()).map(StreamSnapshot::new).collect(),
             rtcp: self.rtcp_streams.iter().map(StreamSnapshot::new).collect(),
         }
     }
