@@ -31,7 +31,8 @@ impl Body {
     /// Reads a message's body.
     ///
     /// # Errors
-    /// 400 with what is wrong with a session description or a multipart body.
+    /// 400 with what is wrong with a session description or a multipart body; 415 for session
+    /// descriptions that we cannot rewrite, which would lead media around us.
     pub fn read(message: &Message) -> Result<Body, Cause> {
         let body = message.body();
         if body.is_empty() {
@@ -45,7 +46,15 @@ impl Body {
         if media_type.starts_with("multipart/") {
             let parts = Multipart::parse(&content_type, body)
                 .map_err(|error| Cause::new(400, format!("Content-Type {media_type}: {error}")))?;
-            if let Some(sdp) = description(&parts, DEPTH).map(sdp).transpose()? {
+            let sdp = description(&parts, DEPTH).map(sdp).transpose()?;
+            match (descriptions(&parts, DEPTH), &sdp) {
+                (0, _) | (1, Some(_)) => {}
+                (1, None) => {
+                    return Err(Cause::new(415, "The session description is encoded, or an early one"));
+                }
+                _ => return Err(Cause::new(415, "More than one session description")),
+            }
+            if let Some(sdp) = sdp {
                 return Ok(Body::Multipart { content_type, whole: body.clone(), sdp });
             }
         }
@@ -84,6 +93,12 @@ impl Body {
 fn description<'a>(parts: &Multipart<'a>, depth: usize) -> Option<&'a [u8]> {
     let nested = || inner(parts, depth).find_map(|(_, inner)| description(&inner, depth - 1));
     parts.sdp().map(Part::body).or_else(nested)
+}
+
+/// How many session descriptions there are, also those that are passed over.
+fn descriptions(parts: &Multipart<'_>, depth: usize) -> usize {
+    let own = parts.parts().iter().filter(|part| part.is("application/sdp")).count();
+    own + inner(parts, depth).map(|(_, inner)| descriptions(&inner, depth - 1)).sum::<usize>()
 }
 
 /// The body with `sdp` in place of its own; every other byte as it came.

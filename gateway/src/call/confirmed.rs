@@ -192,6 +192,10 @@ impl Call {
         let method = message.method().unwrap_or(Method::Info);
         let body = Body::read(&message);
         let offers = body.as_ref().is_ok_and(|body| body.sdp().is_some());
+        if offers && !matches!(method, Method::Invite | Method::Update) {
+            let cause = Cause::new(415, format!("A session description has no meaning in {method}"));
+            return self.answer(server, &message, side, &cause);
+        }
         let before = offers.then(|| self.agreed(side));
         let body = match body.and_then(|body| self.cross_body(tokens, side, &body, true)) {
             Ok(body) => body,

@@ -60,12 +60,24 @@ fn is_own(name: &Name) -> bool {
         | Name::ReferSub
         | Name::Path
         | Name::ServiceRoute => true,
-        Name::Other(other) => other.eq_ignore_ascii_case("proxy-authentication-info"),
+        Name::Other(other) => ["proxy-authentication-info", "x-voiceconnector-id"].iter().any(is(other)),
         _ => false,
     }
 }
 
-/// Headers that assert who somebody is.
+/// Headers that assert who somebody is, or who pays: RFC 3325, RFC 5502, RFC 7315, RFC 8496.
 fn is_identity(name: &Name) -> bool {
-    matches!(name, Name::PAssertedIdentity | Name::PPreferredIdentity | Name::RemotePartyId)
+    const OTHERS: [&str; 4] =
+        ["p-served-user", "p-asserted-service", "p-charge-info", "p-charging-function-addresses"];
+    match name {
+        Name::PAssertedIdentity | Name::PPreferredIdentity | Name::RemotePartyId | Name::PChargingVector => {
+            true
+        }
+        Name::Other(other) => OTHERS.iter().any(is(other)),
+        _ => false,
+    }
+}
+
+fn is(name: &str) -> impl Fn(&&str) -> bool {
+    move |other| name.eq_ignore_ascii_case(other)
 }

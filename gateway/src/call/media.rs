@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
-use sip::sdp::{Anchor, AnchorError, Stream, StreamKind, is_srtp};
+use sip::sdp::{Anchor, AnchorError, Stream, is_srtp};
 
 use super::body::{Body, Sent};
 use super::sdes::{Keys, Lines, Sdes};
@@ -144,6 +144,8 @@ impl Call {
             // word comes under its old key and is ignored.
             State::Open { .. } => {
                 self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
+                // The new session begins its packet indices anew, so it must not have a key of the old one's.
+                self.a.sdes.forget_own();
                 self.media.key = self.media.key.next();
                 self.media.state = State::Idle;
                 self.media.expects_srtp = [false; 2];
@@ -376,12 +378,12 @@ fn srtp_keys(keys: &Keys) -> Result<SrtpKeys, SrtpError> {
 fn remote(stream: Option<&Stream>) -> Remote {
     let mut remote = Remote::default();
     let Some(stream) = stream else { return remote };
-    if stream.kind == StreamKind::Image {
+    if stream.is_udptl() {
         remote.kind = crate::media::StreamKind::Udptl;
     }
     remote.rtp = stream.rtp().filter(|_| !stream.is_black_hole());
+    // Never muxed: our descriptions do not say `a=rtcp-mux` (RFC 5761 §5.1.1).
     remote.rtcp = remote.rtp.and(stream.rtcp);
-    remote.mux = stream.rtcp_mux;
     for codec in &stream.codecs {
         remote.clock_rates.push((codec.payload_type, codec.clock_rate));
         if codec.is_telephone_event() {

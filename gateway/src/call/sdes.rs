@@ -194,6 +194,11 @@ impl Sdes {
         }
     }
 
+    /// No key of ours is used again: the next description has new ones.
+    pub fn forget_own(&mut self) {
+        self.own.clear();
+    }
+
     /// Fax has no SRTP.
     ///
     /// # Errors
@@ -448,6 +453,17 @@ mod tests {
         leg.take_offer(&offered, &mut random).unwrap();
         assert_eq!(leg.keys().unwrap().suite, "AES_256_CM_HMAC_SHA1_80");
         assert!(leg.answer().crypto[0].contains("AES_CM_256_HMAC_SHA1_80"));
+    }
+
+    #[test]
+    fn a_key_that_is_forgotten_is_never_used_again() {
+        let (mut leg, mut random) = sdes(Policy::Required);
+        let offered = stream("RTP/SAVP", &[format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
+        leg.take_offer(&offered, &mut random).unwrap();
+        let before = leg.keys().unwrap().send.clone();
+        leg.forget_own();
+        leg.take_offer(&offered, &mut random).unwrap();
+        assert_ne!(leg.keys().unwrap().send, before);
     }
 
     #[test]

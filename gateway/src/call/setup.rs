@@ -235,6 +235,9 @@ impl Call {
             .header(Name::Contact, leg.local.contact(&leg.contact_user))
             .header(Name::Allow, ALLOW);
         builder = crossing::cross(asked, builder, &self.a.profile, &route.profile);
+        if self.account.emergency {
+            builder = builder.remove(Name::Privacy); // Help must know whom to call back.
+        }
         builder = self.identify(builder, asked, route);
         if let Some(connector) = route.connector() {
             builder = builder.raw("X-VoiceConnector-ID", connector);

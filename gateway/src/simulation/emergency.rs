@@ -1,7 +1,9 @@
 //! Somebody dials 911.
 
+use sip::Name;
+
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, everywhere, everywhere_with};
+use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
 use crate::record::Direction;
 
 #[test]
@@ -74,5 +76,22 @@ fn a_carrier_takes_it_when_the_desk_of_our_own_does_not() {
         assert!(trunk.cdr("pbx", Direction::Outbound).answered_at.is_some());
         let billed = trunk.world.cdrs.iter().filter(|cdr| cdr.answered_at.is_some());
         assert_eq!(billed.count(), 1, "{:#?}", trunk.world.cdrs);
+    });
+}
+
+/// A PBX that hides its callers hides them from everybody but help.
+#[test]
+fn help_knows_whom_to_call_back() {
+    everywhere(|trunk| {
+        trunk.dial_with(trunk.pbx, "911", &[("Privacy", "id")]);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        let invite = &trunk.call(b).invite;
+        assert!(!invite.has(Name::Privacy));
+        assert!(Trunk::header(invite, "From").contains(PBX), "{invite:?}");
+        trunk.respond(b, 200);
+        trunk.run(0.5);
+        trunk.hang_up(b);
+        trunk.run(0.5);
     });
 }

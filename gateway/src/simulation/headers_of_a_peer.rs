@@ -328,3 +328,25 @@ fn symmetric_media_is_that_of_the_party_it_is_said_of() {
         });
     }
 }
+
+/// Who pays is believed of nobody that we do not trust, and who called whom in our words is ours to say.
+#[test]
+fn charging_goes_by_trust_and_the_connectors_id_is_our_own() {
+    const SAID: &[(&str, &str)] = &[
+        ("P-Charge-Info", "<sip:+19005550100@10.0.0.1>"),
+        ("p-charging-vector", "icid-value=1"),
+        ("X-VoiceConnector-ID", "branch"),
+    ];
+    let reached = |trunk: &mut Trunk| {
+        trunk.dial_with(trunk.pbx, OUTSIDE, SAID);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        let counts = SAID.iter().map(|(name, _)| count(&trunk.call(b).invite, name)).collect::<Vec<_>>();
+        trunk.respond(b, 486);
+        trunk.run(0.5);
+        counts
+    };
+    everywhere(|trunk| assert_eq!(reached(trunk), [0, 0, 0]));
+    const TRUSTED: &[Change] = &[("pbx_peer", "trusted = true"), ("east_peer", "trusted = true")];
+    everywhere_with(TRUSTED, |trunk| assert_eq!(reached(trunk), [1, 1, 0]));
+}

@@ -240,6 +240,48 @@ fn a_body_without_a_description_passes_as_it_is() {
     });
 }
 
+/// A second description would reach the other side as it is, and lead its media around us; an early one (RFC 3959) and
+/// one in base64 likewise.
+#[test]
+fn descriptions_that_cannot_be_rewritten_are_refused() {
+    let sdp = "Content-Type: application/sdp\r\n\r\nv=0\r\n";
+    let early = format!("Content-Disposition: early-session\r\n{sdp}");
+    let encoded = format!("Content-Transfer-Encoding: base64\r\n{sdp}");
+    for (parts, fault) in [
+        (&[sdp, sdp][..], "More than one session description"),
+        (&[sdp, &early], "More than one session description"),
+        (&[&early], "The session description is encoded, or an early one"),
+        (&[&encoded], "The session description is encoded, or an early one"),
+    ] {
+        everywhere(|trunk| {
+            let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+            let a = dial_body(trunk, OUTSIDE, mixed(&parts));
+            trunk.run(0.5);
+            let refusal = trunk.call(a).response(415).unwrap();
+            assert!(Trunk::header(refusal, "Reason").contains(fault), "{refusal:?}");
+            assert_eq!(trunk.received(trunk.east), 0);
+        });
+    }
+}
+
+/// An offer has its place in INVITE and UPDATE, where two cannot cross unseen.
+#[test]
+fn a_description_in_another_request_is_refused_and_changes_nothing() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        let told = trunk.world.media_log.len();
+        let sdp =
+            "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
+        trunk.request(a, Method::Info, Some(sdp));
+        trunk.run(0.5);
+        assert_eq!(trunk.call(a).statuses(&Method::Info), [415]);
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK"]);
+        assert_eq!(trunk.world.media_log.len(), told);
+        trunk.hang_up(a);
+        trunk.run(0.5);
+    });
+}
+
 /// The closing boundary is missing.
 fn cut(sdp: &[u8]) -> (String, Bytes) {
     let (content_type, body) = last(sdp);

@@ -469,7 +469,8 @@ impl Phone {
                 builder = self.described(builder, sdp);
             }
             (Some(text), false) => {
-                builder = builder.body("text/plain", Bytes::copy_from_slice(text.as_bytes()))
+                let content_type = if text.starts_with("v=0") { "application/sdp" } else { "text/plain" };
+                builder = builder.body(content_type, Bytes::copy_from_slice(text.as_bytes()))
             }
             _ => {}
         }
