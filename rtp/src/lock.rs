@@ -232,7 +232,9 @@ impl SourceLock {
             (source.position, source.heard) = (position, now); // nearly every packet of a call
             return;
         }
-        let outdated = self.source.is_some_and(|source| source.address == from && source.outdated);
+        // Once learning is over nobody else has come: the peer sends from there still.
+        let outdated = self.is_learning(now)
+            && self.source.is_some_and(|source| source.address == from && source.outdated);
         self.source = Some(Source { address: from, position, heard: now, outdated });
         let rank = self.rank(from);
         self.best = self.best.max(rank);
@@ -241,7 +243,10 @@ impl SourceLock {
         } else if let Learning::Waiting = self.learning {
             self.learning = Learning::Since(now);
         }
-        if self.follows && self.destination.is_some() {
+        // What trails after a move draws us back only where the SDP's address is none that we reach.
+        let follows =
+            self.follows && (!outdated || self.signalled.is_some_and(|address| is_private(address.ip())));
+        if follows && self.destination.is_some() {
             self.destination = Some(from);
         }
     }
@@ -451,6 +456,47 @@ mod tests {
                 Rtp(80, SERVER, 1, 4, false),
                 Rtp(100, "203.0.113.90:7000", 2, 2, true),
                 SendsTo(Some("203.0.113.90:7000")),
+            ],
+        );
+        run(
+            "a symmetric peer moves, and what trails after it does not draw us back",
+            &[
+                Symmetric(PHONE),
+                Rtp(0, NAT, 1, 1, true),
+                SendsTo(Some(NAT)),
+                Rtp(4_000, NAT, 1, 200, true),
+                Symmetric(SERVER),
+                SendsTo(Some(SERVER)),
+                Rtp(4_020, NAT, 1, 201, true),
+                SendsTo(Some(SERVER)), // which may wait for us to speak first
+                Rtp(4_040, SERVER, 2, 1, true),
+                SendsTo(Some(SERVER)),
+                Rtp(4_060, NAT, 1, 202, false),
+            ],
+        );
+        run(
+            "a symmetric peer that does not move after all",
+            &[
+                Symmetric(PHONE),
+                Rtp(0, NAT, 1, 1, true),
+                Symmetric(SERVER),
+                Rtp(20, NAT, 1, 2, true),
+                SendsTo(Some(SERVER)),
+                Rtp(3_020, NAT, 1, 152, true),
+                SendsTo(Some(NAT)),
+            ],
+        );
+        run(
+            "behind NAT there is nowhere else to send to",
+            &[
+                Sdp(PRIVATE),
+                Rtp(0, NAT, 1, 1, true),
+                Sdp("192.168.1.9:4002"),
+                SendsTo(Some("192.168.1.9:4002")),
+                Rtp(20, NAT, 1, 2, true),
+                SendsTo(Some(NAT)),
+                Rtp(40, NAT_REBOUND, 1, 3, true),
+                SendsTo(Some(NAT_REBOUND)),
             ],
         );
         run(

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::ntp::{NtpShort, NtpTime};
 use crate::packet::{RtpPacket, Ssrc};
-use crate::quality::{PayloadFormat, PayloadUse, round_trip};
+use crate::quality::{MAX_MISORDER, PayloadFormat, PayloadUse, round_trip};
 use crate::rtcp::{ReportBlock, SenderInfo};
 
 /// Numbers that are remembered, most recent first: 20 s at 50 packets a second, while a report is rarely older than a
@@ -150,7 +150,9 @@ impl Sender {
             self.mark(next);
         } else {
             let number = self.highest.saturating_sub(u64::from(step.wrapping_neg()));
-            self.base = self.base.min(number);
+            if self.highest - number <= u64::from(MAX_MISORDER) {
+                self.base = self.base.min(number); // Late at the very start. What leaps back says nothing of the gap.
+            }
             self.mark(number);
         }
     }
@@ -261,6 +263,21 @@ mod tests {
         let mut lost = |highest, lost| sender.handle_report(NtpTime(0), &block(highest, lost)).unwrap().lost;
         assert_eq!(lost(6, 0), 0);
         assert_eq!(lost(8, 1), 1);
+    }
+
+    #[test]
+    fn a_leap_back_hides_no_later_loss() {
+        let start = crate::test_start();
+        let mut sender = forward(start, 30_000..30_500);
+        assert_eq!(sender.handle_report(NtpTime(0), &block(30_499, 0)).unwrap().lost, 0);
+        for seq in [25_000].into_iter().chain(30_500..30_600) {
+            let bytes = packet(seq);
+            sender.handle_packet(start, &RtpPacket::parse(&bytes).unwrap(), FORMAT);
+        }
+        assert_eq!(sender.handle_report(NtpTime(0), &block(30_599, 10)).unwrap().lost, 10);
+        // What is late at the very start was before it.
+        let sender = forward(start, [65_534, 65_530, 65_535, 0]);
+        assert_eq!(sender.up_to(0), (4, 3));
     }
 
     #[test]

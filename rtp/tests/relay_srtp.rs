@@ -291,6 +291,16 @@ fn nothing_passes_before_the_keys() {
     assert_eq!(call.rtp(Side::A, &rtp(1, 3)), Err(Refusal::Unroutable));
 }
 
+#[test]
+fn a_peer_that_echoes_our_key_is_neither_heard_nor_sent_anything() {
+    let (mut call, _, mut b) = Call::connected(None, Some(SUITE));
+    let sent = call.rtp(Side::A, &rtp(1, 1)).unwrap();
+    b.keys = Some(keys(SUITE, 0x20, 0x20));
+    call.speak(&b);
+    assert_eq!(call.rtp(Side::B, &sent), Err(Refusal::Unauthenticated));
+    assert_eq!(call.rtp(Side::A, &rtp(1, 2)), Err(Refusal::Unroutable));
+}
+
 /// The host that was to have SRTP declined, and the next one is offered RTP.
 #[test]
 fn the_next_host_may_speak_in_the_clear_at_once() {

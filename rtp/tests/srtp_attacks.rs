@@ -308,6 +308,19 @@ fn a_peer_that_begins_anew_under_its_new_key_is_followed() {
     }
 }
 
+/// Under one key both ways, what we send could be sent back to us as the peer's own.
+#[test]
+fn a_peer_that_echoes_our_key_is_refused() {
+    let suite = Suite::AesCm128HmacSha1_80;
+    assert_eq!(Session::new(&keys(suite, 1, 1)).err(), Some(SrtpError::Reflected));
+    let mut session = Session::new(&keys(suite, 1, 2)).unwrap();
+    assert_eq!(session.rekey(&keys(suite, 3, 3), false), Err(SrtpError::Reflected));
+    // Nothing has changed.
+    let mut peer = Protect::new(suite, &key(suite, 2)).unwrap();
+    assert_eq!(open(&mut session, &protect(&mut peer, &rtp(1, 1))), Ok(rtp(1, 1)));
+    assert!(session.snapshot().send.master == key(suite, 1));
+}
+
 #[test]
 fn what_we_send_goes_on_or_begins_anew_but_never_twice_under_a_key() {
     let suite = Suite::AesCm128HmacSha1_80;

@@ -44,7 +44,7 @@ impl Security {
             Some(session) => session.rekey(keys, moved),
             none => Session::new(keys).map(|session| *none = Some(Box::new(session))),
         };
-        // Keys that do not fit their suite open nothing and close nothing.
+        // Keys that do not fit their suite, or that echo ours, open nothing and close nothing.
         self.state = if taken.is_ok() { State::Protected } else { State::Awaited };
     }
 
@@ -116,7 +116,9 @@ impl From<SrtpError> for Refusal {
         match error {
             SrtpError::Malformed(_) => Refusal::Malformed,
             SrtpError::NoRoom { .. } => Refusal::Oversized,
-            SrtpError::AuthFailed | SrtpError::KeyLength { .. } => Refusal::Unauthenticated,
+            SrtpError::AuthFailed | SrtpError::KeyLength { .. } | SrtpError::Reflected => {
+                Refusal::Unauthenticated
+            }
             SrtpError::Replayed | SrtpError::Exhausted => Refusal::Replayed,
         }
     }

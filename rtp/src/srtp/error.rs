@@ -12,6 +12,9 @@ pub enum SrtpError {
         /// What came.
         found: usize,
     },
+    /// The peer's key is ours: whatever we send could be sent back to us as its own.
+    #[error("peer echoes our key")]
+    Reflected,
     /// Not (S)RTP version 2, not (S)RTCP, or too short for header and tag.
     #[error("{0} bytes that are no packet")]
     Malformed(usize),

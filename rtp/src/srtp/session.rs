@@ -22,7 +22,7 @@ pub struct SrtpKeys {
     pub suite: Suite,
     /// Ours: in the `a=crypto` that we sent. Chosen at random for each leg, and never for a second session.
     pub send: MasterKey,
-    /// The peer's: in the `a=crypto` that it sent.
+    /// The peer's: in the `a=crypto` that it sent. Not ours.
     pub receive: MasterKey,
 }
 
@@ -41,8 +41,9 @@ pub struct Session {
 impl Session {
     /// A session that has sent and received nothing.
     ///
-    /// Fails with [`SrtpError::KeyLength`] if a key is another suite's.
+    /// Fails with [`SrtpError::KeyLength`] if a key is another suite's, with [`SrtpError::Reflected`] if the peer's is ours.
     pub fn new(keys: &SrtpKeys) -> Result<Session, SrtpError> {
+        refuse_reflection(keys)?;
         Ok(Session {
             protect: Protect::new(keys.suite, &keys.send)?,
             unprotect: Unprotect::new(keys.suite, &keys.receive)?,
@@ -60,9 +61,10 @@ impl Session {
     ///
     /// A direction whose key is the same goes on as it was; what was seen under a key that comes back is not taken again, with
     /// the last four keys. Packets under the old key are taken until 64 have come under
-    /// the new one. Fails, and changes nothing, with [`SrtpError::KeyLength`], or with [`SrtpError::Exhausted`] at the
+    /// the new one. Fails, and changes nothing, like [`Session::new`], or with [`SrtpError::Exhausted`] at the
     /// 18th key to send under.
     pub fn rekey(&mut self, keys: &SrtpKeys, moved: bool) -> Result<(), SrtpError> {
+        refuse_reflection(keys)?;
         // Both keys are tried before either is taken.
         let comes_back = self.before.iter().position(|before| before.has_key(keys.suite, &keys.receive));
         let unprotect = match self.unprotect.has_key(keys.suite, &keys.receive) || comes_back.is_some() {
@@ -170,4 +172,8 @@ impl Session {
             }
         }
     }
+}
+
+fn refuse_reflection(keys: &SrtpKeys) -> Result<(), SrtpError> {
+    if keys.send == keys.receive { Err(SrtpError::Reflected) } else { Ok(()) }
 }
