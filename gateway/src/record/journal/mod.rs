@@ -23,6 +23,9 @@ use super::{AnsweredCall, CallKey};
 /// Dead bytes that are always tolerated, so that a small journal is not written anew all the time.
 const SLACK: u64 = 1 << 20;
 
+/// The file is made longer by so much at once, when less than an eighth of it is left.
+const GROWTH: u64 = 256 << 10;
+
 /// Room kept for the record of each call that is up.
 const RECORD_ROOM: u64 = 1_536;
 
@@ -71,6 +74,8 @@ pub struct Journal {
     _lock: File,
     /// Up to here the file is whole.
     length: u64,
+    /// From there up to here it is zeros, to be written over.
+    room: u64,
     /// A failed write may have left something behind `length`.
     torn: bool,
     sync: bool,
@@ -114,6 +119,7 @@ impl Journal {
             file,
             _lock: lock,
             length: 0,
+            room: 0,
             torn: true,
             sync,
             unsynced: false,
@@ -185,6 +191,7 @@ impl Journal {
         }
         if self.torn {
             self.file.set_len(self.length)?;
+            self.room = self.length;
         }
         self.torn = true;
         self.file.write_all_at(&bytes, self.length)?;
@@ -194,7 +201,25 @@ impl Journal {
         for (entry, position) in entries.into_iter().zip(positions) {
             self.apply(entry, position);
         }
+        self.make_room();
         Ok(())
+    }
+
+    /// An entry that is written over zeros is on the disk after one write; one that makes the file longer, after two
+    /// or three. To whoever reads the file the zeros are a line that a crash cut short.
+    fn make_room(&mut self) {
+        if !self.sync || self.room >= self.length + GROWTH / 8 {
+            return;
+        }
+        let zeros = vec![0; usize::try_from(GROWTH).unwrap_or_default()];
+        self.room = match self.file.write_all_at(&zeros, self.length) {
+            Ok(()) => self.length + GROWTH,
+            // What little a full disk has left is for records.
+            Err(_) => {
+                self.torn = self.file.set_len(self.length).is_err();
+                self.length
+            }
+        };
     }
 
     /// Whether entries wait for [`sync`](Journal::sync).
@@ -302,6 +327,7 @@ impl Journal {
             .sum();
         self.file = new.file;
         self.length = new.length;
+        self.room = new.length;
         self.torn = false;
         self.calls = calls;
         self.undelivered = undelivered;

@@ -54,7 +54,8 @@ fn a_file_cut_anywhere_keeps_every_whole_line() {
     journal.append(&[up(1)]).unwrap();
     let first = journal.length();
     journal.append(&[ended(0, 1)]).unwrap();
-    let bytes = fs::read(source.path().join("journal")).unwrap();
+    let mut bytes = fs::read(source.path().join("journal")).unwrap();
+    bytes.truncate(usize::try_from(journal.length()).unwrap()); // Zeros follow.
     for cut in (start..=bytes.len() as u64).step_by(7).chain([first - 1, first, first + 1]) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("journal"), &bytes[..usize::try_from(cut).unwrap()]).unwrap();
@@ -71,6 +72,25 @@ fn a_file_cut_anywhere_keeps_every_whole_line() {
         drop(journal);
         assert!(content(&open(dir.path())).0.contains(&facts_of(2).transaction_id));
     }
+}
+
+#[test]
+fn what_must_be_on_the_disk_is_written_within_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let size = || fs::metadata(dir.path().join("journal")).unwrap().len();
+    journal.append(&[up(0)]).unwrap();
+    let (first, mut growths) = (size(), 0);
+    for n in 1..1_000 {
+        let before = size();
+        journal.append(&[up(n)]).unwrap();
+        growths += u32::from(size() != before);
+        assert!(journal.length() < size(), "zeros follow");
+    }
+    assert!(first > GROWTH && (1..4).contains(&growths), "{growths}");
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!((journal.open_calls_len(), journal.damaged()), (1_000, 0));
 }
 
 #[test]
