@@ -415,9 +415,7 @@ impl Core {
             cause: cause.clone(),
             notes: Vec::new(),
         };
-        for facts in self.facts(&settled) {
-            self.write(crate::record::Record::CallDetail(Box::new(facts)));
-        }
+        self.write_refusal(now, connector.as_str(), &settled);
     }
 }
 
