@@ -2,6 +2,7 @@
 
 #![no_main]
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
@@ -24,7 +25,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(Credentials::parse(&written).unwrap().to_string(), written);
         let mut nonces = Nonces::new([0; 32], 0, Duration::from_secs(60));
         let realm = credentials.realm.clone();
-        let verdict = nonces.verify(Duration::ZERO, &credentials, "INVITE", &realm, |_| Some(secret));
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let verdict =
+            nonces.verify(Duration::ZERO, source, &credentials, "INVITE", &realm, |_| Some(secret));
         assert!(verdict.is_err(), "nobody guesses");
     }
 });

@@ -111,6 +111,7 @@ fn every_cause_has_its_answer_its_words_and_its_record() {
             true,
         ),
         (call("127.0.0.2", OWNED, "+15555550123"), 403, "No country has the number +15555550123", true),
+        (call("127.0.0.10", "x", "+4408712345678"), 403, "No country has the number +4408712345678", true),
         (call("127.0.0.2", OWNED, "+18765550123"), 403, "Prefix +1876 is denied: +18765550123", true),
         (
             call("127.0.0.2", OWNED, "+19005550123"),

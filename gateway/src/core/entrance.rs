@@ -28,7 +28,10 @@ impl Core {
         if message.is_response() {
             match message.check() {
                 Ok(()) => self.transactions.handle_message(now.instant, message, source.peer(), reliable),
-                Err(_) => self.shared.metrics.refusal("syntax"),
+                Err(_) => {
+                    self.shared.metrics.refusal("syntax");
+                    self.shared.refused(now, source.remote.ip());
+                }
             }
             return;
         }
@@ -44,8 +47,11 @@ impl Core {
         }
         let message = message.with_received(source.remote);
         let from = reply_to(&source, &message);
-        if self.transactions.knows(&message) || message.method() == Some(Method::Cancel) {
+        if self.transactions.knows(&message) {
             return self.transactions.handle_message(now.instant, message, from, reliable);
+        }
+        if message.method() == Some(Method::Cancel) {
+            return self.no_such_transaction(now, &source, &message);
         }
         if let Some(tag) = message.to_tag() {
             let ours = token_info(&tag);
@@ -53,13 +59,11 @@ impl Core {
                 return; // The ACK of a stateless refusal.
             }
             if self.dialog_of(&message).is_none() {
+                if !is_ack {
+                    return self.no_such_transaction(now, &source, &message);
+                }
                 if ours.is_none() {
                     self.shared.refused(now, source.remote.ip());
-                }
-                if !is_ack {
-                    self.shared.metrics.refusal("dialog");
-                    let cause = Cause::new(481, "Call/Transaction Does Not Exist");
-                    self.reply_stateless(&source, &message, &cause);
                 }
                 return;
             }
@@ -81,6 +85,14 @@ impl Core {
         }
         self.arrived = source;
         self.transactions.handle_message(now.instant, message, from, reliable);
+    }
+
+    /// 481. Anybody can write a tag that looks like ours, so a stranger's is counted like any other refusal.
+    fn no_such_transaction(&mut self, now: Now, source: &Source, message: &Message) {
+        self.shared.metrics.refusal("dialog");
+        self.shared.refused(now, source.remote.ip());
+        let cause = Cause::new(481, "Call/Transaction Does Not Exist");
+        self.reply_stateless(source, message, &cause);
     }
 
     /// The refusal of a source that no allowlist holds, whatever it asks for.

@@ -106,6 +106,7 @@ pub struct Core {
     queries: HashMap<QueryId, Query>,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
+    refusals: records::RefusalRecords,
     /// Where the message came from that is being handled.
     arrived: Source,
     next_call: u64,
@@ -150,6 +151,7 @@ impl Core {
             queries: HashMap::new(),
             wakeups: BTreeSet::new(),
             probes,
+            refusals: records::RefusalRecords::default(),
             arrived: nowhere(),
             next_call: u64::from(shard) << 40,
             next_query: 0,

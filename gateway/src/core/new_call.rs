@@ -257,7 +257,7 @@ impl Core {
         }
         let lookup =
             |user: &str| users.iter().find(|(name, _)| name == user).map(|(_, secrets)| secrets.as_slice());
-        match self.nonces.verify(now.unix, &credentials, "INVITE", realm, lookup) {
+        match self.nonces.verify(now.unix, source, &credentials, "INVITE", realm, lookup) {
             Ok(user) => Digest::Verified(user),
             Err(failure) if failure.is_stale() => Digest::Stale,
             Err(failure) => {
@@ -290,7 +290,8 @@ impl Core {
             users.into_iter().flatten().flat_map(|(_, secrets)| secrets.iter().cloned()).collect();
         let random = self.tokens.random().next_u64().to_be_bytes();
         let realm = live.config.gateway.realm.as_str();
-        let challenges = self.nonces.challenges(now.unix, random, realm, &secrets, stale);
+        let source = self.arrived.remote.ip();
+        let challenges = self.nonces.challenges(now.unix, random, source, realm, &secrets, stale);
         let text = if stale { "Credentials are stale" } else { "Proxy Authentication Required" };
         let tag = self.tokens.tag();
         let mut reply = Cause::new(407, text).reply(message, Some(&tag));
@@ -414,9 +415,7 @@ impl Core {
             cause: cause.clone(),
             notes: Vec::new(),
         };
-        for facts in self.facts(&settled) {
-            self.write(crate::record::Record::CallDetail(Box::new(facts)));
-        }
+        self.write_refusal(now, connector.as_str(), &settled);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a call leaves behind: its limits while it lives, counters, log lines, call detail records.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,11 +12,51 @@ use super::{CallKey, Core, Now, Output};
 use crate::call::{Account, Call, Cause, Event, Settled, Times};
 use crate::limits::Permit;
 use crate::media::{CallStatistics, FlowStatistics, MediaEvent, Side};
-use crate::metrics::ConnectorMetrics;
+use crate::metrics::{ConnectorMetrics, RecordKind};
 use crate::record::{
     AnsweredCall, CallFacts, Direction, FlowFacts, Party, PathFacts, QualityFacts, Record, SipMessageFacts,
 };
 use crate::route::Attempt;
+
+/// The longest word of a peer's in a record: what is booked for one must hold it.
+const LONGEST_WORD: usize = 128;
+
+/// So many refused calls of one connector are written down in a second, by one shard: whoever may call could fill the
+/// disk with calls that never were.
+const REFUSALS_A_SECOND: u32 = 50;
+
+/// A peer's word as it stands in a record: without control characters, and not without end.
+fn word(text: &str) -> String {
+    text.chars().take(LONGEST_WORD).map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// Which refused calls are written down.
+#[derive(Default)]
+pub(super) struct RefusalRecords {
+    /// Since the Unix epoch.
+    second: u64,
+    /// In this second, by connector.
+    written: HashMap<String, u32>,
+    left_out: u64,
+}
+
+impl RefusalRecords {
+    /// Whether one more refused call of `connector` is written down.
+    fn take(&mut self, now: Now, connector: &str) -> bool {
+        let second = now.unix.as_secs();
+        if second != self.second {
+            if self.left_out > 0 {
+                tracing::warn!(left_out = self.left_out, "refused calls were not written down");
+            }
+            *self = RefusalRecords { second, ..RefusalRecords::default() };
+        }
+        let written = self.written.entry(connector.to_owned()).or_default();
+        let taken = *written < REFUSALS_A_SECOND;
+        *written += u32::from(taken);
+        self.left_out += u64::from(!taken);
+        taken
+    }
+}
 
 /// What the core holds for a call beside the machine; given back when it is settled.
 #[derive(Default)]
@@ -151,6 +192,19 @@ impl Core {
         }
     }
 
+    /// Writes down a call of `connector` that never began, unless there are too many of them, or no room. Both are
+    /// counted.
+    pub(super) fn write_refusal(&mut self, now: Now, connector: &str, settled: &Settled) {
+        let facts = self.facts(settled);
+        if !self.shared.records_accept_calls() || !self.refusals.take(now, connector) {
+            let dropped = facts.len() as u64;
+            return self.shared.metrics.records().dropped(RecordKind::CallDetail, dropped);
+        }
+        for facts in facts {
+            self.write(Record::CallDetail(Box::new(facts)));
+        }
+    }
+
     /// One set of facts for each connector of the call.
     pub(super) fn facts(&self, settled: &Settled) -> Vec<CallFacts> {
         let account = &settled.account;
@@ -166,18 +220,18 @@ impl Core {
             account: self.config.gateway.account.clone().unwrap_or_default(),
             region: self.config.gateway.region.clone(),
             transaction_id: settled.transaction_id.to_string(),
-            call_id: call_id.to_owned(),
+            call_id: word(call_id),
             voice_connector_id: connector.clone(),
             direction,
             status_message: message.clone(),
-            sip_auth_user: account.sip_auth_user.clone(),
+            sip_auth_user: account.sip_auth_user.as_deref().map(word),
             source: Party {
-                number: account.caller.clone(),
+                number: word(&account.caller),
                 name: account.caller_name.clone(),
                 country: account.caller_country.clone(),
             },
             destination: Party {
-                number: account.callee.clone(),
+                number: word(&account.callee),
                 name: account.callee_name.clone(),
                 country: account.callee_country.clone(),
             },
@@ -201,7 +255,7 @@ impl Core {
         for (connector, side) in sides {
             let Some(id) = connector else { continue };
             if self.config.connector(id).is_some_and(|connector| connector.logging.sip_messages) {
-                let call_id = slot.call.call_id(side).to_owned();
+                let call_id = slot.call.call_id(side);
                 let line = self.sip_line(now, id.clone(), call_id, message.bytes().clone());
                 self.outputs.push_back(Output::Record(Record::SipMessage(Box::new(line))));
             }
@@ -223,19 +277,19 @@ impl Core {
             return;
         }
         let id = connector.id.to_string();
-        let call_id = request.call_id().unwrap_or_default().to_owned();
+        let call_id = request.call_id().unwrap_or_default();
         for message in messages {
-            let line = self.sip_line(now, id.clone(), call_id.clone(), message.bytes().clone());
+            let line = self.sip_line(now, id.clone(), call_id, message.bytes().clone());
             self.write(Record::SipMessage(Box::new(line)));
         }
     }
 
-    fn sip_line(&self, now: Now, connector: String, call_id: String, message: Bytes) -> SipMessageFacts {
+    fn sip_line(&self, now: Now, connector: String, call_id: &str, message: Bytes) -> SipMessageFacts {
         SipMessageFacts {
             voice_connector_id: connector,
             region: self.config.gateway.region.clone(),
             event_timestamp: now.unix,
-            call_id,
+            call_id: word(call_id),
             message,
         }
     }
@@ -279,9 +333,9 @@ fn quality(
             region: config.gateway.region.clone(),
             event_timestamp: now.unix,
             transaction_id: call.transaction_id.to_string(),
-            from_sip_user: account.caller.clone(),
+            from_sip_user: word(&account.caller),
             from_country: account.caller_country.clone().unwrap_or_default(),
-            to_sip_user: account.callee.clone(),
+            to_sip_user: word(&account.callee),
             to_country: account.callee_country.clone().unwrap_or_default(),
             endpoint_id: call.endpoint(side).map(|address| address.to_string()).unwrap_or_default(),
             cust2vc: flow(&customer.received, customer_lost.0),

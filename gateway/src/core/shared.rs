@@ -212,8 +212,12 @@ impl Shared {
         });
     }
 
-    /// A source was refused: some more of it, and it is not answered any more.
+    /// A source was refused: some more of it, and it is not answered any more. A host that we call by its name is no
+    /// stranger, and may be late with the last words of a call.
     pub fn refused(&self, now: Now, source: IpAddr) {
+        if self.health.load().is_behind_a_name(source) {
+            return;
+        }
         self.guard.refused(now.instant, source);
     }
 }

@@ -3,8 +3,8 @@
 //! Counts are shared by all shards and connections, in bounded memory: see `tally.rs`.
 //!
 //! UDP sources can be forged, so a stranger could try to have a customer silenced: addresses that the configuration
-//! lists are exempt ([`Guard::exempt`]). Wrong credentials prove that the source heard our challenge, and count for
-//! everybody.
+//! lists are exempt ([`Guard::exempt`]). Wrong credentials for a nonce that was issued to the source prove that it heard our
+//! challenge, and count for everybody.
 
 use std::net::IpAddr;
 use std::sync::Arc;

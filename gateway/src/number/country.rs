@@ -1,4 +1,5 @@
 use config::{CountryCode, E164};
+use phonelib::PhoneNumber;
 
 /// To whom a number belongs, by ITU-T E.164 and the plans under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,7 +8,7 @@ pub enum Numbering {
     Country(CountryCode),
     /// A code of the ITU that no country has (satellites, global services): its digits, as in `881`.
     NonCountry(&'static str),
-    /// No plan has such a number.
+    /// No plan has such a number, or not as it is written.
     Unknown,
 }
 
@@ -17,13 +18,19 @@ const NON_COUNTRY: [&str; 11] = ["800", "808", "870", "878", "881", "882", "883"
 
 impl Numbering {
     /// Looks `number` up: the plan's lengths hold everywhere, under +1 the area code too.
+    ///
+    /// A trunk prefix after the calling code (`+44 0 871 ...`) makes it no number: a carrier drops that prefix and
+    /// connects what no list of prefixes was asked about.
     pub fn of(number: &E164) -> Numbering {
         if let Some(code) = NON_COUNTRY.iter().find(|code| number.digits().starts_with(**code)) {
             return Numbering::NonCountry(code);
         }
-        match phonelib::extract_country(number.as_str()) {
-            Some(found) => iso(found.code).map_or(Numbering::Unknown, Numbering::Country),
-            None => Numbering::Unknown,
+        match PhoneNumber::parse(number.as_str()) {
+            _ if has_belarus_trunk(number.digits()) => Numbering::Unknown,
+            Some(found) if found.e164() == number.as_str() => {
+                iso(found.country().code).map_or(Numbering::Unknown, Numbering::Country)
+            }
+            _ => Numbering::Unknown,
         }
     }
 }
@@ -40,6 +47,16 @@ pub fn country(number: &E164) -> Option<CountryCode> {
 /// the country (`+1876` Jamaica: 4; the United States and Canada: 1). Zero where no plan has the number.
 pub fn calling_code_len(number: &E164) -> usize {
     phonelib::extract_country(number.as_str()).map_or(0, |found| found.prefix.to_string().len())
+}
+
+/// Belarus dials 8 (or 80) before a number, and has numbers of its own under 8, up to ten digits long: the tables tell
+/// the two apart by length alone. Source: ITU-T Operational Bulletin, +375 (8 800, 801, 803, 810, 820).
+fn has_belarus_trunk(digits: &str) -> bool {
+    let Some(national) = digits.strip_prefix("375").filter(|national| national.starts_with('8')) else {
+        return false;
+    };
+    let own = ["800", "801", "803", "810", "820"].iter().any(|range| national.starts_with(range));
+    !own || national.len() > 10
 }
 
 fn iso(code: &str) -> Option<CountryCode> {
@@ -76,6 +93,14 @@ mod tests {
             ("+15555550100", "-"),
             ("+12061110000", "-"),
             ("+21012345678", "-"),
+            ("+4408712345678", "-"),
+            ("+490900123456", "-"),
+            ("+360612345678", "-"),
+            ("+789161234567", "-"),
+            ("+375291234567", "BY"),
+            ("+3758291234567", "-"),
+            ("+37580291234567", "-"),
+            ("+3758011234567", "BY"),
         ] {
             let found = country(&number.parse().unwrap());
             assert_eq!(found.map_or("-".to_owned(), |code| code.to_string()), expected, "{number}");

@@ -72,6 +72,7 @@ fn credentials(value: &[u8], offset: usize, secrets: &mut Vec<Range<usize>>) {
     }
     // Quotes are not tracked: an unbalanced one earlier in the header must not hide the proof.
     for name in DIGEST_PROOFS {
+        let mut ends = Ahead::new(value, |b| is_space(b) || b == b',');
         for at in occurrences(value, name) {
             let mut cursor = Cursor { bytes: value, at: at + name.len() };
             cursor.skip_while(is_space);
@@ -81,12 +82,14 @@ fn credentials(value: &[u8], offset: usize, secrets: &mut Vec<Range<usize>>) {
             cursor.skip_while(is_space);
             let quoted = cursor.take(b'"');
             let start = cursor.at;
-            if quoted {
+            let end = if quoted {
+                // No further than to the next one that is quoted: its quote would close this one.
                 cursor.skip_quoted();
+                cursor.at
             } else {
-                cursor.skip_while(|b| !is_space(b) && b != b',');
-            }
-            secrets.push(offset + start..offset + cursor.at);
+                ends.from(start)
+            };
+            secrets.push(offset + start..offset + end);
         }
     }
 }
@@ -94,12 +97,11 @@ fn credentials(value: &[u8], offset: usize, secrets: &mut Vec<Range<usize>>) {
 /// `inline:` keys in SDP, and in SDP that travels escaped in a URI.
 fn inline_keys(message: &[u8], secrets: &mut Vec<Range<usize>>) {
     for marker in [b"inline:".as_slice(), b"inline%3a"] {
+        let mut ends = Ahead::new(message, |b| is_space(b) || b"|;>&\"".contains(&b));
         for at in occurrences(message, marker) {
             let mut cursor = Cursor { bytes: message, at: at + marker.len() };
             cursor.skip_while(|b| b == b' ' || b == b'\t');
-            let start = cursor.at;
-            cursor.skip_while(|b| !is_space(b) && !b"|;>&\"".contains(&b));
-            secrets.push(start..cursor.at);
+            secrets.push(cursor.at..ends.from(cursor.at));
         }
     }
 }
@@ -107,19 +109,25 @@ fn inline_keys(message: &[u8], secrets: &mut Vec<Range<usize>>) {
 /// `sip:user:password@host`.
 fn uri_passwords(message: &[u8], secrets: &mut Vec<Range<usize>>) {
     for scheme in [b"sip:".as_slice(), b"sips:"] {
+        let mut ends = Ahead::new(message, |b| is_space(b) || b"<>\"".contains(&b));
+        let mut colons = Ahead::new(message, |b| b == b':');
+        let mut ats = Ahead::new(message, |b| b == b'@');
+        // The end of the URI that was looked at last, and where its last @ is. A lenient parser may take that for the
+        // end of the password.
+        let (mut known, mut last_at) = (0, None);
         for at in occurrences(message, scheme) {
             let start = at + scheme.len();
-            let mut cursor = Cursor { bytes: message, at: start };
-            cursor.skip_while(|b| !is_space(b) && !b"<>\"".contains(&b));
-            let uri = message.get(start..cursor.at).unwrap_or_default();
-            let first_at = uri.iter().position(|&b| b == b'@');
-            let colon = uri.iter().position(|&b| b == b':');
-            // A lenient parser may take the last @ for the end of the password.
-            let last_at = uri.iter().rposition(|&b| b == b'@');
-            if let (Some(colon), Some(first_at), Some(last_at)) = (colon, first_at, last_at)
-                && colon < first_at
+            let end = ends.from(start);
+            if known != end {
+                known = end;
+                let uri = message.get(start..end).unwrap_or_default();
+                last_at = uri.iter().rposition(|&b| b == b'@').map(|at| start + at);
+            }
+            let colon = colons.from(start);
+            if let Some(last_at) = last_at
+                && colon < ats.from(start).min(last_at)
             {
-                secrets.push(start + colon + 1..start + last_at);
+                secrets.push(colon + 1..last_at);
             }
         }
     }
@@ -128,11 +136,10 @@ fn uri_passwords(message: &[u8], secrets: &mut Vec<Range<usize>>) {
 /// `<sip:...?Authorization=...>`.
 fn uri_credentials(message: &[u8], secrets: &mut Vec<Range<usize>>) {
     let marker = b"authorization=";
+    let mut ends = Ahead::new(message, |b| is_space(b) || b">&\"".contains(&b));
     for at in occurrences(message, marker) {
-        let mut cursor = Cursor { bytes: message, at: at + marker.len() };
-        let start = cursor.at;
-        cursor.skip_while(|b| !is_space(b) && !b">&\"".contains(&b));
-        secrets.push(start..cursor.at);
+        let start = at + marker.len();
+        secrets.push(start..ends.from(start));
     }
 }
 
@@ -204,6 +211,28 @@ fn is_space(byte: u8) -> bool {
 
 fn is_eol(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
+}
+
+/// The next byte of a kind from places that only grow: a message is walked once, however many words of it overlap.
+struct Ahead<'a, F> {
+    bytes: &'a [u8],
+    wanted: F,
+    /// All before it is known to be of the other kind, as far back as the last place that was asked for.
+    at: usize,
+}
+
+impl<'a, F: Fn(u8) -> bool> Ahead<'a, F> {
+    fn new(bytes: &'a [u8], wanted: F) -> Ahead<'a, F> {
+        Ahead { bytes, wanted, at: 0 }
+    }
+
+    /// Where the next one is from `start` on; the end of the bytes if there is none.
+    fn from(&mut self, start: usize) -> usize {
+        self.at = self.at.max(start);
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|&&b| !(self.wanted)(b)).count();
+        self.at
+    }
 }
 
 struct Cursor<'a> {
@@ -347,6 +376,36 @@ mod tests {
             "A: b\r\n\r\n--b\r\nContent-Transfer-Encoding: binary\r\n\r\nv=0",
             "A: b\r\n\r\n--b\r\nContent-Transfer-Encoding: binary\r\n\r\nv=0",
         );
+    }
+
+    /// Two megabytes of words that begin anew within each other: looking each of them through to its end would take
+    /// hours.
+    #[test]
+    fn a_message_is_walked_once() {
+        for (before, words) in [
+            ("", "sip:"),
+            ("", "sips:"),
+            ("", "sip:a@"),
+            ("", "sip:a:b@"),
+            ("", "inline:"),
+            ("", "inline%3a"),
+            ("", "authorization="),
+            ("Authorization: Digest ", "response="),
+            ("Authorization: Digest ", "response=\""),
+            ("Authorization: Digest ", "response=\"\\"),
+            ("Authorization: Digest ", "rspauth=\\\""),
+        ] {
+            let message = before.to_owned() + &words.repeat((2 << 20) / words.len());
+            assert!(mask(message.as_bytes()).len() <= message.len(), "{words}");
+        }
+    }
+
+    #[test]
+    fn uris_within_a_uri() {
+        check("X: sip:sip:a:b@c sip:d", "X: sip:sip:***@c sip:d");
+        check("X: sip:a@sip:b:c@d", "X: sip:a@sip:b:***@d");
+        check("X: sip:sip:sip: sip:a:b@c", "X: sip:sip:sip: sip:a:***@c");
+        check("X: sip:a@b:1 sips:c:d@e", "X: sip:a@b:1 sips:c:***@e");
     }
 
     proptest! {

@@ -1,5 +1,5 @@
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::listen::Transport;
@@ -96,6 +96,12 @@ impl Health {
     /// Whether these are the addresses that are remembered behind a name.
     pub fn knows(&self, lookup: &Lookup, addresses: &[SocketAddr]) -> bool {
         self.names.get(lookup).is_some_and(|known| known == addresses)
+    }
+
+    /// Whether `address` is one of those behind the names that were looked up.
+    pub fn is_behind_a_name(&self, address: IpAddr) -> bool {
+        let same = |known: &SocketAddr| known.ip().to_canonical() == address.to_canonical();
+        self.names.values().flatten().any(same)
     }
 
     /// Forgets everything but these hosts and names: the configuration has changed.

@@ -85,5 +85,6 @@ fn without_room_for_records_only_emergencies_are_taken() {
         trunk.run(0.5);
         trunk.hang_up(emergency);
         trunk.run(1.0);
+        assert_eq!(trunk.world.cdrs.len(), 1, "a refusal takes no room from the calls that are up");
     });
 }

@@ -27,6 +27,7 @@ mod delayed_offer;
 mod drain_and_stop;
 mod emergency;
 mod failover;
+mod flood_of_refused_calls;
 mod goes_on_from_a_snapshot;
 mod header_crossing;
 mod headers_of_a_peer;

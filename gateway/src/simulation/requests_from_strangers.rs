@@ -80,6 +80,52 @@ fn a_source_that_no_list_holds_gets_403_under_one_tag_and_its_ack_is_absorbed() 
     });
 }
 
+/// Whatever it tries: a tag that looks like ours, a CANCEL of nothing, answers that are none.
+#[test]
+fn a_stranger_is_silenced_whatever_it_sends() {
+    over_udp(&[], |trunk| {
+        let ours = ";tag=vc1000000d0123456789abcdef";
+        for (last, method, tag) in [(1, "BYE", ours), (2, "CANCEL", ""), (3, "", "")] {
+            let address = format!("203.0.113.{last}:5060");
+            let stranger = trunk.world.phone("mallory", &address, Transport::Udp);
+            let source = address.parse::<std::net::SocketAddr>().unwrap().ip();
+            let silenced =
+                |trunk: &Trunk| trunk.world.shared.guard.silenced(trunk.world.clocks().instant, source);
+            for _ in 0..20 {
+                assert!(!silenced(trunk), "{method}");
+                let message = match method {
+                    "" => {
+                        Message::parse(b"SIP/2.0 200 OK\r\nVia: nonsense\r\n\r\n".as_slice().into()).unwrap()
+                    }
+                    method => stray(trunk, stranger, method, tag),
+                };
+                trunk.world.send(stranger, message);
+                trunk.run(0.01);
+            }
+            assert!(silenced(trunk), "{method:?}");
+        }
+    });
+}
+
+/// The last BYE of a call and ours cross: the carrier that is called by its name must not fall silent for that.
+#[test]
+fn a_host_that_is_called_by_its_name_is_no_stranger() {
+    over_udp(&[], |trunk| {
+        let host = trunk.world.phone("sbc", "203.0.113.9:5060", Transport::Udp);
+        let source = "203.0.113.9".parse().unwrap();
+        let lookup =
+            crate::resolve::Lookup { host: "sbc.example.com".into(), port: None, transport: Transport::Udp };
+        let now = trunk.world.clocks();
+        trunk.world.shared.resolved(now.instant, lookup, vec!["203.0.113.9:5060".parse().unwrap()]);
+        for _ in 0..30 {
+            let bye = stray(trunk, host, "BYE", ";tag=vc1000000d0123456789abcdef");
+            trunk.world.send(host, bye);
+        }
+        trunk.run(0.1);
+        assert!(!trunk.world.shared.guard.silenced(trunk.world.clocks().instant, source));
+    });
+}
+
 #[test]
 fn a_merged_request_gets_482_and_the_first_copy_goes_on() {
     everywhere(|trunk| {

@@ -101,6 +101,25 @@ fn a_nonce_of_an_earlier_run_is_stale() {
     trunk.close();
 }
 
+/// Ten datagrams with a forged source must not lock its owner out.
+#[test]
+fn wrong_answers_to_a_made_up_nonce_cost_the_customer_nothing() {
+    let trunk = Trunk::start(Net(210));
+    let (phone, carrier) = (trunk.phone(7), &trunk.west);
+    let first = invite(&phone).build();
+    let made_up = Challenge::new("trunk.example.com", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Algorithm::Md5);
+    let mut offered = Vec::new();
+    for (nc, user) in (1..=12).zip(["desk", "nobody"].into_iter().cycle()) {
+        let answer = phone.ask(again(&phone, &first, &made_up, user, &Secret::password("a guess"), nc));
+        offered = challenges(&answer);
+        assert!(offered.iter().all(|one| one.stale), "the same for a user that is known and one that is not");
+    }
+    assert_eq!(trunk.gateway.metrics().sum("refusals_total", &[("cause", "digest")]), 0.0);
+    let secret = Secret::password("a password");
+    is_admitted(&trunk, &phone, carrier, again(&phone, &first, &offered[0], "desk", &secret, 1));
+    trunk.close();
+}
+
 #[test]
 fn missing_and_wrong_credentials_are_challenged_and_too_many_refused_by_one_shard() {
     too_many_guesses(Trunk::start_sharded(Net(113), 1));

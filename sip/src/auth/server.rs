@@ -1,5 +1,6 @@
 //! The server's part: making challenges and verifying their answers.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
@@ -12,7 +13,9 @@ use super::{Algorithm, Challenge, Credentials, Secret};
 /// Issues nonces and verifies what clients make of them.
 ///
 /// A nonce is signed, so a challenge costs no memory and any holder of the key recognises it; which nonce counts were
-/// used is known only where the nonce was issued, so an answer that comes elsewhere is `Stale`. `Debug` hides the key.
+/// used is known only where the nonce was issued, so an answer that comes elsewhere is `Stale`. It is good for the
+/// address alone that was challenged: a wrong answer to it is a guess of that address's, not of one who forges it.
+/// `Debug` hides the key.
 pub struct Nonces {
     key: Zeroizing<[u8; 32]>,
     issuer: u16,
@@ -42,7 +45,8 @@ pub enum AuthFailure {
     /// The wrong password, most likely.
     #[error("wrong response")]
     WrongResponse,
-    /// The right answer to a nonce that is too old, or not ours: challenge with `stale=true`.
+    /// An answer to a nonce that is not ours, not this source's or too old; or the right answer to one of another
+    /// issuer: challenge with `stale=true`.
     #[error("stale nonce")]
     Stale,
     /// The right answer, but its nonce count was used before: challenge with `stale=true`.
@@ -51,7 +55,7 @@ pub enum AuthFailure {
 }
 
 impl AuthFailure {
-    /// Whether the client knew the secret and only needs a fresh nonce: it does not count as a wrong guess.
+    /// Whether the client only needs a fresh nonce: it does not count as a wrong guess.
     ///
     /// Source: RFC 7616 §3.3, `stale`.
     pub fn is_stale(self) -> bool {
@@ -111,8 +115,9 @@ impl Nonces {
     ///
     /// - `unix`: now, since 1970.
     /// - `random`: fresh random bytes.
-    pub fn issue(&self, unix: Duration, random: [u8; 8]) -> String {
-        Nonce::new(self.issuer, unix, random).sign(&self.key)
+    /// - `source`: who is challenged, and may answer.
+    pub fn issue(&self, unix: Duration, random: [u8; 8], source: IpAddr) -> String {
+        Nonce::new(self.issuer, unix, random).sign(&self.key, source)
     }
 
     /// The challenges for a 401 or 407: one header field each, all with one nonce, in the order of preference.
@@ -126,11 +131,12 @@ impl Nonces {
         &self,
         unix: Duration,
         random: [u8; 8],
+        source: IpAddr,
         realm: &str,
         secrets: &[Secret],
         stale: bool,
     ) -> Vec<Challenge> {
-        let nonce = self.issue(unix, random);
+        let nonce = self.issue(unix, random, source);
         let challenge = |algorithm| Challenge { stale, ..Challenge::new(realm, &nonce, algorithm) };
         self.offered(secrets).into_iter().map(challenge).collect()
     }
@@ -138,16 +144,19 @@ impl Nonces {
     /// The user's name if the credentials are right, fresh and used for the first time.
     ///
     /// - `unix`: now, since 1970.
+    /// - `source`: whence they came.
     /// - `method`: of the request that carried them.
     /// - `lookup`: the secret or secrets of a user; called once at most. An unknown user costs the same time.
     ///
-    /// The response is checked before the nonce's age, so that only who knows the secret hears `stale`, and only who
-    /// knows the secret makes us remember a nonce. Responses are compared in constant time.
+    /// The nonce is checked first: an answer to none of ours is `stale`, right or wrong, known user or not, so that it
+    /// tells nothing and costs the address nothing that it seems to come from. Then the response, compared in constant
+    /// time, and only then the nonce's use, so that only who knows the secret makes us remember a nonce.
     ///
     /// Source: RFC 7616 §3.3-3.4; RFC 3261 §22.4.
     pub fn verify<S: AsRef<[Secret]>>(
         &mut self,
         unix: Duration,
+        source: IpAddr,
         credentials: &Credentials,
         method: &str,
         realm: &str,
@@ -158,11 +167,13 @@ impl Nonces {
         }
         let count = credentials.nonce_count().filter(|count| *count > 0 && credentials.qop_auth);
         let count = count.ok_or(AuthFailure::Malformed)?;
+        let nonce = Nonce::verify(&self.key, &credentials.nonce, source);
+        let nonce = nonce.filter(|nonce| !nonce.is_stale(unix, self.lifetime)).ok_or(AuthFailure::Stale)?;
         if credentials.session || !self.algorithms.contains(&credentials.algorithm) {
             return Err(AuthFailure::Algorithm);
         }
         check_response(credentials, method, lookup)?;
-        self.check_nonce(unix, &credentials.nonce, count)?;
+        self.take(unix, nonce, count)?;
         Ok(credentials.username.clone())
     }
 
@@ -189,11 +200,10 @@ impl Nonces {
         offered
     }
 
-    fn check_nonce(&mut self, unix: Duration, nonce: &str, count: u32) -> Result<(), AuthFailure> {
+    fn take(&mut self, unix: Duration, nonce: Nonce, count: u32) -> Result<(), AuthFailure> {
         let before = unix.saturating_sub(self.lifetime);
         self.replay.expire(u64::try_from(before.as_millis()).unwrap_or(u64::MAX));
-        let nonce = Nonce::verify(&self.key, nonce).ok_or(AuthFailure::Stale)?;
-        if nonce.issuer != self.issuer || nonce.is_stale(unix, self.lifetime) {
+        if nonce.issuer != self.issuer {
             return Err(AuthFailure::Stale);
         }
         match self.replay.take(nonce.stamp, count) {
@@ -245,6 +255,7 @@ mod tests {
     use crate::auth::answer;
 
     const REALM: &str = "biloxi.com";
+    const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 20));
     const NOW: Duration = Duration::from_secs(1_800_000_000);
 
     fn nonces() -> Nonces {
@@ -268,22 +279,22 @@ mod tests {
     #[test]
     fn the_right_answer_is_accepted_in_every_algorithm() {
         let mut nonces = nonces();
-        let offered = nonces.challenges(NOW, [1; 8], REALM, &[Secret::password("zanzibar")], false);
+        let offered = nonces.challenges(NOW, [1; 8], SOURCE, REALM, &[Secret::password("zanzibar")], false);
         let algorithms: Vec<_> = offered.iter().map(|challenge| challenge.algorithm).collect();
         assert_eq!(algorithms, Algorithm::STRONGEST_FIRST);
         for (challenge, nc) in offered.iter().zip(1..) {
             let credentials = answered(&challenge.nonce, challenge.algorithm, "zanzibar", nc);
             let wire = Credentials::parse(&credentials.to_string()).unwrap();
-            assert_eq!(nonces.verify(NOW, &wire, "INVITE", REALM, bob), Ok("bob".to_owned()));
+            assert_eq!(nonces.verify(NOW, SOURCE, &wire, "INVITE", REALM, bob), Ok("bob".to_owned()));
         }
     }
 
     #[test]
     fn a_nonce_count_is_good_once() {
         let mut nonces = nonces();
-        let nonce = nonces.issue(NOW, [1; 8]);
+        let nonce = nonces.issue(NOW, [1; 8], SOURCE);
         let mut check = |nc, expect: Result<(), AuthFailure>| {
-            let verdict = nonces.verify(NOW, &right(&nonce, nc), "INVITE", REALM, bob);
+            let verdict = nonces.verify(NOW, SOURCE, &right(&nonce, nc), "INVITE", REALM, bob);
             assert_eq!(verdict.map(|_| ()), expect, "{nc}");
         };
         check(1, Ok(()));
@@ -295,21 +306,53 @@ mod tests {
     #[test]
     fn a_nonce_turns_stale_with_time_and_elsewhere() {
         let mut nonces = nonces();
-        let nonce = nonces.issue(NOW, [1; 8]);
+        let nonce = nonces.issue(NOW, [1; 8], SOURCE);
         let late = NOW + Duration::from_secs(301);
-        assert_eq!(nonces.verify(late, &right(&nonce, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        assert_eq!(
+            nonces.verify(late, SOURCE, &right(&nonce, 1), "INVITE", REALM, bob),
+            Err(AuthFailure::Stale)
+        );
         let mut elsewhere = Nonces::new([7; 32], 4, Duration::from_secs(300));
-        assert_eq!(elsewhere.verify(NOW, &right(&nonce, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        assert_eq!(
+            elsewhere.verify(NOW, SOURCE, &right(&nonce, 1), "INVITE", REALM, bob),
+            Err(AuthFailure::Stale)
+        );
         let mut restarted = Nonces::new([8; 32], 3, Duration::from_secs(300));
-        assert_eq!(restarted.verify(NOW, &right(&nonce, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        assert_eq!(
+            restarted.verify(NOW, SOURCE, &right(&nonce, 1), "INVITE", REALM, bob),
+            Err(AuthFailure::Stale)
+        );
         assert!(AuthFailure::Stale.is_stale() && AuthFailure::Replayed.is_stale());
     }
 
     #[test]
-    fn stale_is_told_only_to_who_knows_the_secret() {
-        let wrong = answered("made up", Algorithm::Md5, "guess", 1);
-        assert_eq!(nonces().verify(NOW, &wrong, "INVITE", REALM, bob), Err(AuthFailure::WrongResponse));
-        let nobody = nonces().verify(NOW, &wrong, "INVITE", REALM, |_| None::<Secret>);
+    fn an_answer_to_no_nonce_of_this_source_is_stale_and_no_guess() {
+        let mut nonces = nonces();
+        let elsewhere = nonces.issue(NOW, [1; 8], "192.0.2.21".parse().unwrap());
+        let old = nonces.issue(NOW - Duration::from_secs(301), [2; 8], SOURCE);
+        for nonce in ["made up", &elsewhere, &old] {
+            for password in ["guess", "zanzibar"] {
+                for algorithm in Algorithm::STRONGEST_FIRST {
+                    let credentials = answered(nonce, algorithm, password, 1);
+                    let verdict = nonces.verify(NOW, SOURCE, &credentials, "INVITE", REALM, bob);
+                    assert_eq!(verdict, Err(AuthFailure::Stale), "{nonce}");
+                    let nobody = |_: &str| None::<Secret>;
+                    let verdict = nonces.verify(NOW, SOURCE, &credentials, "INVITE", REALM, nobody);
+                    assert_eq!(verdict, Err(AuthFailure::Stale), "{nonce}");
+                }
+            }
+        }
+        assert!(nonces.is_empty());
+    }
+
+    #[test]
+    fn a_guess_counts_whichever_shard_it_meets() {
+        let nonce = nonces().issue(NOW, [1; 8], SOURCE);
+        let mut other = Nonces::new([7; 32], 4, Duration::from_secs(300));
+        let wrong = answered(&nonce, Algorithm::Md5, "guess", 1);
+        let verdict = other.verify(NOW, SOURCE, &wrong, "INVITE", REALM, bob);
+        assert_eq!(verdict, Err(AuthFailure::WrongResponse));
+        let nobody = other.verify(NOW, SOURCE, &wrong, "INVITE", REALM, |_| None::<Secret>);
         assert_eq!(nobody, Err(AuthFailure::UnknownUser));
         assert!(!AuthFailure::WrongResponse.is_stale() && !AuthFailure::UnknownUser.is_stale());
     }
@@ -317,20 +360,20 @@ mod tests {
     #[test]
     fn wrong_answers_leave_no_trace() {
         let mut nonces = nonces();
-        let nonce = nonces.issue(NOW, [1; 8]);
+        let nonce = nonces.issue(NOW, [1; 8], SOURCE);
         let wrong = answered(&nonce, Algorithm::Md5, "guess", 1);
-        assert_eq!(nonces.verify(NOW, &wrong, "INVITE", REALM, bob), Err(AuthFailure::WrongResponse));
+        assert_eq!(nonces.verify(NOW, SOURCE, &wrong, "INVITE", REALM, bob), Err(AuthFailure::WrongResponse));
         assert!(nonces.is_empty());
-        assert!(nonces.verify(NOW, &right(&nonce, 1), "INVITE", REALM, bob).is_ok());
+        assert!(nonces.verify(NOW, SOURCE, &right(&nonce, 1), "INVITE", REALM, bob).is_ok());
         assert_eq!(nonces.len(), 1);
     }
 
     #[test]
     fn every_part_of_the_answer_counts() {
         let mut nonces = nonces();
-        let nonce = nonces.issue(NOW, [1; 8]);
+        let nonce = nonces.issue(NOW, [1; 8], SOURCE);
         let mut check = |credentials: &Credentials, method: &str, realm: &str, expect| {
-            assert_eq!(nonces.verify(NOW, credentials, method, realm, bob), Err(expect));
+            assert_eq!(nonces.verify(NOW, SOURCE, credentials, method, realm, bob), Err(expect));
         };
         let good = right(&nonce, 1);
         check(&good, "BYE", REALM, AuthFailure::WrongResponse);
@@ -362,32 +405,38 @@ mod tests {
     #[test]
     fn only_offered_algorithms_are_accepted() {
         let mut strict = nonces().with_algorithms(&[Algorithm::Sha256, Algorithm::Sha256]);
-        let nonce = strict.issue(NOW, [1; 8]);
-        assert_eq!(strict.challenges(NOW, [1; 8], REALM, &[Secret::password("p")], true).len(), 1);
+        let nonce = strict.issue(NOW, [1; 8], SOURCE);
+        assert_eq!(strict.challenges(NOW, [1; 8], SOURCE, REALM, &[Secret::password("p")], true).len(), 1);
         let weak = answered(&nonce, Algorithm::Md5, "zanzibar", 1);
-        assert_eq!(strict.verify(NOW, &weak, "INVITE", REALM, bob), Err(AuthFailure::Algorithm));
+        assert_eq!(strict.verify(NOW, SOURCE, &weak, "INVITE", REALM, bob), Err(AuthFailure::Algorithm));
     }
 
     #[test]
     fn an_ha1_limits_the_offer_to_its_algorithm() {
         let ha1 = Secret::ha1("12af60467a33e8518da5c68bbff12b11").unwrap(); // bob:biloxi.com:zanzibar
         let mut nonces = nonces();
-        let offered = nonces.challenges(NOW, [1; 8], REALM, std::slice::from_ref(&ha1), false);
+        let offered = nonces.challenges(NOW, [1; 8], SOURCE, REALM, std::slice::from_ref(&ha1), false);
         assert_eq!(offered.len(), 1);
         assert_eq!(offered[0].algorithm, Algorithm::Md5);
         let nonce = &offered[0].nonce;
         let md5 = answered(nonce, Algorithm::Md5, "zanzibar", 1);
-        assert_eq!(nonces.verify(NOW, &md5, "INVITE", REALM, |_| Some(ha1.clone())), Ok("bob".into()));
+        assert_eq!(
+            nonces.verify(NOW, SOURCE, &md5, "INVITE", REALM, |_| Some(ha1.clone())),
+            Ok("bob".into())
+        );
         let sha = answered(nonce, Algorithm::Sha256, "zanzibar", 2);
-        assert_eq!(nonces.verify(NOW, &sha, "INVITE", REALM, |_| Some(ha1)), Err(AuthFailure::Algorithm));
-        assert!(nonces.challenges(NOW, [1; 8], REALM, &[], false).is_empty());
+        assert_eq!(
+            nonces.verify(NOW, SOURCE, &sha, "INVITE", REALM, |_| Some(ha1)),
+            Err(AuthFailure::Algorithm)
+        );
+        assert!(nonces.challenges(NOW, [1; 8], SOURCE, REALM, &[], false).is_empty());
     }
 
     #[test]
     fn old_clients_can_be_spared_what_they_do_not_know() {
         let check = |secrets: &[Secret], expect: &[Algorithm]| {
             let nonces = nonces().with_fewest(&[Algorithm::Md5, Algorithm::Sha256, Algorithm::Sha512_256]);
-            let offered = nonces.challenges(NOW, [1; 8], REALM, secrets, false);
+            let offered = nonces.challenges(NOW, [1; 8], SOURCE, REALM, secrets, false);
             let offered: Vec<_> = offered.iter().map(|challenge| challenge.algorithm).collect();
             assert_eq!(offered, expect);
         };
@@ -402,9 +451,9 @@ mod tests {
     fn a_user_may_have_a_hash_for_each_algorithm() {
         let secrets = [Secret::ha1(&"0".repeat(64)).unwrap(), Secret::password("zanzibar")];
         let mut nonces = nonces();
-        let nonce = nonces.issue(NOW, [1; 8]);
+        let nonce = nonces.issue(NOW, [1; 8], SOURCE);
         let md5 = answered(&nonce, Algorithm::Md5, "zanzibar", 1);
-        assert!(nonces.verify(NOW, &md5, "INVITE", REALM, |_| Some(secrets)).is_ok());
+        assert!(nonces.verify(NOW, SOURCE, &md5, "INVITE", REALM, |_| Some(secrets)).is_ok());
     }
 
     #[test]
@@ -412,13 +461,16 @@ mod tests {
         let mut nonces = nonces().with_capacity(8);
         for ms in 0..100 {
             let now = NOW + Duration::from_millis(ms);
-            let nonce = nonces.issue(now, ms.to_be_bytes());
-            assert!(nonces.verify(now, &right(&nonce, 1), "INVITE", REALM, bob).is_ok());
+            let nonce = nonces.issue(now, ms.to_be_bytes(), SOURCE);
+            assert!(nonces.verify(now, SOURCE, &right(&nonce, 1), "INVITE", REALM, bob).is_ok());
             assert!(nonces.len() <= 8);
-            assert!(nonces.verify(now, &right(&nonce, 1), "INVITE", REALM, bob).is_err());
+            assert!(nonces.verify(now, SOURCE, &right(&nonce, 1), "INVITE", REALM, bob).is_err());
         }
-        let first = nonces.issue(NOW, 0_u64.to_be_bytes());
-        assert_eq!(nonces.verify(NOW, &right(&first, 1), "INVITE", REALM, bob), Err(AuthFailure::Stale));
+        let first = nonces.issue(NOW, 0_u64.to_be_bytes(), SOURCE);
+        assert_eq!(
+            nonces.verify(NOW, SOURCE, &right(&first, 1), "INVITE", REALM, bob),
+            Err(AuthFailure::Stale)
+        );
     }
 
     #[test]

@@ -157,21 +157,25 @@ impl Message {
 }
 
 /// Splits a list that is borrowed into borrowed elements, one that had to be unfolded into owned ones.
+///
+/// The text is kept as it is and walked once: it may be one long row of commas.
 fn split_list(text: Cow<'_, str>) -> impl Iterator<Item = Cow<'_, str>> {
-    let mut rest = Some(text);
+    let mut next = Some(0);
     std::iter::from_fn(move || {
-        let (element, tail) = match rest.take()? {
-            Cow::Borrowed(text) => {
-                let (element, tail) = split_element(text);
-                (Cow::Borrowed(element), tail.map(Cow::Borrowed))
+        let from = next.take()?;
+        let tail_at = |tail: Option<&str>| tail.map(|tail| text.len() - tail.len());
+        Some(match &text {
+            Cow::Borrowed(all) => {
+                let (element, tail) = split_element(all.get(from..)?);
+                next = tail_at(tail);
+                Cow::Borrowed(element)
             }
-            Cow::Owned(text) => {
-                let (element, tail) = split_element(&text);
-                (Cow::Owned(element.to_owned()), tail.map(|tail| Cow::Owned(tail.to_owned())))
+            Cow::Owned(all) => {
+                let (element, tail) = split_element(all.get(from..)?);
+                next = tail_at(tail);
+                Cow::Owned(element.to_owned())
             }
-        };
-        rest = tail;
-        Some(element)
+        })
     })
 }
 
@@ -196,5 +200,31 @@ impl fmt::Debug for Message {
             }
         };
         write!(f, "Message({start:?}, {} headers, {} bytes)", self.index.headers.len(), self.bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_the_same_whether_the_text_is_borrowed_or_owned() {
+        for (text, expect) in [
+            ("a, b,c", vec!["a", "b", "c"]),
+            ("", vec![""]),
+            (",", vec!["", ""]),
+            (" <x,y> , \"p,q\" ,", vec!["<x,y>", "\"p,q\"", ""]),
+            ("ü,,\u{fffd}", vec!["ü", "", "\u{fffd}"]),
+        ] {
+            assert_eq!(split_list(Cow::Borrowed(text)).collect::<Vec<_>>(), expect);
+            assert_eq!(split_list(Cow::Owned(text.to_owned())).collect::<Vec<_>>(), expect);
+        }
+    }
+
+    /// A copy of the tail for each of the commas would be 8 TB.
+    #[test]
+    fn a_row_of_commas_is_walked_once() {
+        let commas = 4 << 20;
+        assert_eq!(split_list(Cow::Owned(",".repeat(commas))).count(), commas + 1);
     }
 }

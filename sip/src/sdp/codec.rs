@@ -43,27 +43,45 @@ impl Codec {
     }
 }
 
-/// Every payload type of the `m=` line, in its order (the sender's preference). Formats that are no payload type are
-/// left out.
+/// Every payload type of the `m=` line, in its order (the sender's preference), each once. Formats that are no payload
+/// type are left out.
 pub(super) fn codecs(media: &Media) -> Vec<Codec> {
-    payload_types(media).map(|payload_type| codec(media, payload_type)).collect()
+    let mut seen = [false; PAYLOAD_TYPES];
+    let (mappings, parameters) = (attributes(media, "rtpmap"), attributes(media, "fmtp"));
+    let first = |payload_type: &u8| {
+        let seen = seen.get_mut(usize::from(*payload_type));
+        seen.is_some_and(|seen| !std::mem::replace(seen, true))
+    };
+    let codec =
+        |payload_type| codec(payload_type, about(&mappings, payload_type), about(&parameters, payload_type));
+    payload_types(media).filter(first).map(codec).collect()
+}
+
+/// 0 to 127.
+const PAYLOAD_TYPES: usize = 128;
+
+/// What an attribute says of each payload type.
+type Attributes<'a> = [Option<&'a str>; PAYLOAD_TYPES];
+
+fn about<'a>(attributes: &Attributes<'a>, payload_type: u8) -> Option<&'a str> {
+    attributes.get(usize::from(payload_type)).copied().flatten()
 }
 
 fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
-    media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
+    media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok())
 }
 
-fn codec(media: &Media, payload_type: u8) -> Codec {
-    let (name, clock_rate, channels) = mapping(media, payload_type)
+fn codec(payload_type: u8, rtpmap: Option<&str>, fmtp: Option<&str>) -> Codec {
+    let (name, clock_rate, channels) = rtpmap
+        .and_then(mapping)
         .or_else(|| fixed(payload_type).map(|(name, rate, channels)| (name.to_owned(), rate, channels)))
         .unwrap_or((String::new(), 8_000, 1));
-    let fmtp = parameters(media, "fmtp", payload_type).map(str::to_owned);
-    Codec { payload_type, name, clock_rate, channels, fmtp }
+    Codec { payload_type, name, clock_rate, channels, fmtp: fmtp.map(str::to_owned) }
 }
 
 /// `a=rtpmap:<payload type> <name>/<clock rate>[/<channels>]`, RFC 8866 §6.6.
-fn mapping(media: &Media, payload_type: u8) -> Option<(String, u32, u8)> {
-    let mut parts = parameters(media, "rtpmap", payload_type)?.split('/');
+fn mapping(rtpmap: &str) -> Option<(String, u32, u8)> {
+    let mut parts = rtpmap.split('/');
     let name = parts.next()?.trim().to_owned();
     let rate = parts.next().and_then(|rate| rate.trim().parse().ok()).filter(|rate| *rate != 0);
     let channels =
@@ -71,12 +89,17 @@ fn mapping(media: &Media, payload_type: u8) -> Option<(String, u32, u8)> {
     Some((name, rate.unwrap_or(8_000), channels.unwrap_or(1)))
 }
 
-/// The rest of the first attribute `name` that is about `payload_type`.
-fn parameters<'a>(media: &'a Media, name: &str, payload_type: u8) -> Option<&'a str> {
-    media.attributes.iter().filter(|attribute| attribute.attribute == name).find_map(|attribute| {
-        let (number, rest) = attribute.value.as_deref()?.trim_start().split_once(' ')?;
-        (number.parse() == Ok(payload_type)).then(|| rest.trim())
-    })
+/// The rest of the first attribute `name` about each payload type, in one pass: a body may have thousands of both.
+fn attributes<'a>(media: &'a Media, name: &str) -> Attributes<'a> {
+    let mut all = [None; PAYLOAD_TYPES];
+    for attribute in media.attributes.iter().filter(|attribute| attribute.attribute == name) {
+        let value = attribute.value.as_deref().and_then(|value| value.trim_start().split_once(' '));
+        let Some((number, rest)) = value else { continue };
+        if let Some(first) = number.parse().ok().and_then(|number: usize| all.get_mut(number)) {
+            first.get_or_insert(rest.trim());
+        }
+    }
+    all
 }
 
 /// Static payload types of audio: name, clock rate, channels. RFC 3551 §6, Table 4.
@@ -163,5 +186,21 @@ mod tests {
             "m=audio 4000 RTP/AVP 96 300 x\r\na=rtpmap:96 X/0/0\r\na=rtpmap\r\na=rtpmap:96\r\n",
             &[(96, "X", 8_000, 1, None)],
         );
+    }
+
+    #[test]
+    fn the_first_word_about_a_payload_type_counts_and_each_is_listed_once() {
+        check(
+            "m=audio 4000 RTP/AVP 96 0 96 128\r\na=rtpmap:96 X/16000\r\na=rtpmap:96 Y/8000\r\n\
+             a=fmtp:96 a\r\na=fmtp:96 b\r\na=rtpmap:128 Z/8000\r\n",
+            &[(96, "X", 16_000, 1, Some("a")), (0, "PCMU", 8_000, 1, None)],
+        );
+    }
+
+    /// Looking all attributes through for each format would be 40,000,000,000 steps.
+    #[test]
+    fn many_formats_with_many_attributes_are_read_in_one_pass() {
+        let (formats, attributes) = (" 96".repeat(200_000), "a=fmtp:97 x\r\n".repeat(200_000));
+        check(&format!("m=audio 4000 RTP/AVP{formats}\r\n{attributes}"), &[(96, "", 8_000, 1, None)]);
     }
 }
