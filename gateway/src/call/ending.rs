@@ -13,7 +13,6 @@ use crate::media::Side;
 /// What is kept for and after the end.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
-    notes: Vec<String>,
     deferred: [Option<Option<String>>; 2],
     byes: Vec<Bye>,
 }
@@ -29,16 +28,6 @@ pub(super) struct Bye {
 }
 
 impl Ending {
-    /// Something that the call's record should say beside its cause.
-    pub fn note(&mut self, note: String) {
-        self.notes.push(note);
-    }
-
-    /// What the record should say beside its cause.
-    pub fn notes(&self) -> Vec<String> {
-        self.notes.clone()
-    }
-
     /// A BYE that has to wait for the leg's ACK.
     pub fn defer_bye(&mut self, side: Side, reason: Option<String>) {
         let [a, b] = &mut self.deferred;

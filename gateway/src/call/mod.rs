@@ -349,7 +349,7 @@ impl Call {
             a_call_id: self.call_id(Side::A).to_owned(),
             b_call_id: self.call_id(Side::B).to_owned(),
             cause,
-            notes: self.ending.notes(),
+            notes: self.released_note().into_iter().collect(),
         }
     }
 

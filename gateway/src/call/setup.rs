@@ -173,6 +173,7 @@ impl Call {
             profile,
             credentials: self.credentials.clone(),
             abandoned: false,
+            released: 0,
             over: false,
             authenticated: false,
         });

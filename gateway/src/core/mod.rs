@@ -102,6 +102,8 @@ pub struct Core {
     /// BYEs of ours that are not answered yet: a gateway that stops waits for them.
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
+    /// Who asked what is being served.
+    askers: entrance::Askers,
     queries: HashMap<QueryId, Query>,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
@@ -147,6 +149,7 @@ impl Core {
             clients: HashMap::new(),
             byes: HashSet::new(),
             servers: HashMap::new(),
+            askers: entrance::Askers::default(),
             queries: HashMap::new(),
             wakeups: BTreeSet::new(),
             probes,
