@@ -1,5 +1,7 @@
 //! The end of a call: both legs down, ports back, records written, exactly once.
 
+use std::time::Duration;
+
 use sip::Message;
 use sip::auth::Secret;
 
@@ -97,7 +99,7 @@ impl Call {
             return;
         }
         self.phase = Phase::Ended;
-        self.times.ended = Some(now.unix);
+        self.times.ended = Some(self.ended(now));
         self.timers.first_response = None;
         self.timers.ringing = None;
         self.timers.max_duration = None;
@@ -109,5 +111,13 @@ impl Call {
         self.close_media(now);
         let settled = self.settled(cause);
         self.actions.push_back(Action::Settle(Box::new(settled)));
+    }
+
+    /// When a call ended that ends now. The wall clock may be set while people talk: who pays, pays for what passed.
+    fn ended(&self, now: Now) -> Duration {
+        match (self.times.answered, self.answered_at) {
+            (Some(answered), Some(at)) => answered + now.instant.saturating_duration_since(at),
+            _ => now.unix,
+        }
     }
 }

@@ -128,6 +128,8 @@ pub struct Call {
     media: MediaSession,
     account: Account,
     pub(crate) times: Times,
+    /// When it was answered, by the clock that nobody sets; `None` also for a call that was taken over.
+    answered_at: Option<Instant>,
     max_duration: Duration,
     timers: Deadlines,
     next_request: u32,
@@ -213,6 +215,7 @@ impl Call {
             media: MediaSession::new(MediaKey(0)),
             account,
             times,
+            answered_at: None,
             max_duration: Duration::ZERO,
             timers: Deadlines::default(),
             next_request: 0,

@@ -553,6 +553,7 @@ impl Call {
         self.phase = Phase::Established;
         self.a.dialog.confirm();
         self.times.answered = Some(now.unix);
+        self.answered_at = Some(now.instant);
         self.timers.max_duration = Some(now.instant + self.max_duration);
         self.actions.push_back(Action::Answered);
         self.watch_for_silence();
