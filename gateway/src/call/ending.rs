@@ -48,6 +48,11 @@ impl Ending {
         }
     }
 
+    /// Whether a BYE waits.
+    pub fn has_deferred_bye(&self) -> bool {
+        self.deferred.iter().any(Option::is_some)
+    }
+
     /// Keeps a BYE for its challenge.
     pub fn keep_bye(&mut self, bye: Bye) {
         self.byes.push(bye);

@@ -292,6 +292,13 @@ impl Call {
         !matches!(self.phase, Phase::Ended)
     }
 
+    /// Whether the parties know that it has ended, as far as we can tell them: no BYE waits to be sent, and no INVITE
+    /// that was cancelled for its final answer.
+    pub fn is_down(&self) -> bool {
+        let cancelled = |attempt: &Attempt| attempt.abandoned && !attempt.over;
+        !self.is_live() && !self.ending.has_deferred_bye() && !self.attempts.iter().any(cancelled)
+    }
+
     /// The parties and connectors of the call.
     pub fn account(&self) -> &Account {
         &self.account
