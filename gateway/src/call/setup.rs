@@ -371,6 +371,9 @@ impl Call {
         } else if !message.has(Name::Reason) {
             builder = builder.header(Name::Reason, Cause::new(status.code(), reason).reason());
         }
+        if status.code() == 405 {
+            builder = builder.header(Name::Allow, allowed_but(request));
+        }
         if let Some((content_type, body)) = body {
             builder = builder.body(&content_type, body);
         }
@@ -515,7 +518,7 @@ impl Call {
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
         let dialog = match Dialog::uac(&attempt.invite, &message) {
             Ok(dialog) => dialog,
-            Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
+            Err(error) => return self.answered_badly(now, tokens, &error.to_string()),
         };
         let Peer { server_name, party, .. } = attempt.flow.clone();
         let flow = Peer { server_name, party, ..flow };
@@ -531,7 +534,8 @@ impl Call {
             Ok(body) => body,
             Err(cause) => {
                 self.release_b(tokens, Some(&cause));
-                return self.give_up(now, Cause::new(502, format!("The callee's answer: {}", cause.text)));
+                self.drop_unanswered_handshakes();
+                return self.answered_badly(now, tokens, &cause.text);
             }
         };
         if offered {
@@ -541,6 +545,16 @@ impl Call {
         self.phase = Phase::Answering;
         self.timers.journal = Some(now.instant + JOURNAL_TIMEOUT);
         self.actions.push_back(Action::Journal);
+    }
+
+    /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
+    fn answered_badly(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
+        let cause = Cause::new(502, format!("The callee's answer: {text}"));
+        if !self.account.emergency {
+            return self.give_up(now, cause);
+        }
+        let end = RouteEnd::Answer { status: 502, q850: None };
+        self.route_failed(now, tokens, Failed { end, answer: None, cause });
     }
 
     /// The answered call is safe on disk: the caller may know.
@@ -566,15 +580,23 @@ impl Call {
             self.handle_journaled(now);
         }
         if due(&mut self.timers.first_response, now) && matches!(self.phase, Phase::Trying) {
-            let cause = Cause::new(408, "No response in time");
-            self.abandon_attempt(Some(cause.reason()));
-            let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
-            let text = format!("no response from {address} in time");
-            self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
+            self.leave_attempt(now, tokens, &Cause::new(408, "No response in time"), "no response from");
         }
         if due(&mut self.timers.ringing, now) && matches!(self.phase, Phase::Trying) {
-            self.give_up(now, Cause::new(408, "The callee did not answer"));
+            let cause = Cause::new(408, "The callee did not answer");
+            match self.account.emergency {
+                true => self.leave_attempt(now, tokens, &cause, "no answer from"),
+                false => self.give_up(now, cause),
+            }
         }
+    }
+
+    /// Cancels the present attempt and goes on.
+    fn leave_attempt(&mut self, now: Now, tokens: &mut Tokens, cause: &Cause, what: &str) {
+        self.abandon_attempt(Some(cause.reason()));
+        let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
+        let text = format!("{what} {address} in time");
+        self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
     }
 
     /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.
@@ -592,6 +614,13 @@ impl Call {
             });
         }
     }
+}
+
+/// What a 405 to `request` allows: ours, less what the other side has just refused. RFC 3261 §21.4.6.
+fn allowed_but(request: &Message) -> String {
+    let refused = request.method().map(|method| method.to_string()).unwrap_or_default();
+    let others: Vec<_> = ALLOW.split(", ").filter(|method| *method != refused).collect();
+    others.join(", ")
 }
 
 /// What stands in the b-leg's place of a dialog until one is answered. Nothing is sent in it.
