@@ -106,7 +106,7 @@ impl Call {
         self.phase = Phase::Ended;
         self.times.ended = Some(self.ended(now));
         self.timers.first_response = None;
-        self.timers.ringing = None;
+        self.stop_ringing();
         self.timers.max_duration = None;
         self.timers.journal = None;
         self.routes.clear();

@@ -53,6 +53,10 @@ use media::MediaSession;
 /// The longest that a callee may ring: Timer C of RFC 3261 §16.6, which must be above three minutes.
 pub const TIMER_C: Duration = Duration::from_secs(185);
 
+/// The longest that one attempt may ring, whatever is heard meanwhile: early media is free, and each 1xx starts Timer C
+/// anew. An emergency call may ring for longer.
+const LONGEST_RINGING: Duration = Duration::from_secs(300);
+
 /// What the core knows of an INVITE when it starts a call: everything is admitted and routed.
 pub struct NewCall {
     /// Our id for the call, in every record, log line and event.
@@ -156,6 +160,8 @@ struct Deadlines {
     first_response: Option<Instant>,
     /// When to stop ringing (Timer C).
     ringing: Option<Instant>,
+    /// When it has rung long enough, whatever is heard meanwhile.
+    longest_ringing: Option<Instant>,
     /// When the call has lasted long enough.
     max_duration: Option<Instant>,
     /// When to go on without the journal.
@@ -270,6 +276,7 @@ impl Call {
         let own = [
             self.timers.first_response,
             self.timers.ringing,
+            self.timers.longest_ringing,
             self.timers.max_duration,
             self.timers.journal,
             self.timers.media_open,

@@ -11,7 +11,7 @@ use super::attempt::Attempt;
 use super::body::{Body, Sent};
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
 use super::leg::{Leg, LegRef};
-use super::{Call, Phase, TIMER_C, crossing, due};
+use super::{Call, LONGEST_RINGING, Phase, TIMER_C, crossing, due};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
 use crate::listen::peer::{Peer, Transport};
@@ -334,6 +334,9 @@ impl Call {
         }
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
         self.timers.ringing = Some(now.instant + TIMER_C);
+        if !self.account.emergency {
+            self.timers.longest_ringing.get_or_insert(now.instant + LONGEST_RINGING);
+        }
         let Some(server) = self.server else { return };
         let body = Body::read(message)
             .and_then(|body| self.cross_body(tokens, Side::B, &body, false))
@@ -383,7 +386,7 @@ impl Call {
     /// The present address is lost: the next one, the next route, or the end.
     fn route_failed(&mut self, now: Now, tokens: &mut Tokens, failed: Failed) {
         self.timers.first_response = None;
-        self.timers.ringing = None;
+        self.stop_ringing();
         let named = self.route.as_ref().map_or(&[][..], |route| route.attempt.failover_on());
         let verdict = next_route(failed.end, self.rang, named, self.account.emergency);
         if !verdict.goes_on() {
@@ -511,7 +514,7 @@ impl Call {
     /// The callee took the call: remember both legs, then ask the journal.
     fn answered(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: Message, flow: Peer) {
         self.timers.first_response = None;
-        self.timers.ringing = None;
+        self.stop_ringing();
         let Some(asked) = self.invite.clone() else { return };
         let Some(attempt) = self.attempts.get(index) else { return };
         let request = attempt.request;
@@ -589,6 +592,9 @@ impl Call {
                 false => self.give_up(now, cause),
             }
         }
+        if due(&mut self.timers.longest_ringing, now) && matches!(self.phase, Phase::Trying) {
+            self.give_up(now, Cause::new(408, "No answer within five minutes of ringing"));
+        }
     }
 
     /// Cancels the present attempt and goes on.
@@ -597,6 +603,12 @@ impl Call {
         let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
         let text = format!("{what} {address} in time");
         self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
+    }
+
+    /// Nothing rings any more.
+    pub(super) fn stop_ringing(&mut self) {
+        self.timers.ringing = None;
+        self.timers.longest_ringing = None;
     }
 
     /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.
