@@ -68,6 +68,16 @@ pub fn admit(config: &Config, facts: &Facts) -> Decision {
     }
 }
 
+/// Whether emergency digits of its connector are dialled, so that a call goes before others. Credentials are not asked.
+pub fn asks_for_help(config: &Config, facts: &Facts) -> bool {
+    match source(config, facts).outcome {
+        Ok(Origin::Connector(from)) => {
+            matches!(emergency::look(config, &from, facts, &mut Vec::new()), Ok(Some(_)))
+        }
+        Ok(Origin::Carrier(_)) | Err(_) => false,
+    }
+}
+
 /// Decides whether `connector` may send a call on to a target that a peer handed us: the Contact of a 3xx, or a
 /// Refer-To. The target contributes its number and nothing else, and the call is billed to `connector`.
 ///

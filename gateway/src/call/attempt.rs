@@ -48,6 +48,8 @@ pub(super) struct Attempt {
     pub credentials: Option<(String, Secret)>,
     /// Nobody waits for it any more: a late 2xx gets ACK and BYE.
     pub abandoned: bool,
+    /// How many late answers of it (forks, too) got ACK and BYE.
+    pub released: u32,
     /// A final answer came.
     pub over: bool,
     /// A challenge was answered already.

@@ -17,6 +17,9 @@ use crate::ids::Tokens;
 use crate::listen::peer::Source;
 use crate::media::Side;
 
+/// So many requests may wait for the other leg's answer.
+const MOST_EXCHANGES: usize = 8;
+
 /// A request that crossed and waits for its answer.
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -189,6 +192,11 @@ impl Call {
 
     /// Sends a request across and remembers whom to answer.
     fn forward(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
+        if self.exchanges.len() >= MOST_EXCHANGES {
+            let mut cause = Cause::new(503, "Too many requests at one time");
+            cause.retry_after = Some(std::time::Duration::from_secs(1));
+            return self.answer(server, &message, side, &cause);
+        }
         let method = message.method().unwrap_or(Method::Info);
         let body = Body::read(&message);
         let offers = body.as_ref().is_ok_and(|body| body.sdp().is_some());

@@ -1,5 +1,7 @@
 //! The end of a call: both legs down, ports back, records written, exactly once.
 
+use std::time::Duration;
+
 use sip::Message;
 use sip::auth::Secret;
 
@@ -13,7 +15,6 @@ use crate::media::Side;
 /// What is kept for and after the end.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
-    notes: Vec<String>,
     deferred: [Option<Option<String>>; 2],
     byes: Vec<Bye>,
 }
@@ -31,16 +32,6 @@ pub(super) struct Bye {
 }
 
 impl Ending {
-    /// Something that the call's record should say beside its cause.
-    pub fn note(&mut self, note: String) {
-        self.notes.push(note);
-    }
-
-    /// What the record should say beside its cause.
-    pub fn notes(&self) -> Vec<String> {
-        self.notes.clone()
-    }
-
     /// A BYE that has to wait for the leg's ACK.
     pub fn defer_bye(&mut self, side: Side, reason: Option<String>) {
         let [a, b] = &mut self.deferred;
@@ -57,6 +48,11 @@ impl Ending {
             Side::A => a.take(),
             Side::B => b.take(),
         }
+    }
+
+    /// Whether a BYE waits.
+    pub fn has_deferred_bye(&self) -> bool {
+        self.deferred.iter().any(Option::is_some)
     }
 
     /// Keeps a BYE for what may become of it.
@@ -110,9 +106,9 @@ impl Call {
             return;
         }
         self.phase = Phase::Ended;
-        self.times.ended = Some(now.unix);
+        self.times.ended = Some(self.ended(now));
         self.timers.first_response = None;
-        self.timers.ringing = None;
+        self.stop_ringing();
         self.timers.max_duration = None;
         self.timers.journal = None;
         self.routes.clear();
@@ -122,5 +118,13 @@ impl Call {
         self.close_media(now);
         let settled = self.settled(cause);
         self.actions.push_back(Action::Settle(Box::new(settled)));
+    }
+
+    /// When a call ended that ends now. The wall clock may be set while people talk: who pays, pays for what passed.
+    fn ended(&self, now: Now) -> Duration {
+        match (self.times.answered, self.answered_at) {
+            (Some(answered), Some(at)) => answered + now.instant.saturating_duration_since(at),
+            _ => now.unix,
+        }
     }
 }

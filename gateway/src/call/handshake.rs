@@ -4,6 +4,7 @@
 //! we send the ACK, at once when the INVITE carried the offer, else with the answer that the other ACK carries, and
 //! again for each repeat of the 2xx (§13.2.2.4).
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use sip::auth::{self, Challenge, Secret};
@@ -20,6 +21,10 @@ use crate::core::Now;
 use crate::ids::Tokens;
 use crate::listen::peer::Source;
 use crate::media::Side;
+
+/// So many late answers to one INVITE get ACK and BYE: a proxy may fork without end, and each costs us a transaction.
+/// To the others we say nothing, and they hang up by themselves (RFC 3261 §13.3.1.4).
+const MOST_RELEASED: u32 = 16;
 
 /// One INVITE that was answered 2xx on the far leg.
 #[derive(Debug)]
@@ -192,12 +197,15 @@ impl Call {
         if self.acknowledge_again(request, message) {
             return;
         }
-        let Some(attempt) = self.attempts.get(index) else { return };
+        let Some(attempt) = self.attempts.get_mut(index) else { return };
+        if attempt.released >= MOST_RELEASED {
+            return;
+        }
         let Ok(dialog) = Dialog::uac(&attempt.invite, message) else { return };
+        attempt.released += 1;
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
         let mut leg = Leg::new(dialog, attempt.flow.clone(), attempt.local.clone(), attempt.profile.clone());
         let credentials = attempt.credentials.clone();
-        self.ending.note(format!("late answer of {} released", attempt.address.ip()));
         let ack = acknowledgement(&leg, request, cseq, proof(&attempt.invite), None, tokens);
         self.keep_ack(ack);
         let (bye, hop) = leg.request(sip::Method::Bye, tokens);
@@ -205,6 +213,18 @@ impl Call {
         let message = bye.build();
         let request = self.send(message.clone(), hop.clone());
         self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials, again: false });
+    }
+
+    /// What the record says of late answers.
+    pub(super) fn released_note(&self) -> Option<String> {
+        let released = || self.attempts.iter().filter(|attempt| attempt.released > 0);
+        let addresses: BTreeSet<_> = released().map(|attempt| attempt.address.ip().to_string()).collect();
+        let addresses = Vec::from_iter(addresses).join(", ");
+        match released().map(|attempt| attempt.released).sum::<u32>() {
+            0 => None,
+            1 => Some(format!("late answer of {addresses} released")),
+            count => Some(format!("{count} late answers of {addresses} released")),
+        }
     }
 
     /// Ends what `side` still owes us an ACK for; the other leg gets its ACK all the same, since a dialog that is up

@@ -53,6 +53,10 @@ use media::MediaSession;
 /// The longest that a callee may ring: Timer C of RFC 3261 §16.6, which must be above three minutes.
 pub const TIMER_C: Duration = Duration::from_secs(185);
 
+/// The longest that one attempt may ring, whatever is heard meanwhile: early media is free, and each 1xx starts Timer C
+/// anew. An emergency call may ring for longer.
+const LONGEST_RINGING: Duration = Duration::from_secs(300);
+
 /// What the core knows of an INVITE when it starts a call: everything is admitted and routed.
 pub struct NewCall {
     /// Our id for the call, in every record, log line and event.
@@ -131,6 +135,8 @@ pub struct Call {
     media: MediaSession,
     account: Account,
     pub(crate) times: Times,
+    /// When it was answered, by the clock that nobody sets; `None` also for a call that was taken over.
+    answered_at: Option<Instant>,
     max_duration: Duration,
     timers: Deadlines,
     next_request: u32,
@@ -157,6 +163,8 @@ struct Deadlines {
     first_response: Option<Instant>,
     /// When to stop ringing (Timer C).
     ringing: Option<Instant>,
+    /// When it has rung long enough, whatever is heard meanwhile.
+    longest_ringing: Option<Instant>,
     /// When the call has lasted long enough.
     max_duration: Option<Instant>,
     /// When to go on without the journal.
@@ -217,6 +225,7 @@ impl Call {
             media: MediaSession::new(MediaKey(0)),
             account,
             times,
+            answered_at: None,
             max_duration: Duration::ZERO,
             timers: Deadlines::default(),
             next_request: 0,
@@ -272,6 +281,7 @@ impl Call {
         let own = [
             self.timers.first_response,
             self.timers.ringing,
+            self.timers.longest_ringing,
             self.timers.max_duration,
             self.timers.journal,
             self.timers.media_open,
@@ -292,6 +302,13 @@ impl Call {
     /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
     pub fn is_live(&self) -> bool {
         !matches!(self.phase, Phase::Ended)
+    }
+
+    /// Whether the parties know that it has ended, as far as we can tell them: no BYE waits to be sent, and no INVITE
+    /// that was cancelled for its final answer.
+    pub fn is_down(&self) -> bool {
+        let cancelled = |attempt: &Attempt| attempt.abandoned && !attempt.over;
+        !self.is_live() && !self.ending.has_deferred_bye() && !self.attempts.iter().any(cancelled)
     }
 
     /// The parties and connectors of the call.
@@ -354,7 +371,7 @@ impl Call {
             a_call_id: self.call_id(Side::A).to_owned(),
             b_call_id: self.call_id(Side::B).to_owned(),
             cause,
-            notes: self.ending.notes(),
+            notes: self.released_note().into_iter().collect(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::attempt::{Attempt, Route};
 use super::body::{Body, Sent};
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
 use super::leg::{Leg, LegRef, Profile, renewed};
-use super::{Call, Phase, TIMER_C, crossing, due};
+use super::{Call, LONGEST_RINGING, Phase, TIMER_C, crossing, due};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
 use crate::listen::peer::{Peer, Transport};
@@ -180,6 +180,7 @@ impl Call {
             profile,
             credentials: self.credentials.clone(),
             abandoned: false,
+            released: 0,
             over: false,
             authenticated: false,
             heard: false,
@@ -387,6 +388,9 @@ impl Call {
         }
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
         self.timers.ringing = Some(now.instant + TIMER_C);
+        if !self.account.emergency {
+            self.timers.longest_ringing.get_or_insert(now.instant + LONGEST_RINGING);
+        }
         let Some(server) = self.server else { return };
         let body = Body::read(message)
             .and_then(|body| self.cross_body(tokens, Side::B, &body, false))
@@ -424,6 +428,9 @@ impl Call {
         } else if !message.has(Name::Reason) {
             builder = builder.header(Name::Reason, Cause::new(status.code(), reason).reason());
         }
+        if status.code() == 405 {
+            builder = builder.header(Name::Allow, allowed_but(request));
+        }
         if let Some((content_type, body)) = body {
             builder = builder.body(&content_type, body);
         }
@@ -433,7 +440,7 @@ impl Call {
     /// The present address is lost: the next one, the next route, or the end.
     fn route_failed(&mut self, now: Now, tokens: &mut Tokens, failed: Failed) {
         self.timers.first_response = None;
-        self.timers.ringing = None;
+        self.stop_ringing();
         let named = self.route.as_ref().map_or(&[][..], |route| route.attempt.failover_on());
         let verdict = next_route(failed.end, self.rang, named, self.account.emergency);
         if !verdict.goes_on() {
@@ -567,14 +574,14 @@ impl Call {
     /// The callee took the call: remember both legs, then ask the journal.
     fn answered(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: Message, flow: Peer) {
         self.timers.first_response = None;
-        self.timers.ringing = None;
+        self.stop_ringing();
         let Some(asked) = self.invite.clone() else { return };
         let Some(attempt) = self.attempts.get(index) else { return };
         let request = attempt.request;
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
         let dialog = match Dialog::uac(&attempt.invite, &message) {
             Ok(dialog) => dialog,
-            Err(error) => return self.give_up(now, Cause::new(502, format!("The callee's answer: {error}"))),
+            Err(error) => return self.answered_badly(now, tokens, &error.to_string()),
         };
         if let Some(leg) = &mut self.b {
             leg.dialog = dialog;
@@ -589,7 +596,8 @@ impl Call {
             Ok(body) => body,
             Err(cause) => {
                 self.release_b(tokens, Some(&cause));
-                return self.give_up(now, Cause::new(502, format!("The callee's answer: {}", cause.text)));
+                self.drop_unanswered_handshakes();
+                return self.answered_badly(now, tokens, &cause.text);
             }
         };
         if offered {
@@ -599,6 +607,16 @@ impl Call {
         self.phase = Phase::Answering;
         self.timers.journal = Some(now.instant + JOURNAL_TIMEOUT);
         self.actions.push_back(Action::Journal);
+    }
+
+    /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
+    fn answered_badly(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
+        let cause = Cause::new(502, format!("The callee's answer: {text}"));
+        if !self.account.emergency {
+            return self.give_up(now, cause);
+        }
+        let end = RouteEnd::Answer { status: 502, q850: None };
+        self.route_failed(now, tokens, Failed { end, answer: None, cause });
     }
 
     /// The answered call is safe on disk: the caller may know.
@@ -612,6 +630,7 @@ impl Call {
         self.routes = VecDeque::new(); // No other is tried any more.
         self.a.dialog.confirm();
         self.times.answered = Some(now.unix);
+        self.answered_at = Some(now.instant);
         self.timers.max_duration = Some(now.instant + self.max_duration);
         self.actions.push_back(Action::Answered);
         self.watch_for_silence();
@@ -624,15 +643,32 @@ impl Call {
             self.handle_journaled(now);
         }
         if due(&mut self.timers.first_response, now) && matches!(self.phase, Phase::Trying) {
-            let cause = Cause::new(408, "No response in time");
-            self.abandon_attempt(Some(cause.reason()));
-            let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
-            let text = format!("no response from {address} in time");
-            self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
+            self.leave_attempt(now, tokens, &Cause::new(408, "No response in time"), "no response from");
         }
         if due(&mut self.timers.ringing, now) && matches!(self.phase, Phase::Trying) {
-            self.give_up(now, Cause::new(408, "The callee did not answer"));
+            let cause = Cause::new(408, "The callee did not answer");
+            match self.account.emergency {
+                true => self.leave_attempt(now, tokens, &cause, "no answer from"),
+                false => self.give_up(now, cause),
+            }
         }
+        if due(&mut self.timers.longest_ringing, now) && matches!(self.phase, Phase::Trying) {
+            self.give_up(now, Cause::new(408, "No answer within five minutes of ringing"));
+        }
+    }
+
+    /// Cancels the present attempt and goes on.
+    fn leave_attempt(&mut self, now: Now, tokens: &mut Tokens, cause: &Cause, what: &str) {
+        self.abandon_attempt(Some(cause.reason()));
+        let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
+        let text = format!("{what} {address} in time");
+        self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
+    }
+
+    /// Nothing rings any more.
+    pub(super) fn stop_ringing(&mut self) {
+        self.timers.ringing = None;
+        self.timers.longest_ringing = None;
     }
 
     /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.
@@ -661,6 +697,13 @@ fn hidden(asked: &Message) -> String {
         false if asks.is_empty() => "id".to_owned(),
         false => format!("{asks};id"),
     }
+}
+
+/// What a 405 to `request` allows: ours, less what the other side has just refused. RFC 3261 §21.4.6.
+fn allowed_but(request: &Message) -> String {
+    let refused = request.method().map(|method| method.to_string()).unwrap_or_default();
+    let others: Vec<_> = ALLOW.split(", ").filter(|method| *method != refused).collect();
+    others.join(", ")
 }
 
 /// What stands in the b-leg's place of a dialog until one is answered. Nothing is sent in it.

@@ -38,15 +38,18 @@ impl Core {
 
     fn reported(&mut self, now: Now, event: Reported<Peer>) {
         match event {
-            Reported::Request { id, message, from, merged } => match self.dialog_of(&message) {
-                Some((key, leg)) => {
-                    self.servers.insert(id, key);
-                    self.log_message(now, key, &message);
-                    let source = self.arrived;
-                    self.event(now, key, Event::Request { leg, server: id, message, source });
+            Reported::Request { id, message, from, merged } => {
+                self.askers.begin(id, self.arrived.remote.ip());
+                match self.dialog_of(&message) {
+                    Some((key, leg)) => {
+                        self.servers.insert(id, key);
+                        self.log_message(now, key, &message);
+                        let source = self.arrived;
+                        self.event(now, key, Event::Request { leg, server: id, message, source });
+                    }
+                    None => self.new_request(now, id, message, from, merged),
                 }
-                None => self.new_request(now, id, message, from, merged),
-            },
+            }
             Reported::Cancel { invite, message } => {
                 if let Some(key) = self.servers.get(&invite).copied() {
                     self.log_message(now, key, &message);
@@ -89,6 +92,7 @@ impl Core {
             }
             Reported::ServerEnded { id } => {
                 self.servers.remove(&id);
+                self.askers.end(id);
             }
             // A final answer that could not be delivered or was never acknowledged ends nothing of ours: a 2xx is
             // watched by its call, and a failure ended it already.

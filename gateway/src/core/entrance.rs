@@ -3,10 +3,12 @@
 //! A stranger costs us nothing but a reply: a message with a fault, from an unlisted source, or for a dialog that is
 //! not ours is answered statelessly (RFC 3261 §8.2.7), under a To tag that tells its ACK apart.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use sip::transaction::Owner;
+use sip::transaction::{Owner, ServerId};
 use sip::{Message, Method, Name};
 
 use super::{Core, Now};
@@ -21,6 +23,36 @@ pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 /// How many unfinished server transactions a shard keeps before it answers 503: a flood from a listed source must
 /// not fill the memory.
 const MAX_SERVER_TRANSACTIONS: usize = 50_000;
+
+/// How many of them may be one source's.
+const MAX_OF_ONE_SOURCE: usize = MAX_SERVER_TRANSACTIONS / 2;
+
+/// How many server transactions each source has begun that are not over.
+#[derive(Default)]
+pub(super) struct Askers {
+    by_id: HashMap<ServerId, IpAddr>,
+    counts: HashMap<IpAddr, usize>,
+}
+
+impl Askers {
+    pub(super) fn begin(&mut self, id: ServerId, source: IpAddr) {
+        self.by_id.insert(id, source);
+        *self.counts.entry(source).or_default() += 1;
+    }
+
+    pub(super) fn end(&mut self, id: ServerId) {
+        let Some(source) = self.by_id.remove(&id) else { return };
+        let Entry::Occupied(mut count) = self.counts.entry(source) else { return };
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
+    }
+
+    fn count(&self, source: IpAddr) -> usize {
+        self.counts.get(&source).copied().unwrap_or_default()
+    }
+}
 
 impl Core {
     pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message) {
@@ -76,12 +108,12 @@ impl Core {
                 self.shared.refused(now, source.remote.ip());
                 return self.reply_stateless(&source, &message, &verdict.into());
             }
-            if self.transactions.server_len() >= MAX_SERVER_TRANSACTIONS {
-                self.shared.metrics.refusal("overload");
-                let mut cause = Cause::new(503, "Overloaded");
-                cause.retry_after = Some(Duration::from_secs(2));
-                return self.reply_stateless(&source, &message, &cause);
-            }
+        }
+        if self.is_overloaded(&source, &message) {
+            self.shared.metrics.refusal("overload");
+            let mut cause = Cause::new(503, "Overloaded");
+            cause.retry_after = Some(Duration::from_secs(2));
+            return self.reply_stateless(&source, &message, &cause);
         }
         self.arrived = source;
         self.transactions.handle_message(now.instant, message, from, reliable);
@@ -93,6 +125,22 @@ impl Core {
         self.shared.refused(now, source.remote.ip());
         let cause = Cause::new(481, "Call/Transaction Does Not Exist");
         self.reply_stateless(source, message, &cause);
+    }
+
+    /// Whether there is no room for a request. For a call for help, and inside a call, there is twice as much; a BYE
+    /// makes room.
+    fn is_overloaded(&self, source: &Source, message: &Message) -> bool {
+        let (all, own) = (self.transactions.server_len(), self.askers.count(source.remote.ip()));
+        let room = |times: usize| all < times * MAX_SERVER_TRANSACTIONS && own < times * MAX_OF_ONE_SOURCE;
+        let goes_before = |method: &Method| {
+            message.to_tag().is_some()
+                || *method == Method::Invite
+                    && admit::asks_for_help(&self.config, &super::new_call::facts(message, source))
+        };
+        match message.method() {
+            Some(Method::Ack | Method::Bye) | None => false,
+            Some(method) => !(room(1) || goes_before(&method) && room(2)),
+        }
     }
 
     /// The refusal of a source that no allowlist holds, whatever it asks for.

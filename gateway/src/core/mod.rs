@@ -103,6 +103,8 @@ pub struct Core {
     /// BYEs of ours that are not answered yet: a gateway that stops waits for them.
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
+    /// Who asked what is being served.
+    askers: entrance::Askers,
     queries: HashMap<QueryId, Query>,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
@@ -148,6 +150,7 @@ impl Core {
             clients: HashMap::new(),
             byes: HashSet::new(),
             servers: HashMap::new(),
+            askers: entrance::Askers::default(),
             queries: HashMap::new(),
             wakeups: BTreeSet::new(),
             probes,
@@ -225,12 +228,20 @@ impl Core {
         while let Some(output) = self.transactions.poll_output() {
             self.dispatch(now, output);
         }
-        if self.draining != Draining::No && !self.drained && self.byes.is_empty() && self.live_calls() == 0 {
+        if self.draining != Draining::No && !self.drained && self.is_down() {
             self.drained = true;
             self.outputs.push_back(Output::Drained);
         }
         self.gauges.set_transactions(self.transactions.client_len(), self.transactions.server_len());
         self.gauges.set_dialogs(self.tags.len());
+    }
+
+    /// Whether every call has ended and the parties know it: our BYEs and CANCELs are answered.
+    fn is_down(&self) -> bool {
+        let parked = |query: &Query| matches!(query, Query::Parked(_));
+        self.byes.is_empty()
+            && self.calls.values().all(|slot| slot.call.is_down())
+            && !self.queries.values().any(parked)
     }
 
     /// Sends BYE on both legs of a call that an earlier run left up. Its connections are gone with that run.

@@ -71,6 +71,51 @@ fn a_stop_waits_for_the_answers_to_its_byes() {
     });
 }
 
+/// Nor before its CANCELs were: a phone that rings on for nobody is a call path that was left open.
+#[test]
+fn a_stop_waits_for_the_answers_to_its_cancels() {
+    over_udp(&[], |trunk| {
+        trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 180);
+        trunk.run(0.5);
+        trunk.world.link.lost = 1_000;
+        trunk.broadcast(|| Input::Stop);
+        trunk.run(0.3);
+        assert_eq!(trunk.world.drained, [0; 0]);
+        trunk.world.link.lost = 0;
+        trunk.run(0.4);
+        assert_eq!(trunk.stage(b), Stage::Over);
+        assert_eq!(trunk.world.drained, [0]);
+    });
+}
+
+/// A BYE may wait for the caller's ACK, or for the address behind a name.
+#[test]
+fn a_stop_waits_for_the_byes_that_can_not_leave_yet() {
+    over_udp(&[("east_peer", "nat = \"never\"")], |trunk| {
+        trunk.phone(trunk.east).contact_host = Some("phone.example");
+        let east = trunk.phone(trunk.east).address;
+        trunk.world.names.insert("phone.example".into(), vec![east]);
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.phone(a.0).calls[a.1].acknowledges = false;
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        trunk.world.look_up_takes = std::time::Duration::from_secs(2);
+        trunk.broadcast(|| Input::Stop);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(b), trunk.world.drained.len()), (Stage::Up, 0), "the name is not known yet");
+        trunk.run(2.0);
+        assert_eq!((trunk.stage(b), trunk.world.drained.len()), (Stage::Over, 0), "the ACK is owed");
+        trunk.world.with(a.0, |phone, now| phone.acknowledge(now, a.1));
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.world.drained.len()), (Stage::Over, 1));
+    });
+}
+
 /// No room for records: only emergency calls are taken.
 #[test]
 fn without_room_for_records_only_emergencies_are_taken() {

@@ -95,3 +95,42 @@ fn help_knows_whom_to_call_back() {
         trunk.run(0.5);
     });
 }
+
+/// It rings and nobody answers: somebody else might.
+#[test]
+fn a_carrier_that_only_rings_is_left_for_the_next() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let east = trunk.incoming(trunk.east);
+        trunk.respond(east, 180);
+        trunk.run(186.0);
+        assert_eq!(trunk.stage(east), Stage::Over);
+        let west = trunk.incoming(trunk.west);
+        trunk.respond(west, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(a), [180, 200]);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
+#[test]
+fn a_carrier_whose_answer_makes_no_sense_is_left_for_the_next() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let east = trunk.incoming(trunk.east);
+        trunk.phone(east.0).calls[east.1].described = Some("no description".into());
+        trunk.respond(east, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.call(east).requests(), ["INVITE", "ACK", "BYE"]);
+        let west = trunk.incoming(trunk.west);
+        trunk.respond(west, 200);
+        trunk.run(0.5);
+        assert_eq!((trunk.heard(a), trunk.stage(a)), (vec![200], Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        assert_eq!(trunk.call(west).requests(), ["INVITE", "ACK", "BYE"]);
+    });
+}

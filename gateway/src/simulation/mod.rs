@@ -39,6 +39,7 @@ mod lost_ack;
 mod media_workers_say_nothing;
 mod noise_on_the_line;
 mod on_net_call;
+mod one_peer_asks_too_much;
 mod plain_call;
 mod random_phones;
 mod requests_from_strangers;

@@ -88,7 +88,7 @@ pub(crate) struct PhoneCall {
     delayed: Vec<ClientId>,
     pub media: Media,
     /// How it describes its media to the INVITE that came in: the same in each answer.
-    described: Option<Bytes>,
+    pub described: Option<Bytes>,
     /// Status codes of the answers that it gave to its first INVITE.
     pub gave: Vec<u16>,
     /// It acknowledges 2xx.

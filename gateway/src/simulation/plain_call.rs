@@ -1,9 +1,12 @@
 //! A customer calls out, talks, hangs up; the same from the carrier's side.
 
+use std::time::Duration;
+
 use sip::Method;
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, PBX, everywhere};
+use super::trunk::{OUTSIDE, PBX, everywhere, over_udp};
+use super::world::EPOCH;
 use crate::record::Direction;
 
 #[test]
@@ -32,6 +35,25 @@ fn a_call_out_rings_is_answered_and_hung_up_by_the_caller() {
         assert_eq!(trunk.world.cdrs.len(), 1);
         assert_eq!(trunk.received(trunk.west), 0);
     });
+}
+
+/// NTP sets the clock while people talk: they pay for what they talked.
+#[test]
+fn a_clock_that_is_set_during_a_call_bills_nothing_else() {
+    let hour = Duration::from_secs(3_600);
+    for set in [EPOCH - hour, EPOCH + hour] {
+        over_udp(&[], |trunk| {
+            let (a, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+            trunk.run(9.0);
+            trunk.world.wall = set;
+            trunk.hang_up(a);
+            trunk.run(1.0);
+            trunk.finish();
+            let cdr = trunk.cdr("pbx", Direction::Outbound);
+            let talked = cdr.ended_at - cdr.answered_at.unwrap();
+            assert!((9.9..10.1).contains(&talked.as_secs_f64()), "{talked:?}");
+        });
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
+use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
 use crate::core::Input;
 use crate::media::MediaEvent;
 use crate::record::Direction;
@@ -23,7 +23,7 @@ fn ringing_ends_with_timer_c() {
         trunk.run(0.5);
         let b = trunk.incoming(trunk.east);
         trunk.respond(b, 180);
-        trunk.run(150.0);
+        trunk.run(100.0);
         trunk.respond(b, 183);
         trunk.run(180.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Open, Stage::Open));
@@ -33,6 +33,46 @@ fn ringing_ends_with_timer_c() {
         trunk.finish();
         let cdr = trunk.cdr("pbx", Direction::Outbound);
         assert_eq!(cdr.status_message, "408 The callee did not answer");
+    });
+}
+
+/// Each 183 starts Timer C anew: early media must not become a call for nothing that never ends.
+#[test]
+fn early_media_does_not_go_on_for_ever() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        for _ in 0..3 {
+            trunk.respond(b, 183);
+            trunk.run(99.0);
+        }
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Open, Stage::Open));
+        trunk.respond(b, 183);
+        trunk.run(5.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        trunk.finish();
+        let cdr = trunk.cdr("pbx", Direction::Outbound);
+        assert_eq!(cdr.status_message, "408 No answer within five minutes of ringing");
+    });
+}
+
+/// Who waits for help may wait.
+#[test]
+fn an_emergency_call_may_ring_for_long() {
+    over_udp(&[], |trunk| {
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        for _ in 0..5 {
+            trunk.respond(b, 183);
+            trunk.run(99.0);
+        }
+        trunk.respond(b, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        trunk.hang_up(a);
+        trunk.run(1.0);
     });
 }
 

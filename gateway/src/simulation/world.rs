@@ -59,6 +59,8 @@ enum Coming {
 pub(crate) struct World {
     start: Instant,
     now: Instant,
+    /// What the wall clock said at the start; somebody may set it.
+    pub wall: Duration,
     serial: u64,
     queue: BTreeMap<(Instant, u64), Coming>,
     pub random: SeededRandom,
@@ -115,6 +117,7 @@ impl World {
         World {
             start,
             now: start,
+            wall: EPOCH,
             serial: 0,
             queue: BTreeMap::new(),
             random: SeededRandom::new(seed),
@@ -202,7 +205,7 @@ impl World {
     }
 
     pub fn clocks(&self) -> Now {
-        Now { instant: self.now, unix: EPOCH + self.elapsed() }
+        Now { instant: self.now, unix: self.wall + self.elapsed() }
     }
 
     /// Lets `seconds` pass.
