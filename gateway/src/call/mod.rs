@@ -14,12 +14,15 @@
 //! A call that has ended lingers without ports or money until its last client INVITE transaction is over: a late 2xx
 //! still gets its ACK and BYE from here.
 
+mod answer;
 mod attempt;
 mod body;
 mod confirmed;
 mod crossing;
 mod ending;
+mod failure;
 mod handshake;
+mod invite;
 mod io;
 mod leg;
 mod media;
@@ -120,7 +123,7 @@ pub struct Call {
     /// The caller has heard a route ring: nobody else is tried.
     rang: bool,
     /// The routes that did not take the call.
-    failed: Vec<setup::Failed>,
+    failed: Vec<failure::Failed>,
     /// The 2xx for the caller, while the journal is asked.
     answer: Option<Message>,
     handshakes: Vec<Handshake>,

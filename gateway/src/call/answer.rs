@@ -1,0 +1,231 @@
+//! What comes back for an INVITE of ours: provisional answers, the answer, a challenge.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sip::dialog::Dialog;
+use sip::{Builder, Message, Name, StatusCode};
+
+use super::body::{Body, Sent};
+use super::failure::Failed;
+use super::io::{Action, Cause, Hop, RequestId};
+use super::{Call, LONGEST_RINGING, Phase, TIMER_C, crossing};
+use crate::core::{ALLOW, Now};
+use crate::ids::Tokens;
+use crate::listen::peer::Peer;
+use crate::media::Side;
+use crate::route::RouteEnd;
+
+/// How long an answered call waits for the journal before it goes on without.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Call {
+    /// A response to one of our requests.
+    pub(super) fn handle_response(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        request: RequestId,
+        message: Message,
+        flow: Peer,
+    ) {
+        let Some(index) = self.attempts.iter().position(|attempt| attempt.request == request) else {
+            return self.handle_dialog_response(now, tokens, request, message);
+        };
+        let Some(status) = message.status() else { return };
+        if status.is_provisional() {
+            return self.handle_provisional(now, tokens, index, status, &message);
+        }
+        let Some(attempt) = self.attempts.get_mut(index) else { return };
+        let repeated = std::mem::replace(&mut attempt.over, true);
+        let abandoned = attempt.abandoned;
+        if status.is_success() {
+            if repeated && self.acknowledge_again(request, &message) {
+                return;
+            }
+            if repeated || abandoned || !matches!(self.phase, Phase::Trying) {
+                return self.release_late_answer(tokens, index, &message);
+            }
+            return self.answered(now, tokens, index, message, flow);
+        }
+        if abandoned || !matches!(self.phase, Phase::Trying) {
+            return;
+        }
+        let challenged = matches!(status.code(), 401 | 407);
+        if challenged && self.answer_challenge(now, tokens, index, &message) {
+            return;
+        }
+        self.rest_host(index, &message);
+        self.route_failed(now, tokens, Failed::answered(&message));
+    }
+
+    fn handle_provisional(
+        &mut self,
+        now: Now,
+        tokens: &mut Tokens,
+        index: usize,
+        status: StatusCode,
+        message: &Message,
+    ) {
+        let newest = index + 1 == self.attempts.len();
+        let Some(attempt) = self.attempts.get_mut(index) else { return };
+        attempt.heard = true;
+        let abandoned = attempt.abandoned;
+        if !newest || abandoned || !matches!(self.phase, Phase::Trying) {
+            return;
+        }
+        self.timers.first_response = None;
+        self.timers.ringing.get_or_insert(now.instant + TIMER_C);
+        if status.code() == 100 {
+            return;
+        }
+        // Timer C starts again with each 101-199. RFC 3261 §16.7.
+        self.timers.ringing = Some(now.instant + TIMER_C);
+        if !self.account.emergency {
+            self.timers.longest_ringing.get_or_insert(now.instant + LONGEST_RINGING);
+        }
+        let Some(server) = self.server else { return };
+        let body = Body::read(message)
+            .and_then(|body| self.cross_body(tokens, Side::B, &body, false))
+            .ok()
+            .flatten();
+        self.rang |= matches!(status.code(), 180..=189);
+        let Some(invite) = self.invite.clone() else { return };
+        let response = self.cross_response(Side::B, message, body, &invite);
+        self.respond(server, response);
+    }
+
+    /// A response of `from`'s, as the other leg gets it in answer to its `request`.
+    pub(super) fn cross_response(
+        &self,
+        from: Side,
+        message: &Message,
+        body: Option<Sent>,
+        request: &Message,
+    ) -> Message {
+        let status = message.status().unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
+        let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default()).into_owned();
+        let empty = &super::leg::PLAIN;
+        let (from_leg, to_leg) = (self.leg(from), self.leg(from.other()));
+        let from_profile = from_leg.map_or(empty, |leg| &leg.profile);
+        let to_profile = to_leg.map_or(empty, |leg| &leg.profile);
+        let tag = to_leg.map(|leg| leg.dialog.local_tag.as_str());
+        let mut builder = Builder::reply(request, status, &reason, tag);
+        builder = crossing::cross(message, builder, from_profile, to_profile);
+        if status.code() < 300 {
+            builder = builder.record_routes(request);
+            if let Some(leg) = to_leg {
+                builder = builder.header(Name::Contact, leg.local.contact(&leg.contact_user));
+            }
+            builder = builder.header(Name::Allow, ALLOW);
+        } else if !message.has(Name::Reason) {
+            builder = builder.header(Name::Reason, Cause::new(status.code(), reason).reason());
+        }
+        if status.code() == 405 {
+            builder = builder.header(Name::Allow, allowed_but(request));
+        }
+        if let Some((content_type, body)) = body {
+            builder = builder.body(&content_type, body);
+        }
+        builder.build()
+    }
+
+    /// Answers a carrier's digest challenge once. RFC 3261 §22.2-3.
+    fn answer_challenge(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
+        let Some(route) = &self.route else { return false };
+        let Some(attempt) = self.attempts.get_mut(index) else { return false };
+        if std::mem::replace(&mut attempt.authenticated, true) {
+            return false;
+        }
+        let credentials = self.credentials.clone();
+        let local = attempt.local.clone();
+        let number = attempt.invite.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
+        let (asked, who) = (&attempt.invite, credentials.as_ref());
+        let Some(invite) = super::handshake::authenticated(asked, message, who, &local, number, tokens)
+        else {
+            return false;
+        };
+        let flow = attempt.flow.clone();
+        self.timers.first_response = Some(now.instant + route.attempt.first_response_timeout());
+        let request = self.send(invite.clone(), Hop::Peer(flow));
+        if let Some(attempt) = self.attempts.get_mut(index) {
+            attempt.request = request;
+            attempt.invite = invite;
+            attempt.over = false;
+        }
+        true
+    }
+
+    /// The callee took the call: remember both legs, then ask the journal.
+    fn answered(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: Message, flow: Peer) {
+        self.timers.first_response = None;
+        self.stop_ringing();
+        let Some(asked) = self.invite.clone() else { return };
+        let Some(attempt) = self.attempts.get(index) else { return };
+        let request = attempt.request;
+        let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
+        let dialog = match Dialog::uac(&attempt.invite, &message) {
+            Ok(dialog) => dialog,
+            Err(error) => return self.answered_badly(now, tokens, &error.to_string()),
+        };
+        if let Some(leg) = &mut self.b {
+            leg.dialog = dialog;
+            leg.flow = attempt.flow.clone();
+            leg.moved(flow);
+        }
+        let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
+        let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
+        let body = Body::read(&message).and_then(|body| self.cross_body(tokens, Side::B, &body, !offered));
+        self.handshakes.push(handshake);
+        let body = match body {
+            Ok(body) => body,
+            Err(cause) => {
+                self.release_b(tokens, Some(&cause));
+                self.drop_unanswered_handshakes();
+                return self.answered_badly(now, tokens, &cause.text);
+            }
+        };
+        if offered {
+            self.acknowledge(tokens, Side::A, request, cseq, None);
+        }
+        self.answer = Some(self.cross_response(Side::B, &message, body, &asked));
+        self.phase = Phase::Answering;
+        self.timers.journal = Some(now.instant + JOURNAL_TIMEOUT);
+        self.actions.push_back(Action::Journal);
+    }
+
+    /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
+    fn answered_badly(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
+        let cause = Cause::new(502, format!("The callee's answer: {text}"));
+        if !self.account.emergency {
+            return self.give_up(now, cause);
+        }
+        let end = RouteEnd::Answer { status: 502, q850: None };
+        self.route_failed(now, tokens, Failed { end, answer: None, cause });
+    }
+
+    /// The answered call is safe on disk: the caller may know.
+    pub(super) fn handle_journaled(&mut self, now: Now) {
+        self.timers.journal = None;
+        if !matches!(self.phase, Phase::Answering) {
+            return;
+        }
+        let (Some(server), Some(answer)) = (self.server.take(), self.answer.take()) else { return };
+        self.phase = Phase::Established;
+        self.routes = VecDeque::new(); // No other is tried any more.
+        self.a.dialog.confirm();
+        self.times.answered = Some(now.unix);
+        self.answered_at = Some(now.instant);
+        self.timers.max_duration = Some(now.instant + self.max_duration);
+        self.actions.push_back(Action::Answered);
+        self.watch_for_silence();
+        self.accept(now, Side::A, server, answer);
+    }
+}
+
+/// What a 405 to `request` allows: ours, less what the other side has just refused. RFC 3261 §21.4.6.
+fn allowed_but(request: &Message) -> String {
+    let refused = request.method().map(|method| method.to_string()).unwrap_or_default();
+    let others: Vec<_> = ALLOW.split(", ").filter(|method| *method != refused).collect();
+    others.join(", ")
+}
