@@ -135,7 +135,7 @@ impl Core {
         let goes_before = |method: &Method| {
             message.to_tag().is_some()
                 || *method == Method::Invite
-                    && admit::asks_for_help(&self.config, &super::new_call::facts(message, source))
+                    && admit::asks_for_help(&self.config, &super::parties::facts(message, source))
         };
         match message.method() {
             Some(Method::Ack | Method::Bye) | None => false,

@@ -11,11 +11,14 @@ mod actions;
 mod adopt;
 mod dispatch;
 mod entrance;
+mod fault;
 pub mod io;
 mod new_call;
 mod options;
+mod parties;
 mod probe;
 mod records;
+mod refuse;
 pub mod shared;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};

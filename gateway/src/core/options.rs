@@ -3,7 +3,7 @@
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, StatusCode};
 
-use super::new_call::terminal_fault;
+use super::fault::terminal_fault;
 use super::{ALLOW, Core, Now};
 use crate::call::Cause;
 

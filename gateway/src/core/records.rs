@@ -184,7 +184,7 @@ impl Core {
             outbound = settled.account.outbound,
             inbound = settled.account.inbound,
             cause = settled.cause.status.code(),
-            text = %super::new_call::masked(&settled.cause.text),
+            text = %super::refuse::masked(&settled.cause.text),
             "call ended"
         );
         for facts in self.facts(settled) {

@@ -1,0 +1,93 @@
+//! What is wrong with a request by the protocol's own rules.
+
+use sip::{Builder, Message, Name, Uri};
+
+use crate::call::Cause;
+
+/// A fault that is answered by the protocol's own rules.
+pub(super) struct Fault {
+    cause: Cause,
+    headers: Vec<(Name, String)>,
+}
+
+impl Fault {
+    /// The answer.
+    pub(super) fn reply(&self, request: &Message, to_tag: &str) -> Builder {
+        let reply = self.cause.reply(request, Some(to_tag));
+        self.headers.iter().fold(reply, |reply, (name, value)| reply.header(name.clone(), value))
+    }
+
+    /// Its status and its words.
+    pub(super) fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    fn new(status: u16, text: impl Into<String>) -> Fault {
+        Fault { cause: Cause::new(status, text), headers: Vec::new() }
+    }
+
+    fn with(mut self, name: Name, value: impl Into<String>) -> Fault {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2,
+/// §16.3).
+pub(super) fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
+    let hops = || (message.max_forwards() == Ok(Some(0))).then(|| Fault::new(483, "Too Many Hops"));
+    scheme_fault(message)
+        .or_else(hops)
+        .or_else(|| merged_fault(merged))
+        .or_else(|| require_fault(message))
+        .or_else(|| body_fault(message))
+}
+
+/// What is wrong with a request that ends here, so that hops and body do not matter.
+pub(super) fn terminal_fault(message: &Message, merged: bool) -> Option<Fault> {
+    scheme_fault(message).or_else(|| merged_fault(merged)).or_else(|| require_fault(message))
+}
+
+fn scheme_fault(message: &Message) -> Option<Fault> {
+    match message.target() {
+        Ok(Uri::Sip(_) | Uri::Tel(_)) => None,
+        Ok(other) => Some(Fault::new(416, format!("URI scheme {} is not supported", other.scheme()))),
+        Err(error) => Some(Fault::new(400, format!("Request-URI: {error}"))),
+    }
+}
+
+fn merged_fault(merged: bool) -> Option<Fault> {
+    merged.then(|| Fault::new(482, "Merged request"))
+}
+
+fn require_fault(message: &Message) -> Option<Fault> {
+    let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
+    let unsupported = (!required.is_empty()).then(|| required.join(", "))?;
+    let fault = Fault::new(420, format!("Not supported: {unsupported}"));
+    Some(fault.with(Name::Unsupported, unsupported))
+}
+
+fn body_fault(message: &Message) -> Option<Fault> {
+    const TYPES: &str = "application/sdp, multipart/mixed";
+    if !message.body().is_empty() {
+        let encoding = message.value(Name::ContentEncoding).unwrap_or_default();
+        if !encoding.trim().is_empty() && !encoding.trim().eq_ignore_ascii_case("identity") {
+            let fault = Fault::new(415, format!("Content-Encoding {encoding} is not supported"));
+            return Some(fault.with(Name::AcceptEncoding, "identity"));
+        }
+        let media_type = message.content_type().unwrap_or_default().to_ascii_lowercase();
+        if !matches!(media_type.as_str(), "application/sdp" | "multipart/mixed") {
+            let fault = Fault::new(415, format!("Content-Type {media_type} is not supported"));
+            return Some(fault.with(Name::Accept, TYPES));
+        }
+    }
+    let accepted: Vec<_> = message.values(Name::Accept).collect();
+    let takes_sdp = accepted.iter().any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        matches!(range.as_str(), "application/sdp" | "application/*" | "*/*")
+    });
+    if message.has(Name::Accept) && !takes_sdp {
+        return Some(Fault::new(406, "Accept leaves out application/sdp"));
+    }
+    None
+}

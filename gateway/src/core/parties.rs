@@ -1,0 +1,133 @@
+//! Who calls whom: what admission looks at, what the books and the legs are told.
+
+use config::{IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
+use sip::{Message, Name, Uri};
+
+use super::Live;
+use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
+use crate::call::{Account, Nat, Policy, Profile};
+use crate::listen::{Source, Transport};
+use crate::record::Direction;
+use crate::route::Attempt;
+
+/// What admission looks at, word for word.
+pub(super) fn facts(message: &Message, source: &Source) -> Facts {
+    let (host, user) = match message.target() {
+        Ok(Uri::Sip(uri)) => (uri.host.to_string(), uri.user_unescaped().unwrap_or_default()),
+        Ok(Uri::Tel(uri)) => (String::new(), uri.number),
+        _ => (String::new(), String::new()),
+    };
+    let user_of = |uri: &Uri| match uri {
+        Uri::Sip(uri) => uri.user_unescaped(),
+        Uri::Tel(uri) => Some(uri.number.clone()),
+        _ => None,
+    };
+    let users = |name: Name| -> Vec<String> {
+        message.addresses(name).filter_map(Result::ok).filter_map(|address| user_of(&address.uri)).collect()
+    };
+    let mut facts = Facts::new(source.remote.ip(), source.transport, &host, &user);
+    if let Ok(from) = message.from() {
+        facts.from = user_of(&from.uri);
+        facts.from_host = from.uri.host().map(ToString::to_string).unwrap_or_default();
+    }
+    facts.asserted = users(Name::PAssertedIdentity);
+    facts.remote_party = users(Name::RemotePartyId).into_iter().next();
+    facts.diversion = users(Name::Diversion);
+    facts.privacy = message.values(Name::Privacy).any(|value| {
+        value
+            .split(';')
+            .any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
+    });
+    let offered = crate::call::offered_streams(message);
+    facts.media = match offered.is_empty() {
+        true => OfferedMedia::None,
+        // Keys beside `RTP/AVP` offer SRTP too. Whether they are of use is seen when they are taken.
+        false if offered.iter().any(|stream| stream.is_srtp() || !stream.crypto.is_empty()) => {
+            OfferedMedia::Srtp
+        }
+        false => OfferedMedia::Plain,
+    };
+    facts
+}
+
+pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
+    let config = &live.config;
+    let caller = admitted.caller.number.as_ref();
+    let country = |number| crate::number::country(number).map(|country| country.to_string());
+    let outbound = match admitted.direction {
+        Direction::Outbound => Some(admitted.connector.to_string()),
+        Direction::Inbound => None,
+    };
+    Account {
+        caller: admitted.caller.text.clone(),
+        callee: admitted.dialled.clone(),
+        caller_name: caller.and_then(|number| admit::calling_name(config, number)).map(str::to_owned),
+        callee_name: admit::calling_name(config, &admitted.number).map(str::to_owned),
+        caller_country: caller.and_then(country),
+        callee_country: country(&admitted.number),
+        outbound,
+        inbound: None,
+        sip_auth_user: admitted.digest_user.clone(),
+        emergency: admitted.emergency.is_some(),
+    }
+}
+
+/// How a party speaks, whose signalling goes by `transport`.
+pub(super) fn profile(speech: &Speech, encryption: bool, transport: Transport) -> Profile {
+    let protocol = match transport {
+        Transport::Udp => Protocol::Udp,
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Tls => Protocol::Tls,
+    };
+    Profile {
+        nat: match speech.nat {
+            ConfiguredNat::Auto => Nat::Auto,
+            ConfiguredNat::Always => Nat::Always,
+            ConfiguredNat::Never => Nat::Never,
+        },
+        symmetric: speech.symmetric,
+        trusted: speech.trusted,
+        strip_headers: speech.strip_headers.clone(),
+        add_headers: speech.add_headers.clone(),
+        codecs: speech.codecs.clone(),
+        srtp: match speech.srtp(encryption, protocol) {
+            Srtp::Off => Policy::Off,
+            Srtp::Optional => Policy::Optional,
+            Srtp::Required => Policy::Required,
+        },
+        srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),
+    }
+}
+
+/// How the caller is asserted to a trusted side: as the connector's `identity_header` says; a carrier's caller by
+/// P-Asserted-Identity.
+pub(super) fn asserted(live: &Live, admitted: &Admitted, attempt: &Attempt) -> Option<(Name, String)> {
+    admitted.caller.number.as_ref()?;
+    let uri = format!("<sip:{}@{}>", sip_user(&attempt.caller), live.config.gateway.domain);
+    let header = match &admitted.origin {
+        Origin::Connector(connector) => connector.termination.identity_header,
+        Origin::Carrier(_) => IdentityHeader::PAssertedIdentity,
+    };
+    match header {
+        IdentityHeader::PAssertedIdentity => Some((Name::PAssertedIdentity, uri)),
+        IdentityHeader::RemotePartyId => {
+            let privacy = if admitted.caller.private { "full" } else { "off" };
+            Some((Name::RemotePartyId, format!("{uri};party=calling;screen=yes;privacy={privacy}")))
+        }
+        IdentityHeader::From => None,
+    }
+}
+
+/// A user part as it may stand in a URI. RFC 3261 §25.1, `user`.
+pub(super) fn sip_user(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut user, byte| {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => user.push(char::from(byte)),
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' | b'&' | b'=' | b'+' | b'$' => {
+                user.push(char::from(byte));
+            }
+            other => user.push_str(&format!("%{other:02X}")),
+        }
+        user
+    })
+}
