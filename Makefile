@@ -48,6 +48,7 @@ doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
 deny: ## The advisory database needs a network that CI does not have: said, not skipped in silence.
+	$(CARGO) fetch --locked # also what other systems would build
 	$(CARGO) deny --offline check bans licenses sources
 	@echo "cargo deny: advisories NOT checked (their database is not fetched here)"
 
