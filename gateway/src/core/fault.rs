@@ -4,6 +4,9 @@ use sip::{Builder, Message, Name, Uri};
 
 use crate::call::Cause;
 
+/// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
+pub(super) const BODIES: &str = "application/sdp, multipart/mixed, application/pidf+xml";
+
 /// A fault that is answered by the protocol's own rules.
 pub(super) struct Fault {
     cause: Cause,
@@ -68,7 +71,6 @@ fn require_fault(message: &Message) -> Option<Fault> {
 }
 
 fn body_fault(message: &Message) -> Option<Fault> {
-    const TYPES: &str = "application/sdp, multipart/mixed";
     if !message.body().is_empty() {
         let encoding = message.value(Name::ContentEncoding).unwrap_or_default();
         if !encoding.trim().is_empty() && !encoding.trim().eq_ignore_ascii_case("identity") {
@@ -76,9 +78,9 @@ fn body_fault(message: &Message) -> Option<Fault> {
             return Some(fault.with(Name::AcceptEncoding, "identity"));
         }
         let media_type = message.content_type().unwrap_or_default().to_ascii_lowercase();
-        if !matches!(media_type.as_str(), "application/sdp" | "multipart/mixed") {
+        if !BODIES.split(", ").any(|known| known == media_type) {
             let fault = Fault::new(415, format!("Content-Type {media_type} is not supported"));
-            return Some(fault.with(Name::Accept, TYPES));
+            return Some(fault.with(Name::Accept, BODIES));
         }
     }
     let accepted: Vec<_> = message.values(Name::Accept).collect();

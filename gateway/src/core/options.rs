@@ -3,7 +3,7 @@
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, StatusCode};
 
-use super::fault::terminal_fault;
+use super::fault::{BODIES, terminal_fault};
 use super::{ALLOW, Core, Now};
 use crate::call::Cause;
 
@@ -22,7 +22,7 @@ impl Core {
         }
         let reply = match message.method() {
             Some(Method::Options) => Builder::reply(message, StatusCode::OK, "OK", Some(&tag))
-                .header(Name::Accept, "application/sdp, multipart/mixed")
+                .header(Name::Accept, BODIES)
                 .header(Name::Allow, ALLOW),
             // A dialog of ours would have been found.
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {

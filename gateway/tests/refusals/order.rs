@@ -64,7 +64,10 @@ fn the_first_fault_in_the_order_is_the_answer() {
     trunk.refuses(&phone, refusal(&merged, 482, "Merged request"));
     invite = fresh(&invite).remove(Name::Require);
     let answer = trunk.refuses(&phone, refusal(&invite, 415, "Content-Type text/plain is not supported"));
-    assert_eq!(answer.value(Name::Accept).as_deref(), Some("application/sdp, multipart/mixed"));
+    assert_eq!(
+        answer.value(Name::Accept).as_deref(),
+        Some("application/sdp, multipart/mixed, application/pidf+xml")
+    );
     invite = fresh(&invite).body("application/sdp", "v=0\r\n".into());
     trunk.refuses(&phone, refusal(&invite, 406, "Accept leaves out application/sdp"));
     let packed = fresh(&invite).header(Name::ContentEncoding, "gzip");
