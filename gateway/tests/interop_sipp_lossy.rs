@@ -13,6 +13,9 @@ const CALLS: u32 = 40;
 /// Percent of the messages that SIPp sends or receives.
 const LOST: &str = "5";
 
+/// So long that an ACK which is lost a few times arrives before the BYE, which SIPp takes no sooner.
+const HOLD: Duration = Duration::from_secs(5);
+
 /// Every call goes through, and is counted once.
 #[test]
 fn lost_messages_are_repeated() {
@@ -29,7 +32,7 @@ fn lost_messages_are_repeated() {
     let callee = Sipp::new("callee", callee, (net.carrier(), 5060).into(), "u1").calls(CALLS);
     let callee = callee.args(&["-lost", LOST]).listen();
     let caller = Sipp::new("caller", caller, (net.pbx(), 5061).into(), "u1").calls(CALLS).rate(20);
-    let caller = caller.hold(Duration::from_secs(2)).key("from", OURS).to(THEIRS).args(&["-lost", LOST]);
+    let caller = caller.hold(HOLD).key("from", OURS).to(THEIRS).args(&["-lost", LOST]);
     let runs = [caller.call(net.gateway()).succeeded(), callee.stop()];
     let repeated = runs.map(|run| run.statistic("Retransmissions(C)"));
     assert!(repeated.iter().all(|count| *count > 0), "nothing was lost: {repeated:?}");

@@ -9,6 +9,9 @@ enum Side {
     Callee,
 }
 
+/// SIPp sends it again until it is answered: T1.
+const REPEATED: &str = r#" retrans="500""#;
+
 /// What one side sends and expects, in order. Numbers it calls and calls from are SIPp's `-s` and `-key from`.
 ///
 /// A callee answers OPTIONS outside of calls, which SIPp counts as one more call that succeeded.
@@ -80,9 +83,9 @@ impl Script {
         Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None)).expect("ACK")
     }
 
-    /// Ends the call after a moment.
+    /// Ends the call after a moment, in which also a busy disk has taken the answer down.
     pub fn hangs_up(self) -> Script {
-        self.pause(200).request("BYE", EMPTY).expect(200)
+        self.pause(800).request("BYE", EMPTY).expect(200)
     }
 
     pub fn gets_hung_up_on(self) -> Script {
@@ -99,10 +102,9 @@ impl Script {
         self
     }
 
-    /// Sends lines of a message; `retrans` where the peer answers it.
-    fn send(self, retrans: bool, message: &str) -> Script {
-        let retrans = if retrans { r#" retrans="500""# } else { "" };
-        self.step(format!("<send{retrans}>\n<![CDATA[\n{}\n]]>\n</send>", message.trim_end_matches(' ')))
+    /// Sends lines of a message; [`REPEATED`] where the peer answers it.
+    fn send(self, attributes: &str, message: &str) -> Script {
+        self.step(format!("<send{attributes}>\n<![CDATA[\n{}\n]]>\n</send>", message.trim_end_matches(' ')))
     }
 
     /// The headers of a request of ours: start line to Max-Forwards.
@@ -129,7 +131,7 @@ impl Script {
         self.cseq += 1;
         self.invite = self.steps.len();
         let head = self.head("INVITE", "sip:[service]@[remote_ip]:[remote_port]", "", "[branch]");
-        self.send(true, &format!("{head}{rest}"))
+        self.send(REPEATED, &format!("{head}{rest}"))
     }
 
     /// A request inside the dialog, with what follows Max-Forwards.
@@ -139,7 +141,7 @@ impl Script {
             self.invite = self.steps.len();
         }
         let head = self.head(method, "[next_url]", "[peer_tag_param]", "[branch]");
-        self.send(true, &format!("{head}[routes]\n{rest}"))
+        self.send(REPEATED, &format!("{head}[routes]\n{rest}"))
     }
 
     /// The ACK of a 2xx.
@@ -151,21 +153,21 @@ impl Script {
     pub fn ack_with(mut self, rest: &str) -> Script {
         self.confirmed = true;
         let head = self.head("ACK", "[next_url]", "[peer_tag_param]", "[branch]");
-        self.send(false, &format!("{head}[routes]\n{rest}"))
+        self.send("", &format!("{head}[routes]\n{rest}"))
     }
 
     /// The ACK of a failure of the INVITE that began the call.
     pub fn ack_failure(self) -> Script {
         let branch = self.invite_branch();
         let head = self.head("ACK", "sip:[service]@[remote_ip]:[remote_port]", "[peer_tag_param]", &branch);
-        self.send(false, &format!("{head}{EMPTY}"))
+        self.send("", &format!("{head}{EMPTY}"))
     }
 
     /// The ACK of a failure of an INVITE inside the dialog.
     pub fn ack_refused(self) -> Script {
         let branch = self.invite_branch();
         let head = self.head("ACK", "[next_url]", "[peer_tag_param]", &branch);
-        self.send(false, &format!("{head}[routes]\n{EMPTY}"))
+        self.send("", &format!("{head}[routes]\n{EMPTY}"))
     }
 
     /// Sends the INVITE that begins the call once more, as the network might.
@@ -173,7 +175,7 @@ impl Script {
         let branch = self.invite_branch();
         let Some(invite) = self.steps.get_mut(self.invite) else { return self };
         // SIPp sends nothing else while it waits to repeat a message by itself.
-        *invite = invite.replace(" retrans=\"500\"", "");
+        *invite = invite.replace(REPEATED, "");
         let again = invite.replace("branch=[branch]", &format!("branch={branch}"));
         self.step(again)
     }
@@ -181,7 +183,7 @@ impl Script {
     pub fn cancel(self) -> Script {
         let branch = self.invite_branch();
         let head = self.head("CANCEL", "sip:[service]@[remote_ip]:[remote_port]", "", &branch);
-        self.send(true, &format!("{head}{EMPTY}"))
+        self.send(REPEATED, &format!("{head}{EMPTY}"))
     }
 
     /// SIPp's branch says which step sent it; this is that of the INVITE, said from here.
@@ -193,9 +195,14 @@ impl Script {
     pub fn answer(self, status: u16, reason: &str, rest: &str) -> Script {
         let begins = self.received == "INVITE" && !self.confirmed && self.side == Side::Callee;
         let tag = if begins { ";tag=[pid]-b-[call_number]" } else { "" };
-        let retrans = self.received == "INVITE" && status >= 200;
+        let attributes = match self.received == "INVITE" {
+            true if status >= 200 => REPEATED,
+            // A SIPp that loses all that it says at first never says it again, however often it is asked.
+            true => r#" lost="0""#,
+            false => "",
+        };
         self.send(
-            retrans,
+            attributes,
             &format!(
                 "SIP/2.0 {status} {reason}\n[last_Via:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n\
                  [last_CSeq:]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
@@ -206,7 +213,7 @@ impl Script {
     /// Answers the INVITE that began the call, whatever was received since.
     pub fn answer_invite(self, status: u16, reason: &str, rest: &str) -> Script {
         self.send(
-            true,
+            REPEATED,
             &format!(
                 "SIP/2.0 {status} {reason}\nVia:[$via]\n[last_From:]\nTo:[$local];tag=[pid]-b-[call_number]\n\
                  [last_Call-ID:]\nCSeq:[$cseq]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
