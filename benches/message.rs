@@ -23,7 +23,7 @@ Min-SE: 90\r\n\
 P-Asserted-Identity: \"Front Desk\" <sip:+12065550100@192.0.2.10>\r\n\
 User-Agent: Example PBX 18.4\r\n\
 Content-Type: application/sdp\r\n\
-Content-Length: 297\r\n\
+Content-Length: 280\r\n\
 \r\n\
 v=0\r\n\
 o=- 1807216233 1807216233 IN IP4 192.0.2.10\r\n\
