@@ -3,12 +3,10 @@
 //! A stranger costs us nothing but a reply: a message with a fault, from an unlisted source, or for a dialog that is
 //! not ours is answered statelessly (RFC 3261 §8.2.7), under a To tag that tells its ACK apart.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use sip::transaction::{Owner, ServerId};
+use sip::transaction::Owner;
 use sip::{Message, Method, Name};
 
 use super::{Core, Now};
@@ -26,33 +24,6 @@ const MAX_SERVER_TRANSACTIONS: usize = 50_000;
 
 /// How many of them may be one source's.
 const MAX_OF_ONE_SOURCE: usize = MAX_SERVER_TRANSACTIONS / 2;
-
-/// How many server transactions each source has begun that are not over.
-#[derive(Default)]
-pub(super) struct Askers {
-    by_id: HashMap<ServerId, IpAddr>,
-    counts: HashMap<IpAddr, usize>,
-}
-
-impl Askers {
-    pub(super) fn begin(&mut self, id: ServerId, source: IpAddr) {
-        self.by_id.insert(id, source);
-        *self.counts.entry(source).or_default() += 1;
-    }
-
-    pub(super) fn end(&mut self, id: ServerId) {
-        let Some(source) = self.by_id.remove(&id) else { return };
-        let Entry::Occupied(mut count) = self.counts.entry(source) else { return };
-        *count.get_mut() -= 1;
-        if *count.get() == 0 {
-            count.remove();
-        }
-    }
-
-    fn count(&self, source: IpAddr) -> usize {
-        self.counts.get(&source).copied().unwrap_or_default()
-    }
-}
 
 impl Core {
     pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message) {

@@ -9,6 +9,7 @@
 
 mod actions;
 mod adopt;
+mod askers;
 mod dispatch;
 mod entrance;
 mod fault;
@@ -107,7 +108,7 @@ pub struct Core {
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
     /// Who asked what is being served.
-    askers: entrance::Askers,
+    askers: askers::Askers,
     queries: HashMap<QueryId, Query>,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
@@ -153,7 +154,7 @@ impl Core {
             clients: HashMap::new(),
             byes: HashSet::new(),
             servers: HashMap::new(),
-            askers: entrance::Askers::default(),
+            askers: askers::Askers::default(),
             queries: HashMap::new(),
             wakeups: BTreeSet::new(),
             probes,
