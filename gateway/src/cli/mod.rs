@@ -2,7 +2,9 @@
 
 mod check;
 mod explain;
+mod output;
 mod run;
+mod signals;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use config::Config;
+use output::few;
 
 /// What `run` and `explain` use without `--config`: everything on this host.
 const EMBEDDED: &str = include_str!("../../../examples/embedded.toml");
@@ -92,8 +95,10 @@ fn load(path: Option<&Path>) -> Option<Config> {
             return None;
         }
     };
-    for warning in warnings {
-        eprintln!("warning: {warning}");
+    let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
+    for line in few(warnings, |more| format!("warning: ... and {more} more; voice-connector check shows all"))
+    {
+        eprintln!("{line}");
     }
     if let Err(errors) = config.read_inventory() {
         eprintln!("{errors}");

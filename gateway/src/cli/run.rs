@@ -3,21 +3,25 @@
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use config::Config;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::output::{Log, few, say};
+use super::signals::{Signals, Wish};
 use crate::daemon::{DaemonOptions, Gateway};
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM or its like, then drains.
 pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration) -> ExitCode {
+    // Before any thread: each takes over which signals are blocked.
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return super::fail(format_args!("signals: {error}")),
+    };
     let filter = EnvFilter::try_from_env("VOICE_CONNECTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(Log).with_ansi(colours).init();
     let Some(config) = super::load(file) else { return ExitCode::FAILURE };
     let missing = config.missing();
     if !missing.is_empty() {
@@ -26,62 +30,77 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
     }
     let summary = summary(&config, file);
     let records = config.records.directory.clone();
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        return super::fail("the system refused a runtime");
-    };
     let gateway = match Gateway::start(config, options) {
         Ok(gateway) => gateway,
         Err(error) => return super::fail(error),
     };
-    print!("{summary}");
-    for (protocol, address) in gateway.listeners() {
-        println!("  listens   {protocol} {address}");
-    }
-    println!("  admin     http://{}/metrics /healthz /readyz", gateway.admin());
-    println!("  records   {}", records.display());
-    println!("  threads   {} signalling, {} media", gateway.shards(), gateway.media_workers());
+    say(summary + &running(&gateway, &records));
     if file.is_none() {
-        print!("{}", try_it(&gateway));
+        say(try_it(&gateway));
     }
-    println!("Ready. SIGTERM drains, a second one ends.");
+    say("Ready. SIGTERM drains, a second one ends.\n");
 
-    let again = Arc::new(AtomicBool::new(false));
-    if let Err(error) = runtime.block_on(signalled()) {
-        return super::fail(format_args!("signals: {error}"));
+    while signals.next() == Ok(Wish::Reload) {
+        reload(&gateway);
     }
-    println!("Draining: no new calls but emergencies; live ones may go on for {} s.", drain.as_secs());
-    let second = again.clone();
-    std::thread::spawn(move || {
-        let _ = runtime.block_on(signalled());
-        second.store(true, Ordering::Relaxed);
+    say(format_args!(
+        "Draining: no new calls but emergencies; live ones may go on for {} s.\n",
+        drain.as_secs()
+    ));
+    gateway.drain(drain, || {
+        std::iter::from_fn(|| signals.come().ok()).any(|wish| match wish {
+            Wish::End => true,
+            Wish::Reload => {
+                reload(&gateway);
+                false
+            }
+        })
     });
-    gateway.drain(drain, || again.load(Ordering::Relaxed));
     gateway.stop();
-    println!("Stopped.");
+    say("Stopped.\n");
     ExitCode::SUCCESS
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn signalled() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGHUP: what can be read again without a restart.
+fn reload(gateway: &Gateway) {
+    let not_read = "the configuration was not: it needs a restart";
+    match gateway.reload_certificates() {
+        Ok(()) => tracing::warn!(signal = "SIGHUP", "certificates were read again; {not_read}"),
+        Err(error) => {
+            tracing::error!(signal = "SIGHUP", %error, "certificates stay as they were; {not_read}");
+        }
     }
-    Ok(())
 }
 
+/// Where it listens, and with how many threads.
+fn running(gateway: &Gateway, records: &Path) -> String {
+    let mut text = String::new();
+    for (protocol, address) in gateway.listeners() {
+        text.push_str(&format!("  listens   {protocol} {address}\n"));
+    }
+    text.push_str(&format!("  admin     http://{}/metrics /healthz /readyz\n", gateway.admin()));
+    text.push_str(&format!("  records   {}\n", records.display()));
+    let [shards, workers] = [gateway.shards(), gateway.media_workers()];
+    text + &format!("  threads   {shards} signalling, {workers} media\n")
+}
+
+/// What is configured: the first few of each kind, and how many more.
 fn summary(config: &Config, file: Option<&Path>) -> String {
     let name = file.map_or("the embedded example".to_owned(), |file| file.display().to_string());
     let mut text = format!("voice-connector {} with {name}\n", env!("CARGO_PKG_VERSION"));
-    for connector in &config.voice_connector {
+    let connectors = config.voice_connector.iter().map(|connector| {
         let id = &connector.id;
-        text.push_str(&format!("  connector {id} ({}) at {id}.{}\n", connector.name, config.gateway.domain));
-    }
-    for carrier in &config.carrier {
+        format!("  connector {id} ({}) at {id}.{}", connector.name, config.gateway.domain)
+    });
+    let carriers = config.carrier.iter().map(|carrier| {
         let hosts: Vec<String> = carrier.host.iter().map(|host| host.host.to_string()).collect();
-        text.push_str(&format!("  carrier   {} at {}\n", carrier.name, hosts.join(", ")));
+        format!("  carrier   {} at {}", carrier.name, hosts.join(", "))
+    });
+    let connectors = few(connectors, |more| format!("  ... and {more} more connectors"));
+    let carriers = few(carriers, |more| format!("  ... and {more} more carriers"));
+    for line in connectors.into_iter().chain(carriers) {
+        text.push_str(&line);
+        text.push('\n');
     }
     text
 }

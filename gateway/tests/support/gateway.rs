@@ -87,7 +87,17 @@ impl Gateway {
 
     /// Asks it to end in order.
     pub fn terminate(&self) {
-        self.process.signal("TERM");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal, by its name without SIG.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its configuration, for commands that read the same.

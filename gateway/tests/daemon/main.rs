@@ -1,0 +1,16 @@
+//! The daemon in service: signals, readiness, the disk under it.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A test from its first line to its last.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod signals;
+
+/// Long enough for what happens at once, on a machine that has other work.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// The customer's phone, where the connector's calls come from and go to, and the carrier.
+fn peers(net: support::Net) -> [support::Peer; 2] {
+    [net.at(2, 5070), net.at(3, 5060)].map(|local| support::Peer::udp(local, net.gateway()))
+}
