@@ -1,44 +1,56 @@
-//! A listener whose connections are few and short.
+//! A listener that takes every connection at once, and keeps few of them, for a short time.
+//!
+//! Who connects and says nothing must not keep others out: where there is no room, the oldest connection that has not
+//! asked anything makes it.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep};
 
 /// What a stranger can take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at one time; more wait in the kernel's queue.
+    /// Connections at one time.
     pub connections: usize,
-    /// A connection that has not asked and been answered by then is closed.
+    /// Of these, from one address.
+    pub per_source: usize,
+    /// A connection whose request is not complete by then is closed.
+    pub request_time: Duration,
+    /// One that is not answered by then is closed.
     pub lifetime: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { connections: 64, lifetime: Duration::from_secs(10) }
+        Limits {
+            connections: 64,
+            per_source: 16,
+            request_time: Duration::from_secs(2),
+            lifetime: Duration::from_secs(10),
+        }
     }
 }
 
 /// See the module.
 pub struct Limited {
     listener: TcpListener,
-    permits: Arc<Semaphore>,
-    lifetime: Duration,
+    limits: Limits,
+    open: Arc<Open>,
 }
 
 impl Limited {
     pub fn new(listener: TcpListener, limits: Limits) -> Limited {
-        let permits = Arc::new(Semaphore::new(limits.connections));
-        Limited { listener, permits, lifetime: limits.lifetime }
+        Limited { listener, limits, open: Arc::default() }
     }
 }
 
@@ -47,9 +59,12 @@ impl Listener for Limited {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok(); // The semaphore is never closed.
         let (stream, peer) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, deadline: Box::pin(sleep(self.lifetime)), _permit: permit }, peer)
+        let (number, evicted) = self.open.enter(peer.ip(), &self.limits);
+        let deadline = Box::pin(sleep(self.limits.request_time));
+        let place = Place { number, open: self.open.clone() };
+        let answer_by = Some(Instant::now() + self.limits.lifetime);
+        (Connection { stream, deadline, answer_by, evicted, place }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -57,18 +72,102 @@ impl Listener for Limited {
     }
 }
 
-/// A connection that fails when its time is over.
+/// The open connections, the oldest first.
+#[derive(Default)]
+pub(super) struct Open(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    entries: BTreeMap<u64, Entry>,
+}
+
+struct Entry {
+    source: IpAddr,
+    /// Its request is complete.
+    asked: bool,
+    /// Dropped to close it.
+    _keep: oneshot::Sender<()>,
+}
+
+impl Open {
+    /// A connection from `source` comes; another may have to go. Returns its number, and what resolves when it has to
+    /// go itself.
+    pub(super) fn enter(&self, source: IpAddr, limits: &Limits) -> (u64, oneshot::Receiver<()>) {
+        let mut table = self.table();
+        table.make_room(limits.per_source, |entry| entry.source == source);
+        table.make_room(limits.connections, |_| true);
+        let (keep, evicted) = oneshot::channel();
+        let number = table.next;
+        table.next += 1;
+        table.entries.insert(number, Entry { source, asked: false, _keep: keep });
+        (number, evicted)
+    }
+
+    /// The request of a connection is complete.
+    pub(super) fn asked(&self, number: u64) {
+        if let Some(entry) = self.table().entries.get_mut(&number) {
+            entry.asked = true;
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Room for one more among those that `counts`.
+    fn make_room(&mut self, limit: usize, counts: impl Fn(&Entry) -> bool) {
+        let those = || self.entries.iter().filter(|(_, entry)| counts(entry));
+        if those().count() < limit {
+            return;
+        }
+        let silent = those().find(|(_, entry)| !entry.asked);
+        if let Some(number) = silent.or(those().next()).map(|(number, _)| *number) {
+            self.entries.remove(&number);
+        }
+    }
+}
+
+/// Leaves the table when it is dropped.
+struct Place {
+    number: u64,
+    open: Arc<Open>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.table().entries.remove(&self.number);
+    }
+}
+
+/// A connection that fails when its time is over, or another one needs its place.
 pub struct Connection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
-    _permit: Option<OwnedSemaphorePermit>,
+    /// The deadline once its request is complete; `None`: it is.
+    answer_by: Option<Instant>,
+    evicted: oneshot::Receiver<()>,
+    place: Place,
 }
 
 impl Connection {
-    /// Ready with an error when the time is over; wakes the task then, too.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(io::ErrorKind::TimedOut.into())
+    /// Ready with an error when it is over; wakes the task then, too.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let late = self.deadline.as_mut().poll(cx).is_ready();
+        if late || Pin::new(&mut self.evicted).poll(cx).is_ready() {
+            return Poll::Ready(io::ErrorKind::TimedOut.into());
+        }
+        Poll::Pending
+    }
+
+    /// The server answers, so that the request was complete.
+    fn asked(&mut self) {
+        if let Some(at) = self.answer_by.take() {
+            self.deadline.as_mut().reset(at);
+            self.place.open.asked(self.place.number);
+        }
     }
 }
 
@@ -78,7 +177,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Poll::Ready(error) = self.poll_deadline(cx) {
+        if let Poll::Ready(error) = self.poll_over(cx) {
             return Poll::Ready(Err(error));
         }
         Pin::new(&mut self.stream).poll_read(cx, buf)
@@ -87,7 +186,8 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(error) = self.poll_deadline(cx) {
+        self.asked();
+        if let Poll::Ready(error) = self.poll_over(cx) {
             return Poll::Ready(Err(error));
         }
         Pin::new(&mut self.stream).poll_write(cx, buf)
@@ -98,7 +198,8 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(error) = self.poll_deadline(cx) {
+        self.asked();
+        if let Poll::Ready(error) = self.poll_over(cx) {
             return Poll::Ready(Err(error));
         }
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)

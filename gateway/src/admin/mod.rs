@@ -4,7 +4,6 @@
 //! time, not the gateway's. It never serves SIP's threads: metrics are read, not asked for.
 
 mod listener;
-mod readiness;
 
 use std::future::Future;
 use std::io;
@@ -21,8 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use listener::{Limited, Limits};
-pub use readiness::Readiness;
 
 /// Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -104,8 +103,11 @@ fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
+/// On a thread of its own: for thousands of connectors it takes a while, and `/healthz` must not wait for it.
 async fn text_of_metrics(State(metrics): State<Metrics>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], metrics.render())
+    let text = tokio::task::spawn_blocking(move || metrics.render()).await;
+    text.map(|text| ([(header::CONTENT_TYPE, METRICS_TYPE)], text))
+        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {

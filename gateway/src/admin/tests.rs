@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::readiness::Obstacle;
 
 struct Running {
     address: SocketAddr,
@@ -21,7 +22,8 @@ async fn start(address: impl Into<std::net::IpAddr>, token: Option<&str>) -> Run
 }
 
 async fn start_within(limits: Limits, address: impl Into<std::net::IpAddr>, token: Option<&str>) -> Running {
-    let (metrics, readiness) = (Metrics::new("r"), Readiness::new());
+    let (metrics, readiness) = (Metrics::new("r"), Readiness::default());
+    readiness.block(Obstacle::Starting, "not all listeners are bound");
     let token = token.map(SecretString::from);
     let address = SocketAddr::new(address.into(), 0);
     let admin = Admin::bind_within(limits, address, token, metrics, readiness.clone()).await.unwrap();
@@ -70,10 +72,10 @@ async fn alive_is_not_ready() {
     assert_eq!(status(&answer), "503");
     assert!(answer.ends_with("\r\n\r\nstarting: not all listeners are bound\n"), "{answer}");
 
-    server.readiness.clear(Readiness::STARTING);
+    server.readiness.clear(Obstacle::Starting);
     assert_eq!(status(&server.ask("GET /readyz", "").await), "200");
 
-    server.readiness.block("draining", "2 calls left");
+    server.readiness.block(Obstacle::Draining, "2 calls left");
     let answer = server.ask("GET /readyz", "").await;
     assert_eq!(status(&answer), "503");
     assert!(answer.ends_with("draining: 2 calls left\n"), "{answer}");
@@ -117,7 +119,7 @@ async fn off_loopback_every_request_brings_the_token() {
 async fn off_loopback_it_does_not_start_without_a_token() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let address = address.parse().unwrap();
-        let result = Admin::bind(address, None, Metrics::new("r"), Readiness::new()).await;
+        let result = Admin::bind(address, None, Metrics::new("r"), Readiness::default()).await;
         assert!(matches!(result, Err(AdminError::TokenRequired(_))), "{address}");
     }
     assert!(is_loopback((Ipv6Addr::LOCALHOST, 1).into()));
@@ -127,23 +129,71 @@ async fn off_loopback_it_does_not_start_without_a_token() {
 #[tokio::test]
 async fn a_taken_address_is_an_error() {
     let server = start(Ipv4Addr::LOCALHOST, None).await;
-    let error = Admin::bind(server.address, None, Metrics::new("r"), Readiness::new()).await.err().unwrap();
+    let error =
+        Admin::bind(server.address, None, Metrics::new("r"), Readiness::default()).await.err().unwrap();
     assert!(error.to_string().starts_with(&format!("admin.address {}: ", server.address)), "{error}");
     server.stop().await;
 }
 
+/// The answer to `target`, which must not wait for anybody's time to run out.
+async fn at_once(server: &Running, target: &str) -> String {
+    let answer = tokio::time::timeout(Duration::from_secs(20), server.ask(target, ""));
+    answer.await.expect("nobody keeps it waiting")
+}
+
+/// For ever: nothing in these tests may be waiting for these to pass.
+const PATIENT: Limits = Limits {
+    connections: 64,
+    per_source: 16,
+    request_time: Duration::from_secs(3_600),
+    lifetime: Duration::from_secs(3_600),
+};
+
 #[tokio::test]
-async fn a_stranger_who_says_nothing_is_cut_off_and_lets_others_in() {
-    let limits = Limits { connections: 2, lifetime: Duration::from_millis(500) };
+async fn who_says_nothing_keeps_nobody_out() {
+    let server = start_within(PATIENT, Ipv4Addr::LOCALHOST, None).await;
+    let mut strangers = Vec::new();
+    for number in 0..190 {
+        let mut stranger = TcpStream::connect(server.address).await.unwrap();
+        if number % 2 == 0 {
+            stranger.write_all(b"GET /healthz HTTP/1.1\r\nX-Slow: ").await.unwrap();
+        }
+        strangers.push(stranger);
+    }
+    for target in ["GET /healthz", "GET /metrics", "GET /readyz"] {
+        assert!(["200", "503"].contains(&status(&at_once(&server, target).await)), "{target}");
+    }
+    // The first of them had to go.
+    let mut rest = Vec::new();
+    let _ = strangers[0].read_to_end(&mut rest).await;
+}
+
+#[tokio::test]
+async fn who_says_nothing_is_cut_off_soon() {
+    let limits = Limits { request_time: Duration::from_millis(100), ..PATIENT };
     let server = start_within(limits, Ipv4Addr::LOCALHOST, None).await;
     let mut silent = TcpStream::connect(server.address).await.unwrap();
     let mut slow = TcpStream::connect(server.address).await.unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nX-Slow: ").await.unwrap();
-    // The two hold all that there is; only their end lets the answer through.
-    assert_eq!(status(&server.ask("GET /healthz", "").await), "200");
     for stranger in [&mut silent, &mut slow] {
         let mut rest = Vec::new();
         let _ = stranger.read_to_end(&mut rest).await; // Closed or reset, but over.
     }
+    assert_eq!(status(&at_once(&server, "GET /healthz").await), "200");
     server.stop().await;
+}
+
+/// A scraper that reads slowly is not cut off by those that say nothing.
+#[tokio::test]
+async fn who_has_asked_stays() {
+    let limits = Limits { connections: 2, per_source: 2, ..PATIENT };
+    let (open, source) = (listener::Open::default(), Ipv4Addr::LOCALHOST.into());
+    let (asker, mut asked) = open.enter(source, &limits);
+    open.asked(asker);
+    let (_, mut silent) = open.enter(source, &limits);
+    let (_, mut newest) = open.enter(source, &limits);
+    assert!(silent.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
+    for stays in [&mut asked, &mut newest] {
+        assert_eq!(stays.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+    }
 }

@@ -15,6 +15,7 @@ mod entrance;
 mod fault;
 pub mod io;
 mod new_call;
+mod open;
 mod options;
 mod parties;
 mod probe;

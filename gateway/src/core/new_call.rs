@@ -10,7 +10,7 @@ use sip::{Message, Method, Name};
 
 use super::fault::protocol_fault;
 use super::parties::{account, asserted, facts, profile, sip_user};
-use super::{CallKey, Core, Draining, Live, Now, Slot};
+use super::{CallKey, Core, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome};
 use crate::call::{Call, Cause, Local, NewCall, Route};
 use crate::listen::{ListenerId, Party, Peer, Transport};
@@ -154,19 +154,6 @@ impl Core {
             }
             Err(cause) => self.turn_away(now, server, &message, facts, decision, &cause),
         }
-    }
-
-    /// Why no new calls are taken at all. Emergencies are until the very end, when nobody would hang them up.
-    fn closed(&self, emergency: bool) -> Option<Cause> {
-        let mut cause = match self.draining {
-            Draining::Stopped => Cause::new(503, "Gateway is shutting down"),
-            _ if emergency => return None,
-            Draining::No if self.shared.records_accept_calls() => return None,
-            Draining::No => Cause::new(503, "Call records can't be written"),
-            Draining::Yes => Cause::new(503, "Gateway is draining"),
-        };
-        cause.retry_after = Some(Duration::from_secs(30));
-        Some(cause)
     }
 
     /// What we are towards a party that is reached by a listener.

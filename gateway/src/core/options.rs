@@ -21,9 +21,12 @@ impl Core {
             return self.transactions.respond(now.instant, server, fault.reply(message, &tag).build());
         }
         let reply = match message.method() {
-            Some(Method::Options) => Builder::reply(message, StatusCode::OK, "OK", Some(&tag))
-                .header(Name::Accept, BODIES)
-                .header(Name::Allow, ALLOW),
+            Some(Method::Options) => match self.would_refuse() {
+                Some(cause) => cause.reply(message, Some(&tag)),
+                None => Builder::reply(message, StatusCode::OK, "OK", Some(&tag)),
+            }
+            .header(Name::Accept, BODIES)
+            .header(Name::Allow, ALLOW),
             // A dialog of ours would have been found.
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 Cause::new(481, "Call/Transaction Does Not Exist").reply(message, Some(&tag))

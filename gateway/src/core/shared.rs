@@ -17,6 +17,7 @@ use super::Now;
 use crate::limits::Limits;
 use crate::listen::{Guard, Transport};
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::resolve::Lookup;
 use crate::route::{Health, HostKey, ProbeResult};
 
@@ -110,6 +111,8 @@ pub struct Shared {
     calls: AtomicUsize,
     /// Whether records can be written; else only emergency calls are taken.
     accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
+    /// What else stands in the way of new calls.
+    pub readiness: Readiness,
 }
 
 impl Shared {
@@ -134,6 +137,7 @@ impl Shared {
             bound,
             calls: AtomicUsize::new(0),
             accepts_calls,
+            readiness: Readiness::default(),
         }
     }
 

@@ -9,6 +9,7 @@
 mod descriptors;
 mod effects;
 mod export;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ use config::{Config, Protocol};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
-use crate::admin::{Admin, AdminError, Readiness};
+use crate::admin::{Admin, AdminError};
 use crate::core::{Core, Input, Live, LiveError, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
@@ -30,6 +31,7 @@ use crate::listen::{
 use crate::media::{Media, MediaSettings};
 use crate::metrics::Metrics;
 use crate::random::{Random, SystemRandom};
+use crate::readiness::{Obstacle, Readiness};
 use crate::record::{JournalError, RecordWriter, RecorderSettings, open};
 use crate::resolve::{Resolver, ResolverLimits, SystemDns};
 use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
@@ -157,6 +159,7 @@ impl Gateway {
         random_fill(&mut random, &mut nonce_key);
         let shared =
             Arc::new(Shared::new(live, metrics.clone(), guard.clone(), nonce_key, bound_addresses, accepts));
+        shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
         export::export(&metrics, &counters);
         crate::media::export(&media, &metrics);
 
@@ -194,10 +197,18 @@ impl Gateway {
             threads.push(start_shard(setup, shared.clone(), effects)?);
         }
 
-        let readiness = Readiness::new();
+        let readiness = shared.readiness.clone();
         let (stop_admin, stopped) = oneshot::channel();
         let admin = start_admin(&runtime, &config, token, metrics, readiness.clone(), stopped)?;
-        readiness.clear(Readiness::STARTING);
+        let shard_pulses = threads.iter().map(|shard: &ShardThread| shard.pulse.clone());
+        let watch = watch::Watch {
+            readiness: readiness.clone(),
+            recorder: records.recorder.clone(),
+            media: media.clone(),
+            pulses: shard_pulses.chain([stream_thread.pulse.clone()]).chain(media.pulses()).collect(),
+        };
+        runtime.spawn(watch.run());
+        readiness.clear(Obstacle::Starting);
         hang_up_orphans(&records.orphans, &records.recorder, &mailboxes);
         Ok(Gateway {
             listeners: addresses,
@@ -251,7 +262,7 @@ impl Gateway {
     /// Takes no new calls but emergencies, waits until the live ones are gone, for `limit` at most, and hangs up
     /// what is left. `interrupted` is asked now and then: true cuts the wait short.
     pub fn drain(&self, limit: Duration, interrupted: impl Fn() -> bool) {
-        self.readiness.block("draining", "draining: no new calls");
+        self.readiness.block(Obstacle::Draining, "no new calls but emergencies");
         let until = Instant::now() + limit;
         let go_on = || Instant::now() < until && !interrupted();
         let mut drained = self.all_drained(|| Input::Drain, go_on);

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SendError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use rtp::ntp::NtpClock;
@@ -29,6 +30,7 @@ pub use rtp::relay::{
     CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals, Remote, Side, StreamKind,
 };
 
+use crate::pulse::Pulse;
 use call::OpenError;
 use clock::Moment;
 pub use command::{Command, MediaKey};
@@ -131,6 +133,16 @@ impl Media {
         gauges
     }
 
+    /// Whether an ordinary call would find its ports.
+    pub fn has_room(&self) -> bool {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).has_room(Instant::now())
+    }
+
+    /// The signs of life of the workers.
+    pub fn pulses(&self) -> impl Iterator<Item = Pulse> {
+        self.workers.iter().map(|worker| worker.shared.pulse.clone())
+    }
+
     /// How many workers run.
     pub fn workers(&self) -> usize {
         self.workers.len()
@@ -138,15 +150,17 @@ impl Media {
 
     fn start_worker(&self, index: usize, relay: RelaySettings) -> io::Result<Handle> {
         let (inbox, commands) = channel();
+        let name = format!("media-{index}");
         let shared = Arc::new(Shared {
             commands: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
             queued: AtomicU64::new(0),
             stop: AtomicBool::new(false),
+            pulse: Pulse::new(name.as_str()),
             counters: Counters::default(),
         });
         let (started, failed) = channel();
         let (shared_too, pools, events) = (shared.clone(), self.pools.clone(), self.events.clone());
-        let thread = std::thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
             match Worker::new(&shared_too, commands, events, &pools, relay) {
                 Ok(worker) => {
                     drop(started);

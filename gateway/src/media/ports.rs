@@ -100,6 +100,14 @@ impl PortPools {
         }
     }
 
+    /// Whether an ordinary call would find a pair for each leg, wherever its parties are.
+    pub(super) fn has_room(&self, now: Instant) -> bool {
+        self.pools.values().all(|pool| {
+            let rested = pool.resting.iter().take_while(|(until, _)| *until <= now).count();
+            pool.free.len() + rested >= self.reserve + 2
+        })
+    }
+
     /// How many ports are used, resting and free.
     pub(super) fn counts(&self) -> PortCounts {
         let mut counts = PortCounts::default();

@@ -19,6 +19,7 @@ use super::counters::Counters;
 use super::ports::PortPools;
 use super::socket::control_buffer;
 use super::{Command, EventSink, MediaEvent, MediaKey};
+use crate::pulse::{self, Pulse};
 use crate::random::{Random, SystemRandom};
 
 /// Room for a datagram of any Ethernet, and for what SRTP adds.
@@ -44,6 +45,7 @@ pub(super) struct Shared {
     pub(super) commands: EventFd,
     pub(super) queued: AtomicU64,
     pub(super) stop: AtomicBool,
+    pub(super) pulse: Pulse,
     pub(super) counters: Counters,
 }
 
@@ -102,6 +104,7 @@ impl<'a> Worker<'a> {
         while !self.shared.stop.load(Ordering::Acquire) {
             let timeout = if pending { EpollTimeout::ZERO } else { self.timeout() };
             let count = self.epoll.wait(&mut ready, timeout).unwrap_or(0); // EINTR
+            self.shared.pulse.beat();
             let now = Moment::now();
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
             let ready = || ready.iter().take(count).map(EpollEvent::data);
@@ -118,8 +121,8 @@ impl<'a> Worker<'a> {
     }
 
     fn timeout(&self) -> EpollTimeout {
-        let Some(Reverse((wake, _))) = self.wakes.peek() else { return EpollTimeout::NONE };
-        let wait = wake.saturating_duration_since(Instant::now());
+        let wake = self.wakes.peek().map(|Reverse((wake, _))| wake.saturating_duration_since(Instant::now()));
+        let wait = wake.map_or(pulse::PERIOD, |wake| wake.min(pulse::PERIOD));
         // Rounded up: waking before the time would only mean to wait again.
         let millis = u16::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         EpollTimeout::from(millis)

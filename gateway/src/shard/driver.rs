@@ -21,6 +21,7 @@ use crate::core::{Input, Machine, Now, Output};
 use crate::listen::stream::{Outgoing, Streams};
 use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
 use crate::listen::{Guard, ListenCounters, Listener, Peer, Source, Transport};
+use crate::pulse::Pulse;
 use crate::resolve::Resolve;
 
 /// Datagrams or letters taken in one turn, before the others have theirs.
@@ -53,6 +54,8 @@ pub type Effects = Box<dyn FnMut(Now, Output)>;
 /// A running shard. Dropping it lets the shard run on for ever; [`ShardThread::stop`] ends it.
 #[derive(Debug)]
 pub struct ShardThread {
+    /// Its sign of life.
+    pub pulse: Pulse,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -80,6 +83,8 @@ where
     let (stop, stopped) = oneshot::channel();
     let (started, has_started) = std::sync::mpsc::sync_channel(1);
     let name = format!("shard-{}", setup.shard);
+    let pulse = Pulse::new(name.as_str());
+    let beats = pulse.clone();
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         let _abort = AbortOnPanic;
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -94,6 +99,7 @@ where
             match Driver::new(setup, machine, effects) {
                 Ok((driver, inbox)) => {
                     let _ = started.send(Ok(()));
+                    tokio::task::spawn_local(beats.keep());
                     driver.run(inbox, stopped).await;
                 }
                 Err(error) => {
@@ -103,7 +109,7 @@ where
         });
     })?;
     has_started.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))?;
-    Ok(ShardThread { stop, thread })
+    Ok(ShardThread { pulse, stop, thread })
 }
 
 struct Driver<M> {

@@ -17,6 +17,7 @@ mod phone;
 mod trunk;
 mod world;
 
+mod asked_whether_calls_are_taken;
 mod bye_crossing_bye;
 mod caller_behind_nat;
 mod cancel_before_any_answer;

@@ -16,6 +16,7 @@ use super::{Outgoing, Streams};
 use crate::abort::AbortOnPanic;
 use crate::listen::tls::Tls;
 use crate::listen::{Guard, ListenCounters, Listener};
+use crate::pulse::Pulse;
 use crate::shard::Mailboxes;
 
 /// Messages on their way from the shards to the table.
@@ -44,6 +45,8 @@ pub struct StreamSetup {
 /// The running transport thread.
 #[derive(Debug)]
 pub struct StreamThread {
+    /// Its sign of life.
+    pub pulse: Pulse,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -82,6 +85,8 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
         }
     }
     let table = Table::new(shared, setup.listeners);
+    let pulse = Pulse::new("streams");
+    runtime.spawn(pulse.clone().keep());
     let thread = std::thread::Builder::new().name("streams".to_owned()).spawn(move || {
         let _abort = AbortOnPanic;
         runtime.block_on(table.run(outgoing, accepted, async {
@@ -91,5 +96,5 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
             }
         }));
     })?;
-    Ok((Streams(to_table), StreamThread { stop, thread }))
+    Ok((Streams(to_table), StreamThread { pulse, stop, thread }))
 }

@@ -1,0 +1,139 @@
+//! Looks at what new calls need, and tells [`Readiness`] what is missing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::media::Media;
+use crate::pulse::Pulse;
+use crate::readiness::{Obstacle, Readiness};
+use crate::record::Recorder;
+
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// A thread that has not been heard of for so long has stopped, or hangs.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What it looks at.
+pub(super) struct Watch {
+    pub readiness: Readiness,
+    pub recorder: Recorder,
+    pub media: Arc<Media>,
+    /// Of every thread that calls depend on.
+    pub pulses: Vec<Pulse>,
+}
+
+impl Watch {
+    /// Looks now and then, for ever.
+    pub async fn run(self) {
+        loop {
+            self.look(Instant::now());
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    fn look(&self, now: Instant) {
+        let silent = self.pulses.iter().filter(|pulse| pulse.silence(now) > SILENCE);
+        let silent: Vec<String> = silent
+            .map(|pulse| format!("{pulse} has not been heard of for {} s", pulse.silence(now).as_secs()))
+            .collect();
+        let records = (!self.recorder.accepts_calls()).then_some("they can't be written, or fill their room");
+        let ports =
+            (!self.media.has_room()).then_some("all are in use or rest, but for those of emergency calls");
+        self.tell(Obstacle::Threads, (!silent.is_empty()).then(|| silent.join(", ")).as_deref());
+        self.tell(Obstacle::Records, records);
+        self.tell(Obstacle::Ports, ports);
+    }
+
+    fn tell(&self, obstacle: Obstacle, reason: Option<&str>) {
+        let name = obstacle.name();
+        match reason {
+            Some(reason) => {
+                if self.readiness.block(obstacle, reason) {
+                    tracing::error!(obstacle = name, reason, "not ready for calls");
+                }
+            }
+            None => {
+                if self.readiness.clear(obstacle) {
+                    tracing::warn!(obstacle = name, "ready for calls again, as far as this goes");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::media::{Command, MediaEvent, MediaKey, MediaSettings};
+    use crate::metrics::Metrics;
+    use crate::record::{Opened, RecorderSettings, open};
+
+    struct Bench {
+        watch: Watch,
+        _records: Opened,
+        _directory: tempfile::TempDir,
+    }
+
+    /// - `events`: what hears of the media of calls, on the worker's thread.
+    fn bench(
+        ports: std::ops::RangeInclusive<u16>,
+        events: impl Fn(MediaEvent) + Send + Sync + 'static,
+    ) -> Bench {
+        let directory = tempfile::tempdir().unwrap();
+        let records = open(&RecorderSettings::new(directory.path()), Metrics::new("r").records()).unwrap();
+        let settings = MediaSettings { ports, workers: 1, emergency_ports: 0, ..MediaSettings::default() };
+        let media = Arc::new(Media::start(&settings, move |_, event| events(event)).unwrap());
+        let (recorder, pulses) = (records.recorder.clone(), media.pulses().collect());
+        let watch = Watch { readiness: Readiness::default(), recorder, media, pulses };
+        Bench { watch, _records: records, _directory: directory }
+    }
+
+    fn open_call(media: &Media, key: u64) {
+        let local = std::net::IpAddr::from([127, 0, 0, 1]);
+        media.send(Command::Open { key: MediaKey(key), a: local, b: local, emergency: false });
+    }
+
+    /// A worker that waits for something that never comes.
+    #[test]
+    fn a_thread_that_hangs_is_told_until_it_goes_on() {
+        let ((hung, hangs), (go_on, gate)) = (channel(), channel::<()>());
+        let gate = std::sync::Mutex::new(gate);
+        let bench = bench(20_000..=20_099, move |_| {
+            let _ = hung.send(());
+            let _ = gate.lock().unwrap().recv();
+        });
+        let Watch { readiness, media, pulses, .. } = &bench.watch;
+        bench.watch.look(Instant::now());
+        assert_eq!(readiness.first(), None);
+        open_call(media, 1);
+        hangs.recv().unwrap();
+        let later = Instant::now() + SILENCE + Duration::from_secs(3);
+        bench.watch.look(later);
+        assert_eq!(readiness.first(), Some(Obstacle::Threads));
+        let told = readiness.obstacles().remove(0);
+        assert!(told.starts_with("threads: media-0 has not been heard of for "), "{told}");
+        drop(go_on);
+        let before = pulses[0].silence(later);
+        while pulses[0].silence(later) >= before {
+            std::thread::yield_now();
+        }
+        bench.watch.look(Instant::now());
+        assert_eq!(readiness.first(), None);
+    }
+
+    #[test]
+    fn the_last_port_is_told_before_a_call_asks_for_it() {
+        let (told, events) = channel();
+        let bench = bench(20_100..=20_105, move |event| drop(told.send(event)));
+        let Watch { readiness, media, .. } = &bench.watch;
+        bench.watch.look(Instant::now());
+        assert_eq!(readiness.first(), None, "two pairs of three will do");
+        open_call(media, 1);
+        assert!(matches!(events.recv().unwrap(), MediaEvent::Opened { .. }));
+        bench.watch.look(Instant::now());
+        assert_eq!(readiness.first(), Some(Obstacle::Ports), "one pair won't");
+    }
+}
