@@ -53,6 +53,8 @@ pub(super) struct Leg {
     names: Names,
     allowance: Allowance,
     pub(super) meter: Meter,
+    /// The stranger that was the source of RTP until who was signalled took its place; told once.
+    pub(super) displaced: Option<SocketAddr>,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
 }
@@ -79,6 +81,7 @@ impl Leg {
             names: Names::new(Ssrc(random.next())),
             allowance: Allowance::default(),
             meter: Meter::default(),
+            displaced: None,
             heard: None,
         }
     }
@@ -146,8 +149,8 @@ impl Leg {
             return Err(Refusal::Discontinuous);
         }
         match component {
-            Component::Rtp => self.rtp.accept(now, from, position),
-            Component::Rtcp => self.rtcp.accept(now, from, position),
+            Component::Rtp => self.displaced = self.rtp.accept(now, from, position).or(self.displaced),
+            Component::Rtcp => drop(self.rtcp.accept(now, from, position)),
         }
         self.heard = Some(self.heard.map_or(now, |heard| heard.max(now)));
         Ok(())

@@ -199,6 +199,17 @@ impl Relay {
         self.leg(side).meter.refused.add(Refusal::Unsent);
     }
 
+    /// A datagram came to this leg from a port of the gateway's own: it is not looked at.
+    pub fn handle_looped(&mut self, side: Side) {
+        self.leg(side).meter.refused.add(Refusal::Looped);
+    }
+
+    /// The stranger that this leg had listened to until just now, when a host that was signalled took its place; once for
+    /// each.
+    pub fn take_displaced(&mut self, side: Side) -> Option<SocketAddr> {
+        self.leg(side).displaced.take()
+    }
+
     /// Time passed: makes due reports and silence ready for [`Relay::poll_output`].
     pub fn handle_timeout(&mut self, now: Instant) {
         for side in [Side::A, Side::B] {

@@ -24,11 +24,13 @@ pub enum Refusal {
     Surplus,
     /// The kernel would not take it: send buffer full, network unreachable.
     Unsent,
+    /// From a media or signalling port of the gateway's own: it would go round for ever.
+    Looped,
 }
 
 impl Refusal {
     /// Every cause, in the order of [`Refusals::iter`].
-    pub const ALL: [Refusal; 9] = [
+    pub const ALL: [Refusal; 10] = [
         Refusal::Source,
         Refusal::Discontinuous,
         Refusal::Malformed,
@@ -38,6 +40,7 @@ impl Refusal {
         Refusal::Unroutable,
         Refusal::Surplus,
         Refusal::Unsent,
+        Refusal::Looped,
     ];
 
     /// The cause as a metric label: lower-case letters.
@@ -52,6 +55,7 @@ impl Refusal {
             Refusal::Unroutable => "unroutable",
             Refusal::Surplus => "surplus",
             Refusal::Unsent => "unsent",
+            Refusal::Looped => "looped",
         }
     }
 }
