@@ -58,7 +58,13 @@ impl Gateway {
 }
 
 fn settings(ports: std::ops::RangeInclusive<u16>) -> MediaSettings {
-    MediaSettings { ports, workers: 2, emergency_ports: 0, ..MediaSettings::default() }
+    MediaSettings {
+        ports,
+        workers: 2,
+        emergency_ports: 0,
+        addresses: vec![LOCAL],
+        ..MediaSettings::default()
+    }
 }
 
 struct Phone(UdpSocket);
@@ -245,6 +251,52 @@ fn busy_and_excluded_ports_are_skipped() {
     pairs.sort_unstable();
     assert_eq!(pairs, [25_004, 25_006]);
     drop(busy);
+}
+
+/// Two calls whose ports were named to each other: what is put into one is refused by the other, and nothing goes round.
+#[test]
+fn media_of_the_gateways_own_is_refused() {
+    let phone = Phone::new();
+    let gateway = Gateway::start(settings(22_000..=22_999));
+    let (first, second) = (MediaKey::new(0, 1), MediaKey::new(0, 2));
+    let ((a, b), (c, d)) = (gateway.open(first), gateway.open(second));
+    let at = |ports: Ports| Remote { rtp: Some((LOCAL, ports.rtp).into()), ..Remote::default() };
+    for (key, side, remote) in [
+        (first, Side::A, phone.remote()),
+        (first, Side::B, at(d)),
+        (second, Side::A, at(a)),
+        (second, Side::B, at(b)),
+    ] {
+        gateway.media.send(Command::Remote { key, side, remote });
+    }
+    wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
+    phone.send(a.rtp, &rtp(1, 1)); // goes out of `b` to `d`
+    let looped = || gateway.media.gauges().refusals().find(|(cause, _)| *cause == Refusal::Looped).unwrap().1;
+    wait_until("the second call refuses it", || looped() == 1);
+    let statistics = gateway.close(second);
+    assert_eq!(statistics.b.refused.of(Refusal::Looped), 1);
+    assert_eq!((statistics.a.sent.rtp_packets, c.rtp != d.rtp), (0, true));
+    gateway.close(first);
+}
+
+/// A phone behind NAT is heard after a stranger was.
+#[test]
+fn a_displaced_stranger_is_told_of() {
+    let (phone, stranger) = (Phone::new(), UdpSocket::bind(("127.0.0.66", 0)).unwrap());
+    let gateway = Gateway::start(settings(21_000..=21_999));
+    let key = MediaKey::new(3, 1);
+    let (a, _) = gateway.open(key);
+    let private = "192.168.7.7:4000".parse().ok();
+    let behind_nat = Remote { rtp: private, signalling: Some(LOCAL), ..Remote::default() };
+    gateway.media.send(Command::Remote { key, side: Side::A, remote: behind_nat });
+    gateway.media.send(Command::Remote { key, side: Side::B, remote: Phone::new().remote() });
+    wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
+    stranger.send_to(&rtp(9, 1), (LOCAL, a.rtp)).unwrap();
+    wait_until("the stranger is heard", || gateway.media.gauges().remote.received.packets == 1);
+    phone.send(a.rtp, &rtp(1, 1));
+    let stranger = stranger.local_addr().unwrap();
+    assert_eq!(gateway.event(), MediaEvent::Displaced { key, side: Side::A, stranger });
+    gateway.close(key);
 }
 
 #[test]

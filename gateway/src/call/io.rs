@@ -35,6 +35,8 @@ pub enum Event {
     Media(MediaEvent),
     /// The addresses behind a name, best first; empty when there are none.
     Resolved { query: u32, addresses: Result<Vec<SocketAddr>, String> },
+    /// The addresses behind a name in a session description; none: it is not known.
+    MediaLocated { query: u32, addresses: Vec<SocketAddr> },
     /// The answered call is in the journal.
     Journaled,
     /// The newest [`Action::Admit`] was granted.
@@ -69,6 +71,8 @@ pub enum Action {
     Transmit { message: Message, hop: Hop },
     /// Look up where a route's host is.
     Resolve { query: u32, lookup: Lookup },
+    /// Look up where a host is that a session description names.
+    LocateMedia { query: u32, lookup: Lookup },
     /// Take the limits of a route, all in one step, and give back those of the route before: [`Event::Admitted`] or
     /// [`Event::Limited`] comes back.
     Admit { attempt: Box<crate::route::Attempt>, emergency: bool },

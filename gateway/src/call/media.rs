@@ -7,6 +7,7 @@ use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
 use sip::sdp::{Anchor, AnchorError, Stream, is_srtp};
 
 use super::body::{Body, Sent};
+use super::media_host::MediaHost;
 use super::sdes::{Keys, Lines, Sdes};
 use super::{Action, Call, Cause, due};
 use crate::core::Now;
@@ -41,6 +42,10 @@ pub struct MediaSession {
     b_remote: Option<Remote>,
     /// The legs that were offered SRTP and nothing else, as the workers know it.
     expects_srtp: [bool; 2],
+    /// The hosts that the parties' newest descriptions name.
+    hosts: [Option<MediaHost>; 2],
+    /// So often a stranger's media was taken for a party's.
+    strangers: u32,
 }
 
 #[derive(Debug)]
@@ -67,6 +72,8 @@ impl MediaSession {
             a_remote: None,
             b_remote: None,
             expects_srtp: [false; 2],
+            hosts: [None, None],
+            strangers: 0,
         }
     }
 
@@ -95,7 +102,32 @@ impl MediaSession {
         std::mem::replace(expects, only) != only
     }
 
-    fn remote(&self, side: Side) -> Option<&Remote> {
+    /// What the record says of strangers.
+    pub fn strangers_note(&self) -> Option<String> {
+        match self.strangers {
+            0 => None,
+            1 => Some("media of a stranger was taken for a party's".to_owned()),
+            count => Some(format!("media of strangers was taken for a party's {count} times")),
+        }
+    }
+
+    pub(super) fn host(&self, side: Side) -> Option<&MediaHost> {
+        let [a, b] = &self.hosts;
+        match side {
+            Side::A => a.as_ref(),
+            Side::B => b.as_ref(),
+        }
+    }
+
+    pub(super) fn host_mut(&mut self, side: Side) -> &mut Option<MediaHost> {
+        let [a, b] = &mut self.hosts;
+        match side {
+            Side::A => a,
+            Side::B => b,
+        }
+    }
+
+    pub(super) fn remote(&self, side: Side) -> Option<&Remote> {
         match side {
             Side::A => self.a_remote.as_ref(),
             Side::B => self.b_remote.as_ref(),
@@ -177,6 +209,7 @@ impl Call {
             MediaEvent::Silent { key } if key == self.media.key => {
                 self.hang_up(now, tokens, Cause::new(408, "Media inactivity"));
             }
+            MediaEvent::Displaced { key, .. } if key == self.media.key => self.media.strangers += 1,
             MediaEvent::Closed { key, .. } if key == self.media.key => {
                 self.media.closed();
                 self.timers.media_close = None;
@@ -331,6 +364,7 @@ impl Call {
             // The next offer is a new one to it, whatever it says.
             leg.sdp.last.clear();
         }
+        *self.media.host_mut(from) = None;
         let now = self.media.remote(from);
         if let Some(remote) = agreed.remote.filter(|remote| now != Some(remote)) {
             self.tell_remote(from, remote);
@@ -354,10 +388,11 @@ impl Call {
         // Only suites that the workers know are negotiated, with keys of their length.
         let Ok(srtp) = leg.sdes.keys().map(srtp_keys).transpose() else { return };
         remote.srtp = srtp;
+        self.locate_media(side, stream, &mut remote);
         self.tell_remote(side, remote);
     }
 
-    fn tell_remote(&mut self, side: Side, remote: Remote) {
+    pub(super) fn tell_remote(&mut self, side: Side, remote: Remote) {
         match side {
             Side::A => self.media.a_remote = Some(remote.clone()),
             Side::B => self.media.b_remote = Some(remote.clone()),

@@ -26,6 +26,7 @@ mod invite;
 mod io;
 mod leg;
 mod media;
+mod media_host;
 mod sdes;
 mod setup;
 mod snapshot;
@@ -257,6 +258,7 @@ impl Call {
             }
             Event::Media(event) => self.handle_media(now, tokens, event),
             Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
+            Event::MediaLocated { query, addresses } => self.handle_media_located(now, query, &addresses),
             Event::Journaled => self.handle_journaled(now),
             Event::Admitted => self.handle_admitted(now, tokens),
             Event::Limited { cause } => self.handle_limited(now, cause),
@@ -374,7 +376,7 @@ impl Call {
             a_call_id: self.call_id(Side::A).to_owned(),
             b_call_id: self.call_id(Side::B).to_owned(),
             cause,
-            notes: self.released_note().into_iter().collect(),
+            notes: self.released_note().into_iter().chain(self.media.strangers_note()).collect(),
         }
     }
 

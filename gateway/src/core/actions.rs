@@ -35,8 +35,9 @@ impl Core {
             Action::Resolve { query, lookup } => {
                 self.resolve(Query::Route(key, query, lookup.clone()), lookup)
             }
+            Action::LocateMedia { query, lookup } => self.locate_media(key, query, lookup),
             Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
-            Action::Media(command) => self.outputs.push_back(Output::Media(command)),
+            Action::Media(command) => self.command_media(key, command),
             Action::Journal => self.journal(now, key),
             Action::Offered { connector } => self.offered(key, connector.as_deref()),
             Action::Answered => self.count_answered(key),
@@ -137,6 +138,7 @@ impl Core {
                 }
                 self.send(now, parked.key, parked.request, parked.message, peer);
             }
+            Some(Query::Media(key, query, host)) => self.media_located(now, key, query, &host, result),
             Some(Query::Probe(lookup)) => self.probe_resolved(now, lookup, result),
             None => {}
         }

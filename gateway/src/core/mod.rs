@@ -14,6 +14,7 @@ mod dispatch;
 mod entrance;
 mod fault;
 pub mod io;
+mod media;
 mod new_call;
 mod open;
 mod options;
@@ -85,6 +86,8 @@ enum Client {
 enum Query {
     /// A call's route.
     Route(CallKey, u32, Lookup),
+    /// Where a call's media goes.
+    Media(CallKey, u32, Arc<str>),
     /// A request that is ready but for its address.
     Parked(Box<actions::Parked>),
     /// A host that is probed.

@@ -297,6 +297,7 @@ impl Core {
     /// News of a call's media; its figures become quality records.
     pub(super) fn handle_media(&mut self, now: Now, event: MediaEvent) {
         let key = CallKey::from(event.key());
+        self.hear_media(&event);
         if let MediaEvent::Minute { statistics, .. } = &event
             && let Some(slot) = self.calls.get_mut(&key)
         {

@@ -16,6 +16,7 @@ use sip::auth::Secret;
 use super::Now;
 use crate::limits::Limits;
 use crate::listen::{Guard, Transport};
+use crate::media::OwnAddresses;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::resolve::Lookup;
@@ -107,6 +108,8 @@ pub struct Shared {
     pub nonce_key: [u8; 32],
     /// The addresses that the listeners really have: port 0 is one of the system's choice.
     pub bound: Vec<SocketAddr>,
+    /// Where no media may go.
+    pub own: Arc<OwnAddresses>,
     /// Calls that began and have not ended.
     calls: AtomicUsize,
     /// Whether records can be written; else only emergency calls are taken.
@@ -125,6 +128,7 @@ impl Shared {
         guard: Arc<Guard>,
         nonce_key: [u8; 32],
         bound: Vec<SocketAddr>,
+        own: Arc<OwnAddresses>,
         accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
     ) -> Shared {
         Shared {
@@ -135,6 +139,7 @@ impl Shared {
             guard,
             nonce_key,
             bound,
+            own,
             calls: AtomicUsize::new(0),
             accepts_calls,
             readiness: Readiness::default(),

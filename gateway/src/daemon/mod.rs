@@ -157,8 +157,15 @@ impl Gateway {
         let accepts = Box::new(move || recorder.accepts_calls());
         let mut nonce_key = [0; 32];
         random_fill(&mut random, &mut nonce_key);
-        let shared =
-            Arc::new(Shared::new(live, metrics.clone(), guard.clone(), nonce_key, bound_addresses, accepts));
+        let shared = Arc::new(Shared::new(
+            live,
+            metrics.clone(),
+            guard.clone(),
+            nonce_key,
+            bound_addresses,
+            media.own(),
+            accepts,
+        ));
         shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
         export::export(&metrics, &counters);
         crate::media::export(&media, &metrics);
@@ -362,9 +369,14 @@ fn media_settings(
     options: &DaemonOptions,
 ) -> MediaSettings {
     let mut excluded: Vec<u16> = listeners.iter().map(|(_, address)| address.port()).collect();
+    let bound = listeners.iter().map(|(_, address)| *address);
+    let advertised = config.listen.iter().filter_map(|listen| listen.advertise);
     excluded.push(config.admin.address.port());
     MediaSettings {
         ports: config.media.ports.first()..=config.media.ports.last(),
+        addresses: config.media.address.clone(),
+        advertised: config.media.advertise.clone(),
+        listeners: bound.chain(advertised).collect(),
         workers: options.media_workers,
         inactivity_timeout: config.media.inactivity_timeout,
         hold_timeout: config.media.hold_timeout,

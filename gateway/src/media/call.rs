@@ -2,15 +2,13 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use rtp::relay::{Component, Relay, Side};
 
 use super::counters::Whose;
-use super::ports::PortPools;
 use super::socket::MediaSocket;
-use super::{MediaKey, Ports};
+use super::{MediaKey, Ports, Room};
 use crate::random::Random;
 
 /// Busy ports are passed over this many times before a call is refused.
@@ -41,7 +39,7 @@ pub(super) struct LegSockets<'a> {
 
 /// A pair that was drawn, and goes back however this ends.
 struct Pair<'a> {
-    pools: &'a Mutex<PortPools>,
+    room: &'a Room,
     address: IpAddr,
     port: u16,
     /// It was in use: it rests. Otherwise it is free at once.
@@ -50,7 +48,10 @@ struct Pair<'a> {
 
 impl Drop for Pair<'_> {
     fn drop(&mut self) {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        for port in [self.port, self.port | 1] {
+            self.room.own.set_open(self.address, port, false);
+        }
+        let mut pools = self.room.pools();
         if self.used {
             pools.rest(Instant::now(), self.address, self.port);
         } else {
@@ -62,22 +63,24 @@ impl Drop for Pair<'_> {
 impl LegSockets<'_> {
     /// Draws pairs until both ports of one can be bound.
     pub(super) fn open<'a>(
-        pools: &'a Mutex<PortPools>,
+        room: &'a Room,
         address: IpAddr,
         emergency: bool,
         random: &mut impl Random,
     ) -> Result<LegSockets<'a>, OpenError> {
         for _ in 0..ATTEMPTS {
-            let port = {
-                let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
-                pools.draw(Instant::now(), address, emergency, random)
-            };
+            let port = room.pools().draw(Instant::now(), address, emergency, random);
             let port = port.ok_or(OpenError::Exhausted(address))?;
-            let mut pair = Pair { pools, address, port, used: true };
+            let mut pair = Pair { room, address, port, used: true };
             let bound = MediaSocket::bind(address, port)
                 .and_then(|rtp| Ok((rtp, MediaSocket::bind(address, port | 1)?)));
             match bound {
-                Ok((rtp, rtcp)) => return Ok(LegSockets { rtp, rtcp, whose: Whose::Remote, pair }),
+                Ok((rtp, rtcp)) => {
+                    for port in [port, port | 1] {
+                        room.own.set_open(address, port, true);
+                    }
+                    return Ok(LegSockets { rtp, rtcp, whose: Whose::Remote, pair });
+                }
                 // Somebody else has it: let it rest, draw another.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => {

@@ -1,6 +1,8 @@
 //! What the media side tells the signalling side.
 
-use rtp::relay::CallStatistics;
+use std::net::SocketAddr;
+
+use rtp::relay::{CallStatistics, Side};
 
 use super::MediaKey;
 
@@ -38,6 +40,15 @@ pub enum MediaEvent {
         /// The call.
         key: MediaKey,
     },
+    /// Media of a leg came from a stranger until now; a host that was signalled has taken its place.
+    Displaced {
+        /// The call.
+        key: MediaKey,
+        /// The leg.
+        side: Side,
+        /// Whence the stranger's media came.
+        stranger: SocketAddr,
+    },
     /// A minute of the call is over, or (just before `Closed`) what was left of the last one.
     Minute {
         /// The call.
@@ -61,6 +72,7 @@ impl MediaEvent {
             MediaEvent::Opened { key, .. }
             | MediaEvent::OpenFailed { key, .. }
             | MediaEvent::Silent { key }
+            | MediaEvent::Displaced { key, .. }
             | MediaEvent::Minute { key, .. }
             | MediaEvent::Closed { key, .. } => *key,
         }

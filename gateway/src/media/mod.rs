@@ -10,6 +10,7 @@ mod command;
 mod counters;
 mod event;
 mod export;
+mod own;
 mod ports;
 mod settings;
 mod socket;
@@ -19,7 +20,7 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SendError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -38,6 +39,7 @@ use counters::Counters;
 pub use counters::{FlowGauges, MediaGauges, SideGauges};
 pub use event::{MediaEvent, Ports};
 pub use export::export;
+pub use own::OwnAddresses;
 pub use ports::PortCounts;
 use ports::PortPools;
 pub use settings::MediaSettings;
@@ -53,8 +55,20 @@ type EventSink = dyn Fn(u16, MediaEvent) + Send + Sync;
 /// The media side of the daemon. Dropping it closes every call and ends the workers.
 pub struct Media {
     workers: Vec<Handle>,
-    pools: Arc<Mutex<PortPools>>,
+    room: Arc<Room>,
     events: Arc<EventSink>,
+}
+
+/// The ports, shared by the workers.
+struct Room {
+    pools: Mutex<PortPools>,
+    own: Arc<OwnAddresses>,
+}
+
+impl Room {
+    fn pools(&self) -> MutexGuard<'_, PortPools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Handle {
@@ -74,19 +88,21 @@ impl Media {
         settings: &MediaSettings,
         events: impl Fn(u16, MediaEvent) + Send + Sync + 'static,
     ) -> io::Result<Media> {
-        let pools = Arc::new(Mutex::new(PortPools::new(
+        let pools = Mutex::new(PortPools::new(
             &settings.ports,
             &excluded(settings),
             settings.emergency_ports,
             settings.quarantine,
-        )));
+        ));
+        let own = Arc::new(OwnAddresses::new(settings, own::host_addresses()));
+        let room = Arc::new(Room { pools, own });
         let now = Moment::now();
         let relay = RelaySettings {
             inactivity_timeout: settings.inactivity_timeout,
             hold_timeout: settings.hold_timeout,
             clock: NtpClock::new(now.instant, now.unix),
         };
-        let mut media = Media { workers: Vec::new(), pools, events: Arc::new(events) };
+        let mut media = Media { workers: Vec::new(), room, events: Arc::new(events) };
         for index in 0..worker_count(settings) {
             let handle = media.start_worker(index, relay)?;
             media.workers.push(handle);
@@ -122,10 +138,7 @@ impl Media {
 
     /// What all workers have counted, and the state of the ports.
     pub fn gauges(&self) -> MediaGauges {
-        let mut gauges = MediaGauges {
-            ports: self.pools.lock().unwrap_or_else(PoisonError::into_inner).counts(),
-            ..MediaGauges::default()
-        };
+        let mut gauges = MediaGauges { ports: self.room.pools().counts(), ..MediaGauges::default() };
         for worker in &self.workers {
             gauges.queued += worker.shared.queued.load(Ordering::Relaxed);
             worker.shared.counters.add_to(&mut gauges);
@@ -135,12 +148,17 @@ impl Media {
 
     /// Whether an ordinary call would find its ports.
     pub fn has_room(&self) -> bool {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner).has_room(Instant::now())
+        self.room.pools().has_room(Instant::now())
     }
 
     /// The signs of life of the workers.
     pub fn pulses(&self) -> impl Iterator<Item = Pulse> {
         self.workers.iter().map(|worker| worker.shared.pulse.clone())
+    }
+
+    /// The gateway's own addresses, for whoever is told where to send media.
+    pub fn own(&self) -> Arc<OwnAddresses> {
+        self.room.own.clone()
     }
 
     /// How many workers run.
@@ -159,9 +177,9 @@ impl Media {
             counters: Counters::default(),
         });
         let (started, failed) = channel();
-        let (shared_too, pools, events) = (shared.clone(), self.pools.clone(), self.events.clone());
+        let (shared_too, room, events) = (shared.clone(), self.room.clone(), self.events.clone());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            match Worker::new(&shared_too, commands, events, &pools, relay) {
+            match Worker::new(&shared_too, commands, events, &room, relay) {
                 Ok(worker) => {
                     drop(started);
                     worker.run();

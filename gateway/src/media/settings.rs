@@ -1,5 +1,6 @@
 //! How the media side is set up.
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -8,6 +9,12 @@ use std::time::Duration;
 pub struct MediaSettings {
     /// UDP ports for media. Pairs start on even ports; an odd first or even last port is left out.
     pub ports: RangeInclusive<u16>,
+    /// Local addresses of media; `0.0.0.0` and `::` are every address of the host.
+    pub addresses: Vec<IpAddr>,
+    /// What session descriptions say instead of those.
+    pub advertised: Vec<IpAddr>,
+    /// Where signalling is listened for, as bound and as advertised.
+    pub listeners: Vec<SocketAddr>,
     /// Worker threads; 0: one per core.
     pub workers: usize,
     /// Both legs silent, neither on hold: the call is reported `Silent`.
@@ -26,6 +33,9 @@ impl Default for MediaSettings {
     fn default() -> MediaSettings {
         MediaSettings {
             ports: 5000..=65000,
+            addresses: Vec::new(),
+            advertised: Vec::new(),
+            listeners: Vec::new(),
             workers: 0,
             inactivity_timeout: Duration::from_secs(60),
             hold_timeout: Duration::from_secs(30 * 60),

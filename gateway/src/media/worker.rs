@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -16,9 +16,8 @@ use rtp::relay::{CallStatistics, Component, Output, Refusal, Relay, RelaySetting
 use super::call::{LegSockets, OpenCall, OpenError};
 use super::clock::Moment;
 use super::counters::Counters;
-use super::ports::PortPools;
 use super::socket::control_buffer;
-use super::{Command, EventSink, MediaEvent, MediaKey};
+use super::{Command, EventSink, MediaEvent, MediaKey, Room};
 use crate::pulse::{self, Pulse};
 use crate::random::{Random, SystemRandom};
 
@@ -54,7 +53,7 @@ pub(super) struct Worker<'a> {
     shared: &'a Shared,
     inbox: Receiver<Command>,
     events: Arc<EventSink>,
-    pools: &'a Mutex<PortPools>,
+    room: &'a Room,
     settings: RelaySettings,
     random: SystemRandom,
     /// Boxed: there are as many places as calls were ever open at one time.
@@ -74,7 +73,7 @@ impl<'a> Worker<'a> {
         shared: &'a Shared,
         inbox: Receiver<Command>,
         events: Arc<EventSink>,
-        pools: &'a Mutex<PortPools>,
+        room: &'a Room,
         settings: RelaySettings,
     ) -> Result<Worker<'a>, Errno> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -84,7 +83,7 @@ impl<'a> Worker<'a> {
             shared,
             inbox,
             events,
-            pools,
+            room,
             settings,
             random: SystemRandom::new(),
             calls: Vec::new(),
@@ -135,7 +134,7 @@ impl<'a> Worker<'a> {
             return; // closed earlier in this wake
         }
         let counters = &self.shared.counters;
-        let OpenCall { a, b, relay, .. } = call;
+        let OpenCall { key, a, b, relay, .. } = call;
         let (leg, other) = match side {
             Side::A => (&*a, &*b),
             Side::B => (&*b, &*a),
@@ -147,10 +146,19 @@ impl<'a> Worker<'a> {
             let room = buffer.get_mut(..LONGEST).unwrap_or_default();
             let Some(datagram) = socket.receive(room, &mut self.control) else { break };
             let arrival = now.arrival(datagram.arrival);
+            if self.room.own.holds(datagram.from) {
+                relay.handle_looped(side);
+                counters.refused(Refusal::Looped);
+                continue;
+            }
             // Longer than any length that fits: the relay refuses it and counts it.
             let len = if datagram.truncated { usize::MAX } else { datagram.len };
             match relay.handle_datagram(arrival, side, component, datagram.from, buffer, len) {
                 Ok(Some(forward)) => {
+                    if let Some(stranger) = relay.take_displaced(side) {
+                        let (key, shard) = (*key, key.shard());
+                        (self.events)(shard, MediaEvent::Displaced { key, side, stranger });
+                    }
                     received.add(false, len);
                     let done = buffer.get(..forward.len).map(|bytes| other.rtp.send(bytes, forward.to));
                     if let Some(Ok(())) = done {
@@ -213,8 +221,8 @@ impl<'a> Worker<'a> {
         if self.places.contains_key(&key) {
             return Err(OpenError::Open);
         }
-        let mut a = LegSockets::open(self.pools, a, emergency, &mut self.random)?;
-        let opened = LegSockets::open(self.pools, b, emergency, &mut self.random).and_then(|b| {
+        let mut a = LegSockets::open(self.room, a, emergency, &mut self.random)?;
+        let opened = LegSockets::open(self.room, b, emergency, &mut self.random).and_then(|b| {
             let place = self.vacant.pop().unwrap_or(self.calls.len());
             self.generation = self.generation.wrapping_add(1);
             let watched = self.watch(place, &a, &b);

@@ -14,6 +14,11 @@ const COUNTERS: &[(&str, &str)] = &[
     ("voice_connector_rtcp_packets_total", "RTCP datagrams, by side and direction."),
     ("voice_connector_rtcp_bytes_total", "RTCP bytes, by side and direction."),
     ("voice_connector_media_refusals_total", "Media packets not relayed, by cause."),
+    ("voice_connector_media_loops_total", "Descriptions that named the gateway itself for media."),
+    (
+        "voice_connector_media_strangers_total",
+        "Media of a stranger that was taken for a party's, until the party was heard.",
+    ),
     ("voice_connector_sip_messages_total", "SIP messages on the wire, by direction."),
     ("voice_connector_sip_bytes_total", "Bytes of SIP on the wire, by direction."),
     (

@@ -99,6 +99,16 @@ impl Metrics {
         counter(&self.0.recorder, "voice_connector_refusals_total", &[("cause", cause)]).increment(1);
     }
 
+    /// A stranger's media was taken for a party's, until the party spoke.
+    pub fn media_stranger(&self) {
+        counter(&self.0.recorder, "voice_connector_media_strangers_total", &[]).increment(1);
+    }
+
+    /// A party wanted its media sent to the gateway itself.
+    pub fn media_loop(&self) {
+        counter(&self.0.recorder, "voice_connector_media_loops_total", &[]).increment(1);
+    }
+
     /// The counter of media packets refused by `cause`, a word of ours; keep it.
     pub fn media_refusals(&self, cause: &'static str) -> Counter {
         counter(&self.0.recorder, "voice_connector_media_refusals_total", &[("cause", cause)])

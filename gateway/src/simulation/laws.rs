@@ -1,9 +1,12 @@
 //! What must hold whatever the phones do, seen from the network.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sip::{Message, Method};
+
+use crate::media::MediaKey;
 
 /// Call-ID, the gateway's tag, the phone's tag.
 type DialogKey = (String, String, String);
@@ -30,6 +33,15 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
+    /// The media workers were told where a party of `key` wants its media.
+    pub fn media_goes_to(&mut self, at: Duration, key: MediaKey, to: SocketAddr, is_ours: bool) {
+        if is_ours {
+            let text =
+                format!("{:.3}: media of {key:?} is sent to {to}, the gateway's own", at.as_secs_f64());
+            self.broken.push((text, String::new()));
+        }
+    }
+
     /// A message reached the gateway.
     pub fn arrives(&mut self, message: &Message) {
         let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };

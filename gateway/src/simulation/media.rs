@@ -3,7 +3,7 @@
 //!
 //! Descriptions are written and read as text here: the gateway's own reading of them is what is tested.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +64,10 @@ pub(crate) struct Media {
 pub(crate) struct Terms {
     pub ip: IpAddr,
     pub streams: &'static str,
+    /// A name in place of `ip` in `c=`.
+    pub host: Option<&'static str>,
+    /// Where it wants its media, if that is not `ip` and the port of `streams`.
+    pub at: Option<SocketAddr>,
 }
 
 /// The other side's description.
@@ -171,11 +175,16 @@ impl Media {
                 format!("a=crypto:{} {} inline:{}\r\n", line.tag, line.suite, STANDARD.encode(&line.key))
             })
             .collect();
-        let Terms { ip, streams } = terms;
-        let streams = streams.replacen("RTP/AVP", transport, 1);
+        let Terms { ip, streams, host, at } = terms;
+        let mut streams = streams.replacen("RTP/AVP", transport, 1);
+        if let Some(at) = at {
+            streams = streams.replacen("audio 40000", &format!("audio {}", at.port()), 1);
+        }
+        let ip = at.map_or(ip, |at| at.ip());
+        let host = host.map_or(ip.to_string(), str::to_owned);
         let (media, attributes) = streams.split_once("\r\n").unwrap_or((&streams, ""));
         format!(
-            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
              {media}\r\n{crypto}{attributes}a={direction}\r\n"
         )
         .into()

@@ -191,6 +191,10 @@ pub(crate) struct Phone {
     pub contact_host: Option<&'static str>,
     /// What stands in its Contact in place of its URI.
     pub contact_uri: Option<&'static str>,
+    /// Where it wants its media, if that is not its own address.
+    pub media_at: Option<SocketAddr>,
+    /// The name of its media's host, in place of an address.
+    pub media_host: Option<&'static str>,
     /// What it can speak, as lines of its session descriptions.
     pub streams: &'static str,
     /// How it wraps its session descriptions.
@@ -227,6 +231,8 @@ impl Phone {
             seed,
             contact_host: None,
             contact_uri: None,
+            media_at: None,
+            media_host: None,
             streams: STREAMS,
             wraps: None,
             says: &[],
@@ -523,7 +529,7 @@ impl Phone {
     }
 
     fn terms(&self) -> Terms {
-        Terms { ip: self.address.ip(), streams: self.streams }
+        Terms { ip: self.address.ip(), streams: self.streams, host: self.media_host, at: self.media_at }
     }
 
     /// With a session description, wrapped as the phone wraps them.

@@ -1,7 +1,7 @@
 //! Virtual time, and everything that the gateway's core stands between: phones, network, media, journal, names.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,9 @@ use super::phone::{News, Phone};
 use crate::core::{Core, Input, Live, Machine, Now, Output, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Peer, Source, Transport};
-use crate::media::{CallStatistics, Command, MediaEvent, MediaKey, Ports, Remote, Side};
+use crate::media::{
+    CallStatistics, Command, MediaEvent, MediaKey, MediaSettings, OwnAddresses, Ports, Remote, Side,
+};
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
 use crate::record::{AnsweredCall, CallFacts, Record};
@@ -27,6 +29,9 @@ use crate::resolve::{Lookup, ResolveError};
 
 /// When the simulation begins, as time since the Unix epoch.
 pub(crate) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
+/// Where the gateway of every scenario listens and takes media.
+pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// A phone of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -463,21 +468,43 @@ impl World {
                 let ports = |rtp| Ports { rtp, rtcp: rtp + 1 };
                 self.media_ports.insert(port, (key, Side::A));
                 self.media_ports.insert(port + 2, (key, Side::B));
+                self.hold_ports(key, true);
                 MediaEvent::Opened { key, a: ports(port), b: ports(port + 2) }
             }
             Command::Close { .. } => {
+                self.hold_ports(key, false);
                 self.open_media.remove(&key);
                 self.media_busy.remove(&key);
                 MediaEvent::Closed { key, statistics: Box::<CallStatistics>::default() }
             }
             Command::ExpectSrtp { .. } => return,
-            Command::Remote { .. } => {
+            Command::Remote { remote, .. } => {
+                for to in [remote.rtp, remote.rtcp].into_iter().flatten() {
+                    let is_ours = self.is_gateway(to);
+                    self.watch.media_goes_to(self.elapsed(), key, to, is_ours);
+                }
                 *self.open_media.get_mut(&key).expect("a remote for an open session") += 1;
                 return;
             }
         };
         if self.media != Answers::Never {
             self.queue(at, Coming::Core(shard, Input::Media(event)));
+        }
+    }
+
+    /// Whether what is sent there comes to the gateway.
+    fn is_gateway(&self, to: SocketAddr) -> bool {
+        let listens = to.port() == 5060;
+        let open =
+            self.media_ports.get(&(to.port() & !1)).is_some_and(|(key, _)| self.open_media.contains_key(key));
+        to.ip() == GATEWAY && (listens || open)
+    }
+
+    /// The ports of a session are the gateway's own while it is open.
+    fn hold_ports(&self, key: MediaKey, open: bool) {
+        for port in self.media_ports.iter().filter(|(_, (of, _))| *of == key).map(|(port, _)| *port) {
+            self.shared.own.set_open(GATEWAY, port, open);
+            self.shared.own.set_open(GATEWAY, port + 1, open);
         }
     }
 
@@ -549,7 +576,10 @@ fn gateway(
     let live = Live::new(config).unwrap();
     let accepts = accepts_calls.clone();
     let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
-    let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, accepts));
+    let settings = MediaSettings { addresses: vec![GATEWAY], listeners: bound, ..MediaSettings::default() };
+    let own = Arc::new(OwnAddresses::new(&settings, Vec::new()));
+    let bound = settings.listeners;
+    let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, own, accepts));
     let core = |shard: u16| {
         let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
         Core::new(now, shared.clone(), Tokens::new(0, shard, Box::new(random)))

@@ -1,0 +1,91 @@
+//! A description that names its host in place of an address. RFC 8866 §5.7.
+//!
+//! The name is looked up outside. Until it is known, and where it never is, the media is taken to be beside the party's
+//! signalling, and follows its source (RFC 7362).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use sip::sdp::Stream;
+
+use super::{Action, Call};
+use crate::core::Now;
+use crate::listen::peer::Transport;
+use crate::media::{Remote, Side};
+use crate::resolve::Lookup;
+
+/// The longest name that DNS knows. RFC 1035 §2.3.4.
+const LONGEST_NAME: usize = 253;
+
+/// The host that a party's newest description names.
+#[derive(Debug)]
+pub(super) struct MediaHost {
+    host: Arc<str>,
+    /// The question that its address is the answer to.
+    query: u32,
+    /// The answer.
+    address: Option<IpAddr>,
+}
+
+impl Call {
+    /// Where the media of `side` is, if its description names a host.
+    pub(super) fn locate_media(&mut self, side: Side, stream: Option<&Stream>, remote: &mut Remote) {
+        let before = self.media.host_mut(side).take();
+        let Some(stream) = stream.filter(|stream| names_host(stream)) else { return };
+        let host: Arc<str> = stream.host.as_str().into();
+        let host = match before.filter(|before| before.host == host) {
+            Some(known) => known,
+            None => {
+                self.next_query += 1;
+                let query = self.next_query;
+                if is_name(&host) {
+                    let lookup =
+                        Lookup { host: host.clone(), port: Some(stream.port), transport: Transport::Udp };
+                    self.actions.push_back(Action::LocateMedia { query, lookup });
+                }
+                MediaHost { host, query, address: None }
+            }
+        };
+        let address = host.address.or(remote.signalling);
+        remote.symmetric |= host.address.is_none();
+        set_address(remote, address, stream.port);
+        *self.media.host_mut(side) = Some(host);
+    }
+
+    /// The addresses behind the name; none: it is not known.
+    pub(super) fn handle_media_located(&mut self, _now: Now, query: u32, addresses: &[SocketAddr]) {
+        let asked = |side: &Side| self.media.host(*side).is_some_and(|host| host.query == query);
+        let Some(side) = [Side::A, Side::B].into_iter().find(asked) else { return };
+        let Some(leg) = self.leg(side) else { return };
+        let (local, symmetric) = (leg.local.media, leg.profile.symmetric);
+        let family = |address: &IpAddr| address.is_ipv4() == local.is_ipv4();
+        let address = addresses.iter().map(|address| address.ip().to_canonical()).find(family);
+        let port = self.media.remote(side).and_then(|remote| remote.rtp).map(|rtp| rtp.port());
+        let (Some(address), Some(port)) = (address, port) else { return };
+        let Some(mut remote) = self.media.remote(side).cloned() else { return };
+        if let Some(host) = self.media.host_mut(side) {
+            host.address = Some(address);
+        }
+        remote.symmetric = symmetric;
+        set_address(&mut remote, Some(address), port);
+        self.tell_remote(side, remote);
+    }
+}
+
+/// RTCP is on the port after RTP's. RFC 3605 §2.
+fn set_address(remote: &mut Remote, address: Option<IpAddr>, port: u16) {
+    let usable = address.filter(|address| !address.is_multicast() && !address.is_unspecified());
+    remote.rtp = usable.map(|address| SocketAddr::new(address, port));
+    remote.rtcp = usable.zip(port.checked_add(1)).map(|(address, port)| SocketAddr::new(address, port));
+}
+
+/// Whether the connection address is a name, and the stream wants media there.
+fn names_host(stream: &Stream) -> bool {
+    stream.address.is_none() && !stream.host.is_empty() && stream.port != 0 && !stream.is_black_hole()
+}
+
+/// Whether DNS can be asked for it.
+fn is_name(host: &str) -> bool {
+    let letters = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    letters && host.len() <= LONGEST_NAME
+}

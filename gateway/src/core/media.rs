@@ -1,0 +1,68 @@
+//! What the core sees to before the media workers hear of it, and what it tells of theirs.
+
+use super::{CallKey, Core, Now, Output, Query};
+use crate::call::Event;
+use crate::media::{Command, MediaEvent, Side};
+use crate::resolve::{Lookup, ResolveError};
+
+impl Core {
+    /// A word to the media workers. Whatever a description, DNS or an old agreement says, no media goes to ourselves.
+    pub(super) fn command_media(&mut self, key: CallKey, mut command: Command) {
+        if let Command::Remote { side, remote, .. } = &mut command {
+            let ours = |address: &std::net::SocketAddr| self.shared.own.holds(*address);
+            if let Some(address) = remote.rtp.filter(ours).or(remote.rtcp.filter(ours)) {
+                self.tell_loop(key, *side, address);
+            }
+            remote.rtp = remote.rtp.filter(|address| !ours(address));
+            remote.rtcp = remote.rtcp.filter(|address| remote.rtp.is_some() && !ours(address));
+        }
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    fn tell_loop(&self, key: CallKey, side: Side, address: std::net::SocketAddr) {
+        self.shared.metrics.media_loop();
+        let Some(slot) = self.calls.get(&key) else { return };
+        tracing::warn!(
+            transaction_id = %slot.call.transaction_id,
+            party = slot.call.endpoint(side).map(tracing::field::display),
+            %address,
+            "a party wants its media sent to the gateway itself: nothing is sent there"
+        );
+    }
+
+    /// The media workers' word, for the log and the counters.
+    pub(super) fn hear_media(&mut self, event: &MediaEvent) {
+        let key = CallKey::from(event.key());
+        let Some(slot) = self.calls.get(&key) else { return };
+        if let MediaEvent::Displaced { side, stranger, .. } = event {
+            self.shared.metrics.media_stranger();
+            tracing::warn!(
+                transaction_id = %slot.call.transaction_id,
+                party = slot.call.endpoint(*side).map(tracing::field::display),
+                %stranger,
+                "media of a stranger was taken for the party's until the party was heard"
+            );
+        }
+    }
+
+    /// Asks where the host is that a description names.
+    pub(super) fn locate_media(&mut self, key: CallKey, query: u32, lookup: Lookup) {
+        self.resolve(Query::Media(key, query, lookup.host.clone()), lookup);
+    }
+
+    pub(super) fn media_located(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        query: u32,
+        host: &str,
+        result: Result<Vec<std::net::SocketAddr>, ResolveError>,
+    ) {
+        if let (Some(slot), Err(error)) = (self.calls.get(&key), &result) {
+            let transaction_id = slot.call.transaction_id;
+            tracing::warn!(%transaction_id, host, %error, "media goes to whence it comes: its host is not known");
+        }
+        let addresses = result.unwrap_or_default();
+        self.event(now, key, Event::MediaLocated { query, addresses });
+    }
+}
