@@ -7,6 +7,7 @@ use crate::check::Kind;
 use crate::gateway::quotable;
 use crate::network::nets;
 use crate::read::{Item, Table, parsed};
+use crate::route::progress_timeout;
 use crate::value::{ValueError, cidr};
 use crate::{
     CarrierName, CountryCode, Credentials, Host, Peer, Prefix, Priority, Protocol, Route, Secret, Weight,
@@ -45,6 +46,8 @@ pub struct Carrier {
     pub outbound_proxy: Option<OutboundProxy>,
     /// Register there as a user of it. Default: none.
     pub register: Option<Register>,
+    /// Heard, and not ringing after so long: next route, where there is one. Default: 20 s.
+    pub progress_timeout: Duration,
     /// Final answers, 400 to 699, that send the call on, beside the standard ones. Default: none.
     pub failover_on: Vec<u16>,
     /// How we answer its digest challenge. Default: none.
@@ -133,6 +136,7 @@ impl Carrier {
             max_calls: limit("max_calls"),
             outbound_proxy: get("outbound_proxy").and_then(|item| item.parse()),
             register: get("register").and_then(|item| Register::read(&item.table("register")?)),
+            progress_timeout: progress_timeout(get("progress_timeout")),
             failover_on: get("failover_on").map(|item| failover_on(&item)).unwrap_or_default(),
             credentials: get("credentials").and_then(|item| Credentials::read(&item.table("credentials")?)),
             host: hosts.iter().filter_map(|table| Route::read(table, false)).collect(),
@@ -163,7 +167,7 @@ fn check_country(table: &Table<'_>) {
 fn failover_on(item: &Item<'_>) -> Vec<u16> {
     let code = |item: &Item<'_>| {
         let code: u16 = item.integer(400, 699)?;
-        if matches!(code, 401 | 407 | 486 | 600 | 603 | 604) {
+        if matches!(code, 486 | 600 | 603 | 604) {
             item.wrong(format!("{code} never sends a call on"), format!("the list without {code}"));
         }
         Some(code)

@@ -1,6 +1,15 @@
+use std::time::Duration;
+
+use crate::read::{Item, Table};
 use crate::{Host, Priority, Protocol, Weight};
 
-use crate::read::Table;
+/// How long a host that has been heard may take to ring.
+const DEFAULT_PROGRESS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// `progress_timeout` of connectors and carriers. Timer C ends what rings after 185 s, RFC 3261 §16.6.
+pub(crate) fn progress_timeout(item: Option<Item<'_>>) -> Duration {
+    item.and_then(|item| item.duration("1s", "180s")).unwrap_or(DEFAULT_PROGRESS_TIMEOUT)
+}
 
 /// `[[voice_connector.origination.route]]` and `[[carrier.host]]`: one place where a call may go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -88,6 +88,7 @@ fn of_a_connector() {
     assert!(origination.enabled);
     assert_eq!((origination.cps_limit, origination.max_calls), (100, 2000));
     assert_eq!(origination.first_response_timeout, Duration::from_secs(4));
+    assert_eq!(origination.progress_timeout, Duration::from_secs(20));
     assert_eq!(origination.options_interval, Duration::from_secs(30));
     let route = &origination.route[0];
     assert_eq!((route.protocol, route.port), (Protocol::Udp, None));
@@ -129,6 +130,7 @@ fn of_a_carrier() {
     let all = config.carrier("all").unwrap();
     assert_eq!(all.prefixes.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>(), ["+"]);
     assert!(all.allowlist.is_empty() && all.countries.is_empty() && all.failover_on.is_empty());
+    assert_eq!(all.progress_timeout, Duration::from_secs(20));
     assert_eq!(all.number_format, NumberFormat::E164);
     assert_eq!(all.inbound_number_format, NumberFormat::E164);
     assert_eq!(all.caller_id_format, NumberFormat::E164);

@@ -82,6 +82,7 @@ fn a_connector() {
     assert!(origination.enabled);
     assert_eq!((origination.cps_limit, origination.max_calls), (11, 51));
     assert_eq!(origination.first_response_timeout, Duration::from_millis(2500));
+    assert_eq!(origination.progress_timeout, Duration::from_secs(30));
     assert_eq!(origination.options_interval, Duration::ZERO);
     let routes: Vec<_> = origination
         .route
@@ -132,6 +133,7 @@ fn a_carrier() {
     assert_eq!(carrier.caller_id_format, NumberFormat::National);
     assert_eq!((carrier.priority.value(), carrier.weight.value()), (3, 40));
     assert_eq!((carrier.cps_limit, carrier.max_calls), (Some(5), Some(6)));
+    assert_eq!(carrier.progress_timeout, Duration::from_secs(15));
     assert_eq!(carrier.failover_on, [404, 606]);
     let credentials = carrier.credentials.as_ref().unwrap();
     assert_eq!(credentials.username, "trunk");

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::Route;
 use crate::read::Table;
+use crate::route::progress_timeout;
 
 /// `[voice_connector.origination]`: the carriers to this customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Origination {
     pub max_calls: u32,
     /// Nothing heard for so long: next route. Default: 4 s.
     pub first_response_timeout: Duration,
+    /// Heard, and not ringing after so long: next route, where there is one. Default: 20 s.
+    pub progress_timeout: Duration,
     /// How often every host is probed by OPTIONS; zero: never. Default: 30 s.
     pub options_interval: Duration,
     /// Where the calls go, at least one where enabled; in the file's order.
@@ -28,6 +31,7 @@ impl Default for Origination {
             cps_limit: 100,
             max_calls: 2000,
             first_response_timeout: Duration::from_secs(4),
+            progress_timeout: progress_timeout(None),
             options_interval: Duration::from_secs(30),
             route: Vec::new(),
         }
@@ -53,6 +57,7 @@ impl Origination {
             first_response_timeout: get("first_response_timeout")
                 .and_then(|item| item.duration("100ms", "32s"))
                 .unwrap_or(default.first_response_timeout),
+            progress_timeout: progress_timeout(get("progress_timeout")),
             options_interval: get("options_interval")
                 .and_then(|item| item.duration("0s", "24h"))
                 .unwrap_or(default.options_interval),

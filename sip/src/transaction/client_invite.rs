@@ -137,12 +137,24 @@ impl<M: Clone> ClientInvite<M> {
 
     /// Wants the INVITE given up: `cancel` is sent after the first 1xx, at once if there was one, and never if the
     /// final response is already here. Only the first call counts.
+    ///
+    /// The 1xx may have been lost, so the INVITE is still repeated, but only while repeats are less than T2 apart: a host
+    /// that is silent for longer does not have it, and would ring when it comes back.
     pub fn cancel(&mut self, now: Instant, cancel: M) {
         match &mut self.state {
             State::Calling { cancel: waiting @ None, .. } => *waiting = Some(cancel),
             State::Proceeding { guard: None } => self.send_cancel(now, cancel),
             _ => {}
         }
+    }
+
+    /// The same, for who has gone on to another host: an INVITE that was not answered is not repeated any more, since a
+    /// host that comes back must not ring for nobody.
+    pub fn leave(&mut self, now: Instant, cancel: M) {
+        if let State::Calling { timer_a, .. } = &mut self.state {
+            *timer_a = None;
+        }
+        self.cancel(now, cancel);
     }
 
     /// The transport could not send the INVITE or the ACK, or lost the connection.
@@ -172,6 +184,11 @@ impl<M: Clone> ClientInvite<M> {
     pub fn handle_timeout(&mut self, now: Instant) {
         match &mut self.state {
             State::Calling { timer_b, .. } if *timer_b <= now => self.give_up(),
+            State::Calling { timer_a, interval, cancel: Some(_), .. }
+                if is_due(*timer_a, now) && *interval >= self.timers.longest() =>
+            {
+                *timer_a = None;
+            }
             State::Calling { timer_a, interval, .. } if is_due(*timer_a, now) => {
                 *interval *= 2; // Sent at 0, 0.5, 1.5, 3.5, 7.5 ... s.
                 *timer_a = Some(now + *interval);
@@ -407,6 +424,28 @@ mod tests {
                 (900, Response("487")),
             ]
         );
+    }
+
+    #[test]
+    fn a_silent_host_that_was_cancelled_does_not_get_the_invite_for_long() {
+        let mut invite = invite(UNRELIABLE);
+        invite.cancel(100, "CANCEL");
+        let sent = [0, 500, 1_500, 3_500].map(|ms| (ms, Transmit("INVITE")));
+        assert_eq!(invite.finish(), (32_000, [&sent[..], &[(32_000, Timeout)]].concat()));
+    }
+
+    #[test]
+    fn a_host_that_was_left_gets_no_invite_any_more_and_a_cancel_as_soon_as_it_says_anything() {
+        let mut silent = invite(UNRELIABLE);
+        silent.at(600, |machine, now| machine.leave(now, "CANCEL"));
+        let sent = [0, 500].map(|ms| (ms, Transmit("INVITE")));
+        assert_eq!(silent.finish(), (32_000, [&sent[..], &[(32_000, Timeout)]].concat()));
+
+        let mut late = invite(UNRELIABLE);
+        late.at(4_000, |machine, now| machine.leave(now, "CANCEL"));
+        late.take();
+        late.receive(20_000, "180");
+        assert_eq!(late.take(), [(20_000, Response("180")), (20_000, Cancel("CANCEL"))]);
     }
 
     #[test]

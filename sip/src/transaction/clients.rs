@@ -95,6 +95,21 @@ impl<P: Clone + Debug> Clients<P> {
         });
     }
 
+    pub(super) fn leave(
+        &mut self,
+        now: Instant,
+        id: ClientId,
+        extra: &[(Name, String)],
+        outputs: &mut VecDeque<Output<P>>,
+    ) {
+        self.step_alone(now, id, outputs, |entry| {
+            if let Machine::Invite(machine) = &mut entry.machine {
+                let cancel = follow_up::cancel(machine.invite(), extra);
+                machine.leave(now, cancel);
+            }
+        });
+    }
+
     pub(super) fn handle_error(&mut self, now: Instant, id: ClientId, outputs: &mut VecDeque<Output<P>>) {
         self.step_alone(now, id, outputs, |entry| match &mut entry.machine {
             Machine::Invite(machine) => {

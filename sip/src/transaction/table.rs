@@ -192,6 +192,12 @@ impl<P: Clone + Debug> Transactions<P> {
         self.clients.cancel(now, id, extra, &mut self.outputs);
     }
 
+    /// [`cancel`](Self::cancel) for who has gone on to another host: an INVITE that nothing was heard of is not sent
+    /// again.
+    pub fn leave(&mut self, now: Instant, id: ClientId, extra: &[(Name, String)]) {
+        self.clients.leave(now, id, extra, &mut self.outputs);
+    }
+
     /// Answers a request. The same 2xx to INVITE may be given again until it is acknowledged (RFC 6026 §7.1); any
     /// other response after a final, or to an unknown or ended `id`, is ignored.
     pub fn respond(&mut self, now: Instant, id: ServerId, response: Message) {
