@@ -100,7 +100,6 @@ pub struct ShardMetrics {
     server_transactions: Gauge,
     dialogs: Gauge,
     mailbox: Gauge,
-    mailbox_overflows: Counter,
 }
 
 impl ShardMetrics {
@@ -113,11 +112,6 @@ impl ShardMetrics {
             server_transactions: transactions("server"),
             dialogs: gauge(recorder, "voice_connector_dialogs", &[shard]),
             mailbox: gauge(recorder, "voice_connector_queue_depth", &[("queue", "shard"), shard]),
-            mailbox_overflows: counter(
-                recorder,
-                "voice_connector_queue_overflows_total",
-                &[("queue", "shard"), shard],
-            ),
         }
     }
 
@@ -136,11 +130,6 @@ impl ShardMetrics {
     pub fn set_mailbox(&self, depth: usize) {
         self.mailbox.set(as_f64(depth));
     }
-
-    /// A message found the mailbox full and was dropped.
-    pub fn mailbox_overflow(&self) {
-        self.mailbox_overflows.increment(1);
-    }
 }
 
 /// What kind of record.
@@ -152,23 +141,27 @@ pub enum RecordKind {
     Quality,
     /// SIP message.
     SipMessage,
+    /// Wide record of a call.
+    Detail,
 }
 
 impl RecordKind {
-    const ALL: [RecordKind; 3] = [RecordKind::CallDetail, RecordKind::Quality, RecordKind::SipMessage];
+    const ALL: [RecordKind; 4] =
+        [RecordKind::CallDetail, RecordKind::Quality, RecordKind::SipMessage, RecordKind::Detail];
 
     fn as_label(self) -> &'static str {
         match self {
             RecordKind::CallDetail => "call_detail",
             RecordKind::Quality => "quality",
             RecordKind::SipMessage => "sip_message",
+            RecordKind::Detail => "call",
         }
     }
 }
 
 /// One counter for each kind of record.
 #[derive(Clone)]
-struct ByKind([Counter; 3]);
+struct ByKind([Counter; 4]);
 
 impl ByKind {
     fn new(recorder: &PrometheusRecorder, name: &'static str) -> ByKind {
@@ -176,11 +169,12 @@ impl ByKind {
     }
 
     fn add(&self, kind: RecordKind, count: u64) {
-        let [call_detail, quality, sip_message] = &self.0;
+        let [call_detail, quality, sip_message, detail] = &self.0;
         let counter = match kind {
             RecordKind::CallDetail => call_detail,
             RecordKind::Quality => quality,
             RecordKind::SipMessage => sip_message,
+            RecordKind::Detail => detail,
         };
         counter.increment(count);
     }

@@ -21,7 +21,7 @@ pub enum Status {
 
 /// One call of one connector, as it is delivered: one JSON object with these names in this order.
 ///
-/// Every field is always there; a string that is not known is empty.
+/// Every field is always there; a string that is not known is empty. What AWS's record does not have comes last.
 ///
 /// Source: reference §10.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ pub struct CallDetailRecord {
     pub streaming: bool,
     /// A proxy session joined the two.
     pub is_proxy_call: bool,
+    /// Ours: when the call was answered, whole seconds since the Unix epoch; null where it was not.
+    pub answer_time_epoch_seconds: Option<u64>,
 }
 
 impl CallDetailRecord {
@@ -108,6 +110,7 @@ impl CallDetailRecord {
             region: facts.region.clone(),
             streaming: facts.streaming,
             is_proxy_call: facts.is_proxy_call,
+            answer_time_epoch_seconds: facts.answered_at.map(|at| at.as_secs()),
         }
     }
 }
@@ -153,7 +156,8 @@ mod tests {
   "EndTimeEpochSeconds": 1565399632,
   "Region": "us-east-1",
   "Streaming": false,
-  "IsProxyCall": false
+  "IsProxyCall": false,
+  "AnswerTimeEpochSeconds": 1565399628
 }"#
         );
     }
@@ -169,7 +173,7 @@ mod tests {
         assert_eq!(record.status, Status::Failed);
         assert_eq!(record.status_message, "Busy Here");
         assert_eq!(record.sip_auth_user, "branch");
-        assert_eq!(record.billable_duration_seconds, 0);
+        assert_eq!((record.billable_duration_seconds, record.answer_time_epoch_seconds), (0, None));
         assert_eq!(serde_json::to_value(&record).unwrap()["Status"], "Failed");
     }
 

@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::{CallDetailRecord, name};
-
 /// Records of one transaction id, connector and start that are told apart, see [`Directory::place`].
 const NAMESAKES: u32 = 1_000;
 
@@ -49,18 +47,23 @@ impl Directory {
         Directory { root: root.to_owned(), sync }
     }
 
-    /// Looks up where a call detail record belongs, by its object name.
+    /// Looks up where a record belongs, by its object name.
     ///
     /// A different record of the same name (a call from a connector to itself makes two within the same
     /// millisecond) makes it go by the next free millisecond, so that names keep their shape and nothing is
     /// overwritten.
     ///
+    /// - `name`: its object name, had the call begun then;
     /// - `body`: the record as it is written.
-    pub fn place(&self, record: &CallDetailRecord, started_at: Duration, body: &[u8]) -> io::Result<Place> {
+    pub fn place(
+        &self,
+        name: impl Fn(Duration) -> String,
+        started_at: Duration,
+        body: &[u8],
+    ) -> io::Result<Place> {
         for nudge in 0..NAMESAKES {
             let started_at = started_at + Duration::from_millis(nudge.into());
-            let name = name::call_detail(&record.voice_connector_id, started_at, &record.transaction_id);
-            let path = self.root.join(name);
+            let path = self.root.join(name(started_at));
             match fs::read(&path) {
                 Ok(there) if there == body => return Ok(Place::Taken(path)),
                 Ok(_) => continue,
@@ -160,7 +163,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::record::testing::facts;
-    use crate::record::{CallFacts, Direction};
+    use crate::record::{CallDetailRecord, CallFacts, Direction, name};
 
     /// All files below, with their contents, in order.
     fn files(root: &Path) -> Vec<(String, String)> {
@@ -187,7 +190,8 @@ mod tests {
     fn deliver(directory: &Directory, facts: &CallFacts) -> bool {
         let record = CallDetailRecord::new(facts);
         let body = serde_json::to_vec(&record).unwrap();
-        match directory.place(&record, facts.started_at, &body).unwrap() {
+        let named = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
+        match directory.place(named, facts.started_at, &body).unwrap() {
             Place::Taken(_) => false,
             Place::Free(path) => {
                 let staged = directory.stage(path, &body).unwrap();

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! Amazon-Chime-Voice-Connector-CDRs/json/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>
+//! voice-connector-calls/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>.json    all of one call: [`CallDetail`]
 //! aws/ChimeVoiceConnectorLogs/<connector>/<yyyy>/<mm>/<dd>/<HH>.jsonl           quality, a line a call and minute
 //! aws/ChimeVoiceConnectorSipMessages/<connector>/<yyyy>/<mm>/<dd>/<HH>.jsonl    SIP messages, a line each
 //! .journal/                                                                     what is on its way; ours
@@ -54,6 +55,7 @@
 
 mod cdr;
 mod delivery;
+mod detail;
 mod directory;
 mod facts;
 mod journal;
@@ -74,10 +76,11 @@ pub(crate) mod testing;
 use std::time::Duration;
 
 pub use cdr::{CallDetailRecord, Status};
+pub use detail::{AttemptDetail, CallDetail, DetailDirection, DetailTimes, EndedBy};
 pub use facts::{AnsweredCall, CallFacts, CallKey, Direction, Party};
 pub use journal::JournalError;
 pub use mask::mask;
-pub use name::{LogGroup, call_detail, hourly, rfc3339};
+pub use name::{LogGroup, call, call_detail, hourly, rfc3339};
 pub use quality::{FlowFacts, PathFacts, QualityFacts};
 pub use recorder::{Ack, Full, NotJournaled, Opened, Record, RecordWriter, Recorder, RecorderSettings, open};
 pub use recovery::Orphan;

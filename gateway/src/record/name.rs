@@ -26,6 +26,22 @@ pub fn call_detail(voice_connector_id: &str, started_at: Duration, transaction_i
     )
 }
 
+/// `voice-connector-calls/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction>.json`, in UTC of the start of the call: where its
+/// wide record goes.
+#[must_use]
+pub fn call(started_at: Duration, transaction_id: &str) -> String {
+    let start = utc(started_at);
+    format!(
+        "voice-connector-calls/{}/{:02}.{:02}.{:02}.{:03}_{}.json",
+        day(start),
+        start.hour(),
+        start.minute(),
+        start.second(),
+        start.millisecond(),
+        component(transaction_id),
+    )
+}
+
 /// The log group whose name is `group` is a directory; below it a directory for each connector,
 /// year, month and day holds one file of JSON lines for each hour (UTC): `.../<dd>/<HH>.jsonl`.
 ///
@@ -106,6 +122,12 @@ mod tests {
             "Amazon-Chime-Voice-Connector-CDRs/json/______etc/1970/01/01/00.00.00.000_a_____",
         );
         check("", u64::MAX, "", "Amazon-Chime-Voice-Connector-CDRs/json/_/1970/01/01/00.00.00.000__");
+    }
+
+    #[test]
+    fn wide_records() {
+        let name = call(Duration::from_millis(1_565_399_625_042), "0f8fad5b");
+        assert_eq!(name, "voice-connector-calls/2019/08/10/01.13.45.042_0f8fad5b.json");
     }
 
     #[test]

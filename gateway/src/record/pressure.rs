@@ -10,7 +10,7 @@ pub enum Pressure {
     None,
     /// SIP messages are not.
     Messages,
-    /// Quality records are not either.
+    /// Quality records and wide records are not either.
     Quality,
     /// Call detail records only; no new calls but emergencies.
     Calls,
@@ -35,7 +35,7 @@ impl Pressure {
     pub fn admits(self, kind: RecordKind) -> bool {
         match kind {
             RecordKind::CallDetail => true,
-            RecordKind::Quality => self < Pressure::Quality,
+            RecordKind::Quality | RecordKind::Detail => self < Pressure::Quality,
             RecordKind::SipMessage => self < Pressure::Messages,
         }
     }

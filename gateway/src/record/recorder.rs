@@ -15,7 +15,7 @@ use super::journal::{Journal, JournalError};
 use super::pressure::Pressure;
 use super::recovery::{Orphan, recover};
 use super::writer::Writer;
-use super::{AnsweredCall, CallFacts, CallKey, QualityFacts, SipMessageFacts};
+use super::{AnsweredCall, CallDetail, CallFacts, CallKey, QualityFacts, SipMessageFacts};
 use crate::metrics::{RecordKind, RecordMetrics};
 
 /// Items that are written together, at most.
@@ -65,6 +65,8 @@ pub enum Record {
     Quality(Box<QualityFacts>),
     /// A SIP message.
     SipMessage(Box<SipMessageFacts>),
+    /// A call is over: all that is known of it.
+    Detail(Box<CallDetail>),
 }
 
 impl Record {
@@ -73,12 +75,13 @@ impl Record {
             Record::CallDetail(_) => RecordKind::CallDetail,
             Record::Quality(_) => RecordKind::Quality,
             Record::SipMessage(_) => RecordKind::SipMessage,
+            Record::Detail(_) => RecordKind::Detail,
         }
     }
 
     fn cost(&self) -> usize {
         match self {
-            Record::CallDetail(_) => CALL_COST,
+            Record::CallDetail(_) | Record::Detail(_) => CALL_COST,
             Record::Quality(_) => QUALITY_COST,
             Record::SipMessage(facts) => MESSAGE_COST + facts.message.len(),
         }
@@ -106,6 +109,7 @@ pub(super) enum Item {
     CallDetail { facts: Box<CallFacts>, cost: usize },
     Quality { facts: Box<QualityFacts>, cost: usize },
     SipMessage { facts: Box<SipMessageFacts>, cost: usize },
+    Detail { detail: Box<CallDetail>, cost: usize },
     Released { key: CallKey },
 }
 
@@ -177,7 +181,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Reports something. SIP messages are refused when half of the room (in memory, in the journal) is
-    /// taken, quality records when three quarters are, call detail records never.
+    /// taken, quality records and wide records when three quarters are, call detail records never.
     pub fn record(&self, record: Record) -> Result<(), Full> {
         let (kind, cost) = (record.kind(), record.cost());
         if let Err(full) = self.room.take(kind, cost) {
@@ -188,6 +192,7 @@ impl Recorder {
             Record::CallDetail(facts) => Item::CallDetail { facts, cost },
             Record::Quality(facts) => Item::Quality { facts, cost },
             Record::SipMessage(facts) => Item::SipMessage { facts, cost },
+            Record::Detail(detail) => Item::Detail { detail, cost },
         };
         if self.messages.send(Message::Item(item)).is_err() {
             self.closed();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::detail::{AttemptDetail, CallDetail, DetailDirection, DetailTimes, EndedBy};
 use super::facts::{AnsweredCall, CallFacts, Direction, Party};
 
 /// An outbound call of 4 s that rang for 3.5 s.
@@ -27,6 +28,58 @@ pub(crate) fn facts() -> CallFacts {
         ended_at: started_at + Duration::from_millis(7_500),
         streaming: false,
         is_proxy_call: false,
+    }
+}
+
+/// The same call, wide.
+pub(crate) fn detail() -> CallDetail {
+    let facts = facts();
+    let started = crate::record::milliseconds(facts.started_at);
+    let attempt = |carrier: &str, address: &str, started, ended| AttemptDetail {
+        carrier: Some(carrier.to_owned()),
+        voice_connector: None,
+        host: "sip.carrier.example".to_owned(),
+        address: address.parse().ok(),
+        transport: "udp".to_owned(),
+        started,
+        ended: Some(ended),
+        status: None,
+        cause: "no response in time".to_owned(),
+        because: Some("nothing was heard in time".to_owned()),
+    };
+    let second = AttemptDetail {
+        status: Some(200),
+        cause: "OK".to_owned(),
+        because: None,
+        ..attempt("west", "192.0.2.31:5060", started + 2_000, started + 3_500)
+    };
+    CallDetail {
+        schema: CallDetail::SCHEMA,
+        transaction_id: facts.transaction_id,
+        region: facts.region,
+        direction: DetailDirection::Outbound,
+        caller: facts.source.number,
+        callee: facts.destination.number,
+        calling_voice_connector: Some(facts.voice_connector_id),
+        called_voice_connector: None,
+        calling_carrier: None,
+        carrier: Some("west".to_owned()),
+        emergency: false,
+        routing_number: None,
+        caller_call_id: facts.call_id,
+        callee_call_id: Some("7f3a@192.0.2.1".to_owned()),
+        times: DetailTimes {
+            invite: started,
+            ringing: Some(started + 2_500),
+            answer: Some(started + 3_500),
+            end: started + 7_500,
+        },
+        ended_by: EndedBy::Callee,
+        status: 200,
+        cause: "OK".to_owned(),
+        reason: Some("Q.850;cause=16".to_owned()),
+        notes: Vec::new(),
+        attempts: vec![attempt("east", "192.0.2.30:5060", started, started + 2_000), second],
     }
 }
 

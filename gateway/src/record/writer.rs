@@ -132,6 +132,10 @@ impl Writer {
                 let entry = Entry::ended(self.journal.take_sequence(), &facts, false);
                 self.pending.push_back(Pending { entry, ack: None, cost });
             }
+            Item::Detail { detail, cost } => {
+                let entry = Entry::Detail { sequence: self.journal.take_sequence(), detail };
+                self.pending.push_back(Pending { entry, ack: None, cost });
+            }
             Item::Released { key } => {
                 self.pending.push_back(Pending { entry: Entry::Released { key }, ack: None, cost: 0 });
             }
@@ -211,7 +215,7 @@ impl Writer {
     fn append(&mut self, now: Instant) -> io::Result<()> {
         self.journal.append(self.pending.iter().map(|pending| &pending.entry))?;
         for Pending { entry, ack, cost } in self.pending.drain(..) {
-            if let Entry::Ended { sequence, .. } = entry {
+            if let Some(sequence) = entry.undelivered() {
                 if self.deliveries.is_empty() {
                     self.deliveries_at = Some(now + DELIVERY_DELAY);
                 }
@@ -290,10 +294,7 @@ impl Writer {
         {
             let result = match self.journal.undelivered(sequence) {
                 None => continue, // Delivered already.
-                Some(Ok(Entry::Ended { record, started_ms, .. })) => {
-                    self.batch.stage(&self.directory, sequence, &record, Duration::from_millis(started_ms))
-                }
-                Some(Ok(_)) => Err(io::ErrorKind::InvalidData.into()), // The index points to `Ended` only.
+                Some(Ok(entry)) => self.batch.stage(&self.directory, sequence, &entry),
                 Some(Err(error)) => Err(error),
             };
             match result {
@@ -328,7 +329,9 @@ impl Writer {
         if !delivered.is_empty() && self.delivery_retry.succeeded() {
             info!(waiting = self.deliveries.len(), "call detail records can be delivered again");
         }
-        self.metrics.written(RecordKind::CallDetail, written);
+        for kind in written {
+            self.metrics.written(kind, 1);
+        }
         for sequence in delivered {
             let entry = Entry::Delivered { sequence };
             self.pending.push_back(Pending { entry, ack: None, cost: 0 });
@@ -409,6 +412,9 @@ impl Writer {
             warn!(undelivered, "call detail records stay in the journal until the next start");
         }
         for pending in &self.pending {
+            if let Entry::Detail { .. } = &pending.entry {
+                self.metrics.dropped(RecordKind::Detail, 1);
+            }
             if let Entry::Ended { key, .. } = &pending.entry {
                 self.metrics.dropped(RecordKind::CallDetail, 1);
                 error!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
-use crate::record::{AnsweredCall, CallDetailRecord, CallFacts, CallKey};
+use crate::record::{AnsweredCall, CallDetail, CallDetailRecord, CallFacts, CallKey};
 
 /// The format that this program writes, and the newest that it reads.
 pub const VERSION: u32 = 1;
@@ -43,6 +43,13 @@ pub enum Entry {
         /// The end is inferred after a restart, and the legs may still be up.
         orphan: bool,
     },
+    /// The wide record of a call is on its way to the directory.
+    Detail {
+        /// Names the record within this journal.
+        sequence: u64,
+        /// The record.
+        detail: Box<CallDetail>,
+    },
     /// A record has reached the directory.
     Delivered {
         /// The record's.
@@ -72,6 +79,14 @@ impl Entry {
         }
     }
 
+    /// The number of a record that is on its way to the directory.
+    pub fn undelivered(&self) -> Option<u64> {
+        match self {
+            Entry::Ended { sequence, .. } | Entry::Detail { sequence, .. } => Some(*sequence),
+            _ => None,
+        }
+    }
+
     /// Whether the entry must be on the disk, not only handed to the kernel, before anyone relies on it.
     /// The others are only worth something while the program runs, or cost a repeat when they are lost.
     pub fn must_be_synced(&self) -> bool {
@@ -84,6 +99,7 @@ impl Entry {
             Entry::Alive { unix_ms } => Some(Duration::from_millis(*unix_ms)),
             Entry::Answered { call, .. } => call.facts.answered_at,
             Entry::Ended { record, .. } => Some(Duration::from_secs(record.end_time_epoch_seconds)),
+            Entry::Detail { detail, .. } => Some(Duration::from_millis(detail.times.end)),
             Entry::Journal { .. } | Entry::Delivered { .. } | Entry::Released { .. } => None,
         }
     }
@@ -119,7 +135,7 @@ fn checksum(json: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::testing::{answered, facts};
+    use crate::record::testing::{answered, detail, facts};
 
     #[test]
     fn lines_come_back_as_they_went() {
@@ -127,6 +143,7 @@ mod tests {
             Entry::Journal { version: VERSION },
             Entry::Answered { call: Box::new(answered(1)), orphan: true },
             Entry::ended(7, &facts(), false),
+            Entry::Detail { sequence: 8, detail: Box::new(detail()) },
             Entry::Delivered { sequence: u64::MAX },
             Entry::Released { key: facts().key() },
             Entry::Alive { unix_ms: 1 },

@@ -269,6 +269,11 @@ impl Journal {
                     _ => self.remove_call(key),
                 }
             }
+            Entry::Detail { sequence, .. } => {
+                self.next_sequence = self.next_sequence.max(sequence.saturating_add(1));
+                self.live += position.length;
+                self.undelivered.insert(*sequence, position);
+            }
             Entry::Delivered { sequence } => {
                 if let Some(position) = self.undelivered.remove(sequence) {
                     self.live = self.live.saturating_sub(position.length);
