@@ -355,7 +355,7 @@ fn a_pbx_that_nobody_vouches_for_gets_no_call() {
     let gateway = Gateway::start(trunk.net, &trunk.config());
     let mut caller = trunk.carrier("").showing_sip().dial(&format!("sip:{OURS}@{}", trunk.net.gateway()), 3);
     caller.wait(Duration::from_secs(20));
-    assert!(caller.output().contains("SIP/2.0 503 "), "{}", caller.output());
+    assert!(caller.output().contains("SIP/2.0 502 "), "{}", caller.output());
     let record = gateway.call_details(1).remove(0);
     assert_eq!(record["Status"], "Failed", "{record:#}");
     assert!(!callee.output().contains("INVITE"), "{}", callee.output());

@@ -145,7 +145,7 @@ fn a_carrier_that_nobody_vouches_for_gets_no_call() {
     caller.wait(Duration::from_secs(30));
     let record = gateway.call_details(1).remove(0);
     assert_eq!(record["Status"], "Failed", "{record:#}");
-    assert!(caller.output().contains("503"), "{}", caller.output());
+    assert!(caller.output().contains("502"), "{}", caller.output());
     assert!(!callee.output().contains("Incoming call"), "{}", callee.output());
     let reason = "its certificate is not signed by the authorities of ";
     let log = gateway.log();

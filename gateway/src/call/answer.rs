@@ -8,8 +8,8 @@ use sip::{Builder, Message, Name, StatusCode};
 
 use super::body::{Body, Sent};
 use super::failure::Failed;
-use super::io::{Action, Cause, Hop, RequestId};
-use super::{Call, LONGEST_RINGING, Phase, TIMER_C, crossing};
+use super::io::{Action, AttemptEnd, Cause, Hop, RequestId};
+use super::{Call, Phase, TIMER_C, addresses, crossing};
 use crate::core::{ALLOW, Now};
 use crate::ids::Tokens;
 use crate::listen::peer::Peer;
@@ -81,15 +81,16 @@ impl Call {
         }
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
         self.timers.ringing = Some(now.instant + TIMER_C);
-        if !self.account.emergency {
-            self.timers.longest_ringing.get_or_insert(now.instant + LONGEST_RINGING);
-        }
         let Some(server) = self.server else { return };
         let body = Body::read(message)
             .and_then(|body| self.cross_body(tokens, Side::B, &body, false))
             .ok()
             .flatten();
-        self.rang |= matches!(status.code(), 180..=189);
+        if matches!(status.code(), 180..=189) {
+            self.rang = true;
+            self.timers.progress = None;
+            self.times.ringing.get_or_insert(now.unix);
+        }
         let Some(invite) = self.invite.clone() else { return };
         let response = self.cross_response(Side::B, message, body, &invite);
         self.respond(server, response);
@@ -103,8 +104,10 @@ impl Call {
         body: Option<Sent>,
         request: &Message,
     ) -> Message {
-        let status = message.status().unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
-        let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default()).into_owned();
+        // What one party can't do now is not true of the whole trunk: a 503 stays on its leg, RFC 3261 §16.7.
+        let failed = StatusCode::SERVER_INTERNAL_ERROR;
+        let status = message.status().filter(|status| status.code() != 503).unwrap_or(failed);
+        let reason = addresses::phrase(message);
         let empty = &super::leg::PLAIN;
         let (from_leg, to_leg) = (self.leg(from), self.leg(from.other()));
         let from_profile = from_leg.map_or(empty, |leg| &leg.profile);
@@ -112,6 +115,9 @@ impl Call {
         let tag = to_leg.map(|leg| leg.dialog.local_tag.as_str());
         let mut builder = Builder::reply(request, status, &reason, tag);
         builder = crossing::cross(message, builder, from_profile, to_profile);
+        if message.status() != Some(status) {
+            builder = builder.remove(Name::RetryAfter);
+        }
         if status.code() < 300 {
             builder = builder.record_routes(request);
             if let Some(leg) = to_leg {
@@ -146,7 +152,7 @@ impl Call {
             return false;
         };
         let flow = attempt.flow.clone();
-        self.timers.first_response = Some(now.instant + route.attempt.first_response_timeout());
+        self.timers.wait_for(now, &route.attempt);
         let request = self.send(invite.clone(), Hop::Peer(flow));
         if let Some(attempt) = self.attempts.get_mut(index) {
             attempt.request = request;
@@ -158,7 +164,6 @@ impl Call {
 
     /// The callee took the call: remember both legs, then ask the journal.
     fn answered(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: Message, flow: Peer) {
-        self.timers.first_response = None;
         self.stop_ringing();
         let Some(asked) = self.invite.clone() else { return };
         let Some(attempt) = self.attempts.get(index) else { return };
@@ -188,6 +193,7 @@ impl Call {
         if offered {
             self.acknowledge(tokens, Side::A, request, cseq, None);
         }
+        self.attempt_ends(now, AttemptEnd::Answered, Some(200), "OK".to_owned(), None);
         self.answer = Some(self.cross_response(Side::B, &message, body, &asked));
         self.phase = Phase::Answering;
         self.timers.journal = Some(now.instant + JOURNAL_TIMEOUT);
@@ -196,12 +202,9 @@ impl Call {
 
     /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
     fn answered_badly(&mut self, now: Now, tokens: &mut Tokens, text: &str) {
-        let cause = Cause::new(502, format!("The callee's answer: {text}"));
-        if !self.account.emergency {
-            return self.give_up(now, cause);
-        }
-        let end = RouteEnd::Answer { status: 502, q850: None };
-        self.route_failed(now, tokens, Failed { end, answer: None, cause });
+        let text = addresses::without_addresses(&format!("The callee's answer: {text}"));
+        let failed = Failed { cause: Cause::new(502, &*text), ..Failed::silent(RouteEnd::BadAnswer, text) };
+        self.route_failed(now, tokens, failed);
     }
 
     /// The answered call is safe on disk: the caller may know.
@@ -212,6 +215,7 @@ impl Call {
         }
         let (Some(server), Some(answer)) = (self.server.take(), self.answer.take()) else { return };
         self.phase = Phase::Established;
+        self.timers.longest_setup = None;
         self.routes = VecDeque::new(); // No other is tried any more.
         self.a.dialog.confirm();
         self.times.answered = Some(now.unix);

@@ -141,12 +141,14 @@ impl Call {
             // RFC 3261 §15: a caller may end its early dialog with BYE.
             (Some(Method::Bye), Side::A) => {
                 self.respond_ok(server, message, side);
+                self.ending.told(side, message.value(Name::Reason).as_deref());
                 self.hang_up(now, tokens, Cause::new(487, "Request Terminated"));
             }
             // It answered and hung up before the caller was told.
             (Some(Method::Bye), Side::B) if matches!(self.phase, Phase::Answering) => {
                 self.respond_ok(server, message, side);
                 self.forgive_acks(side);
+                self.ending.told(side, message.value(Name::Reason).as_deref());
                 self.give_up(now, Cause::new(480, "The callee hung up at once"));
             }
             (Some(Method::Bye), Side::B) => {
@@ -165,6 +167,7 @@ impl Call {
         self.respond_ok(server, message, side);
         self.finish_handshakes(tokens, side);
         self.forgive_acks(side);
+        self.ending.told(side, message.value(Name::Reason).as_deref());
         let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
         let passes = !strips(side) && !strips(side.other());
         let reason = message.value(Name::Reason).filter(|_| passes).map(|reason| reason.to_string());
@@ -371,7 +374,7 @@ impl Call {
         let before = exchange.before.take();
         self.restore_agreed(from, before);
         self.answer(server, &asked, from, &Cause::new(487, "Request Terminated"));
-        self.actions.push_back(Action::Cancel { request, reason });
+        self.actions.push_back(Action::Cancel { request, reason, left: false });
     }
 
     /// A connection broke under a request: the peer is asked again by a new one, once.
@@ -436,7 +439,8 @@ impl Call {
                 self.answer(exchange.server, &exchange.asked, exchange.from, &Cause::new(487, "Call Ended"));
             }
             if exchange.is_invite() {
-                self.actions.push_back(Action::Cancel { request: exchange.request, reason: None });
+                let request = exchange.request;
+                self.actions.push_back(Action::Cancel { request, reason: None, left: false });
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use sip::{Builder, Message, Name};
 
-use super::Profile;
+use super::{Profile, addresses};
 
 /// Copies what may cross from `message` to `builder`, which is for the party of `to`.
 pub fn cross(message: &Message, mut builder: Builder, from: &Profile, to: &Profile) -> Builder {
@@ -18,7 +18,10 @@ pub fn cross(message: &Message, mut builder: Builder, from: &Profile, to: &Profi
         if from.strips(name) || to.strips(name) || replaced(name) {
             continue;
         }
-        builder = builder.raw(header.raw_name, &header.value);
+        builder = match addresses::header(name, &header.text()) {
+            Some(value) => builder.raw(header.raw_name, value),
+            None => builder.raw(header.raw_name, &header.value),
+        };
     }
     builder
 }

@@ -5,18 +5,21 @@ use std::time::Duration;
 use sip::Message;
 use sip::auth::Secret;
 
-use super::io::{Action, Cause, Hop, RequestId};
+use super::io::{Action, AttemptEnd, Cause, Hop, RequestId, Settled};
 use super::leg::Local;
 use super::{Call, Phase};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
+use crate::record::EndedBy;
 
 /// What is kept for and after the end.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     deferred: [Option<Option<String>>; 2],
     byes: Vec<Bye>,
+    by: EndedBy,
+    reason: Option<String>,
 }
 
 /// A BYE of ours, should it be challenged or its connection break.
@@ -32,6 +35,25 @@ pub(super) struct Bye {
 }
 
 impl Ending {
+    /// A party ends the call, and gives this Reason.
+    pub fn told(&mut self, side: Side, reason: Option<&str>) {
+        self.by = match side {
+            Side::A => EndedBy::Caller,
+            Side::B => EndedBy::Callee,
+        };
+        self.reason = reason.map(super::failure::printable);
+    }
+
+    /// Who ended the call; we did where no party said so.
+    pub fn by(&self) -> EndedBy {
+        self.by
+    }
+
+    /// The Reason that it gave.
+    pub fn reason(&self) -> Option<String> {
+        self.reason.clone()
+    }
+
     /// A BYE that has to wait for the leg's ACK.
     pub fn defer_bye(&mut self, side: Side, reason: Option<String>) {
         let [a, b] = &mut self.deferred;
@@ -107,8 +129,9 @@ impl Call {
         }
         self.phase = Phase::Ended;
         self.times.ended = Some(self.ended(now));
-        self.timers.first_response = None;
         self.stop_ringing();
+        self.timers.longest_setup = None;
+        self.attempt_ends(now, AttemptEnd::GivenUp, None, cause.text.clone(), None);
         self.timers.max_duration = None;
         self.timers.journal = None;
         self.routes.clear();
@@ -116,7 +139,8 @@ impl Call {
         self.drop_unanswered_handshakes();
         self.end_exchanges();
         self.close_media(now);
-        let settled = self.settled(cause);
+        let attempts = std::mem::take(&mut self.tried);
+        let settled = Settled { attempts, ..self.settled(cause) };
         self.actions.push_back(Action::Settle(Box::new(settled)));
     }
 

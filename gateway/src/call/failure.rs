@@ -7,7 +7,7 @@ use sip::{Message, Name, StatusCode};
 
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
 use super::leg::{Profile, renewed};
-use super::{Call, Phase};
+use super::{Call, Phase, addresses};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
@@ -19,24 +19,39 @@ pub(super) struct Failed {
     pub end: RouteEnd,
     /// What it said.
     pub answer: Option<Message>,
-    /// Why, in words of ours.
+    /// What the caller hears of it where no answer crosses: without any name or address.
     pub cause: Cause,
+    /// Why, for the log and the record.
+    pub detail: String,
 }
 
 impl Failed {
     pub(super) fn answered(message: &Message) -> Failed {
         let status = message.status().map_or(500, |status| status.code());
         let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default());
-        Failed {
-            end: RouteEnd::Answer { status, q850: q850(message) },
-            answer: Some(message.clone()),
-            cause: Cause::new(status, reason),
-        }
+        let end = RouteEnd::Answer { status, q850: q850(message) };
+        Failed { answer: Some(message.clone()), ..Failed::silent(end, format!("{status} {reason}")) }
     }
 
-    pub(super) fn silent(end: RouteEnd, text: impl Into<String>) -> Failed {
-        Failed { end, answer: None, cause: Cause::new(503, text) }
+    /// - `detail`: for the log and the record.
+    pub(super) fn silent(end: RouteEnd, detail: impl Into<String>) -> Failed {
+        let (status, words) = end.told();
+        let cause = Cause::new(status, format!("No route took the call: {words}"));
+        Failed { end, answer: None, cause, detail: printable(&detail.into()) }
     }
+
+    /// What it answered.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self.end {
+            RouteEnd::Answer { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+}
+
+/// A detail for the log and the record: a peer's words are neither endless nor without control characters there.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().take(128).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// The cause of a `Reason: Q.850;cause=N` header. RFC 3326.
@@ -62,15 +77,12 @@ impl Call {
         if std::mem::replace(&mut attempt.abandoned, true) || !matches!(self.phase, Phase::Trying) {
             return;
         }
-        let address = attempt.address;
         if lost == Lost::Transport && self.ask_again(tokens, index) {
             return;
         }
         let failed = match lost {
-            Lost::Timeout => Failed::silent(RouteEnd::NoResponse, format!("no response from {address}")),
-            Lost::Transport => {
-                Failed::silent(RouteEnd::TransportFailure, format!("{address} can't be reached"))
-            }
+            Lost::Timeout => Failed::silent(RouteEnd::NoResponse, "no response"),
+            Lost::Transport => Failed::silent(RouteEnd::TransportFailure, "it can't be reached"),
         };
         self.route_failed(now, tokens, failed);
     }
@@ -79,8 +91,7 @@ impl Call {
     /// to ask, the same INVITE goes out once more by a new one; who did get the first knows it by its Call-ID and CSeq
     /// (RFC 3261 §8.2.2.2), so that nobody rings twice.
     fn ask_again(&mut self, tokens: &mut Tokens, index: usize) -> bool {
-        let alone = self.targets.is_empty() && self.routes.is_empty();
-        let Some(attempt) = self.attempts.get(index).filter(|_| alone) else { return false };
+        let Some(attempt) = self.attempts.get(index).filter(|_| self.is_last()) else { return false };
         if attempt.heard || attempt.again || !attempt.local.transport.is_reliable() {
             return false;
         }
@@ -100,13 +111,13 @@ impl Call {
 
     /// The present address is lost: the next one, the next route, or the end.
     pub(super) fn route_failed(&mut self, now: Now, tokens: &mut Tokens, failed: Failed) {
-        self.timers.first_response = None;
         self.stop_ringing();
         let named = self.route.as_ref().map_or(&[][..], |route| route.attempt.failover_on());
         let verdict = next_route(failed.end, self.rang, named, self.account.emergency);
+        self.attempt_failed(now, &failed, verdict);
         if !verdict.goes_on() {
             // Its word is the last one, whatever others said before.
-            return self.conclude(now, failed.answer.as_ref(), &failed.cause);
+            return self.conclude(now, &failed);
         }
         self.failed.push(failed);
         self.phase = Phase::Preparing;
@@ -117,48 +128,54 @@ impl Call {
         }
     }
 
-    /// No route is left: the caller gets the last answer that says something, else 503.
+    /// The present route is of no use, and nothing was sent there: the next one.
+    pub(super) fn skip_route(&mut self, now: Now, failed: Failed) {
+        let verdict = next_route(failed.end, false, &[], self.account.emergency);
+        self.attempt_failed(now, &failed, verdict);
+        self.failed.push(failed);
+        self.next_route(now);
+    }
+
+    /// No route is left: the caller gets the last answer that says something, else what was the matter with the last.
     pub(super) fn exhausted(&mut self, now: Now) {
         let failed = std::mem::take(&mut self.failed);
         let ends: Vec<RouteEnd> = failed.iter().map(|failed| failed.end).collect();
-        let answer =
-            last_answer(&ends).and_then(|index| failed.get(index)).and_then(|one| one.answer.as_ref());
-        let cause = failed.last().map_or_else(|| Cause::new(503, "none was usable"), |one| one.cause.clone());
-        self.conclude(now, answer, &cause);
+        match last_answer(&ends).and_then(|index| failed.get(index)) {
+            Some(failed) => self.conclude(now, failed),
+            None => {
+                let none = || Cause::new(500, "No route took the call: none was usable");
+                self.give_up(now, failed.last().map_or_else(none, |failed| failed.cause.clone()));
+            }
+        }
     }
 
-    /// Gives the caller the answer that counts; without one, 503 and why.
-    fn conclude(&mut self, now: Now, answer: Option<&Message>, cause: &Cause) {
-        let Some(message) = answer else {
-            if cause.status == StatusCode::NOT_ACCEPTABLE_HERE {
-                return self.give_up(now, cause.clone());
-            }
-            let text = format!("No route took the call: {}", cause.text);
-            return self.give_up(now, Cause { retry_after: cause.retry_after, ..Cause::new(503, text) });
-        };
-        let status = message.status().map_or(503, |status| status.code());
-        match status {
-            // Its challenge is for us, who have no answer; the caller's would be of no use.
-            401 | 407 => self.give_up(now, Cause::new(503, "The carrier refused our credentials")),
+    /// Gives the caller the answer of the route that counts, or what was the matter with it.
+    fn conclude(&mut self, now: Now, failed: &Failed) {
+        match (&failed.answer, failed.status()) {
             // A redirection names a target that the caller could not be held to.
-            300..=399 => self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed"))),
-            _ => self.relay_failure(now, message),
+            (_, Some(status @ 300..=399)) => {
+                self.give_up(now, Cause::new(480, format!("Redirected ({status}), not followed")));
+            }
+            // A challenge is for us, who have no answer; the caller's would be of no use.
+            (Some(message), Some(status)) if !matches!(status, 401 | 407) => self.relay_failure(now, message),
+            _ => self.give_up(now, failed.cause.clone()),
         }
     }
 
     fn relay_failure(&mut self, now: Now, message: &Message) {
-        if let (Some(server), Some(invite)) = (self.server.take(), self.invite.clone()) {
-            let response = self.cross_response(Side::B, message, None, &invite);
-            self.respond(server, response);
-        }
-        let status = message.status().map_or(503, |status| status.code());
-        let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default()).into_owned();
-        self.end(now, Cause::new(status, reason));
+        let (Some(server), Some(invite)) = (self.server.take(), self.invite.clone()) else {
+            return self.end(now, Cause::new(500, addresses::phrase(message)));
+        };
+        let response = self.cross_response(Side::B, message, None, &invite);
+        let status = response.status().map_or(500, |status| status.code());
+        self.respond(server, response);
+        self.ending.told(Side::B, message.value(Name::Reason).as_deref());
+        self.end(now, Cause::new(status, addresses::phrase(message)));
     }
 
     /// Refuses the caller's INVITE and ends the call.
     pub(super) fn give_up(&mut self, now: Now, cause: Cause) {
-        self.abandon_attempt(Some(cause.reason()));
+        self.abandon_attempt(Some(cause.reason()), false);
         self.refuse_invite(&cause);
         self.end(now, cause);
     }
@@ -172,14 +189,16 @@ impl Call {
     }
 
     /// Cancels what is out, if anything; a late answer is released.
-    pub(super) fn abandon_attempt(&mut self, reason: Option<String>) {
+    ///
+    /// - `left`: for another host, so that this one must not get its INVITE again.
+    pub(super) fn abandon_attempt(&mut self, reason: Option<String>, left: bool) {
         if let Some(attempt) = self.attempts.last_mut()
             && !attempt.over
             && !attempt.abandoned
         {
             attempt.abandoned = true;
             let request = attempt.request;
-            self.actions.push_back(Action::Cancel { request, reason });
+            self.actions.push_back(Action::Cancel { request, reason, left });
         }
     }
 
@@ -194,10 +213,11 @@ impl Call {
         if self.server != Some(server) {
             return self.handle_exchange_cancel(server, reason);
         }
+        self.ending.told(Side::A, reason.as_deref());
         let passes = |profile: &Profile| !profile.strips(&Name::Reason);
         let to = self.attempts.last().map(|attempt| &attempt.profile);
         let reason = reason.filter(|_| passes(&self.a.profile) && to.is_none_or(passes));
-        self.abandon_attempt(reason);
+        self.abandon_attempt(reason, false);
         let cause = Cause::new(487, "Request Terminated");
         self.refuse_invite(&cause);
         if matches!(self.phase, Phase::Answering) {
@@ -207,11 +227,10 @@ impl Call {
     }
 
     /// Cancels the present attempt and goes on.
-    pub(super) fn leave_attempt(&mut self, now: Now, tokens: &mut Tokens, cause: &Cause, what: &str) {
-        self.abandon_attempt(Some(cause.reason()));
-        let address = self.attempts.last().map(|attempt| attempt.address.to_string()).unwrap_or_default();
-        let text = format!("{what} {address} in time");
-        self.route_failed(now, tokens, Failed::silent(RouteEnd::NoResponse, text));
+    pub(super) fn leave_attempt(&mut self, now: Now, tokens: &mut Tokens, cause: &Cause, end: RouteEnd) {
+        self.abandon_attempt(Some(cause.reason()), true);
+        let (_, words) = end.told();
+        self.route_failed(now, tokens, Failed::silent(end, format!("{words} in time")));
     }
 
     /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.

@@ -10,7 +10,9 @@ use super::LegRef;
 use crate::admit::Verdict;
 use crate::listen::peer::{Peer, Source, Transport};
 use crate::media::{Command, MediaEvent};
+use crate::record::{AttemptDetail, EndedBy};
 use crate::resolve::Lookup;
+use crate::route::{RouteEnd, Via};
 
 /// A client transaction, as the call numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,8 +67,8 @@ pub enum Action {
     Respond { server: ServerId, response: Message },
     /// Send a request; its transaction reports under `request`.
     Request { request: RequestId, message: Message, hop: Hop },
-    /// Cancel an INVITE of ours (RFC 3261 §9.1).
-    Cancel { request: RequestId, reason: Option<String> },
+    /// Cancel an INVITE of ours (RFC 3261 §9.1); `left`: for another host, so that it is not repeated any more.
+    Cancel { request: RequestId, reason: Option<String>, left: bool },
     /// Send an ACK to a 2xx, which is no transaction.
     Transmit { message: Message, hop: Hop },
     /// Look up where a route's host is.
@@ -80,6 +82,10 @@ pub enum Action {
     Media(Command),
     /// Put the answered call into the journal before its 200 leaves.
     Journal,
+    /// An INVITE goes to another host.
+    AttemptBegins { via: Via, address: SocketAddr },
+    /// What became of it, or of one that never left.
+    AttemptEnds { detail: Box<AttemptDetail>, end: AttemptEnd },
     /// A route to one of our connectors is tried for the first time; `None`: a carrier's after a connector's.
     Offered { connector: Option<String> },
     /// The 200 leaves for the caller: the call counts as answered.
@@ -88,6 +94,17 @@ pub enum Action {
     Rest { address: SocketAddr, transport: Transport, rest: Duration },
     /// The call ended: release its limits, write its record.
     Settle(Box<Settled>),
+}
+
+/// How an attempt at a host ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// It took the call.
+    Answered,
+    /// It did not; `left`: the next one is tried.
+    Failed { end: RouteEnd, left: bool },
+    /// The caller gave up, or we ended the call.
+    GivenUp,
 }
 
 /// Where a request goes.
@@ -120,6 +137,12 @@ pub struct Account {
     pub sip_auth_user: Option<String>,
     /// Whether this is an emergency call.
     pub emergency: bool,
+    /// Where an emergency call goes instead of the digits.
+    #[serde(default)]
+    pub routing_number: Option<String>,
+    /// The carrier that the call comes from.
+    #[serde(default)]
+    pub carrier: Option<String>,
 }
 
 /// A call's end, for its records.
@@ -135,6 +158,13 @@ pub struct Settled {
     pub cause: Cause,
     /// What else its record should say.
     pub notes: Vec<String>,
+    /// The carrier that took the call.
+    pub carrier: Option<String>,
+    /// Who ended it, and the value of the Reason header that it gave.
+    pub ended_by: EndedBy,
+    pub reason: Option<String>,
+    /// The hosts that were tried.
+    pub attempts: Vec<AttemptDetail>,
 }
 
 /// Why a call was refused or ended: a status and a text for the reason phrase, the `Reason` header, the record.

@@ -14,6 +14,7 @@
 //! A call that has ended lingers without ports or money until its last client INVITE transaction is over: a late 2xx
 //! still gets its ACK and BYE from here.
 
+mod addresses;
 mod answer;
 mod attempt;
 mod body;
@@ -27,6 +28,7 @@ mod io;
 mod leg;
 mod media;
 mod media_host;
+mod report;
 mod sdes;
 mod setup;
 mod snapshot;
@@ -42,10 +44,11 @@ use sip::{Message, Name};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::media::{MediaKey, Side};
+use crate::record::AttemptDetail;
 
 pub use attempt::Route;
 pub use body::offered_streams;
-pub use io::{Account, Action, Cause, Event, Failure, Hop, RequestId, Settled};
+pub use io::{Account, Action, AttemptEnd, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
 pub use sdes::Policy;
 pub use snapshot::Snapshot;
@@ -57,9 +60,9 @@ use media::MediaSession;
 /// The longest that a callee may ring: Timer C of RFC 3261 §16.6, which must be above three minutes.
 pub const TIMER_C: Duration = Duration::from_secs(185);
 
-/// The longest that one attempt may ring, whatever is heard meanwhile: early media is free, and each 1xx starts Timer C
-/// anew. An emergency call may ring for longer.
-const LONGEST_RINGING: Duration = Duration::from_secs(300);
+/// The longest from the INVITE to the answer, whatever is heard meanwhile: early media is free, each 1xx starts Timer C
+/// anew, and a name may have many addresses of which none answers. An emergency call may take longer.
+const LONGEST_SETUP: Duration = Duration::from_secs(300);
 
 /// What the core knows of an INVITE when it starts a call: everything is admitted and routed.
 pub struct NewCall {
@@ -123,6 +126,8 @@ pub struct Call {
     attempts: Vec<Attempt>,
     /// The caller has heard a route ring: nobody else is tried.
     rang: bool,
+    /// What is told of every attempt; the last one may still go on.
+    tried: Vec<AttemptDetail>,
     /// The routes that did not take the call.
     failed: Vec<failure::Failed>,
     /// The 2xx for the caller, while the journal is asked.
@@ -154,6 +159,9 @@ pub struct Call {
 pub struct Times {
     /// The INVITE came.
     pub started: Duration,
+    /// The caller first heard it ring.
+    #[serde(default)]
+    pub ringing: Option<Duration>,
     /// The callee's 2xx came.
     pub answered: Option<Duration>,
     /// The first BYE, CANCEL, final failure or time-out.
@@ -165,10 +173,12 @@ pub struct Times {
 struct Deadlines {
     /// When to give up on a route that has said nothing.
     first_response: Option<Instant>,
+    /// When to give up on a route that does not ring.
+    progress: Option<Instant>,
     /// When to stop ringing (Timer C).
     ringing: Option<Instant>,
-    /// When it has rung long enough, whatever is heard meanwhile.
-    longest_ringing: Option<Instant>,
+    /// When the call has been set up for long enough, whatever is heard meanwhile.
+    longest_setup: Option<Instant>,
     /// When the call has lasted long enough.
     max_duration: Option<Instant>,
     /// When to go on without the journal.
@@ -177,6 +187,14 @@ struct Deadlines {
     media_open: Option<Instant>,
     /// When to go on without the media workers' last word.
     media_close: Option<Instant>,
+}
+
+impl Deadlines {
+    /// An INVITE goes out by `attempt`.
+    fn wait_for(&mut self, now: Now, attempt: &crate::route::Attempt) {
+        self.first_response = Some(now.instant + attempt.first_response_timeout());
+        self.progress = Some(now.instant + attempt.progress_timeout());
+    }
 }
 
 impl Call {
@@ -191,7 +209,7 @@ impl Call {
             .map_err(|error| Cause::new(error.status().code(), error.to_string()))?;
         let mut a = Leg::new(dialog, new.flow, new.local, new.profile);
         a.contact_user = new.account.callee.clone();
-        let times = Times { started: now.unix, answered: None, ended: None };
+        let times = Times { started: now.unix, ringing: None, answered: None, ended: None };
         let mut call = Call::empty(new.transaction_id, a, new.account, times);
         call.invite = Some(new.invite);
         call.server = Some(new.server);
@@ -219,6 +237,7 @@ impl Call {
             targets: VecDeque::new(),
             attempts: Vec::new(),
             rang: false,
+            tried: Vec::new(),
             failed: Vec::new(),
             answer: None,
             handshakes: Vec::new(),
@@ -285,8 +304,9 @@ impl Call {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let own = [
             self.timers.first_response,
+            self.timers.progress,
             self.timers.ringing,
-            self.timers.longest_ringing,
+            self.timers.longest_setup,
             self.timers.max_duration,
             self.timers.journal,
             self.timers.media_open,
@@ -377,6 +397,10 @@ impl Call {
             b_call_id: self.call_id(Side::B).to_owned(),
             cause,
             notes: self.released_note().into_iter().chain(self.media.strangers_note()).collect(),
+            carrier: self.carrier.clone().filter(|_| self.times.answered.is_some()),
+            ended_by: self.ending.by(),
+            reason: self.ending.reason(),
+            attempts: Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::body::Body;
 use super::failure::Failed;
 use super::io::{Action, Cause, Hop};
 use super::leg::{Leg, LegRef};
-use super::{Call, Phase, due};
+use super::{Call, LONGEST_SETUP, Phase, due};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::listen::peer::Peer;
@@ -21,6 +21,9 @@ impl Call {
     /// Starts with the first route.
     pub(super) fn begin(&mut self, now: Now, tokens: &mut Tokens) {
         self.a.sdp.session_id = tokens.session_id();
+        if !self.account.emergency {
+            self.timers.longest_setup = Some(now.instant + LONGEST_SETUP);
+        }
         self.next_route(now);
     }
 
@@ -60,10 +63,19 @@ impl Call {
     }
 
     /// The route has no room: the next one.
+    ///
+    /// - `cause`: what the caller hears where there is no next one.
     pub(super) fn handle_limited(&mut self, now: Now, cause: Cause) {
         if matches!(self.phase, Phase::Preparing) {
-            self.failed.push(Failed { end: RouteEnd::NoResponse, answer: None, cause });
-            self.next_route(now);
+            let failed = Failed::silent(RouteEnd::NoRoom, cause.text.clone());
+            let limited = self.route.as_ref().is_some_and(|route| route.attempt.via.carrier().is_none());
+            let cause = match limited {
+                true => Cause { text: format!("No route took the call: {}", cause.text), ..cause },
+                // What one carrier may take is not a limit of the trunk.
+                false => Cause { retry_after: cause.retry_after, ..failed.cause },
+            };
+            self.attempt_begins(now, None);
+            self.skip_route(now, Failed { cause, ..failed });
         }
     }
 
@@ -91,8 +103,8 @@ impl Call {
     fn unresolved(&mut self, now: Now, text: &str) {
         let host = self.route.as_ref().map(|route| route.attempt.lookup.host.to_string()).unwrap_or_default();
         let text = format!("{host} does not resolve: {text}");
-        self.failed.push(Failed::silent(RouteEnd::TransportFailure, text));
-        self.next_route(now);
+        self.attempt_begins(now, None);
+        self.skip_route(now, Failed::silent(RouteEnd::Unresolved, text));
     }
 
     /// Sends the INVITE to the next address of the route, once the ports are open.
@@ -107,8 +119,10 @@ impl Call {
             Ok(body) => body,
             // Nothing of the offer may be said to this party: the next one may take more.
             Err(cause) if cause.status == StatusCode::NOT_ACCEPTABLE_HERE => {
-                self.failed.push(Failed { end: RouteEnd::NoResponse, answer: None, cause });
-                return self.next_route(now);
+                let text = cause.text.clone();
+                self.attempt_begins(now, None);
+                let failed = Failed { cause, ..Failed::silent(RouteEnd::NotAcceptable, text) };
+                return self.skip_route(now, failed);
             }
             Err(cause) => return self.give_up(now, cause),
         };
@@ -120,12 +134,13 @@ impl Call {
         }
         flow.party = Some(route.attempt.via.party());
         let (local, profile) = (route.local.clone(), route.profile.clone());
-        self.timers.first_response = Some(now.instant + route.attempt.first_response_timeout());
+        self.timers.wait_for(now, &route.attempt);
         self.phase = Phase::Trying;
         self.actions.push_back(Action::Bind {
             tag: local_tag.clone(),
             leg: LegRef::B(u32::try_from(self.attempts.len()).unwrap_or(u32::MAX)),
         });
+        self.attempt_begins(now, Some(address));
         let request = self.send(invite.clone(), Hop::Peer(flow.clone()));
         self.attempts.reserve_exact(1); // Mostly there is only one.
         self.attempts.push(Attempt {
@@ -162,24 +177,35 @@ impl Call {
             self.handle_journaled(now);
         }
         if due(&mut self.timers.first_response, now) && matches!(self.phase, Phase::Trying) {
-            self.leave_attempt(now, tokens, &Cause::new(408, "No response in time"), "no response from");
+            self.leave_attempt(now, tokens, &Cause::new(408, "No response in time"), RouteEnd::NoResponse);
+        }
+        // Where there is nobody else to ask, a slow country is waited for.
+        if due(&mut self.timers.progress, now) && matches!(self.phase, Phase::Trying) && !self.is_last() {
+            self.leave_attempt(now, tokens, &Cause::new(408, "No progress in time"), RouteEnd::NoProgress);
         }
         if due(&mut self.timers.ringing, now) && matches!(self.phase, Phase::Trying) {
             let cause = Cause::new(408, "The callee did not answer");
             match self.account.emergency {
-                true => self.leave_attempt(now, tokens, &cause, "no answer from"),
+                true => self.leave_attempt(now, tokens, &cause, RouteEnd::NoAnswer),
                 false => self.give_up(now, cause),
             }
         }
-        if due(&mut self.timers.longest_ringing, now) && matches!(self.phase, Phase::Trying) {
-            self.give_up(now, Cause::new(408, "No answer within five minutes of ringing"));
+        if due(&mut self.timers.longest_setup, now) && matches!(self.phase, Phase::Preparing | Phase::Trying)
+        {
+            self.give_up(now, Cause::new(408, "No answer within five minutes"));
         }
     }
 
-    /// Nothing rings any more.
+    /// Whether no other address and no other route is left to try.
+    pub(super) fn is_last(&self) -> bool {
+        self.targets.is_empty() && self.routes.is_empty()
+    }
+
+    /// Nothing is waited for any more of the present attempt.
     pub(super) fn stop_ringing(&mut self) {
+        self.timers.first_response = None;
+        self.timers.progress = None;
         self.timers.ringing = None;
-        self.timers.longest_ringing = None;
     }
 }
 

@@ -31,7 +31,7 @@ impl Core {
             Action::Respond { server, response } => self.transactions.respond(now.instant, server, response),
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
-            Action::Cancel { request, reason } => self.cancel(now, key, request, reason),
+            Action::Cancel { request, reason, left } => self.cancel(now, key, request, reason, left),
             Action::Resolve { query, lookup } => {
                 self.resolve(Query::Route(key, query, lookup.clone()), lookup)
             }
@@ -39,6 +39,8 @@ impl Core {
             Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
             Action::Media(command) => self.command_media(key, command),
             Action::Journal => self.journal(now, key),
+            Action::AttemptBegins { via, address } => self.attempt_begins(key, &via, address),
+            Action::AttemptEnds { detail, end } => self.attempt_ends(key, &detail, end),
             Action::Offered { connector } => self.offered(key, connector.as_deref()),
             Action::Answered => self.count_answered(key),
             Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
@@ -86,12 +88,15 @@ impl Core {
         }
     }
 
-    fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, reason: Option<String>) {
+    fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, reason: Option<String>, left: bool) {
         let id = self.calls.get(&key).and_then(|slot| slot.requests.get(&request).copied());
         match id {
             Some(id) => {
                 let extra: Vec<_> = reason.into_iter().map(|reason| (sip::Name::Reason, reason)).collect();
-                self.transactions.cancel(now.instant, id, &extra);
+                match left {
+                    true => self.transactions.leave(now.instant, id, &extra),
+                    false => self.transactions.cancel(now.instant, id, &extra),
+                }
             }
             // Still waiting for an address: it never leaves.
             None => {

@@ -10,6 +10,8 @@
 mod actions;
 mod adopt;
 mod askers;
+mod attempts;
+mod detail;
 mod dispatch;
 mod entrance;
 mod fault;

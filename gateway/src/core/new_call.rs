@@ -126,6 +126,17 @@ impl Core {
             routes = routes.len(),
             "call begins"
         );
+        if admitted.emergency.is_some() {
+            self.shared.metrics.connector(admitted.connector.as_str()).emergency();
+            tracing::warn!(
+                %transaction_id,
+                connector = admitted.connector.as_str(),
+                caller = account.caller,
+                digits = account.callee,
+                routing_number = account.routing_number,
+                "emergency call"
+            );
+        }
         let new = NewCall {
             transaction_id,
             invite: message.clone(),

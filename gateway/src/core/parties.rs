@@ -69,6 +69,11 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
         inbound: None,
         sip_auth_user: admitted.digest_user.clone(),
         emergency: admitted.emergency.is_some(),
+        routing_number: admitted.emergency.is_some().then(|| admitted.number.to_string()),
+        carrier: match &admitted.origin {
+            Origin::Carrier(carrier) => Some(carrier.name.to_string()),
+            Origin::Connector(_) => None,
+        },
     }
 }
 

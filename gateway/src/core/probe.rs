@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use config::Config;
 use sip::{Builder, Message, Method, Name};
 
-use super::{Client, Core, Live, Now, Query};
+use super::{Client, Core, Live, Now, Query, Shared};
 use crate::listen::{Party, Peer, Transport};
 use crate::random::Random;
 use crate::resolve::{Lookup, ResolveError};
-use crate::route::{HostKey, ProbeResult};
+use crate::route::{HostKey, ProbeResult, Via};
 
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -43,25 +43,10 @@ impl Probes {
             return probes;
         }
         let mut seen = HashSet::new();
-        let routes =
-            config.voice_connector.iter().filter(|connector| connector.origination.enabled).flat_map(|one| {
-                let interval = one.origination.options_interval;
-                let party = Party::VoiceConnector(one.id.as_str().into());
-                one.origination.route.iter().map(move |route| (route, interval, party.clone()))
-            });
-        let hosts = config.carrier.iter().flat_map(|one| {
-            let party = Party::Carrier(one.name.as_str().into());
-            one.host.iter().map(move |host| (host, CARRIER_INTERVAL, party.clone()))
-        });
-        for (route, interval, party) in routes.chain(hosts) {
-            let lookup = Lookup {
-                host: route.host.to_string().into(),
-                port: route.port,
-                transport: Transport::from(route.protocol),
-            };
-            if !interval.is_zero() && seen.insert(lookup.clone()) {
+        for (via, lookup, interval) in probed(config) {
+            if seen.insert(lookup.clone()) {
                 let next = now.instant + Duration::from_millis(random.below(1000));
-                probes.hosts.push(Host { lookup, party, interval, next });
+                probes.hosts.push(Host { lookup, party: via.party(), interval, next });
             }
         }
         probes
@@ -71,6 +56,39 @@ impl Probes {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let next = self.hosts.iter().map(|host| host.next);
         next.chain(self.pending.iter().map(|(at, _)| *at)).min()
+    }
+}
+
+/// The hosts of `config` that are probed, whose they are, and how often.
+fn probed(config: &Config) -> impl Iterator<Item = (Via, Lookup, Duration)> + '_ {
+    let lookup = |route: &config::Route| Lookup {
+        host: route.host.to_string().into(),
+        port: route.port,
+        transport: Transport::from(route.protocol),
+    };
+    let called = config.voice_connector.iter().filter(|connector| connector.origination.enabled);
+    let routes = called.flat_map(move |one| {
+        let of = move |route| (Via::Connector(one.clone()), lookup(route), one.origination.options_interval);
+        one.origination.route.iter().map(of)
+    });
+    let hosts = config.carrier.iter().flat_map(move |one| {
+        one.host.iter().map(move |host| (Via::Carrier(one.clone()), lookup(host), CARRIER_INTERVAL))
+    });
+    routes.chain(hosts).filter(|(_, _, interval)| !interval.is_zero())
+}
+
+impl Shared {
+    /// Brings the gauges of the hosts that are probed up to date.
+    pub fn show_hosts(&self, now: Instant) {
+        let (live, health) = (self.live(), self.health());
+        for (via, lookup, _) in probed(&live.config) {
+            let host = match lookup.port {
+                Some(port) => format!("{}:{port}", lookup.host),
+                None => lookup.host.to_string(),
+            };
+            let up = health.is_usable(now, &lookup);
+            self.metrics.host_up(&via, &host, lookup.transport.parameter(), up);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ const LONGEST_WORD: usize = 128;
 const REFUSALS_A_SECOND: u32 = 50;
 
 /// A peer's word as it stands in a record: without control characters, and not without end.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     text.chars().take(LONGEST_WORD).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
@@ -179,14 +179,21 @@ impl Core {
                 }
             }
         }
+        let times = settled.times;
+        let talked = times.answered.and_then(|answered| Some(times.ended?.saturating_sub(answered)));
         tracing::info!(
             transaction_id = %settled.transaction_id,
             outbound = settled.account.outbound,
             inbound = settled.account.inbound,
+            carrier = settled.carrier,
+            by = settled.ended_by.as_label(),
+            seconds = talked.map(|talked| talked.as_secs_f64()),
             cause = settled.cause.status.code(),
             text = %super::refuse::masked(&settled.cause.text),
+            reason = settled.reason.as_deref().map(super::refuse::masked),
             "call ended"
         );
+        self.write(Record::Detail(Box::new(self.detail(settled))));
         for facts in self.facts(settled) {
             self.write(Record::CallDetail(Box::new(facts)));
         }
@@ -200,6 +207,7 @@ impl Core {
             let dropped = facts.len() as u64;
             return self.shared.metrics.records().dropped(RecordKind::CallDetail, dropped);
         }
+        self.write(Record::Detail(Box::new(self.detail(settled))));
         for facts in facts {
             self.write(Record::CallDetail(Box::new(facts)));
         }

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::{Core, Live, Now};
 use crate::admit::{Decision, Facts, Refusal};
 use crate::call::{Account, Cause, Settled, Times};
-use crate::record::Direction;
+use crate::record::{Direction, EndedBy};
 
 impl Core {
     /// 407 with a challenge for each algorithm that the connector's users can answer. No call yet: no record.
@@ -141,11 +141,15 @@ impl Core {
         let settled = Settled {
             transaction_id: self.transaction_id(),
             account,
-            times: Times { started: now.unix, answered: None, ended: Some(now.unix) },
+            times: Times { started: now.unix, ringing: None, answered: None, ended: Some(now.unix) },
             a_call_id: call_id.clone(),
             b_call_id: call_id,
             cause: cause.clone(),
             notes: Vec::new(),
+            carrier: None,
+            ended_by: EndedBy::Gateway,
+            reason: None,
+            attempts: Vec::new(),
         };
         self.write_refusal(now, connector.as_str(), &settled);
     }

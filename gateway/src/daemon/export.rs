@@ -1,12 +1,34 @@
-//! The listeners' counters as Prometheus metrics, read when somebody asks.
+//! What is cheaper to read when somebody asks: counters of the listeners, hosts that answer, full mailboxes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use crate::core::Shared;
 use crate::listen::ListenCounters;
 use crate::metrics::Metrics;
+use crate::shard::Mailboxes;
 
-/// Shows `counters` in every rendering of `metrics`.
-pub(super) fn export(metrics: &Metrics, counters: &Arc<ListenCounters>) {
+/// Shows all of it in every rendering of `metrics`.
+pub(super) fn export(
+    metrics: &Metrics,
+    counters: &Arc<ListenCounters>,
+    shared: &Arc<Shared>,
+    mailboxes: &Mailboxes,
+) {
     let (shown, counters) = (metrics.listen(), counters.clone());
     metrics.on_render(move || shown.show(&counters));
+    // It holds the metrics itself.
+    let shared = Arc::downgrade(shared);
+    metrics.on_render(move || {
+        if let Some(shared) = shared.upgrade() {
+            shared.show_hosts(Instant::now());
+        }
+    });
+    let shards = (0..mailboxes.ownership().shards()).map(|shard| (shard, metrics.shard(shard)));
+    let (shards, mailboxes) = (Vec::from_iter(shards), mailboxes.clone());
+    metrics.on_render(move || {
+        for (shard, gauges) in &shards {
+            gauges.set_mailbox(mailboxes.depth(*shard));
+        }
+    });
 }

@@ -122,6 +122,7 @@ impl Gateway {
 
         let metrics = Metrics::new(&config.gateway.region);
         metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
+        metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
         let records = open(&RecorderSettings::new(&config.records.directory), metrics.records())?;
 
         let mut random = SystemRandom::new();
@@ -167,7 +168,7 @@ impl Gateway {
             accepts,
         ));
         shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
-        export::export(&metrics, &counters);
+        export::export(&metrics, &counters, &shared, &mailboxes);
         crate::media::export(&media, &metrics);
 
         let (streams, stream_thread) = stream::start(StreamSetup {

@@ -10,12 +10,23 @@ use crate::record::Direction;
 pub struct ConnectorMetrics {
     inbound: CallMetrics,
     outbound: CallMetrics,
+    emergencies: Counter,
 }
 
 impl ConnectorMetrics {
     pub(super) fn new(recorder: &PrometheusRecorder, id: &str, region: &str) -> ConnectorMetrics {
         let calls = |direction| CallMetrics::new(recorder, id, region, direction);
-        ConnectorMetrics { inbound: calls(Direction::Inbound), outbound: calls(Direction::Outbound) }
+        let labels = [("voice_connector_id", id), ("region", region)];
+        ConnectorMetrics {
+            inbound: calls(Direction::Inbound),
+            outbound: calls(Direction::Outbound),
+            emergencies: counter(recorder, "voice_connector_emergency_calls_total", &labels),
+        }
+    }
+
+    /// An emergency call began.
+    pub fn emergency(&self) {
+        self.emergencies.increment(1);
     }
 
     /// The calls of one direction.

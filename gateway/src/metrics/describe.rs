@@ -2,11 +2,26 @@
 
 use metrics::{KeyName, Recorder};
 
-const COUNTERS: &[(&str, &str)] = &[
+pub(super) const COUNTERS: &[(&str, &str)] = &[
     ("voice_connector_call_attempts_total", "Calls begun."),
     ("voice_connector_call_failures_total", "Calls that ended without an answer."),
     ("voice_connector_calls_answered_total", "Calls answered."),
+    ("voice_connector_emergency_calls_total", "Emergency calls begun."),
     ("voice_connector_throttles_total", "Calls refused by a limit on calls per second or at one time."),
+    ("voice_connector_carrier_attempts_total", "INVITEs sent to hosts of a carrier."),
+    ("voice_connector_carrier_answers_total", "Calls that a carrier took."),
+    (
+        "voice_connector_carrier_failures_total",
+        "Attempts at a carrier that did not bring the call up, by cause.",
+    ),
+    (
+        "voice_connector_carrier_failovers_total",
+        "Those of them after which the next host was tried, by cause.",
+    ),
+    (
+        "voice_connector_carrier_challenges_refused_total",
+        "Challenges (401, 407) of a carrier that could not be answered, or whose answer it refused.",
+    ),
     ("voice_connector_sip_responses_total", "SIP responses by class."),
     ("voice_connector_refusals_total", "SIP requests refused, by cause."),
     ("voice_connector_rtp_packets_total", "RTP packets relayed, by side and direction."),
@@ -28,7 +43,6 @@ const COUNTERS: &[(&str, &str)] = &[
     ("voice_connector_sip_send_failures_total", "SIP messages that could not be sent."),
     ("voice_connector_shard_hops_total", "SIP messages that were received by another shard than their own."),
     ("voice_connector_connections_total", "Stream connections, by what became of them."),
-    ("voice_connector_queue_overflows_total", "Entries dropped because a queue was full."),
     ("voice_connector_records_written_total", "Records that reached the records directory, by kind."),
     ("voice_connector_records_dropped_total", "Records given up for want of room, by kind."),
     (
@@ -37,8 +51,9 @@ const COUNTERS: &[(&str, &str)] = &[
     ),
 ];
 
-const GAUGES: &[(&str, &str)] = &[
+pub(super) const GAUGES: &[(&str, &str)] = &[
     ("voice_connector_calls_active", "Answered calls that have not ended."),
+    ("voice_connector_host_up", "1 where a host that is probed answers, by carrier or connector."),
     ("voice_connector_build_info", "1, with the version and the region as labels."),
     ("voice_connector_media_ports_in_use", "Media ports bound."),
     ("voice_connector_media_ports", "Media ports in the configured range."),

@@ -5,6 +5,7 @@
 //! and kept: to count with one is an atomic addition. Labels have as many values as there are
 //! configured connectors, shards, or words in the source; nothing that a peer sends becomes a label.
 
+mod carrier;
 mod connector;
 mod describe;
 mod gateway;
@@ -291,6 +292,45 @@ mod tests {
         ] {
             assert!(text.lines().any(|line| line == expect), "no {expect} in {text}");
         }
+    }
+
+    /// What the sources say, but for their unit tests: of this module, and of all others.
+    fn sources() -> (String, String) {
+        let (mut own, mut others) = (String::new(), String::new());
+        let mut unread = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        while let Some(path) = unread.pop() {
+            if path.is_dir() {
+                unread.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let name = path.to_string_lossy().into_owned();
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let (text, _) = text.split_once("\n#[cfg(test)]\nmod tests").unwrap_or((&text, ""));
+            match name.contains("/src/metrics/") {
+                true if name.ends_with("describe.rs") => {}
+                true => own.push_str(text),
+                false if name.contains("/simulation/") || name.ends_with("tests.rs") => {}
+                false => others.push_str(text),
+            }
+        }
+        (own, others)
+    }
+
+    #[test]
+    fn whatever_is_described_is_written_by_somebody() {
+        let (own, others) = sources();
+        for (name, _) in describe::COUNTERS.iter().chain(describe::GAUGES) {
+            assert!(own.contains(&format!("\"{name}\"")), "{name} is described, and that is all");
+        }
+        let functions = own.lines().map(str::trim_start).filter(|line| line.contains("(&self"));
+        let public = functions.filter_map(|line| {
+            line.strip_prefix("pub fn ")
+                .or_else(|| line.strip_prefix("pub(crate) fn "))?
+                .split(['(', '<'])
+                .next()
+        });
+        let unused: Vec<&str> = public.filter(|name| !others.contains(&format!(".{name}("))).collect();
+        assert_eq!(unused, [""; 0], "nobody calls these");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Carrier, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
+use config::{Carrier, CarrierName, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
 
 use crate::admit::Caller;
 use crate::listen::{Party, Transport};
@@ -56,6 +56,14 @@ impl Via {
         }
     }
 
+    /// The carrier's name; none for a connector.
+    pub fn carrier(&self) -> Option<&CarrierName> {
+        match self {
+            Via::Carrier(carrier) => Some(&carrier.name),
+            Via::Connector(_) => None,
+        }
+    }
+
     /// Whose system it is, for TLS.
     pub fn party(&self) -> Party {
         match self {
@@ -87,6 +95,14 @@ impl Attempt {
         match &self.via {
             Via::Carrier(_) => CARRIER_FIRST_RESPONSE,
             Via::Connector(connector) => connector.origination.first_response_timeout,
+        }
+    }
+
+    /// How long until it rings: `progress_timeout` of the carrier or of the connector's origination.
+    pub fn progress_timeout(&self) -> Duration {
+        match &self.via {
+            Via::Carrier(carrier) => carrier.progress_timeout,
+            Via::Connector(connector) => connector.origination.progress_timeout,
         }
     }
 

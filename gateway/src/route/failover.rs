@@ -1,12 +1,24 @@
 use std::fmt;
 
-/// How an attempt ended without an answer of 2xx.
+/// How an attempt ended without an answer of 2xx that is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouteEnd {
-    /// It could not be sent, its connection was lost, or its name has no address.
+    /// It could not be sent, or its connection was lost.
     TransportFailure,
+    /// The name of its host has no address.
+    Unresolved,
     /// Nothing was heard, not even 100, within `first_response_timeout` (or Timer B).
     NoResponse,
+    /// Something was heard, and nothing rang within `progress_timeout`.
+    NoProgress,
+    /// It rang until Timer C.
+    NoAnswer,
+    /// Its limits leave no room for the call.
+    NoRoom,
+    /// Nothing of the caller's offer may be said to it.
+    NotAcceptable,
+    /// Its 2xx can't be used.
+    BadAnswer,
     /// A final answer of 300 to 699 was received.
     Answer {
         /// Status code.
@@ -14,6 +26,50 @@ pub enum RouteEnd {
         /// The cause of a `Reason: Q.850` header. RFC 3326.
         q850: Option<u16>,
     },
+}
+
+impl RouteEnd {
+    /// The label of counters: one of few words.
+    pub fn as_label(self) -> &'static str {
+        match self {
+            RouteEnd::TransportFailure => "transport",
+            RouteEnd::Unresolved => "unresolved",
+            RouteEnd::NoResponse => "no_response",
+            RouteEnd::NoProgress => "no_progress",
+            RouteEnd::NoAnswer => "no_answer",
+            RouteEnd::NoRoom => "no_room",
+            RouteEnd::NotAcceptable => "not_acceptable",
+            RouteEnd::BadAnswer => "bad_answer",
+            RouteEnd::Answer { status: 401 | 407, .. } => "challenge",
+            RouteEnd::Answer { status: 300..=399, .. } => "3xx",
+            RouteEnd::Answer { status: 400..=499, .. } => "4xx",
+            RouteEnd::Answer { status: 500..=599, .. } => "5xx",
+            RouteEnd::Answer { .. } => "6xx",
+        }
+    }
+
+    /// What the caller hears where no answer of a route crosses: a status and a word, without any name or address.
+    ///
+    /// Never 503: who hears it takes the whole trunk for gone, and sends its calls elsewhere or nowhere.
+    ///
+    /// Source: RFC 3261 §16.7 step 6 (503 becomes 500) and §21.5; RFC 5626 §11.5 (430).
+    pub fn told(self) -> (u16, &'static str) {
+        match self {
+            RouteEnd::TransportFailure => (502, "unreachable"),
+            RouteEnd::Unresolved => (502, "no address"),
+            RouteEnd::NoResponse => (504, "no response"),
+            RouteEnd::NoProgress => (504, "no progress"),
+            RouteEnd::NoAnswer => (480, "no answer"),
+            RouteEnd::NoRoom => (480, "no room"),
+            RouteEnd::NotAcceptable => (488, "not acceptable"),
+            RouteEnd::BadAnswer => (502, "unusable answer"),
+            RouteEnd::Answer { status: 401 | 407, .. } => (502, "authentication failed"),
+            RouteEnd::Answer { status: 300..=399, .. } => (480, "redirected"),
+            RouteEnd::Answer { status: 408, .. } => (504, "timed out"),
+            RouteEnd::Answer { status: 430, .. } => (480, "flow failed"),
+            RouteEnd::Answer { .. } => (500, "unavailable"),
+        }
+    }
 }
 
 /// Whether the next route is tried, and why.
@@ -32,7 +88,15 @@ impl Failover {
     }
 }
 
-/// Why a route was left or kept. Displays as words for the log.
+impl fmt::Display for Failover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failover::Next(because) | Failover::Stop(because) => because.fmt(f),
+        }
+    }
+}
+
+/// Why a route was left or kept. Displays as words for the log and the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Because {
@@ -44,6 +108,18 @@ pub enum Because {
     TransportFailure,
     /// Nothing was heard in time.
     NoResponse,
+    /// It was heard, and nothing rang in time.
+    NoProgress,
+    /// It rang for long enough.
+    NoAnswer,
+    /// Its limits leave no room.
+    NoRoom,
+    /// It may be told nothing of the offer.
+    NotAcceptable,
+    /// Its 2xx can't be used.
+    BadAnswer,
+    /// It wants credentials that we do not have, or refused those that we have: 401, 407.
+    Challenged(u16),
     /// The callee itself refused: 486, 600, 603, 604.
     Refused(u16),
     /// The number or the callee is at fault by Q.850, so that no other route would do better.
@@ -63,6 +139,12 @@ impl fmt::Display for Because {
             Because::Rang => f.write_str("the caller has heard it ring"),
             Because::TransportFailure => f.write_str("it could not be reached"),
             Because::NoResponse => f.write_str("nothing was heard in time"),
+            Because::NoProgress => f.write_str("nothing rang in time"),
+            Because::NoAnswer => f.write_str("it rang for long enough"),
+            Because::NoRoom => f.write_str("it has no room for another call"),
+            Because::NotAcceptable => f.write_str("it takes nothing that was offered"),
+            Because::BadAnswer => f.write_str("nobody can use its answer"),
+            Because::Challenged(status) => write!(f, "{status} asks for credentials that it would take"),
             Because::Refused(status) => write!(f, "{status} is the callee's own word"),
             Because::Cause(cause) => write!(f, "Q.850 cause {cause} holds on every route"),
             Because::Failed(status) => write!(f, "{status} is a failure of the route"),
@@ -82,21 +164,31 @@ impl fmt::Display for Because {
 ///
 /// Source: design §4 and RFC 3261 §16.7. Deciding it wrongly bills a caller twice or loses a call.
 pub fn next_route(end: RouteEnd, relayed_18x: bool, failover_on: &[u16], emergency: bool) -> Failover {
-    if emergency {
-        return Failover::Next(Because::Emergency);
+    match ordinarily(end, relayed_18x, failover_on) {
+        Failover::Stop(_) if emergency => Failover::Next(Because::Emergency),
+        verdict => verdict,
     }
+}
+
+fn ordinarily(end: RouteEnd, relayed_18x: bool, failover_on: &[u16]) -> Failover {
     if relayed_18x {
         return Failover::Stop(Because::Rang);
     }
     match end {
-        RouteEnd::TransportFailure => Failover::Next(Because::TransportFailure),
+        RouteEnd::TransportFailure | RouteEnd::Unresolved => Failover::Next(Because::TransportFailure),
         RouteEnd::NoResponse => Failover::Next(Because::NoResponse),
+        RouteEnd::NoProgress => Failover::Next(Because::NoProgress),
+        RouteEnd::NoAnswer => Failover::Stop(Because::NoAnswer),
+        RouteEnd::NoRoom => Failover::Next(Because::NoRoom),
+        RouteEnd::NotAcceptable => Failover::Next(Because::NotAcceptable),
+        RouteEnd::BadAnswer => Failover::Stop(Because::BadAnswer),
         RouteEnd::Answer { status: status @ (486 | 600 | 603 | 604), .. } => {
             Failover::Stop(Because::Refused(status))
         }
         RouteEnd::Answer { q850: Some(cause @ (1 | 16..=19 | 21 | 28)), .. } => {
             Failover::Stop(Because::Cause(cause))
         }
+        RouteEnd::Answer { status: status @ (401 | 407), .. } => Failover::Next(Because::Challenged(status)),
         RouteEnd::Answer { status, .. } if failover_on.contains(&status) => {
             Failover::Next(Because::Named(status))
         }
@@ -109,14 +201,14 @@ pub fn next_route(end: RouteEnd, relayed_18x: bool, failover_on: &[u16], emergen
 }
 
 /// Which of the ended attempts speaks to the caller when all routes are exhausted: the last answer that says
-/// something about the call. 408, 430 and 503 say only that a route did not do; where there is nothing else the
-/// caller gets 503 (`None`). A route that had the last word ([`Failover::Stop`]) speaks for itself, whatever the
+/// something about the call. 401, 407, 408, 430 and 503 say only that a route did not do; where there is nothing else
+/// (`None`), [`RouteEnd::told`] of the last one holds. A route that had the last word ([`Failover::Stop`]) speaks for itself, whatever the
 /// others said.
 ///
 /// - `ends`: in the order of the attempts. Returns an index into it.
 pub fn last_answer(ends: &[RouteEnd]) -> Option<usize> {
     ends.iter()
-        .rposition(|end| matches!(end, RouteEnd::Answer { status, .. } if !matches!(status, 408 | 430 | 503)))
+        .rposition(|end| matches!(end, RouteEnd::Answer { status, .. } if !matches!(status, 401 | 407 | 408 | 430 | 503)))
 }
 
 #[cfg(test)]
@@ -131,11 +223,23 @@ mod tests {
     fn a_route_is_left_only_for_its_own_failure() {
         for status in 300..700 {
             let next = next_route(answer(status), false, &[], false);
-            let expected = matches!(status, 408 | 430 | 500 | 502..=504 | 506..=599);
+            let expected = matches!(status, 401 | 407 | 408 | 430 | 500 | 502..=504 | 506..=599);
             assert_eq!(next.goes_on(), expected, "{status}: {next:?}");
         }
-        for end in [RouteEnd::TransportFailure, RouteEnd::NoResponse] {
+        use RouteEnd::{NoProgress, NoResponse, NoRoom, NotAcceptable, TransportFailure, Unresolved};
+        for end in [TransportFailure, Unresolved, NoResponse, NoProgress, NoRoom, NotAcceptable] {
             assert!(next_route(end, false, &[], false).goes_on(), "{end:?}");
+        }
+        for end in [RouteEnd::NoAnswer, RouteEnd::BadAnswer] {
+            assert!(!next_route(end, false, &[], false).goes_on(), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_caller_is_told_is_never_that_the_trunk_is_gone() {
+        for status in 300..700 {
+            let (told, words) = answer(status).told();
+            assert!(matches!(told, 480 | 500 | 502 | 504), "{status}: {told} {words}");
         }
     }
 
@@ -167,7 +271,8 @@ mod tests {
 
     #[test]
     fn an_emergency_call_tries_every_route() {
-        for end in [RouteEnd::TransportFailure, RouteEnd::NoResponse, answer(486), answer(603), answer(501)] {
+        let own = [RouteEnd::TransportFailure, RouteEnd::NoResponse, RouteEnd::NoAnswer, RouteEnd::BadAnswer];
+        for end in own.into_iter().chain([486, 603, 501].map(answer)) {
             for relayed in [false, true] {
                 assert!(next_route(end, relayed, &[], true).goes_on(), "{end:?}");
             }
@@ -181,6 +286,7 @@ mod tests {
             (vec![], None),
             (vec![TransportFailure, NoResponse], None),
             (vec![answer(503), answer(408), answer(430)], None),
+            (vec![answer(401), answer(407)], None),
             (vec![answer(500), NoResponse], Some(0)),
             (vec![answer(500), answer(503)], Some(0)),
             (vec![answer(500), answer(502), TransportFailure], Some(1)),

@@ -78,6 +78,12 @@ impl Mailboxes {
         &self.ownership
     }
 
+    /// Messages and events that wait for a shard.
+    pub fn depth(&self, shard: u16) -> usize {
+        let waiting = |queue: &mpsc::Sender<Mail>| queue.max_capacity() - queue.capacity();
+        self.slot(shard).map_or(0, |slot| waiting(&slot.messages) + waiting(&slot.events))
+    }
+
     /// Hands a message from a datagram to its owner; dropped and counted where the mailbox is full.
     pub fn post_message(&self, owner: u16, source: Source, message: Message) {
         self.hop(owner, Mail::Input(Input::Message { source, message }));
@@ -171,6 +177,7 @@ mod tests {
             mailboxes.post_message(1, source, message.clone());
         }
         assert_eq!((counters.hops.value(), counters.hops_dropped.value()), (2, 3));
+        assert_eq!((mailboxes.depth(0), mailboxes.depth(1), mailboxes.depth(9)), (0, 2, 0));
         mailboxes.broadcast(|| Input::Drain);
         assert!(matches!(inboxes[1].next_input().await, Input::Drain));
         assert!(matches!(inboxes[1].next_input().await, Input::Message { .. }));

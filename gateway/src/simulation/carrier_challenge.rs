@@ -104,22 +104,52 @@ fn a_second_challenge_ends_the_attempt() {
         trunk.run(0.5);
         challenged(trunk);
         challenged(trunk);
-        assert_eq!(trunk.heard(a), [503]);
+        let west = trunk.incoming(trunk.west);
+        trunk.respond(west, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.heard(a), [200]);
+        trunk.hang_up(a);
+        trunk.run(1.0);
         trunk.finish();
-        assert_eq!(
-            trunk.cdr("pbx", Direction::Outbound).status_message,
-            "503 The carrier refused our credentials"
-        );
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).status_message, "OK");
     });
 }
 
+/// A challenge that we can't answer says nothing of the call: the next carrier is asked.
 #[test]
-fn without_credentials_the_challenge_stays_on_its_leg() {
+fn without_credentials_the_next_carrier_is_asked() {
+    for status in [401, 407] {
+        everywhere(|trunk| {
+            let a = trunk.dial(trunk.pbx, OUTSIDE);
+            trunk.run(0.5);
+            let east = trunk.incoming(trunk.east);
+            trunk.respond_with(east, status, &[("Proxy-Authenticate", CHALLENGE)]);
+            trunk.run(0.5);
+            let west = trunk.incoming(trunk.west);
+            trunk.respond(west, 486);
+            trunk.run(0.5);
+            assert_eq!(trunk.heard(a), [486]);
+            let metrics = trunk.world.metrics.render();
+            let counted = "voice_connector_carrier_challenges_refused_total{carrier=\"east\"} 1";
+            assert!(metrics.contains(counted), "{metrics}");
+        });
+    }
+}
+
+#[test]
+fn the_challenge_of_the_last_carrier_stays_on_its_leg() {
     everywhere(|trunk| {
         let a = trunk.dial(trunk.pbx, OUTSIDE);
+        for phone in [trunk.east, trunk.west] {
+            trunk.run(0.5);
+            let b = trunk.incoming(phone);
+            trunk.respond_with(b, 407, &[("Proxy-Authenticate", CHALLENGE)]);
+        }
         trunk.run(0.5);
-        challenged(trunk);
-        assert_eq!(trunk.heard(a), [503]);
-        assert!(!trunk.call(a).response(503).unwrap().has(Name::ProxyAuthenticate));
+        assert_eq!(trunk.heard(a), [502]);
+        assert!(!trunk.call(a).response(502).unwrap().has(Name::ProxyAuthenticate));
+        trunk.finish();
+        let told = "502 No route took the call: authentication failed";
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).status_message, told);
     });
 }

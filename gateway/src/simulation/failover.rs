@@ -71,7 +71,9 @@ fn the_verdict_of_each_answer() {
         for (status, header, goes_on) in cases {
             let (tried, heard) = refused(trunk, *status, header);
             assert_eq!(tried, *goes_on, "{status} {header:?}");
-            assert_eq!(heard, [if *goes_on { 200 } else { *status }], "{status} {header:?}");
+            // RFC 3261 §16.7: a 503 stays on its leg.
+            let told = if *status == 503 { 500 } else { *status };
+            assert_eq!(heard, [if *goes_on { 200 } else { told }], "{status} {header:?}");
         }
         trunk.finish();
         assert_eq!(trunk.world.cdrs.len(), cases.len());
@@ -99,7 +101,7 @@ fn nothing_is_tried_after_the_caller_heard_it_ring() {
             trunk.respond(b, 503);
             trunk.run(1.0);
             assert_eq!(trunk.received(trunk.west), 0);
-            assert_eq!(trunk.heard(a), [ringing, 503]);
+            assert_eq!(trunk.heard(a), [ringing, 500]);
         });
     }
 }
@@ -154,13 +156,13 @@ fn the_caller_hears_the_last_answer_that_says_something() {
 }
 
 #[test]
-fn where_nobody_says_anything_the_caller_hears_503() {
+fn where_nobody_says_anything_the_caller_hears_of_the_last() {
     everywhere(|trunk| {
         trunk.world.dead.insert("10.0.1.1:5060".parse().unwrap(), false);
         trunk.world.dead.insert("10.0.1.2:5060".parse().unwrap(), true);
         let a = trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(6.0);
-        assert_eq!(trunk.heard(a), [503]);
+        assert_eq!(trunk.heard(a), [502]);
     });
 }
 

@@ -1,5 +1,7 @@
 //! A host says nothing until the call has gone on to the next one; then it answers after all.
 
+use std::time::Duration;
+
 use sip::Method;
 
 use super::phone::{News, Phone, Stage};
@@ -7,20 +9,17 @@ use super::trunk::{OUTSIDE, Trunk, everywhere, over_udp};
 use super::world::CallId;
 use crate::record::Direction;
 
-/// East lets its INVITE lie for five seconds, one more than a carrier may take; west takes the call.
+/// East gets its INVITE after five seconds, one more than a carrier may take; west takes the call.
 fn left(trunk: &mut Trunk) -> (CallId, CallId, CallId) {
     let a = trunk.dial(trunk.pbx, OUTSIDE);
-    // The link to the east is slow: nothing arrives there, nothing is answered.
-    let east = trunk.world.phones[trunk.east.0].address;
-    trunk.world.dead.insert(east, false);
+    trunk.world.far.insert(trunk.east, Duration::from_secs(5));
     trunk.run(4.2);
-    trunk.world.dead.remove(&east);
     let west = trunk.incoming(trunk.west);
     trunk.respond(west, 200);
     trunk.run(0.2);
     assert_eq!(trunk.stage(a), Stage::Up);
-    // A repeat of the first INVITE comes through.
-    trunk.run(4.0);
+    trunk.run(1.0);
+    trunk.world.far.clear();
     let east = trunk.incoming(trunk.east);
     (a, west, east)
 }

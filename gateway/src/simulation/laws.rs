@@ -17,6 +17,8 @@ pub(crate) struct Watch {
     /// INVITEs that the gateway heard and has not finally answered: branch and Call-ID.
     unanswered: HashSet<(String, String)>,
     answered: HashSet<(String, String)>,
+    /// Call-IDs of INVITEs that the gateway heard.
+    pub heard: HashSet<String>,
     /// Call-IDs of INVITEs that the gateway answered 2xx.
     pub accepted: HashSet<String>,
     /// Dialogs whose BYE was answered.
@@ -47,6 +49,7 @@ impl Watch {
         let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
         if message.method() == Some(Method::Invite) {
             let key = (branch(message), call_id.to_owned());
+            self.heard.insert(call_id.to_owned());
             if !self.answered.contains(&key) {
                 self.unanswered.insert(key);
             }

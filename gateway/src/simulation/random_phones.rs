@@ -399,6 +399,10 @@ impl Trunk {
                 *answered.entry(mark).or_default() += usize::from(call.gave.contains(&200));
                 continue;
             }
+            // Who gives up soon does not repeat a lost INVITE for ever.
+            if call.cancelled && !self.world.watch.heard.contains(&call.call_id()) {
+                continue;
+            }
             let reached = !self.world.unreached.contains(&call.call_id());
             assert!(!call.timed_out || !reached, "{} heard no final answer: {}", phone.name, call.call_id());
             let number = call.invite.request_uri().unwrap_or_default();

@@ -53,7 +53,7 @@ fn early_media_does_not_go_on_for_ever() {
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
         trunk.finish();
         let cdr = trunk.cdr("pbx", Direction::Outbound);
-        assert_eq!(cdr.status_message, "408 No answer within five minutes of ringing");
+        assert_eq!(cdr.status_message, "408 No answer within five minutes");
     });
 }
 

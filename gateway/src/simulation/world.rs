@@ -24,7 +24,7 @@ use crate::media::{
 };
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
-use crate::record::{AnsweredCall, CallFacts, Record};
+use crate::record::{AnsweredCall, CallDetail, CallFacts, Record};
 use crate::resolve::{Lookup, ResolveError};
 
 /// When the simulation begins, as time since the Unix epoch.
@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub look_up_takes: Duration,
     /// Addresses that refuse (`true`) or swallow whatever is sent there.
     pub dead: HashMap<SocketAddr, bool>,
+    /// What is sent to these phones takes so much longer.
+    pub far: HashMap<PhoneId, Duration>,
     /// Call-IDs of messages that went there.
     pub unreached: HashSet<String>,
     pub shared: Arc<Shared>,
@@ -98,6 +100,7 @@ pub(crate) struct World {
     pub media_log: Vec<(Duration, Command)>,
     next_port: u16,
     pub cdrs: Vec<CallFacts>,
+    pub details: Vec<CallDetail>,
     pub sip_lines: usize,
     pub journaled: Vec<AnsweredCall>,
     pub drained: Vec<u16>,
@@ -132,6 +135,7 @@ impl World {
             names: HashMap::new(),
             look_up_takes: Duration::from_millis(20),
             dead: HashMap::new(),
+            far: HashMap::new(),
             unreached: HashSet::new(),
             cores,
             shared,
@@ -149,6 +153,7 @@ impl World {
             media_log: Vec::new(),
             next_port: 20_000,
             cdrs: Vec::new(),
+            details: Vec::new(),
             sip_lines: 0,
             journaled: Vec::new(),
             drained: Vec::new(),
@@ -384,7 +389,8 @@ impl World {
             Output::Media(command) => self.command(shard, command),
             Output::Record(Record::CallDetail(facts)) => self.cdrs.push(*facts),
             Output::Record(Record::SipMessage(_)) => self.sip_lines += 1,
-            Output::Record(_) => {}
+            Output::Record(Record::Detail(detail)) => self.details.push(*detail),
+            Output::Record(Record::Quality(_)) => {}
             Output::Answered { call, entries } => {
                 self.journaled.extend(entries);
                 match self.journal {
@@ -528,13 +534,15 @@ impl World {
     }
 
     fn arrivals(&mut self, phone: PhoneId, to_gateway: bool, reliable: bool) -> Vec<Instant> {
+        let far = self.far.get(&phone).filter(|_| !to_gateway).copied().unwrap_or_default();
+        let sent = self.now + far;
         if !reliable {
-            return self.link.fate(&mut self.random).into_iter().map(|delay| self.now + delay).collect();
+            return self.link.fate(&mut self.random).into_iter().map(|delay| sent + delay).collect();
         }
         let link = Link { lost: 0, repeated: 0, ..self.link };
         let delay = link.fate(&mut self.random).first().copied().unwrap_or_default();
         let last = self.streams.get(&(phone, to_gateway)).copied().unwrap_or(self.now);
-        let at = (self.now + delay).max(last);
+        let at = (sent + delay).max(last);
         self.streams.insert((phone, to_gateway), at);
         vec![at]
     }
@@ -571,6 +579,7 @@ fn gateway(
     let bound = config.listen.iter().map(|listen| listen.address).collect();
     let metrics = Metrics::new(&config.gateway.region);
     metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
+    metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
     let key = HashKey::random(&mut SeededRandom::new(seed));
     let guard = Arc::new(Guard::new(GuardLimits::default(), key, now.instant, Arc::default()));
     let live = Live::new(config).unwrap();

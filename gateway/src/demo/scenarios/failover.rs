@@ -46,18 +46,19 @@ pub const TABLE: &[Scenario] = &[
     },
     Scenario {
         title: "A failure after it rang",
-        story: "The caller has heard it ring: a second carrier would ring a second time, and bill twice.",
+        story: "The caller has heard it ring: a second carrier would ring a second time, and bill twice. \
+                    The 503 of one carrier becomes 500, lest the caller take the whole trunk for gone.",
         play: |stage| Box::pin(failed_after_ringing(stage)),
-        answer: Expected::PassedOn(503, "Service Unavailable"),
-        records: &[failed("headoffice", "Outbound", "503 Service Unavailable")],
+        answer: Expected::PassedOn(500, "Service Unavailable"),
+        records: &[failed("headoffice", "Outbound", "500 Service Unavailable")],
         refusals: None,
     },
     Scenario {
         title: "All routes exhausted",
         story: "Both carriers fail. 503 says nothing about the call, so the caller hears the gateway's own.",
         play: |stage| Box::pin(exhausted(stage)),
-        answer: Expected::Refused(503, "No route took the call: Service Unavailable"),
-        records: &[failed("headoffice", "Outbound", "503 No route took the call: Service Unavailable")],
+        answer: Expected::Refused(500, "No route took the call: unavailable"),
+        records: &[failed("headoffice", "Outbound", "500 No route took the call: unavailable")],
         refusals: None,
     },
 ];
