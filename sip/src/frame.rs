@@ -3,9 +3,10 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::grammar::is_token_byte;
-use crate::message::{Message, ParseError, content_lengths, phrase};
+use crate::message::{Message, ParseError, content_lengths};
 use crate::method::Method;
 use crate::status::StatusCode;
+use crate::text::phrase;
 
 /// What came whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! A short string that is cheap to clone because it shares the message's bytes.
+//! Text: short strings that are cheap to clone because they share the message's bytes, and words of a peer as they may
+//! be said again.
 
 use std::fmt;
 use std::ops::Deref;
@@ -47,5 +48,29 @@ impl fmt::Display for Text {
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// A word of a peer's as it may stand in a reason phrase, a header, a record and a log line: printable ASCII, at most 64
+/// characters.
+pub fn word(text: &str) -> String {
+    text.chars().take(64).map(|letter| if matches!(letter, ' '..='~') { letter } else { '?' }).collect()
+}
+
+/// A sentence with a peer's words in it, fit for a reason phrase: no controls, and no longer than a line of a log.
+pub fn phrase(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(160).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_words_stay_in_their_line() {
+        assert_eq!(word("a\r\nX: \u{1b}[31mü\"b"), "a??X: ?[31m?\"b");
+        assert_eq!(word(&"x".repeat(20_000)).len(), 64);
+        assert_eq!(phrase("Besetzt \u{7}für\u{9b}alle"), "Besetzt ?für?alle");
+        assert_eq!(phrase(&"ü".repeat(20_000)).chars().count(), 160);
     }
 }

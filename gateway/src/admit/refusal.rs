@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use config::{ConnectorId, CountryCode, E164, Prefix};
+use sip::text::word;
 
 use crate::listen::Transport;
 use crate::number::Surcharge;
@@ -209,7 +210,7 @@ impl fmt::Display for Refusal {
             Refusal::SourceNotListed { connector, address } => {
                 write!(f, "Source {address} is not listed for voice connector {connector}")
             }
-            Refusal::UnknownConnector { host } => write!(f, "No voice connector at {}", printable(host)),
+            Refusal::UnknownConnector { host } => write!(f, "No voice connector at {}", word(host)),
             Refusal::AmbiguousConnector { address } => {
                 write!(f, "Several voice connectors list {address}, call one by its host name")
             }
@@ -223,10 +224,10 @@ impl fmt::Display for Refusal {
             Refusal::Digest { .. } => f.write_str("Too many wrong credentials"),
             Refusal::NoEmergencyEntry { digits } => write!(f, "No emergency entry for {digits}"),
             Refusal::NotE164 { dialled } => {
-                write!(f, "{} is not an E.164 number with +", printable_or(dialled, "Nothing dialled"))
+                write!(f, "{} is not an E.164 number with +", word_or(dialled, "Nothing dialled"))
             }
             Refusal::CallerId { caller } => {
-                write!(f, "Caller Id {} is not valid", printable_or(caller, "anonymous"))
+                write!(f, "Caller Id {} is not valid", word_or(caller, "anonymous"))
             }
             Refusal::CallingPlan { number, country: Some(country) } => {
                 write!(f, "{country} is not in the calling plan: {number}")
@@ -237,7 +238,7 @@ impl fmt::Display for Refusal {
                 write!(f, "Premium numbers are not allowed: {number}, {surcharge}")
             }
             Refusal::NotAssigned { dialled } => {
-                write!(f, "Number {} is not assigned", printable_or(dialled, "(none)"))
+                write!(f, "Number {} is not assigned", word_or(dialled, "(none)"))
             }
             Refusal::OriginationOff { connector } => {
                 write!(f, "Origination is off for voice connector {connector}")
@@ -254,13 +255,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A peer's word as it may stand in a reason phrase and a log line: printable ASCII, at most 64 characters.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().take(64).map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect()
-}
-
-fn printable_or(text: &str, nothing: &str) -> String {
-    if text.is_empty() { nothing.to_owned() } else { printable(text) }
+fn word_or(text: &str, nothing: &str) -> String {
+    if text.is_empty() { nothing.to_owned() } else { word(text) }
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use config::{CallerIdPolicy, CarrierName, ConnectorId, E164, NumberFormat, Owner, Prefix};
+use sip::text::word;
 
 use crate::listen::Transport;
 use crate::number::{Numbering, Surcharge};
 
-use super::refusal::printable;
 use super::{CallerSource, EmergencyCall, OfferedMedia};
 
 /// One thing that admission looked at, and what it found. Displays as one line.
@@ -207,7 +207,7 @@ impl fmt::Display for Step {
                 }
             }
             Step::Connector { host, found } => {
-                write!(f, "connector: Request-URI host {} ", printable(host))?;
+                write!(f, "connector: Request-URI host {} ", word(host))?;
                 match found {
                     Some((id, ConnectorBy::Host)) => write!(f, "names {id}"),
                     Some((id, ConnectorBy::Source)) => write!(f, "is ours; the source means {id}"),
@@ -237,7 +237,7 @@ impl fmt::Display for Step {
             }
             Step::Digest(step) => write!(f, "digest: {step}"),
             Step::NoEmergency { dialled } => {
-                write!(f, "emergency: {} are no emergency digits", printable(dialled))
+                write!(f, "emergency: {} are no emergency digits", word(dialled))
             }
             Step::Emergency { call, number } => {
                 let test = if call.test { " test" } else { "" };
@@ -260,17 +260,17 @@ impl fmt::Display for Step {
                 write!(f, "dialled: {number} is E.164")
             }
             Step::Dialled { dialled, number: Some(number) } => {
-                write!(f, "dialled: {} is {number}", printable(dialled))
+                write!(f, "dialled: {} is {number}", word(dialled))
             }
             Step::Dialled { dialled, number: None } => {
-                write!(f, "dialled: {} is not E.164 with +", printable(dialled))
+                write!(f, "dialled: {} is not E.164 with +", word(dialled))
             }
             Step::CallerReplaced { number } => write!(f, "caller ID: {number} by termination.caller_id"),
             Step::CallerUnusable { text, .. } if text.is_empty() => {
                 f.write_str("caller ID: the caller is anonymous and nothing else names it")
             }
             Step::CallerUnusable { text, by } => {
-                write!(f, "caller ID: {} of {by} is not E.164 with +", printable(text))
+                write!(f, "caller ID: {} of {by} is not E.164 with +", word(text))
             }
             Step::CallerId { number, by, owned, diverted, policy } => {
                 let owned = if *owned { "owned" } else { "not owned" };
@@ -308,8 +308,8 @@ impl fmt::Display for Step {
                     NumberFormat::National => "national",
                 };
                 match number {
-                    Some(number) => write!(f, "called: {} as {format} is {number}", printable(dialled)),
-                    None => write!(f, "called: {} is not a number as {format}", printable(dialled)),
+                    Some(number) => write!(f, "called: {} as {format} is {number}", word(dialled)),
+                    None => write!(f, "called: {} is not a number as {format}", word(dialled)),
                 }
             }
             Step::Assigned { number, owner } => match owner {
@@ -330,7 +330,7 @@ impl fmt::Display for DigestStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DigestStep::NotAsked => f.write_str("no credentials are set; the allowlist alone admits"),
-            DigestStep::Verified(user) => write!(f, "user {} proved itself", printable(user)),
+            DigestStep::Verified(user) => write!(f, "user {} proved itself", word(user)),
             DigestStep::Missing => f.write_str("missing, asked for"),
             DigestStep::Stale => f.write_str("stale nonce, asked for again"),
             DigestStep::Wrong => f.write_str("wrong, asked for again"),

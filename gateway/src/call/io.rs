@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Name, StatusCode};
 
@@ -177,10 +178,11 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// `status` outside 300..=699 counts as 500.
+    /// `status` outside 300..=699 counts as 500. The text is cut to the length of a reason phrase, and loses controls:
+    /// words of a peer may be in it.
     pub fn new(status: u16, text: impl Into<String>) -> Cause {
         let status = StatusCode::new(status).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
-        Cause { status, text: text.into(), retry_after: None }
+        Cause { status, text: phrase(&text.into()), retry_after: None }
     }
 
     /// The value of a `Reason` header (RFC 3326).

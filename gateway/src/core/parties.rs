@@ -1,6 +1,7 @@
 //! Who calls whom: what admission looks at, what the books and the legs are told.
 
 use config::{IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
+use sip::text::phrase;
 use sip::{Message, Name, Uri};
 
 use super::Live;
@@ -59,8 +60,8 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
         Direction::Inbound => None,
     };
     Account {
-        caller: admitted.caller.text.clone(),
-        callee: admitted.dialled.clone(),
+        caller: phrase(&admitted.caller.text),
+        callee: phrase(&admitted.dialled),
         caller_name: caller.and_then(|number| admit::calling_name(config, number)).map(str::to_owned),
         callee_name: admit::calling_name(config, &admitted.number).map(str::to_owned),
         caller_country: caller.and_then(country),

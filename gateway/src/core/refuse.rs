@@ -1,6 +1,7 @@
 //! What becomes of an INVITE that is not admitted: the answer, the count, the record.
 
 use config::ConnectorId;
+use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Name};
 
@@ -124,13 +125,13 @@ impl Core {
         calls.calls(direction).attempt();
         calls.calls(direction).failed();
         let number = |user: &str| crate::number::dialled_number(user);
-        let caller = facts.from.clone().unwrap_or_default();
+        let caller = phrase(facts.from.as_deref().unwrap_or_default());
         let country = |user: &str| number(user).and_then(|number| crate::number::country(&number));
         let mut account = Account {
             caller_country: country(&caller).map(|country| country.to_string()),
             callee_country: country(&facts.user).map(|country| country.to_string()),
             caller,
-            callee: facts.user.clone(),
+            callee: phrase(&facts.user),
             ..Account::default()
         };
         match direction {

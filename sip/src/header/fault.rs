@@ -1,6 +1,7 @@
 //! What may be wrong with a header.
 
 use super::Name;
+use crate::text::word;
 use crate::uri::UriError;
 
 /// A header that cannot be understood. Its text names the header and the fault, fit for a reason phrase.
@@ -13,7 +14,7 @@ pub struct HeaderError {
     pub fault: HeaderFault,
 }
 
-/// What is wrong with a header's value. Carries what was found.
+/// What is wrong with a header's value. Carries what was found; shown as [`word`] has it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderFault {
@@ -42,22 +43,22 @@ pub enum HeaderFault {
     #[error("URI needs angle brackets")]
     BareUri,
     /// A parameter without a name, or with a broken value.
-    #[error("bad parameter '{0}'")]
+    #[error("bad parameter '{}'", word(.0))]
     Parameter(String),
     /// Something else follows the value.
-    #[error("unexpected text '{0}'")]
+    #[error("unexpected text '{}'", word(.0))]
     Trailing(String),
     /// Not a number, or out of its range.
-    #[error("bad number '{0}'")]
+    #[error("bad number '{}'", word(.0))]
     Number(String),
     /// Not a method.
-    #[error("bad method '{0}'")]
+    #[error("bad method '{}'", word(.0))]
     Method(String),
     /// The CSeq's method is not the request's.
     #[error("method is not the request's")]
     OtherMethod,
     /// Not an option tag.
-    #[error("bad option tag '{0}'")]
+    #[error("bad option tag '{}'", word(.0))]
     OptionTag(String),
     /// Not `SIP/2.0/TRANSPORT host`.
     #[error("no 'SIP/2.0/transport host'")]

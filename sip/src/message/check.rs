@@ -7,6 +7,7 @@ use crate::grammar::is_token;
 use crate::header::{HeaderError, HeaderFault, MAGIC_COOKIE, Name};
 use crate::method::Method;
 use crate::status::StatusCode;
+use crate::text::phrase;
 use crate::uri::Uri;
 
 /// Why a message cannot be served. A request gets `status` with `text` as its reason phrase; a response is dropped.
@@ -29,11 +30,6 @@ impl Malformed {
     fn bad(text: impl AsRef<str>) -> Malformed {
         Malformed { status: StatusCode::BAD_REQUEST, text: phrase(text.as_ref()) }
     }
-}
-
-/// Fit for a reason phrase: what the peer wrote is in it, so no controls, and no longer than a line of a log.
-pub(crate) fn phrase(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(160).collect()
 }
 
 impl Message {

@@ -15,7 +15,6 @@ use bytes::Bytes;
 
 pub use build::Builder;
 pub use check::Malformed;
-pub(crate) use check::phrase;
 pub(crate) use parse::content_lengths;
 pub use parse::{MAX_BYTES, MAX_HEADERS, ParseError};
 

@@ -8,6 +8,8 @@ mod tel;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::word;
+
 pub use escape::unescape;
 pub use host::Host;
 pub use sip::SipUri;
@@ -24,10 +26,10 @@ pub enum UriError {
     #[error("character that a URI must not contain")]
     Character,
     /// Host missing, or neither name nor address; an IPv6 address needs its brackets.
-    #[error("bad host '{0}'")]
+    #[error("bad host '{}'", word(.0))]
     Host(String),
     /// Port is not a number from 1 to 65535.
-    #[error("bad port '{0}'")]
+    #[error("bad port '{}'", word(.0))]
     Port(String),
     /// A user part that is empty, or a second `@`.
     #[error("bad user part")]
@@ -36,7 +38,7 @@ pub enum UriError {
     #[error("bad URI parameter")]
     Parameter,
     /// A telephone number without digits, or with characters that it must not have.
-    #[error("bad telephone number '{0}'")]
+    #[error("bad telephone number '{}'", word(.0))]
     Number(String),
 }
 
