@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use sdp_types::{Attribute, Connection, Media, Origin};
 
 use super::stream::Direction;
-use super::{Sdp, Stream};
+use super::{Sdp, Stream, foreign};
 
 /// What our copy says of us. Make one with [`Anchor::new`] and set what differs. `Debug` hides the keys.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,7 +38,10 @@ pub struct Anchor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnchorError {
-    /// The filter lets none of the codecs pass: 488. RFC 3261 §21.4.26.
+    /// No stream is audio or fax with a port and an address, or none was answered: 488. RFC 3261 §21.4.26.
+    #[error("no media stream that can be carried")]
+    NoStream,
+    /// No codec that may pass, or none of those that were offered: 488. RFC 3261 §21.4.26, RFC 3264 §6.1.
     #[error("no codec in common")]
     NoCommonCodec,
 }
@@ -74,8 +77,7 @@ impl Anchor {
     }
 
     fn lets_pass(&self, codec: &super::Codec) -> bool {
-        let named = |words: &Vec<String>| words.iter().any(|word| codec.matches(word));
-        self.codecs.as_ref().is_none_or(named)
+        codec.is_among(self.codecs.as_deref())
     }
 }
 
@@ -102,32 +104,29 @@ impl Sdp {
     /// Ours: `o=`, every `c=`, the relayed stream's port, `a=rtcp` (in place if there was one; added if our RTCP port
     /// is not the next one), `a=rtcp-mux`, `a=crypto`, and the transport if the anchor names one. Every other stream
     /// stays in its place as a bare `m=` line with port 0, so that the positions of offer and answer agree (RFC 3264
-    /// §6). Without a relayed stream all are so.
+    /// §6).
     ///
     /// Dropped, for we do not carry it: ICE, DTLS and every key of the sender, BUNDLE, SSRC descriptions (RTCP ends at
-    /// the gateway, with our CNAME), RTCP feedback, capability negotiation (RFC 5939), source filters.
+    /// the gateway, with our CNAME), RTCP feedback, capability negotiation (RFC 5939), source filters. Dropped, too, is
+    /// every line or attribute that has an address in it.
     ///
     /// An address of zeros becomes a direction: `sendonly` or `inactive`, RFC 3264 §8.4.
     ///
     /// All else stays, in its order: names, bandwidth, `ptime`, `rtpmap`, `fmtp`, direction, T.38, private attributes.
     ///
-    /// Fails only if the codec filter leaves nothing to speak with.
+    /// Fails if there is no stream to carry, or nothing to speak with once the codecs are filtered.
     pub fn anchored(&self, anchor: &Anchor) -> Result<Self, AnchorError> {
         let mut session = self.session.clone();
-        let carried = self.carried(anchor);
+        let carried = self.carried(anchor).ok_or(AnchorError::NoStream)?;
         session.origin = anchor.origin();
-        if session.session_name.is_empty() {
-            session.session_name.push('-'); // Never empty: RFC 8866 §5.3.
-        }
         session.connection = Some(anchor.connection());
-        session.key = None;
-        session.attributes.retain(|attribute| !is_foreign(attribute) && attribute.attribute != "rtcp");
+        foreign::hide_session(&mut session);
         for (index, media) in session.medias.iter_mut().enumerate() {
             media.num_ports = None;
             media.key = None;
-            match &carried {
-                Some(stream) if stream.index == index => carry(media, stream, anchor)?,
-                _ => disable(media),
+            match carried.index == index {
+                true => carry(media, &carried, anchor)?,
+                false => disable(media),
             }
         }
         Ok(Self { session })
@@ -157,7 +156,7 @@ fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), Anch
     if !media.connections.is_empty() {
         media.connections = vec![anchor.connection()];
     }
-    media.attributes.retain(|attribute| !is_foreign(attribute));
+    foreign::hide_stream(media);
     if stream.is_black_hole() {
         turn(media, stream.direction.without_receiving());
     }
@@ -184,14 +183,13 @@ fn turn(media: &mut Media, direction: Direction) {
 
 /// Takes out the payload types that may not pass, and the attributes that are about them.
 fn filter_codecs(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), AnchorError> {
+    if !stream.has_codec(|codec| anchor.lets_pass(codec)) {
+        return Err(AnchorError::NoCommonCodec);
+    }
     if anchor.codecs.is_none() {
         return Ok(());
     }
-    let is_companion = |codec: &super::Codec| codec.is_telephone_event() || codec.is_comfort_noise();
-    if !stream.codecs.iter().any(|codec| !is_companion(codec) && anchor.lets_pass(codec)) {
-        return Err(AnchorError::NoCommonCodec);
-    }
-    let passing = |codec: &&super::Codec| is_companion(codec) || anchor.lets_pass(codec);
+    let passing = |codec: &&super::Codec| codec.is_companion() || anchor.lets_pass(codec);
     let kept: Vec<String> =
         stream.codecs.iter().filter(passing).map(|codec| codec.payload_type.to_string()).collect();
     media
@@ -236,25 +234,6 @@ fn place_rtcp(media: &mut Media, anchor: &Anchor) {
     if !agreed {
         media.attributes.push(Attribute::new("rtcp-mux"));
     }
-}
-
-/// Whether an attribute speaks of the sender's own transport, or promises what ends at the gateway.
-fn is_foreign(attribute: &Attribute) -> bool {
-    let name = attribute.attribute.trim();
-    name.starts_with("ice-")
-        || matches!(
-            name,
-            // ICE, RFC 8839; `alt` is its ancestor in old soft phones.
-            "candidate" | "remote-candidates" | "end-of-candidates" | "alt"
-            // Keys: RFC 4568, RFC 4567, RFC 6189, DTLS RFC 5763, RFC 8842, RFC 4145.
-            | "crypto" | "key-mgmt" | "zrtp-hash" | "fingerprint" | "setup" | "connection" | "dtls-id" | "tls-id"
-            // Grouping of transports: RFC 5888, RFC 9143. RTCP that we do not take: RFC 5506, RFC 8858.
-            | "group" | "mid" | "bundle-only" | "rtcp-mux-only" | "rtcp-rsize" | "rtcp-fb"
-            // Sources: RFC 5576, RFC 8830, RFC 4570.
-            | "ssrc" | "ssrc-group" | "msid" | "msid-semantic" | "source-filter"
-            // Capability negotiation may name transports and carry keys: RFC 5939.
-            | "tcap" | "acap" | "pcfg" | "acfg" | "creq" | "csup"
-        )
 }
 
 #[cfg(test)]
@@ -322,7 +301,17 @@ mod tests {
             &anchor(),
             "m=audio 0 RTP/AVP 0|m=image 20000 udptl t38",
         );
-        check("m=audio 0 RTP/AVP 0|a=x", &anchor(), "m=audio 0 RTP/AVP 0");
+        assert_eq!(anchored("m=audio 0 RTP/AVP 0\r\n", &anchor()), Err(AnchorError::NoStream));
+        assert_eq!(anchored("m=video 4 RTP/AVP 96\r\n", &anchor()), Err(AnchorError::NoStream));
+        let named = Anchor { stream: Some(0), ..anchor() };
+        assert_eq!(
+            anchored("m=audio 0 RTP/AVP 0\r\nm=audio 4 RTP/AVP 0\r\n", &named),
+            Err(AnchorError::NoStream)
+        );
+        assert_eq!(
+            anchored("m=audio 4 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n", &anchor()),
+            Err(AnchorError::NoCommonCodec)
+        );
     }
 
     #[test]
@@ -397,7 +386,7 @@ mod tests {
 
     #[test]
     fn ipv6_and_user_stand_in_the_origin() {
-        let sdp = Sdp::parse(b"v=0\r\nm=audio 4 RTP/AVP 0\r\na=rtcp:9\r\n").unwrap();
+        let sdp = Sdp::parse(b"v=0\r\nc=IN IP4 10.0.0.9\r\nm=audio 4 RTP/AVP 0\r\na=rtcp:9\r\n").unwrap();
         let mut anchor = Anchor::new(1, 2, "[2001:db8::9]:20000".parse().unwrap());
         anchor.origin_user = "vc 1".to_owned();
         assert_eq!(

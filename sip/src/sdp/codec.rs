@@ -34,12 +34,32 @@ impl Codec {
         self.is("CN")
     }
 
+    /// Whether it is no codec that a call could be made of, but goes beside one: digits and silence.
+    pub fn is_companion(&self) -> bool {
+        self.is_telephone_event() || self.is_comfort_noise()
+    }
+
+    /// Whether two descriptions mean the same encoding. A dynamic number means what its own description says, and may
+    /// be another one in each; a static number means itself (RFC 3551 §6), as does one that is repeated unexplained.
+    pub fn is_same(&self, other: &Codec) -> bool {
+        let numbered = self.payload_type == other.payload_type;
+        let named = self.is(&other.name);
+        let unexplained = self.name.is_empty() || other.name.is_empty();
+        numbered && (self.payload_type < DYNAMIC || unexplained || named)
+            || named && !unexplained && self.clock_rate == other.clock_rate
+    }
+
     /// Whether a word of an operator's list means this codec: `PCMU`, or with its clock rate `opus/48000`.
     pub fn matches(&self, word: &str) -> bool {
         match word.split_once('/') {
             Some((name, rate)) => self.is(name) && rate.parse() == Ok(self.clock_rate),
             None => self.is(word),
         }
+    }
+
+    /// Whether an operator's list has this codec; `None`: it has every one.
+    pub fn is_among(&self, list: Option<&[String]>) -> bool {
+        list.is_none_or(|words| words.iter().any(|word| self.matches(word)))
     }
 }
 
@@ -56,6 +76,9 @@ pub(super) fn codecs(media: &Media) -> Vec<Codec> {
         |payload_type| codec(payload_type, about(&mappings, payload_type), about(&parameters, payload_type));
     payload_types(media).filter(first).map(codec).collect()
 }
+
+/// The first number that has no meaning of its own. RFC 3551 §3.
+const DYNAMIC: u8 = 96;
 
 /// 0 to 127.
 const PAYLOAD_TYPES: usize = 128;

@@ -8,6 +8,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
+use crate::text::word;
+
 /// Some phones leave the padding out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -64,7 +66,7 @@ pub enum CryptoError {
     #[error("the key is not base64")]
     Base64,
     /// The key and salt are not as long as the suite wants.
-    #[error("{suite} wants {wanted} bytes of key and salt, not {found}")]
+    #[error("{} wants {wanted} bytes of key and salt, not {found}", word(suite))]
     Length {
         /// The suite.
         suite: String,

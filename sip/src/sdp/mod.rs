@@ -18,14 +18,18 @@
 //! ```
 
 mod anchor;
+mod answer;
 mod codec;
 pub mod crypto;
+mod foreign;
 mod stream;
 mod tidy;
 
 use std::fmt;
 
 use bytes::Bytes;
+
+use crate::text::phrase;
 
 pub use anchor::{Anchor, AnchorError};
 pub use codec::Codec;
@@ -46,7 +50,7 @@ pub struct Sdp {
 #[non_exhaustive]
 pub enum SdpError {
     /// The grammar is broken; the text says where, with the line's number.
-    #[error("{0}")]
+    #[error("{}", phrase(.0))]
     Grammar(String),
 }
 
@@ -93,7 +97,7 @@ impl Sdp {
         self.session.medias.iter().enumerate().map(view).collect()
     }
 
-    /// The stream that the gateway carries: the first audio or image stream whose port is not 0.
+    /// The stream that the gateway carries: the first audio or image stream with a port and a place.
     ///
     /// A phone that offers `RTP/SAVP` and `RTP/AVP` side by side has two of them: then choose from [`Sdp::streams`]
     /// and name the choice in [`Anchor::stream`].

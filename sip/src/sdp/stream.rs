@@ -127,9 +127,12 @@ impl Stream {
         (self.port != 0).then(|| usable(self.address)).flatten().map(|ip| SocketAddr::new(ip, self.port))
     }
 
-    /// Whether the gateway would carry it: audio or image, not disabled.
+    /// Whether the gateway would carry it: audio or image, not disabled, and with a place that packets may be sent to:
+    /// an address, a name, or the zeros of a hold.
     pub fn is_relayed(&self) -> bool {
-        self.kind != StreamKind::Other && self.port != 0
+        let named = self.address.is_none() && !self.host.is_empty();
+        let placed = named || usable(self.address).is_some() || self.is_black_hole();
+        self.kind != StreamKind::Other && self.port != 0 && placed
     }
 
     /// Whether the sender stopped the other side's media. See [`super::Sdp::is_hold`].
