@@ -39,15 +39,19 @@ pub mod text;
 pub mod uri;
 
 pub mod auth;
+pub mod body;
 pub mod dialog;
+pub mod media_type;
 pub mod multipart;
 pub mod sdp;
 pub mod transaction;
 
 mod grammar;
 
+pub use body::{BodyError, BodyKind};
 pub use frame::{Frame, FrameError, StreamFramer};
 pub use header::{CSeq, HeaderError, HeaderFault, Name, NameAddr, Via};
+pub use media_type::MediaType;
 pub use message::{Builder, Header, Malformed, Message, ParseError};
 pub use method::Method;
 pub use params::{Param, Params};

@@ -9,7 +9,7 @@
 //!
 //! let body = b"--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b\r\nContent-ID: <l@x>\r\n\r\n<pidf/>\r\n--b--\r\n";
 //! let multipart = Multipart::parse("multipart/mixed;boundary=b", body)?;
-//! let sdp = multipart.sdp().ok_or("no SDP")?;
+//! let sdp = multipart.parts().first().ok_or("no part")?;
 //! assert_eq!(sdp.body(), b"v=0\r\n");
 //! let ours = multipart.with_body(sdp, b"v=0\r\ns=ours\r\n").ok_or("boundary")?;
 //! assert!(ours.starts_with(b"--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=ours\r\n\r\n--b\r\nContent-ID: <l@x>"));
@@ -17,6 +17,8 @@
 //! ```
 
 use std::ops::Range;
+
+use crate::media_type::MediaType;
 
 /// Parts beyond this many are an attack, not a call.
 const MAX_PARTS: usize = 32;
@@ -46,7 +48,7 @@ pub struct Part<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MultipartError {
-    /// The Content-Type is no `multipart/...`.
+    /// The Content-Type is no `multipart/...`, or malformed.
     #[error("the Content-Type is not multipart")]
     Type,
     /// The Content-Type has no boundary of 1 to 70 characters.
@@ -74,7 +76,12 @@ impl<'a> Multipart<'a> {
     /// A missing line end after the closing boundary is fine, so are bare LFs. Parts inside parts stay closed: a part
     /// that is itself multipart is a body like any other.
     pub fn parse(content_type: &str, bytes: &'a [u8]) -> Result<Self, MultipartError> {
-        let boundary = boundary(content_type)?;
+        Self::of(&MediaType::parse(content_type).ok_or(MultipartError::Type)?, bytes)
+    }
+
+    /// [`parse`](Self::parse), of a Content-Type that was read already.
+    pub fn of(media_type: &MediaType, bytes: &'a [u8]) -> Result<Self, MultipartError> {
+        let boundary = boundary(media_type)?;
         let mut delimiters = Delimiters { bytes, boundary: &boundary, at: 0 };
         let mut open = delimiters.next().ok_or(MultipartError::NoPart)?;
         let mut parts = Vec::new();
@@ -97,25 +104,6 @@ impl<'a> Multipart<'a> {
     /// The parts in their order, at least one.
     pub fn parts(&self) -> &[Part<'a>] {
         &self.parts
-    }
-
-    /// The session's description: the first part of type `application/sdp`.
-    ///
-    /// Passed over: `early-session` (RFC 3959: it describes something else) and what has a Content-Transfer-Encoding
-    /// that changes bytes; SIP carries bodies as they are.
-    pub fn sdp(&self) -> Option<&Part<'a>> {
-        let plain = |part: &&Part<'_>| match part.header("Content-Transfer-Encoding") {
-            Some(encoding) => {
-                ["7bit", "8bit", "binary"].iter().any(|known| encoding.eq_ignore_ascii_case(known))
-            }
-            None => true,
-        };
-        let early = |part: &&Part<'_>| {
-            part.header("Content-Disposition")
-                .and_then(|value| value.split(';').next())
-                .is_some_and(|value| value.trim().eq_ignore_ascii_case("early-session"))
-        };
-        self.parts.iter().filter(plain).filter(|part| !early(part)).find(|part| part.is("application/sdp"))
     }
 
     /// The whole, with one part's body replaced and every other byte as it came.
@@ -183,13 +171,6 @@ impl<'a> Part<'a> {
         self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// Whether the Content-Type is this, parameters aside. A part without one is `text/plain`: RFC 2046 §5.1.
-    pub fn is(&self, media_type: &str) -> bool {
-        // `c` is SIP's compact form; it does not belong into a part, yet comes.
-        let value = self.header("Content-Type").or_else(|| self.header("c")).unwrap_or("text/plain");
-        value.split(';').next().is_some_and(|value| value.trim().eq_ignore_ascii_case(media_type))
-    }
-
     /// The body: the line end before the next boundary belongs to the boundary.
     pub fn body(&self) -> &'a [u8] {
         self.body
@@ -249,44 +230,14 @@ fn before_line_end(bytes: &[u8], line_start: usize) -> usize {
 }
 
 /// `multipart/mixed;boundary="..."`
-fn boundary(content_type: &str) -> Result<String, MultipartError> {
-    let (media_type, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    if !media_type.trim().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/")) {
+fn boundary(media_type: &MediaType) -> Result<String, MultipartError> {
+    if !media_type.is_multipart() {
         return Err(MultipartError::Type);
     }
-    let boundary = parameter(parameters, "boundary").ok_or(MultipartError::Boundary)?;
+    let boundary = media_type.param("boundary").ok_or(MultipartError::Boundary)?.into_owned();
     let text = |byte: u8| (b' '..0x7f).contains(&byte);
     let sound = (1..=70).contains(&boundary.len()) && boundary.bytes().all(text) && !boundary.ends_with(' ');
     if sound { Ok(boundary) } else { Err(MultipartError::Boundary) }
-}
-
-/// One parameter out of `a=b; c="d;e"`.
-fn parameter(mut rest: &str, name: &str) -> Option<String> {
-    loop {
-        let (known, value) = rest.split_once('=')?;
-        let known = known.trim_start_matches([';', ' ', '\t']).trim_end();
-        let (value, after) = parameter_value(value.trim_start())?;
-        if known.eq_ignore_ascii_case(name) {
-            return Some(value);
-        }
-        rest = after;
-    }
-}
-
-fn parameter_value(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let (value, after) = text.split_once(';').unwrap_or((text, ""));
-        return Some((value.trim_end().to_owned(), after));
-    };
-    let mut value = String::new();
-    let mut letters = quoted.chars();
-    loop {
-        match letters.next()? {
-            '"' => return Some((value, letters.as_str())),
-            '\\' => value.push(letters.next()?),
-            letter => value.push(letter),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -314,7 +265,7 @@ mod tests {
             };
             let old = body(head, "v=0\r\n");
             let multipart = Multipart::parse("multipart/mixed;boundary=b", old.as_bytes()).unwrap();
-            let new = multipart.with_body(multipart.sdp().unwrap(), b"v=0\r\ns=ours\r").unwrap();
+            let new = multipart.with_body(&multipart.parts()[1], b"v=0\r\ns=ours\r").unwrap();
             assert_eq!(String::from_utf8(new).unwrap(), body(expect, "v=0\r\ns=ours\r"), "{head:?}");
         }
     }
@@ -331,24 +282,13 @@ mod tests {
         assert_eq!(location.header("content-id"), Some("<alice123@atlanta.example.com>"));
         assert_eq!(location.header("Content-Disposition"), Some("by-reference; handling=optional"));
         assert_eq!(location.headers().count(), 3);
-        assert!(location.is("application/pidf+xml") && !location.is("application/sdp"));
     }
 
     #[test]
     fn only_the_sdp_changes() {
         let multipart = Multipart::parse(TYPE, BODY.as_bytes()).unwrap();
-        let ours = multipart.with_body(multipart.sdp().unwrap(), b"v=0\r\ns=ours\r\n").unwrap();
+        let ours = multipart.with_body(&multipart.parts()[0], b"v=0\r\ns=ours\r\n").unwrap();
         assert_eq!(String::from_utf8(ours).unwrap(), BODY.replace("s=-", "s=ours"));
-    }
-
-    #[test]
-    fn early_sessions_and_encoded_parts_are_passed_over() {
-        let body =
-            b"--b\r\nContent-Type: application/sdp\r\nContent-Disposition: Early-Session;x\r\n\r\n1\r\n\
-            --b\r\nContent-Type: application/sdp\r\nContent-Transfer-Encoding: base64\r\n\r\n2\r\n\
-            --b\r\nc: application/sdp\r\nContent-Transfer-Encoding: Binary\r\n\r\n3\r\n--b--";
-        let multipart = Multipart::parse("multipart/mixed;boundary=b", body).unwrap();
-        assert_eq!(multipart.sdp().map(Part::body), Some(&b"3"[..]));
     }
 
     #[test]
@@ -376,7 +316,7 @@ mod tests {
         check("multipart", good, MultipartError::Type);
         check("multipart/mixed", good, MultipartError::Boundary);
         check("multipart/mixed;boundary=", good, MultipartError::Boundary);
-        check("multipart/mixed;boundary=\"b", good, MultipartError::Boundary);
+        check("multipart/mixed;boundary=\"b", good, MultipartError::Type);
         check(&format!("multipart/mixed;boundary={}", "b".repeat(71)), good, MultipartError::Boundary);
         check("multipart/mixed;boundary=c", good, MultipartError::NoPart);
         let check = |body: &[u8], expect| check("multipart/mixed;boundary=b", body, expect);
@@ -392,8 +332,9 @@ mod tests {
 
     #[test]
     fn boundaries_may_be_quoted_and_odd() {
-        let check =
-            |content_type: &str, expect: &str| assert_eq!(boundary(content_type).as_deref(), Ok(expect));
+        let check = |content_type: &str, expect: &str| {
+            assert_eq!(boundary(&MediaType::parse(content_type).unwrap()).as_deref(), Ok(expect))
+        };
         check("multipart/mixed;boundary=b", "b");
         check("multipart/mixed; charset=x ; boundary = b ; y=z", "b");
         check("multipart/related;type=\"a;boundary=c\";boundary=\"a b:'()+_,-./=?\"", "a b:'()+_,-./=?");
@@ -409,14 +350,14 @@ mod tests {
         }
         let body = b"--b\r\nContent-Type: application/sdp\r\n\r\n\r\n--b--";
         let multipart = Multipart::parse("multipart/mixed;boundary=b", body).unwrap();
-        let filled = multipart.with_body(multipart.sdp().unwrap(), b"v=0\r\n").unwrap();
+        let filled = multipart.with_body(&multipart.parts()[0], b"v=0\r\n").unwrap();
         assert_eq!(filled, b"--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--");
     }
 
     #[test]
     fn a_new_body_must_not_hold_the_boundary() {
         let multipart = Multipart::parse(TYPE, BODY.as_bytes()).unwrap();
-        let sdp = multipart.sdp().unwrap();
+        let sdp = &multipart.parts()[0];
         assert_eq!(multipart.with_body(sdp, b"v=0\r\n--unique-boundary-1\r\n"), None);
         let other = Multipart::parse("multipart/x;boundary=b", b"--b\r\n\r\nx\r\n--b--").unwrap();
         assert_eq!(multipart.with_body(&other.parts()[0], b"v=0\r\n"), None);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use sip::dialog::Dialog;
+use sip::sdp::Sdp;
 use sip::{Builder, Message, Name, StatusCode};
 
 use super::body::{Body, Sent};
@@ -82,10 +83,7 @@ impl Call {
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
         self.timers.ringing = Some(now.instant + TIMER_C);
         let Some(server) = self.server else { return };
-        let body = Body::read(message)
-            .and_then(|body| self.cross_body(tokens, Side::B, &body, false))
-            .ok()
-            .flatten();
+        let body = self.early_body(tokens, index, message);
         if matches!(status.code(), 180..=189) {
             self.rang = true;
             self.timers.progress = None;
@@ -94,6 +92,44 @@ impl Call {
         let Some(invite) = self.invite.clone() else { return };
         let response = self.cross_response(Side::B, message, body, &invite);
         self.respond(server, response);
+    }
+
+    /// What crosses with a ringing: an early answer that can be taken, or what describes no session. An offer has no
+    /// place in a response that may be lost (RFC 3261 §13.2.1).
+    fn early_body(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> Option<Sent> {
+        let body = Body::read(message).ok()?;
+        if body.sdp().is_none() {
+            return body.as_is();
+        }
+        if !self.caller_offered() {
+            return None;
+        }
+        let sent = self.cross_description(tokens, Side::B, &body, false).ok()?;
+        if let Some(attempt) = self.attempts.get_mut(index) {
+            attempt.early = message.to_tag().map(|tag| (tag, sent.clone()));
+        }
+        Some(sent)
+    }
+
+    /// What the caller is told of the callee's media, with the 2xx: its answer, or the offer where the caller made
+    /// none. Where it says nothing of media, what it said while it rang was its answer (RFC 3261 §13.2.1).
+    fn answered_body(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> Result<Sent, Cause> {
+        let offered = self.caller_offered();
+        let body = Body::read(message);
+        let sdp = body.as_ref().ok().and_then(Body::sdp);
+        let early = self.attempts.get(index).and_then(|attempt| attempt.early.as_ref());
+        if sdp.and_then(Sdp::relayed_stream).is_none()
+            && offered
+            && let Some((tag, sent)) = early
+            && message.to_tag().as_ref() == Some(tag)
+        {
+            return Ok(sent.repeated());
+        }
+        self.cross_description(tokens, Side::B, &body?, !offered)
+    }
+
+    fn caller_offered(&self) -> bool {
+        self.invite.as_ref().is_some_and(|asked| Body::read(asked).is_ok_and(|body| body.sdp().is_some()))
     }
 
     /// A response of `from`'s, as the other leg gets it in answer to its `request`.
@@ -130,10 +166,7 @@ impl Call {
         if status.code() == 405 {
             builder = builder.header(Name::Allow, allowed_but(request));
         }
-        if let Some((content_type, body)) = body {
-            builder = builder.body(&content_type, body);
-        }
-        builder.build()
+        Sent::attach(body, builder).build()
     }
 
     /// Answers a carrier's digest challenge once. RFC 3261 §22.2-3.
@@ -179,8 +212,7 @@ impl Call {
             leg.moved(flow);
         }
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
-        let offered = Body::read(&asked).is_ok_and(|body| body.sdp().is_some());
-        let body = Body::read(&message).and_then(|body| self.cross_body(tokens, Side::B, &body, !offered));
+        let body = self.answered_body(tokens, index, &message);
         self.handshakes.push(handshake);
         let body = match body {
             Ok(body) => body,
@@ -190,11 +222,11 @@ impl Call {
                 return self.answered_badly(now, tokens, &cause.text);
             }
         };
-        if offered {
+        if self.caller_offered() {
             self.acknowledge(tokens, Side::A, request, cseq, None);
         }
         self.attempt_ends(now, AttemptEnd::Answered, Some(200), "OK".to_owned(), None);
-        self.answer = Some(self.cross_response(Side::B, &message, body, &asked));
+        self.answer = Some(self.cross_response(Side::B, &message, Some(body), &asked));
         self.phase = Phase::Answering;
         self.timers.journal = Some(now.instant + JOURNAL_TIMEOUT);
         self.actions.push_back(Action::Journal);

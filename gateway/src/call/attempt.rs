@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use sip::auth::Secret;
 use sip::{Message, Name};
 
+use super::body::Sent;
 use super::io::RequestId;
 use super::leg::{Local, Profile};
 use crate::listen::peer::Peer;
@@ -58,4 +59,6 @@ pub(super) struct Attempt {
     pub heard: bool,
     /// It was sent again, by another connection.
     pub again: bool,
+    /// The newest description that came with its ringing: the To tag of whoever sent it, and what the caller heard.
+    pub early: Option<(String, Sent)>,
 }

@@ -1,13 +1,14 @@
 //! A message's body, with its session description found.
 
 use bytes::Bytes;
-use sip::multipart::{Multipart, Part};
+use sip::multipart::Multipart;
 use sip::sdp::{Sdp, Stream};
-use sip::{Message, Name};
+use sip::text::word;
+use sip::{BodyError, BodyKind, Builder, MediaType, Message, Name};
 
 use super::Cause;
 
-/// Multipart bodies inside of multipart bodies are looked into this deep.
+/// Multipart bodies inside of multipart bodies are looked into this deep; what is deeper is not passed on.
 const DEPTH: usize = 3;
 
 /// What a message carries.
@@ -19,46 +20,48 @@ pub enum Body {
     Sdp(Sdp),
     /// A session description among other parts, which pass byte for byte (an emergency call's location, say). It may be
     /// a part of a part. RFC 5621 §3.
-    Multipart { content_type: String, whole: Bytes, sdp: Sdp },
+    Multipart { content_type: String, whole: Bytes, at: Path, sdp: Sdp },
     /// Something that is no session description; passes as it is.
     Other { content_type: String, body: Bytes },
 }
 
-/// A body as it is sent: its Content-Type and its bytes.
-pub type Sent = (String, Bytes);
+/// Where a part stands: its number among the parts, from 0, then its number inside of that one.
+type Path = Vec<usize>;
+
+/// A body as it is sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    content_type: String,
+    bytes: Bytes,
+    /// What the headers of the message say of its body (Content-Disposition, Content-ID ...) is so of this one.
+    theirs: bool,
+}
 
 impl Body {
     /// Reads a message's body.
     ///
     /// # Errors
-    /// 400 with what is wrong with a session description or a multipart body; 415 for session
-    /// descriptions that we cannot rewrite, which would lead media around us.
+    /// 400 with what is wrong with a session description or a multipart body; 415 for what may be a session
+    /// description that we cannot rewrite, which would lead media around us.
     pub fn read(message: &Message) -> Result<Body, Cause> {
         let body = message.body();
         if body.is_empty() {
             return Ok(Body::None);
         }
-        let content_type = message.value(Name::ContentType).unwrap_or_default().to_string();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if media_type == "application/sdp" {
-            return Ok(Body::Sdp(sdp(body)?));
-        }
-        if media_type.starts_with("multipart/") {
-            let parts = Multipart::parse(&content_type, body)
-                .map_err(|error| Cause::new(400, format!("Content-Type {media_type}: {error}")))?;
-            let sdp = description(&parts, DEPTH).map(sdp).transpose()?;
-            match (descriptions(&parts, DEPTH), &sdp) {
-                (0, _) | (1, Some(_)) => {}
-                (1, None) => {
-                    return Err(Cause::new(415, "The session description is encoded, or an early one"));
+        let content_type = message.value(Name::ContentType).unwrap_or_default().into_owned();
+        match BodyKind::of_message(message).map_err(|error| unsupported(&content_type, error))? {
+            BodyKind::Description => Ok(Body::Sdp(sdp(body)?)),
+            BodyKind::Other(_) => Ok(Body::Other { content_type, body: body.clone() }),
+            BodyKind::Multipart(media_type) => {
+                let mut found = Vec::new();
+                find(&parts(&media_type, body)?, DEPTH, &mut Vec::new(), &mut found)?;
+                match found.pop() {
+                    None => Ok(Body::Other { content_type, body: body.clone() }),
+                    Some(_) if !found.is_empty() => Err(Cause::new(415, "More than one session description")),
+                    Some((at, sdp)) => Ok(Body::Multipart { content_type, whole: body.clone(), at, sdp }),
                 }
-                _ => return Err(Cause::new(415, "More than one session description")),
-            }
-            if let Some(sdp) = sdp {
-                return Ok(Body::Multipart { content_type, whole: body.clone(), sdp });
             }
         }
-        Ok(Body::Other { content_type, body: body.clone() })
     }
 
     /// The session description, if there is one.
@@ -71,54 +74,91 @@ impl Body {
 
     /// The body with `sdp` in place of its own.
     pub fn with_sdp(&self, sdp: Bytes) -> Sent {
-        if let Body::Multipart { content_type, whole, .. } = self
-            && let Ok(parts) = Multipart::parse(content_type, whole)
-            && let Some(bytes) = described(&parts, &sdp, DEPTH)
+        if let Body::Multipart { content_type, whole, at, .. } = self
+            && let Some(media_type) = MediaType::parse(content_type)
+            && let Some(bytes) = described(&media_type, whole, at, &sdp)
         {
-            return (content_type.clone(), bytes.into());
+            return Sent { content_type: content_type.clone(), bytes: bytes.into(), theirs: true };
         }
-        ("application/sdp".to_owned(), sdp)
+        Sent { content_type: "application/sdp".to_owned(), bytes: sdp, theirs: false }
     }
 
     /// The body as it came; for what holds no session description.
     pub fn as_is(&self) -> Option<Sent> {
         match self {
-            Body::Other { content_type, body } => Some((content_type.clone(), body.clone())),
+            Body::Other { content_type, body } => {
+                Some(Sent { content_type: content_type.clone(), bytes: body.clone(), theirs: true })
+            }
             _ => None,
         }
     }
 }
 
-/// The session description of a multipart body, or of one inside it.
-fn description<'a>(parts: &Multipart<'a>, depth: usize) -> Option<&'a [u8]> {
-    let nested = || inner(parts, depth).find_map(|(_, inner)| description(&inner, depth - 1));
-    parts.sdp().map(Part::body).or_else(nested)
-}
-
-/// How many session descriptions there are, also those that are passed over.
-fn descriptions(parts: &Multipart<'_>, depth: usize) -> usize {
-    let own = parts.parts().iter().filter(|part| part.is("application/sdp")).count();
-    own + inner(parts, depth).map(|(_, inner)| descriptions(&inner, depth - 1)).sum::<usize>()
-}
-
-/// The body with `sdp` in place of its own; every other byte as it came.
-fn described(parts: &Multipart<'_>, sdp: &[u8], depth: usize) -> Option<Vec<u8>> {
-    if let Some(part) = parts.sdp() {
-        return parts.with_body(part, sdp);
+impl Sent {
+    /// The same for another message.
+    pub fn repeated(&self) -> Sent {
+        Sent { theirs: false, ..self.clone() }
     }
-    inner(parts, depth).find_map(|(part, inner)| parts.with_body(part, &described(&inner, sdp, depth - 1)?))
+
+    /// The message with this body, and with what its headers say of a body only where that is so of this one.
+    pub fn attach(body: Option<Sent>, builder: Builder) -> Builder {
+        match body {
+            None => builder.no_body(),
+            Some(Sent { content_type, bytes, theirs: false }) => builder.no_body().body(&content_type, bytes),
+            Some(Sent { content_type, bytes, theirs: true }) => builder.body(&content_type, bytes),
+        }
+    }
 }
 
-/// The parts that are multipart themselves; what only says so stays closed.
-fn inner<'p, 'a>(
-    parts: &'p Multipart<'a>,
+/// The refusal of a body that may be a session description and can't be read as one.
+pub fn unsupported(content_type: &str, error: BodyError) -> Cause {
+    let shown = if content_type.is_empty() { "(none)".to_owned() } else { word(content_type) };
+    Cause::new(415, format!("Content-Type {shown}: {error}"))
+}
+
+/// The session descriptions among `parts`, wherever they stand.
+fn find(
+    parts: &Multipart<'_>,
     depth: usize,
-) -> impl Iterator<Item = (&'p Part<'a>, Multipart<'a>)> {
-    let looked_into = parts.parts().iter().filter(move |_| depth > 0);
-    looked_into.filter_map(|part| {
-        let inner = Multipart::parse(part.header("Content-Type")?, part.body()).ok()?;
-        Some((part, inner))
-    })
+    path: &mut Path,
+    found: &mut Vec<(Path, Sdp)>,
+) -> Result<(), Cause> {
+    for (number, part) in parts.parts().iter().enumerate().filter(|(_, part)| !part.body().is_empty()) {
+        path.push(number);
+        let content_type = part.header("Content-Type").unwrap_or_default();
+        match BodyKind::of_part(part).map_err(|error| unsupported(content_type, error))? {
+            BodyKind::Description => found.push((path.clone(), sdp(part.body())?)),
+            BodyKind::Other(_) => {}
+            BodyKind::Multipart(_) if depth == 0 => {
+                return Err(Cause::new(415, "Too many multipart bodies inside of each other"));
+            }
+            BodyKind::Multipart(media_type) => {
+                find(&self::parts(&media_type, part.body())?, depth - 1, path, found)?;
+            }
+        }
+        path.pop();
+    }
+    Ok(())
+}
+
+/// The body with `sdp` in place of the part at `path`; every other byte as it came.
+fn described(media_type: &MediaType, whole: &[u8], path: &[usize], sdp: &[u8]) -> Option<Vec<u8>> {
+    let (number, deeper) = path.split_first()?;
+    let parts = Multipart::of(media_type, whole).ok()?;
+    let part = parts.parts().get(*number)?;
+    match BodyKind::of_part(part).ok()? {
+        BodyKind::Multipart(inner) => parts.with_body(part, &described(&inner, part.body(), deeper, sdp)?),
+        _ => parts.with_body(part, sdp),
+    }
+}
+
+fn parts<'a>(media_type: &MediaType, body: &'a [u8]) -> Result<Multipart<'a>, Cause> {
+    let name = word(media_type.name());
+    Multipart::of(media_type, body).map_err(|error| Cause::new(400, format!("Content-Type {name}: {error}")))
+}
+
+fn sdp(bytes: &[u8]) -> Result<Sdp, Cause> {
+    Sdp::parse(bytes).map_err(|error| Cause::new(400, format!("SDP: {error}")))
 }
 
 /// The streams of a message's session description that we could carry.
@@ -126,8 +166,4 @@ pub fn offered_streams(message: &Message) -> Vec<Stream> {
     let body = Body::read(message);
     let streams = body.ok().and_then(|body| body.sdp().map(Sdp::streams)).unwrap_or_default();
     streams.into_iter().filter(Stream::is_relayed).collect()
-}
-
-fn sdp(bytes: &[u8]) -> Result<Sdp, Cause> {
-    Sdp::parse(bytes).map_err(|error| Cause::new(400, format!("SDP: {error}")))
 }

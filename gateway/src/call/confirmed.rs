@@ -2,17 +2,18 @@
 //! ends both, OPTIONS is answered here.
 
 use sip::dialog::DialogError;
+use sip::text::word;
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name};
 
-use super::body::Body;
+use super::body::{Body, Sent};
 use super::ending::Bye;
 use super::handshake::{Handshake, authenticated, side_of};
 use super::io::{Action, Cause, Failure, RequestId};
 use super::leg::{LegRef, renewed};
 use super::media::Agreed;
 use super::{Call, Phase, crossing};
-use crate::core::{ALLOW, Now};
+use crate::core::{ALLOW, Now, demanded};
 use crate::ids::Tokens;
 use crate::listen::peer::Source;
 use crate::media::Side;
@@ -97,9 +98,8 @@ impl Call {
             return self.answer(server, &message, side, &cause);
         }
         leg.moved(source.peer());
-        let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
-        if !required.is_empty() && method != Method::Bye {
-            return self.refuse_demand(server, &message, side, &required.join(", "));
+        if let Some(demanded) = demanded(&message).filter(|_| method != Method::Bye) {
+            return self.refuse_demand(server, &message, side, &demanded);
         }
         match method {
             Method::Bye => self.handle_bye(now, tokens, side, server, &message),
@@ -111,10 +111,10 @@ impl Call {
     }
 
     /// An extension that we lack: RFC 3261 §8.2.2.3.
-    fn refuse_demand(&mut self, server: ServerId, message: &Message, side: Side, required: &str) {
+    fn refuse_demand(&mut self, server: ServerId, message: &Message, side: Side, demanded: &str) {
         let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone());
-        let cause = Cause::new(420, format!("Not supported: {required}"));
-        let reply = cause.reply(message, tag.as_deref()).header(Name::Unsupported, required);
+        let cause = Cause::new(420, format!("Not supported: {demanded}"));
+        let reply = cause.reply(message, tag.as_deref()).header(Name::Unsupported, demanded);
         self.respond(server, reply.build());
     }
 
@@ -204,11 +204,12 @@ impl Call {
         let body = Body::read(&message);
         let offers = body.as_ref().is_ok_and(|body| body.sdp().is_some());
         if offers && !matches!(method, Method::Invite | Method::Update) {
+            let method = word(&method.to_string());
             let cause = Cause::new(415, format!("A session description has no meaning in {method}"));
             return self.answer(server, &message, side, &cause);
         }
         let before = offers.then(|| self.agreed(side));
-        let body = match body.and_then(|body| self.cross_body(tokens, side, &body, true)) {
+        let body = match body.and_then(|body| self.cross_offer(tokens, side, &body)) {
             Ok(body) => body,
             Err(cause) => {
                 self.restore_agreed(side, before);
@@ -219,11 +220,8 @@ impl Call {
         let Some(to) = self.leg_mut(side.other()) else { return };
         let (builder, hop) = to.request(method, tokens);
         let profile = to.profile.clone();
-        let mut builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, ALLOW);
-        if let Some((content_type, body)) = body {
-            builder = builder.body(&content_type, body);
-        }
-        let sent = builder.build();
+        let builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, ALLOW);
+        let sent = Sent::attach(body, builder).build();
         let request = self.send(sent.clone(), hop);
         self.exchanges.push(Exchange {
             from: side,
@@ -299,8 +297,14 @@ impl Call {
             true => (from, exchange.before.take()),
             false => (from.other(), Some(self.agreed(from.other()))),
         };
-        let body =
-            Body::read(message).and_then(|body| self.cross_body(tokens, from.other(), &body, !offered));
+        let body = match Body::read(message) {
+            // The answer to an offer, or the offer that an INVITE without one asks for.
+            body if offered || exchange.is_invite() => body
+                .and_then(|body| self.cross_description(tokens, from.other(), &body, !offered))
+                .map(Some)
+                .map_err(|cause| Cause::new(488, cause.text)),
+            body => Ok(body.ok().and_then(|body| body.as_is())),
+        };
         let cseq = exchange.sent.cseq().map_or(1, |cseq| cseq.number);
         if exchange.is_invite() {
             self.handshakes.push(Handshake::awaiting(from, exchange.request, &exchange.sent));

@@ -132,8 +132,9 @@ impl Call {
         }
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
-            let body = Body::read(message).and_then(|body| self.cross_body(tokens, side, &body, false));
-            let (body, cause) = body.map_or_else(|cause| (None, Some(cause)), |body| (body, None));
+            let body =
+                Body::read(message).and_then(|body| self.cross_description(tokens, side, &body, false));
+            let (body, cause) = body.map_or_else(|cause| (None, Some(cause)), |body| (Some(body), None));
             self.acknowledge(tokens, side, handshake.request, handshake.cseq, body);
             // An ACK can't be refused, and the two sides would be left with different ideas of the media.
             if let Some(cause) = cause {
@@ -274,10 +275,8 @@ fn acknowledgement(
     for (name, value) in proof {
         builder = builder.header(name, value);
     }
-    if let Some((content_type, body)) = body {
-        builder = builder.body(&content_type, body);
-    }
-    SentAck { request, remote_tag: leg.dialog.remote_tag.clone(), message: builder.build(), hop }
+    let message = Sent::attach(body, builder).build();
+    SentAck { request, remote_tag: leg.dialog.remote_tag.clone(), message, hop }
 }
 
 /// The digest answers that an INVITE of ours carried.

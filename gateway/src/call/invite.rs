@@ -58,10 +58,7 @@ impl Call {
         for (name, value) in &route.profile.add_headers {
             builder = builder.set(name.as_str().into(), value);
         }
-        if let Some((content_type, body)) = body {
-            builder = builder.body(&content_type, body);
-        }
-        Some((builder.build(), local_tag))
+        Some((Sent::attach(body, builder).build(), local_tag))
     }
 
     /// Who calls, for a party that we trust: what the caller's side asserts where we believe it, else what we know.

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
-use sip::sdp::{Anchor, AnchorError, Stream, is_srtp};
+use sip::sdp::{Anchor, AnchorError, Sdp, Stream, is_srtp};
+use sip::text::word;
 
 use super::body::{Body, Sent};
 use super::media_host::MediaHost;
@@ -253,45 +254,72 @@ impl Call {
         }
     }
 
-    /// Carries a body across from `from`: its media is sent to our ports, and `from`'s address is told to the workers.
-    ///
-    /// `offer`: whether the description is an offer, which only names what the receiver takes.
+    /// Carries a request's body across from `from`: a session description as an offer, anything else as it is.
     ///
     /// # Errors
-    /// 400 for a body that can't be read, 488 for media that we can't carry.
-    pub(super) fn cross_body(
+    /// 488 for media that we can't carry.
+    pub(super) fn cross_offer(
+        &mut self,
+        tokens: &mut Tokens,
+        from: Side,
+        body: &Body,
+    ) -> Result<Option<Sent>, Cause> {
+        match body.sdp() {
+            Some(_) => self.cross_description(tokens, from, body, true).map(Some),
+            None => Ok(body.as_is()),
+        }
+    }
+
+    /// Carries the session description of a body across from `from`: its media is sent to our ports, and `from`'s
+    /// address is told to the workers.
+    ///
+    /// `offer`: whether the description is an offer, which only names what the receiver takes. Else it answers what
+    /// `from` was sent last, and has the streams of that (RFC 3264 §6).
+    ///
+    /// # Errors
+    /// 488 for a body without a description, and for media that we can't carry.
+    pub(super) fn cross_description(
         &mut self,
         tokens: &mut Tokens,
         from: Side,
         body: &Body,
         offer: bool,
-    ) -> Result<Option<Sent>, Cause> {
-        let Some(sdp) = body.sdp() else { return Ok(body.as_is()) };
-        let stream = match self.leg(from) {
-            Some(leg) if offer => leg.sdes.choose(sdp),
-            _ => sdp.relayed_stream(),
+    ) -> Result<Sent, Cause> {
+        let Some(sdp) = body.sdp() else { return Err(Cause::new(488, "no session description")) };
+        let (party, other) = (self.leg(from), self.leg(from.other()));
+        let (Some(party), Some(other)) = (party, other) else {
+            return Err(Cause::new(500, "There is no other leg"));
         };
-        let lines = self.cross_keys(tokens, from, stream.as_ref(), offer)?;
+        let codecs = both(party.profile.codecs.clone(), other.profile.codecs.clone()).filter(|_| offer);
+        let answer;
+        let (sdp, stream) = if offer {
+            let takes = |stream: &Stream| stream.has_codec(|codec| codec.is_among(codecs.as_deref()));
+            (sdp, party.sdes.choose(sdp, takes))
+        } else {
+            let offered = Sdp::parse(&party.sdp.last).map_err(|_| Cause::new(488, "nothing was offered"))?;
+            answer = sdp.answering(&offered).map_err(refused)?;
+            (&answer, answer.relayed_stream())
+        };
+        let Some(stream) = stream else { return Err(refused(AnchorError::NoStream)) };
+        let lines = self.cross_keys(tokens, from, &stream, offer)?;
         let to = from.other();
         let Some(ports) = self.media.ports(to) else {
             return Err(Cause::new(500, "No media ports are open"));
         };
-        let offerer = self.leg(from).and_then(|leg| leg.profile.codecs.clone());
         let Some(leg) = self.leg_mut(to) else { return Err(Cause::new(500, "There is no other leg")) };
         let address = leg.local.media_advertise;
-        let codecs = offer.then(|| both(offerer, leg.profile.codecs.clone())).flatten();
         let rtp = SocketAddr::new(address, ports.rtp);
         // Until the answer brings the party's key, what it sends early cannot be read.
         let srtp_only = lines.protocol.as_deref().is_some_and(is_srtp);
         let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
         anchor.rtcp.set_port(ports.rtcp);
-        anchor.stream = stream.as_ref().map(|stream| stream.index);
+        anchor.stream = Some(stream.index);
         anchor.codecs = codecs;
         anchor.protocol = lines.protocol;
         anchor.crypto = lines.crypto;
         let describe = |anchor: &Anchor| match sdp.anchored(anchor) {
             Ok(anchored) => Ok(anchored.to_bytes()),
-            Err(error) => Err(refused(&error)),
+            Err(error) => Err(refused(error)),
         };
         let repeated = match leg.sdp.last.is_empty() {
             true => None,
@@ -311,8 +339,8 @@ impl Call {
             let (key, only) = (self.media.key, srtp_only);
             self.actions.push_back(Action::Media(Command::ExpectSrtp { key, side: to, only }));
         }
-        self.learn_remote(from, stream.as_ref());
-        Ok(Some(body.with_sdp(sent)))
+        self.learn_remote(from, &stream);
+        Ok(body.with_sdp(sent))
     }
 
     /// The keys of `from`'s description are taken, and those of ours for the other leg made.
@@ -320,20 +348,27 @@ impl Call {
         &mut self,
         tokens: &mut Tokens,
         from: Side,
-        stream: Option<&Stream>,
+        stream: &Stream,
         offer: bool,
     ) -> Result<Lines, Cause> {
-        let Some(stream) = stream else { return Ok(Lines::default()) };
         let fax = stream.is_udptl();
         if !fax && !stream.is_plain_rtp() && !stream.is_srtp() {
-            return Err(Cause::new(488, format!("Media transport {} is not supported", stream.protocol)));
+            return Err(Cause::new(
+                488,
+                format!("Media transport {} is not supported", word(&stream.protocol)),
+            ));
         }
+        let mut renumbered = false;
         if let Some(leg) = self.leg_mut(from) {
             match (fax, offer) {
                 (true, _) => leg.sdes.take_fax()?,
                 (false, true) => leg.sdes.take_offer(stream, tokens.random())?,
-                (false, false) => leg.sdes.take_answer(stream)?,
+                (false, false) => renumbered = leg.sdes.take_answer(stream)?,
             }
+        }
+        if renumbered {
+            let transaction_id = self.transaction_id;
+            tracing::info!(%transaction_id, "an SRTP answer's crypto tag is not that of the offer: taken by its suite");
         }
         let Some(leg) = self.leg_mut(from.other()) else { return Ok(Lines::default()) };
         match (fax, offer) {
@@ -372,14 +407,14 @@ impl Call {
     }
 
     /// Tells the workers where `side`'s media is, as its newest description says.
-    fn learn_remote(&mut self, side: Side, stream: Option<&Stream>) {
+    fn learn_remote(&mut self, side: Side, stream: &Stream) {
         let customer = match side {
             Side::A => self.account.outbound.is_some(),
             Side::B => self.account.inbound.is_some(),
         };
         let Some(leg) = self.leg_mut(side) else { return };
-        // A stream that is gone or held by its party is expected to be silent; RFC 3264 §8.4.
-        leg.on_hold = stream.is_none_or(Stream::is_hold);
+        // A stream that is held by its party is expected to be silent; RFC 3264 §8.4.
+        leg.on_hold = stream.is_hold();
         let mut remote = remote(stream);
         remote.on_hold = leg.on_hold;
         remote.symmetric = leg.profile.symmetric;
@@ -410,9 +445,8 @@ fn srtp_keys(keys: &Keys) -> Result<SrtpKeys, SrtpError> {
     Ok(SrtpKeys { suite, send, receive })
 }
 
-fn remote(stream: Option<&Stream>) -> Remote {
+fn remote(stream: &Stream) -> Remote {
     let mut remote = Remote::default();
-    let Some(stream) = stream else { return remote };
     if stream.is_udptl() {
         remote.kind = crate::media::StreamKind::Udptl;
     }
@@ -441,6 +475,6 @@ fn both(from: Option<Vec<String>>, to: Option<Vec<String>>) -> Option<Vec<String
     }
 }
 
-fn refused(error: &AnchorError) -> Cause {
+fn refused(error: AnchorError) -> Cause {
     Cause::new(488, error.to_string())
 }

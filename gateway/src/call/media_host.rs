@@ -29,9 +29,11 @@ pub(super) struct MediaHost {
 
 impl Call {
     /// Where the media of `side` is, if its description names a host.
-    pub(super) fn locate_media(&mut self, side: Side, stream: Option<&Stream>, remote: &mut Remote) {
+    pub(super) fn locate_media(&mut self, side: Side, stream: &Stream, remote: &mut Remote) {
         let before = self.media.host_mut(side).take();
-        let Some(stream) = stream.filter(|stream| names_host(stream)) else { return };
+        if !stream.names_host() {
+            return;
+        }
         let host: Arc<str> = stream.host.as_str().into();
         let host = match before.filter(|before| before.host == host) {
             Some(known) => known,
@@ -77,11 +79,6 @@ fn set_address(remote: &mut Remote, address: Option<IpAddr>, port: u16) {
     let usable = address.filter(|address| !address.is_multicast() && !address.is_unspecified());
     remote.rtp = usable.map(|address| SocketAddr::new(address, port));
     remote.rtcp = usable.zip(port.checked_add(1)).map(|(address, port)| SocketAddr::new(address, port));
-}
-
-/// Whether the connection address is a name, and the stream wants media there.
-fn names_host(stream: &Stream) -> bool {
-    stream.address.is_none() && !stream.host.is_empty() && stream.port != 0 && !stream.is_black_hole()
 }
 
 /// Whether DNS can be asked for it.

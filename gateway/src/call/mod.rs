@@ -47,7 +47,7 @@ use crate::media::{MediaKey, Side};
 use crate::record::AttemptDetail;
 
 pub use attempt::Route;
-pub use body::offered_streams;
+pub use body::{offered_streams, unsupported as unsupported_body};
 pub use io::{Account, Action, AttemptEnd, Cause, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, Profile};
 pub use sdes::Policy;

@@ -92,23 +92,25 @@ impl Sdes {
         self.keys.as_ref()
     }
 
-    /// The stream of the party's offer that is carried: of several audio streams ("best effort SRTP" is one with keys
-    /// beside one without) the one that fits the policy best, else the first of all.
-    pub fn choose(&self, offer: &Sdp) -> Option<Stream> {
-        let first = offer.relayed_stream()?;
-        if first.kind != StreamKind::Audio {
-            return Some(first);
-        }
-        let audio = offer.streams().into_iter().filter(|one| one.is_relayed() && one.kind == first.kind);
-        let audio: Vec<Stream> = audio.collect();
-        let secured = || audio.iter().find(|one| self.usable(one).is_some());
-        let plain = || audio.iter().find(|one| one.is_plain_rtp());
-        let chosen = match self.policy {
-            Policy::Off => plain(),
-            Policy::Optional => secured().or_else(plain),
-            Policy::Required => secured(),
+    /// The stream of the party's offer that is carried: the first that can be taken, but audio with keys ("best effort
+    /// SRTP" has one with keys beside one without) goes before audio without. Where none can be taken, the first of
+    /// all: its fault is the offer's.
+    ///
+    /// - `speaks`: whether the other party has a codec of the stream.
+    pub fn choose(&self, offer: &Sdp, speaks: impl Fn(&Stream) -> bool) -> Option<Stream> {
+        let streams: Vec<Stream> = offer.streams().into_iter().filter(Stream::is_relayed).collect();
+        let secured = |one: &Stream| self.usable(one).is_some();
+        let fits = |one: &Stream| match (one.is_udptl(), self.policy) {
+            (true, policy) => policy != Policy::Required,
+            (false, Policy::Off) => one.is_plain_rtp(),
+            (false, Policy::Optional) => one.is_plain_rtp() || secured(one),
+            (false, Policy::Required) => secured(one),
         };
-        chosen.cloned().or(Some(first))
+        let takeable: Vec<&Stream> = streams.iter().filter(|one| fits(one) && speaks(one)).collect();
+        let first = takeable.first().copied();
+        let keyed = takeable.iter().copied().find(|one| one.kind == StreamKind::Audio && secured(one));
+        let chosen = keyed.filter(|_| first.is_some_and(|first| first.kind == StreamKind::Audio)).or(first);
+        chosen.or(streams.first()).cloned()
     }
 
     /// Takes the party's offer of an audio stream.
@@ -121,8 +123,10 @@ impl Sdes {
             self.taken = None;
             self.keys = None;
             return match (self.policy, stream.is_srtp()) {
-                (Policy::Required, _) => Err(Cause::new(488, "SRTP is required, and no crypto suite fits")),
-                (Policy::Optional, true) => Err(Cause::new(488, "No crypto suite in common")),
+                (Policy::Required, _) => {
+                    Err(Cause::new(488, format!("SRTP is required: {}", self.lacks(stream))))
+                }
+                (Policy::Optional, true) => Err(Cause::new(488, self.lacks(stream))),
                 (Policy::Off, true) => Err(Cause::new(488, "SRTP is off for this side")),
                 (Policy::Optional | Policy::Off, false) => Ok(()),
             };
@@ -168,17 +172,21 @@ impl Sdes {
         Lines { protocol: Some(protocol.to_owned()), crypto }
     }
 
-    /// Takes the party's answer to our offer.
+    /// Takes the party's answer to our offer. Returns whether its line has another tag than ours of that suite: RFC
+    /// 4568 §5.1.2 wants the same, but each suite was offered once, so there is no doubt which one is meant.
     ///
     /// # Errors
     /// 488 when it leaves out what we require, or chose what we did not offer.
-    pub fn take_answer(&mut self, stream: &Stream) -> Result<(), Cause> {
-        let chosen = stream.cryptos().into_iter().find_map(|line| {
-            let own =
-                self.own.iter().find(|own| own.tag == line.tag && same_suite(&own.suite, &line.suite))?;
-            let fits = self.is_usable(&line);
-            fits.then(|| Keys { suite: own.suite.clone(), send: own.key.clone(), receive: received(&line) })
+    pub fn take_answer(&mut self, stream: &Stream) -> Result<bool, Cause> {
+        let lines: Vec<Crypto> = stream.cryptos().into_iter().filter(|line| self.is_usable(line)).collect();
+        let ours = |line: &Crypto| self.own.iter().find(|own| same_suite(&own.suite, &line.suite)).cloned();
+        let by_tag = lines.iter().find(|line| ours(line).is_some_and(|own| own.tag == line.tag));
+        let line = by_tag.or_else(|| lines.iter().find(|line| ours(line).is_some()));
+        let chosen = line.and_then(|line| {
+            let own = ours(line)?;
+            Some(Keys { suite: own.suite, send: own.key, receive: received(line) })
         });
+        let renumbered = chosen.is_some() && by_tag.is_none();
         // Whoever answers an offer of keys with some sends SRTP under them, whatever the transport is called.
         let keyed = !stream.crypto.is_empty() && self.policy != Policy::Off;
         match (&chosen, self.policy) {
@@ -189,7 +197,7 @@ impl Sdes {
             _ => {
                 self.keys = chosen;
                 self.protocol = Some(stream.protocol.clone());
-                Ok(())
+                Ok(renumbered)
             }
         }
     }
@@ -213,6 +221,27 @@ impl Sdes {
     /// The first line of a stream that we may take.
     fn usable(&self, stream: &Stream) -> Option<Crypto> {
         stream.cryptos().into_iter().find(|line| self.is_usable(line))
+    }
+
+    /// Why no line of a stream can be taken.
+    fn lacks(&self, stream: &Stream) -> &'static str {
+        let lines = stream.cryptos();
+        let known = |line: &&Crypto| self.suites.iter().any(|suite| same_suite(suite, &line.suite));
+        let Some(line) = lines.iter().find(known) else {
+            return match (stream.crypto.is_empty(), lines.is_empty()) {
+                (true, _) => "no key is offered",
+                (false, true) => "no crypto line can be read",
+                (false, false) => "no crypto suite in common",
+            };
+        };
+        if line.keys.iter().any(|key| key.mki.is_some()) {
+            return "an MKI is not supported";
+        }
+        match (line.keys.len(), line.is_plain()) {
+            (1, true) => "the key offered is ours",
+            (1, false) => "session parameters of the crypto line are not supported",
+            _ => "several keys in one crypto line are not supported",
+        }
     }
 
     fn is_usable(&self, line: &Crypto) -> bool {
@@ -340,15 +369,53 @@ mod tests {
         assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some("RTP/AVP"));
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_ok());
         assert!(leg.keys().is_none());
-        for line in [format!("9 AES_CM_128_HMAC_SHA1_80 {KEY}"), format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")] {
-            assert!(
-                leg.take_answer(&stream("RTP/SAVP", &[line])).is_err(),
-                "a tag or suite that was not offered"
-            );
-        }
+        let foreign = format!("1 F8_128_HMAC_SHA1_80 {KEY}");
+        assert!(leg.take_answer(&stream("RTP/SAVP", &[foreign])).is_err(), "a suite that was not offered");
         let (mut leg, mut random) = sdes(Policy::Required);
         leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
+    }
+
+    #[test]
+    fn a_tag_may_be_another_where_the_suite_says_which_line_is_meant() {
+        let suite = "AES_CM_128_HMAC_SHA1_80";
+        for (tag, renumbered) in [(2, false), (1, true), (9, true)] {
+            let (mut leg, mut random) = sdes(Policy::Required);
+            let offer = leg.offer(&mut random);
+            let answer = stream("RTP/SAVP", &[format!("{tag} {suite} {KEY}")]);
+            assert_eq!(leg.take_answer(&answer).unwrap(), renumbered);
+            let keys = leg.keys().unwrap();
+            assert_eq!(keys.suite, suite);
+            let ours = Crypto::parse(&offer.crypto[1]).unwrap();
+            assert_eq!(keys.send, *ours.keys[0].key_and_salt);
+        }
+        // Of two lines, the one that repeats the tag.
+        let (mut leg, mut random) = sdes(Policy::Required);
+        leg.offer(&mut random);
+        let lines = [format!("1 {suite} {KEY}"), format!("3 AES_CM_128_HMAC_SHA1_32 {KEY}")];
+        assert!(!leg.take_answer(&stream("RTP/SAVP", &lines)).unwrap());
+        assert_eq!(leg.keys().unwrap().suite, "AES_CM_128_HMAC_SHA1_32");
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_lacking() {
+        let line = |rest: &str| format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}{rest}");
+        for (crypto, lacks) in [
+            (vec![], "no key is offered"),
+            (vec!["1 AES_CM_128_HMAC_SHA1_80 inline:AAAA".to_owned()], "no crypto line can be read"),
+            (vec![format!("1 F8_128_HMAC_SHA1_80 {KEY}")], "no crypto suite in common"),
+            (vec![line("|2^31|1:1")], "an MKI is not supported"),
+            (vec![line(&format!("|1:1;{KEY}|2:1"))], "an MKI is not supported"),
+            (vec![line(&format!(";{KEY}"))], "several keys in one crypto line are not supported"),
+            (vec![line(" UNENCRYPTED_SRTP")], "session parameters of the crypto line are not supported"),
+        ] {
+            let (mut leg, mut random) = sdes(Policy::Optional);
+            let refusal = leg.take_offer(&stream("RTP/SAVP", &crypto), &mut random).unwrap_err();
+            assert_eq!((refusal.status.code(), refusal.text.as_str()), (488, lacks));
+            let (mut leg, mut random) = sdes(Policy::Required);
+            let refusal = leg.take_offer(&stream("RTP/SAVP", &crypto), &mut random).unwrap_err();
+            assert_eq!(refusal.text, format!("SRTP is required: {lacks}"));
+        }
     }
 
     #[test]
@@ -356,7 +423,7 @@ mod tests {
         for (policy, taken) in [(Policy::Optional, false), (Policy::Off, true)] {
             let (mut leg, mut random) = sdes(policy);
             leg.offer(&mut random);
-            let answer = stream("RTP/AVP", &[format!("9 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
+            let answer = stream("RTP/AVP", &[format!("9 F8_128_HMAC_SHA1_80 {KEY}")]);
             assert_eq!(leg.take_answer(&answer).is_ok(), taken, "{policy:?}");
             assert!(leg.keys().is_none());
         }
@@ -426,13 +493,17 @@ mod tests {
         let unknown = format!("m=audio 4004 RTP/SAVP 0\n{foreign}");
         let refused = "m=audio 0 RTP/SAVP 0".to_owned();
         let fax = "m=image 4006 udptl t38".to_owned();
+        let mute = "m=audio 4008 RTP/AVP 101\na=rtpmap:101 telephone-event/8000".to_owned();
         for (streams, off, optional, required) in [
             ([&plain, &secured], 0, 1, 1),
             ([&secured, &plain], 1, 0, 0),
             ([&unknown, &plain], 1, 1, 0),
             ([&refused, &plain], 1, 1, 1),
             ([&refused, &fax], 1, 1, 1),
-            ([&fax, &secured], 0, 0, 0),
+            ([&fax, &secured], 0, 0, 1),
+            ([&unknown, &fax], 1, 1, 0),
+            ([&mute, &plain], 1, 1, 0),
+            ([&mute, &secured], 0, 1, 1),
         ] {
             let [one, other] = streams;
             let text = format!("v=0\nc=IN IP4 192.0.2.1\n{one}\n{other}\n");
@@ -440,7 +511,8 @@ mod tests {
             for (policy, index) in
                 [(Policy::Off, off), (Policy::Optional, optional), (Policy::Required, required)]
             {
-                let chosen = sdes(policy).0.choose(&offer).map(|stream| stream.index);
+                let speaks = |stream: &Stream| stream.has_codec(|_| true);
+                let chosen = sdes(policy).0.choose(&offer, speaks).map(|stream| stream.index);
                 assert_eq!(chosen, Some(index), "{policy:?} {text}");
             }
         }

@@ -115,7 +115,7 @@ impl Call {
         let Some(address) = self.targets.pop_front() else { return };
         self.open_b_leg(tokens);
         let Some(asked) = self.invite.clone() else { return };
-        let body = match Body::read(&asked).and_then(|body| self.cross_body(tokens, Side::A, &body, true)) {
+        let body = match Body::read(&asked).and_then(|body| self.cross_offer(tokens, Side::A, &body)) {
             Ok(body) => body,
             // Nothing of the offer may be said to this party: the next one may take more.
             Err(cause) if cause.status == StatusCode::NOT_ACCEPTABLE_HERE => {
@@ -158,6 +158,7 @@ impl Call {
             authenticated: false,
             heard: false,
             again: false,
+            early: None,
         });
     }
 

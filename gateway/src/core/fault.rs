@@ -1,8 +1,9 @@
 //! What is wrong with a request by the protocol's own rules.
 
-use sip::{Builder, Message, Name, Uri};
+use sip::text::word;
+use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
 
-use crate::call::Cause;
+use crate::call::{Cause, unsupported_body};
 
 /// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
 pub(super) const BODIES: &str = "application/sdp, multipart/mixed, application/pidf+xml";
@@ -54,7 +55,7 @@ pub(super) fn terminal_fault(message: &Message, merged: bool) -> Option<Fault> {
 fn scheme_fault(message: &Message) -> Option<Fault> {
     match message.target() {
         Ok(Uri::Sip(_) | Uri::Tel(_)) => None,
-        Ok(other) => Some(Fault::new(416, format!("URI scheme {} is not supported", other.scheme()))),
+        Ok(other) => Some(Fault::new(416, format!("URI scheme {} is not supported", word(other.scheme())))),
         Err(error) => Some(Fault::new(400, format!("Request-URI: {error}"))),
     }
 }
@@ -64,22 +65,39 @@ fn merged_fault(merged: bool) -> Option<Fault> {
 }
 
 fn require_fault(message: &Message) -> Option<Fault> {
-    let required: Vec<_> = message.values(Name::Require).map(|tag| tag.into_owned()).collect();
-    let unsupported = (!required.is_empty()).then(|| required.join(", "))?;
-    let fault = Fault::new(420, format!("Not supported: {unsupported}"));
-    Some(fault.with(Name::Unsupported, unsupported))
+    let demanded = demanded(message)?;
+    let fault = Fault::new(420, format!("Not supported: {demanded}"));
+    Some(fault.with(Name::Unsupported, demanded))
+}
+
+/// The option tags that a request demands, none of which we have, for the answer to it (RFC 3261 §8.2.2.3); `None`: it
+/// demands nothing. The first few do: who demands more than these hears of the others when it comes again.
+pub(crate) fn demanded(message: &Message) -> Option<String> {
+    const MOST: usize = 8;
+    let tags: Vec<String> = message.values(Name::Require).take(MOST).map(|tag| word(&tag)).collect();
+    (!tags.is_empty()).then(|| tags.join(", "))
 }
 
 fn body_fault(message: &Message) -> Option<Fault> {
     if !message.body().is_empty() {
         let encoding = message.value(Name::ContentEncoding).unwrap_or_default();
         if !encoding.trim().is_empty() && !encoding.trim().eq_ignore_ascii_case("identity") {
-            let fault = Fault::new(415, format!("Content-Encoding {encoding} is not supported"));
+            let fault = Fault::new(415, format!("Content-Encoding {} is not supported", word(&encoding)));
             return Some(fault.with(Name::AcceptEncoding, "identity"));
         }
-        let media_type = message.content_type().unwrap_or_default().to_ascii_lowercase();
-        if !BODIES.split(", ").any(|known| known == media_type) {
-            let fault = Fault::new(415, format!("Content-Type {media_type} is not supported"));
+        let media_type = match BodyKind::of_message(message) {
+            Ok(BodyKind::Description) => None,
+            Ok(BodyKind::Multipart(media_type)) => Some(media_type),
+            Ok(BodyKind::Other(media_type)) => media_type,
+            Err(error) => {
+                let content_type = message.value(Name::ContentType).unwrap_or_default();
+                let fault = Fault { cause: unsupported_body(&content_type, error), headers: Vec::new() };
+                return Some(fault.with(Name::Accept, BODIES));
+            }
+        };
+        let taken = |media_type: &MediaType| BODIES.split(", ").any(|known| media_type.is(known));
+        if let Some(other) = media_type.filter(|media_type| !taken(media_type)) {
+            let fault = Fault::new(415, format!("Content-Type {} is not supported", word(other.name())));
             return Some(fault.with(Name::Accept, BODIES));
         }
     }

@@ -45,6 +45,7 @@ use crate::resolve::Lookup;
 use crate::route::HostKey;
 
 pub use adopt::AdoptError;
+pub(crate) use fault::demanded;
 pub use io::{Input, Machine, Now, Output, QueryId};
 pub use shared::{Live, LiveError, Shared};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sip::{Message, Method};
 
+use super::agreement::Described;
 use crate::media::MediaKey;
 
 /// Call-ID, the gateway's tag, the phone's tag.
@@ -28,6 +29,8 @@ pub(crate) struct Watch {
     /// 2xx to INVITE that the gateway heard and must acknowledge: dialog and CSeq.
     owed: HashSet<(DialogKey, u32)>,
     acknowledged: HashSet<(DialogKey, u32)>,
+    /// What the parties were told and told of media.
+    pub media: Described,
     /// How often what the parties had agreed on was compared with what the media workers were told.
     pub agreements: usize,
     /// Broken laws, with the Call-ID.
@@ -45,8 +48,12 @@ impl Watch {
     }
 
     /// A message reached the gateway.
-    pub fn arrives(&mut self, message: &Message) {
+    pub fn arrives(&mut self, at: Duration, message: &Message) {
         let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
+        // The ACK of a refusal repeats the branch of its INVITE.
+        if !self.answered.contains(&(branch(message), call_id.to_owned())) {
+            self.media.passes(at, message);
+        }
         if message.method() == Some(Method::Invite) {
             let key = (branch(message), call_id.to_owned());
             self.heard.insert(call_id.to_owned());
@@ -75,6 +82,7 @@ impl Watch {
     /// The gateway sends a message.
     pub fn leaves(&mut self, at: Duration, message: &Message) {
         let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
+        self.broken.extend(self.media.leaves(message).map(|text| (text, call_id.to_owned())));
         if let Some(status) = message.status() {
             if cseq.method == Method::Invite && status.is_final() {
                 let answered = (branch(message), call_id.to_owned());
@@ -91,6 +99,9 @@ impl Watch {
         }
         let key = key(call_id, message.from_tag(), message.to_tag());
         let new = self.sent.insert(branch(message));
+        if new {
+            self.broken.extend(self.media.passes(at, message).map(|text| (text, call_id.to_owned())));
+        }
         if cseq.method == Method::Ack {
             self.owed.remove(&(key.clone(), cseq.number));
             self.acknowledged.insert((key.clone(), cseq.number));
@@ -107,6 +118,7 @@ impl Watch {
         for (_, call_id) in self.unanswered.drain() {
             self.broken.push(("INVITE was never answered".into(), call_id));
         }
+        self.broken.extend(self.media.settle());
         for (key, cseq) in self.owed.drain() {
             // A dialog that was ended needs no ACK any more.
             if !self.dead.contains(&key) && !unreached.contains(&key.0) {

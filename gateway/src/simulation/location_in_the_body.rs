@@ -255,9 +255,8 @@ fn descriptions_that_cannot_be_rewritten_are_refused() {
     let encoded = format!("Content-Transfer-Encoding: base64\r\n{sdp}");
     for (parts, fault) in [
         (&[sdp, sdp][..], "More than one session description"),
-        (&[sdp, &early], "More than one session description"),
-        (&[&early], "The session description is encoded, or an early one"),
-        (&[&encoded], "The session description is encoded, or an early one"),
+        (&[sdp, &early], "application/sdp: the session description is not for the session"),
+        (&[&encoded], "application/sdp: the session description is encoded"),
     ] {
         everywhere(|trunk| {
             let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();

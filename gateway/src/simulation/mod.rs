@@ -8,6 +8,7 @@
 //! One file a scenario, named like an incident; `random_phones` places calls of every kind over a bad network and
 //! checks the laws after each run. A scenario runs with 1, 2 and 4 shards, over UDP and over TCP.
 
+mod agreement;
 mod connections;
 mod ladder;
 mod laws;
@@ -17,6 +18,8 @@ mod phone;
 mod trunk;
 mod world;
 
+mod answers_of_no_common_codec;
+mod answers_without_media;
 mod asked_whether_calls_are_taken;
 mod bye_crossing_bye;
 mod caller_behind_nat;
@@ -26,6 +29,7 @@ mod carrier_says_only_100;
 mod codecs_of_a_peer;
 mod connection_lost_in_mid_call;
 mod delayed_offer;
+mod descriptions_under_any_name;
 mod drain_and_stop;
 mod emergency;
 mod failover;
@@ -50,5 +54,7 @@ mod plain_call;
 mod random_phones;
 mod requests_from_strangers;
 mod rings_for_ever;
+mod streams_of_an_answer;
 mod what_the_caller_is_told;
 mod who_took_the_call;
+mod words_of_a_peer;

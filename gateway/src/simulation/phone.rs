@@ -93,6 +93,8 @@ pub(crate) struct PhoneCall {
     pub gave: Vec<u16>,
     /// It acknowledges 2xx.
     pub acknowledges: bool,
+    /// How it wraps its first description, where not as the phone does.
+    pub wraps: Option<Wrap>,
     /// It went away without a word.
     pub vanished: bool,
 }
@@ -411,7 +413,7 @@ impl Phone {
             let Some(sdp) = self.first_description(index) else {
                 return self.respond_as(now, index, 488, false, &[], tag);
             };
-            reply = self.described(reply, sdp);
+            reply = wrapped(self.calls[index].wraps.or(self.wraps), reply, sdp);
         }
         let response = reply.build();
         self.calls[index].gave.push(status);
@@ -534,13 +536,7 @@ impl Phone {
 
     /// With a session description, wrapped as the phone wraps them.
     fn described(&self, builder: Builder, sdp: Bytes) -> Builder {
-        match self.wraps {
-            Some(wraps) => {
-                let (content_type, body) = wraps(&sdp);
-                builder.body(&content_type, body)
-            }
-            None => builder.body("application/sdp", sdp),
-        }
+        wrapped(self.wraps, builder, sdp)
     }
 
     /// With what it says on all that it sends inside dialogs.
@@ -572,6 +568,7 @@ impl Phone {
             described: None,
             gave: Vec::new(),
             acknowledges: true,
+            wraps: None,
             vanished: false,
         }
     }
@@ -872,7 +869,9 @@ impl Phone {
                 if self.calls[index].delayed.contains(&id) {
                     let (terms, media) = (self.terms(), &mut self.calls[index].media);
                     match media.answer(terms, response.body(), "sendrecv", &mut self.random) {
-                        Some(answer) => builder = self.described(builder, answer),
+                        Some(answer) => {
+                            builder = wrapped(self.calls[index].wraps.or(self.wraps), builder, answer);
+                        }
                         None => suits = false,
                     }
                 }
@@ -884,4 +883,11 @@ impl Phone {
         self.outbox.push_back((ack, None));
         suits
     }
+}
+
+fn wrapped(wraps: Option<Wrap>, builder: Builder, sdp: Bytes) -> Builder {
+    let Some(wraps) = wraps else { return builder.body("application/sdp", sdp) };
+    let (content_type, body) = wraps(&sdp);
+    let builder = builder.body(&content_type, body);
+    if content_type.is_empty() { builder.remove(Name::ContentType) } else { builder }
 }

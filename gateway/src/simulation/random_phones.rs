@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use sip::Method;
 
+use super::answers_without_media::MUTE;
+use super::descriptions_under_any_name::NAMES;
 use super::link::Link;
 use super::media::Speaks;
-use super::phone::{News, Phone, PhoneCall, Stage};
+use super::phone::{News, Phone, PhoneCall, Stage, Wrap};
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, PBX, Trunk};
 use super::world::{Answers, CallId, PhoneId, World, transaction_ids};
 use crate::core::Input;
@@ -32,6 +34,12 @@ enum Mood {
     Answers {
         rings: Option<u16>,
         after: Duration,
+    },
+    /// With nothing of media in its 200; `rings` may have described it.
+    AnswersMute {
+        rings: Option<u16>,
+        after: Duration,
+        wrap: Wrap,
     },
     AnswersTwice {
         after: Duration,
@@ -72,7 +80,12 @@ fn wits(phone: &Phone, mark: u32) -> SeededRandom {
 fn mood(random: &mut SeededRandom) -> Mood {
     let after = millis(random, 6_000);
     match random.below(100) {
-        0..45 => Mood::Answers { rings: [None, Some(180), Some(183)][random.below(3) as usize], after },
+        0..42 => Mood::Answers { rings: [None, Some(180), Some(183)][random.below(3) as usize], after },
+        42..45 => Mood::AnswersMute {
+            rings: [None, Some(183)][random.below(2) as usize],
+            after,
+            wrap: MUTE[random.below(MUTE.len() as u64) as usize],
+        },
         45..50 => Mood::Answers { rings: None, after: Duration::ZERO },
         50..55 => Mood::AnswersTwice { after },
         55..75 => {
@@ -123,6 +136,13 @@ fn incoming(world: &mut World, call: CallId, mood: Mood) {
             if let Some(status) = rings {
                 respond(world, after / 4, status);
             }
+            respond(world, after, 200);
+        }
+        Mood::AnswersMute { rings, after, wrap } => {
+            if let Some(status) = rings {
+                respond(world, after / 4, status);
+            }
+            world.after(after, move |world| world.phones[call.0.0].calls[call.1].wraps = Some(wrap));
             respond(world, after, 200);
         }
         Mood::AnswersTwice { after } => {
@@ -237,11 +257,14 @@ fn place(trunk: &mut Trunk, mark: u32, random: &mut SeededRandom) {
     let own = trunk.own_number(from);
     let cancels = (random.below(10) < 3).then(|| millis(random, 8_000));
     let acknowledges = random.below(40) > 0;
+    // An ACK that lacks the answer, where it owes one.
+    let mute = (random.below(20) == 0).then(|| MUTE[random.below(MUTE.len() as u64) as usize]);
     trunk.world.after(at, move |world| {
         let index = world.with(from, |phone, now| {
             let invite = phone.invite("vc.example.com", own, number, offer).raw("X-Call", mark.to_string());
             let index = phone.place(now, invite.build());
             phone.calls[index].acknowledges = acknowledges;
+            phone.calls[index].wraps = mute;
             index
         });
         if let Some(after) = cancels {
@@ -316,6 +339,7 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     trunk.world.wits = Some(react);
     for phone in &mut trunk.world.phones {
         phone.ignores = Some(is_absent);
+        phone.wraps = (random.below(3) == 0).then(|| NAMES[random.below(NAMES.len() as u64) as usize]);
     }
     (trunk, limited)
 }

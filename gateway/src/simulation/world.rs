@@ -344,7 +344,7 @@ impl World {
                     return;
                 }
                 let shard = self.ownership.owner(&message);
-                self.watch.arrives(&message);
+                self.watch.arrives(self.now - self.start, &message);
                 self.input(shard, Input::Message { source, message });
             }
             Coming::ToPhone(phone, message, connection) => {

@@ -96,14 +96,6 @@ impl Message {
         self.number(Name::ContentLength, u32::MAX)
     }
 
-    /// The media type in lower case without parameters, `application/sdp`; the whole is in
-    /// [`value`](Self::value). RFC 3261 §20.15.
-    pub fn content_type(&self) -> Option<String> {
-        let text = self.value(Name::ContentType)?;
-        let kind = text.split(';').next().unwrap_or_default();
-        Some(kind.split_ascii_whitespace().collect::<String>().to_ascii_lowercase())
-    }
-
     /// The Request-URI, read; a response has none and gives [`UriError::Scheme`].
     pub fn target(&self) -> Result<Uri, UriError> {
         Uri::parse(self.request_uri().unwrap_or_default())

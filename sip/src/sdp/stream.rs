@@ -130,9 +130,13 @@ impl Stream {
     /// Whether the gateway would carry it: audio or image, not disabled, and with a place that packets may be sent to:
     /// an address, a name, or the zeros of a hold.
     pub fn is_relayed(&self) -> bool {
-        let named = self.address.is_none() && !self.host.is_empty();
-        let placed = named || usable(self.address).is_some() || self.is_black_hole();
+        let placed = usable(self.address).is_some() || self.names_host() || self.is_black_hole();
         self.kind != StreamKind::Other && self.port != 0 && placed
+    }
+
+    /// Whether the connection address is a name, and media is wanted there.
+    pub fn names_host(&self) -> bool {
+        self.address.is_none() && !self.host.is_empty() && self.port != 0 && !self.is_black_hole()
     }
 
     /// Whether the sender stopped the other side's media. See [`super::Sdp::is_hold`].

@@ -254,7 +254,7 @@ pub fn touch(message: &Message) {
         message.call_id(),
         message.cseq(),
     );
-    let _ = (message.max_forwards(), message.content_length(), message.content_type(), message.contact());
+    let _ = (message.max_forwards(), message.content_length(), message.contact());
     let _ = (message.vias().count(), message.routes().count(), message.record_routes().count());
     for header in message.headers() {
         assert_eq!(Name::from(header.raw_name), header.name);
