@@ -101,6 +101,11 @@ impl<'a> Multipart<'a> {
         Ok(Self { bytes, boundary, parts })
     }
 
+    /// What separates the parts, without quotes and dashes: 1 to 70 characters.
+    pub fn boundary(&self) -> &str {
+        &self.boundary
+    }
+
     /// The parts in their order, at least one.
     pub fn parts(&self) -> &[Part<'a>] {
         &self.parts

@@ -16,8 +16,8 @@ pub struct SipMessageFacts {
     pub region: String,
     /// Since the Unix epoch.
     pub event_timestamp: Duration,
-    /// The `CallId` of the connector's call detail record, that is the SIP Call-ID of its leg, on
-    /// messages of the other leg too. (In the quality log `call_id` is the transaction id.)
+    /// The `CallId` of the connector's call detail record, that is the SIP Call-ID of its customer's leg, on messages
+    /// of a carrier's leg too. (In the quality log `call_id` is the transaction id.)
     pub call_id: String,
     /// The message as it was on the wire, secrets included: [`line`](SipMessageFacts::line) masks them.
     pub message: Bytes,

@@ -54,6 +54,6 @@ pub use algorithm::Algorithm;
 pub use challenge::Challenge;
 pub use client::answer;
 pub use credentials::Credentials;
-pub use params::AuthHeaderError;
+pub use params::{AuthHeaderError, parameters};
 pub use secret::{Secret, SecretError};
 pub use server::{AuthFailure, Nonces};

@@ -1,6 +1,7 @@
 //! `Digest name=value, name="value" ...`: the shape that challenges and credentials share. RFC 3261 §25.1, RFC 7235 §2.1.
 
 use std::fmt;
+use std::ops::Range;
 
 /// A header value that is no usable digest challenge or credentials. Text is safe to log: no value is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,27 +38,38 @@ pub enum AuthHeaderError {
 #[derive(Debug)]
 pub(super) struct Params<'a>(Vec<(&'a str, &'a str)>);
 
+/// The parameters of a challenge or of credentials, without the scheme in front: each name as written, and where its
+/// value stands in `text`, between the quotes. Line breaks count as blanks.
+///
+/// Source: RFC 7235 §2.1; RFC 3261 §25.1.
+pub fn parameters(text: &str) -> Result<Vec<(&str, Range<usize>)>, AuthHeaderError> {
+    let mut params = Vec::with_capacity(10);
+    let mut rest = text;
+    loop {
+        // Empty elements are allowed and seen: `a=b,,c=d` and a comma at the end.
+        rest = rest.trim_start_matches([' ', '\t', ',', '\r', '\n']);
+        if rest.is_empty() {
+            return Ok(params);
+        }
+        let (name, value, after) = param(rest).ok_or(AuthHeaderError::Syntax)?;
+        let start = text.len() - rest.len() + value.start;
+        params.push((name, start..start + value.len()));
+        rest = after.trim_start();
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return Err(AuthHeaderError::Syntax);
+        }
+    }
+}
+
 impl<'a> Params<'a> {
     pub fn parse(value: &'a str) -> Result<Self, AuthHeaderError> {
         let value = value.trim();
-        let (scheme, mut rest) = value.split_once([' ', '\t']).ok_or(AuthHeaderError::Scheme)?;
+        let (scheme, rest) = value.split_once([' ', '\t']).ok_or(AuthHeaderError::Scheme)?;
         if !scheme.eq_ignore_ascii_case("Digest") {
             return Err(AuthHeaderError::Scheme);
         }
-        let mut params = Vec::with_capacity(10);
-        loop {
-            // Empty elements are allowed and seen: `a=b,,c=d` and a comma at the end.
-            rest = rest.trim_start_matches([' ', '\t', ',', '\r', '\n']);
-            if rest.is_empty() {
-                return Ok(Self(params));
-            }
-            let (name, value, after) = param(rest).ok_or(AuthHeaderError::Syntax)?;
-            params.push((name, value));
-            rest = after.trim_start();
-            if !rest.is_empty() && !rest.starts_with(',') {
-                return Err(AuthHeaderError::Syntax);
-            }
-        }
+        let text = |(name, range)| (name, rest.get(range).unwrap_or_default());
+        Ok(Self(parameters(rest)?.into_iter().map(text).collect()))
     }
 
     /// The parameter, if it is there once.
@@ -79,8 +91,8 @@ impl<'a> Params<'a> {
     }
 }
 
-/// Name, value and what follows.
-fn param(text: &str) -> Option<(&str, &str, &str)> {
+/// Name, where the value stands, and what follows.
+fn param(text: &str) -> Option<(&str, Range<usize>, &str)> {
     let (name, value) = text.split_once('=')?;
     let name = name.trim_end();
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte);
@@ -88,15 +100,16 @@ fn param(text: &str) -> Option<(&str, &str, &str)> {
         return None;
     }
     let value = value.trim_start();
+    let start = text.len() - value.len();
     match value.strip_prefix('"') {
         Some(quoted) => {
             let end = closing_quote(quoted)?;
-            Some((name, quoted.get(..end)?, quoted.get(end + 1..)?))
+            Some((name, start + 1..start + 1 + end, quoted.get(end + 1..)?))
         }
         None => {
             let end = value.find([',', ' ', '\t', '\r', '\n']).unwrap_or(value.len());
             let (value, after) = value.split_at_checked(end)?;
-            (!value.contains('"')).then_some((name, value, after))
+            (!value.contains('"')).then_some((name, start..start + end, after))
         }
     }
 }

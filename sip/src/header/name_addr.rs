@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::HeaderFault;
-use crate::grammar::{find_unquoted, is_token_byte, quote, split_around, trim, unquote};
+use crate::grammar::{find_unquoted, is_token_byte, quote, split_around, split_element, trim, unquote};
 use crate::params::Params;
 use crate::uri::Uri;
 
@@ -46,6 +46,17 @@ impl NameAddr {
             }
             None => Self::parse_bare(text, ""),
         }
+    }
+
+    /// Reads a line of a list header: every element, empty ones skipped. Fails if one is no address.
+    pub fn parse_list(text: &str) -> Result<Vec<NameAddr>, HeaderFault> {
+        let mut rest = Some(text);
+        let elements = std::iter::from_fn(|| {
+            let (element, tail) = split_element(rest?);
+            rest = tail;
+            Some(element)
+        });
+        elements.filter(|element| !element.is_empty()).map(NameAddr::parse).collect()
     }
 
     /// The tag of a value, without reading the rest: where that is broken, the tag may be there all the same.

@@ -9,6 +9,7 @@ mod views;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -104,6 +105,12 @@ impl Message {
             raw_name: std::str::from_utf8(span.raw_name.of(&self.bytes)).unwrap_or_default(),
             value: span.value(&self.bytes),
         })
+    }
+
+    /// Where each header line stands in [`bytes`](Self::bytes), in order: its name as it came, its value with the folds
+    /// inside. What lies between them is white space and one colon within a line; between lines also what is no header.
+    pub fn header_ranges(&self) -> impl Iterator<Item = (Name, Range<usize>, Range<usize>)> {
+        self.index.headers.iter().map(|span| (span.name.clone(), span.raw_name.usize(), span.value.usize()))
     }
 
     /// The value of the first header of that name, as text; bytes that are no UTF-8 become U+FFFD (the bytes
