@@ -43,6 +43,7 @@ use sip::{Message, Name};
 
 use crate::core::Now;
 use crate::ids::Tokens;
+use crate::listen::Party;
 use crate::media::{MediaKey, Side};
 use crate::record::AttemptDetail;
 
@@ -379,6 +380,28 @@ impl Call {
         match side {
             Side::A => &self.a.dialog.call_id,
             Side::B => b.or(newest).unwrap_or(&self.a.dialog.call_id),
+        }
+    }
+
+    /// The connector whose SIP log a message of this call belongs to, and the Call-ID of that connector's leg.
+    ///
+    /// A leg of a connector's customer is that connector's alone; a leg of a carrier is the other side's.
+    pub fn log_of<'a>(&'a self, message: &'a Message) -> Option<(&'a str, &'a str)> {
+        let call_id = message.call_id().ok()?;
+        let account = &self.account;
+        if call_id == self.call_id(Side::A) {
+            return match &account.outbound {
+                Some(own) => Some((own, call_id)),
+                None => Some((account.inbound.as_deref()?, self.call_id(Side::B))),
+            };
+        }
+        // Each attempt has a Call-ID of its own; a restored call has no attempts.
+        let attempt = self.attempts.iter().find(|attempt| attempt.invite.call_id() == Ok(call_id));
+        let party =
+            attempt.map(|attempt| &attempt.flow).or(self.b.as_ref().map(|leg| &leg.flow))?.party.as_ref()?;
+        match party {
+            Party::VoiceConnector(own) => Some((own, call_id)),
+            Party::Carrier(_) => Some((account.outbound.as_deref()?, self.call_id(Side::A))),
         }
     }
 

@@ -255,18 +255,15 @@ impl Core {
         outbound.chain(inbound).collect()
     }
 
-    /// One line in the SIP message log of each connector of the call that wants it.
+    /// One line in the SIP message log of the connector that the message's leg belongs to, if it wants it.
     pub(super) fn log_message(&mut self, now: Now, key: CallKey, message: &Message) {
-        let Some(slot) = self.calls.get(&key) else { return };
-        let account = slot.call.account();
-        let sides = [(&account.outbound, Side::A), (&account.inbound, Side::B)];
-        for (connector, side) in sides {
-            let Some(id) = connector else { continue };
-            if self.config.connector(id).is_some_and(|connector| connector.logging.sip_messages) {
-                let call_id = slot.call.call_id(side);
-                let line = self.sip_line(now, id.clone(), call_id, message.bytes().clone());
-                self.outputs.push_back(Output::Record(Record::SipMessage(Box::new(line))));
-            }
+        let Some((connector, call_id)) = self.calls.get(&key).and_then(|slot| slot.call.log_of(message))
+        else {
+            return;
+        };
+        if self.config.connector(connector).is_some_and(|connector| connector.logging.sip_messages) {
+            let line = self.sip_line(now, connector.to_owned(), call_id, message.bytes().clone());
+            self.outputs.push_back(Output::Record(Record::SipMessage(Box::new(line))));
         }
     }
 

@@ -24,7 +24,7 @@ use crate::media::{
 };
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
-use crate::record::{AnsweredCall, CallDetail, CallFacts, Record};
+use crate::record::{AnsweredCall, CallDetail, CallFacts, Record, SipMessageFacts};
 use crate::resolve::{Lookup, ResolveError};
 
 /// When the simulation begins, as time since the Unix epoch.
@@ -101,7 +101,7 @@ pub(crate) struct World {
     next_port: u16,
     pub cdrs: Vec<CallFacts>,
     pub details: Vec<CallDetail>,
-    pub sip_lines: usize,
+    pub sip_log: Vec<SipMessageFacts>,
     pub journaled: Vec<AnsweredCall>,
     pub drained: Vec<u16>,
     pub ladder: Vec<Line>,
@@ -154,7 +154,7 @@ impl World {
             next_port: 20_000,
             cdrs: Vec::new(),
             details: Vec::new(),
-            sip_lines: 0,
+            sip_log: Vec::new(),
             journaled: Vec::new(),
             drained: Vec::new(),
             ladder: Vec::new(),
@@ -388,9 +388,9 @@ impl World {
             }
             Output::Media(command) => self.command(shard, command),
             Output::Record(Record::CallDetail(facts)) => self.cdrs.push(*facts),
-            Output::Record(Record::SipMessage(_)) => self.sip_lines += 1,
             Output::Record(Record::Detail(detail)) => self.details.push(*detail),
             Output::Record(Record::Quality(_)) => {}
+            Output::Record(Record::SipMessage(facts)) => self.sip_log.push(*facts),
             Output::Answered { call, entries } => {
                 self.journaled.extend(entries);
                 match self.journal {
