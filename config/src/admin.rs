@@ -21,7 +21,7 @@ impl Admin {
     pub(crate) fn read(table: Option<&Table<'_>>) -> Self {
         let get = |key| table.and_then(|table| table.get(key));
         let address = get("address").and_then(|item| {
-            let address = item.check(socket_address(item.string()?, 9090))?;
+            let address = item.text(|text| socket_address(text, 9090))?;
             item.reader().fact(|facts| facts.admin = Some((address, item.at())));
             if !address.ip().is_loopback() && get("token").is_none() {
                 let remedy = "token = { env = \"ADMIN_TOKEN\" } beside it, or an address of loopback";

@@ -90,6 +90,7 @@ const SECTIONS: &[Section] = &[
             here("key"),
             here("certificates"),
             here("client_ca"),
+            here("client_names"),
         ],
     },
     Section { name: "certificate", shown: "a certificate", keys: &[here("certificate"), here("key")] },
@@ -162,7 +163,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "peer",
-        shown: "the peer",
+        shown: "[voice_connector.peer] or [carrier.peer]",
         keys: &[
             here("srtp"),
             here("srtp_suites"),
@@ -185,7 +186,7 @@ const SECTIONS: &[Section] = &[
     },
     Section {
         name: "route",
-        shown: "the host",
+        shown: "[[voice_connector.origination.route]] or [[carrier.host]]",
         keys: &[here("host"), here("port"), here("protocol"), here("priority"), here("weight")],
     },
     Section {
@@ -239,7 +240,9 @@ const SECTIONS: &[Section] = &[
             here("max_calls"),
             not_yet("outbound_proxy"),
             not_yet("register"),
+            here("first_response_timeout"),
             here("progress_timeout"),
+            here("options_interval"),
             here("failover_on"),
             here("credentials"),
             here("host").table("[[carrier.host]]"),
@@ -268,9 +271,10 @@ pub(crate) fn shown(section: &'static str) -> &'static str {
     SECTIONS.iter().find(|known| known.name == section).map_or(section, |known| known.shown)
 }
 
-/// Where a key would be known: the one section that has it.
+/// Where a key would be known and taken: the one section that has it.
 pub(crate) fn sections_with(name: &str) -> Option<&'static str> {
-    let mut sections = SECTIONS.iter().filter(|section| section.keys.iter().any(|key| key.name == name));
+    let takes = |key: &Key| key.name == name && key.availability != Availability::NotYet;
+    let mut sections = SECTIONS.iter().filter(|section| section.keys.iter().any(takes));
     match (sections.next(), sections.next()) {
         (Some(section), None) if !section.name.is_empty() => Some(section.shown),
         _ => None,

@@ -7,7 +7,7 @@ use crate::check::Kind;
 use crate::gateway::quotable;
 use crate::network::nets;
 use crate::read::{Item, Table, parsed};
-use crate::route::progress_timeout;
+use crate::route::{first_response_timeout, options_interval, progress_timeout};
 use crate::value::{ValueError, cidr};
 use crate::{
     CarrierName, CountryCode, Credentials, Host, Peer, Prefix, Priority, Protocol, Route, Secret, Weight,
@@ -46,8 +46,12 @@ pub struct Carrier {
     pub outbound_proxy: Option<OutboundProxy>,
     /// Register there as a user of it. Default: none.
     pub register: Option<Register>,
+    /// Nothing heard for so long: next route. Default: 4 s.
+    pub first_response_timeout: Duration,
     /// Heard, and not ringing after so long: next route, where there is one. Default: 20 s.
     pub progress_timeout: Duration,
+    /// How often every host is probed by OPTIONS; zero: never. Default: 30 s.
+    pub options_interval: Duration,
     /// Final answers, 400 to 699, that send the call on, beside the standard ones. Default: none.
     pub failover_on: Vec<u16>,
     /// How we answer its digest challenge. Default: none.
@@ -136,7 +140,9 @@ impl Carrier {
             max_calls: limit("max_calls"),
             outbound_proxy: get("outbound_proxy").and_then(|item| item.parse()),
             register: get("register").and_then(|item| Register::read(&item.table("register")?)),
+            first_response_timeout: first_response_timeout(get("first_response_timeout")),
             progress_timeout: progress_timeout(get("progress_timeout")),
+            options_interval: options_interval(get("options_interval")),
             failover_on: get("failover_on").map(|item| failover_on(&item)).unwrap_or_default(),
             credentials: get("credentials").and_then(|item| Credentials::read(&item.table("credentials")?)),
             host: hosts.iter().filter_map(|table| Route::read(table, false)).collect(),
@@ -172,7 +178,7 @@ fn failover_on(item: &Item<'_>) -> Vec<u16> {
         }
         Some(code)
     };
-    item.list().unwrap_or_default().iter().filter_map(code).collect()
+    item.numbers(code)
 }
 
 impl NumberFormat {

@@ -36,7 +36,7 @@ pub struct VoiceConnector {
 impl VoiceConnector {
     pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
         let reader = table.reader();
-        let item = table.required("id", "id = \"...\" with 1 to 22 lower-case letters and digits")?;
+        let item = table.required("id", "id = \"office\", or other 1 to 22 lower-case letters and digits")?;
         let id = ConnectorId::from(item.string().map(|text| id_text(&item, text))?);
         reader.fact(|facts| facts.name(Kind::Connector, id.as_str(), item.at()));
         let encryption = table.get("encryption").and_then(|item| item.boolean()).unwrap_or(false);

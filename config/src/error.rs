@@ -37,10 +37,13 @@ pub struct ConfigError {
 
 /// All mistakes that could be found in one go, in the order of their lines; at least one.
 ///
-/// Displays as one line each, without a line break at the end.
+/// Displays as one line each, without a line break at the end; of more than 100 the first, and how many more there are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", lines(.0))]
 pub struct ConfigErrors(Vec<ConfigError>);
+
+/// So many mistakes are shown: whoever exported a table wrongly has as many as it has lines.
+const SHOWN: usize = 100;
 
 impl ConfigErrors {
     /// `value`, unless something was found; that is sorted then.
@@ -60,7 +63,11 @@ impl ConfigErrors {
 }
 
 fn lines(errors: &[ConfigError]) -> String {
-    errors.iter().map(ConfigError::to_string).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = errors.iter().take(SHOWN).map(ConfigError::to_string).collect();
+    if let Some(more) = errors.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more mistakes; mend these first"));
+    }
+    lines.join("\n")
 }
 
 /// Something that works and is probably not meant. Displays as `file:line:column: text`.

@@ -24,7 +24,7 @@ pub struct Gateway {
 impl Gateway {
     pub(crate) fn read(table: Option<&Table<'_>>) -> Self {
         let get = |key| table.and_then(|table| table.get(key));
-        let domain = get("domain").and_then(|item| item.check(domain(item.string()?)));
+        let domain = get("domain").and_then(|item| item.text(domain));
         let domain = domain.unwrap_or_else(|| "localhost".into());
         Self {
             region: get("region").and_then(|item| label(&item)).unwrap_or_else(|| "local".into()),

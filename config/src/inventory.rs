@@ -306,4 +306,16 @@ mod tests {
             ],
         );
     }
+
+    /// Whoever exported the table wrongly has a mistake on every line.
+    #[test]
+    fn of_many_mistakes_the_first_are_told_and_the_rest_counted() {
+        let csv = format!("number,voice_connector\n{}", "2065550101,hq\n".repeat(5000));
+        let errors = config().parse_inventory(&csv, Path::new("n.csv")).unwrap_err();
+        let text = errors.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((errors.iter().count(), lines.len()), (5000, 101));
+        assert!(lines[99].starts_with("n.csv:101:1: "), "{}", lines[99]);
+        assert_eq!(lines[100], "and 4900 more mistakes; mend these first");
+    }
 }

@@ -2,9 +2,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::check::Kind;
-use crate::read::Table;
+use crate::read::{Table, parsed};
 use crate::value::socket_address;
-use crate::{NetworkName, Protocol};
+use crate::{Host, NetworkName, Protocol};
 
 /// `[[listen]]`: where SIP is taken, and from where it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub struct Listen {
     pub certificates: Vec<Certificate>,
     /// TLS only: peers must show a certificate that these anchors signed. Default: none, they are not asked.
     pub client_ca: Option<PathBuf>,
+    /// With `client_ca`: a peer that shows the certificate of a server, which `client_ca` signed, is taken if it carries
+    /// one of these names. Default: none; the certificate must be for clients.
+    pub client_names: Vec<Host>,
 }
 
 impl Listen {
@@ -38,10 +41,10 @@ impl Listen {
         let protocol = protocol.unwrap_or(Protocol::Udp);
         let port = protocol.default_port();
         let item = table.required("address", "address = \"192.0.2.10:5060\" with an address of this machine");
-        let address = item.as_ref().and_then(|item| item.check(socket_address(item.string()?, port)));
+        let address = item.as_ref().and_then(|item| item.text(|text| socket_address(text, port)));
         let advertise = table.get("advertise").and_then(|item| {
-            let told =
-                item.check(socket_address(item.string()?, address.map_or(port, |address| address.port())))?;
+            let usual = address.map_or(port, |address| address.port());
+            let told = item.text(|text| socket_address(text, usual))?;
             if address.is_some_and(|address| address.is_ipv4() != told.is_ipv4()) {
                 let problem = format!("{told} is of another family than the listener's address");
                 item.wrong(problem, if told.is_ipv4() { "an IPv6 address" } else { "an IPv4 address" });
@@ -68,14 +71,15 @@ impl Listen {
             Some(NetworkName::from(name))
         });
         let (certificates, client_ca) = read_tls(table, protocol);
-        Some(Self { protocol, address: address?, advertise, network, certificates, client_ca })
+        let client_names = parsed(table.get("client_names"));
+        Some(Self { protocol, address: address?, advertise, network, certificates, client_ca, client_names })
     }
 }
 
 /// The certificates and `client_ca`, which only TLS has.
 fn read_tls(table: &Table<'_>, protocol: Protocol) -> (Vec<Certificate>, Option<PathBuf>) {
     if protocol != Protocol::Tls {
-        for key in ["certificate", "key", "certificates", "client_ca"] {
+        for key in ["certificate", "key", "certificates", "client_ca", "client_names"] {
             if let Some(item) = table.get(key) {
                 let remedy = "remove the line, or write protocol = \"tls\"";
                 item.error(format!("{protocol} has no use for `{key}`"), remedy);
@@ -90,6 +94,10 @@ fn read_tls(table: &Table<'_>, protocol: Protocol) -> (Vec<Certificate>, Option<
         certificates.extend(Certificate::read(table));
     }
     certificates.extend(more.iter().flatten().filter_map(Certificate::read));
+    if let (Some(names), None) = (table.get("client_names"), table.get("client_ca")) {
+        let remedy = "write client_ca = \"clients.pem\" with the authorities that sign for them";
+        names.error("`client_names` without `client_ca`", remedy);
+    }
     (certificates, table.get("client_ca").and_then(|item| item.needed_file()))
 }
 

@@ -79,7 +79,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
     ConfigError {
         position: Position { file: path.display().to_string().into(), line: 0, column: 0 },
         problem: format!("cannot be read: {error}"),
-        remedy: "name a file that can".into(),
+        remedy: crate::missing::remedy(error).into(),
     }
 }
 

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::read::{Item, Table};
-use crate::value::ValueError;
+use crate::value::{ValueError, ip_address};
 use crate::{Listen, PortRange};
 
 /// `[media]`: where RTP and RTCP are relayed.
@@ -93,7 +93,8 @@ fn advertised(table: Option<&Table<'_>>, listen: &[Listen]) -> Vec<IpAddr> {
             Some(other) => {
                 if let Some(table) = table {
                     let problem = format!("[media] cannot tell whether to advertise {other} or {address}");
-                    table.reader().error(table.at(), problem, "write advertise = \"...\" here");
+                    let remedy = format!("write advertise = \"{other}\" here, or the other one");
+                    table.reader().error(table.at(), problem, remedy);
                 }
             }
         }
@@ -108,15 +109,11 @@ fn addresses(item: &Item<'_>) -> Option<Vec<IpAddr>> {
         item.wrong(format!("`{}` is empty", item.name()), "an address, or remove the line");
     }
     for item in items {
-        let Some(text) = item.string() else { continue };
-        match text.parse::<IpAddr>() {
-            Ok(address) if addresses.contains(&address) => {
-                item.wrong(format!("{address} is here a second time"), "each address once");
-            }
-            Ok(address) => addresses.push(address),
-            Err(_) => {
-                item.wrong(format!("{text:?} is not an address"), "it as in \"192.0.2.10\", without a port")
-            }
+        let Some(address) = item.text(ip_address) else { continue };
+        if addresses.contains(&address) {
+            item.wrong(format!("{address} is here a second time"), "each address once");
+        } else {
+            addresses.push(address);
         }
     }
     (!addresses.is_empty()).then_some(addresses)
@@ -139,9 +136,23 @@ fn check_advertised(item: &Item<'_>, told: &[IpAddr], local: &[IpAddr]) {
 }
 
 fn ports(item: &Item<'_>) -> Option<PortRange> {
-    let items = item.list()?;
+    const BOTH: &str = "the first and the last in brackets: [5000, 65000]";
+    if let Some(text) = item.quiet_string() {
+        let numbers: Vec<u16> =
+            text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        let remedy = match numbers.as_slice() {
+            [first, last] => match PortRange::new(*first, *last) {
+                Ok(range) => format!("the first and the last in brackets: {range}"),
+                Err(error) => error.remedy,
+            },
+            _ => BOTH.to_owned(),
+        };
+        item.wrong("`ports` is a string", remedy);
+        return None;
+    }
+    let items = item.one_or_list()?;
     let [first, last] = items.as_slice() else {
-        item.wrong("`ports` has not two elements", "the first and the last: [5000, 65000]");
+        item.wrong("`ports` has not two elements", BOTH);
         return None;
     };
     let (first, last) = (first.integer(1, 65535), last.integer(1, 65535));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::{Config, Position};
@@ -65,7 +66,8 @@ fn look(need: &Need) -> Option<Missing> {
             }
             Ok(_) => return None,
             Err(error) => {
-                format!("{}: {} cannot be read ({error}); put the file there", need.key, path.display())
+                let remedy = remedy(&error);
+                format!("{}: {} cannot be read ({error}); {remedy}", need.key, path.display())
             }
         },
         Needed::Variable(name) => match std::env::var(name) {
@@ -74,6 +76,15 @@ fn look(need: &Need) -> Option<Missing> {
         },
     };
     Some(Missing { position: need.position.clone(), text })
+}
+
+/// What to do about a file that cannot be read.
+pub(crate) fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "put the file there",
+        ErrorKind::PermissionDenied => "let the user that runs the gateway read it",
+        _ => "name a file that can be read",
+    }
 }
 
 /// Opens plain files only: a pipe would wait for its writer.

@@ -6,7 +6,7 @@ use crate::NetworkName;
 
 use crate::check::Kind;
 use crate::read::{Item, Table};
-use crate::value::cidr;
+use crate::value::{cidr, ip_address};
 
 /// `[[network]]`: one side of a gateway with an inside and an outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,17 +27,7 @@ impl Network {
         Some(Self {
             name: name.into(),
             local: nets(table.get("local")),
-            media_address: table.get("media_address").and_then(|item| {
-                let text = item.string()?;
-                let address = text.parse().ok();
-                if address.is_none() {
-                    item.wrong(
-                        format!("{text:?} is not an address"),
-                        "it as in \"192.0.2.10\", without a port",
-                    );
-                }
-                address
-            }),
+            media_address: table.get("media_address").and_then(|item| item.text(ip_address)),
         })
     }
 }
@@ -45,5 +35,5 @@ impl Network {
 /// The CIDRs of a list; none where it is not there.
 pub(crate) fn nets(item: Option<Item<'_>>) -> Vec<IpNet> {
     let items = item.and_then(|item| item.list()).unwrap_or_default();
-    items.iter().filter_map(|item| item.check(cidr(item.string()?))).collect()
+    items.iter().filter_map(|item| item.text(cidr)).collect()
 }

@@ -1,4 +1,5 @@
 mod choice;
+mod codecs;
 mod headers;
 mod srtp;
 
@@ -9,6 +10,7 @@ use crate::Protocol;
 use crate::read::Item;
 
 pub use choice::{Dtmf, Nat, Prack, Refer};
+use codecs::codecs;
 use headers::{add_headers, strip_headers};
 use srtp::suites;
 pub use srtp::{Srtp, SrtpSuite};
@@ -143,30 +145,6 @@ fn distinct<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>
         }
     }
     (!values.is_empty()).then_some(values)
-}
-
-fn codecs(item: &Item<'_>) -> Option<Vec<String>> {
-    let names = distinct(item, |item| {
-        let name = item.string()?;
-        if is_token(name) {
-            // Encoding names ignore letter case, RFC 4855 §3.
-            return Some(Codec(name.to_owned()));
-        }
-        item.wrong(
-            format!("{name:?} is no encoding name"),
-            "one that SDP knows, as in \"PCMU\", \"PCMA\", \"opus\"",
-        );
-        None
-    })?;
-    Some(names.into_iter().map(|Codec(name)| name).collect())
-}
-
-struct Codec(String);
-
-impl PartialEq for Codec {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.eq_ignore_ascii_case(&other.0)
-    }
 }
 
 fn udp_size_limit(item: &Item<'_>) -> Option<u16> {

@@ -3,8 +3,24 @@ use std::time::Duration;
 use crate::read::{Item, Table};
 use crate::{Host, Priority, Protocol, Weight};
 
+/// How long a host may say nothing.
+const DEFAULT_FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// How long a host that has been heard may take to ring.
 const DEFAULT_PROGRESS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often a host is probed.
+const DEFAULT_OPTIONS_INTERVAL: Duration = Duration::from_secs(30);
+
+/// `first_response_timeout` of connectors and carriers. Timer B ends the transaction after 32 s, RFC 3261 §17.1.1.2.
+pub(crate) fn first_response_timeout(item: Option<Item<'_>>) -> Duration {
+    item.and_then(|item| item.duration("100ms", "32s")).unwrap_or(DEFAULT_FIRST_RESPONSE_TIMEOUT)
+}
+
+/// `options_interval` of connectors and carriers; zero: never.
+pub(crate) fn options_interval(item: Option<Item<'_>>) -> Duration {
+    item.and_then(|item| item.duration("0s", "24h")).unwrap_or(DEFAULT_OPTIONS_INTERVAL)
+}
 
 /// `progress_timeout` of connectors and carriers. Timer C ends what rings after 185 s, RFC 3261 §16.6.
 pub(crate) fn progress_timeout(item: Option<Item<'_>>) -> Duration {

@@ -71,6 +71,13 @@ impl Secret {
                 item.wrong(format!("`{name}` is empty"), format!("{PLACES}, or remove the line"));
                 return None;
             }
+            if names_a_place(text) {
+                // The text is not repeated: it may be the secret all the same.
+                let meant = "write { env = \"NAME\" } or { file = \"path\" } for one";
+                let text =
+                    format!("`{name}` is taken as it stands, though it looks like a variable; {meant}");
+                item.reader().warn(item.at(), text);
+            }
             return Some(Secret::Literal(text.into()));
         }
         if !item.is_table() {
@@ -98,6 +105,22 @@ impl Secret {
             }
         }
     }
+}
+
+/// `$NAME`, `${NAME}`, `%NAME%`, `{{ NAME }}`, `env:NAME`, `file:path`: what other programs replace.
+fn names_a_place(text: &str) -> bool {
+    let name = |text: &str| {
+        let mut letters = text.trim().bytes();
+        letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+            && letters.all(|letter| letter.is_ascii_alphanumeric() || b"_-.:/".contains(&letter))
+    };
+    let between = |open: &str, close: &str| {
+        text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(name)
+    };
+    [("$", ""), ("${", "}"), ("$(", ")"), ("%", "%"), ("{{", "}}"), ("<", ">"), ("env:", ""), ("ENV:", "")]
+        .iter()
+        .any(|(open, close)| between(open, close))
+        || text.strip_prefix("file:").is_some_and(|path| !path.is_empty())
 }
 
 const PLACES: &str = "{ file = \"path\" } or { env = \"NAME\" }";

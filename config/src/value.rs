@@ -23,7 +23,7 @@ pub use port_range::PortRange;
 pub use prefix::Prefix;
 pub use protocol::Protocol;
 pub use rank::{Priority, Weight};
-pub(crate) use socket_address::socket_address;
+pub(crate) use socket_address::{ip_address, socket_address};
 
 /// A text or number that is none of the values asked for.
 ///

@@ -56,6 +56,7 @@ fn of_the_gateway() {
     assert_eq!(listen[1].address.to_string(), "192.0.2.10:5061");
     assert_eq!(listen[0].advertised(), listen[0].address);
     assert_eq!((&listen[1].network, &listen[1].client_ca), (&None, &None));
+    assert!(listen[1].client_names.is_empty());
     assert_eq!(listen[1].certificates[0].certificate, PathBuf::from("etc/c"));
     let media = &config.media;
     assert_eq!(media.address, [listen[0].address.ip()]);
@@ -131,6 +132,7 @@ fn of_a_carrier() {
     assert_eq!(all.prefixes.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>(), ["+"]);
     assert!(all.allowlist.is_empty() && all.countries.is_empty() && all.failover_on.is_empty());
     assert_eq!(all.progress_timeout, Duration::from_secs(20));
+    assert_eq!((all.first_response_timeout.as_secs(), all.options_interval.as_secs()), (4, 30));
     assert_eq!(all.number_format, NumberFormat::E164);
     assert_eq!(all.inbound_number_format, NumberFormat::E164);
     assert_eq!(all.caller_id_format, NumberFormat::E164);

@@ -40,6 +40,7 @@ fn the_gateway() {
             "tls 10.0.0.1:5061 10.0.0.1:5061",
         ]
     );
+    assert_eq!(texts(&config.listen[2].client_names), ["sip.carrier.example", "203.0.113.130"]);
     let certificate = &config.listen[2].certificates[0];
     assert_eq!(certificate.certificate, PathBuf::from("etc/tls/gateway.pem"));
     assert_eq!(certificate.key, PathBuf::from("/etc/tls/gateway.key"));
@@ -135,6 +136,7 @@ fn a_carrier() {
     assert_eq!((carrier.cps_limit, carrier.max_calls), (Some(5), Some(6)));
     assert_eq!(carrier.progress_timeout, Duration::from_secs(15));
     assert_eq!(carrier.failover_on, [404, 606]);
+    assert_eq!((carrier.first_response_timeout.as_secs(), carrier.options_interval.as_secs()), (2, 0));
     let credentials = carrier.credentials.as_ref().unwrap();
     assert_eq!(credentials.username, "trunk");
     assert!(matches!(&credentials.proof, Proof::Password(Secret::Env(name)) if name == "CARRIER_PASSWORD"));

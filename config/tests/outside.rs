@@ -97,7 +97,7 @@ fn the_files_of_conf_d_belong_to_the_file() {
     };
     assert_eq!(
         load().unwrap_err(),
-        "f.toml: cannot be read: No such file or directory (os error 2); name a file that can"
+        "f.toml: cannot be read: No such file or directory (os error 2); put the file there"
     );
     write("f.toml", "listen = [{ address = \"127.0.0.1:5060\" }]\n[gateway]\nregion = \"a\"\n");
     write("conf.d/2.toml", "phone_number = [{ number = \"+12065550100\", voice_connector = \"office\" }]\n");

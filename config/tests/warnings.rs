@@ -37,3 +37,56 @@ host = [{ host = "192.0.2.30" }, { host = "192.0.2.31", protocol = "tcp" }]
     let (_, warnings) = Config::parse(&more, Path::new("f.toml")).unwrap();
     assert_eq!(warnings, []);
 }
+
+/// Each with what its warning says to write instead, which is not warned of.
+#[test]
+fn what_is_probably_meant_otherwise() {
+    let text = |peer: &str, password: &str| {
+        format!(
+            "listen = [{{ address = \"192.0.2.10\" }}]\n[[carrier]]\nname = \"west\"\n\
+             host = [{{ host = \"192.0.2.30\" }}]\npeer = {{ {peer} }}\n\
+             credentials = {{ username = \"u\", password = {password} }}\n"
+        )
+    };
+    let warnings = |peer: &str, password: &str| -> Vec<String> {
+        let (_, warnings) = Config::parse(&text(peer, password), Path::new("f.toml")).unwrap();
+        warnings.iter().map(ToString::to_string).collect()
+    };
+    for (wrong, right) in [
+        ("PCMUU", "PCMU"),
+        ("G.711", "PCMU"),
+        ("ulaw", "PCMU"),
+        ("G711a", "PCMA"),
+        ("g.722", "G722"),
+        ("G729a", "G729"),
+        ("iLBC2", "iLBC"),
+        ("rfc2833", "telephone-event"),
+    ] {
+        let expected = format!("f.toml:5:20: {wrong:?} is no codec that is known; write {right:?}");
+        assert_eq!(warnings(&format!("codecs = [{wrong:?}]"), "\"p\""), [expected]);
+        assert_eq!(warnings(&format!("codecs = [{right:?}]"), "\"p\""), [""; 0]);
+    }
+    assert!(
+        warnings("codecs = [\"X-Ours\"]", "\"p\"")[0]
+            .ends_with("write a name as SDP has it, as in \"PCMU\", \"PCMA\", \"opus\"")
+    );
+    for literal in [
+        "$WEST_PASSWORD",
+        "${WEST}",
+        "$(west)",
+        "%WEST%",
+        "{{ west.password }}",
+        "env:WEST",
+        "<password>",
+        "file:/run/west",
+    ] {
+        let told = warnings("", &format!("{literal:?}"));
+        let expected = "f.toml:6:44: `password` is taken as it stands, though it looks like a variable; \
+                        write { env = \"NAME\" } or { file = \"path\" } for one";
+        assert_eq!(told, [expected], "{literal}");
+    }
+    for meant in ["\"$\"", "\"pa$$word\"", "\"$1x\"", "\"100%\"", "{ env = \"NAME\" }", "{ file = \"path\" }"]
+    {
+        assert_eq!(warnings("", meant), [""; 0], "{meant}");
+    }
+}

@@ -31,7 +31,7 @@ impl Emergency {
         let test_digits = table.get("test_digits").map(|item| digits_of(&item)).unwrap_or_default();
         let test_routing_number = table.get("test_routing_number").and_then(|item| item.parse());
         if !test_digits.is_empty() && table.get("test_routing_number").is_none() {
-            let remedy = "write test_routing_number = \"+1...\", or remove test_digits";
+            let remedy = "write test_routing_number = \"+15105550112\", or whatever number takes tests, or remove test_digits";
             reader.error(table.at(), "`test_digits` without `test_routing_number`", remedy);
         }
         Some(Self {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::Route;
 use crate::read::Table;
-use crate::route::progress_timeout;
+use crate::route::{first_response_timeout, options_interval, progress_timeout};
 
 /// `[voice_connector.origination]`: the carriers to this customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +30,9 @@ impl Default for Origination {
             enabled: false,
             cps_limit: 100,
             max_calls: 2000,
-            first_response_timeout: Duration::from_secs(4),
+            first_response_timeout: first_response_timeout(None),
             progress_timeout: progress_timeout(None),
-            options_interval: Duration::from_secs(30),
+            options_interval: options_interval(None),
             route: Vec::new(),
         }
     }
@@ -53,14 +53,9 @@ impl Origination {
             enabled,
             cps_limit: limit("cps_limit", default.cps_limit),
             max_calls: limit("max_calls", default.max_calls),
-            // Timer B ends the transaction after 32 s, RFC 3261 §17.1.1.2.
-            first_response_timeout: get("first_response_timeout")
-                .and_then(|item| item.duration("100ms", "32s"))
-                .unwrap_or(default.first_response_timeout),
+            first_response_timeout: first_response_timeout(get("first_response_timeout")),
             progress_timeout: progress_timeout(get("progress_timeout")),
-            options_interval: get("options_interval")
-                .and_then(|item| item.duration("0s", "24h"))
-                .unwrap_or(default.options_interval),
+            options_interval: options_interval(get("options_interval")),
             route: routes.iter().flatten().filter_map(|table| Route::read(table, encryption)).collect(),
         }
     }

@@ -89,7 +89,23 @@ impl<'a> Item<'a> {
     }
 
     pub(crate) fn parse<T: FromStr<Err = ValueError>>(&self) -> Option<T> {
-        self.check(self.string()?.parse())
+        self.text(str::parse)
+    }
+
+    /// A string that `read` can read.
+    pub(crate) fn text<T>(&self, read: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
+        if self.quiet_string().is_none()
+            && !matches!(self.value.get_ref(), DeValue::Array(_) | DeValue::Table(_))
+        {
+            // Quotes alone help only where the rest is right.
+            let remedy = match read(self.literal()) {
+                Ok(_) => format!("it in quotes: {:?}", self.literal()),
+                Err(error) => error.remedy,
+            };
+            self.wrong_type(remedy);
+            return None;
+        }
+        self.check(read(self.string()?))
     }
 
     /// The value, or a mistake about it.
@@ -117,7 +133,11 @@ impl<'a> Item<'a> {
         let range = || format!("a whole number from {least} to {most}");
         let DeValue::Integer(number) = self.value.get_ref() else {
             let remedy = match self.value.get_ref() {
-                DeValue::String(text) if text.parse::<i64>().is_ok() => format!("{text} without quotes"),
+                DeValue::String(text)
+                    if text.parse().is_ok_and(|number| (least..=most).contains(&number)) =>
+                {
+                    format!("{text} without quotes")
+                }
                 _ => range(),
             };
             self.wrong_type(remedy);
@@ -139,30 +159,48 @@ impl<'a> Item<'a> {
 
     /// A duration from `least` to `most`, both as they would be written.
     pub(crate) fn duration(&self, least: &str, most: &str) -> Option<Duration> {
+        let (Ok(low), Ok(high)) = (parse_duration(least), parse_duration(most)) else { return None };
+        let range = || format!("a duration from \"{least}\" to \"{most}\"");
+        // A number without a unit is mostly seconds, or else milliseconds.
+        let with_unit = |number: &str| {
+            let units = ["s", "ms"].into_iter().map(|unit| format!("{number}{unit}"));
+            units
+                .into_iter()
+                .find(|text| parse_duration(text).is_ok_and(|value| (low..=high).contains(&value)))
+        };
         let DeValue::String(text) = self.value.get_ref() else {
-            let remedy = match self.value.get_ref() {
-                DeValue::Integer(_) => format!("it with its unit, in quotes: \"{}s\"", self.literal()),
-                _ => "a duration in quotes, as in \"60s\"".into(),
+            let remedy = match with_unit(self.literal()) {
+                Some(text) => format!("it with its unit, in quotes: \"{text}\""),
+                None => range(),
             };
             self.wrong_type(remedy);
             return None;
         };
-        let value = self.check(parse_duration(text))?;
-        let (Ok(low), Ok(high)) = (parse_duration(least), parse_duration(most)) else { return None };
-        if value < low || value > high {
-            let problem = format!("`{}` is {text:?}", self.name());
-            self.wrong(problem, format!("a duration from \"{least}\" to \"{most}\""));
-            return None;
+        match parse_duration(text) {
+            Ok(value) if (low..=high).contains(&value) => return Some(value),
+            Ok(_) => self.wrong(format!("`{}` is {text:?}", self.name()), range()),
+            Err(error) => match with_unit(text) {
+                Some(text) => {
+                    self.wrong(error.problem, format!("a unit with it, as in {text:?} (ms, s, m, h or d)"))
+                }
+                None => self.wrong(error.problem, range()),
+            },
         }
-        Some(value)
+        None
     }
 
     /// One of a few words.
     pub(crate) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
-        let text = self.string()?;
+        let words = || match self.reader.availability(self.key) {
+            Availability::Only(available) => available.to_owned(),
+            _ => one_of(choices.iter().map(|(word, _)| *word)),
+        };
+        let Some(text) = self.quiet_string() else {
+            self.wrong_type(words());
+            return None;
+        };
         let Some((word, value)) = choices.iter().find(|(word, _)| *word == text) else {
-            let words = one_of(choices.iter().map(|(word, _)| *word));
-            self.wrong(format!("`{}` is {text:?}", self.name()), words);
+            self.wrong(format!("`{}` is {text:?}", self.name()), words());
             return None;
         };
         self.only(&format!("{word:?}"));
@@ -199,12 +237,29 @@ impl<'a> Item<'a> {
         let DeValue::Array(array) = self.value.get_ref() else {
             let remedy = match self.value.get_ref() {
                 DeValue::Table(_) => "a list in brackets".into(),
+                DeValue::String(text) if text.contains(',') => {
+                    let elements: Vec<String> =
+                        text.split(',').map(|element| format!("{:?}", element.trim())).collect();
+                    format!("a list: [{}]", elements.join(", "))
+                }
                 _ => format!("a list: [{}]", self.literal()),
             };
             self.wrong_type(remedy);
             return None;
         };
         Some(array.iter().map(|value| self.element(value)).collect())
+    }
+
+    /// Each whole number of a list, in order; `one` reads an element.
+    pub(crate) fn numbers<T>(&self, one: impl Fn(&Item<'a>) -> Option<T>) -> Vec<T> {
+        if let Some(text) = self.quiet_string() {
+            let split: Vec<&str> = text.split(',').map(str::trim).collect();
+            if split.iter().all(|number| number.parse::<u16>().is_ok()) {
+                self.wrong_type(format!("a list of numbers: [{}]", split.join(", ")));
+                return Vec::new();
+            }
+        }
+        self.list().unwrap_or_default().iter().filter_map(one).collect()
     }
 
     /// The elements of a list, or a value that stands for a list of one.
@@ -307,7 +362,27 @@ impl<'a> Item<'a> {
 
 /// The values of a list; none where it is not there.
 pub(crate) fn parsed<T: FromStr<Err = ValueError>>(item: Option<Item<'_>>) -> Vec<T> {
+    if let Some(item) = &item
+        && let Some(text) = item.quiet_string()
+    {
+        item.wrong_type(list_of::<T>(text));
+        return Vec::new();
+    }
     item.and_then(|item| item.list()).unwrap_or_default().iter().filter_map(Item::parse).collect()
+}
+
+/// What to write instead of a string where a list stands: its parts, each as it would be right.
+fn list_of<T: FromStr<Err = ValueError>>(text: &str) -> String {
+    let part = |part: &str| match part.trim().parse::<T>() {
+        Ok(_) => Ok(format!("{:?}", part.trim())),
+        // `"GB"`, or an explanation.
+        Err(error) if error.remedy.starts_with('"') && !error.remedy.contains(' ') => Ok(error.remedy),
+        Err(error) => Err(error.remedy),
+    };
+    match text.split(',').map(part).collect::<Result<Vec<_>, _>>() {
+        Ok(parts) => format!("a list: [{}]", parts.join(", ")),
+        Err(remedy) => format!("a list in brackets, and in it {remedy}"),
+    }
 }
 
 fn whole(number: &DeInteger<'_>) -> Option<i64> {

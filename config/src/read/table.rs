@@ -1,6 +1,7 @@
-use toml::de::{DeTable, DeValue};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
-use crate::available::{self, Key};
+use crate::available::{self, Availability, Key};
 
 use super::{At, Item, Reader, nearest};
 
@@ -45,7 +46,8 @@ impl<'a> Table<'a> {
         if !item.is_available() {
             let what = if key.table.is_some() { "table" } else { "line" };
             let problem = format!("{} is not available yet in this version", key.table.unwrap_or(name));
-            item.error(problem, format!("remove the {what}"));
+            let remedy = if self.is_inline() { "remove it".to_owned() } else { format!("remove the {what}") };
+            item.error(problem, remedy);
         }
         Some(item)
     }
@@ -53,25 +55,47 @@ impl<'a> Table<'a> {
     /// As `get`, where the table makes no sense without; `example` completes "write".
     pub(crate) fn required(&self, name: &str, example: &str) -> Option<Item<'a>> {
         let item = self.get(name);
-        if item.is_none() {
+        let misspelt = || self.unknown().any(|(_, _, meant)| meant == Some(name));
+        if item.is_none() && !misspelt() {
             let problem = format!("{} has no `{name}`", self.shown);
             self.reader.error(self.at(), problem, format!("write {example}"));
         }
         item
     }
 
-    fn refuse_unknown_keys(&self) {
+    /// Whether it stands in braces, where a key has no line of its own.
+    fn is_inline(&self) -> bool {
+        self.reader.text(self.at.source).get(self.at.offset..).is_some_and(|text| text.starts_with('{'))
+    }
+
+    /// Keys that the section has not, and what each was probably meant to be.
+    fn unknown(
+        &self,
+    ) -> impl Iterator<Item = (&'a Spanned<DeString<'a>>, &'a Spanned<DeValue<'a>>, Option<&'static str>)>
+    {
         let known = available::keys(self.section);
-        for (name, value) in self.table {
+        let unknown =
+            self.table.iter().filter(|(name, _)| known.iter().all(|key| key.name != name.get_ref().as_ref()));
+        unknown.map(move |(name, value)| {
+            // One that is there already would be there twice.
+            let free = known.iter().filter(|key| self.table.get(key.name).is_none());
+            let free = free.filter(|key| self.reader.availability(key) != Availability::NotYet);
+            (name, value, nearest(name.get_ref(), free.map(|key| key.name)))
+        })
+    }
+
+    fn refuse_unknown_keys(&self) {
+        for (name, value, meant) in self.unknown() {
             let name_text = name.get_ref().as_ref();
-            if known.iter().any(|key| key.name == name_text) {
-                continue;
-            }
-            let own = nearest(name_text, known.iter().map(|key| key.name));
-            let elsewhere = available::sections_with(name_text);
-            let remedy = match (own, elsewhere) {
+            // Of two tables of a kind the one that belongs to this table's kind.
+            let nearer = |shown: &'static str| {
+                shown.split(" or ").find(|one| one.contains(self.section)).unwrap_or(shown)
+            };
+            let elsewhere = available::sections_with(name_text).map(nearer);
+            let remedy = match (meant, elsewhere) {
                 (Some(own), _) => format!("write {}", header(self.section, own)),
                 (None, Some(elsewhere)) => format!("write it in {elsewhere}"),
+                (None, None) if self.is_inline() => "remove it".into(),
                 (None, None) if matches!(value.get_ref(), DeValue::Table(_)) => "remove the table".into(),
                 (None, None) => "remove the line".into(),
             };

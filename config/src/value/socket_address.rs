@@ -2,6 +2,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::ValueError;
 
+/// `192.0.2.1` or `2001:db8::1`.
+pub(crate) fn ip_address(text: &str) -> Result<IpAddr, ValueError> {
+    text.parse().map_err(|_| {
+        ValueError::new(format!("{text:?} is not an address"), "it as in \"192.0.2.10\", without a port")
+    })
+}
+
 /// `192.0.2.1:5060`, `[2001:db8::1]:5060`, or the address alone with `default_port`.
 pub(crate) fn socket_address(text: &str, default_port: u16) -> Result<SocketAddr, ValueError> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);

@@ -76,7 +76,7 @@ impl Core {
                         self.log_message(now, key, &message);
                         self.event(now, key, Event::Response { request, message, flow: from });
                     }
-                    Some(Client::Probe(host)) => self.probe_answered(now, host, &message),
+                    Some(Client::Probe(probe)) => self.probe_answered(now, probe, &message),
                     None => {}
                 }
             }
@@ -104,7 +104,7 @@ impl Core {
         self.byes.remove(&id);
         match self.clients.get(&id).copied() {
             Some(Client::Call(key, request)) => self.event(now, key, Event::Failed { request, cause }),
-            Some(Client::Probe(host)) => self.probe_lost(now, host),
+            Some(Client::Probe(probe)) => self.probe_lost(now, probe),
             None => {}
         }
     }

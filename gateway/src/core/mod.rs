@@ -42,7 +42,6 @@ use crate::listen::{ListenerId, Peer, Source, Transport};
 use crate::media::MediaKey;
 use crate::metrics::ShardMetrics;
 use crate::resolve::Lookup;
-use crate::route::HostKey;
 
 pub use adopt::AdoptError;
 pub(crate) use fault::demanded;
@@ -82,7 +81,7 @@ struct Slot {
 #[derive(Debug, Clone, Copy)]
 enum Client {
     Call(CallKey, RequestId),
-    Probe(HostKey),
+    Probe(probe::Probe),
 }
 
 /// What a name is looked up for.

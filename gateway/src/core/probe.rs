@@ -16,15 +16,21 @@ use crate::route::{HostKey, ProbeResult, Via};
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How often a carrier's hosts are probed; connectors have a key for it.
-const CARRIER_INTERVAL: Duration = Duration::from_secs(30);
-
 /// The hosts that are probed.
 #[derive(Default)]
 pub(super) struct Probes {
     hosts: Vec<Host>,
     /// Probes that wait for an answer, in the order in which they give up.
-    pending: Vec<(Instant, HostKey)>,
+    pending: Vec<(Instant, Probe)>,
+    /// Of the next probe.
+    number: u64,
+}
+
+/// One question to one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Probe {
+    host: HostKey,
+    number: u64,
 }
 
 struct Host {
@@ -72,7 +78,7 @@ fn probed(config: &Config) -> impl Iterator<Item = (Via, Lookup, Duration)> + '_
         one.origination.route.iter().map(of)
     });
     let hosts = config.carrier.iter().flat_map(move |one| {
-        one.host.iter().map(move |host| (Via::Carrier(one.clone()), lookup(host), CARRIER_INTERVAL))
+        one.host.iter().map(move |host| (Via::Carrier(one.clone()), lookup(host), one.options_interval))
     });
     routes.chain(hosts).filter(|(_, _, interval)| !interval.is_zero())
 }
@@ -98,8 +104,8 @@ impl Core {
         let pending = std::mem::take(&mut self.probes.pending);
         let (late, waiting) = pending.into_iter().partition(|(at, _)| *at <= now.instant);
         self.probes.pending = waiting;
-        for (_, host) in Vec::<(Instant, HostKey)>::from_iter(late) {
-            self.shared.probed(now, host, ProbeResult::Silence);
+        for (_, probe) in Vec::<(Instant, Probe)>::from_iter(late) {
+            self.shared.probed(now, probe.host, ProbeResult::Silence);
         }
         let mut due = Vec::new();
         for host in &mut self.probes.hosts {
@@ -152,22 +158,29 @@ impl Core {
         peer.party =
             self.probes.hosts.iter().find(|host| host.lookup == *lookup).map(|host| host.party.clone());
         let id = self.transactions.request(now.instant, options, peer, transport.is_reliable());
-        self.clients.insert(id, Client::Probe(host));
-        self.probes.pending.push((now.instant + PATIENCE, host));
+        self.probes.number += 1;
+        let probe = Probe { host, number: self.probes.number };
+        self.clients.insert(id, Client::Probe(probe));
+        self.probes.pending.push((now.instant + PATIENCE, probe));
     }
 
-    pub(super) fn probe_answered(&mut self, now: Now, host: HostKey, message: &Message) {
+    pub(super) fn probe_answered(&mut self, now: Now, probe: Probe, message: &Message) {
         let Some(status) = message.status().filter(|status| status.is_final()) else { return };
-        self.probes.pending.retain(|(_, pending)| *pending != host);
+        self.probes.pending.retain(|(_, pending)| pending.host != probe.host);
         let retry_after = message.value(Name::RetryAfter).and_then(|value| {
             let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
             digits.parse().ok().map(Duration::from_secs)
         });
-        self.shared.probed(now, host, ProbeResult::Answer { status: status.code(), retry_after });
+        self.shared.probed(now, probe.host, ProbeResult::Answer { status: status.code(), retry_after });
     }
 
-    pub(super) fn probe_lost(&mut self, now: Now, host: HostKey) {
-        self.probes.pending.retain(|(_, pending)| *pending != host);
-        self.shared.probed(now, host, ProbeResult::Silence);
+    /// A probe could not be sent, or its Timer F fired: 28 s after it was given up, when a later one may have been
+    /// answered.
+    pub(super) fn probe_lost(&mut self, now: Now, probe: Probe) {
+        let before = self.probes.pending.len();
+        self.probes.pending.retain(|(_, pending)| *pending != probe);
+        if self.probes.pending.len() < before {
+            self.shared.probed(now, probe.host, ProbeResult::Silence);
+        }
     }
 }

@@ -8,9 +8,6 @@ use crate::listen::{Party, Transport};
 use crate::number;
 use crate::resolve::Lookup;
 
-/// How long a carrier may say nothing; connectors have a key for it.
-const CARRIER_FIRST_RESPONSE: Duration = Duration::from_secs(4);
-
 /// One place where a call may go, and what it is told there.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -90,10 +87,10 @@ impl Attempt {
         }
     }
 
-    /// How long to wait for the first word: `origination.first_response_timeout`, 4 s for a carrier.
+    /// How long to wait for the first word: `first_response_timeout` of the carrier, or of the connector's origination.
     pub fn first_response_timeout(&self) -> Duration {
         match &self.via {
-            Via::Carrier(_) => CARRIER_FIRST_RESPONSE,
+            Via::Carrier(carrier) => carrier.first_response_timeout,
             Via::Connector(connector) => connector.origination.first_response_timeout,
         }
     }

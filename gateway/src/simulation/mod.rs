@@ -55,6 +55,7 @@ mod random_phones;
 mod requests_from_strangers;
 mod rings_for_ever;
 mod streams_of_an_answer;
+mod timers_of_a_carrier;
 mod what_the_caller_is_told;
 mod who_took_the_call;
 mod words_of_a_peer;
