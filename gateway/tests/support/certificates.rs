@@ -12,6 +12,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+/// What a certificate may be shown for.
+pub type Purpose = rcgen::ExtendedKeyUsagePurpose;
+
 /// Who signs certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -36,6 +39,13 @@ impl Authority {
     /// Signs a certificate for host names and addresses.
     pub fn leaf(&self, names: &[&str]) -> Leaf {
         self.sign(params(names, "leaf"))
+    }
+
+    /// One for these uses alone (extendedKeyUsage); none: for any.
+    pub fn leaf_for(&self, names: &[&str], purposes: &[Purpose]) -> Leaf {
+        let mut params = params(names, "leaf");
+        params.extended_key_usages = purposes.to_vec();
+        self.sign(params)
     }
 
     /// One that expired in 2021.

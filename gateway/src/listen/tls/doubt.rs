@@ -8,6 +8,7 @@ use config::{Config, Peer, Protocol, Route};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, Error, RootCertStore};
 
 use super::{file, provider};
@@ -18,11 +19,17 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// Certificates of ours that are out of date or soon will be, and hosts that nobody vouches for.
 pub(super) fn all(config: &Config) -> Vec<String> {
     let listeners = config.listen.iter().flat_map(|listen| &listen.certificates);
-    let shown = listeners.map(|one| one.certificate.as_path());
+    let shown = listeners.map(|one| (one.certificate.as_path(), Use::Server));
     let clients = peers(config).filter_map(|(peer, _)| peer.client_certificate.as_deref());
+    let clients = clients.map(|path| (path, Use::Client));
     let now = UnixTime::now();
-    let mut doubts: Vec<String> =
-        shown.chain(clients).filter_map(|path| Some(placed(config, path, out_of_date(path, now)?))).collect();
+    let doubt = |(path, of): (&Path, Use)| {
+        let certificate = file::certificates(path).ok()?.into_iter().next()?;
+        let doubt = out_of_date(&certificate, now).or_else(|| of.doubt(&certificate, now))?;
+        Some(placed(config, path, doubt))
+    };
+    let mut doubts: Vec<String> = shown.chain(clients).filter_map(doubt).collect();
+    doubts.dedup();
     let by_system = |(peer, routes): (&Peer, &[Route])| {
         peer.ca.is_none() && routes.iter().any(|route| route.protocol == Protocol::Tls)
     };
@@ -51,11 +58,10 @@ fn placed(config: &Config, path: &Path, doubt: &str) -> String {
     }
 }
 
-/// What is wrong with the time of a file's first certificate.
-fn out_of_date(path: &Path, now: UnixTime) -> Option<&'static str> {
-    let certificate = file::certificates(path).ok()?.into_iter().next()?;
+/// What is wrong with a certificate's time.
+fn out_of_date(certificate: &CertificateDer<'static>, now: UnixTime) -> Option<&'static str> {
     let soon = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + SOON);
-    match (time_fault(&certificate, now), time_fault(&certificate, soon)) {
+    match (time_fault(certificate, now), time_fault(certificate, soon)) {
         (Some(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }), _) => {
             Some("the certificate is not valid yet: peers refuse it")
         }
@@ -65,19 +71,67 @@ fn out_of_date(path: &Path, now: UnixTime) -> Option<&'static str> {
     }
 }
 
-/// The library looks at the time before it looks for a signer, so that any anchor will do.
 fn time_fault(certificate: &CertificateDer<'static>, at: UnixTime) -> Option<CertificateError> {
-    let mut anchors = RootCertStore::empty();
-    anchors.add(certificate.clone()).ok()?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider()).build().ok()?;
-    let name = ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
-    match verifier.verify_server_cert(certificate, &[], &name, &[], at) {
-        Err(Error::InvalidCertificate(
-            fault @ (CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. }),
-        )) => Some(fault),
-        _ => None,
+    Use::Server.fault(certificate, at).filter(|fault| {
+        matches!(
+            fault,
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        )
+    })
+}
+
+/// What we show a certificate for. RFC 5280 §4.2.1.12.
+#[derive(Clone, Copy)]
+enum Use {
+    /// To who dials us.
+    Server,
+    /// To whom we dial.
+    Client,
+}
+
+impl Use {
+    fn doubt(self, certificate: &CertificateDer<'static>, now: UnixTime) -> Option<&'static str> {
+        let fault = self.fault(certificate, now)?;
+        if !matches!(fault, CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. })
+        {
+            return None;
+        }
+        Some(match self {
+            Use::Server => {
+                "the certificate is not for servers (its extendedKeyUsage lacks serverAuth): peers refuse it; have one \
+                 signed that is"
+            }
+            Use::Client => {
+                "the certificate is not for clients (its extendedKeyUsage lacks clientAuth): peers that ask for it may \
+                 refuse it; have one signed that is, by an authority that still does so, or have the peer take it by name"
+            }
+        })
+    }
+
+    /// The library looks at time and purpose before it looks for a signer, so that any anchor will do.
+    fn fault(self, certificate: &CertificateDer<'static>, at: UnixTime) -> Option<CertificateError> {
+        let mut anchors = RootCertStore::empty();
+        anchors.add(certificate.clone()).ok()?;
+        let anchors = Arc::new(anchors);
+        let found = match self {
+            Use::Server => {
+                let verifier =
+                    WebPkiServerVerifier::builder_with_provider(anchors, provider()).build().ok()?;
+                let name = ServerName::from(std::net::IpAddr::from([0, 0, 0, 0]));
+                verifier.verify_server_cert(certificate, &[], &name, &[], at).map(|_| ())
+            }
+            Use::Client => {
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(anchors, provider()).build().ok()?;
+                verifier.verify_client_cert(certificate, &[], at).map(|_| ())
+            }
+        };
+        match found {
+            Err(Error::InvalidCertificate(fault)) => Some(fault),
+            _ => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - The cipher suites are ring's: all with forward secrecy.
 //! - A listener shows the certificate that fits the server name which the peer asks for, else its first. With
-//!   `client_ca` a peer must show one that those authorities signed.
+//!   `client_ca` a peer must show one that those authorities signed, for clients unless `client_names` has its name.
 //! - When we dial, the peer's certificate must be signed by the anchors of its party, and must carry the configured
 //!   name, or the address where an address is configured. A common name counts for nothing.
 //! - Files are read by [`Tls::new`] and [`Tls::replace`] only. Connections keep what they began with.
@@ -20,6 +20,7 @@ mod name;
 mod reason;
 mod seldom;
 mod server;
+mod server_only;
 #[cfg(test)]
 mod tests;
 

@@ -46,7 +46,8 @@ fn certificate(error: &CertificateError) -> String {
             format!("its certificate is for {presented}, not for {}", expected.to_str())
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "its certificate is not for this use (extendedKeyUsage: serverAuth of who is dialled, clientAuth of who dials)"
+            "its certificate is not for this use (extendedKeyUsage: serverAuth of who is dialled, clientAuth of who dials; \
+             client_names takes one of a server that dials)"
                 .to_owned()
         }
         CertificateError::BadEncoding => "the certificate is damaged, or too old a kind".to_owned(),

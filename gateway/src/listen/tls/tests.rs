@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
-use super::certificates::{Authority, Leaf};
+use super::certificates::{Authority, Leaf, Purpose};
 use super::{Tls, TlsError, provider, server_name};
 use crate::core::Input;
 use crate::listen::{Party, Peer, Transport};
@@ -254,6 +254,46 @@ async fn with_client_ca_a_peer_must_show_a_certificate_of_it() {
     }
     gateway.until(|counters| counters.handshakes_failed.value() == 6).await;
     gateway.stop();
+}
+
+/// Public authorities sign for servers alone: such a peer is taken where the operator wrote its name down.
+#[tokio::test]
+async fn a_servers_certificate_is_taken_by_name_only() {
+    let place = Place::new();
+    let theirs = Authority::new("theirs");
+    place.write("clients.pem", &theirs.pem);
+    let server = |authority: &Authority, name: &str| authority.leaf_for(&[name], &[Purpose::ServerAuth]);
+    let named = server(&theirs, "sip.carrier.example");
+    for (names, shown, served) in [
+        ("", &named, false),
+        ("client_names = [\"sip.carrier.example\"]\n", &named, true),
+        ("client_names = [\"192.0.2.1\", \"sip.carrier.example\"]\n", &named, true),
+        ("client_names = [\"sip.carrier.example\"]\n", &server(&theirs, "192.0.2.1"), false),
+        ("client_names = [\"192.0.2.1\"]\n", &server(&theirs, "192.0.2.1"), true),
+        (
+            "client_names = [\"sip.carrier.example\"]\n",
+            &server(&place.authority, "sip.carrier.example"),
+            false,
+        ),
+        ("client_names = [\"sip.carrier.example\"]\n", &theirs.expired(&["sip.carrier.example"]), false),
+        // A client's is taken as before.
+        (
+            "client_names = [\"sip.carrier.example\"]\n",
+            &theirs.leaf_for(&["x.example"], &[Purpose::ClientAuth]),
+            true,
+        ),
+    ] {
+        let gateway = place.gateway(&format!("{OWN}client_ca = \"clients.pem\"\n{names}"), "");
+        for version in [&TLS12, &TLS13] {
+            let config = phone_config(&place.authority.pem, Some(shown), &[version]);
+            let is_served = match connect(gateway.address(0), config, "127.0.0.1").await {
+                Ok(mut phone) => phone.is_served().await,
+                Err(_) => false,
+            };
+            assert_eq!(is_served, served, "{names}");
+        }
+        gateway.stop();
+    }
 }
 
 #[tokio::test]
@@ -685,6 +725,24 @@ fn a_certificate_that_no_peer_will_take_is_told_beforehand() {
     assert_eq!(doubts(), expect);
     place.authority.expiring(&["127.0.0.1"], 30).write(place.path(), "gateway");
     assert_eq!(doubts(), "");
+    place.authority.leaf_for(&["127.0.0.1"], &[Purpose::ClientAuth]).write(place.path(), "gateway");
+    let expect = "gateway.toml:4:15: certificate: gateway.pem: the certificate is not for servers \
+                  (its extendedKeyUsage lacks serverAuth): peers refuse it; have one signed that is";
+    assert_eq!(doubts(), expect);
+}
+
+#[test]
+fn a_certificate_of_ours_that_is_for_servers_alone_is_told_before_a_peer_asks_for_it() {
+    let place = Place::new();
+    let carrier = "[[carrier]]\nname = \"a\"\nhost = [{ host = \"127.0.0.1\", protocol = \"tls\" }]\n\
+                   peer = { ca = \"ca.pem\", client_certificate = \"client.pem\", client_key = \"client.key\" }\n";
+    let both = [Purpose::ServerAuth, Purpose::ClientAuth];
+    for (purposes, told) in [(&both[..], false), (&both[1..], false), (&both[..1], true), (&[], false)] {
+        place.authority.leaf_for(&["127.0.0.1"], purposes).write(place.path(), "client");
+        let doubts = Tls::doubts(&place.config(OWN, &format!("{CA}{carrier}"))).join("\n");
+        assert_eq!(doubts.contains("client.pem: the certificate is not for clients"), told, "{doubts}");
+        assert_eq!(doubts.is_empty(), !told, "{doubts}");
+    }
 }
 
 #[test]
