@@ -50,6 +50,13 @@ pub enum ExplainedStep {
     Admission(Step),
     /// Of routing.
     Route(RouteStep),
+    /// A route that is passed over: no listener has its transport.
+    NoListener {
+        /// Whose: a connector's id or a carrier's name.
+        whose: String,
+        /// What would carry the call.
+        transport: Transport,
+    },
     /// A limit that would hold.
     Limit {
         /// Whose.
@@ -84,13 +91,24 @@ pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanatio
     };
     let plan = route(config, &Health::new(), &RouteFacts { admitted: &admitted, draw: question.draw, now });
     steps.extend(plan.steps.into_iter().map(ExplainedStep::Route));
-    match plan.attempts {
-        Ok(attempts) => {
-            steps.extend(limits(&admitted, &attempts));
-            Explanation { steps, outcome: Ok(admitted) }
-        }
-        Err(refusal) => Explanation { steps, outcome: Err(refusal) },
+    let attempts = match plan.attempts {
+        Ok(attempts) => attempts,
+        Err(refusal) => return Explanation { steps, outcome: Err(refusal) },
+    };
+    let (carried, left): (Vec<Attempt>, Vec<Attempt>) =
+        attempts.into_iter().partition(|attempt| listens(config, attempt.lookup.transport));
+    steps.extend(left.iter().map(ExplainedStep::without_listener));
+    if carried.is_empty() {
+        let refusal = Refusal::NoListener { number: admitted.number.clone() };
+        return Explanation { steps, outcome: Err(refusal) };
     }
+    steps.extend(limits(&admitted, &carried));
+    Explanation { steps, outcome: Ok(admitted) }
+}
+
+/// Whether we send by `transport`, which takes a listener.
+fn listens(config: &Config, transport: Transport) -> bool {
+    config.listen.iter().any(|listen| Transport::from(listen.protocol) == transport)
 }
 
 impl Explanation {
@@ -155,12 +173,24 @@ fn limits(admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
     steps
 }
 
+impl ExplainedStep {
+    fn without_listener(attempt: &Attempt) -> ExplainedStep {
+        ExplainedStep::NoListener {
+            whose: attempt.via.name().to_owned(),
+            transport: attempt.lookup.transport,
+        }
+    }
+}
+
 impl fmt::Display for ExplainedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExplainedStep::Assumed(what) => write!(f, "assumed: {what}"),
             ExplainedStep::Admission(step) => step.fmt(f),
             ExplainedStep::Route(step) => step.fmt(f),
+            ExplainedStep::NoListener { whose, transport } => {
+                write!(f, "route: {whose} is passed over: no listener has {transport}")
+            }
             ExplainedStep::Limit { whose, calls_per_second: None, calls: None } => {
                 write!(f, "limits: none for {whose}")
             }
@@ -254,8 +284,8 @@ mod tests {
           route: carrier west at 127.0.0.6 over tcp as 12065550123
           route: carrier east at 127.0.0.3:5060 over udp as +12065550123
           route: carrier east at 127.0.1.3:5060 over udp as +12065550123
+          route: west is passed over: no listener has tcp
           limits: 100 calls per second and 2000 calls at one time for voice connector hq, outbound
-          limits: none for carrier west
           limits: none for carrier east
         admitted: outbound call from +12065550100 to +12065550123, billed to voice connector hq
         ");
@@ -269,6 +299,62 @@ mod tests {
                    refused: 403 Caller Id +12125550000 is not valid\n  \
                    Reason: SIP;cause=403;text=\"Caller Id +12125550000 is not valid\"";
         assert!(text.ends_with(end), "{text}");
+    }
+
+    /// Each cause that a question can meet, by the words that the caller would hear.
+    #[test]
+    fn every_refusal_is_explained_with_its_true_cause() {
+        let to = |to: &str| question("+12065550100", to, "127.0.0.2");
+        let named =
+            |connector: &str, question: Question| Question { connector: Some(connector.into()), ..question };
+        for (question, step, refused) in [
+            (to("112"), "emergency: ", "404 No emergency entry for 112"),
+            (to("2065550123"), "dialled: ", "484 2065550123 is not an E.164 number with +"),
+            (to("+18765550123"), "denied prefixes: ", "403 Prefix +1876 is denied: +18765550123"),
+            (to("+442079460958"), "calling plan: ", "403 GB is not in the calling plan: +442079460958"),
+            (to("+21012345678"), "calling plan: ", "403 No country has the number +21012345678"),
+            (to("+12065550102"), "origination: ", "403 Origination is off for voice connector off"),
+            (to("+12065550198"), "origination: ", "403 Origination is off for voice connector off"),
+            (
+                question("anonymous", "+12065550123", "127.0.0.2"),
+                "caller ID: ",
+                "403 Caller Id anonymous is not valid",
+            ),
+            (
+                question("+12065550102", "+12065550123", "127.0.0.8"),
+                "termination: ",
+                "403 Termination is off for voice connector off",
+            ),
+            (
+                question("+12125550000", "+12065550123", "127.0.0.9"),
+                "connector: ",
+                "404 Several voice connectors list 127.0.0.9, call one by its host name",
+            ),
+            (
+                named("nobody", to("+12065550123")),
+                "connector: ",
+                "404 No voice connector at nobody.vc.example.com",
+            ),
+            (
+                named("one", to("+12065550123")),
+                "connector: ",
+                "403 Source 127.0.0.2 is not listed for voice connector one",
+            ),
+            (
+                named("one", question("+12065550103", "+12065550123", "127.0.0.9")),
+                "route: west is passed over",
+                "503 No listener has the transport of any route to +12065550123",
+            ),
+        ] {
+            let (code, text) = explained(&question);
+            assert_eq!(code, 1, "{text}");
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            let [.., told, last, _] = lines.as_slice() else { panic!("{text}") };
+            assert_eq!(*last, format!("refused: {refused}"), "{text}");
+            assert!(told.starts_with(step), "{told}\n{text}");
+        }
+        let (_, text) = explained(&to("+19005550123"));
+        assert!(text.contains("refused: 403 Premium numbers are not allowed: +19005550123"), "{text}");
     }
 
     #[test]
@@ -307,11 +393,11 @@ mod tests {
             ),
             (
                 Question {
-                    connector: Some("one".into()),
-                    ..question("+12065550103", "+12125550123", "127.0.0.9")
+                    connector: Some("two".into()),
+                    ..question("+12065550101", "+12125550123", "127.0.0.9")
                 },
                 0,
-                "admitted: outbound call from +12065550103 to +12125550123, billed to voice connector one",
+                "admitted: outbound call from +12065550101 to +12125550123, billed to voice connector two",
             ),
         ] {
             let (found, text) = explained(&question);

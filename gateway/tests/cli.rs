@@ -371,6 +371,183 @@ fn a_records_directory_that_cannot_be_used_is_said_before_anything_is_served() {
     assert!(last.starts_with("voice-connector: ") && last.contains("taken"), "{err}");
 }
 
+/// Whatever keeps the gateway from serving is said in one sentence, and the exit code says so too.
+#[test]
+fn what_cannot_begin_says_why_in_one_sentence() {
+    let net = Net(186);
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let authority = Authority::new("ours");
+    authority.leaf(&["127.0.0.1"]).write(directory.path(), "gateway");
+    authority.leaf(&["127.0.0.1"]).write(directory.path(), "other");
+    fs::write(path("taken"), "a file").unwrap();
+    fs::write(path("wrong.csv"), "number,voice_connector\n2065550100,office\n").unwrap();
+    fs::write(path("right.toml"), config(net, "")).unwrap();
+    let tls = |key: &str| {
+        format!(
+            "[[listen]]\nprotocol = \"tls\"\naddress = \"{}\"\ncertificate = \"gateway.pem\"\nkey = \"{key}\"\n",
+            net.at(4, 5061)
+        )
+    };
+    let plain = config(net, "");
+    let inventory = |file: &str| format!("[gateway]\nphone_numbers = \"{file}\"\n{plain}");
+    for (name, text, told) in [
+        ("listener", plain.replace(&net.gateway().to_string(), "192.0.2.99:5060"), "192.0.2.99:5060"),
+        ("admin", plain.replace(&net.admin().to_string(), "192.0.2.99:9090"), "192.0.2.99:9090"),
+        ("records", config(net, &format!("directory = \"{}\"", path("taken"))), "taken"),
+        ("forbidden", config(net, "directory = \"/proc/records\""), "/proc/records"),
+        ("key", format!("{}{plain}", tls("other.key")), "does not belong to the certificate"),
+        ("missing", format!("{}{plain}", tls("none.key")), "none.key cannot be read"),
+        ("inventory", inventory("wrong.csv"), "wrong.csv:2:1: \"2065550100\" is not an E.164 number"),
+        ("none", inventory("none.csv"), "none.csv: cannot be read"),
+        ("mistake", "listen = 5".to_owned(), "mistake.toml:1:10: `listen` is a whole number"),
+        ("conf.d", "\u{0}".to_owned(), "conf.d.toml:1:1: "),
+    ] {
+        let file = path(&format!("{name}.toml"));
+        fs::write(&file, text).unwrap();
+        let (code, out, err) = run(&["run", &file]);
+        assert_eq!((code, out.as_str()), (1, ""), "{name}: {err}");
+        assert!(err.contains(told) && !err.contains("panicked"), "{name}: {err}");
+        let sentences = err.lines().filter(|line| !line.starts_with("warning: ")).count();
+        assert!((1..=2).contains(&sentences), "{name}: {err}");
+    }
+    for (arguments, variable, code, told) in [
+        (&["run", &path("absent.toml")][..], "", 1, "absent.toml: cannot be read: No such file"),
+        (&["run", directory.path().to_str().unwrap()], "", 1, "cannot be read: Is a directory"),
+        (&["run", "--config", &path("right.toml"), &path("right.toml")], "", 2, "cannot be used with"),
+        (
+            &["run", &path("right.toml")],
+            "inof",
+            1,
+            "VOICE_CONNECTOR_LOG has \"inof\", which is no level; write error, ",
+        ),
+        (&["run", &path("right.toml")], "gateway=loud", 1, "VOICE_CONNECTOR_LOG is \"gateway=loud\": "),
+        (&["run", &path("right.toml"), "--log-format", "xml"], "", 2, "[possible values: human, json]"),
+        (&["run", &path("right.toml"), "--drain", "soon"], "", 2, "invalid value 'soon'"),
+        (&["check", &path("absent.toml")], "", 1, "absent.toml: cannot be read: No such file"),
+        (
+            &[
+                "explain",
+                &path("absent.toml"),
+                "--from",
+                "1",
+                "--to",
+                "2",
+                "--source",
+                "::1",
+                "--transport",
+                "udp",
+            ],
+            "",
+            2,
+            "absent.toml: cannot be read",
+        ),
+    ] {
+        let mut command = command(arguments);
+        command.env("VOICE_CONNECTOR_LOG", variable);
+        let (found, out, err) = told_by(command);
+        assert_eq!((found, out.as_str()), (code, ""), "{arguments:?}: {err}");
+        assert!(err.contains(told) && !err.contains("panicked"), "{arguments:?}: {err}");
+        assert!(code == 2 || err.lines().count() == 1, "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn a_second_gateway_on_the_same_records_says_so() {
+    let (net, other) = (Net(187), Net(188));
+    let gateway = Gateway::start(net, &config(net, ""));
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("second.toml");
+    fs::write(&file, config(other, &format!("directory = \"{}\"", gateway.records().display()))).unwrap();
+    let (code, out, err) = run(&["run", file.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    let lines: Vec<&str> = err.lines().filter(|line| line.starts_with("voice-connector: ")).collect();
+    assert!(lines.len() == 1 && !err.contains("panicked"), "{err}");
+    gateway.stop();
+}
+
+#[test]
+fn the_log_is_json_on_request() {
+    let net = Net(189);
+    let gateway = Gateway::start_with(net, &["--log-format", "json"], &config(net, ""));
+    let [phone, carrier] = peers(net);
+    Up::begin(&phone, &carrier, phone.invite("+12125550123")).end(&phone, &carrier);
+    gateway.call_details(1);
+    let log = gateway.log();
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let begun = lines.iter().find(|line| line["message"] == "call begins").unwrap_or_else(|| panic!("{log}"));
+    assert!(begun["transaction_id"].is_string() && begun["level"] == "INFO", "{begun}");
+    gateway.stop();
+}
+
+#[test]
+fn strict_takes_no_warnings() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    let check = |text: &str, arguments: &[&str]| {
+        fs::write(&file, text).unwrap();
+        run(&[&["check", file.to_str().unwrap()], arguments].concat())
+    };
+    let right = config(Net(190), "");
+    let (code, _, err) = check(&right, &["--strict"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let doubtful = right
+        .replace("calling_plan = [\"US\"]", "calling_plan = [\"US\"]\ncarriers = []")
+        .replace("carriers = []", "credentials = [{ username = \"u\", password = \"$SECRET\" }]");
+    let (code, out, err) = check(&doubtful, &[]);
+    assert!(code == 0 && err.starts_with("warning: ") && err.lines().count() == 1, "{code}: {err}");
+    assert!(!err.contains("SECRET") && out.contains("1 carriers, 1 numbers"), "{out}{err}");
+    let (code, _, err) = check(&doubtful, &["--strict"]);
+    assert_eq!(
+        (code, err.lines().last()),
+        (1, Some("voice-connector: --strict takes no warnings, and there is one"))
+    );
+}
+
+#[test]
+fn check_reads_the_inventory() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    fs::write(&file, format!("[gateway]\nphone_numbers = \"n.csv\"\n{}", config(Net(190), ""))).unwrap();
+    let check = || run(&["check", file.to_str().unwrap()]);
+    let (code, _, err) = check();
+    assert!(code == 0 && err.contains("n.csv cannot be read"), "it may be for another machine: {err}");
+    let csv = |lines: &str| {
+        fs::write(directory.path().join("n.csv"), format!("number,voice_connector\n{lines}")).unwrap()
+    };
+    csv("+12065550101,office\n+12065550102,office\n");
+    let (code, out, err) = check();
+    assert!(code == 0 && out.contains("1 carriers, 3 numbers"), "{out}{err}");
+    csv(&"+12065550101,offise\n".repeat(1000));
+    let (code, out, err) = check();
+    assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 101), "{err}");
+    assert!(err.contains("n.csv:2:14: there is no voice connector \"offise\"; write office"), "{err}");
+    assert!(err.ends_with("and 900 more mistakes; mend these first\n"), "{err}");
+}
+
+/// `voice-connector check FILE | head -0`.
+#[test]
+fn nobody_need_read_what_is_printed() {
+    let example = examples().join("voice-connector.toml");
+    let mut check = command(&["check", example.to_str().unwrap()]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let (code, _, err) = told(
+        check
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+            .wait_with_output()
+            .unwrap(),
+    );
+    assert!(code == 0 && !err.contains("panicked"), "{code}: {err}");
+}
+
 #[test]
 fn sigterm_takes_no_new_calls_but_emergencies_and_ends_with_the_last_call() {
     let net = Net(183);

@@ -115,6 +115,11 @@ pub enum Refusal {
         /// The number.
         number: E164,
     },
+    /// Every route wants a transport that no listener has.
+    NoListener {
+        /// The number.
+        number: E164,
+    },
     /// Too many new calls in this second.
     CallsPerSecond {
         /// Whose limit it is: a connector's id or a carrier's name.
@@ -183,6 +188,7 @@ impl Refusal {
             Refusal::OriginationOff { .. } => (403, "origination_off"),
             Refusal::NoCarrier { .. } => (404, "no_carrier"),
             Refusal::NoRoute { .. } => (503, "no_route"),
+            Refusal::NoListener { .. } => (503, "no_listener"),
             Refusal::CallsPerSecond { .. } => (503, "cps"),
             Refusal::ConcurrentCalls { .. } => (503, "concurrent_calls"),
         };
@@ -245,6 +251,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoCarrier { number } => write!(f, "No carrier for {number}"),
             Refusal::NoRoute { number } => write!(f, "No route to {number}"),
+            Refusal::NoListener { number } => {
+                write!(f, "No listener has the transport of any route to {number}")
+            }
             Refusal::CallsPerSecond { whose, limit, .. } => {
                 write!(f, "More than {limit} calls per second for {whose}")
             }

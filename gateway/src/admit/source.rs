@@ -116,8 +116,8 @@ fn find(config: &Config, facts: &Facts, steps: &mut Vec<Step>) -> Result<Origin,
         return Err(Refusal::UnknownSource { address });
     }
     if let Some(connector) = named {
-        let connector = connector.id.clone();
-        return Err(Refusal::SourceNotListed { connector, address });
+        found(connector, ConnectorBy::Host, facts, steps);
+        return Err(Refusal::SourceNotListed { connector: connector.id.clone(), address });
     }
     if is_ours(config, &facts.host) {
         if let [only] = candidates.as_slice() {

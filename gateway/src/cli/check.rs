@@ -3,44 +3,57 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use config::Config;
+use config::{Config, ConfigErrors};
 
+use super::fail;
+use super::output::{say, tell};
 use crate::listen::Tls;
+use crate::route;
 
-/// Parses the file and says what it found; files and variables that are not there are only warned of, since the file may be
-/// for another machine. A certificate or key that is there must do.
-pub(super) fn check(file: &Path) -> ExitCode {
-    let (config, warnings) = match Config::load(file) {
+/// Parses the file and its inventory and says what it found; files and variables that are not there are only warned of,
+/// since the file may be for another machine. What is there must do.
+///
+/// - `strict`: a warning is as bad as a mistake.
+pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
+    let (mut config, warnings) = match Config::load(file) {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            eprintln!("{errors}");
-            return ExitCode::FAILURE;
-        }
+        Err(errors) => return mistakes(&errors),
     };
-    for warning in warnings {
-        eprintln!("warning: {warning}");
-    }
+    let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     let missing = config.missing();
-    for missing in &missing {
-        eprintln!("warning: {missing}");
+    warnings.extend(missing.iter().map(ToString::to_string));
+    let inventory_is_there = config.gateway.phone_numbers.as_deref().is_some_and(Path::is_file);
+    if inventory_is_there && let Err(errors) = config.read_inventory() {
+        return mistakes(&errors);
     }
     if missing.is_empty() {
         if let Err(error) = Tls::new(&config) {
-            eprintln!("{error}");
+            tell(error);
             return ExitCode::FAILURE;
         }
-        for doubt in Tls::doubts(&config) {
-            eprintln!("warning: {doubt}");
-        }
+        warnings.extend(Tls::doubts(&config));
     }
-    println!(
-        "{}: {} listeners, {} voice connectors, {} groups, {} carriers, {} numbers",
+    warnings.extend(route::doubts(&config));
+    for warning in &warnings {
+        tell(format_args!("warning: {warning}"));
+    }
+    say(format_args!(
+        "{}: {} listeners, {} voice connectors, {} groups, {} carriers, {} numbers\n",
         file.display(),
         config.listen.len(),
         config.voice_connector.len(),
         config.voice_connector_group.len(),
         config.carrier.len(),
         config.numbers.len()
-    );
-    ExitCode::SUCCESS
+    ));
+    match (strict, warnings.len()) {
+        (false, _) | (true, 0) => ExitCode::SUCCESS,
+        (true, 1) => fail("--strict takes no warnings, and there is one"),
+        (true, count) => fail(format_args!("--strict takes no warnings, and there are {count}")),
+    }
+}
+
+fn mistakes(errors: &ConfigErrors) -> ExitCode {
+    tell(errors);
+    ExitCode::FAILURE
 }

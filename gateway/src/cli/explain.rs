@@ -1,7 +1,6 @@
 //! `voice-connector explain`.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -13,9 +12,8 @@ use crate::listen::Transport;
 /// A call that nobody has made.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The configuration; without it, the embedded example.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file: super::File,
     /// Who calls: the user part of From, as +12065550100.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     from: String,
@@ -42,7 +40,7 @@ enum Carried {
 
 /// Prints every step and the outcome.
 pub(super) fn explain(arguments: &Arguments) -> ExitCode {
-    let Some(config) = super::load(arguments.config.as_deref()) else { return ExitCode::from(2) };
+    let Some(config) = super::load(arguments.file.path()) else { return ExitCode::from(2) };
     let question = Question {
         from: arguments.from.clone(),
         to: arguments.to.clone(),
@@ -56,6 +54,6 @@ pub(super) fn explain(arguments: &Arguments) -> ExitCode {
         draw: 0,
     };
     let explanation = crate::explain::explain(&config, Instant::now(), &question);
-    println!("{explanation}");
+    super::output::say(format_args!("{explanation}\n"));
     ExitCode::from(explanation.exit_code())
 }

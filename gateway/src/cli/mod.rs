@@ -2,17 +2,22 @@
 
 mod check;
 mod explain;
+mod file;
+mod log;
 mod output;
 mod run;
 mod signals;
 
-use std::path::{Path, PathBuf};
+use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use config::Config;
-use output::few;
+
+use file::{File, NeededFile};
+use output::{few, tell};
 
 /// What `run` and `explain` use without `--config`: everything on this host.
 const EMBEDDED: &str = include_str!("../../../examples/embedded.toml");
@@ -24,7 +29,9 @@ const EMBEDDED_NAME: &str = "embedded.toml";
 #[command(
     name = "voice-connector",
     version,
-    about = "A SIP trunk between your phone system and your carriers"
+    about = "A SIP trunk between your phone system and your carriers",
+    after_help = "VOICE_CONNECTOR_LOG says what `run` logs: error, warn, info (the default), debug or trace, or parts of \
+                  the program with a level each, as in info,gateway::call=debug."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -33,11 +40,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the gateway. Without --config: an example on loopback that a softphone on this host can call through.
+    /// Run the gateway. Without a file: an example on loopback that a softphone on this host can call through.
+    /// VOICE_CONNECTOR_LOG says what is logged: a level (info), or parts of the program with a level each
+    /// (info,gateway::call=debug).
     Run {
-        /// The configuration.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        file: File,
         /// Signalling threads; 0: one per core.
         #[arg(long, default_value_t = 0)]
         shards: u16,
@@ -47,11 +55,17 @@ enum Command {
         /// How long live calls may go on after SIGTERM, in seconds.
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         drain: u64,
+        /// How log lines are written.
+        #[arg(long, value_enum, default_value = "human")]
+        log_format: log::Format,
     },
-    /// Check a configuration; nothing outside the file is touched. Exits with 1 when it can't be used.
+    /// Check a configuration and the files that it names; nothing is touched. Exits with 1 when it can't be used.
     Check {
-        /// The configuration.
-        file: PathBuf,
+        #[command(flatten)]
+        file: NeededFile,
+        /// Exit with 1 on a warning, too.
+        #[arg(long)]
+        strict: bool,
     },
     /// Say whether a call would be taken, and why: every step and the outcome. Exits with 0 when it is admitted,
     /// 1 when it is refused, 2 when the question is wrong.
@@ -69,11 +83,14 @@ enum Command {
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { config, shards, media_workers, drain } => {
+        Command::Run { file, shards, media_workers, drain, log_format } => {
+            if let Err(error) = log::begin(log_format) {
+                return fail(error);
+            }
             let options = crate::daemon::DaemonOptions { shards, media_workers };
-            run::run(config.as_deref(), &options, Duration::from_secs(drain))
+            run::run(file.path(), &options, Duration::from_secs(drain))
         }
-        Command::Check { file } => check::check(&file),
+        Command::Check { file, strict } => check::check(file.path(), strict),
         Command::Explain(arguments) => explain::explain(&arguments),
         #[cfg(feature = "demo")]
         Command::Demo { shards } => {
@@ -91,24 +108,24 @@ fn load(path: Option<&Path>) -> Option<Config> {
     let (mut config, warnings) = match loaded {
         Ok(loaded) => loaded,
         Err(errors) => {
-            eprintln!("{errors}");
+            tell(errors);
             return None;
         }
     };
     let warnings = warnings.iter().map(|warning| format!("warning: {warning}"));
     for line in few(warnings, |more| format!("warning: ... and {more} more; voice-connector check shows all"))
     {
-        eprintln!("{line}");
+        tell(line);
     }
     if let Err(errors) = config.read_inventory() {
-        eprintln!("{errors}");
+        tell(errors);
         return None;
     }
     Some(config)
 }
 
 /// Refuses a command in one sentence.
-fn fail(text: impl std::fmt::Display) -> ExitCode {
-    eprintln!("voice-connector: {text}");
+fn fail(text: impl Display) -> ExitCode {
+    tell(format_args!("voice-connector: {text}"));
     ExitCode::FAILURE
 }

@@ -9,6 +9,11 @@ pub(super) fn say(text: impl std::fmt::Display) {
     let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
 }
 
+/// A line on standard error, likewise.
+pub(super) fn tell(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Standard error as the log knows it: what can't be written is lost. Where the log itself fails, the subscriber would
 /// print that to standard error, and panic.
 #[derive(Debug, Clone, Copy)]

@@ -1,14 +1,12 @@
 //! `voice-connector run`.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use config::Config;
-use tracing_subscriber::EnvFilter;
 
-use super::output::{Log, few, say};
+use super::output::{few, say, tell};
 use super::signals::{Signals, Wish};
 use crate::daemon::{DaemonOptions, Gateway};
 
@@ -19,13 +17,10 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
         Ok(signals) => signals,
         Err(error) => return super::fail(format_args!("signals: {error}")),
     };
-    let filter = EnvFilter::try_from_env("VOICE_CONNECTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(Log).with_ansi(colours).init();
     let Some(config) = super::load(file) else { return ExitCode::FAILURE };
     let missing = config.missing();
     if !missing.is_empty() {
-        missing.iter().for_each(|missing| eprintln!("{missing}"));
+        missing.iter().for_each(tell);
         return super::fail("files or variables that the configuration needs are missing");
     }
     let summary = summary(&config, file);

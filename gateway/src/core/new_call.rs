@@ -11,7 +11,7 @@ use sip::{Message, Method, Name};
 use super::fault::protocol_fault;
 use super::parties::{account, asserted, facts, profile, sip_user};
 use super::{CallKey, Core, Live, Now, Slot};
-use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome};
+use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
 use crate::call::{Call, Cause, Local, NewCall, Route};
 use crate::listen::{ListenerId, Party, Peer, Transport};
 use crate::record::Direction;
@@ -112,8 +112,8 @@ impl Core {
         let routes: Vec<Route> =
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
         if routes.is_empty() {
-            let cause = Cause::new(503, "No listener has the transport of any route");
-            return self.turn_away(now, server, &message, facts, decision, &cause);
+            let refusal = Refusal::NoListener { number: admitted.number.clone() };
+            return self.refuse(now, server, &message, facts, decision, &refusal);
         }
         self.next_call += 1;
         let key = CallKey(self.next_call);

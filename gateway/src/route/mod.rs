@@ -6,6 +6,7 @@
 
 mod attempt;
 mod carriers;
+mod doubt;
 mod failover;
 mod health;
 mod plan;
@@ -13,6 +14,7 @@ mod step;
 mod weight;
 
 pub use attempt::{Attempt, Via};
+pub use doubt::doubts;
 pub use failover::{Because, Failover, RouteEnd, last_answer, next_route};
 pub use health::{Health, HostKey, ProbeResult};
 pub use plan::{Plan, RouteFacts, route};
