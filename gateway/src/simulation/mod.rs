@@ -58,5 +58,5 @@ mod streams_of_an_answer;
 mod timers_of_a_carrier;
 mod what_the_caller_is_told;
 mod who_took_the_call;
-mod words_of_a_peer;
 mod whose_sip_log;
+mod words_of_a_peer;
