@@ -112,7 +112,7 @@ const SECTIONS: &[Section] = &[
         shown: "[[network]]",
         keys: &[here("name"), here("local"), here("media_address")],
     },
-    Section { name: "records", shown: "[records]", keys: &[here("directory")] },
+    Section { name: "records", shown: "[records]", keys: &[here("directory"), here("durability")] },
     Section { name: "admin", shown: "[admin]", keys: &[here("address"), here("token"), not_yet("socket")] },
     Section {
         name: "voice_connector",

@@ -74,7 +74,7 @@ pub use missing::Missing;
 pub use network::Network;
 pub use number::{NumberEntry, Owner};
 pub use peer::{Dtmf, Nat, Peer, Prack, Refer, Srtp, SrtpSuite};
-pub use records::Records;
+pub use records::{Durability, Records};
 pub use route::Route;
 pub use secret::{Secret, SecretError};
 pub use tls::Tls;

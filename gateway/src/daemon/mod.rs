@@ -123,7 +123,7 @@ impl Gateway {
         let metrics = Metrics::new(&config.gateway.region);
         metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
         metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
-        let records = open(&RecorderSettings::new(&config.records.directory), metrics.records())?;
+        let records = open(&records_settings(&config), metrics.records())?;
 
         let mut random = SystemRandom::new();
         let key = HashKey::random(&mut random);
@@ -213,7 +213,10 @@ impl Gateway {
             readiness: readiness.clone(),
             recorder: records.recorder.clone(),
             media: media.clone(),
-            pulses: shard_pulses.chain([stream_thread.pulse.clone()]).chain(media.pulses()).collect(),
+            pulses: shard_pulses
+                .chain([stream_thread.pulse.clone(), records.writer.pulse.clone()])
+                .chain(media.pulses())
+                .collect(),
         };
         runtime.spawn(watch.run());
         readiness.clear(Obstacle::Starting);
@@ -362,6 +365,11 @@ fn by_listener(config: &Config, bound: &[Listener]) -> Vec<SocketAddr> {
         bound.iter().find(|one| one.id.0 == index).map_or(listen.address, |one| one.address)
     };
     (0..).zip(&config.listen).map(address).collect()
+}
+
+fn records_settings(config: &Config) -> RecorderSettings {
+    let config::Records { directory, durability } = &config.records;
+    RecorderSettings { durability: *durability, ..RecorderSettings::new(directory) }
 }
 
 fn media_settings(

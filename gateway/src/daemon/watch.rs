@@ -50,7 +50,7 @@ impl Watch {
         match reason {
             Some(reason) => {
                 if self.readiness.block(obstacle, reason) {
-                    tracing::error!(obstacle = name, reason, "not ready for calls");
+                    tracing::warn!(obstacle = name, reason, "not ready for calls");
                 }
             }
             None => {

@@ -1,89 +1,114 @@
-//! Records on their way from the journal to the directory, some at a time.
+//! Records on their way from the journal to the directory.
 //!
-//! A disk takes a whole batch in little more than the time of one: all are written first, then each is waited for and
-//! gets its name, then the names themselves are made safe. Until that is done the journal keeps them all.
+//! A record is handed to the kernel under its name, and nobody waits. The journal keeps it until a thread that may
+//! wait has seen it on the disk, some at a time: so no crash of the host loses a record that the journal had.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::io;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::directory::{Directory, Place, Staged};
+use nix::unistd::syncfs;
+
+use super::directory::{Directory, Place, sync_directory};
 use super::journal::Entry;
 use super::name;
 use crate::metrics::RecordKind;
 
-/// One batch, worked off by [`step`](Batch::step).
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// By their numbers in the journal.
-    staged: VecDeque<(u64, RecordKind, Staged)>,
-    /// Where names are not safe yet.
-    directories: BTreeSet<PathBuf>,
-    /// What is, or will be once the directories are safe, in the directory.
-    pub delivered: Vec<u64>,
-    /// The kinds of those that were not there before.
-    pub written: Vec<RecordKind>,
-    /// Why others are not.
-    pub failure: Option<io::Error>,
+/// So many files are waited for one by one; more by their file system, which others write to as well.
+const FEW: usize = 64;
+
+/// Hands a record of the journal to the kernel under its name. Returns its path, and its kind if it was written now.
+///
+/// - `entry`: one with a record that is on its way.
+/// - `anew`: what is there of it can't be relied on.
+pub fn deliver(
+    directory: &Directory,
+    entry: &Entry,
+    anew: bool,
+) -> io::Result<(PathBuf, Option<RecordKind>)> {
+    let (kind, body, place) = match entry {
+        Entry::Ended { record, started_ms, .. } => {
+            let body = serde_json::to_vec(record)?;
+            let name = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
+            let place = directory.place(name, Duration::from_millis(*started_ms), &body)?;
+            (RecordKind::CallDetail, body, place)
+        }
+        Entry::Detail { detail, .. } => {
+            let body = serde_json::to_vec(detail)?;
+            let name = |at| name::call(at, &detail.transaction_id);
+            let place = directory.place(name, Duration::from_millis(detail.times.invite), &body)?;
+            (RecordKind::Detail, body, place)
+        }
+        _ => return Err(ErrorKind::InvalidData.into()), // The index points to these two only.
+    };
+    match place {
+        Place::Taken(path) if !anew => Ok((path, None)),
+        Place::Taken(path) | Place::Free(path) => {
+            directory.write(&path, &body).map(|()| (path, Some(kind)))
+        }
+    }
 }
 
-impl Batch {
-    /// Writes a record beside its place. `false`: it must wait for the next batch, for one of its name is in this.
-    ///
-    /// - `entry`: of the journal, with a record that is on its way.
-    pub fn stage(&mut self, directory: &Directory, sequence: u64, entry: &Entry) -> io::Result<bool> {
-        let (kind, body, place) = match entry {
-            Entry::Ended { record, started_ms, .. } => {
-                let body = serde_json::to_vec(record)?;
-                let named = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
-                let place = directory.place(named, Duration::from_millis(*started_ms), &body)?;
-                (RecordKind::CallDetail, body, place)
-            }
-            Entry::Detail { detail, .. } => {
-                let body = serde_json::to_vec(detail)?;
-                let named = |at| name::call(at, &detail.transaction_id);
-                let place = directory.place(named, Duration::from_millis(detail.times.invite), &body)?;
-                (RecordKind::Detail, body, place)
-            }
-            _ => return Err(io::ErrorKind::InvalidData.into()), // The index points to these two only.
-        };
-        match place {
-            Place::Taken(path) => {
-                self.directories.insert(directory.parent(&path));
-                self.delivered.push(sequence);
-            }
-            Place::Free(path) if self.staged.iter().any(|(_, _, staged)| *staged.path() == path) => {
-                return Ok(false);
-            }
-            Place::Free(path) => self.staged.push_back((sequence, kind, directory.stage(path, &body)?)),
-        }
-        Ok(true)
+/// Records that are with the kernel, and that are to be waited for.
+#[derive(Debug, Clone)]
+pub struct FlushJob {
+    /// `records.directory`, opened before the first of them was written: its file system tells of failures since then.
+    root: Arc<File>,
+    path: PathBuf,
+    /// Their numbers in the journal, and where they are.
+    records: Vec<(u64, PathBuf)>,
+}
+
+impl FlushJob {
+    /// Nothing yet.
+    pub fn new(directory: &Directory) -> io::Result<FlushJob> {
+        let path = directory.root().to_owned();
+        Ok(FlushJob { root: Arc::new(File::open(&path)?), path, records: Vec::new() })
     }
 
-    /// Waits for the disk once. An error comes with the records that are not delivered because of it.
-    pub fn step(&mut self, directory: &Directory) -> Result<(), (io::Error, Vec<u64>)> {
-        if let Some((sequence, kind, staged)) = self.staged.pop_front() {
-            let parent = directory.settle(&staged).map_err(|error| (error, vec![sequence]))?;
-            self.directories.insert(parent);
-            self.delivered.push(sequence);
-            self.written.push(kind);
-        } else if let Some(parent) = self.directories.pop_first()
-            && let Err(error) = directory.sync(&parent)
-        {
-            // They will be found there, and their names made safe.
-            return Err((error, std::mem::take(&mut self.delivered)));
-        }
-        Ok(())
+    /// One more is with the kernel.
+    pub fn push(&mut self, sequence: u64, path: PathBuf) {
+        self.records.push((sequence, path));
     }
 
-    /// How many are on their way.
+    /// Their numbers in the journal.
+    pub fn sequences(&self) -> impl Iterator<Item = u64> {
+        self.records.iter().map(|(sequence, _)| *sequence)
+    }
+
+    /// How many they are.
     pub fn len(&self) -> usize {
-        self.staged.len()
+        self.records.len()
     }
 
-    /// Whether no step is left.
-    pub fn is_empty(&self) -> bool {
-        self.staged.is_empty() && self.directories.is_empty()
+    /// Whether they are few enough for a program that is about to end.
+    pub fn is_small(&self) -> bool {
+        self.len() <= FEW
+    }
+
+    /// Waits for the disk: for the records and their names.
+    pub fn run(&self) -> io::Result<()> {
+        if !self.is_small() {
+            return Ok(syncfs(&self.root)?);
+        }
+        let mut directories = BTreeSet::new();
+        for (_, path) in &self.records {
+            unless_gone(File::open(path).and_then(|file| file.sync_all()))?;
+            // A new directory is an entry of the one above.
+            let above = path.ancestors().skip(1).take_while(|directory| directory.starts_with(&self.path));
+            directories.extend(above.map(Path::to_owned));
+        }
+        directories.iter().try_for_each(|directory| unless_gone(sync_directory(directory)))
+    }
+}
+
+/// Who reads the records may have taken them away already.
+fn unless_gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
     }
 }

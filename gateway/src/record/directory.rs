@@ -6,8 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
-
 /// Records of one transaction id, connector and start that are told apart, see [`Directory::place`].
 const NAMESAKES: u32 = 1_000;
 
@@ -20,40 +18,24 @@ pub enum Place {
     Taken(PathBuf),
 }
 
-/// A record that is written, but neither safe nor under its name yet.
-#[derive(Debug)]
-pub struct Staged {
-    file: File,
-    temporary: PathBuf,
-    path: PathBuf,
-}
-
-impl Staged {
-    /// Where it will be.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 /// `records.directory`.
 pub struct Directory {
     root: PathBuf,
-    sync: bool,
 }
 
 impl Directory {
-    /// - `sync`: whether a delivered record must survive a crash of the host.
-    pub fn new(root: &Path, sync: bool) -> Directory {
-        Directory { root: root.to_owned(), sync }
+    /// The directory at `root`.
+    pub fn new(root: &Path) -> Directory {
+        Directory { root: root.to_owned() }
     }
 
     /// Looks up where a record belongs, by its object name.
     ///
     /// A different record of the same name (a call from a connector to itself makes two within the same
     /// millisecond) makes it go by the next free millisecond, so that names keep their shape and nothing is
-    /// overwritten.
+    /// overwritten but what a crash of the host has left half written.
     ///
-    /// - `name`: its object name, had the call begun then;
+    /// - `name`: its object name, had the call begun then.
     /// - `body`: the record as it is written.
     pub fn place(
         &self,
@@ -62,11 +44,11 @@ impl Directory {
         body: &[u8],
     ) -> io::Result<Place> {
         for nudge in 0..NAMESAKES {
-            let started_at = started_at + Duration::from_millis(nudge.into());
-            let path = self.root.join(name(started_at));
+            let path = self.root.join(name(started_at + Duration::from_millis(nudge.into())));
             match fs::read(&path) {
                 Ok(there) if there == body => return Ok(Place::Taken(path)),
-                Ok(_) => continue,
+                Ok(there) if is_whole(&there) => continue,
+                Ok(_) => return Ok(Place::Free(path)),
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Place::Free(path)),
                 Err(error) => return Err(error),
             }
@@ -74,17 +56,11 @@ impl Directory {
         Err(io::Error::new(ErrorKind::AlreadyExists, "too many records of one name"))
     }
 
-    /// Writes a record beside `path` without waiting for the disk; [`settle`](Directory::settle) gives it its name.
-    pub fn stage(&self, path: PathBuf, body: &[u8]) -> io::Result<Staged> {
+    /// Hands a record to the kernel under its name, whole or not at all.
+    pub fn write(&self, path: &Path, body: &[u8]) -> io::Result<()> {
         let parent = path.parent().unwrap_or(&self.root);
         if !parent.is_dir() {
             create_private_dirs(parent)?;
-            if self.sync {
-                // The new directories' own entries, up to the root.
-                for above in parent.ancestors().skip(1).take_while(|dir| dir.starts_with(&self.root)) {
-                    sync_directory(above)?;
-                }
-            }
         }
         let temporary = path.with_file_name(format!(
             ".{}.tmp", // Hidden: whoever lists the directory sees whole records only.
@@ -93,31 +69,12 @@ impl Directory {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&temporary)?;
         file.write_all(body)?;
-        if self.sync {
-            // Starts the write: of a batch of records, most are on the disk when the first of them has been waited for.
-            let _ = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
-        }
-        Ok(Staged { file, temporary, path })
+        fs::rename(&temporary, path)
     }
 
-    /// Gives a record its name, once it is on the disk: whole or not at all, also after a crash of the host. The
-    /// name itself is safe when the directory that is returned has been [`sync`](Directory::sync)ed.
-    pub fn settle(&self, staged: &Staged) -> io::Result<PathBuf> {
-        if self.sync {
-            staged.file.sync_data()?;
-        }
-        fs::rename(&staged.temporary, &staged.path)?;
-        Ok(self.parent(&staged.path))
-    }
-
-    /// Makes the names in a directory survive a crash of the host.
-    pub fn sync(&self, directory: &Path) -> io::Result<()> {
-        if self.sync { sync_directory(directory) } else { Ok(()) }
-    }
-
-    /// The directory of a record.
-    pub fn parent(&self, path: &Path) -> PathBuf {
-        path.parent().unwrap_or(&self.root).to_owned()
+    /// Where the records are.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Adds lines to the file of that name, all or none of them. A last line that a crash cut short is ended first.
@@ -137,6 +94,11 @@ impl Directory {
         }
         written
     }
+}
+
+/// Whether a record is there to its end. After a crash of the host a file may be shorter than it was, or zeros.
+fn is_whole(record: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(record).is_ok()
 }
 
 fn end_last_line(file: &mut File, length: u64) -> io::Result<()> {
@@ -186,16 +148,15 @@ mod tests {
 
     const DAY: &str = "Amazon-Chime-Voice-Connector-CDRs/json/abcdef1ghij2klmno3pqr4/2019/08/10";
 
-    /// Delivers a record all the way; says whether it was new.
+    /// Says whether the record was new.
     fn deliver(directory: &Directory, facts: &CallFacts) -> bool {
         let record = CallDetailRecord::new(facts);
         let body = serde_json::to_vec(&record).unwrap();
-        let named = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
-        match directory.place(named, facts.started_at, &body).unwrap() {
+        let name = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
+        match directory.place(name, facts.started_at, &body).unwrap() {
             Place::Taken(_) => false,
             Place::Free(path) => {
-                let staged = directory.stage(path, &body).unwrap();
-                directory.sync(&directory.settle(&staged).unwrap()).unwrap();
+                directory.write(&path, &body).unwrap();
                 true
             }
         }
@@ -204,7 +165,7 @@ mod tests {
     #[test]
     fn a_record_is_delivered_once() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::new(dir.path(), true);
+        let directory = Directory::new(dir.path());
         assert!(deliver(&directory, &facts()));
         assert!(!deliver(&directory, &facts()));
         assert_eq!(
@@ -219,7 +180,7 @@ mod tests {
     #[test]
     fn namesakes_take_the_next_millisecond_and_stay_there() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::new(dir.path(), false);
+        let directory = Directory::new(dir.path());
         let deliver = |direction| deliver(&directory, &CallFacts { direction, ..facts() });
         assert!(deliver(Direction::Outbound));
         assert!(deliver(Direction::Inbound));
@@ -235,7 +196,7 @@ mod tests {
     #[test]
     fn a_leftover_of_a_crash_is_no_obstacle() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::new(dir.path(), false);
+        let directory = Directory::new(dir.path());
         fs::create_dir_all(dir.path().join(DAY)).unwrap();
         let leftover = dir.path().join(DAY).join(".01.13.45.042_0f8fad5b-d9cb-469f-a165-70867728950e.tmp");
         fs::write(&leftover, "{\"AwsAccount").unwrap();
@@ -243,10 +204,25 @@ mod tests {
         assert!(!leftover.exists());
     }
 
+    /// The host crashed after the record had its name, and before its content was on the disk.
+    #[test]
+    fn a_record_that_a_crash_left_half_written_is_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::new(dir.path());
+        assert!(deliver(&directory, &facts()));
+        let [(name, body)] = &files(dir.path())[..] else { panic!() };
+        let halves = [&body.as_bytes()[..40], b"", &[0; 200][..]];
+        for half in halves {
+            fs::write(dir.path().join(name), half).unwrap();
+            assert!(deliver(&directory, &facts()));
+            assert_eq!(files(dir.path()), [(name.clone(), body.clone())]);
+        }
+    }
+
     #[test]
     fn a_line_cut_short_is_ended_before_the_next() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::new(dir.path(), false);
+        let directory = Directory::new(dir.path());
         directory.append("a/b.jsonl", b"{1}\n{2}\n").unwrap();
         directory.append("a/b.jsonl", b"{3").unwrap();
         directory.append("a/b.jsonl", b"{4}\n").unwrap();

@@ -6,20 +6,27 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use std::{fmt, thread};
+use std::{fmt, io, thread};
 
+use config::Durability;
 use tracing::{error, info, warn};
 
+use super::delivery::FlushJob;
 use super::directory::Directory;
-use super::journal::{Journal, JournalError};
+use super::journal::{Journal, JournalError, SyncJob};
 use super::pressure::Pressure;
 use super::recovery::{Orphan, recover};
 use super::writer::Writer;
 use super::{AnsweredCall, CallDetail, CallFacts, CallKey, QualityFacts, SipMessageFacts};
+use crate::abort::AbortOnPanic;
 use crate::metrics::{RecordKind, RecordMetrics};
+use crate::pulse::Pulse;
 
 /// Items that are written together, at most.
 const BATCH: usize = 1_024;
+
+/// Records that are delivered before others who report are heard again.
+const DELIVERIES: usize = 16;
 
 /// What a call's record or state takes of the queue's room, roughly.
 const CALL_COST: usize = 2_048;
@@ -39,8 +46,8 @@ pub struct RecorderSettings {
     pub journal_limit: u64,
     /// Bytes of records that may wait in memory. Default 16 MiB.
     pub queue_limit: usize,
-    /// Records survive a crash of the host, not only of the program. Default true.
-    pub sync: bool,
+    /// What an answered call waits for.
+    pub durability: Durability,
 }
 
 impl RecorderSettings {
@@ -51,7 +58,7 @@ impl RecorderSettings {
             directory: directory.to_owned(),
             journal_limit: 256 << 20,
             queue_limit: 16 << 20,
-            sync: true,
+            durability: Durability::default(),
         }
     }
 }
@@ -93,7 +100,8 @@ impl Record {
 #[error("no room for the record")]
 pub struct Full;
 
-/// The journal could not be written, so that a crash would lose the call.
+/// The journal could not be written, so that a crash would lose the call: one of the program, or with
+/// [`Durability::Disk`] one of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the call is not in the journal")]
 pub struct NotJournaled;
@@ -117,6 +125,9 @@ enum Message {
     Item(Item),
     /// Answered when all that came before is written, as far as the disk lets it.
     Flush(Sender<()>),
+    /// The disk has been waited for.
+    Synced(SyncJob, io::Result<()>),
+    Flushed(io::Result<()>),
     Stop,
 }
 
@@ -253,6 +264,8 @@ impl fmt::Debug for Recorder {
 /// Keeps the writer's thread; when it is dropped or closed, what was reported is written first.
 #[derive(Debug)]
 pub struct RecordWriter {
+    /// The thread's sign of life.
+    pub pulse: Pulse,
     messages: Sender<Message>,
     thread: Option<JoinHandle<()>>,
 }
@@ -292,9 +305,18 @@ pub struct Opened {
 /// Records that the last run could not deliver are delivered now; calls that it left up get a record,
 /// and are returned.
 pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opened, JournalError> {
+    open_before(settings, metrics, || {})
+}
+
+/// - `disk`: called on threads that wait for the disk, before they do.
+fn open_before(
+    settings: &RecorderSettings,
+    metrics: RecordMetrics,
+    disk: impl Fn() + Clone + Send + 'static,
+) -> Result<Opened, JournalError> {
     let path = settings.directory.join(".journal");
     let io = |source| JournalError::Io { path: path.clone(), source };
-    let mut journal = Journal::open(&path, settings.sync)?;
+    let mut journal = Journal::open(&path)?;
     let damaged = journal.damaged();
     if damaged > 0 {
         error!(damaged, path = %path.join("damaged").display(), "records journal had damaged lines");
@@ -305,49 +327,100 @@ pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opene
         info!(undelivered, orphans = orphans.len(), "records journal has work from the last run");
     }
     let room = Room::new(settings.queue_limit, metrics.clone());
-    let directory = Directory::new(&settings.directory, settings.sync);
-    let writer = Writer::new(journal, settings.journal_limit, directory, metrics.clone(), room.clone());
+    let directory = Directory::new(&settings.directory);
+    let (limit, durability) = (settings.journal_limit, settings.durability);
+    let writer = Writer::new(journal, limit, durability, directory, metrics.clone(), room.clone());
     let (messages, receiver) = mpsc::channel();
-    let thread = thread::Builder::new()
-        .name("records".to_owned())
-        .spawn(move || run(writer, &receiver))
-        .map_err(io)?;
+    let waits = disk.clone();
+    let sync = waiting("records-sync", messages.clone(), move |job: SyncJob| {
+        waits();
+        let result = job.run();
+        Message::Synced(job, result)
+    })
+    .map_err(io)?;
+    let flush = waiting("records-flush", messages.clone(), move |job: FlushJob| {
+        disk();
+        Message::Flushed(job.run())
+    })
+    .map_err(io)?;
+    let pulse = Pulse::new("records");
+    let driver = Driver { writer, sync, flush, pulse: pulse.clone() };
+    let thread =
+        thread::Builder::new().name("records".to_owned()).spawn(move || driver.run(&receiver)).map_err(io)?;
     Ok(Opened {
         recorder: Recorder { messages: messages.clone(), room, metrics },
-        writer: RecordWriter { messages, thread: Some(thread) },
+        writer: RecordWriter { pulse, messages, thread: Some(thread) },
         orphans,
     })
 }
 
-/// The thread: everything that waits is here.
-fn run(mut writer: Writer, messages: &Receiver<Message>) {
-    let mut flushes: Vec<Sender<()>> = Vec::new();
-    loop {
-        let first = wait(messages, writer.poll_timeout(Instant::now()));
-        let mut items = Vec::new();
-        let mut stop = false;
-        for message in batch(first, messages) {
-            match message {
-                Ok(Message::Item(item)) => items.push(item),
-                Ok(Message::Flush(done)) => flushes.push(done),
-                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => stop = true,
-                // The first of a batch, too, when a deadline of the writer has come.
-                Err(TryRecvError::Empty) => break,
+/// A thread that waits for the disk, one job after another, until nobody has any for it.
+fn waiting<J: Send + 'static>(
+    name: &str,
+    messages: Sender<Message>,
+    wait: impl Fn(J) -> Message + Send + 'static,
+) -> io::Result<Sender<J>> {
+    let (jobs, inbox) = mpsc::channel();
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _abort = AbortOnPanic;
+        while let Ok(job) = inbox.recv() {
+            let _ = messages.send(wait(job)); // The writer may have ended meanwhile.
+        }
+    })?;
+    Ok(jobs)
+}
+
+/// The thread that writes.
+struct Driver {
+    writer: Writer,
+    sync: Sender<SyncJob>,
+    flush: Sender<FlushJob>,
+    pulse: Pulse,
+}
+
+impl Driver {
+    fn run(mut self, messages: &Receiver<Message>) {
+        let mut flushes: Vec<Sender<()>> = Vec::new();
+        loop {
+            let now = Instant::now();
+            let first = wait(messages, self.writer.poll_timeout(now));
+            self.pulse.beat();
+            let mut items = Vec::new();
+            let mut stop = false;
+            for message in batch(first, messages) {
+                match message {
+                    Ok(Message::Item(item)) => items.push(item),
+                    Ok(Message::Flush(done)) => flushes.push(done),
+                    Ok(Message::Synced(job, result)) => {
+                        self.writer.handle_synced(Instant::now(), &job, result);
+                    }
+                    Ok(Message::Flushed(result)) => self.writer.handle_flushed(Instant::now(), result),
+                    Ok(Message::Stop) | Err(TryRecvError::Disconnected) => stop = true,
+                    // The first of a batch, too, when a deadline of the writer has come.
+                    Err(TryRecvError::Empty) => break,
+                }
             }
-        }
-        let now = Instant::now();
-        writer.handle_items(now, unix_now(), items);
-        if stop {
-            writer.finish(now, unix_now());
-            return;
-        }
-        // Step by step while others report: an answered call waits for one at most.
-        writer.deliver_one(now);
-        if !flushes.is_empty() {
-            writer.hurry(now);
-            while writer.deliver_one(now) {}
-            writer.handle_timeout(now, unix_now());
+            let now = Instant::now();
+            self.writer.handle_items(now, unix_now(), items);
+            if stop {
+                self.writer.finish(now, unix_now());
+                return;
+            }
+            self.give_away(now);
+            // Some at a time while others report: an answered call waits for these at most.
+            let most = if flushes.is_empty() { DELIVERIES } else { usize::MAX };
+            (0..most).take_while(|_| self.writer.deliver_one(now)).for_each(drop);
             flushes.clear(); // A closed channel is the answer.
+        }
+    }
+
+    /// What has to wait for the disk. The threads end with this one only.
+    fn give_away(&mut self, now: Instant) {
+        if let Some(job) = self.writer.poll_sync(now) {
+            let _ = self.sync.send(job);
+        }
+        if let Some(job) = self.writer.poll_flush(now) {
+            let _ = self.flush.send(job);
         }
     }
 }
@@ -361,10 +434,7 @@ fn batch(
     std::iter::once(first).chain(std::iter::repeat_with(|| messages.try_recv())).take(BATCH)
 }
 
-fn wait(messages: &Receiver<Message>, until: Option<Instant>) -> Result<Message, TryRecvError> {
-    let Some(until) = until else {
-        return messages.recv().map_err(|_| TryRecvError::Disconnected);
-    };
+fn wait(messages: &Receiver<Message>, until: Instant) -> Result<Message, TryRecvError> {
     match messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
         Ok(message) => Ok(message),
         Err(RecvTimeoutError::Timeout) => Err(TryRecvError::Empty),

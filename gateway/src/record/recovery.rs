@@ -83,7 +83,7 @@ mod tests {
         let alive = answered_at + Duration::from_secs(20);
         let restart = answered_at + Duration::from_secs(300);
         {
-            let mut journal = Journal::open(dir.path(), true).unwrap();
+            let mut journal = Journal::open(dir.path()).unwrap();
             let entries = [
                 Entry::Answered { call: Box::new(answered(1)), orphan: false },
                 Entry::Alive { unix_ms: u64::try_from(alive.as_millis()).unwrap() },
@@ -91,7 +91,7 @@ mod tests {
             journal.append(&entries).unwrap();
         }
         for start in 0..2 {
-            let mut journal = Journal::open(dir.path(), true).unwrap();
+            let mut journal = Journal::open(dir.path()).unwrap();
             assert_eq!(recover(&mut journal, restart).unwrap(), [Orphan { call: answered(1) }], "{start}");
             assert_eq!(journal.undelivered_sequences().collect::<Vec<_>>(), [0]);
             let record = record(&journal, 0);
@@ -104,10 +104,10 @@ mod tests {
             assert_eq!(record.billable_duration_seconds, 24); // 20 s.
         }
         {
-            let mut journal = Journal::open(dir.path(), true).unwrap();
+            let mut journal = Journal::open(dir.path()).unwrap();
             journal.append(&[Entry::Released { key: answered(1).facts.key() }]).unwrap();
         }
-        let mut journal = Journal::open(dir.path(), true).unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
         assert_eq!(recover(&mut journal, restart).unwrap(), []);
         assert_eq!(journal.undelivered_len(), 1);
     }
@@ -116,7 +116,7 @@ mod tests {
     fn a_clock_that_was_ahead_bills_nothing_beyond_the_restart() {
         let dir = tempfile::tempdir().unwrap();
         let restart = facts().answered_at.unwrap() + Duration::from_secs(30);
-        let mut journal = Journal::open(dir.path(), true).unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
         let call = Box::new(answered(1));
         journal
             .append(&[Entry::Answered { call, orphan: false }, Entry::Alive { unix_ms: u64::MAX }])
@@ -129,7 +129,7 @@ mod tests {
     fn an_orphan_is_given_up_after_two_days_but_never_without_a_record() {
         let dir = tempfile::tempdir().unwrap();
         let late = facts().started_at + Duration::from_secs(3 * 24 * 3600);
-        let mut journal = Journal::open(dir.path(), true).unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
         journal.append(&[Entry::Answered { call: Box::new(answered(1)), orphan: false }]).unwrap();
         assert_eq!(recover(&mut journal, late).unwrap().len(), 1);
         assert_eq!(journal.undelivered_len(), 1);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+/// Calls may be refused until it works, so that nothing is put off for longer.
+const DELAY: Duration = Duration::from_secs(1);
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The failures of one operation.
@@ -15,7 +15,6 @@ pub struct Retry {
 #[derive(Debug)]
 struct Failing {
     at: Instant,
-    delay: Duration,
     logged: Instant,
 }
 
@@ -32,12 +31,10 @@ impl Retry {
 
     /// It failed. Says whether to log that: the first time, and then every 30 s.
     pub fn failed(&mut self, now: Instant) -> bool {
-        let previous = self.failing.take();
-        let delay = previous.as_ref().map_or(FIRST, |failing| (failing.delay * 2).min(LONGEST));
-        let logged = previous.map(|failing| failing.logged);
+        let logged = self.failing.take().map(|failing| failing.logged);
         let log = logged.is_none_or(|logged| logged + LOG_INTERVAL <= now);
         let logged = if log { now } else { logged.unwrap_or(now) };
-        self.failing = Some(Failing { at: now + delay, delay, logged });
+        self.failing = Some(Failing { at: now + DELAY, logged });
         log
     }
 
@@ -59,31 +56,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tries_less_and_less_often_and_logs_now_and_then() {
+    fn tries_every_second_and_logs_now_and_then() {
         let start = Instant::now();
         let mut retry = Retry::default();
-        let mut tried = Vec::new();
+        let mut logged = Vec::new();
         let mut now = start;
-        for _ in 0..9 {
+        for _ in 0..65 {
             assert!(retry.is_due(now));
-            tried.push(((now - start).as_secs(), retry.failed(now)));
+            if retry.failed(now) {
+                logged.push((now - start).as_secs());
+            }
             assert!(!retry.is_due(now));
             now = retry.at().unwrap();
         }
-        assert_eq!(
-            tried,
-            [
-                (0, true),
-                (1, false),
-                (3, false),
-                (7, false),
-                (15, false),
-                (31, true),
-                (61, true),
-                (91, true),
-                (121, true)
-            ]
-        );
+        assert_eq!(logged, [0, 30, 60]);
         assert!(retry.succeeded());
         assert!(!retry.succeeded());
         assert!(retry.is_due(start));

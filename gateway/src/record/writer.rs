@@ -1,16 +1,18 @@
 //! The writer: takes records in, puts them first into the journal and then where they belong.
 //!
-//! It does all the disk's work, and reads no clock: the thread that drives it does.
+//! It hands everything to the kernel itself, and never waits for the disk: what has to, it gives away as
+//! [`SyncJob`] and [`FlushJob`]. It reads no clock: the thread that drives it does.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
+use config::Durability;
 use tracing::{error, info, warn};
 
-use super::delivery::Batch;
+use super::delivery::{FlushJob, deliver};
 use super::directory::Directory;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, SyncJob};
 use super::name;
 use super::pressure::Pressure;
 use super::recorder::{Ack, Item, Room};
@@ -21,12 +23,21 @@ use crate::metrics::{RecordKind, RecordMetrics};
 /// While calls are up, the journal is told this often that they are.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// A record in the journal is put on the disk with the next call that is answered, or after so long: nobody waits for it.
+/// What is in the journal is put on the disk so long after, with all that came meanwhile, where nobody waits for it.
 const SYNC_DELAY: Duration = Duration::from_millis(20);
 
-/// Records that are delivered together: so long after the first of them, and so many at most.
-const DELIVERY_DELAY: Duration = Duration::from_millis(200);
-const BATCH: usize = 64;
+/// Delivered records are waited for together, so long after the first of them.
+const FLUSH_DELAY: Duration = Duration::from_secs(1);
+
+/// How often the journal is looked for in its place.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The journal is written anew no more often than this; so long after a failure.
+const COMPACTION_PAUSE: Duration = Duration::from_secs(1);
+const COMPACTION_RETRY: Duration = Duration::from_secs(30);
+
+/// A disk that does not answer for so long is said to hang.
+const HANGS: Duration = Duration::from_secs(5);
 
 /// An entry that is not in the journal yet.
 struct Pending {
@@ -44,30 +55,49 @@ struct Lines {
     cost: usize,
 }
 
+/// A record that is to be delivered.
+struct Delivery {
+    /// Its number in the journal.
+    sequence: u64,
+    /// What is in the directory of it can't be relied on.
+    anew: bool,
+}
+
 /// See the module.
 pub struct Writer {
     journal: Journal,
     journal_limit: u64,
+    durability: Durability,
     directory: Directory,
     metrics: RecordMetrics,
     room: Room,
     pending: VecDeque<Pending>,
-    /// Who waits until the journal is on the disk.
-    acks: Vec<Ack>,
-    /// When it is put there, if nobody waits; `None`: it is there.
+    /// Who waits until the journal is on the disk, and how much of it.
+    acks: VecDeque<(u64, Ack)>,
+    /// When it is put there, if nobody waits; `None`: it is there, or on its way.
     sync_at: Option<Instant>,
-    /// Numbers of the journal's records, in the order in which they will be tried.
-    deliveries: VecDeque<u64>,
-    /// When they are; `None`: now.
-    deliveries_at: Option<Instant>,
-    /// Those that are on their way.
-    batch: Batch,
+    /// A job of the journal's is being done, since then.
+    syncing: Option<Instant>,
+    /// It was said that the disk hangs.
+    hangs: bool,
+    /// When the journal is looked for.
+    look_at: Option<Instant>,
+    /// It was not found.
+    lost: bool,
+    /// In the order in which they will be tried.
+    deliveries: VecDeque<Delivery>,
+    /// With the kernel, and not waited for yet.
+    unflushed: Option<FlushJob>,
+    flush_at: Option<Instant>,
+    /// Being waited for.
+    flushing: Option<FlushJob>,
     /// By file, in the order of arrival within each.
     lines: BTreeMap<(LogGroup, String), Lines>,
     journal_retry: Retry,
+    sync_retry: Retry,
     delivery_retry: Retry,
     lines_retry: Retry,
-    compaction_retry: Retry,
+    compaction_at: Option<Instant>,
     heartbeat_at: Option<Instant>,
     pressure: Pressure,
 }
@@ -77,28 +107,37 @@ impl Writer {
     pub fn new(
         journal: Journal,
         journal_limit: u64,
+        durability: Durability,
         directory: Directory,
         metrics: RecordMetrics,
         room: Room,
     ) -> Writer {
-        let deliveries = journal.undelivered_sequences().collect();
+        let deliveries = journal.undelivered_sequences().map(|sequence| Delivery { sequence, anew: false });
+        let deliveries = deliveries.collect();
         let mut writer = Writer {
             journal,
             journal_limit,
+            durability,
             directory,
             metrics,
             room,
             pending: VecDeque::new(),
-            acks: Vec::new(),
+            acks: VecDeque::new(),
             sync_at: None,
+            syncing: None,
+            hangs: false,
+            look_at: None,
+            lost: false,
             deliveries,
-            deliveries_at: None,
-            batch: Batch::default(),
+            unflushed: None,
+            flush_at: None,
+            flushing: None,
             lines: BTreeMap::new(),
             journal_retry: Retry::default(),
+            sync_retry: Retry::default(),
             delivery_retry: Retry::default(),
             lines_retry: Retry::default(),
-            compaction_retry: Retry::default(),
+            compaction_at: None,
             heartbeat_at: None,
             pressure: Pressure::None,
         };
@@ -120,7 +159,11 @@ impl Writer {
         match item {
             Item::Answered { call, ack, cost } => {
                 let entry = Entry::Answered { call, orphan: false };
-                if !self.journal_retry.is_due(now) {
+                let waits_for = match self.durability {
+                    Durability::Kernel => self.journal_retry.at(),
+                    Durability::Disk => self.journal_retry.at().max(self.sync_retry.at()),
+                };
+                if waits_for.is_some_and(|at| at > now) {
                     // The disk is known to be broken: the shard shall not wait for the next attempt.
                     ack(Err(NotJournaled));
                     self.pending.push_back(Pending { entry, ack: None, cost });
@@ -166,6 +209,7 @@ impl Writer {
         self.write_journal(now);
         self.write_lines(now);
         self.compact(now);
+        self.tell_if_disk_hangs(now);
         self.update_pressure();
     }
 
@@ -181,23 +225,15 @@ impl Writer {
         }
     }
 
-    /// What is pending goes to the kernel at once, and to the disk as soon as anybody waits for it.
+    /// What is pending goes to the kernel.
     fn write_journal(&mut self, now: Instant) {
         if !self.journal_retry.is_due(now) {
             return;
         }
-        let sync = |writer: &mut Writer| {
-            let wanted = !writer.acks.is_empty() || writer.sync_at.is_some_and(|at| at <= now);
-            if wanted { writer.journal.sync() } else { Ok(()) }
-        };
-        match self.append(now).and_then(|()| sync(self)) {
+        match self.find_journal(now).and_then(|()| self.append(now)) {
             Ok(()) => {
                 if self.journal_retry.succeeded() {
                     info!("records journal can be written again");
-                }
-                if !self.journal.is_unsynced() {
-                    self.sync_at = None;
-                    self.acks.drain(..).for_each(|ack| ack(Ok(())));
                 }
             }
             Err(error) => {
@@ -207,27 +243,107 @@ impl Writer {
                     error!(%error, waiting, "records journal cannot be written; only emergency calls are taken");
                 }
                 let pending = self.pending.iter_mut().filter_map(|pending| pending.ack.take());
-                self.acks.drain(..).chain(pending).for_each(|ack| ack(Err(NotJournaled)));
+                pending.for_each(|ack| ack(Err(NotJournaled)));
             }
         }
+    }
+
+    /// Looks now and then whether the journal is where the next start will look for it.
+    fn find_journal(&mut self, now: Instant) -> io::Result<()> {
+        if self.look_at.is_none_or(|at| at <= now) {
+            self.look_at = Some(now + LOOK);
+            self.lost |= !self.journal.is_in_place();
+        }
+        if self.lost {
+            self.journal.put_back().map_err(io::Error::other)?;
+            self.lost = false;
+            self.sync_at = Some(now);
+            let (calls, records) = (self.journal.open_calls_len(), self.journal.undelivered_len());
+            warn!(calls, records, "records journal was removed, replaced or cut: it was written anew");
+        }
+        Ok(())
     }
 
     fn append(&mut self, now: Instant) -> io::Result<()> {
         self.journal.append(self.pending.iter().map(|pending| &pending.entry))?;
         for Pending { entry, ack, cost } in self.pending.drain(..) {
             if let Some(sequence) = entry.undelivered() {
-                if self.deliveries.is_empty() {
-                    self.deliveries_at = Some(now + DELIVERY_DELAY);
-                }
-                self.deliveries.push_back(sequence);
+                self.deliveries.push_back(Delivery { sequence, anew: false });
             }
             self.room.release(cost);
-            self.acks.extend(ack);
+            match (ack, self.durability) {
+                (Some(ack), Durability::Kernel) => ack(Ok(())),
+                (Some(ack), Durability::Disk) => self.acks.push_back((self.journal.written(), ack)),
+                (None, _) => {}
+            }
         }
         if self.journal.is_unsynced() {
             self.sync_at.get_or_insert(now + SYNC_DELAY);
         }
         Ok(())
+    }
+
+    /// What is to be waited for so that the journal is on the disk, if that is due.
+    /// [`handle_synced`](Writer::handle_synced) hears how it went.
+    pub fn poll_sync(&mut self, now: Instant) -> Option<SyncJob> {
+        if self.sync_due(now).is_none_or(|at| at > now) {
+            return None;
+        }
+        self.sync_at = None;
+        match self.journal.sync_job() {
+            Ok(job) => {
+                self.syncing = job.is_some().then_some(now);
+                job
+            }
+            Err(error) => {
+                self.sync_failed(now, &error);
+                None
+            }
+        }
+    }
+
+    fn sync_due(&self, now: Instant) -> Option<Instant> {
+        let wanted = if self.acks.is_empty() { self.sync_at? } else { now };
+        let due = self.sync_retry.at().map_or(wanted, |retry| wanted.max(retry));
+        self.syncing.is_none().then_some(due)
+    }
+
+    /// The journal is on the disk, as it was when the job was made, or could not be put there.
+    pub fn handle_synced(&mut self, now: Instant, job: &SyncJob, result: io::Result<()>) {
+        self.syncing = None;
+        if std::mem::take(&mut self.hangs) {
+            info!("the disk has answered");
+        }
+        if let Err(error) = self.journal.handle_synced(job, result) {
+            return self.sync_failed(now, &error);
+        }
+        while self.acks.front().is_some_and(|(written, _)| *written <= self.journal.synced()) {
+            self.acks.pop_front().into_iter().for_each(|(_, ack)| ack(Ok(())));
+        }
+        if !self.journal.is_sound() {
+            self.sync_at = Some(now); // One more step of writing it anew.
+        } else if self.sync_retry.succeeded() {
+            info!("records journal reaches the disk again");
+        }
+        self.update_pressure();
+    }
+
+    fn sync_failed(&mut self, now: Instant, error: &io::Error) {
+        self.metrics.journal_error();
+        if self.sync_retry.failed(now) {
+            error!(%error, "records journal does not reach the disk; only emergency calls are taken");
+        }
+        self.sync_at = Some(now);
+        self.acks.drain(..).for_each(|(_, ack)| ack(Err(NotJournaled)));
+        self.update_pressure();
+    }
+
+    /// A disk that hangs keeps nobody waiting, and must not go unnoticed for that.
+    fn tell_if_disk_hangs(&mut self, now: Instant) {
+        if !self.hangs && self.syncing.is_some_and(|since| since + HANGS <= now) {
+            self.hangs = true;
+            warn!("the disk does not answer: a power cut would lose what was recorded since");
+        }
     }
 
     fn write_lines(&mut self, now: Instant) {
@@ -262,107 +378,101 @@ impl Writer {
         }
     }
 
-    /// Makes everything due that only waits for company.
-    pub fn hurry(&mut self, now: Instant) {
-        self.sync_at = self.sync_at.map(|_| now);
-        self.deliveries_at = None;
-    }
-
-    /// Does the next step of what is to be delivered, if one is due; waits for the disk once at most. Says whether
-    /// another may be.
+    /// Delivers the next record that is due, to the kernel. Says whether there was one.
     pub fn deliver_one(&mut self, now: Instant) -> bool {
-        if self.batch.is_empty() {
-            return self.begin_batch(now);
-        }
-        if let Err((error, undelivered)) = self.batch.step(&self.directory) {
-            self.not_delivered(error, undelivered);
-        }
-        if self.batch.is_empty() {
-            self.end_batch(now);
-        }
-        true
-    }
-
-    fn begin_batch(&mut self, now: Instant) -> bool {
-        let due = self.delivery_retry.is_due(now) && self.deliveries_at.is_none_or(|at| at <= now);
-        if !due || self.deliveries.is_empty() {
+        if !self.delivery_retry.is_due(now) {
             return false;
         }
-        self.deliveries_at = None;
-        while self.batch.len() < BATCH
-            && let Some(sequence) = self.deliveries.pop_front()
-        {
-            let result = match self.journal.undelivered(sequence) {
-                None => continue, // Delivered already.
-                Some(Ok(entry)) => self.batch.stage(&self.directory, sequence, &entry),
-                Some(Err(error)) => Err(error),
-            };
-            match result {
-                Ok(true) => {}
-                // A namesake is on its way, and must be there first.
-                Ok(false) => {
-                    self.deliveries.push_front(sequence);
-                    break;
-                }
-                Err(error) => {
-                    self.not_delivered(error, vec![sequence]);
-                    break;
+        let Some(delivery) = self.deliveries.pop_front() else { return false };
+        match self.deliver(&delivery) {
+            Ok(()) => {
+                self.flush_at.get_or_insert(now + FLUSH_DELAY);
+                if self.delivery_retry.succeeded() {
+                    let waiting = self.deliveries.len();
+                    info!(waiting, "call detail records can be delivered again");
                 }
             }
-        }
-        if self.batch.is_empty() {
-            self.end_batch(now);
+            Err(error) => self.not_delivered(now, &error, vec![delivery]),
         }
         true
+    }
+
+    fn deliver(&mut self, delivery: &Delivery) -> io::Result<()> {
+        let Some(entry) = self.journal.undelivered(delivery.sequence) else { return Ok(()) };
+        let entry = entry?;
+        let mut unflushed = match self.unflushed.take() {
+            Some(unflushed) => unflushed,
+            None => FlushJob::new(&self.directory)?,
+        };
+        let delivered = deliver(&self.directory, &entry, delivery.anew);
+        if let Ok((path, written)) = &delivered {
+            unflushed.push(delivery.sequence, path.clone());
+            written.iter().for_each(|kind| self.metrics.written(*kind, 1));
+        }
+        self.unflushed = Some(unflushed);
+        delivered.map(drop)
     }
 
     /// They are tried again behind the others, should they be the only ones to fail.
-    fn not_delivered(&mut self, error: io::Error, sequences: Vec<u64>) {
+    fn not_delivered(&mut self, now: Instant, error: &io::Error, deliveries: Vec<Delivery>) {
         self.metrics.deliver_error();
-        self.batch.failure = Some(error);
-        self.deliveries.extend(sequences);
-    }
-
-    /// The journal hears what has been delivered.
-    fn end_batch(&mut self, now: Instant) {
-        let Batch { delivered, written, failure, .. } = std::mem::take(&mut self.batch);
-        if !delivered.is_empty() && self.delivery_retry.succeeded() {
-            info!(waiting = self.deliveries.len(), "call detail records can be delivered again");
-        }
-        for kind in written {
-            self.metrics.written(kind, 1);
-        }
-        for sequence in delivered {
-            let entry = Entry::Delivered { sequence };
-            self.pending.push_back(Pending { entry, ack: None, cost: 0 });
-        }
-        if let Some(error) = failure
-            && self.delivery_retry.failed(now)
-        {
+        self.deliveries.extend(deliveries);
+        if self.delivery_retry.failed(now) {
             let waiting = self.deliveries.len();
             warn!(%error, waiting, "call detail records cannot be delivered; the journal keeps them");
         }
     }
 
-    fn compact(&mut self, now: Instant) {
-        if !self.journal.wants_compaction() || !self.compaction_retry.is_due(now) {
-            return;
+    /// The delivered records that are to be waited for, if that is due. [`handle_flushed`](Writer::handle_flushed) hears
+    /// how it went.
+    pub fn poll_flush(&mut self, now: Instant) -> Option<FlushJob> {
+        if self.flushing.is_some() || self.flush_at.is_none_or(|at| at > now) {
+            return None;
         }
-        match self.journal.compact() {
-            Ok(()) => {
-                self.compaction_retry.succeeded();
-            }
+        self.flush_at = None;
+        self.flushing = self.unflushed.take().filter(|job| job.len() > 0);
+        self.flushing.clone()
+    }
+
+    /// The records are on the disk, and the journal hears it; or they are written again.
+    pub fn handle_flushed(&mut self, now: Instant, result: io::Result<()>) {
+        let Some(job) = self.flushing.take() else { return };
+        match result {
+            Ok(()) => self.delivered(&job),
             Err(error) => {
-                self.metrics.journal_error();
-                if self.compaction_retry.failed(now) {
-                    warn!(%error, "records journal cannot be compacted");
-                }
+                let deliveries = job.sequences().map(|sequence| Delivery { sequence, anew: true });
+                self.not_delivered(now, &error, deliveries.collect());
             }
         }
     }
 
+    fn delivered(&mut self, job: &FlushJob) {
+        for sequence in job.sequences() {
+            let entry = Entry::Delivered { sequence };
+            self.pending.push_back(Pending { entry, ack: None, cost: 0 });
+        }
+    }
+
+    fn compact(&mut self, now: Instant) {
+        if !self.journal.wants_compaction() || self.compaction_at.is_some_and(|at| at > now) {
+            return;
+        }
+        let pause = match self.journal.begin_anew() {
+            Ok(()) => {
+                self.sync_at.get_or_insert(now);
+                COMPACTION_PAUSE
+            }
+            Err(error) => {
+                self.metrics.journal_error();
+                warn!(%error, "records journal cannot be compacted");
+                COMPACTION_RETRY
+            }
+        };
+        self.compaction_at = Some(now + pause);
+    }
+
     fn update_pressure(&mut self) {
-        let broken = self.journal_retry.at().is_some();
+        let broken = self.journal_retry.at().or(self.sync_retry.at()).is_some();
         let pledged = self.journal.pledged();
         let pressure = if broken { Pressure::Calls } else { Pressure::of(pledged, self.journal_limit) };
         if pressure > self.pressure && !broken {
@@ -373,42 +483,56 @@ impl Writer {
         self.metrics.set_journal(
             self.journal.length(),
             self.journal_limit,
-            self.journal.undelivered_len(),
+            self.undelivered(),
             self.journal.open_calls_len(),
         );
     }
 
-    /// When to call [`handle_timeout`](Writer::handle_timeout) and [`deliver_one`](Writer::deliver_one)
-    /// again, `None` when there is nothing to do.
-    pub fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+    /// Records that are not in the directory.
+    fn undelivered(&self) -> usize {
+        let there = self.unflushed.iter().chain(&self.flushing).map(FlushJob::len).sum();
+        self.journal.undelivered_len().saturating_sub(there)
+    }
+
+    /// When to do what is due again: [`handle_timeout`](Writer::handle_timeout), [`deliver_one`](Writer::deliver_one),
+    /// [`poll_sync`](Writer::poll_sync), [`poll_flush`](Writer::poll_flush).
+    pub fn poll_timeout(&self, now: Instant) -> Instant {
         let wanted = |wanted: bool, retry: &Retry| wanted.then(|| retry.at().unwrap_or(now));
         let beat = (self.journal.open_calls_len() > 0).then(|| self.heartbeat_at.unwrap_or(now));
-        let deliveries = wanted(!self.deliveries.is_empty(), &self.delivery_retry);
         [
             wanted(!self.pending.is_empty(), &self.journal_retry),
-            self.sync_at.map(|at| self.journal_retry.at().map_or(at, |retry| at.max(retry))),
-            (!self.batch.is_empty()).then_some(now),
-            deliveries.map(|retry| self.deliveries_at.map_or(retry, |at| at.max(retry))),
+            wanted(!self.deliveries.is_empty(), &self.delivery_retry),
             wanted(!self.lines.is_empty(), &self.lines_retry),
+            self.sync_due(now),
+            self.flush_at.filter(|_| self.flushing.is_none()),
             beat,
         ]
         .into_iter()
         .flatten()
-        .min()
+        .fold(self.look_at.unwrap_or(now), Instant::min)
     }
 
-    /// The last attempt at everything. What then still is not in the journal is lost, and said to be.
+    /// The last attempt at everything; waits for the disk. What then still is not in the journal is lost, and said to
+    /// be.
     pub fn finish(mut self, now: Instant, unix: Duration) {
         for retry in [&mut self.journal_retry, &mut self.delivery_retry, &mut self.lines_retry] {
             retry.hurry(now);
         }
         self.handle_timeout(now, unix);
-        self.hurry(now);
         while self.deliver_one(now) {}
+        for job in [self.flushing.take(), self.unflushed.take()].into_iter().flatten() {
+            // Others stay in the journal, and are found in the directory by the next start.
+            if job.is_small() && job.run().is_ok() {
+                self.delivered(&job);
+            }
+        }
         self.journal_retry.hurry(now);
         self.write_journal(now);
-        let undelivered = self.journal.undelivered_len();
-        if undelivered > 0 {
+        if let Err(error) = self.journal.sync() {
+            error!(%error, "records journal does not reach the disk");
+        }
+        if !self.deliveries.is_empty() {
+            let undelivered = self.deliveries.len();
             warn!(undelivered, "call detail records stay in the journal until the next start");
         }
         for pending in &self.pending {

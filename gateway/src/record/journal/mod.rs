@@ -5,54 +5,33 @@
 //! written anew without the rest when that has outgrown them. A line that a crash cut short is dropped,
 //! a line that the disk damaged is set aside and counted.
 
+mod compaction;
 mod entry;
+mod error;
+mod place;
+mod sync;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use entry::Entry;
-use tracing::{error, warn};
+pub use error::JournalError;
+pub use sync::SyncJob;
+use tracing::warn;
 
-use super::directory::{create_private_dirs, sync_directory};
 use super::{AnsweredCall, CallKey};
-
-/// Dead bytes that are always tolerated, so that a small journal is not written anew all the time.
-const SLACK: u64 = 1 << 20;
+use compaction::Successor;
 
 /// The file is made longer by so much at once, when less than an eighth of it is left.
 const GROWTH: u64 = 256 << 10;
 
 /// Room kept for the record of each call that is up.
 const RECORD_ROOM: u64 = 1_536;
-
-/// Why a journal could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JournalError {
-    /// Another process keeps its journal there.
-    #[error("{0}: another gateway keeps its records here")]
-    Locked(PathBuf),
-    /// Written by a newer program.
-    #[error("{path}: the journal has version {version}, this program knows {known}", known = entry::VERSION)]
-    Version {
-        /// The journal.
-        path: PathBuf,
-        /// Its version.
-        version: u32,
-    },
-    /// The disk refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
 
 /// Where an entry stands in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,20 +48,23 @@ struct OpenCall {
 /// An open, locked journal.
 pub struct Journal {
     directory: PathBuf,
-    file: File,
+    file: Arc<File>,
     /// Held for its lock.
-    _lock: File,
+    lock: File,
     /// Up to here the file is whole.
     length: u64,
     /// From there up to here it is zeros, to be written over.
     room: u64,
     /// A failed write may have left something behind `length`.
     torn: bool,
-    sync: bool,
-    /// Entries that must be on the disk are only with the kernel.
-    unsynced: bool,
+    /// How many times something was written that must reach the disk, and how much of that is there.
+    written: u64,
+    synced: u64,
     /// A sync has failed: what the disk has since is anyone's guess, whatever the next sync says.
     doubtful: bool,
+    /// The file has its name, but a crash of the host may give that back to the one before.
+    unnamed: bool,
+    successor: Option<Successor>,
     calls: HashMap<CallKey, OpenCall>,
     undelivered: BTreeMap<u64, Position>,
     next_sequence: u64,
@@ -91,53 +73,39 @@ pub struct Journal {
     live: u64,
     /// Damaged lines found when it was opened.
     damaged: u64,
-    #[cfg(test)]
-    sync_is_broken: bool,
 }
 
 impl Journal {
     /// Opens or creates the journal in `directory`, which is made if need be.
-    ///
-    /// - `sync`: whether entries must survive a crash of the host, not only of the program.
-    pub fn open(directory: &Path, sync: bool) -> Result<Journal, JournalError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| JournalError::Io { path, source }
-        };
-        create_private_dirs(directory).map_err(io(directory))?;
-        let lock_path = directory.join("lock");
-        let lock = private_file().open(&lock_path).map_err(io(&lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::Locked(directory.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(io(&lock_path)(source)),
-        }
+    pub fn open(directory: &Path) -> Result<Journal, JournalError> {
+        let lock = place::lock(directory)?;
         let path = directory.join("journal");
-        let file = private_file().open(&path).map_err(io(&path))?;
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = private_file().open(&path).map_err(io)?;
         let mut journal = Journal {
             directory: directory.to_owned(),
-            file,
-            _lock: lock,
+            file: Arc::new(file),
+            lock,
             length: 0,
             room: 0,
             torn: true,
-            sync,
-            unsynced: false,
+            written: 0,
+            synced: 0,
             doubtful: false,
+            unnamed: false,
+            successor: None,
             calls: HashMap::new(),
             undelivered: BTreeMap::new(),
             next_sequence: 0,
             alive_at: Duration::ZERO,
             live: 0,
             damaged: 0,
-            #[cfg(test)]
-            sync_is_broken: false,
         };
         journal.replay(&path)?;
         match journal.compact() {
             // A full disk must not keep a gateway down that has a journal to go on with.
             Err(error) if journal.length > 0 => warn!(%error, "records journal could not be compacted"),
-            result => result.map_err(io(&path))?,
+            result => result.map_err(io)?,
         }
         Ok(journal)
     }
@@ -174,8 +142,8 @@ impl Journal {
         OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(line)
     }
 
-    /// Writes entries, all or none of them: a crash of the program leaves them there, one of the host only what was
-    /// [`sync`](Journal::sync)ed.
+    /// Hands entries to the kernel, all or none of them: a crash of the program leaves them there, one of the host only
+    /// what was synced ([`sync_job`](Journal::sync_job)).
     ///
     /// After an error none of them counts, and the next call begins where this one did.
     pub fn append<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry> + Clone) -> io::Result<()> {
@@ -196,7 +164,10 @@ impl Journal {
         self.torn = true;
         self.file.write_all_at(&bytes, self.length)?;
         self.torn = false;
-        self.unsynced |= self.sync && entries.clone().into_iter().any(Entry::must_be_synced);
+        self.written += u64::from(entries.clone().into_iter().any(Entry::must_be_synced));
+        if self.successor.as_mut().is_some_and(|successor| successor.follow(&bytes).is_err()) {
+            self.successor = None; // No room for two files: this one goes on.
+        }
         self.length += bytes.len() as u64;
         for (entry, position) in entries.into_iter().zip(positions) {
             self.apply(entry, position);
@@ -208,7 +179,7 @@ impl Journal {
     /// An entry that is written over zeros is on the disk after one write; one that makes the file longer, after two
     /// or three. To whoever reads the file the zeros are a line that a crash cut short.
     fn make_room(&mut self) {
-        if !self.sync || self.room >= self.length + GROWTH / 8 {
+        if self.room >= self.length + GROWTH / 8 {
             return;
         }
         let zeros = vec![0; usize::try_from(GROWTH).unwrap_or_default()];
@@ -220,31 +191,6 @@ impl Journal {
                 self.length
             }
         };
-    }
-
-    /// Whether entries wait for [`sync`](Journal::sync).
-    pub fn is_unsynced(&self) -> bool {
-        self.unsynced
-    }
-
-    /// Puts on the disk what must be there.
-    ///
-    /// After an error all of it may be lost in a crash of the host, and the next call writes the file anew: a kernel
-    /// tells of a failed write once, and then takes the pages for written.
-    pub fn sync(&mut self) -> io::Result<()> {
-        if !self.unsynced {
-            return Ok(());
-        }
-        if std::mem::replace(&mut self.doubtful, true) {
-            return self.compact();
-        }
-        #[cfg(test)]
-        if self.sync_is_broken {
-            return Err(io::ErrorKind::Other.into());
-        }
-        self.file.sync_data()?;
-        (self.unsynced, self.doubtful) = (false, false);
-        Ok(())
     }
 
     fn apply(&mut self, entry: &Entry, position: Position) {
@@ -296,76 +242,10 @@ impl Journal {
         sequence
     }
 
-    /// Whether more of the file is dead than alive.
-    pub fn wants_compaction(&self) -> bool {
-        self.length > self.live.saturating_mul(2).saturating_add(SLACK)
-    }
-
-    /// Writes the file anew with only what is alive. After an error the old file stays in use.
-    pub fn compact(&mut self) -> io::Result<()> {
-        let (path, new_path) = (self.directory.join("journal"), self.directory.join("journal.new"));
-        let mut new = NewFile { file: private_file().truncate(true).open(&new_path)?, length: 0 };
-        new.write(&[Entry::Journal { version: entry::VERSION }, self.alive_entry()])?;
-        let mut calls = HashMap::with_capacity(self.calls.len());
-        let mut undelivered = BTreeMap::new();
-        for (key, call) in &self.calls {
-            if let Some(Entry::Answered { call: answered, .. }) = self.salvage(call.position)? {
-                let position = new.write(&[Entry::Answered { call: answered, orphan: call.orphan }])?;
-                calls.insert(key.clone(), OpenCall { position, orphan: call.orphan });
-            }
-        }
-        for (&sequence, &position) in &self.undelivered {
-            if let Some(entry) = self.salvage(position)? {
-                undelivered.insert(sequence, new.write(&[entry])?);
-            }
-        }
-        if self.sync {
-            new.file.sync_data()?;
-        }
-        fs::rename(&new_path, &path)?;
-        // From here on the new file is the journal, whatever becomes of the directory's sync.
-        self.live = calls
-            .values()
-            .map(|call| call.position)
-            .chain(undelivered.values().copied())
-            .map(|p| p.length)
-            .sum();
-        self.file = new.file;
-        self.length = new.length;
-        self.room = new.length;
-        self.torn = false;
-        self.calls = calls;
-        self.undelivered = undelivered;
-        (self.unsynced, self.doubtful) = (self.sync, self.sync); // Until its name is safe, the old file may come back.
-        if self.sync {
-            sync_directory(&self.directory)?;
-        }
-        (self.unsynced, self.doubtful) = (false, false);
-        Ok(())
-    }
-
-    fn alive_entry(&self) -> Entry {
-        Entry::Alive { unix_ms: super::milliseconds(self.alive_at) }
-    }
-
     fn read(&self, position: Position) -> io::Result<Entry> {
         let mut line = vec![0; usize::try_from(position.length).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut line, position.offset)?;
         Entry::decode(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "damaged entry"))
-    }
-
-    /// The entry, unless the disk has damaged it meanwhile: then it is lost, and must not stop the others.
-    fn salvage(&self, position: Position) -> io::Result<Option<Entry>> {
-        match self.read(position) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                error!(
-                    offset = position.offset,
-                    "records journal: an entry was damaged after it was written"
-                );
-                Ok(None)
-            }
-            result => result.map(Some),
-        }
     }
 
     /// The record numbered `sequence`, `None` where it is delivered or was never there.
@@ -419,43 +299,16 @@ impl Journal {
         self.damaged
     }
 
-    /// Makes syncs of the file fail, and lets writes pass.
-    #[cfg(test)]
-    pub fn break_sync(&mut self) {
-        self.sync_is_broken = true;
-    }
-
     /// Makes every later write fail, as a broken disk does.
     #[cfg(test)]
     pub fn break_disk(&mut self) {
-        self.file = File::open(self.directory.join("journal")).unwrap();
+        self.file = Arc::new(File::open(self.path()).unwrap());
     }
 
-    /// Undoes [`break_disk`](Journal::break_disk) and [`break_sync`](Journal::break_sync).
+    /// Undoes [`break_disk`](Journal::break_disk).
     #[cfg(test)]
     pub fn mend_disk(&mut self) {
-        self.sync_is_broken = false;
-        self.file = private_file().open(self.directory.join("journal")).unwrap();
-    }
-}
-
-/// A journal in the making.
-struct NewFile {
-    file: File,
-    length: u64,
-}
-
-impl NewFile {
-    /// Writes entries; the position is that of all of them together.
-    fn write(&mut self, entries: &[Entry]) -> io::Result<Position> {
-        let mut bytes = Vec::new();
-        for entry in entries {
-            entry.encode(&mut bytes);
-        }
-        let position = Position { offset: self.length, length: bytes.len() as u64 };
-        self.file.write_all_at(&bytes, self.length)?;
-        self.length += position.length;
-        Ok(position)
+        self.file = Arc::new(private_file().open(self.path()).unwrap());
     }
 }
 

@@ -1,9 +1,12 @@
+use std::fs;
+
+use super::compaction::SLACK;
 use super::*;
 use crate::record::CallDetailRecord;
 use crate::record::testing::{answered, facts_of};
 
 fn open(dir: &Path) -> Journal {
-    Journal::open(dir, true).unwrap()
+    Journal::open(dir).unwrap()
 }
 
 fn up(n: u32) -> Entry {
@@ -59,7 +62,7 @@ fn a_file_cut_anywhere_keeps_every_whole_line() {
     for cut in (start..=bytes.len() as u64).step_by(7).chain([first - 1, first, first + 1]) {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("journal"), &bytes[..usize::try_from(cut).unwrap()]).unwrap();
-        let mut journal = Journal::open(dir.path(), false).unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
         assert_eq!(journal.damaged(), 0);
         let expect = match cut {
             _ if cut < first => (vec![], vec![]),
@@ -120,9 +123,9 @@ fn a_damaged_line_is_set_aside_and_the_rest_kept() {
 fn two_gateways_cannot_share_it() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
-    assert!(matches!(Journal::open(dir.path(), true), Err(JournalError::Locked(_))));
+    assert!(matches!(Journal::open(dir.path()), Err(JournalError::Locked(_))));
     drop(journal);
-    assert!(Journal::open(dir.path(), true).is_ok());
+    assert!(Journal::open(dir.path()).is_ok());
 }
 
 #[test]
@@ -131,7 +134,7 @@ fn a_newer_journal_is_not_touched() {
     let mut line = Vec::new();
     Entry::Journal { version: entry::VERSION + 1 }.encode(&mut line);
     fs::write(dir.path().join("journal"), &line).unwrap();
-    assert!(matches!(Journal::open(dir.path(), true), Err(JournalError::Version { .. })));
+    assert!(matches!(Journal::open(dir.path()), Err(JournalError::Version { .. })));
     assert_eq!(fs::read(dir.path().join("journal")).unwrap(), line);
 }
 
@@ -159,7 +162,7 @@ fn a_failed_write_counts_for_nothing_and_can_be_tried_again() {
 #[test]
 fn it_stays_small_while_calls_come_and_go() {
     let dir = tempfile::tempdir().unwrap();
-    let mut journal = Journal::open(dir.path(), false).unwrap();
+    let mut journal = Journal::open(dir.path()).unwrap();
     journal.append(&[up(0), ended(0, 99)]).unwrap();
     let mut compactions = 0;
     for n in 1..4_000 {
@@ -188,4 +191,66 @@ fn state_that_changes_replaces_what_was_there() {
     journal.append(&[up(1), Entry::Answered { call: Box::new(call.clone()), orphan: false }]).unwrap();
     assert!(journal.pledged() < pledged);
     assert_eq!(journal.open_calls().unwrap(), [(call, false)]);
+}
+
+/// While a smaller file is on its way to the disk, both are written, and either tells all after a crash.
+#[test]
+fn nothing_is_lost_while_it_is_written_anew() {
+    for steps in 0..4 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = open(dir.path());
+        journal.append(&[up(1), up(2), ended(0, 1)]).unwrap();
+        journal.begin_anew().unwrap();
+        journal.append(&[up(3), Entry::Delivered { sequence: 0 }, ended(1, 2)]).unwrap();
+        for step in 0..steps {
+            let job = journal.sync_job().unwrap().unwrap();
+            journal.append(&[up(4 + step), up(3)]).unwrap();
+            journal.handle_synced(&job, job.run()).unwrap();
+        }
+        let calls = [3, 4, 5, 6].into_iter().take(1 + steps as usize).collect::<Vec<_>>();
+        assert_eq!(content(&journal), (ids(&calls), vec![1]), "{steps}");
+        let Some(Ok(Entry::Ended { record, .. })) = journal.undelivered(1) else { panic!() };
+        assert_eq!(*record, CallDetailRecord::new(&facts_of(2)));
+        drop(journal);
+        assert_eq!(content(&open(dir.path())), (ids(&calls), vec![1]), "{steps}");
+    }
+}
+
+#[test]
+fn a_sync_tells_only_of_what_was_written_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    assert!(journal.sync_job().unwrap().is_none());
+    journal.append(&[up(1)]).unwrap();
+    let job = journal.sync_job().unwrap().unwrap();
+    journal.append(&[up(2)]).unwrap();
+    journal.handle_synced(&job, Ok(())).unwrap();
+    assert_eq!(journal.written() - journal.synced(), 1);
+    // What a broken disk has is anyone's guess: a new file, then its name.
+    let job = journal.sync_job().unwrap().unwrap();
+    assert!(journal.handle_synced(&job, Err(io::ErrorKind::Other.into())).is_err());
+    let mut steps = 0;
+    while let Some(job) = journal.sync_job().unwrap() {
+        journal.handle_synced(&job, job.run()).unwrap();
+        steps += 1;
+    }
+    assert_eq!((steps, journal.written() - journal.synced(), journal.is_sound()), (2, 0, true));
+}
+
+#[test]
+fn what_was_cut_off_does_not_take_the_rest_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    journal.append(&[up(1)]).unwrap();
+    let length = journal.length();
+    journal.append(&[up(2)]).unwrap();
+    File::options().write(true).open(dir.path().join("journal")).unwrap().set_len(length + 5).unwrap();
+    assert!(!journal.is_in_place());
+    journal.put_back().unwrap();
+    journal.append(&[up(3)]).unwrap();
+    assert!(journal.is_in_place());
+    assert_eq!(content(&journal).0, ids(&[1, 3]));
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!((content(&journal).0, journal.damaged()), (ids(&[1, 3]), 0));
 }

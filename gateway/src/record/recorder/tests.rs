@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::record::testing::{answered, facts, facts_of};
 
 fn settings(dir: &Path) -> RecorderSettings {
-    RecorderSettings { sync: false, ..RecorderSettings::new(dir) }
+    RecorderSettings::new(dir)
 }
 
 /// A recorder whose thread never gets to work: what is sent stays in the queue.
@@ -154,4 +154,48 @@ fn a_directory_that_cannot_be_made_is_an_error_with_its_path() {
     fs::write(dir.path().join("file"), "").unwrap();
     let error = open(&settings(&dir.path().join("file")), Metrics::new("r").records()).unwrap_err();
     assert!(error.to_string().contains("file/.journal"), "{error}");
+}
+
+/// The threads that wait for the disk hang, for ever: calls are answered and records delivered all the same.
+#[test]
+fn a_disk_that_hangs_slows_no_call_and_no_delivery() {
+    let dir = tempfile::tempdir().unwrap();
+    let (go_on, gate) = mpsc::channel::<()>();
+    let gate = Arc::new(std::sync::Mutex::new(gate));
+    let hangs = move || gate.lock().unwrap().recv().unwrap_or_default();
+    let opened = open_before(&settings(dir.path()), Metrics::new("r").records(), hangs).unwrap();
+    let (done, wait) = mpsc::channel();
+    for n in 0..500 {
+        let done = done.clone();
+        opened.recorder.answered(answered(n), Box::new(move |result| done.send(result).unwrap()));
+        assert_eq!(wait.recv(), Ok(Ok(())));
+        opened.recorder.record(Record::CallDetail(Box::new(facts_of(n)))).unwrap();
+    }
+    opened.recorder.flush();
+    let day = "Amazon-Chime-Voice-Connector-CDRs/json/abcdef1ghij2klmno3pqr4/2019/08/10";
+    assert_eq!(fs::read_dir(dir.path().join(day)).unwrap().count(), 500);
+    drop(go_on);
+    opened.writer.close();
+}
+
+/// With `durability = "disk"` the caller waits.
+#[test]
+fn a_disk_that_hangs_holds_back_who_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (go_on, gate) = mpsc::channel::<()>();
+    let (asked, disk) = mpsc::channel();
+    let gate = Arc::new(std::sync::Mutex::new(gate));
+    let hangs = move || {
+        asked.send(()).unwrap_or_default();
+        gate.lock().unwrap().recv().unwrap_or_default();
+    };
+    let settings = RecorderSettings { durability: Durability::Disk, ..settings(dir.path()) };
+    let opened = open_before(&settings, Metrics::new("r").records(), hangs).unwrap();
+    let (done, wait) = mpsc::channel();
+    opened.recorder.answered(answered(1), Box::new(move |result| done.send(result).unwrap()));
+    disk.recv().unwrap();
+    assert!(wait.try_recv().is_err());
+    drop(go_on);
+    assert_eq!(wait.recv(), Ok(Ok(())));
+    opened.writer.close();
 }
