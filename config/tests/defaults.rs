@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    CallerIdPolicy, Config, Dtmf, IdentityHeader, Nat, NumberFormat, Owner, Prack, Protocol, Refer, Srtp,
-    SrtpSuite,
+    CallerIdPolicy, Config, Dtmf, Durability, IdentityHeader, Nat, NumberFormat, Owner, Prack, Protocol,
+    Refer, Srtp, SrtpSuite,
 };
 
 const MINIMAL: &str = r#"
@@ -67,6 +67,7 @@ fn of_the_gateway() {
     assert_eq!(media.emergency_ports, 20);
     assert_eq!((&config.tls.ca, config.network.len()), (&None, 0));
     assert_eq!(config.records.directory, PathBuf::from("etc/records"));
+    assert_eq!(config.records.durability, Durability::Kernel);
     assert_eq!(config.admin.address.to_string(), "127.0.0.1:9090");
     assert!(config.admin.token.is_none() && config.admin.socket.is_none());
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    CallerIdPolicy, Config, IdentityHeader, Nat, NumberFormat, Owner, Proof, Protocol, Secret, Srtp,
-    VoiceConnector,
+    CallerIdPolicy, Config, Durability, IdentityHeader, Nat, NumberFormat, Owner, Proof, Protocol, Secret,
+    Srtp, VoiceConnector,
 };
 
 fn config() -> Config {
@@ -51,6 +51,7 @@ fn the_gateway() {
     assert_eq!(config.media.hold_timeout, Duration::from_secs(5400));
     assert_eq!(config.media.emergency_ports, 40);
     assert_eq!(config.records.directory, PathBuf::from("/var/lib/records"));
+    assert_eq!(config.records.durability, Durability::Disk);
     assert_eq!(config.admin.address.to_string(), "0.0.0.0:9091");
     assert!(matches!(&config.admin.token, Some(Secret::Env(name)) if name == "ADMIN_TOKEN"));
 }
