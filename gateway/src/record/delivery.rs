@@ -46,9 +46,7 @@ pub fn deliver(
     };
     match place {
         Place::Taken(path) if !anew => Ok((path, None)),
-        Place::Taken(path) | Place::Free(path) => {
-            directory.write(&path, &body).map(|()| (path, Some(kind)))
-        }
+        Place::Taken(path) | Place::Free(path) => directory.write(&path, &body).map(|()| (path, Some(kind))),
     }
 }
 

@@ -13,8 +13,8 @@
 //!
 //! All times in names are UTC. A call detail record is in the journal before it is anywhere else, and
 //! leaves it when it is safe in the directory, so that neither a crash nor a full disk loses one; a repeat
-//! changes nothing. An answered call is in the journal, and on the disk, before its 200 leaves. Lines of the two logs are
-//! appended to their files directly: they are the first to be given up when room runs out.
+//! changes nothing. An answered call is in the journal before its 200 leaves. Lines of the two logs are appended to their
+//! files directly: they are the first to be given up when room runs out.
 //!
 //! ```
 //! use gateway::metrics::Metrics;

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod disk;
 mod signals;
 
 /// Long enough for what happens at once, on a machine that has other work.

@@ -28,7 +28,7 @@ fn no_signal_but_those_that_end_it_ends_it() {
         let log = gateway.log();
         let told = |line: &&str| log.contains(line);
         let wanted =
-            ["signal=SIGHUP", "certificates were read again", "configuration was not", "signal=SIGUSR1"];
+            ["signal=\"SIGHUP\"", "certificates were read again", "configuration was not", "signal=SIGUSR1"];
         wanted.iter().find(|line| !told(line)).map_or(Ok(()), |line| Err(format!("no {line}: {log}")))
     });
     up.end(&phone, &carrier);
