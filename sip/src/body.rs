@@ -15,7 +15,7 @@ pub enum BodyKind {
     Description,
     /// Parts, each of which is one of these again.
     Multipart(MediaType),
-    /// Nothing that describes a session. `None`: a part without a type, which is text (RFC 2046 §5.1).
+    /// Nothing that describes a session. `None`: without a type, or with one that is malformed.
     Other(Option<MediaType>),
 }
 
@@ -23,8 +23,8 @@ pub enum BodyKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyError {
-    /// The Content-Type is missing or malformed, or there are two of them.
-    #[error("missing or malformed")]
+    /// The Content-Type is malformed, or there are two of them; the bytes are a session description.
+    #[error("malformed")]
     Type,
     /// Content-Encoding or Content-Transfer-Encoding change the bytes.
     #[error("the session description is encoded")]
@@ -41,51 +41,47 @@ impl BodyKind {
     /// What the body of a message is; it has one.
     pub fn of_message(message: &Message) -> Result<BodyKind, BodyError> {
         let field = |name: Name| message.value(name).map(|value| value.into_owned());
-        let kind = read(
-            field(Name::ContentType),
+        read(
+            field(Name::ContentType).as_deref().map(MediaType::parse),
             [field(Name::ContentEncoding), field("Content-Transfer-Encoding".into())],
             field(Name::ContentDisposition),
             message.body(),
-        )?;
-        // RFC 3261 §20.15: a body has a type.
-        if kind == BodyKind::Other(None) { Err(BodyError::Type) } else { Ok(kind) }
+        )
     }
 
     /// What a part is.
     pub fn of_part(part: &Part<'_>) -> Result<BodyKind, BodyError> {
         // `c` and `e` are SIP's compact forms; they do not belong into a part, yet come.
-        let fields = |names: [&str; 2]| {
-            let mut all = part
-                .headers()
-                .filter(move |(name, _)| names.iter().any(|known| name.eq_ignore_ascii_case(known)));
-            let first = all.next().map(|(_, value)| value.to_owned());
-            if all.next().is_some() { Err(BodyError::Type) } else { Ok(first) }
+        let all = |names: [&str; 2]| {
+            let mine = |name: &str| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+            let values = part.headers().filter(|(name, _)| mine(name)).map(|(_, value)| value.to_owned());
+            values.collect::<Vec<String>>()
         };
-        read(
-            fields(["Content-Type", "c"])?,
-            [fields(["Content-Encoding", "e"])?, fields(["Content-Transfer-Encoding", ""])?],
-            fields(["Content-Disposition", ""])?,
-            part.body(),
-        )
+        let media_type = match all(["Content-Type", "c"]).as_slice() {
+            [] => None,
+            [one] => Some(MediaType::parse(one)),
+            _ => Some(None),
+        };
+        // What is said twice is said as what no reader takes for harmless.
+        let once = |names| Some(all(names).join(", ")).filter(|value| !value.is_empty());
+        let encodings = [once(["Content-Encoding", "e"]), once(["Content-Transfer-Encoding", ""])];
+        read(media_type, encodings, once(["Content-Disposition", ""]), part.body())
     }
 }
 
+/// - `media_type`: `None` without a Content-Type, `Some(None)` for one that is malformed.
 fn read(
-    content_type: Option<String>,
+    media_type: Option<Option<MediaType>>,
     encodings: [Option<String>; 2],
     disposition: Option<String>,
     bytes: &[u8],
 ) -> Result<BodyKind, BodyError> {
-    let media_type = match content_type.map(|value| MediaType::parse(&value)) {
-        Some(None) => return Err(BodyError::Type),
-        Some(Some(media_type)) => Some(media_type),
-        None => None,
-    };
     let kind = match media_type {
-        Some(media_type) if media_type.is_multipart() => BodyKind::Multipart(media_type),
-        Some(media_type) if media_type.is("application/sdp") => BodyKind::Description,
+        Some(Some(media_type)) if media_type.is_multipart() => BodyKind::Multipart(media_type),
+        Some(Some(media_type)) if media_type.is("application/sdp") => BodyKind::Description,
         None if bytes.trim_ascii_start().starts_with(b"v=0") => BodyKind::Description,
-        other if !describes(bytes) => return Ok(BodyKind::Other(other)),
+        other if !describes(bytes) => return Ok(BodyKind::Other(other.flatten())),
+        Some(None) => return Err(BodyError::Type),
         _ => return Err(BodyError::Disguised),
     };
     if !encodings.iter().flatten().all(|encoding| is_plain(encoding)) {
@@ -134,8 +130,6 @@ mod tests {
         let parts = Multipart::parse("multipart/mixed;boundary=b", bytes.as_bytes()).unwrap();
         let of_part = BodyKind::of_part(&parts.parts()[0]).map(name);
         assert_eq!(of_part.as_deref(), expect.as_ref().map(|name| *name), "{head:?}");
-        // A part without a type is text, a message without one is nothing.
-        let expect = if expect == Ok("text") { Err(BodyError::Type) } else { expect };
         assert_eq!(of_message.as_deref(), expect.as_ref().map(|name| *name), "{head:?}");
     }
 
@@ -164,13 +158,15 @@ mod tests {
         );
         check("Content-Type: text/plain\r\n", "v=0 is how it begins, and m=audio follows", Ok("text/plain"));
         check("Subject: x\r\n", "Signal=1", Ok("text"));
+        check("Content-Type: dtmf\r\n", "5", Ok("text"));
+        check("Content-Type: \r\n", "x", Ok("text"));
     }
 
     #[test]
     fn what_may_be_a_description_is_an_error_where_it_cannot_be_read() {
         check("Content-Type: \"application/sdp\"\r\n", SDP, Err(BodyError::Type));
-        check("Content-Type: nonsense\r\n", "x", Err(BodyError::Type));
-        check("Content-Type: \r\n", "x", Err(BodyError::Type));
+        check("Content-Type: nonsense\r\n", SDP, Err(BodyError::Type));
+        check("Content-Type: \r\n", SDP, Err(BodyError::Type));
         check("Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n", "x", Err(BodyError::Encoding));
         check("e: gzip\r\nContent-Type: multipart/x\r\n", "x", Err(BodyError::Encoding));
         check("Content-Transfer-Encoding: base64\r\n", SDP, Err(BodyError::Encoding));

@@ -321,7 +321,7 @@ mod tests {
         check("multipart", good, MultipartError::Type);
         check("multipart/mixed", good, MultipartError::Boundary);
         check("multipart/mixed;boundary=", good, MultipartError::Boundary);
-        check("multipart/mixed;boundary=\"b", good, MultipartError::Type);
+        check("multipart/mixed;boundary=\"b", good, MultipartError::Boundary);
         check(&format!("multipart/mixed;boundary={}", "b".repeat(71)), good, MultipartError::Boundary);
         check("multipart/mixed;boundary=c", good, MultipartError::NoPart);
         let check = |body: &[u8], expect| check("multipart/mixed;boundary=b", body, expect);

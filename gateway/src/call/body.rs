@@ -105,6 +105,9 @@ impl Sent {
         match body {
             None => builder.no_body(),
             Some(Sent { content_type, bytes, theirs: false }) => builder.no_body().body(&content_type, bytes),
+            Some(Sent { content_type, bytes, .. }) if content_type.is_empty() => {
+                builder.body(&content_type, bytes).remove(Name::ContentType)
+            }
             Some(Sent { content_type, bytes, theirs: true }) => builder.body(&content_type, bytes),
         }
     }
@@ -112,8 +115,7 @@ impl Sent {
 
 /// The refusal of a body that may be a session description and can't be read as one.
 pub fn unsupported(content_type: &str, error: BodyError) -> Cause {
-    let shown = if content_type.is_empty() { "(none)".to_owned() } else { word(content_type) };
-    Cause::new(415, format!("Content-Type {shown}: {error}"))
+    Cause::new(415, format!("Content-Type {}: {error}", word(content_type)))
 }
 
 /// The session descriptions among `parts`, wherever they stand.

@@ -45,6 +45,7 @@ pub(super) fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
         .or_else(|| merged_fault(merged))
         .or_else(|| require_fault(message))
         .or_else(|| body_fault(message))
+        .or_else(|| accept_fault(message))
 }
 
 /// What is wrong with a request that ends here, so that hops and body do not matter.
@@ -79,35 +80,33 @@ pub(crate) fn demanded(message: &Message) -> Option<String> {
 }
 
 fn body_fault(message: &Message) -> Option<Fault> {
-    if !message.body().is_empty() {
-        let encoding = message.value(Name::ContentEncoding).unwrap_or_default();
-        if !encoding.trim().is_empty() && !encoding.trim().eq_ignore_ascii_case("identity") {
-            let fault = Fault::new(415, format!("Content-Encoding {} is not supported", word(&encoding)));
-            return Some(fault.with(Name::AcceptEncoding, "identity"));
-        }
-        let media_type = match BodyKind::of_message(message) {
-            Ok(BodyKind::Description) => None,
-            Ok(BodyKind::Multipart(media_type)) => Some(media_type),
-            Ok(BodyKind::Other(media_type)) => media_type,
-            Err(error) => {
-                let content_type = message.value(Name::ContentType).unwrap_or_default();
-                let fault = Fault { cause: unsupported_body(&content_type, error), headers: Vec::new() };
-                return Some(fault.with(Name::Accept, BODIES));
-            }
-        };
-        let taken = |media_type: &MediaType| BODIES.split(", ").any(|known| media_type.is(known));
-        if let Some(other) = media_type.filter(|media_type| !taken(media_type)) {
-            let fault = Fault::new(415, format!("Content-Type {} is not supported", word(other.name())));
-            return Some(fault.with(Name::Accept, BODIES));
-        }
+    if message.body().is_empty() {
+        return None;
     }
-    let accepted: Vec<_> = message.values(Name::Accept).collect();
-    let takes_sdp = accepted.iter().any(|range| {
-        let range = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(range.as_str(), "application/sdp" | "application/*" | "*/*")
+    let encoding = message.value(Name::ContentEncoding).unwrap_or_default();
+    if !encoding.trim().is_empty() && !encoding.trim().eq_ignore_ascii_case("identity") {
+        let fault = Fault::new(415, format!("Content-Encoding {} is not supported", word(&encoding)));
+        return Some(fault.with(Name::AcceptEncoding, "identity"));
+    }
+    let content_type = message.value(Name::ContentType).unwrap_or_default();
+    let taken = |media_type: &MediaType| BODIES.split(", ").any(|known| media_type.is(known));
+    let cause = match BodyKind::of_message(message) {
+        Ok(BodyKind::Description) => return None,
+        Ok(BodyKind::Multipart(media_type) | BodyKind::Other(Some(media_type))) if taken(&media_type) => {
+            return None;
+        }
+        Ok(_) => Cause::new(415, format!("Content-Type {} is not supported", word(&content_type))),
+        Err(error) => unsupported_body(&content_type, error),
+    };
+    Some(Fault { cause, headers: Vec::new() }.with(Name::Accept, BODIES))
+}
+
+/// A caller that takes no session description can't be answered. RFC 3261 §20.1.
+fn accept_fault(message: &Message) -> Option<Fault> {
+    let takes_sdp = message.values(Name::Accept).any(|range| {
+        let range = MediaType::parse(&range);
+        range.is_some_and(|range| ["application/sdp", "application/*", "*/*"].iter().any(|one| range.is(one)))
     });
-    if message.has(Name::Accept) && !takes_sdp {
-        return Some(Fault::new(406, "Accept leaves out application/sdp"));
-    }
-    None
+    let excluded = message.has(Name::Accept) && !takes_sdp;
+    excluded.then(|| Fault::new(406, "Accept leaves out application/sdp"))
 }

@@ -86,7 +86,12 @@ fn measured(sdp: &[u8]) -> (String, Bytes) {
     mixed(&[&[head.as_bytes(), sdp].concat(), &pidf()])
 }
 
-const WRAPS: [Wrap; 5] = [first, middle, last, nested, measured];
+/// Beside a part whose type nobody knows, and one that has none of the right form: a call for help is not refused for it.
+fn sloppy(sdp: &[u8]) -> (String, Bytes) {
+    mixed(&[b"Content-Type: pidf\r\n\r\n<presence/>", &part(sdp), b"Content-Type: x/y (z)\r\n\r\n\0\xff"])
+}
+
+const WRAPS: [Wrap; 6] = [first, middle, last, nested, measured, sloppy];
 
 /// The description inside, and that wrapping it again as its sender does gives the very same bytes.
 fn unwrapped(message: &Message, wrap: Wrap) -> Sdp {
