@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use sip::Message;
 use sip::auth::Secret;
+use sip::{Message, Method, Name};
 
+use super::handshake::authenticated;
 use super::io::{Action, AttemptEnd, Cause, Hop, RequestId, Settled};
-use super::leg::Local;
+use super::leg::{Local, renewed};
 use super::{Call, Phase};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -113,6 +114,52 @@ impl Call {
     pub(super) fn release_b(&mut self, tokens: &mut Tokens, cause: Option<&Cause>) {
         self.acknowledge_all(tokens, Side::A);
         self.bye(tokens, Side::B, cause.map(Cause::reason));
+    }
+
+    /// Sends BYE on a leg whose dialog is confirmed; later where its ACK is still awaited.
+    pub(super) fn bye(&mut self, tokens: &mut Tokens, side: Side, reason: Option<String>) {
+        if self.awaits_ack(side) {
+            return self.ending.defer_bye(side, reason);
+        }
+        let Some(leg) = self.leg_mut(side) else { return };
+        let (mut builder, hop) = leg.request(Method::Bye, tokens);
+        if let Some(reason) = reason {
+            builder = builder.header(Name::Reason, reason);
+        }
+        let (message, local) = (builder.build(), leg.local.clone());
+        let request = self.send(message.clone(), hop.clone());
+        let credentials = self.credentials.clone().filter(|_| side == Side::B);
+        self.ending.keep_bye(Bye { request, message, hop, local, credentials, again: false });
+    }
+
+    /// The ACK came or never will: the BYE that waited for it may go.
+    pub(super) fn send_deferred_bye(&mut self, tokens: &mut Tokens, side: Side) {
+        if let Some(reason) = self.ending.take_bye(side) {
+            self.bye(tokens, side, reason);
+        }
+    }
+
+    /// A carrier challenged our BYE, the last request of its dialog.
+    pub(super) fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, response: &Message) {
+        let Some(Bye { message, hop, local, credentials, .. }) = self.ending.take_sent_bye(request) else {
+            return;
+        };
+        let number = message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
+        if let Some(again) = authenticated(&message, response, credentials.as_ref(), &local, number, tokens) {
+            self.send(again, hop);
+        }
+    }
+
+    /// A connection broke under our BYE: the peer must hear it, or its side of the call stays up.
+    pub(super) fn repeat_bye(&mut self, tokens: &mut Tokens, request: RequestId) {
+        let Some(bye) = self.ending.take_sent_bye(request) else { return };
+        if bye.again || !bye.local.transport.is_reliable() {
+            return;
+        }
+        let number = bye.message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
+        let message = renewed(&bye.message, number, &bye.local, tokens).build();
+        let request = self.send(message.clone(), bye.hop.clone());
+        self.ending.keep_bye(Bye { request, message, again: true, ..bye });
     }
 
     /// Acknowledges what the other leg answered of `from`'s INVITEs: a dialog that is up can only be ended after it.

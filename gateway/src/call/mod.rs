@@ -21,6 +21,7 @@ mod body;
 mod confirmed;
 mod crossing;
 mod ending;
+mod exchange;
 mod failure;
 mod handshake;
 mod invite;
@@ -134,7 +135,7 @@ pub struct Call {
     /// The 2xx for the caller, while the journal is asked.
     answer: Option<Message>,
     handshakes: Vec<Handshake>,
-    exchanges: Vec<confirmed::Exchange>,
+    exchanges: Vec<exchange::Exchange>,
     /// INVITEs inside the dialogs that were sent again by another connection, and who asked for them: a late 2xx must
     /// have its ACK all the same.
     repeated: Vec<(RequestId, Side)>,
