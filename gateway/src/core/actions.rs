@@ -1,26 +1,14 @@
 //! What calls want done.
 
-use std::sync::Arc;
-
 use sip::transaction::Owner;
 use sip::{Message, Method};
 
+use super::parked::Parked;
 use super::{CallKey, Client, Core, Now, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
 use crate::listen::Peer;
 use crate::record::Record;
 use crate::resolve::{Lookup, ResolveError};
-
-/// A message that waits for the address behind a name.
-pub(super) struct Parked {
-    key: CallKey,
-    /// `None`: an ACK, which is no transaction.
-    request: Option<RequestId>,
-    message: Message,
-    /// The name that is looked up: what a certificate there must carry (RFC 5922 §7.1).
-    host: Arc<str>,
-    fallback: Peer,
-}
 
 impl Core {
     pub(super) fn act(&mut self, now: Now, key: CallKey, action: Action) {
@@ -33,7 +21,7 @@ impl Core {
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
             Action::Cancel { request, reason, left } => self.cancel(now, key, request, reason, left),
             Action::Resolve { query, lookup } => {
-                self.resolve(Query::Route(key, query, lookup.clone()), lookup)
+                self.resolve(Query::Route(key, query, lookup.clone()), lookup);
             }
             Action::LocateMedia { query, lookup } => self.locate_media(key, query, lookup),
             Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
@@ -60,14 +48,19 @@ impl Core {
         match hop {
             Hop::Peer(peer) => self.send(now, key, request, message, peer),
             Hop::Name { lookup, fallback } => {
-                let host = lookup.host.clone();
-                let parked = Parked { key, request, message, host, fallback };
-                self.resolve(Query::Parked(Box::new(parked)), lookup);
+                self.park(now, Parked { key, request, message, lookup, fallback });
             }
         }
     }
 
-    fn send(&mut self, now: Now, key: CallKey, request: Option<RequestId>, message: Message, peer: Peer) {
+    pub(super) fn send(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        request: Option<RequestId>,
+        message: Message,
+        peer: Peer,
+    ) {
         match request {
             Some(request) => {
                 let reliable = peer.transport.is_reliable();
@@ -114,11 +107,12 @@ impl Core {
         }
     }
 
-    pub(super) fn resolve(&mut self, query: Query, lookup: Lookup) {
+    pub(super) fn resolve(&mut self, query: Query, lookup: Lookup) -> QueryId {
         self.next_query += 1;
         let id = QueryId(self.next_query);
         self.queries.insert(id, query);
         self.outputs.push_back(Output::Resolve { query: id, lookup });
+        id
     }
 
     pub(super) fn handle_resolved(
@@ -133,19 +127,12 @@ impl Core {
                 let addresses = addresses.map(|all| self.shared.resolved(now.instant, lookup, all));
                 self.event(now, key, Event::Resolved { query, addresses });
             }
-            Some(Query::Parked(parked)) => {
-                let address = result.ok().and_then(|addresses| addresses.first().copied());
-                let mut peer = parked.fallback;
-                if let Some(address) = address {
-                    peer.connection = None;
-                    peer.remote = address;
-                    peer.server_name = Some(parked.host);
-                }
-                self.send(now, parked.key, parked.request, parked.message, peer);
-            }
             Some(Query::Media(key, query, host)) => self.media_located(now, key, query, &host, result),
+            Some(Query::Parked(parked)) => self.unpark(now, *parked, result.ok()),
+            // Its message has left by the flow.
+            Some(Query::Missed(lookup)) if result.is_ok() => self.unresolved.found(&lookup),
             Some(Query::Probe(lookup)) => self.probe_resolved(now, lookup, result),
-            None => {}
+            Some(Query::Missed(_)) | None => {}
         }
     }
 

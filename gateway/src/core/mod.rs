@@ -20,6 +20,7 @@ mod media;
 mod new_call;
 mod open;
 mod options;
+mod parked;
 mod parties;
 mod probe;
 mod records;
@@ -91,7 +92,9 @@ enum Query {
     /// Where a call's media goes.
     Media(CallKey, u32, Arc<str>),
     /// A request that is ready but for its address.
-    Parked(Box<actions::Parked>),
+    Parked(Box<parked::Parked>),
+    /// The same, and the message did not wait any more.
+    Missed(Lookup),
     /// A host that is probed.
     Probe(Lookup),
 }
@@ -116,6 +119,7 @@ pub struct Core {
     /// Who asked what is being served.
     askers: askers::Askers,
     queries: HashMap<QueryId, Query>,
+    unresolved: parked::Unresolved,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
     refusals: records::RefusalRecords,
@@ -162,6 +166,7 @@ impl Core {
             servers: HashMap::new(),
             askers: askers::Askers::default(),
             queries: HashMap::new(),
+            unresolved: parked::Unresolved::default(),
             wakeups: BTreeSet::new(),
             probes,
             refusals: records::RefusalRecords::default(),
@@ -323,6 +328,7 @@ impl Machine for Core {
 
     fn handle_timeout(&mut self, now: Now) {
         self.transactions.handle_timeout(now.instant);
+        self.handle_unresolved(now);
         self.pump(now);
         while let Some((at, key)) = self.wakeups.first().copied() {
             if at > now.instant {
@@ -345,6 +351,8 @@ impl Machine for Core {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.wakeups.first().map(|(at, _)| *at);
-        [calls, self.transactions.poll_timeout(), self.probes.poll_timeout()].into_iter().flatten().min()
+        let own =
+            [self.transactions.poll_timeout(), self.probes.poll_timeout(), self.unresolved.poll_timeout()];
+        own.into_iter().flatten().chain(calls).min()
     }
 }

@@ -118,7 +118,9 @@ impl Core {
         for lookup in due {
             match lookup.literal() {
                 Some(address) => self.probe(now, &live, address, &lookup),
-                None => self.resolve(Query::Probe(lookup.clone()), lookup),
+                None => {
+                    self.resolve(Query::Probe(lookup.clone()), lookup);
+                }
             }
         }
     }
