@@ -146,7 +146,7 @@ impl Carrier {
             failover_on: get("failover_on").map(|item| failover_on(&item)).unwrap_or_default(),
             credentials: get("credentials").and_then(|item| Credentials::read(&item.table("credentials")?)),
             host: hosts.iter().filter_map(|table| Route::read(table, false)).collect(),
-            peer: Peer::read(get("peer")),
+            peer: Peer::read_carriers(get("peer")),
             name,
         };
         check_country(table);

@@ -34,7 +34,7 @@ pub struct Peer {
     pub prack: Prack,
     /// Default: `off`.
     pub refer: Refer,
-    /// Default: `auto`.
+    /// Default: `auto`; `never` for a carrier.
     pub nat: Nat,
     /// Send media where it comes from, whatever the SDP says. Default: false.
     pub symmetric: bool,
@@ -95,10 +95,18 @@ impl Peer {
 }
 
 impl Peer {
+    /// A carrier's, which is asked where its Contact says.
+    pub(crate) fn read_carriers(item: Option<Item<'_>>) -> Self {
+        Self::read_or(item, Self { nat: Nat::Never, ..Self::default() })
+    }
+
     pub(crate) fn read(item: Option<Item<'_>>) -> Self {
-        let Some(table) = item.and_then(|item| item.table("peer")) else { return Self::default() };
+        Self::read_or(item, Self::default())
+    }
+
+    fn read_or(item: Option<Item<'_>>, default: Self) -> Self {
+        let Some(table) = item.and_then(|item| item.table("peer")) else { return default };
         let get = |key| table.get(key);
-        let default = Self::default();
         let flag = |key| get(key).and_then(|item| item.boolean()).unwrap_or(false);
         let peer = Self {
             srtp: get("srtp").and_then(|item| item.choice(Srtp::CHOICES)),

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use sip::dialog::Dialog;
+use sip::dialog::{Dialog, DialogError};
 use sip::sdp::Sdp;
 use sip::{Builder, Message, Name, StatusCode};
 
 use super::body::{Body, Sent};
 use super::failure::Failed;
+use super::handshake::{MOST_PROOFS, authenticated};
 use super::io::{Action, AttemptEnd, Cause, Hop, RequestId};
 use super::{Call, Phase, TIMER_C, addresses, crossing};
 use crate::core::{ALLOW, Now};
@@ -169,19 +170,18 @@ impl Call {
         Sent::attach(body, builder).build()
     }
 
-    /// Answers a carrier's digest challenge once. RFC 3261 §22.2-3.
+    /// Answers a carrier's digest challenge. RFC 3261 §22.2-3.
     fn answer_challenge(&mut self, now: Now, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
         let Some(route) = &self.route else { return false };
-        let Some(attempt) = self.attempts.get_mut(index) else { return false };
-        if std::mem::replace(&mut attempt.authenticated, true) {
+        let Some(attempt) = self.attempts.get(index) else { return false };
+        if attempt.proofs >= MOST_PROOFS {
             return false;
         }
         let credentials = self.credentials.clone();
         let local = attempt.local.clone();
         let number = attempt.invite.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
         let (asked, who) = (&attempt.invite, credentials.as_ref());
-        let Some(invite) = super::handshake::authenticated(asked, message, who, &local, number, tokens)
-        else {
+        let Some(invite) = authenticated(asked, message, who, &local, number, tokens) else {
             return false;
         };
         let flow = attempt.flow.clone();
@@ -191,6 +191,7 @@ impl Call {
             attempt.request = request;
             attempt.invite = invite;
             attempt.over = false;
+            attempt.proofs += 1;
         }
         true
     }
@@ -202,9 +203,18 @@ impl Call {
         let Some(attempt) = self.attempts.get(index) else { return };
         let request = attempt.request;
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
-        let dialog = match Dialog::uac(&attempt.invite, &message) {
+        // Who says nothing usable of where its requests go is asked no more than to hang up.
+        let dialog = match message.contact().map_err(DialogError::from) {
+            Ok(_) => Dialog::uac(&attempt.invite, &message),
+            Err(error) => Err(error),
+        };
+        let dialog = match dialog {
             Ok(dialog) => dialog,
-            Err(error) => return self.answered_badly(now, tokens, &error.to_string()),
+            Err(error) => {
+                let cause = Cause::new(502, format!("The callee's answer: {error}"));
+                self.release_answer(tokens, index, &message, &cause);
+                return self.answered_badly(now, tokens, &error.to_string());
+            }
         };
         if let Some(leg) = &mut self.b {
             leg.dialog = dialog;
@@ -240,7 +250,7 @@ impl Call {
     }
 
     /// The answered call is safe on disk: the caller may know.
-    pub(super) fn handle_journaled(&mut self, now: Now) {
+    pub(super) fn handle_journaled(&mut self, now: Now, tokens: &mut Tokens) {
         self.timers.journal = None;
         if !matches!(self.phase, Phase::Answering) {
             return;
@@ -256,6 +266,10 @@ impl Call {
         self.actions.push_back(Action::Answered);
         self.watch_for_silence();
         self.accept(now, Side::A, server, answer);
+        if let Some(reason) = self.ending.take_callee_left() {
+            self.bye(tokens, Side::A, reason);
+            self.end(now, Cause::new(200, "OK"));
+        }
     }
 }
 

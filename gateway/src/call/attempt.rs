@@ -53,8 +53,8 @@ pub(super) struct Attempt {
     pub released: u32,
     /// A final answer came.
     pub over: bool,
-    /// A challenge was answered already.
-    pub authenticated: bool,
+    /// How many challenges were answered.
+    pub proofs: u8,
     /// It said something.
     pub heard: bool,
     /// It was sent again, by another connection.

@@ -64,21 +64,17 @@ impl Call {
             return self.answer(server, &message, side, &cause);
         }
         if let Err(error) = leg.dialog.handle_request(&message) {
-            let cause = match error {
-                DialogError::OutOfOrder { .. } => Cause::new(500, "CSeq out of order"),
-                other => Cause::new(400, other.to_string()),
-            };
-            return self.answer(server, &message, side, &cause);
+            return self.answer(server, &message, side, &refusal(&error));
         }
-        leg.moved(source.peer());
+        leg.came_by(source.peer());
         if let Some(demanded) = demanded(&message).filter(|_| method != Method::Bye) {
             return self.refuse_demand(server, &message, side, &demanded);
         }
         match method {
             Method::Bye => self.handle_bye(now, tokens, side, server, &message),
             Method::Options => self.respond_ok(server, &message, side),
-            Method::Invite | Method::Update => self.renegotiate(tokens, side, server, message),
-            Method::Info | Method::Message => self.forward(tokens, side, server, message),
+            Method::Invite | Method::Update => self.renegotiate(now, tokens, side, server, message),
+            Method::Info | Method::Message => self.forward(now, tokens, side, server, message),
             _ => self.answer(server, &message, side, &Cause::new(405, "Method Not Allowed")),
         }
     }
@@ -115,19 +111,26 @@ impl Call {
             (Some(Method::Bye), Side::A) => {
                 self.respond_ok(server, message, side);
                 self.ending.told(side, message.value(Name::Reason).as_deref());
-                self.hang_up(now, tokens, Cause::new(487, "Request Terminated"));
+                let cause = Cause::new(487, "Request Terminated");
+                if matches!(self.phase, Phase::Answering) {
+                    self.release_b(tokens, Some(&cause));
+                }
+                self.give_up(now, cause);
             }
-            // It answered and hung up before the caller was told.
+            // It answered and hung up before the caller was told: it hears both in turn, once the journal has the answer.
             (Some(Method::Bye), Side::B) if matches!(self.phase, Phase::Answering) => {
                 self.respond_ok(server, message, side);
                 self.forgive_acks(side);
                 self.ending.told(side, message.value(Name::Reason).as_deref());
-                self.give_up(now, Cause::new(480, "The callee hung up at once"));
+                self.ending.callee_left(self.crossing_reason(side, message));
             }
             (Some(Method::Bye), Side::B) => {
                 self.answer(server, message, side, &Cause::new(481, "No dialog is confirmed yet"));
             }
             (Some(Method::Options), _) => self.respond_ok(server, message, side),
+            (Some(Method::Update), _) if message.body().is_empty() => {
+                self.refresh(server, message, side);
+            }
             _ => {
                 let mut cause = Cause::new(500, "The call is not answered yet");
                 cause.retry_after = Some(std::time::Duration::from_secs(1));
@@ -136,38 +139,57 @@ impl Call {
         }
     }
 
+    /// An UPDATE without an offer before the answer: for a session timer or a new Contact. RFC 3311 §5.2.
+    fn refresh(&mut self, server: ServerId, message: &Message, side: Side) {
+        let answered = matches!(self.phase, Phase::Answering);
+        // Before its answer the callee's dialogs are not kept apart.
+        if let Some(leg) = self.leg_mut(side).filter(|_| side == Side::A || answered) {
+            if let Err(error) = leg.dialog.handle_request(message) {
+                return self.answer(server, message, side, &refusal(&error));
+            }
+            leg.dialog.refresh_target(message);
+        }
+        if let Some(demanded) = demanded(message) {
+            return self.refuse_demand(server, message, side, &demanded);
+        }
+        let contact = self.leg(side).map(|leg| leg.local.contact(&leg.contact_user)).unwrap_or_default();
+        self.respond(server, self.ok(message, side).header(Name::Contact, contact).build());
+    }
+
     fn handle_bye(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: &Message) {
         self.respond_ok(server, message, side);
         self.finish_handshakes(tokens, side);
         self.forgive_acks(side);
         self.ending.told(side, message.value(Name::Reason).as_deref());
-        let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
-        let passes = !strips(side) && !strips(side.other());
-        let reason = message.value(Name::Reason).filter(|_| passes).map(|reason| reason.to_string());
+        let reason = self.crossing_reason(side, message);
         self.bye(tokens, side.other(), reason);
         self.end(now, Cause::new(200, "OK"));
     }
 
+    /// The Reason of a BYE of `side`'s, as the other party may know it.
+    fn crossing_reason(&self, side: Side, message: &Message) -> Option<String> {
+        let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
+        let passes = !strips(side) && !strips(side.other());
+        message.value(Name::Reason).filter(|_| passes).map(|reason| reason.to_string())
+    }
+
     /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
-    fn renegotiate(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
+    fn renegotiate(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         let is_offer = |one: &Exchange| matches!(one.asked.method(), Some(Method::Invite | Method::Update));
-        let unfinished =
-            |from| self.exchanges.iter().any(|one| one.from == from && is_offer(one) && !one.cancelled);
+        let unfinished = |from| self.exchanges.iter().any(|one| one.from == from && is_offer(one));
         if unfinished(side) || self.awaits_ack(side) {
             let mut cause = Cause::new(500, "An earlier offer is not answered yet");
             cause.retry_after = Some(std::time::Duration::from_secs(1 + tokens.random().below(10)));
             return self.answer(server, &message, side, &cause);
         }
-        // One that was cancelled is pending on the other leg until its answer comes: RFC 3261 §14.1.
-        let cancelled = self.exchanges.iter().any(|one| is_offer(one) && one.cancelled);
-        if cancelled || unfinished(side.other()) || self.awaits_ack(side.other()) {
+        if unfinished(side.other()) || self.awaits_ack(side.other()) {
             return self.answer(server, &message, side, &Cause::new(491, "Request Pending"));
         }
-        self.forward(tokens, side, server, message);
+        self.forward(now, tokens, side, server, message);
     }
 
     /// Sends a request across and remembers whom to answer.
-    fn forward(&mut self, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
+    fn forward(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         if self.exchanges.len() >= MOST_EXCHANGES {
             let mut cause = Cause::new(503, "Too many requests at one time");
             cause.retry_after = Some(std::time::Duration::from_secs(1));
@@ -195,31 +217,31 @@ impl Call {
         let profile = to.profile.clone();
         let builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, ALLOW);
         let sent = Sent::attach(body, builder).build();
-        let request = self.send(sent.clone(), hop);
-        self.exchanges.push(Exchange {
-            from: side,
-            server,
-            asked: message,
-            request,
-            sent,
-            before,
-            authenticated: false,
-            again: false,
-            cancelled: false,
-        });
+        let request = self.send(sent.clone(), hop.clone());
+        let exchange = Exchange::new(now, side, server, message, (request, sent, hop));
+        self.exchanges.push(Exchange { before, ..exchange });
     }
 
     /// 200 without a body.
     pub(super) fn respond_ok(&mut self, server: ServerId, message: &Message, side: Side) {
-        let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone());
-        let reply = Builder::reply(message, sip::StatusCode::OK, "OK", tag.as_deref());
-        let reply = reply.header(Name::Allow, ALLOW);
-        self.respond(server, reply.build());
+        self.respond(server, self.ok(message, side).build());
+    }
+
+    fn ok(&self, message: &Message, side: Side) -> Builder {
+        let tag = self.leg(side).map(|leg| leg.dialog.local_tag.as_str());
+        Builder::reply(message, sip::StatusCode::OK, "OK", tag).header(Name::Allow, ALLOW)
     }
 
     /// An answer that we give ourselves inside the dialog of `side`.
     pub(super) fn answer(&mut self, server: ServerId, message: &Message, side: Side, cause: &Cause) {
         let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone()).unwrap_or_default();
         self.refuse(server, message, &tag, cause);
+    }
+}
+
+fn refusal(error: &DialogError) -> Cause {
+    match error {
+        DialogError::OutOfOrder { .. } => Cause::new(500, "CSeq out of order"),
+        other => Cause::new(400, other.to_string()),
     }
 }

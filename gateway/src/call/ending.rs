@@ -5,12 +5,14 @@ use std::time::Duration;
 use sip::auth::Secret;
 use sip::{Message, Method, Name};
 
-use super::handshake::authenticated;
-use super::io::{Action, AttemptEnd, Cause, Hop, RequestId, Settled};
-use super::leg::{Local, renewed};
+use super::handshake::{MOST_PROOFS, authenticated};
+use super::io::{Action, AttemptEnd, Cause, Failure, Hop, RequestId, Settled};
+use super::leg::{Leg, Local, renewed};
+use super::next_hop::after_failure;
 use super::{Call, Phase};
 use crate::core::Now;
 use crate::ids::Tokens;
+use crate::listen::peer::Peer;
 use crate::media::Side;
 use crate::record::EndedBy;
 
@@ -21,18 +23,37 @@ pub(super) struct Ending {
     byes: Vec<Bye>,
     by: EndedBy,
     reason: Option<String>,
+    /// The callee has hung up before the caller was told of its answer, with this Reason.
+    callee_left: Option<Option<String>>,
 }
 
-/// A BYE of ours, should it be challenged or its connection break.
+/// A BYE of ours, should it be challenged or not be delivered.
 #[derive(Debug)]
-pub(super) struct Bye {
-    pub request: RequestId,
-    pub message: Message,
+struct Bye {
+    request: RequestId,
+    message: Message,
+    to: Receiver,
+}
+
+/// Who gets a BYE of ours, and how.
+#[derive(Debug)]
+pub(super) struct Receiver {
     pub hop: Hop,
+    pub flow: Peer,
     pub local: Local,
     pub credentials: Option<(String, Secret)>,
-    /// It was sent before, by a connection that broke.
-    pub again: bool,
+    /// How many challenges were answered.
+    pub proofs: u8,
+    /// How often it was sent again, where it could not be delivered.
+    pub tries: u8,
+}
+
+impl Receiver {
+    /// The party of `leg`, whose next hop is `hop`.
+    pub fn new(leg: &Leg, hop: Hop, credentials: Option<(String, Secret)>) -> Receiver {
+        let (flow, local) = (leg.flow.clone(), leg.local.clone());
+        Receiver { hop, flow, local, credentials, proofs: 0, tries: 0 }
+    }
 }
 
 impl Ending {
@@ -78,13 +99,18 @@ impl Ending {
         self.deferred.iter().any(Option::is_some)
     }
 
-    /// Keeps a BYE for what may become of it.
-    pub fn keep_bye(&mut self, bye: Bye) {
-        self.byes.push(bye);
+    /// The callee has hung up before the caller was told of its answer.
+    pub fn callee_left(&mut self, reason: Option<String>) {
+        self.callee_left.get_or_insert(reason);
     }
 
-    /// The BYE of this request, to be sent again; at most once.
-    pub fn take_sent_bye(&mut self, request: RequestId) -> Option<Bye> {
+    /// Whether it has, and with which Reason.
+    pub fn take_callee_left(&mut self) -> Option<Option<String>> {
+        self.callee_left.take()
+    }
+
+    /// The BYE of this request, to be sent again.
+    fn take_sent_bye(&mut self, request: RequestId) -> Option<Bye> {
         let index = self.byes.iter().position(|bye| bye.request == request)?;
         Some(self.byes.swap_remove(index))
     }
@@ -96,6 +122,8 @@ impl Call {
         match self.phase {
             Phase::Ended => {}
             Phase::Preparing | Phase::Trying => self.give_up(now, cause),
+            // The caller is told so, and hung up.
+            Phase::Answering if self.ending.callee_left.is_some() => self.handle_journaled(now, tokens),
             Phase::Answering => {
                 self.release_b(tokens, Some(&cause));
                 self.give_up(now, cause);
@@ -110,8 +138,11 @@ impl Call {
         }
     }
 
-    /// Takes down the b-leg, which is up. Its ACK goes first, if it has not had it.
+    /// Takes down the b-leg, which is up, unless it has hung up itself. Its ACK goes first, if it has not had it.
     pub(super) fn release_b(&mut self, tokens: &mut Tokens, cause: Option<&Cause>) {
+        if self.ending.take_callee_left().is_some() {
+            return;
+        }
         self.acknowledge_all(tokens, Side::A);
         self.bye(tokens, Side::B, cause.map(Cause::reason));
     }
@@ -121,15 +152,20 @@ impl Call {
         if self.awaits_ack(side) {
             return self.ending.defer_bye(side, reason);
         }
+        let credentials = self.credentials_of(side);
         let Some(leg) = self.leg_mut(side) else { return };
         let (mut builder, hop) = leg.request(Method::Bye, tokens);
         if let Some(reason) = reason {
             builder = builder.header(Name::Reason, reason);
         }
-        let (message, local) = (builder.build(), leg.local.clone());
-        let request = self.send(message.clone(), hop.clone());
-        let credentials = self.credentials.clone().filter(|_| side == Side::B);
-        self.ending.keep_bye(Bye { request, message, hop, local, credentials, again: false });
+        let receiver = Receiver::new(leg, hop, credentials);
+        self.send_bye(builder.build(), receiver);
+    }
+
+    /// Sends a BYE, and keeps it for what may become of it.
+    pub(super) fn send_bye(&mut self, message: Message, to: Receiver) {
+        let request = self.send(message.clone(), to.hop.clone());
+        self.ending.byes.push(Bye { request, message, to });
     }
 
     /// The ACK came or never will: the BYE that waited for it may go.
@@ -141,25 +177,24 @@ impl Call {
 
     /// A carrier challenged our BYE, the last request of its dialog.
     pub(super) fn authenticate_bye(&mut self, tokens: &mut Tokens, request: RequestId, response: &Message) {
-        let Some(Bye { message, hop, local, credentials, .. }) = self.ending.take_sent_bye(request) else {
+        let Some(Bye { message, to, .. }) = self.ending.take_sent_bye(request) else { return };
+        if to.proofs >= MOST_PROOFS {
             return;
-        };
-        let number = message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
-        if let Some(again) = authenticated(&message, response, credentials.as_ref(), &local, number, tokens) {
-            self.send(again, hop);
+        }
+        let (who, number) = (to.credentials.as_ref(), after(&message));
+        if let Some(again) = authenticated(&message, response, who, &to.local, number, tokens) {
+            self.send_bye(again, Receiver { proofs: to.proofs + 1, ..to });
         }
     }
 
-    /// A connection broke under our BYE: the peer must hear it, or its side of the call stays up.
-    pub(super) fn repeat_bye(&mut self, tokens: &mut Tokens, request: RequestId) {
-        let Some(bye) = self.ending.take_sent_bye(request) else { return };
-        if bye.again || !bye.local.transport.is_reliable() {
-            return;
-        }
-        let number = bye.message.cseq().map_or(1, |cseq| cseq.number).saturating_add(1);
-        let message = renewed(&bye.message, number, &bye.local, tokens).build();
-        let request = self.send(message.clone(), bye.hop.clone());
-        self.ending.keep_bye(Bye { request, message, again: true, ..bye });
+    /// Our BYE could not be delivered, or nobody answered it: the peer must hear it, or its side of the call stays up.
+    pub(super) fn repeat_bye(&mut self, tokens: &mut Tokens, request: RequestId, lost: Failure) {
+        let Some(Bye { message, mut to, .. }) = self.ending.take_sent_bye(request) else { return };
+        // Where there is silence nothing is gained by a new connection.
+        to.tries = to.tries.max(u8::from(lost == Failure::Timeout));
+        let Some(hop) = after_failure(&to.flow, &to.hop, to.tries) else { return };
+        let again = renewed(&message, after(&message), &to.local, tokens).build();
+        self.send_bye(again, Receiver { hop, tries: to.tries + 1, ..to });
     }
 
     /// Acknowledges what the other leg answered of `from`'s INVITEs: a dialog that is up can only be ended after it.
@@ -198,4 +233,9 @@ impl Call {
             _ => now.unix,
         }
     }
+}
+
+/// The CSeq number that follows a request's.
+fn after(request: &Message) -> u32 {
+    request.cseq().map_or(1, |cseq| cseq.number).saturating_add(1)
 }

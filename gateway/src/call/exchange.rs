@@ -1,16 +1,26 @@
 //! Requests that crossed from one leg to the other: their answers, or the want of any.
+//!
+//! A request that is not answered, and a party that knows nothing of an INFO, cost nobody the call: the asker is told
+//! under a status that ends no dialog (RFC 5057 §5), and silence of the media ends the call where nobody is there.
+
+use std::time::{Duration, Instant};
 
 use sip::transaction::ServerId;
-use sip::{Message, Method};
+use sip::{Message, Method, Name, StatusCode};
 
-use super::Call;
 use super::body::Body;
-use super::handshake::{Handshake, authenticated};
-use super::io::{Action, Cause, Failure, RequestId};
+use super::handshake::{Handshake, MOST_PROOFS, authenticated};
+use super::io::{Action, Cause, Failure, Hop, RequestId};
 use super::media::Agreed;
+use super::next_hop::after_failure;
+use super::{Call, TIMER_C};
 use crate::core::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
+
+/// How long the answer to any other request than INVITE is awaited, and to an INVITE that was cancelled: the asker gives
+/// up after 32 s (Timer F; RFC 3261 §9.1), and an answer after that is for nobody. RFC 4320 §4.2.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request that crossed and waits for its answer.
 #[derive(Debug)]
@@ -20,21 +30,70 @@ pub(super) struct Exchange {
     pub server: ServerId,
     /// What it asked.
     pub asked: Message,
-    /// What we asked the other leg in turn.
+    /// What we asked the other leg in turn, and where.
     pub request: RequestId,
     pub sent: Message,
+    pub hop: Hop,
     /// The media as it was agreed before: it holds on if the offer is refused.
     pub before: Option<Agreed>,
-    pub authenticated: bool,
-    /// It was sent again, by another connection.
-    pub again: bool,
-    /// The asker cancelled it and has its 487.
-    pub cancelled: bool,
+    /// When to answer the asker ourselves.
+    pub give_up: Instant,
+    /// How many challenges were answered.
+    pub proofs: u8,
+    /// How often it was sent again, where it could not be delivered.
+    pub tries: u8,
+    /// It was cancelled: by the asker, or by us who waited for too long.
+    pub cancelled: Option<Canceller>,
+}
+
+/// Who wants no answer to an INVITE any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Canceller {
+    Asker,
+    TimerC,
 }
 
 impl Exchange {
-    fn is_invite(&self) -> bool {
+    /// A request that leaves now, at `hop`.
+    pub fn new(
+        now: Now,
+        from: Side,
+        server: ServerId,
+        asked: Message,
+        sent: (RequestId, Message, Hop),
+    ) -> Exchange {
+        let patience = match asked.method() {
+            Some(Method::Invite) => TIMER_C,
+            _ => PATIENCE,
+        };
+        let (request, sent, hop) = sent;
+        Exchange {
+            from,
+            server,
+            asked,
+            request,
+            sent,
+            hop,
+            before: None,
+            give_up: now.instant + patience,
+            proofs: 0,
+            tries: 0,
+            cancelled: None,
+        }
+    }
+
+    pub fn is_invite(&self) -> bool {
         self.asked.method() == Some(Method::Invite)
+    }
+
+    /// What the asker is told where the other side has no answer for it. Never 408 and 481, which end its dialog, nor
+    /// 408 to anything but INVITE (RFC 4320 §4.2).
+    fn failure(&self) -> Cause {
+        match self.cancelled {
+            Some(Canceller::Asker) => Cause::new(487, "Request Terminated"),
+            _ if self.is_invite() => Cause::new(504, "The other side does not answer"),
+            _ => Cause::new(500, "The other side does not answer"),
+        }
     }
 }
 
@@ -63,16 +122,24 @@ impl Call {
             return;
         }
         let exchange = self.exchanges.remove(index);
-        let gone = status.code() == 481 || (status.code() == 408 && exchange.is_invite());
-        self.cross_final(now, tokens, exchange, &message);
-        if gone {
-            self.hang_up(now, tokens, Cause::new(481, "The other side lost the call"));
+        match status.code() {
+            // An INVITE concerns the whole dialog: who does not know it has lost the call.
+            481 if exchange.is_invite() => {
+                self.cross_final(now, tokens, exchange, &message);
+                self.hang_up(now, tokens, Cause::new(481, "The other side lost the call"));
+            }
+            // Some systems say so of what they do not take, and proxies of what was not answered.
+            408 | 481 => self.refuse_exchange(exchange, Some(status)),
+            300.. if exchange.cancelled == Some(Canceller::TimerC) => {
+                self.refuse_exchange(exchange, Some(status));
+            }
+            _ => self.cross_final(now, tokens, exchange, &message),
         }
     }
 
     fn cross_provisional(&mut self, index: usize, message: &Message) {
         let Some(exchange) = self.exchanges.get(index) else { return };
-        if exchange.cancelled || message.status().is_none_or(|status| status.code() == 100) {
+        if exchange.cancelled.is_some() || message.status().is_none_or(|status| status.code() == 100) {
             return;
         }
         let server = exchange.server;
@@ -85,11 +152,8 @@ impl Call {
         let success = message.status().is_some_and(|status| status.is_success());
         if !success {
             self.restore_agreed(from, exchange.before);
-            if !exchange.cancelled {
-                let response = self.cross_response(from.other(), message, None, &exchange.asked);
-                self.respond(exchange.server, response);
-            }
-            return;
+            let response = self.cross_response(from.other(), message, None, &exchange.asked);
+            return self.respond(exchange.server, response);
         }
         if let Some(leg) = self.leg_mut(from.other()) {
             leg.dialog.handle_response(message);
@@ -111,18 +175,15 @@ impl Call {
         let cseq = exchange.sent.cseq().map_or(1, |cseq| cseq.number);
         if exchange.is_invite() {
             self.handshakes.push(Handshake::awaiting(from, exchange.request, &exchange.sent));
-            if offered || exchange.cancelled || body.is_err() {
+            if offered || body.is_err() {
                 self.acknowledge(tokens, from, exchange.request, cseq, None);
             }
         }
-        if exchange.cancelled {
-            // The asker has its 487: what was agreed meanwhile can't be told. Both sides must be brought down rather
-            // than left with different ideas of the media.
-            self.finish_handshakes(tokens, from);
-            return self.hang_up(now, tokens, Cause::new(487, "Re-INVITE cancelled after its answer"));
-        }
         match body {
             Ok(body) => {
+                if let Some(leg) = self.leg_mut(from) {
+                    leg.dialog.refresh_target(&exchange.asked);
+                }
                 let response = self.cross_response(from.other(), message, body, &exchange.asked);
                 if exchange.is_invite() {
                     self.accept(now, from, exchange.server, response);
@@ -138,7 +199,21 @@ impl Call {
         }
     }
 
-    /// No answer to a request that crossed: the other side is gone. RFC 3261 §12.2.1.2.
+    /// Answers the asker ourselves; everything stays as it was agreed before.
+    ///
+    /// - `said`: what the other side answered, for the Reason (RFC 3326).
+    fn refuse_exchange(&mut self, exchange: Exchange, said: Option<StatusCode>) {
+        let from = exchange.from;
+        let tag = self.leg(from).map(|leg| leg.dialog.local_tag.clone());
+        let mut reply = exchange.failure().reply(&exchange.asked, tag.as_deref());
+        if let Some(said) = said {
+            reply = reply.set(Name::Reason, Cause::new(said.code(), said.default_reason()).reason());
+        }
+        self.respond(exchange.server, reply.build());
+        self.restore_agreed(from, exchange.before);
+    }
+
+    /// No answer to a request that crossed. Who can't be reached at all is gone: both parties are told.
     pub(super) fn handle_dialog_failed(
         &mut self,
         now: Now,
@@ -147,67 +222,79 @@ impl Call {
         lost: Failure,
     ) {
         let Some(index) = self.exchanges.iter().position(|one| one.request == request) else {
-            if lost == Failure::Transport {
-                self.repeat_bye(tokens, request);
-            }
-            return;
+            return self.repeat_bye(tokens, request, lost);
         };
         if lost == Failure::Transport && self.repeat_exchange(tokens, index) {
             return;
         }
         let exchange = self.exchanges.remove(index);
-        if exchange.cancelled && lost == Failure::Transport {
-            return; // It may never have left: nothing is known of the other side.
+        // What was cancelled may never have left: nothing is known of the other side.
+        if lost == Failure::Timeout || exchange.cancelled.is_some() {
+            return self.refuse_exchange(exchange, None);
         }
-        let cause = match lost {
-            Failure::Timeout => Cause::new(408, "The other side does not answer"),
-            Failure::Transport => Cause::new(503, "The other side can't be reached"),
-        };
-        if !exchange.cancelled {
-            self.answer(exchange.server, &exchange.asked, exchange.from, &cause);
-        }
+        let cause = Cause::new(503, "The other side can't be reached");
+        self.answer(exchange.server, &exchange.asked, exchange.from, &cause);
         self.hang_up(now, tokens, cause);
     }
 
-    /// A re-INVITE was cancelled.
-    pub(super) fn handle_exchange_cancel(&mut self, server: ServerId, reason: Option<String>) {
-        let Some(index) = self.exchanges.iter().position(|one| one.server == server && !one.cancelled) else {
-            return;
-        };
+    /// Answers whoever has waited for long enough. An INVITE is cancelled before (RFC 3261 §16.8).
+    pub(super) fn exchange_timeouts(&mut self, now: Now) {
+        while let Some(index) = self.exchanges.iter().position(|one| one.give_up <= now.instant) {
+            let Some(exchange) = self.exchanges.get(index) else { return };
+            if exchange.is_invite() && exchange.cancelled.is_none() {
+                self.cancel_exchange(now, index, Canceller::TimerC, None);
+                continue;
+            }
+            let exchange = self.exchanges.remove(index);
+            if exchange.is_invite() {
+                self.repeated.push((exchange.request, exchange.from));
+            }
+            self.refuse_exchange(exchange, None);
+        }
+    }
+
+    /// A re-INVITE was cancelled. Its asker hears what the other side makes of that: 487, or the answer that crossed the
+    /// CANCEL, so that both have the same idea of the media.
+    pub(super) fn handle_exchange_cancel(&mut self, now: Now, server: ServerId, reason: Option<String>) {
+        let mine = |one: &Exchange| one.server == server && one.cancelled.is_none();
+        if let Some(index) = self.exchanges.iter().position(mine) {
+            self.cancel_exchange(now, index, Canceller::Asker, reason);
+        }
+    }
+
+    fn cancel_exchange(&mut self, now: Now, index: usize, by: Canceller, reason: Option<String>) {
         let Some(exchange) = self.exchanges.get_mut(index) else { return };
-        exchange.cancelled = true;
-        let (request, asked, from) = (exchange.request, exchange.asked.clone(), exchange.from);
-        // Whatever the other side says yet, the asker goes on as before from its 487 on.
-        let before = exchange.before.take();
-        self.restore_agreed(from, before);
-        self.answer(server, &asked, from, &Cause::new(487, "Request Terminated"));
+        exchange.cancelled = Some(by);
+        exchange.give_up = now.instant + PATIENCE;
+        let request = exchange.request;
         self.actions.push_back(Action::Cancel { request, reason, left: false });
     }
 
-    /// A connection broke under a request: the peer is asked again by a new one, once.
+    /// The request could not be delivered: it is sent once more, where it may be.
     fn repeat_exchange(&mut self, tokens: &mut Tokens, index: usize) -> bool {
-        let Some(exchange) = self.exchanges.get(index) else { return false };
-        if exchange.again || exchange.cancelled {
-            return false;
-        }
-        let (side, sent) = (exchange.from.other(), exchange.sent.clone());
-        let Some(leg) = self.leg_mut(side).filter(|leg| leg.local.transport.is_reliable()) else {
+        let Some(exchange) = self.exchanges.get(index).filter(|one| one.cancelled.is_none()) else {
             return false;
         };
-        let (again, hop) = leg.again(&sent, tokens);
-        let request = self.send(again.clone(), hop);
+        let (side, sent) = (exchange.from.other(), exchange.sent.clone());
+        let (failed, tries) = (exchange.hop.clone(), exchange.tries);
+        let Some(leg) = self.leg_mut(side) else { return false };
+        let Some(hop) = after_failure(&leg.flow, &failed, tries) else { return false };
+        leg.target_fails |= tries > 0 || !leg.local.transport.is_reliable();
+        let again = leg.again(&sent, tokens);
+        let request = self.send(again.clone(), hop.clone());
         if let Some(exchange) = self.exchanges.get_mut(index) {
             if exchange.is_invite() {
                 self.repeated.push((exchange.request, exchange.from));
             }
             exchange.request = request;
             exchange.sent = again;
-            exchange.again = true;
+            exchange.hop = hop;
+            exchange.tries += 1;
         }
         true
     }
 
-    /// A 2xx that nobody waits for: repeated, or the answer to an INVITE that was sent again meanwhile.
+    /// A 2xx that nobody waits for: repeated, or the answer to an INVITE that was sent again or given up meanwhile.
     fn acknowledge_late(&mut self, tokens: &mut Tokens, request: RequestId, message: &Message) {
         if self.acknowledge_again(request, message) {
             return;
@@ -219,22 +306,23 @@ impl Call {
     }
 
     fn authenticate_exchange(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> bool {
-        let credentials = self.credentials.clone();
-        let Some(exchange) = self.exchanges.get(index) else { return false };
-        if exchange.authenticated || exchange.from != Side::A {
+        let Some(exchange) = self.exchanges.get(index).filter(|one| one.proofs < MOST_PROOFS) else {
             return false;
-        }
-        let Some(leg) = &mut self.b else { return false };
+        };
+        let (side, sent) = (exchange.from.other(), exchange.sent.clone());
+        let credentials = self.credentials_of(side);
+        let Some(leg) = self.leg_mut(side) else { return false };
         let number = leg.dialog.local_cseq.saturating_add(1);
-        let again = authenticated(&exchange.sent, message, credentials.as_ref(), &leg.local, number, tokens);
+        let again = authenticated(&sent, message, credentials.as_ref(), &leg.local, number, tokens);
         let Some(again) = again else { return false };
         leg.dialog.local_cseq = number;
         let hop = leg.hop();
-        let request = self.send(again.clone(), hop);
+        let request = self.send(again.clone(), hop.clone());
         if let Some(exchange) = self.exchanges.get_mut(index) {
             exchange.request = request;
             exchange.sent = again;
-            exchange.authenticated = true;
+            exchange.hop = hop;
+            exchange.proofs += 1;
         }
         true
     }
@@ -242,10 +330,8 @@ impl Call {
     /// Answers whoever still waits for an answer: the dialog is over (RFC 3261 §15.1.2).
     pub(super) fn end_exchanges(&mut self) {
         for exchange in std::mem::take(&mut self.exchanges) {
-            if !exchange.cancelled {
-                self.answer(exchange.server, &exchange.asked, exchange.from, &Cause::new(487, "Call Ended"));
-            }
-            if exchange.is_invite() {
+            self.answer(exchange.server, &exchange.asked, exchange.from, &Cause::new(487, "Call Ended"));
+            if exchange.is_invite() && exchange.cancelled.is_none() {
                 let request = exchange.request;
                 self.actions.push_back(Action::Cancel { request, reason: None, left: false });
             }

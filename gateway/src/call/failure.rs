@@ -211,7 +211,7 @@ impl Call {
         reason: Option<String>,
     ) {
         if self.server != Some(server) {
-            return self.handle_exchange_cancel(server, reason);
+            return self.handle_exchange_cancel(now, server, reason);
         }
         self.ending.told(Side::A, reason.as_deref());
         let passes = |profile: &Profile| !profile.strips(&Name::Reason);

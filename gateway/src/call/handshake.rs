@@ -7,24 +7,28 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use sip::auth::{self, Challenge, Secret};
+use sip::auth::{self, Challenge, Credentials, Secret};
 use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
 use sip::transaction::{ServerId, Timers};
 use sip::{Message, Name};
 
 use super::Call;
 use super::body::{Body, Sent};
-use super::ending::Bye;
+use super::ending::Receiver;
 use super::io::{Action, Cause, Hop, RequestId};
 use super::leg::{Leg, LegRef, Local, renewed};
+use super::next_hop::is_by_flow;
 use crate::core::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Source;
+use crate::listen::peer::{Peer, Source};
 use crate::media::Side;
 
 /// So many late answers to one INVITE get ACK and BYE: a proxy may fork without end, and each costs us a transaction.
 /// To the others we say nothing, and they hang up by themselves (RFC 3261 §13.3.1.4).
 const MOST_RELEASED: u32 = 16;
+
+/// So many challenges to one request of ours are answered: the first, and those that call its nonce stale.
+pub(super) const MOST_PROOFS: u8 = 3;
 
 /// One INVITE that was answered 2xx on the far leg.
 #[derive(Debug)]
@@ -65,6 +69,8 @@ pub(super) struct SentAck {
     remote_tag: String,
     message: Message,
     hop: Hop,
+    /// The flow of its receiver.
+    flow: Peer,
 }
 
 impl Call {
@@ -128,7 +134,7 @@ impl Call {
         let Some(index) = self.handshakes.iter().position(mine) else { return };
         let handshake = self.handshakes.remove(index);
         if let Some(leg) = self.leg_mut(side) {
-            leg.moved(source.peer());
+            leg.came_by(source.peer());
         }
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
@@ -179,12 +185,15 @@ impl Call {
         self.acks.push(ack);
     }
 
-    /// A repeated 2xx: its ACK again, the one that went out. False when we know nothing of this answer (a fork).
+    /// A repeated 2xx: its ACK again, the one that went out; by the flow too, since it may not have arrived where it should
+    /// go. False when we know nothing of this answer (a fork).
     pub(super) fn acknowledge_again(&mut self, request: RequestId, message: &Message) -> bool {
         let tag = message.to_tag().unwrap_or_default();
         if let Some(ack) = self.acks.iter().find(|ack| ack.request == request && ack.remote_tag == tag) {
-            let (message, hop) = (ack.message.clone(), ack.hop.clone());
-            self.actions.push_back(Action::Transmit { message, hop });
+            let by_flow = (!is_by_flow(&ack.flow, &ack.hop)).then(|| Hop::Peer(ack.flow.clone()));
+            for hop in [ack.hop.clone()].into_iter().chain(by_flow) {
+                self.actions.push_back(Action::Transmit { message: ack.message.clone(), hop });
+            }
             return true;
         }
         // Still waiting for the other leg's ACK.
@@ -194,26 +203,35 @@ impl Call {
 
     /// A 2xx that nobody waits for any more (the attempt was left, the caller gave up, a fork lost): ACK and BYE.
     pub(super) fn release_late_answer(&mut self, tokens: &mut Tokens, index: usize, message: &Message) {
-        let Some(request) = self.attempts.get(index).map(|attempt| attempt.request) else { return };
-        if self.acknowledge_again(request, message) {
+        let Some(attempt) = self.attempts.get(index) else { return };
+        if attempt.released >= MOST_RELEASED || self.acknowledge_again(attempt.request, message) {
             return;
         }
-        let Some(attempt) = self.attempts.get_mut(index) else { return };
-        if attempt.released >= MOST_RELEASED {
-            return;
+        self.release_answer(tokens, index, message, &Cause::new(487, "Answered too late"));
+        if let Some(attempt) = self.attempts.get_mut(index) {
+            attempt.released += 1;
         }
+    }
+
+    /// A 2xx to an attempt that becomes no leg of the call: ACK and BYE.
+    pub(super) fn release_answer(
+        &mut self,
+        tokens: &mut Tokens,
+        index: usize,
+        message: &Message,
+        cause: &Cause,
+    ) {
+        let Some(attempt) = self.attempts.get(index) else { return };
         let Ok(dialog) = Dialog::uac(&attempt.invite, message) else { return };
-        attempt.released += 1;
+        let (request, proof) = (attempt.request, proof(&attempt.invite));
         let cseq = attempt.invite.cseq().map_or(1, |cseq| cseq.number);
         let mut leg = Leg::new(dialog, attempt.flow.clone(), attempt.local.clone(), attempt.profile.clone());
         let credentials = attempt.credentials.clone();
-        let ack = acknowledgement(&leg, request, cseq, proof(&attempt.invite), None, tokens);
+        let ack = acknowledgement(&leg, request, cseq, proof, None, tokens);
         self.keep_ack(ack);
         let (bye, hop) = leg.request(sip::Method::Bye, tokens);
-        let bye = bye.header(Name::Reason, Cause::new(487, "Answered too late").reason());
-        let message = bye.build();
-        let request = self.send(message.clone(), hop.clone());
-        self.ending.keep_bye(Bye { request, message, hop, local: leg.local, credentials, again: false });
+        let receiver = Receiver::new(&leg, hop, credentials);
+        self.send_bye(bye.header(Name::Reason, cause.reason()).build(), receiver);
     }
 
     /// What the record says of late answers.
@@ -276,7 +294,8 @@ fn acknowledgement(
         builder = builder.header(name, value);
     }
     let message = Sent::attach(body, builder).build();
-    SentAck { request, remote_tag: leg.dialog.remote_tag.clone(), message, hop }
+    let (remote_tag, flow) = (leg.dialog.remote_tag.clone(), leg.flow.clone());
+    SentAck { request, remote_tag, message, hop, flow }
 }
 
 /// The digest answers that an INVITE of ours carried.
@@ -297,7 +316,8 @@ pub(super) fn side_of(leg: LegRef) -> Side {
 }
 
 /// `request` again with an answer to the challenge in `response`: CSeq `number`, new branch. `None` when there is no
-/// credential or no challenge that we can answer. RFC 3261 §22.2, RFC 8760 §2.4: the first that we support.
+/// credential or no challenge that we can answer, or where `request` answered one of that realm and its nonce was not
+/// stale: the answer was wrong. RFC 3261 §22.2, RFC 8760 §2.4: the first that we support.
 pub(super) fn authenticated(
     request: &Message,
     response: &Message,
@@ -317,6 +337,10 @@ pub(super) fn authenticated(
     let cnonce = tokens.cnonce();
     let challenges: Vec<_> = response.lines(asks).collect();
     let challenge = Challenge::choose(challenges.iter().map(AsRef::as_ref), secret)?;
+    let given = request.value(answers.clone()).and_then(|given| Credentials::parse(&given).ok());
+    if given.is_some_and(|given| given.realm == challenge.realm) && !challenge.stale {
+        return None;
+    }
     let answer = auth::answer(&challenge, user, secret, &method, uri, &cnonce, 1)?;
     Some(renewed(request, number, local, tokens).set(answers, answer.to_string()).build())
 }

@@ -4,13 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use sip::dialog::{Dialog, Role};
-use sip::{Builder, Message, Method, Name, SipUri, Uri};
+use sip::{Builder, Message, Method, Name};
 
 use super::io::Hop;
 use super::sdes::{Policy, Sdes};
 use crate::ids::Tokens;
 use crate::listen::peer::{ListenerId, Peer, Transport};
-use crate::resolve::Lookup;
 
 /// Which leg of a call a dialog belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +53,7 @@ impl Local {
 /// How a party's systems speak, copied from the configuration: a call keeps what it began with. Plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    /// Requests inside the dialog go by the flow that the peer came by.
+    /// Whether requests inside the dialog go by the flow that the peer came by.
     pub nat: Nat,
     /// Media goes where it comes from, whatever the SDP says.
     pub symmetric: bool,
@@ -99,11 +98,12 @@ pub const PLAIN: Profile = Profile {
 /// The `nat` key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Nat {
-    /// The flow where the Contact is unroutable or differs from the source.
+    /// The route set or Contact; the flow where these lead nowhere from here, or where a connection of the peer's is
+    /// open.
     Auto,
     /// Always the flow.
     Always,
-    /// Always the Contact.
+    /// Always the route set or Contact.
     Never,
 }
 
@@ -122,6 +122,12 @@ pub struct Leg {
     pub dialog: Dialog,
     /// Where the peer came from, or where we reached it.
     pub flow: Peer,
+    /// The peer has asked something by this flow; false where it only answered us there.
+    #[serde(default)]
+    pub peers_flow: bool,
+    /// Nothing could be delivered where the route set or the Contact leads: the flow is all there is.
+    #[serde(default)]
+    pub target_fails: bool,
     pub local: Local,
     pub profile: Profile,
     pub sdp: SdpOut,
@@ -139,6 +145,8 @@ impl Leg {
         let suites: Vec<&str> = profile.srtp_suites.iter().map(String::as_str).collect();
         Leg {
             sdes: Sdes::new(profile.srtp, &suites),
+            peers_flow: dialog.role == Role::Uas,
+            target_fails: false,
             dialog,
             flow,
             local,
@@ -152,8 +160,13 @@ impl Leg {
     /// The leg without its session descriptions and keys.
     pub fn without_media(&self) -> Leg {
         let (flow, local, profile) = (self.flow.clone(), self.local.clone(), self.profile.clone());
-        let contact_user = self.contact_user.clone();
-        Leg { contact_user, ..Leg::new(self.dialog.clone(), flow, local, profile) }
+        let (contact_user, peers_flow) = (self.contact_user.clone(), self.peers_flow);
+        Leg {
+            contact_user,
+            peers_flow,
+            target_fails: self.target_fails,
+            ..Leg::new(self.dialog.clone(), flow, local, profile)
+        }
     }
 
     /// Goes on from a record of this leg that may be older than what was sent since: numbers below would be refused
@@ -173,10 +186,10 @@ impl Leg {
         (self.dress(self.dialog.ack(cseq), tokens), self.hop())
     }
 
-    /// `request` once more, under a new number, for a peer that may not have heard it: its connection broke.
-    pub fn again(&mut self, request: &Message, tokens: &mut Tokens) -> (Message, Hop) {
+    /// `request` once more, under a new number: its hop failed.
+    pub fn again(&mut self, request: &Message, tokens: &mut Tokens) -> Message {
         self.dialog.local_cseq = self.dialog.local_cseq.saturating_add(1);
-        (renewed(request, self.dialog.local_cseq, &self.local, tokens).build(), self.hop())
+        renewed(request, self.dialog.local_cseq, &self.local, tokens).build()
     }
 
     fn dress(&self, builder: Builder, tokens: &mut Tokens) -> Builder {
@@ -198,8 +211,16 @@ impl Leg {
         !secret || transport == Transport::Tls
     }
 
-    /// Something inside the dialog came by `flow`: that is the way back now, for a peer behind a NAT or on a new
-    /// connection.
+    /// The peer asked something inside the dialog by `flow`: that is the way back now, for a peer behind a NAT or on a
+    /// new connection.
+    pub fn came_by(&mut self, flow: Peer) {
+        if self.may_use(flow.transport) {
+            self.moved(flow);
+            self.peers_flow = true;
+        }
+    }
+
+    /// The peer answered by `flow`.
     pub fn moved(&mut self, flow: Peer) {
         if !self.may_use(flow.transport) {
             return;
@@ -216,84 +237,10 @@ impl Leg {
     pub fn lost_connection(&mut self) {
         self.flow.connection = None;
     }
-
-    /// Where a request inside the dialog goes: the route set exactly; where there is none, the Contact, or the flow
-    /// where the Contact is of no use.
-    pub fn hop(&self) -> Hop {
-        let Ok(Uri::Sip(uri)) = self.dialog.next_hop() else { return Hop::Peer(self.flow.clone()) };
-        let routed = !self.dialog.route_set.is_empty();
-        // Our listener speaks one transport, and our Via and Contact say so: another one leads nowhere.
-        let speaks = transport_of(&uri).is_none_or(|transport| transport == Some(self.flow.transport));
-        if speaks && (routed || !self.prefers_flow(&uri)) {
-            return self.towards(&uri);
-        }
-        let mut peer = self.flow.clone();
-        // Once the peer's connection is gone, its Contact is where it may be dialled, unless what we dialled before is
-        // somewhere else.
-        if let (true, Some(ip)) = (peer.transport.is_reliable(), uri.host.address())
-            && (self.dialog.role == Role::Uas || ip.to_canonical() == peer.remote.ip().to_canonical())
-        {
-            peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
-        }
-        Hop::Peer(peer)
-    }
-
-    fn prefers_flow(&self, contact: &SipUri) -> bool {
-        match self.profile.nat {
-            Nat::Always => true,
-            Nat::Never => false,
-            // An address that is not where the peer came from is behind a NAT or a mistake: the flow works. A name
-            // is looked up. A stream that the peer opened serves its dialogs (design: connection reuse).
-            Nat::Auto => match contact.host.address() {
-                Some(ip) => {
-                    self.flow.connection.is_some()
-                        || ip.to_canonical() != self.flow.remote.ip().to_canonical()
-                }
-                None => self.flow.connection.is_some(),
-            },
-        }
-    }
-
-    fn towards(&self, uri: &SipUri) -> Hop {
-        let transport = self.flow.transport;
-        let listener = self.local.listener;
-        match uri.host.address() {
-            Some(ip) => {
-                let port = uri.port.unwrap_or_else(|| transport.default_port());
-                let remote = SocketAddr::new(ip, port);
-                let connection = self.flow.connection.filter(|_| remote == self.flow.remote);
-                let server_name = self.flow.server_name.clone();
-                Hop::Peer(Peer {
-                    transport,
-                    listener,
-                    remote,
-                    local: self.flow.local,
-                    connection,
-                    server_name,
-                    party: self.flow.party.clone(),
-                })
-            }
-            None => {
-                let host = uri.host.to_string().into();
-                let lookup = Lookup { host, port: uri.port, transport };
-                Hop::Name { lookup, fallback: self.flow.clone() }
-            }
-        }
-    }
 }
 
 /// `request` as a new one: CSeq `number`, new branch.
 pub fn renewed(request: &Message, number: u32, local: &Local, tokens: &mut Tokens) -> Builder {
     let method = request.method().unwrap_or(Method::Options);
     request.edit().set(Name::CSeq, format!("{number} {method}")).set(Name::Via, local.via(&tokens.branch()))
-}
-
-/// The transport that a URI asks for, if it asks for one; `Some(None)`: for one that we do not have.
-fn transport_of(uri: &SipUri) -> Option<Option<Transport>> {
-    if uri.secure {
-        return Some(Some(Transport::Tls));
-    }
-    let known = [Transport::Udp, Transport::Tcp, Transport::Tls];
-    let asked = uri.param("transport")?;
-    Some(known.into_iter().find(|transport| transport.parameter().eq_ignore_ascii_case(asked)))
 }

@@ -29,6 +29,7 @@ mod io;
 mod leg;
 mod media;
 mod media_host;
+mod next_hop;
 mod report;
 mod sdes;
 mod setup;
@@ -38,6 +39,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use sip::auth::Secret;
 use sip::dialog::Dialog;
 use sip::transaction::ServerId;
 use sip::{Message, Name};
@@ -82,6 +84,8 @@ pub struct NewCall {
     pub local: Local,
     /// How the caller's system speaks.
     pub profile: Profile,
+    /// For the digest challenges of a carrier that calls: user and secret.
+    pub credentials: Option<(String, Secret)>,
     /// Where the b-leg may be tried, best first. Never empty.
     pub routes: Vec<Route>,
     /// Who is billed and how the parties are called.
@@ -122,7 +126,9 @@ pub struct Call {
     route: Option<Route>,
     /// The carrier that took the call, and how its challenges are answered.
     carrier: Option<String>,
-    credentials: Option<(String, sip::auth::Secret)>,
+    credentials: Option<(String, Secret)>,
+    /// How the challenges of a carrier that called are answered.
+    caller_credentials: Option<(String, Secret)>,
     /// Addresses behind the route's host that were not tried yet.
     targets: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
@@ -136,8 +142,8 @@ pub struct Call {
     answer: Option<Message>,
     handshakes: Vec<Handshake>,
     exchanges: Vec<exchange::Exchange>,
-    /// INVITEs inside the dialogs that were sent again by another connection, and who asked for them: a late 2xx must
-    /// have its ACK all the same.
+    /// INVITEs inside the dialogs that were sent again or given up, and who asked for them: a late 2xx must have its ACK
+    /// all the same.
     repeated: Vec<(RequestId, Side)>,
     /// ACKs to 2xx, kept to answer repeats while the client transaction lives.
     acks: Vec<handshake::SentAck>,
@@ -215,6 +221,7 @@ impl Call {
         let mut call = Call::empty(new.transaction_id, a, new.account, times);
         call.invite = Some(new.invite);
         call.server = Some(new.server);
+        call.caller_credentials = new.credentials;
         call.routes = new.routes.into();
         call.media = MediaSession::new(new.media);
         call.max_duration = new.max_duration;
@@ -236,6 +243,7 @@ impl Call {
             route: None,
             carrier: None,
             credentials: None,
+            caller_credentials: None,
             targets: VecDeque::new(),
             attempts: Vec::new(),
             rang: false,
@@ -280,7 +288,7 @@ impl Call {
             Event::Media(event) => self.handle_media(now, tokens, event),
             Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
             Event::MediaLocated { query, addresses } => self.handle_media_located(now, query, &addresses),
-            Event::Journaled => self.handle_journaled(now),
+            Event::Journaled => self.handle_journaled(now, tokens),
             Event::Admitted => self.handle_admitted(now, tokens),
             Event::Limited { cause } => self.handle_limited(now, cause),
             Event::HangUp { cause } => self.hang_up(now, tokens, cause),
@@ -290,6 +298,7 @@ impl Call {
     /// Time passed. Early or repeated calls are harmless.
     pub fn handle_timeout(&mut self, now: Now, tokens: &mut Tokens) {
         self.handshake_timeouts(now, tokens);
+        self.exchange_timeouts(now);
         self.setup_timeouts(now, tokens);
         if due(&mut self.timers.max_duration, now) {
             self.hang_up(now, tokens, Cause::new(480, "Maximum call duration reached"));
@@ -315,7 +324,8 @@ impl Call {
             self.timers.media_close,
         ];
         let handshakes = self.handshakes.iter().filter_map(Handshake::poll_timeout);
-        own.into_iter().flatten().chain(handshakes).min()
+        let exchanges = self.exchanges.iter().map(|exchange| exchange.give_up);
+        own.into_iter().flatten().chain(handshakes).chain(exchanges).min()
     }
 
     /// Whether the call has ended and nothing of it is left to wait for: forget it.
@@ -445,6 +455,14 @@ impl Call {
         match side {
             Side::A => Some(&mut self.a),
             Side::B => self.b.as_mut(),
+        }
+    }
+
+    /// How challenges of a leg's party are answered.
+    fn credentials_of(&self, side: Side) -> Option<(String, Secret)> {
+        match side {
+            Side::A => self.caller_credentials.clone(),
+            Side::B => self.credentials.clone(),
         }
     }
 

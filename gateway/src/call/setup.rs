@@ -155,7 +155,7 @@ impl Call {
             abandoned: false,
             released: 0,
             over: false,
-            authenticated: false,
+            proofs: 0,
             heard: false,
             again: false,
             early: None,
@@ -175,7 +175,7 @@ impl Call {
     /// Deadlines of the set-up.
     pub(super) fn setup_timeouts(&mut self, now: Now, tokens: &mut Tokens) {
         if due(&mut self.timers.journal, now) {
-            self.handle_journaled(now);
+            self.handle_journaled(now, tokens);
         }
         if due(&mut self.timers.first_response, now) && matches!(self.phase, Phase::Trying) {
             self.leave_attempt(now, tokens, &Cause::new(408, "No response in time"), RouteEnd::NoResponse);

@@ -63,14 +63,14 @@ impl Call {
     /// Goes on with a call from its snapshot: both dialogs as they were, their CSeq skipped ahead of whatever was
     /// sent since it was taken. The media session and limits are the caller's to restore.
     ///
-    /// - `credentials`: how [`Snapshot::carrier`]'s challenges are answered.
+    /// - `credentials`: how the challenges of the carrier that called, and of [`Snapshot::carrier`], are answered.
     ///
     /// # Errors
     /// The version of a snapshot that this build can't read.
     pub fn restore(
         now: Now,
         mut snapshot: Snapshot,
-        credentials: Option<(String, Secret)>,
+        credentials: [Option<(String, Secret)>; 2],
     ) -> Result<Call, u32> {
         if snapshot.version != VERSION {
             return Err(snapshot.version);
@@ -83,7 +83,7 @@ impl Call {
         let mut call = Call::empty(snapshot.transaction_id, snapshot.a, snapshot.account, snapshot.times);
         call.b = Some(snapshot.b);
         call.carrier = snapshot.carrier;
-        call.credentials = credentials;
+        [call.caller_credentials, call.credentials] = credentials;
         call.media = super::media::MediaSession::restored(snapshot.media, snapshot.addresses, snapshot.ports);
         call.phase = super::Phase::Established;
         call.max_duration = snapshot.expires.saturating_sub(snapshot.times.answered.unwrap_or(now.unix));

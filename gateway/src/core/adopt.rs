@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{CallKey, Core, Now, Slot};
 use crate::call::{Call, LegRef, Snapshot};
+use crate::listen::Party;
 
 /// Why a call can't be gone on with.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,11 @@ impl Core {
             return Err(AdoptError::Known);
         }
         let live = self.shared.live();
-        let credentials = snapshot.carrier.as_ref().and_then(|name| live.carriers.get(name)).cloned();
+        let caller = match &snapshot.a.flow.party {
+            Some(Party::Carrier(name)) => Some(name.as_ref()),
+            _ => None,
+        };
+        let credentials = [caller, snapshot.carrier.as_deref()].map(|name| live.carriers.get(name?).cloned());
         let call = Call::restore(now, snapshot, credentials).map_err(AdoptError::Version)?;
         for (tag, leg) in call.tags().zip([LegRef::A, LegRef::B(0)]) {
             self.tags.insert(tag.to_owned(), (key, leg));

@@ -109,6 +109,10 @@ impl Core {
             Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
             Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
         };
+        let credentials = match &admitted.origin {
+            Origin::Connector(_) => None,
+            Origin::Carrier(carrier) => live.carriers.get(carrier.name.as_str()).cloned(),
+        };
         let routes: Vec<Route> =
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
         if routes.is_empty() {
@@ -145,6 +149,7 @@ impl Core {
             local_tag: self.tokens.tag(),
             local,
             profile,
+            credentials,
             routes,
             account,
             media: key.media(),

@@ -7,6 +7,7 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, everywhere};
 use super::world::Answers;
+use crate::core::Input;
 use crate::record::Direction;
 
 #[test]
@@ -81,23 +82,54 @@ fn no_ack_crosses_into_a_dialog_that_its_party_ended() {
     });
 }
 
-/// The callee hangs up after its ACK, while the answered call is still on its way to the disk: the caller was never
-/// told, and nobody pays.
+/// The callee hangs up after its ACK, while the answered call is still on its way to the disk: it took the call, and its
+/// carrier bills it. The caller is told so, and hung up.
 #[test]
 fn the_callee_hangs_up_before_the_caller_is_told_of_its_answer() {
-    everywhere(|trunk| {
-        trunk.world.journal = Answers::After(Duration::from_millis(600));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
-        trunk.respond(b, 200);
-        trunk.run(0.1);
-        trunk.hang_up(b);
-        trunk.run(3.0);
-        assert_eq!(trunk.call(b).statuses(&Method::Bye), [200]);
-        assert_eq!(trunk.heard(a), [480]);
-        trunk.finish();
-        let cdr = trunk.cdr("pbx", Direction::Outbound);
-        assert_eq!((cdr.answered_at, cdr.status_message.as_str()), (None, "480 The callee hung up at once"));
-    });
+    for journal in [Answers::After(Duration::from_millis(600)), Answers::Never] {
+        for number in [OUTSIDE, "911"] {
+            everywhere(|trunk| {
+                trunk.world.journal = journal;
+                let a = trunk.dial(trunk.pbx, number);
+                trunk.run(0.5);
+                let b = trunk.incoming(trunk.east);
+                trunk.respond(b, 200);
+                trunk.run(0.1);
+                trunk.request(b, Method::Bye, None);
+                trunk.run(3.0);
+                assert_eq!(trunk.call(b).statuses(&Method::Bye), [200]);
+                assert_eq!(trunk.heard(a), [200]);
+                assert_eq!((trunk.call(a).requests(), trunk.stage(a)), (vec!["BYE".into()], Stage::Over));
+                assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK"]);
+                assert_eq!(trunk.received(trunk.west), 0);
+                trunk.finish();
+                let cdr = trunk.cdr("pbx", Direction::Outbound);
+                assert_eq!((cdr.answered_at.is_some(), cdr.status_message.as_str()), (true, "OK"));
+            });
+        }
+    }
+}
+
+/// And the caller gives up, or the gateway stops, at the same moment.
+#[test]
+fn whatever_else_happens_to_a_call_whose_callee_has_hung_up_it_ends_once() {
+    for cancels in [true, false] {
+        everywhere(|trunk| {
+            trunk.world.journal = Answers::After(Duration::from_millis(600));
+            let a = trunk.dial(trunk.pbx, OUTSIDE);
+            trunk.run(0.5);
+            let b = trunk.incoming(trunk.east);
+            trunk.respond(b, 200);
+            trunk.run(0.1);
+            trunk.hang_up(b);
+            trunk.run(0.1);
+            match cancels {
+                true => trunk.cancel(a),
+                false => trunk.broadcast(|| Input::Stop),
+            }
+            trunk.run(3.0);
+            assert_eq!(trunk.heard(a), [if cancels { 487 } else { 200 }]);
+            assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK"]);
+        });
+    }
 }

@@ -65,7 +65,7 @@ fn a_caller_hears_of_the_end_where_it_called_from() {
 
 #[test]
 fn a_callee_behind_a_forwarded_port_is_asked_where_it_was_called() {
-    everywhere(|trunk| {
+    everywhere_with(&[("east_peer", AUTO)], |trunk| {
         trunk.world.hides_at(trunk.east, CARRIER_INSIDE);
         trunk.world.sends_from(trunk.east, FORWARDED);
         let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
@@ -88,18 +88,21 @@ fn a_customer_behind_nat_is_called_and_asked_by_the_same_flow() {
     });
 }
 
-/// `never`: the Contact is what counts, even where nobody is there. The other side is hung up all the same.
+/// `never`: the Contact is what counts, even where nobody is there. The other side is hung up all the same. A stream
+/// tells that nobody listens: then the flow is better than nothing.
 #[test]
 fn an_operator_who_wants_the_contact_gets_it() {
     everywhere_with(&[("pbx_peer", NEVER)], |trunk| {
         pbx_behind_nat(trunk);
         let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
         trunk.hang_up(b);
-        trunk.run(1.0);
+        trunk.run(0.012);
         assert_eq!(trunk.went(a, &Method::Bye).remote, address(INSIDE));
         assert_eq!(trunk.went(a, &Method::Bye).connection, None);
+        trunk.run(1.0);
         assert_eq!(trunk.call(b).statuses(&Method::Bye), [200]);
-        assert!(!trunk.call(a).requests().contains(&"BYE".to_owned()));
+        let heard = trunk.call(a).requests().contains(&"BYE".to_owned());
+        assert_eq!(heard, !is_udp(trunk, a.0));
     });
 }
 
@@ -142,10 +145,10 @@ fn a_contact_that_is_a_name_is_looked_up() {
     }
 }
 
-/// RFC 3261 §12.2.1.1: a route set is followed exactly, whatever the Contact and the operator say.
+/// RFC 3261 §12.2.1.1: a route set that leads somewhere is followed exactly, whatever the Contact says.
 #[test]
 fn a_route_set_is_followed_exactly() {
-    for nat in [AUTO, ALWAYS, NEVER] {
+    for nat in [AUTO, NEVER] {
         everywhere_with(&[("pbx_peer", nat), ("east_peer", nat)], |trunk| {
             pbx_behind_nat(trunk);
             // The proxies of either side stand at addresses of their own; the phones answer for them.
@@ -171,7 +174,11 @@ fn a_route_set_is_followed_exactly() {
                 (b, Method::Ack, theirs, &theirs_route),
                 (b, Method::Bye, theirs, &theirs_route),
             ] {
-                assert_eq!(trunk.went(call, &method).remote, address(hop), "{method} {nat}");
+                let went = trunk.went(call, &method);
+                // The carrier has asked something by a connection of its own, which is open.
+                let opened =
+                    (call, method.clone(), nat) == (b, Method::Bye, AUTO) && went.connection.is_some();
+                assert!(went.remote == address(hop) || opened, "{method} {nat} {went:?}");
                 let heard = trunk.call(call).request(&method).unwrap();
                 assert_eq!(heard.value(Name::Route).unwrap(), route.as_str(), "{method} {nat}");
             }

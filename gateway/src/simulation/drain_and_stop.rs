@@ -1,7 +1,9 @@
 //! The operator takes the gateway out of service.
 
+use sip::Method;
+
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, everywhere, over_udp};
+use super::trunk::{OUTSIDE, Trunk, everywhere, over_udp};
 use crate::core::Input;
 use crate::record::Direction;
 
@@ -45,6 +47,10 @@ fn a_stop_hangs_up_what_is_left_whatever_its_state() {
         trunk.run(1.0);
         for call in [a, b, c, d, late] {
             assert_eq!(trunk.stage(call), Stage::Over);
+        }
+        for (call, method) in [(a, Method::Bye), (b, Method::Bye), (d, Method::Cancel)] {
+            let heard = trunk.call(call).request(&method).unwrap();
+            assert_eq!(Trunk::header(heard, "Reason"), "SIP;cause=503;text=\"Gateway is shutting down\"");
         }
         assert_eq!(trunk.heard(c), [180, 503]);
         assert_eq!(trunk.heard(late), [503], "nothing would hang it up any more");
@@ -106,9 +112,9 @@ fn a_stop_waits_for_the_byes_that_can_not_leave_yet() {
         trunk.run(1.0);
         trunk.world.look_up_takes = std::time::Duration::from_secs(2);
         trunk.broadcast(|| Input::Stop);
-        trunk.run(1.0);
+        trunk.run(0.1);
         assert_eq!((trunk.stage(b), trunk.world.drained.len()), (Stage::Up, 0), "the name is not known yet");
-        trunk.run(2.0);
+        trunk.run(0.3);
         assert_eq!((trunk.stage(b), trunk.world.drained.len()), (Stage::Over, 0), "the ACK is owed");
         trunk.world.with(a.0, |phone, now| phone.acknowledge(now, a.1));
         trunk.run(1.0);

@@ -19,6 +19,10 @@ use crate::random::{Random, SeededRandom};
 /// What a phone that challenges says.
 pub(crate) const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
 
+/// What it says to an answer whose nonce is too old.
+pub(crate) const STALE: &str =
+    "Digest realm=\"carrier\", nonce=\"def\", algorithm=MD5, qop=\"auth\", stale=true";
+
 /// What a phone offers: PCMU and telephone events.
 pub(crate) const STREAMS: &str =
     "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
@@ -45,10 +49,14 @@ pub(crate) enum Stage {
 pub(crate) struct Habits {
     /// Answer re-INVITE and UPDATE with this; `None`: the test answers.
     pub renegotiates: Option<u16>,
+    /// Answer INFO and MESSAGE inside dialogs with this; `None`: silence.
+    pub informed: Option<u16>,
     /// Answer OPTIONS outside of calls with this; `None`: silence.
     pub probed: Option<u16>,
     /// Challenge requests inside dialogs that carry no credentials.
     pub challenges: bool,
+    /// So many answers to its challenges are stale.
+    pub stale: u32,
     /// Hear nothing at all.
     pub deaf: bool,
     /// A message with a fault fails the test; else it is ignored.
@@ -57,7 +65,15 @@ pub(crate) struct Habits {
 
 impl Default for Habits {
     fn default() -> Habits {
-        Habits { renegotiates: Some(200), probed: Some(200), challenges: false, deaf: false, strict: true }
+        Habits {
+            renegotiates: Some(200),
+            informed: Some(200),
+            probed: Some(200),
+            challenges: false,
+            stale: 0,
+            deaf: false,
+            strict: true,
+        }
     }
 }
 
@@ -69,7 +85,7 @@ pub(crate) struct PhoneCall {
     pub invite: Message,
     server: Option<ServerId>,
     client: Option<ClientId>,
-    local_tag: String,
+    pub local_tag: String,
     pub dialog: Option<Dialog>,
     /// Other dialogs of the same INVITE: it answered twice, or it was answered twice.
     pub forks: Vec<Dialog>,
@@ -668,13 +684,15 @@ impl Phone {
         if let Err(error) = dialog.handle_request(&message) {
             return self.reply(now, server, &message, error.status().code());
         }
+        let answers = message.has(Name::ProxyAuthorization);
         if self.habits.challenges
             && matches!(method, Method::Bye | Method::Invite)
-            && !message.has(Name::ProxyAuthorization)
+            && (!answers || self.habits.stale > 0)
         {
+            self.habits.stale -= u32::from(answers);
             let status = StatusCode::new(407).unwrap();
             let reply = Builder::reply(&message, status, "Who are you?", None);
-            let reply = reply.header(Name::ProxyAuthenticate, CHALLENGE);
+            let reply = reply.header(Name::ProxyAuthenticate, if answers { STALE } else { CHALLENGE });
             return self.layer.respond(now, server, reply.build());
         }
         match method {
@@ -704,6 +722,11 @@ impl Phone {
                 Some(status) => self.renegotiate(now, index, server, &message, status, "sendrecv"),
                 None => self.calls[index].asked.push((server, message)),
             },
+            Method::Info | Method::Message => {
+                if let Some(status) = self.habits.informed {
+                    self.reply(now, server, &message, status);
+                }
+            }
             _ => self.reply(now, server, &message, 200),
         }
     }
@@ -736,6 +759,9 @@ impl Phone {
                 None => return self.reply(now, server, asked, 488),
             },
         };
+        if let Some(dialog) = &mut self.calls[index].dialog {
+            dialog.refresh_target(asked);
+        }
         let code = StatusCode::new(status).unwrap();
         let response =
             Builder::reply(asked, code, code.default_reason(), None).header(Name::Contact, self.contact());

@@ -195,6 +195,10 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
 /// The media workers know of both parties of a call what these have agreed on with us, whenever nobody waits for an
 /// answer: keys above all.
 fn check_agreement(world: &mut World, mark: Option<u32>) {
+    // Noise that repeats an old offer makes the gateway believe what no party said.
+    if world.phones.iter().any(|phone| !phone.habits.strict) {
+        return;
+    }
     let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
     let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
     if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled()) {
@@ -340,6 +344,7 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     for phone in &mut trunk.world.phones {
         phone.ignores = Some(is_absent);
         phone.wraps = (random.below(3) == 0).then(|| NAMES[random.below(NAMES.len() as u64) as usize]);
+        phone.habits.informed = [Some(200), Some(200), Some(481), None][random.below(4) as usize];
     }
     (trunk, limited)
 }

@@ -84,7 +84,7 @@ impl Dialog {
     /// The dialog that `response`, 101 to 299, begins for the `request` that we sent.
     ///
     /// A 2xx of an RFC 2543 peer may lack the To tag. A response without Contact, which no peer should but some do
-    /// send, leaves the Request-URI as the target.
+    /// send, or with a broken one leaves the Request-URI as the target: such a dialog can be ended all the same.
     ///
     /// Source: RFC 3261 §12.1.2.
     pub fn uac(request: &Message, response: &Message) -> Result<Dialog, DialogError> {
@@ -106,7 +106,7 @@ impl Dialog {
             remote_tag: tag(&to),
             local_uri: without_tag(from),
             remote_uri: without_tag(to),
-            remote_target: contact(response)?.unwrap_or(request_uri),
+            remote_target: contact(response).ok().flatten().unwrap_or(request_uri),
             route_set: reversed(record_route(response)),
             local_cseq: request.cseq()?.number,
             remote_cseq: None,
@@ -119,27 +119,39 @@ impl Dialog {
         self.state = DialogState::Confirmed;
     }
 
-    /// Takes a request inside the dialog: checks that its CSeq is not older than one before, and learns the peer's new
-    /// Contact from INVITE, UPDATE, SUBSCRIBE and NOTIFY. ACK and CANCEL are outside this count.
+    /// Takes a request inside the dialog: checks that its CSeq is not older than one before, and that its Contact can
+    /// be read where it would be the peer's new one. ACK and CANCEL are outside this count, and a BYE is taken whatever
+    /// its number: its sender is gone.
     ///
     /// On an error the dialog is as before; answer by [`DialogError::status`].
     ///
-    /// Source: RFC 3261 §12.2.2, RFC 3311 §5.2, RFC 6665 §4.4.1.
+    /// Source: RFC 3261 §12.2.2.
     pub fn handle_request(&mut self, request: &Message) -> Result<(), DialogError> {
         let cseq = request.cseq()?;
         if matches!(cseq.method, Method::Ack | Method::Cancel) {
             return Ok(());
         }
-        if let Some(highest) = self.remote_cseq.filter(|highest| cseq.number < *highest) {
+        let older = self.remote_cseq.filter(|highest| cseq.number < *highest);
+        if let Some(highest) = older.filter(|_| cseq.method != Method::Bye) {
             return Err(DialogError::OutOfOrder { received: cseq.number, highest });
         }
-        if refreshes_target(&cseq.method)
-            && let Some(target) = contact(request)?
+        if refreshes_target(&cseq.method) {
+            contact(request)?;
+        }
+        self.remote_cseq = self.remote_cseq.max(Some(cseq.number));
+        Ok(())
+    }
+
+    /// We answer `request` with a 2xx: where it is INVITE, UPDATE, SUBSCRIBE or NOTIFY, its Contact is the peer's from
+    /// now on. What is refused leaves the target as it was.
+    ///
+    /// Source: RFC 6141 §4.3, RFC 3311 §5.2, RFC 6665 §4.4.1.
+    pub fn refresh_target(&mut self, request: &Message) {
+        if request.cseq().is_ok_and(|cseq| refreshes_target(&cseq.method))
+            && let Ok(Some(target)) = contact(request)
         {
             self.remote_target = target;
         }
-        self.remote_cseq = Some(cseq.number);
-        Ok(())
     }
 
     /// Takes a response to a request that we sent inside the dialog or that began it: a 2xx to INVITE confirms it and
@@ -281,6 +293,8 @@ mod tests {
         assert_eq!(dialog.remote_target, "sip:bob@biloxi.example.com");
         dialog.handle_response(&answer("200 OK", "a", &[CONTACT]));
         assert_eq!(dialog.remote_target, "sip:bob@client.biloxi.example.com");
+        let broken = Dialog::uac(&invite(), &answer("200 OK", "a", &["Contact: <sip:"])).unwrap();
+        assert_eq!(broken.remote_target, "sip:bob@biloxi.example.com");
     }
 
     #[test]
@@ -355,7 +369,8 @@ mod tests {
             ("CANCEL", 7, Ok(()), 7),
             ("INFO", 7, Ok(()), 7),
             ("INFO", 100, Ok(()), 100), // Gaps are fine.
-            ("BYE", 99, Err(DialogError::OutOfOrder { received: 99, highest: 100 }), 100),
+            ("INFO", 99, Err(DialogError::OutOfOrder { received: 99, highest: 100 }), 100),
+            ("BYE", 99, Ok(()), 100), // Its sender is gone.
             ("BYE", 101, Ok(()), 101),
         ] {
             let result = dialog.handle_request(&within(method, cseq, ""));
@@ -388,15 +403,20 @@ mod tests {
         ] {
             let mut dialog = Dialog::uas(&invite(), "314159").unwrap();
             let before = dialog.remote_target.clone();
-            dialog.handle_request(&within(method, 8, "new.example.com")).unwrap();
+            let request = within(method, 8, "new.example.com");
+            dialog.handle_request(&request).unwrap();
+            assert_eq!(dialog.remote_target, before, "{method}: it may be refused yet");
+            dialog.refresh_target(&request);
             let expect = if refreshes { "sip:alice@new.example.com" } else { &before };
             assert_eq!(dialog.remote_target, expect, "{method}");
-            dialog.handle_request(&within(method, 9, "")).unwrap();
+            dialog.refresh_target(&within(method, 9, ""));
             assert_eq!(dialog.remote_target, expect, "{method} without Contact");
         }
         let mut dialog = Dialog::uas(&invite(), "314159").unwrap();
         dialog.handle_request(&within("UPDATE", 6, "new.example.com")).unwrap_err();
-        assert_eq!(dialog, Dialog::uas(&invite(), "314159").unwrap(), "an old request changes nothing");
+        let broken = within("UPDATE", 8, "").edit().set(Name::Contact, "<sip:").build();
+        assert!(matches!(dialog.handle_request(&broken), Err(DialogError::Header(_))));
+        assert_eq!(dialog, Dialog::uas(&invite(), "314159").unwrap(), "neither changes anything");
     }
 
     #[test]
@@ -445,7 +465,9 @@ mod tests {
             let mut moved: Dialog = serde_json::from_str(&text).unwrap();
             assert_eq!(moved, dialog);
             for dialog in [&mut dialog, &mut moved] {
-                dialog.handle_request(&within("UPDATE", 8, "new.example.com")).unwrap();
+                let update = within("UPDATE", 8, "new.example.com");
+                dialog.handle_request(&update).unwrap();
+                dialog.refresh_target(&update);
             }
             assert_eq!(moved.request(Method::Bye).build(), dialog.request(Method::Bye).build());
             assert_eq!(moved, dialog);

@@ -1,0 +1,176 @@
+//! Where a request inside a dialog goes: by the route set or the Contact (RFC 3261 §12.2.1.1), or by the flow that the
+//! peer came by, as the `nat` key has it. The Route headers stay what they are.
+
+use std::net::{IpAddr, SocketAddr};
+
+use sip::dialog::Role;
+use sip::{SipUri, Uri};
+
+use super::io::Hop;
+use super::leg::{Leg, Nat};
+use crate::listen::peer::{Peer, Transport};
+use crate::resolve::Lookup;
+
+impl Leg {
+    /// Where the next request inside the dialog goes.
+    pub fn hop(&self) -> Hop {
+        let uri = match self.dialog.next_hop() {
+            Ok(Uri::Sip(uri)) if !self.target_fails => uri,
+            _ => return Hop::Peer(self.flow.clone()),
+        };
+        // Our listener speaks one transport, and our Via and Contact say so: another one leads nowhere.
+        let speaks = transport_of(&uri).is_none_or(|transport| transport == Some(self.flow.transport));
+        if speaks && !self.prefers_flow(&uri) {
+            return self.towards(&uri);
+        }
+        let mut peer = self.flow.clone();
+        // Once the peer's connection is gone, its Contact is where it may be dialled, unless what we dialled before is
+        // somewhere else.
+        if let (true, Some(ip)) = (peer.transport.is_reliable(), uri.host.address())
+            && (self.dialog.role == Role::Uas || ip.to_canonical() == peer.remote.ip().to_canonical())
+        {
+            peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
+        }
+        Hop::Peer(peer)
+    }
+
+    fn prefers_flow(&self, uri: &SipUri) -> bool {
+        let (at, from) = (uri.host.address(), self.flow.remote.ip());
+        match self.profile.nat {
+            Nat::Always => true,
+            Nat::Never => false,
+            Nat::Auto => {
+                // A stream that the peer opened serves its dialogs, and so does one that we dialled to that address.
+                let there = at.is_none_or(|ip| ip.to_canonical() == from.to_canonical());
+                let serves = self.flow.connection.is_some() && (self.peers_flow || there);
+                serves || at.is_some_and(|ip| leads_nowhere(ip, from))
+            }
+        }
+    }
+
+    fn towards(&self, uri: &SipUri) -> Hop {
+        let Some(ip) = uri.host.address() else { return self.by_name(uri) };
+        let remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| self.flow.transport.default_port()));
+        let connection = self.flow.connection.filter(|_| remote == self.flow.remote);
+        Hop::Peer(Peer { remote, connection, ..self.flow.clone() })
+    }
+
+    fn by_name(&self, uri: &SipUri) -> Hop {
+        let (host, flow) = (uri.host.to_string(), self.flow.clone());
+        // What answered when this name was called needs no second look-up, which might lead to another of its hosts.
+        let answered = flow.server_name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&host));
+        if answered && uri.port.is_none_or(|port| port == flow.remote.port()) {
+            return Hop::Peer(flow);
+        }
+        let lookup = Lookup { host: host.into(), port: uri.port, transport: flow.transport };
+        Hop::Name { lookup, fallback: flow }
+    }
+}
+
+/// Where a request goes that could not be delivered at `failed`: on a stream first to the same place by a new
+/// connection, then by the flow of its party.
+///
+/// - `tries`: how often it was sent again already.
+pub(super) fn after_failure(flow: &Peer, failed: &Hop, tries: u8) -> Option<Hop> {
+    if flow.transport.is_reliable() && tries == 0 {
+        return Some(failed.clone());
+    }
+    (!is_by_flow(flow, failed) && tries < 2).then(|| Hop::Peer(flow.clone()))
+}
+
+/// Whether what goes to `hop` goes by the flow of its party.
+pub(super) fn is_by_flow(flow: &Peer, hop: &Hop) -> bool {
+    match hop {
+        Hop::Peer(peer) => {
+            peer.remote == flow.remote || (peer.connection.is_some() && peer.connection == flow.connection)
+        }
+        Hop::Name { .. } => false,
+    }
+}
+
+/// The transport that a URI asks for, if it asks for one; `Some(None)`: for one that we do not have.
+fn transport_of(uri: &SipUri) -> Option<Option<Transport>> {
+    if uri.secure {
+        return Some(Some(Transport::Tls));
+    }
+    let known = [Transport::Udp, Transport::Tcp, Transport::Tls];
+    let asked = uri.param("transport")?;
+    Some(known.into_iter().find(|transport| transport.parameter().eq_ignore_ascii_case(asked)))
+}
+
+/// Who can reach an address.
+#[derive(Debug, PartialEq, Eq)]
+enum Realm {
+    /// Nobody, or everybody at once.
+    Nowhere,
+    /// Whoever is in the same network: the private, shared, link-local and loopback blocks, by their first bits.
+    Within(u16),
+    Public,
+}
+
+/// Whether `at`, which a peer names, is of no use to us, who see it at `from`: it is private or unroutable, and `from`
+/// is not of the same private block; or of the other address family.
+fn leads_nowhere(at: IpAddr, from: IpAddr) -> bool {
+    let (at, from) = (at.to_canonical(), from.to_canonical());
+    match realm(at) {
+        Realm::Nowhere => true,
+        Realm::Public => at.is_ipv4() != from.is_ipv4(),
+        within => within != realm(from),
+    }
+}
+
+/// RFC 6890, as far as signalling goes.
+fn realm(ip: IpAddr) -> Realm {
+    match ip {
+        IpAddr::V4(ip) => match ip.octets() {
+            [0 | 224..=255, ..] => Realm::Nowhere,
+            [first @ (10 | 127), ..]
+            | [first @ 100, 64..=127, ..]
+            | [first @ 169, 254, ..]
+            | [first @ 172, 16..=31, ..]
+            | [first @ 192, 168, ..] => Realm::Within(first.into()),
+            _ => Realm::Public,
+        },
+        IpAddr::V6(ip) => match ip.segments() {
+            [0, 0, 0, 0, 0, 0, 0, 0] | [0xff00..=0xffff, ..] => Realm::Nowhere,
+            [0, 0, 0, 0, 0, 0, 0, 1] => Realm::Within(1),
+            [0xfe80..=0xfebf, ..] => Realm::Within(0xfe80),
+            [0xfc00..=0xfdff, ..] => Realm::Within(0xfc00),
+            _ => Realm::Public,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_addresses_lead_nowhere() {
+        for (at, from, expect) in [
+            ("198.51.100.9", "198.51.100.1", false), // A load balancer, and the node that has the call.
+            ("10.0.0.9", "198.51.100.1", true),
+            ("100.64.0.9", "198.51.100.1", true),
+            ("172.31.0.9", "198.51.100.1", true),
+            ("172.32.0.9", "198.51.100.1", false),
+            ("10.0.0.9", "10.200.0.1", false),
+            ("192.168.0.9", "10.0.0.1", true),
+            ("198.51.100.9", "10.0.0.1", false),
+            ("127.0.0.1", "127.0.0.2", false),
+            ("127.0.0.1", "10.0.0.1", true),
+            ("0.0.0.0", "0.0.0.0", true),
+            ("239.1.1.1", "239.1.1.1", true),
+            ("169.254.1.1", "192.168.0.1", true),
+            ("2001:db8::1", "2001:db8::2", false),
+            ("2001:db8::1", "198.51.100.1", true),
+            ("::ffff:198.51.100.9", "198.51.100.1", false),
+            ("fd00::1", "fd12::1", false),
+            ("fd00::1", "2001:db8::2", true),
+            ("fe80::1", "fd12::1", true),
+            ("::1", "::1", false),
+            ("::", "::1", true),
+        ] {
+            assert_eq!(leads_nowhere(at.parse().unwrap(), from.parse().unwrap()), expect, "{at} from {from}");
+        }
+    }
+}
