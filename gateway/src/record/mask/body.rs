@@ -1,6 +1,8 @@
 //! Bodies, by their type.
 
 use bytes::Bytes;
+use sip::body::BodyKind;
+use sip::media_type::MediaType;
 use sip::multipart::{Multipart, Part};
 use sip::{Message, Name};
 
@@ -18,29 +20,27 @@ const OPEN: [&str; 6] = [
 
 /// A body, and what its header fields say of it.
 pub(super) struct Body<'a> {
-    /// The value of Content-Type; `None` where there is not exactly one.
-    content_type: Option<String>,
+    /// `None` where they say nothing, or nothing that is true.
+    kind: Option<BodyKind>,
     /// Whether it must be decoded before anybody can read it.
     encoded: bool,
     bytes: &'a [u8],
 }
 
 pub(super) fn of_message(message: &Message) -> Body<'_> {
-    let mut types = message.lines(Name::ContentType).map(|value| value.into_owned());
-    let content_type = types.next().filter(|_| types.next().is_none());
+    let one_type = message.lines(Name::ContentType).count() == 1;
     let transfer = Name::from("Content-Transfer-Encoding");
     let encoded = message.lines(Name::ContentEncoding).any(|value| is_coding(&value))
         || message.lines(transfer).any(|value| is_transfer_coding(&value));
-    Body { content_type, encoded, bytes: message.body() }
+    let kind = BodyKind::of_message(message).ok().filter(|_| one_type);
+    Body { kind, encoded, bytes: message.body() }
 }
 
 fn of_part<'a>(part: &Part<'a>) -> Body<'a> {
     let named = |name: Name| part.headers().filter(move |(known, _)| Name::from(*known) == name);
-    let mut types = named(Name::ContentType).map(|(_, value)| value.to_owned());
-    let content_type = types.next().filter(|_| types.next().is_none());
     let encoded = named(Name::ContentEncoding).any(|(_, value)| is_coding(value))
         || named(Name::from("Content-Transfer-Encoding")).any(|(_, value)| is_transfer_coding(value));
-    Body { content_type, encoded, bytes: part.body() }
+    Body { kind: BodyKind::of_part(part).ok(), encoded, bytes: part.body() }
 }
 
 fn is_coding(value: &str) -> bool {
@@ -63,25 +63,28 @@ pub(super) fn write(body: &Body<'_>, depth: usize, masked: &mut Vec<u8>) {
 }
 
 fn shown(body: &Body<'_>, depth: usize) -> Option<Vec<u8>> {
-    let content_type = body.content_type.as_deref().filter(|_| !body.encoded && depth < MAX_DEPTH)?;
-    let kind = content_type.split(';').next().unwrap_or_default();
-    let kind = kind.split_ascii_whitespace().collect::<String>().to_ascii_lowercase();
-    match kind.as_str() {
-        "application/sdp" => sdp::masked(body.bytes),
-        "message/sip" | "message/sipfrag" => Some(nested(Bytes::copy_from_slice(body.bytes), depth + 1)),
-        "application/dtmf-relay" => Some(digits(body.bytes)),
-        kind if OPEN.contains(&kind) => {
-            let text = std::str::from_utf8(body.bytes).ok()?;
-            text.trim_start_matches('\u{feff}').trim_start().starts_with('<').then(|| body.bytes.to_vec())
+    match body.kind.as_ref().filter(|_| !body.encoded && depth < MAX_DEPTH)? {
+        BodyKind::Description => sdp::masked(body.bytes),
+        BodyKind::Multipart(media_type) => parts(media_type, body.bytes, depth),
+        BodyKind::Other(media_type) => other(media_type.as_ref()?, body.bytes, depth),
+    }
+}
+
+fn other(media_type: &MediaType, bytes: &[u8], depth: usize) -> Option<Vec<u8>> {
+    match media_type.name() {
+        "message/sip" | "message/sipfrag" => Some(nested(Bytes::copy_from_slice(bytes), depth + 1)),
+        "application/dtmf-relay" => Some(digits(bytes)),
+        name if OPEN.contains(&name) => {
+            let text = std::str::from_utf8(bytes).ok()?;
+            text.trim_start_matches('\u{feff}').trim_start().starts_with('<').then(|| bytes.to_vec())
         }
-        kind if kind.starts_with("multipart/") => parts(content_type, body.bytes, depth),
         _ => None,
     }
 }
 
 /// The parts, each with its header fields on a line of their own.
-fn parts(content_type: &str, bytes: &[u8], depth: usize) -> Option<Vec<u8>> {
-    let multipart = Multipart::parse(content_type, bytes).ok()?;
+fn parts(media_type: &MediaType, bytes: &[u8], depth: usize) -> Option<Vec<u8>> {
+    let multipart = Multipart::of(media_type, bytes).ok()?;
     let mut masked = Vec::with_capacity(bytes.len());
     for part in multipart.parts() {
         masked.extend_from_slice(format!("--{}\r\n", multipart.boundary()).as_bytes());
