@@ -307,6 +307,30 @@ mod tests {
         );
     }
 
+    /// Each line with what its message says in its place.
+    #[test]
+    fn mended_as_told_a_line_is_taken() {
+        for (wrong, right) in [
+            ("12065550102,hq", "+12065550102,hq"),
+            ("+12065550103,branh", "+12065550103,branch"),
+            ("+12065550104,hq,main", "+12065550104,hq"),
+            ("+12065550105,", "+12065550105,hq"),
+            ("+12065550100,hq", ""),
+            (",hq", "+12065550105,hq"),
+            ("+12065550106,,man", "+12065550106,,main"),
+            ("+12065550107,hq,,A name that is too long", "+12065550107,hq,,A name that is"),
+            ("+12065550108,hq,,\"A", "+12065550108,hq,,\"A\""),
+            ("+12065550109,hq,,A,B", "+12065550109,hq,,\"A,B\""),
+        ] {
+            let read = |line: &str| {
+                let csv = format!("number,voice_connector,voice_connector_group,calling_name\n{line}\n");
+                config().parse_inventory(&csv, Path::new("n.csv")).map_err(|errors| errors.to_string())
+            };
+            assert!(read(wrong).is_err(), "{wrong}");
+            assert_eq!(read(right), Ok(()), "{wrong}");
+        }
+    }
+
     /// Whoever exported the table wrongly has a mistake on every line.
     #[test]
     fn of_many_mistakes_the_first_are_told_and_the_rest_counted() {

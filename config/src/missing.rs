@@ -94,3 +94,19 @@ fn open(path: &Path, meta: Metadata) -> std::io::Result<Metadata> {
     }
     Ok(meta)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_done_hangs_on_what_is_wrong() {
+        for (kind, expected) in [
+            (ErrorKind::NotFound, "put the file there"),
+            (ErrorKind::PermissionDenied, "let the user that runs the gateway read it"),
+            (ErrorKind::NotADirectory, "name a file that can be read"),
+        ] {
+            assert_eq!(remedy(&kind.into()), expected);
+        }
+    }
+}

@@ -39,7 +39,7 @@ fn mistakes_of_syntax_name_their_place_and_remedy() {
         ("[[listen]\n", "f.toml:1:10: unclosed array table; write the `]]` that closes it"),
         (
             "listen = [{ address = \"127.0.0.1:5060\", }, }]\n",
-            "f.toml:1:44: missing inline table opening; write `{`",
+            "f.toml:1:44: this `}` closes nothing; remove it",
         ),
         ("[gateway]\nregion = \"\\q\"\n", "f.toml:2:12: this is no escape; write `\\\\` for a backslash"),
         (
@@ -53,5 +53,32 @@ fn mistakes_of_syntax_name_their_place_and_remedy() {
     ] {
         let errors = Config::parse(text, Path::new("f.toml")).unwrap_err();
         assert_eq!(errors.to_string(), expected, "{text}");
+    }
+}
+
+/// Each as its message says, which gives a file that works.
+#[test]
+fn mended_as_told_it_is_toml() {
+    for (wrong, right) in [
+        ("listen = [{ address = \"127.0.0.1\" }\n", "listen = [{ address = \"127.0.0.1\" }]\n"),
+        ("[gateway\nregion = \"a\"\n", "[gateway]\nregion = \"a\"\n"),
+        ("[gateway]\nregion = us-east-1\n", "[gateway]\nregion = \"us-east-1\"\n"),
+        ("[gateway]\nregion =\n", "[gateway]\nregion = \"a\"\n"),
+        ("[gateway]\nregion \"a\"\n", "[gateway]\nregion = \"a\"\n"),
+        ("[gateway]\nregion = \"a\n", "[gateway]\nregion = \"a\"\n"),
+        ("[gateway]\nregion = \"a\"\nregion = \"b\"\n", "[gateway]\nregion = \"a\"\n"),
+        ("[media]\nports = [5000 65000]\n", "[media]\nports = [5000, 65000]\n"),
+        ("[media]\nports = [5000, 65_000_]\n", "[media]\nports = [5000, 65_000]\n"),
+        ("[gateway] x\n", "[gateway] # x\n"),
+        ("[media]\nports = [5000, 65000]]\n", "[media]\nports = [5000, 65000]\n"),
+        ("[gateway]\nregion = \"a\" domain = \"b\"\n", "[gateway]\nregion = \"a\"\ndomain = \"b\"\n"),
+    ] {
+        let whole = |text: &str| match text.starts_with("listen") {
+            true => text.to_owned(),
+            false => format!("listen = [{{ address = \"127.0.0.1\" }}]\n{text}"),
+        };
+        assert!(Config::parse(&whole(wrong), Path::new("f.toml")).is_err(), "{wrong}");
+        let mended = Config::parse(&whole(right), Path::new("f.toml")).map(|_| ());
+        assert_eq!(mended.map_err(|error| error.to_string()), Ok(()), "{wrong}");
     }
 }

@@ -46,6 +46,8 @@ fn explain(message: &str, found: &str) -> (String, String) {
         "invalid integer" | "invalid float" | "invalid datetime" | "invalid boolean" => {
             return own("this is no value", "write a number, or a text in quotes");
         }
+        "missing inline table opening" => return own("this `}` closes nothing", "remove it"),
+        "missing array opening" => return own("this `]` closes nothing", "remove it"),
         "key with no value" => "write `key = value`",
         "unclosed array" | "unclosed table" => "write the `]` that closes it",
         "unclosed array table" => "write the `]]` that closes it",
