@@ -46,6 +46,8 @@ pub struct Explanation {
 pub enum ExplainedStep {
     /// Taken for granted.
     Assumed(&'static str),
+    /// No listener has the transport of the question: no such call arrives.
+    Unheard(Transport),
     /// Of admission.
     Admission(Step),
     /// Of routing.
@@ -78,6 +80,9 @@ pub enum ExplainedStep {
 /// - `now`: any instant; nothing rests.
 pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanation {
     let (facts, mut steps) = facts(config, question);
+    if !listens(config, question.transport) {
+        steps.push(ExplainedStep::Unheard(question.transport));
+    }
     let decision = admit(config, &facts);
     steps.extend(decision.steps.into_iter().map(ExplainedStep::Admission));
     let admitted = match decision.outcome {
@@ -185,6 +190,9 @@ impl ExplainedStep {
 impl fmt::Display for ExplainedStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            ExplainedStep::Unheard(transport) => {
+                write!(f, "assumed: a listener has {transport}, and none does")
+            }
             ExplainedStep::Assumed(what) => write!(f, "assumed: {what}"),
             ExplainedStep::Admission(step) => step.fmt(f),
             ExplainedStep::Route(step) => step.fmt(f),
@@ -406,6 +414,8 @@ mod tests {
         }
         let locked =
             Question { transport: Transport::Tls, ..question("+12065550105", "+12125550123", "127.0.0.5") };
-        assert_eq!(explained(&locked).0, 0);
+        let (code, text) = explained(&locked);
+        assert_eq!(code, 0);
+        assert!(text.contains("assumed: a listener has tls, and none does\n"), "{text}");
     }
 }
