@@ -156,7 +156,11 @@ fn check_refuses_a_key_that_will_not_do_and_warns_of_a_certificate_that_expired(
     let (leaf, other) = (authority.leaf(&["127.0.0.1"]), authority.leaf(&["127.0.0.1"]));
     assert_eq!(checked(&leaf.certificate, &leaf.key), (0, String::new()));
     let (code, err) = checked(&leaf.certificate, &other.key);
-    assert_eq!(err, "gateway.toml:5:7: key: gateway.key does not belong to the certificate gateway.pem\n");
+    assert_eq!(
+        err,
+        "gateway.toml:5:7: key: gateway.key does not belong to the certificate gateway.pem; \
+               name the key that it was made with\n"
+    );
     assert_eq!(code, 1);
     let expired = authority.expired(&["127.0.0.1"]);
     let (code, err) = checked(&expired.certificate, &expired.key);
@@ -394,6 +398,11 @@ fn what_cannot_begin_says_why_in_one_sentence() {
     for (name, text, told) in [
         ("listener", plain.replace(&net.gateway().to_string(), "192.0.2.99:5060"), "192.0.2.99:5060"),
         ("admin", plain.replace(&net.admin().to_string(), "192.0.2.99:9090"), "192.0.2.99:9090"),
+        (
+            "media",
+            plain.replace("[admin]", "[media]\naddress = \"192.0.2.99\"\n[admin]"),
+            "media.address: no socket at 192.0.2.99: ",
+        ),
         ("records", config(net, &format!("directory = \"{}\"", path("taken"))), "taken"),
         ("forbidden", config(net, "directory = \"/proc/records\""), "/proc/records"),
         ("key", format!("{}{plain}", tls("other.key")), "does not belong to the certificate"),

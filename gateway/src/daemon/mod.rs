@@ -12,7 +12,7 @@ mod export;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -64,6 +64,14 @@ pub enum StartError {
     /// A listener can't be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Media can't be sent from an address: each call would be refused.
+    #[error("media.address: no socket at {address}: {source}; name an address of this machine")]
+    Media {
+        /// The address.
+        address: IpAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// The records directory can't be used.
     #[error(transparent)]
     Records(#[from] JournalError),
@@ -110,6 +118,9 @@ impl Gateway {
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let tls = Arc::new(Tls::new(&config)?);
         tell_doubts(&config);
+        for address in config.media.address.iter().copied() {
+            UdpSocket::bind((address, 0)).map_err(|source| StartError::Media { address, source })?;
+        }
         let shards = if options.shards == 0 { cores() } else { options.shards };
         let bound = bind(&listeners(&config), shards)?;
         let addresses: Vec<(Protocol, SocketAddr)> = bound

@@ -8,7 +8,7 @@ use rustls::pki_types::pem;
 #[non_exhaustive]
 pub enum TlsError {
     /// The file cannot be read or is no PEM.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {error}; name a PEM file that can be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -46,7 +46,7 @@ pub enum TlsError {
         path: PathBuf,
     },
     /// A certificate that is damaged, or of a kind that is not known.
-    #[error("{}: {}", path.display(), super::reason::cause(error))]
+    #[error("{}: {}; name another one", path.display(), super::reason::cause(error))]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum TlsError {
         error: rustls::Error,
     },
     /// The key is another certificate's.
-    #[error("{} does not belong to the certificate {}", key.display(), certificate.display())]
+    #[error("{} does not belong to the certificate {}; name the key that it was made with", key.display(), certificate.display())]
     Mismatch {
         /// The file of the certificate.
         certificate: PathBuf,

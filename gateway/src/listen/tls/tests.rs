@@ -666,7 +666,7 @@ fn a_file_that_cannot_be_used_is_named() {
     let none = "4:15: certificate: gateway.pem: holds no certificate; write PEM, the leaf first";
     check("gateway.pem", "", none);
     check("gateway.pem", &other.key, none);
-    let foreign = "5:7: key: gateway.key does not belong to the certificate gateway.pem";
+    let foreign = "5:7: key: gateway.key does not belong to the certificate gateway.pem; name the key that it was made with";
     check("gateway.pem", &other.certificate, foreign);
     let own = std::fs::read_to_string(place.path().join("gateway.pem")).unwrap();
     check(
@@ -696,7 +696,7 @@ fn a_file_that_cannot_be_used_is_named() {
     check(
         "ca.pem",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        "7:6: ca: ca.pem: the certificate is damaged, or too old a kind",
+        "7:6: ca: ca.pem: the certificate is damaged, or too old a kind; name another one",
     );
     let missing = place.path().join("ca.pem");
     std::fs::remove_file(&missing).unwrap();
