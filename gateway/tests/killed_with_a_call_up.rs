@@ -38,7 +38,7 @@ fn call(transaction_id: &str, answered_at: Duration) -> AnsweredCall {
         streaming: false,
         is_proxy_call: false,
     };
-    AnsweredCall { facts, state: serde_json::json!({ "tag": "x" }) }
+    AnsweredCall { facts, detail: None, state: serde_json::json!({ "tag": "x" }) }
 }
 
 fn start(directory: &Path) -> Opened {

@@ -6,7 +6,7 @@ use sip::auth::Secret;
 use sip::{Message, Method, Name};
 
 use super::handshake::{MOST_PROOFS, authenticated};
-use super::io::{Action, AttemptEnd, Cause, Failure, Hop, RequestId, Settled};
+use super::io::{Action, AttemptEnd, Cause, Failure, Hop, RequestId};
 use super::leg::{Leg, Local, renewed};
 use super::next_hop::after_failure;
 use super::{Call, Phase};
@@ -221,8 +221,7 @@ impl Call {
         self.drop_unanswered_handshakes();
         self.end_exchanges();
         self.close_media(now);
-        let attempts = std::mem::take(&mut self.tried);
-        let settled = Settled { attempts, ..self.settled(cause) };
+        let settled = self.settled(cause);
         self.actions.push_back(Action::Settle(Box::new(settled)));
     }
 

@@ -423,6 +423,8 @@ impl Call {
 
     /// What its record would say if the call ended now.
     pub fn settled(&self, cause: Cause) -> Settled {
+        let taken = |attempt: &AttemptDetail| attempt.status == Some(200);
+        let took_it = self.times.answered.is_some() || self.tried.last().is_some_and(taken);
         Settled {
             transaction_id: self.transaction_id,
             account: self.account.clone(),
@@ -431,10 +433,10 @@ impl Call {
             b_call_id: self.call_id(Side::B).to_owned(),
             cause,
             notes: self.released_note().into_iter().chain(self.media.strangers_note()).collect(),
-            carrier: self.carrier.clone().filter(|_| self.times.answered.is_some()),
+            carrier: self.carrier.clone().filter(|_| took_it),
             ended_by: self.ending.by(),
             reason: self.ending.reason(),
-            attempts: Vec::new(),
+            attempts: self.tried.clone(),
         }
     }
 

@@ -159,8 +159,9 @@ impl Core {
         // Its text at once: a tree of values would cost an allocation for each of some hundred fields.
         let state = serde_json::to_string(&slot.call.legs()).map_or(Value::Null, Value::String);
         let settled = Settled { times, ..slot.call.settled(Cause::new(200, "OK")) };
-        let facts = self.facts(&settled).into_iter();
-        let entries: Vec<_> = facts.map(|facts| AnsweredCall { facts, state: state.clone() }).collect();
+        let mut detail = Some(Box::new(self.detail(&settled)));
+        let entry = |facts| AnsweredCall { facts, detail: detail.take(), state: state.clone() };
+        let entries: Vec<_> = self.facts(&settled).into_iter().map(entry).collect();
         if entries.is_empty() {
             return self.event(now, key, Event::Journaled);
         }

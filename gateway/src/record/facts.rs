@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::detail::CallDetail;
+
 /// Which way a call went, seen from the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Direction {
@@ -101,6 +103,9 @@ pub struct CallKey {
 pub struct AnsweredCall {
     /// The record so far.
     pub facts: CallFacts,
+    /// The wide record so far, with one of the call's entries.
+    #[serde(default)]
+    pub detail: Option<Box<CallDetail>>,
     /// Whatever the core needs to hang up both legs after a restart: tags, route sets, CSeq, flows.
     /// The journal does not look into it.
     pub state: serde_json::Value,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::journal::{Entry, Journal};
 use super::name::rfc3339;
-use super::{AnsweredCall, CallFacts};
+use super::{AnsweredCall, CallFacts, milliseconds};
 
 /// So long after its answer, the legs of a call that nobody hung up are surely gone.
 const ORPHAN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
@@ -39,11 +39,14 @@ pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> 
             continue;
         }
         if !recorded {
-            entries.push(Entry::ended(
-                journal.take_sequence(),
-                &cut_short(&call.facts, last_alive, now),
-                true,
-            ));
+            let facts = cut_short(&call.facts, last_alive, now);
+            entries.push(Entry::ended(journal.take_sequence(), &facts, true));
+            if let Some(detail) = &call.detail {
+                let mut detail = detail.clone();
+                detail.times.end = milliseconds(facts.ended_at);
+                (detail.status, detail.cause) = (503, facts.status_message);
+                entries.push(Entry::Detail { sequence: journal.take_sequence(), detail });
+            }
         }
         orphans.push(Orphan { call });
     }
@@ -66,7 +69,7 @@ fn cut_short(facts: &CallFacts, last_alive: Duration, now: Duration) -> CallFact
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::testing::{answered, facts};
+    use crate::record::testing::{answered, detail, facts};
     use crate::record::{CallDetailRecord, Status};
 
     fn record(journal: &Journal, sequence: u64) -> CallDetailRecord {
@@ -110,6 +113,20 @@ mod tests {
         let mut journal = Journal::open(dir.path()).unwrap();
         assert_eq!(recover(&mut journal, restart).unwrap(), []);
         assert_eq!(journal.undelivered_len(), 1);
+    }
+
+    #[test]
+    fn its_wide_record_says_so_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let answered_at = facts().answered_at.unwrap();
+        let mut journal = Journal::open(dir.path()).unwrap();
+        let call = Box::new(AnsweredCall { detail: Some(Box::new(detail())), ..answered(1) });
+        journal.append(&[Entry::Answered { call, orphan: false }]).unwrap();
+        recover(&mut journal, answered_at + Duration::from_secs(30)).unwrap();
+        let Entry::Detail { detail: found, .. } = journal.undelivered(1).unwrap().unwrap() else { panic!() };
+        assert_eq!((found.status, found.times.end), (503, milliseconds(answered_at)));
+        assert!(found.cause.starts_with("Gateway restarted; "), "{}", found.cause);
+        assert_eq!(found.attempts, detail().attempts);
     }
 
     #[test]
