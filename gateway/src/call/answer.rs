@@ -78,7 +78,8 @@ impl Call {
         }
         self.timers.first_response = None;
         self.timers.ringing.get_or_insert(now.instant + TIMER_C);
-        if status.code() == 100 {
+        // 199 ends one of several early dialogs (RFC 6228 §4); the caller knows of one, which goes on.
+        if matches!(status.code(), 100 | 199) {
             return;
         }
         // Timer C starts again with each 101-199. RFC 3261 §16.7.

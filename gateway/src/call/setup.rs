@@ -17,6 +17,10 @@ use crate::listen::peer::Peer;
 use crate::media::Side;
 use crate::route::RouteEnd;
 
+/// So many addresses of one name are tried before the next route is, best first: each may be silent for seconds, and the
+/// caller does not wait for ever.
+const MOST_ADDRESSES: usize = 4;
+
 impl Call {
     /// Starts with the first route.
     pub(super) fn begin(&mut self, now: Now, tokens: &mut Tokens) {
@@ -91,7 +95,10 @@ impl Call {
             return;
         }
         match addresses {
-            Ok(addresses) if !addresses.is_empty() => {
+            Ok(mut addresses) if !addresses.is_empty() => {
+                if !self.routes.is_empty() {
+                    addresses.truncate(MOST_ADDRESSES);
+                }
                 self.targets = addresses.into();
                 self.try_route(now, tokens);
             }

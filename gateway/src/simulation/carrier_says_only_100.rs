@@ -56,6 +56,8 @@ fn only_18x_is_progress() {
             trunk.respond(east, status);
             trunk.run(21.0);
             assert_eq!(trunk.received(trunk.west), usize::from(goes_on), "{status}");
+            let told: &[u16] = if status == 199 { &[] } else { &[status] };
+            assert_eq!(trunk.heard(a), told);
             trunk.cancel(a);
             trunk.run(1.0);
         });

@@ -266,3 +266,31 @@ fn every_address_behind_a_name_is_tried() {
         trunk.run(1.0);
     });
 }
+
+/// Twelve addresses behind a name, all of them silent: the caller is not kept from the next carrier by more than four.
+#[test]
+fn a_name_of_many_dead_addresses() {
+    let named = "\n[[carrier]]\nname = \"named\"\nprefixes = [\"+1303\"]\n[[carrier.host]]\nhost = \"sip.carrier.example\"\n";
+    for alone in [false, true] {
+        let only = if alone { ("pbx_termination", "carriers = [\"named\"]") } else { ("east", "") };
+        over_udp(&[("more", named), only], |trunk| {
+            let addresses = (0..200).map(|last| format!("10.9.9.{last}:5060").parse().unwrap());
+            let addresses = Vec::from_iter(addresses);
+            trunk.world.dead.extend(addresses.iter().map(|address| (*address, false)));
+            trunk.world.names.insert("sip.carrier.example".into(), addresses);
+            let a = trunk.dial(trunk.pbx, "+13035550123");
+            trunk.run(16.5);
+            assert_eq!(trunk.received(trunk.east), usize::from(!alone));
+            if !alone {
+                let b = trunk.incoming(trunk.east);
+                trunk.respond(b, 486);
+                trunk.run(0.5);
+                return assert_eq!(trunk.heard(a), [486]);
+            }
+            trunk.run(282.0);
+            assert_eq!(trunk.stage(a), Stage::Open);
+            trunk.run(3.0);
+            assert_eq!(trunk.heard(a), [408], "setting up ends after five minutes");
+        });
+    }
+}
