@@ -217,6 +217,7 @@ impl Call {
         let passes = |profile: &Profile| !profile.strips(&Name::Reason);
         let to = self.attempts.last().map(|attempt| &attempt.profile);
         let reason = reason.filter(|_| passes(&self.a.profile) && to.is_none_or(passes));
+        let reason = reason.map(|reason| addresses::without_addresses(&reason));
         self.abandon_attempt(reason, false);
         let cause = Cause::new(487, "Request Terminated");
         self.refuse_invite(&cause);
