@@ -61,6 +61,7 @@ mod rings_for_ever;
 mod streams_of_an_answer;
 mod timers_of_a_carrier;
 mod what_the_caller_is_told;
+mod what_the_log_says;
 mod where_a_dialog_leads;
 mod who_took_the_call;
 mod whose_sip_log;
