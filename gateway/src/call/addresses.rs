@@ -4,16 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use sip::{Message, Name};
 
-/// The longest of a peer's words that crosses or is written down, in characters.
-const LONGEST: usize = 256;
-
-/// `text` with each IP address in it, and the port behind it, replaced by `*`; without control characters, and not without
-/// end.
+/// `text` with each IP address in it, and the port behind it, replaced by `*`.
 pub fn without_addresses(text: &str) -> String {
     let part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
-    let text: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut shown = String::with_capacity(text.len());
-    let mut rest = text.as_str();
+    let mut rest = text;
     while let Some(start) = rest.find(part) {
         let (before, run) = rest.split_at(start);
         let (run, after) = run.split_at(run.find(|c| !part(c)).unwrap_or(run.len()));
@@ -48,7 +43,9 @@ pub fn header(name: &Name, value: &str) -> Option<String> {
 
 /// The reason phrase of a response, as it may cross.
 pub fn phrase(message: &Message) -> String {
-    without_addresses(&String::from_utf8_lossy(message.reason_phrase().unwrap_or_default()))
+    sip::text::phrase(&without_addresses(&String::from_utf8_lossy(
+        message.reason_phrase().unwrap_or_default(),
+    )))
 }
 
 #[cfg(test)]
@@ -67,11 +64,9 @@ mod tests {
             ("src_ip=192.0.2.1,dst=(::ffff:10.0.0.1)", "src_ip=*,dst=(*)"),
             ("at 12:30, version 1.2.3, call +1206555010", "at 12:30, version 1.2.3, call +1206555010"),
             ("Décroché à 10.0.0.1", "Décroché à *"),
-            ("a\r\nb", "a  b"),
         ] {
             assert_eq!(without_addresses(text), expect);
         }
-        assert_eq!(without_addresses(&"é".repeat(1_000)).chars().count(), LONGEST);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Ending {
             Side::A => EndedBy::Caller,
             Side::B => EndedBy::Callee,
         };
-        self.reason = reason.map(super::failure::printable);
+        self.reason = reason.map(sip::text::phrase);
     }
 
     /// Who ended the call; we did where no party said so.

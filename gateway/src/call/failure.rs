@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
@@ -37,7 +38,7 @@ impl Failed {
     pub(super) fn silent(end: RouteEnd, detail: impl Into<String>) -> Failed {
         let (status, words) = end.told();
         let cause = Cause::new(status, format!("No route took the call: {words}"));
-        Failed { end, answer: None, cause, detail: printable(&detail.into()) }
+        Failed { end, answer: None, cause, detail: phrase(&detail.into()) }
     }
 
     /// What it answered.
@@ -47,11 +48,6 @@ impl Failed {
             _ => None,
         }
     }
-}
-
-/// A detail for the log and the record: a peer's words are neither endless nor without control characters there.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().take(128).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// The cause of a `Reason: Q.850;cause=N` header. RFC 3326.
