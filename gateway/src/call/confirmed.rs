@@ -11,7 +11,7 @@ use super::exchange::Exchange;
 use super::handshake::side_of;
 use super::io::Cause;
 use super::leg::LegRef;
-use super::{Call, Phase, crossing};
+use super::{Call, Phase, addresses, crossing};
 use crate::core::{ALLOW, Now, demanded};
 use crate::ids::Tokens;
 use crate::listen::peer::Source;
@@ -170,7 +170,7 @@ impl Call {
     fn crossing_reason(&self, side: Side, message: &Message) -> Option<String> {
         let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
         let passes = !strips(side) && !strips(side.other());
-        message.value(Name::Reason).filter(|_| passes).map(|reason| reason.to_string())
+        message.value(Name::Reason).filter(|_| passes).map(|reason| addresses::without_addresses(&reason))
     }
 
     /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
