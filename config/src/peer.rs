@@ -38,7 +38,7 @@ pub struct Peer {
     pub nat: Nat,
     /// Send media where it comes from, whatever the SDP says. Default: false.
     pub symmetric: bool,
-    /// Believe and give P-Asserted-Identity and Privacy (RFC 3325). Default: false.
+    /// Tell it who calls, and believe a carrier's word on that (RFC 3325). Default: false.
     pub trusted: bool,
     /// Header names not passed on to this side, nor from it. Default: none.
     pub strip_headers: Vec<String>,

@@ -77,11 +77,9 @@ fn a_caller_behind_nat_is_hung_up_by_its_connection() {
 }
 
 const CONTENT_TYPE: &str = "multipart/mixed;boundary=\"a.b-c\"";
-const IDENTITY: &str = "eyJhbGciOiJFUzI1NiJ9.eyJvcmlnIjp7InRuIjoiMTIwNjU1NTAxMDAifX0.c2lnbmF0dXJl;info=<https://c.example/c>;ppt=shaken";
-const HEADERS: [(&str, &str); 4] = [
+const HEADERS: [(&str, &str); 3] = [
     ("Geolocation", "<cid:here@pbx.example>"),
     ("Geolocation-Routing", "yes"),
-    ("Identity", IDENTITY),
     ("Date", "Tue, 14 Nov 2023 22:13:20 GMT"),
 ];
 

@@ -69,20 +69,20 @@ impl Default for Termination {
 pub enum CallerIdPolicy {
     /// Its own and those of its groups.
     Owned,
-    /// Foreign ones too, on a call whose Diversion is an own number.
+    /// Foreign ones too, on a call that an own number in Diversion, History-Info or P-Asserted-Identity has sent on.
     Forwarded,
     /// Any.
     Any,
 }
 
-/// `termination.identity_header`: which header tells the carriers who calls.
+/// `termination.identity_header`: where the caller is looked for first, and in which header a side that we trust is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentityHeader {
     /// RFC 3325.
     PAssertedIdentity,
     /// draft-ietf-sip-privacy-04.
     RemotePartyId,
-    /// From alone.
+    /// From; a side that we trust is told in From alone.
     From,
 }
 

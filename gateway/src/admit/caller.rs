@@ -1,4 +1,4 @@
-use config::{CallerIdPolicy, Carrier, Config, E164, IdentityHeader, NumberFormat, VoiceConnector};
+use config::{CallerIdPolicy, Carrier, Config, E164, IdentityHeader, VoiceConnector};
 
 use crate::number::{self, dialled_number};
 
@@ -7,8 +7,11 @@ use super::{Facts, Refusal, Step};
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The number; none where a carrier gave none, or on an emergency call of an extension.
+    /// The number that is shown; none where a carrier gave none, or on an emergency call of an extension.
     pub number: Option<E164>,
+    /// The number that a party that we trust is told (RFC 3325): the shown one, unless somebody vouches for another. On
+    /// a forwarded call that is the number of ours that sent it on, on a call from a trusted carrier its network's.
+    pub asserted: Option<E164>,
     /// What was shown where that is not a number: an extension, `anonymous`; else the number.
     pub text: String,
     /// The caller asked not to be shown (anonymous From, or Privacy).
@@ -24,10 +27,14 @@ pub enum CallerSource {
     From,
     /// P-Asserted-Identity.
     PAssertedIdentity,
+    /// P-Preferred-Identity.
+    PPreferredIdentity,
     /// Remote-Party-ID.
     RemotePartyId,
-    /// Diversion: an anonymous caller sent on by a number of ours.
+    /// Diversion: a call that a number of ours sent on.
     Diversion,
+    /// History-Info: the same.
+    HistoryInfo,
     /// `termination.caller_id`.
     Override,
 }
@@ -37,22 +44,29 @@ impl std::fmt::Display for CallerSource {
         f.write_str(match self {
             CallerSource::From => "From",
             CallerSource::PAssertedIdentity => "P-Asserted-Identity",
+            CallerSource::PPreferredIdentity => "P-Preferred-Identity",
             CallerSource::RemotePartyId => "Remote-Party-ID",
             CallerSource::Diversion => "Diversion",
+            CallerSource::HistoryInfo => "History-Info",
             CallerSource::Override => "termination.caller_id",
         })
     }
 }
 
+/// A number that a message names, and where.
+type Named = (E164, CallerSource);
+
 /// The caller ID rule of a call of `connector`.
 ///
-/// `termination.caller_id` replaces whatever is shown. Else From counts; where From is anonymous, the header that
-/// `identity_header` names (P-Asserted-Identity by default; none with `from`). Trust is no question here: a
-/// header that lies about a number gains only numbers that the policy gives anyway. The number must be E.164
-/// with `+`, and by `caller_id_policy`:
+/// `termination.caller_id` replaces whatever is shown. Else the caller is looked for in the header that
+/// `identity_header` names, then in the others that assert somebody (P-Asserted-Identity, P-Preferred-Identity,
+/// Remote-Party-ID), in From last. Trust is no question here: a header that lies about a number gains only numbers
+/// that the policy gives anyway. The number must be E.164 with `+`, and the first that `caller_id_policy` gives:
 ///
 /// - `owned`: assigned to the connector, or to a group that it is a member of;
-/// - `forwarded`: that, or any where a Diversion is owned. An anonymous caller is then shown as that Diversion;
+/// - `forwarded`: that; and where a number of the connector's in Diversion, History-Info or P-Asserted-Identity
+///   proves that it sent the call on, the first foreign one before that. An anonymous caller is then shown as the
+///   number that sent the call on;
 /// - `any`: any.
 pub(super) fn check(
     config: &Config,
@@ -64,81 +78,91 @@ pub(super) fn check(
     let private = facts.privacy || facts.is_anonymous();
     if let Some(number) = &termination.caller_id {
         steps.push(Step::CallerReplaced { number: number.clone() });
-        return Ok(caller(number.clone(), private, CallerSource::Override));
+        return Ok(caller(number.clone(), None, private, CallerSource::Override));
     }
+    let policy = termination.caller_id_policy;
     let owns = |number: &E164| config.owns(&connector.id, number.as_str());
-    let diverted = match termination.caller_id_policy {
-        CallerIdPolicy::Forwarded => {
-            facts.diversion.iter().filter_map(|user| dialled_number(user)).find(|number| owns(number))
-        }
+    let forwarded = match policy {
+        CallerIdPolicy::Forwarded => sent_on_by(facts, owns),
         CallerIdPolicy::Owned | CallerIdPolicy::Any => None,
     };
-    let shown = shown(facts, termination.identity_header);
-    let (number, by) = match (&shown, &diverted) {
-        (Some((user, by)), _) => (dialled_number(user), *by),
-        (None, Some(number)) => (Some(number.clone()), CallerSource::Diversion),
-        (None, None) => (None, CallerSource::From),
+    let named = named(facts, termination.identity_header);
+    let numbers = || named.iter().filter_map(|(user, by)| Some((dialled_number(user)?, *by)));
+    let own = || numbers().find(|(number, _)| owns(number));
+    let found = match (policy, &forwarded) {
+        (CallerIdPolicy::Any, _) => numbers().next(),
+        (CallerIdPolicy::Owned, _) | (CallerIdPolicy::Forwarded, None) => own(),
+        (CallerIdPolicy::Forwarded, Some(by)) => {
+            numbers().find(|(number, _)| !owns(number)).or_else(own).or(Some(by.clone()))
+        }
     };
-    let text = shown.map_or_else(String::new, |(user, _)| user.to_owned());
-    let Some(number) = number else {
-        steps.push(Step::CallerUnusable { text: text.clone(), by });
-        return Err(Refusal::CallerId { caller: text });
+    for (user, by) in &named {
+        let number = dialled_number(user);
+        if found.as_ref().is_some_and(|(shown, at)| number.as_ref() == Some(shown) && at == by) {
+            break;
+        }
+        steps.push(match number {
+            Some(number) => Step::CallerPassedOver { owned: owns(&number), number, by: *by, policy },
+            None => Step::CallerUnusable { text: (*user).to_owned(), by: *by },
+        });
+    }
+    let Some((number, by)) = found else {
+        let shown = facts.from.as_deref().filter(|_| !facts.is_anonymous());
+        let text = shown.or(named.first().map(|(user, _)| *user)).unwrap_or_default();
+        if named.is_empty() {
+            steps.push(Step::CallerUnusable { text: String::new(), by: CallerSource::From });
+        }
+        return Err(Refusal::CallerId {
+            caller: dialled_number(text).map_or(text.to_owned(), |e164| e164.to_string()),
+        });
     };
     let owned = owns(&number);
-    let policy = termination.caller_id_policy;
-    let allowed = match policy {
-        CallerIdPolicy::Owned => owned,
-        CallerIdPolicy::Forwarded => owned || diverted.is_some(),
-        CallerIdPolicy::Any => true,
-    };
-    steps.push(Step::CallerId { number: number.clone(), by, owned, diverted, policy });
-    if allowed {
-        Ok(caller(number, private, by))
-    } else {
-        Err(Refusal::CallerId { caller: number.as_str().to_owned() })
-    }
+    let asserted = forwarded.filter(|_| !owned);
+    steps.push(Step::CallerId { number: number.clone(), by, owned, forwarded: asserted.clone(), policy });
+    Ok(caller(number, asserted.map(|(number, _)| number), private, by))
 }
 
-/// The caller of an emergency call: the number that a call back reaches best. What is shown, where the connector
-/// owns it; else `termination.caller_id`; else what is shown, whatever it is.
+/// The caller of an emergency call: the number that a call back reaches best. The first that is named anywhere and
+/// that the connector owns; else `termination.caller_id`; else the first that is named, whatever it is.
 pub(super) fn of_emergency(
     config: &Config,
     connector: &VoiceConnector,
     facts: &Facts,
     steps: &mut Vec<Step>,
 ) -> Caller {
-    let shown = shown(facts, connector.termination.identity_header);
-    let number = shown.and_then(|(user, _)| dialled_number(user));
-    let by = shown.map_or(CallerSource::From, |(_, by)| by);
-    let owned = number.as_ref().is_some_and(|number| config.owns(&connector.id, number.as_str()));
-    let (number, by) = match &connector.termination.caller_id {
-        Some(replacement) if !owned => (Some(replacement.clone()), CallerSource::Override),
-        _ => (number, by),
+    let named = named(facts, connector.termination.identity_header);
+    let numbers = || named.iter().filter_map(|(user, by)| Some((dialled_number(user)?, *by)));
+    let own = numbers().find(|(number, _)| config.owns(&connector.id, number.as_str()));
+    let replaced = || connector.termination.caller_id.clone().map(|number| (number, CallerSource::Override));
+    let (number, by) = match own.or_else(replaced).or_else(|| numbers().next()) {
+        Some((number, by)) => (Some(number), by),
+        None => (None, CallerSource::From),
     };
     steps.push(Step::EmergencyCaller { number: number.clone(), by });
     let text = number.as_ref().map(|number| number.as_str().to_owned());
     let text = text.or_else(|| facts.from.clone()).unwrap_or_default();
     // Privacy is never asked of a call for help. RFC 3323 §4.2, RFC 6443 §9.
-    Caller { number, text, private: false, by }
+    Caller { asserted: number.clone(), number, text, private: false, by }
 }
 
-/// The caller of a call from `carrier`, in the carrier's format. No rule: whoever it is may call.
+/// The caller of a call from `carrier`, in the carrier's format. No rule: whoever it is may call. What the carrier's
+/// network asserts is believed where we trust it.
 pub(super) fn of_carrier(carrier: &Carrier, facts: &Facts) -> Caller {
-    let read = |user: &str, by| {
-        let number = read(user, carrier.caller_id_format, carrier)?;
-        Some((number, by))
-    };
+    let read = |user: &str| number::read(user, carrier.caller_id_format, carrier.country);
     let from = facts.from.as_deref().filter(|_| !facts.is_anonymous());
-    let asserted = facts.asserted.iter().filter(|_| carrier.peer.trusted);
-    let found = from
-        .and_then(|user| read(user, CallerSource::From))
-        .or_else(|| asserted.into_iter().find_map(|user| read(user, CallerSource::PAssertedIdentity)));
-    let (number, by) = found.map_or((None, CallerSource::From), |(number, by)| (Some(number), by));
+    let shown = from.and_then(read);
+    let asserted = facts.asserted.iter().filter(|_| carrier.peer.trusted).find_map(|user| read(user));
+    let (number, by) = match (shown, &asserted) {
+        (Some(shown), _) => (Some(shown), CallerSource::From),
+        (None, Some(asserted)) => (Some(asserted.clone()), CallerSource::PAssertedIdentity),
+        (None, None) => (None, CallerSource::From),
+    };
     let text = match &number {
         Some(number) => number.as_str().to_owned(),
         None => from.unwrap_or("anonymous").to_owned(),
     };
-    Caller { number, text, private: facts.privacy || facts.is_anonymous(), by }
+    let private = facts.privacy || facts.is_anonymous();
+    Caller { asserted: asserted.or_else(|| number.clone()), number, text, private, by }
 }
 
 /// The calling name that goes with a number of ours: its own, else the gateway's. None for foreign numbers.
@@ -147,27 +171,37 @@ pub fn calling_name<'c>(config: &'c Config, number: &E164) -> Option<&'c str> {
     entry.calling_name.as_ref().or(config.gateway.default_calling_name.as_ref()).map(|name| name.as_str())
 }
 
-fn shown(facts: &Facts, header: IdentityHeader) -> Option<(&str, CallerSource)> {
-    if !facts.is_anonymous() {
-        return facts.from.as_deref().map(|user| (user, CallerSource::From));
+/// Whoever is named as the caller, in the order in which the names count.
+fn named(facts: &Facts, first: IdentityHeader) -> Vec<(&str, CallerSource)> {
+    fn by(users: &[String], by: CallerSource) -> Vec<(&str, CallerSource)> {
+        users.iter().map(|user| (user.as_str(), by)).collect()
     }
-    match header {
-        // Several: a `sip:` and a `tel:` one of the same caller. RFC 3325 §9.1.
-        IdentityHeader::PAssertedIdentity => {
-            let number = facts.asserted.iter().find(|user| dialled_number(user).is_some());
-            number.or(facts.asserted.first()).map(|user| (user.as_str(), CallerSource::PAssertedIdentity))
-        }
-        IdentityHeader::RemotePartyId => {
-            facts.remote_party.as_deref().map(|user| (user, CallerSource::RemotePartyId))
-        }
-        IdentityHeader::From => None,
+    let from = facts.from.as_slice();
+    let from = by(if facts.is_anonymous() { &[] } else { from }, CallerSource::From);
+    let asserted = by(&facts.asserted, CallerSource::PAssertedIdentity);
+    let preferred = by(&facts.preferred, CallerSource::PPreferredIdentity);
+    let remote_party = by(&facts.remote_party, CallerSource::RemotePartyId);
+    match first {
+        IdentityHeader::PAssertedIdentity => [asserted, preferred, remote_party, from],
+        IdentityHeader::RemotePartyId => [remote_party, asserted, preferred, from],
+        IdentityHeader::From => [from, asserted, preferred, remote_party],
     }
+    .concat()
 }
 
-fn caller(number: E164, private: bool, by: CallerSource) -> Caller {
-    Caller { text: number.as_str().to_owned(), number: Some(number), private, by }
+/// The number of the connector's that sent the call on. RFC 5806, RFC 7044 (whose last entry is whom this call is for).
+fn sent_on_by(facts: &Facts, owns: impl Fn(&E164) -> bool) -> Option<Named> {
+    let called = dialled_number(&facts.user);
+    let diversion = facts.diversion.iter().map(|user| (user, CallerSource::Diversion));
+    let history = facts.history.iter().map(|user| (user, CallerSource::HistoryInfo));
+    let history = history.filter(|(user, _)| dialled_number(user) != called);
+    let asserted = facts.asserted.iter().map(|user| (user, CallerSource::PAssertedIdentity));
+    let mut numbers =
+        diversion.chain(history).chain(asserted).filter_map(|(user, by)| Some((dialled_number(user)?, by)));
+    numbers.find(|(number, _)| owns(number))
 }
 
-fn read(user: &str, format: NumberFormat, carrier: &Carrier) -> Option<E164> {
-    number::read(user, format, carrier.country)
+fn caller(number: E164, asserted: Option<E164>, private: bool, by: CallerSource) -> Caller {
+    let text = number.as_str().to_owned();
+    Caller { asserted: asserted.or_else(|| Some(number.clone())), number: Some(number), text, private, by }
 }

@@ -28,6 +28,9 @@ pub(super) fn check(
         Digest::NotAttempted => (DigestStep::Missing, Ok(Passed::Challenge(challenge(false)))),
         Digest::Stale => (DigestStep::Stale, Ok(Passed::Challenge(challenge(true)))),
         Digest::Verified(_) | Digest::Wrong => (DigestStep::Wrong, Ok(Passed::Challenge(challenge(false)))),
+        Digest::OtherTarget => {
+            (DigestStep::OtherTarget, Err(Refusal::DigestTarget { connector: connector.id.clone() }))
+        }
         Digest::TooMany => (DigestStep::TooMany, Err(Refusal::Digest { connector: connector.id.clone() })),
     };
     steps.push(Step::Digest(step));

@@ -21,10 +21,14 @@ pub struct Facts {
     pub from_host: String,
     /// User parts (or `tel:` numbers) of P-Asserted-Identity, in order. RFC 3325.
     pub asserted: Vec<String>,
-    /// User part of Remote-Party-ID.
-    pub remote_party: Option<String>,
+    /// User parts (or `tel:` numbers) of P-Preferred-Identity, in order. RFC 3325.
+    pub preferred: Vec<String>,
+    /// User parts of Remote-Party-ID, in order, those that name somebody else than the caller left out.
+    pub remote_party: Vec<String>,
     /// User parts of Diversion, in order. RFC 5806.
     pub diversion: Vec<String>,
+    /// User parts of History-Info, in order: who was called before, the present target last. RFC 7044.
+    pub history: Vec<String>,
     /// Privacy asks that the caller is not shown (`id`, `user`, `header`). RFC 3323.
     pub privacy: bool,
     /// What the message's credentials proved.
@@ -46,8 +50,10 @@ impl Facts {
             from: None,
             from_host: String::new(),
             asserted: Vec::new(),
-            remote_party: None,
+            preferred: Vec::new(),
+            remote_party: Vec::new(),
             diversion: Vec::new(),
+            history: Vec::new(),
             privacy: false,
             digest: Digest::NotAttempted,
             media: OfferedMedia::None,
@@ -77,6 +83,8 @@ pub enum Digest {
     Wrong,
     /// They are wrong, and have been too often.
     TooMany,
+    /// They are right, but were computed for another number than the one that is called.
+    OtherTarget,
 }
 
 /// What the SDP of a message offers.

@@ -81,7 +81,7 @@ pub fn asks_for_help(config: &Config, facts: &Facts) -> bool {
 /// Decides whether `connector` may send a call on to a target that a peer handed us: the Contact of a 3xx, or a
 /// Refer-To. The target contributes its number and nothing else, and the call is billed to `connector`.
 ///
-/// - `facts`: `user` is the target's user part; `from`, `asserted`, `remote_party` and `diversion` are those of
+/// - `facts`: `user` is the target's user part; those that name the caller and who sent the call on are those of
 ///   the call that is sent on, with the number that was called added to `diversion` where the call was inbound.
 ///   Source, transport, host, digest and media are not looked at: the connector is known.
 ///

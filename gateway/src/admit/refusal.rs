@@ -59,6 +59,11 @@ pub enum Refusal {
         /// The connector.
         connector: ConnectorId,
     },
+    /// Credentials that are right for another number than the one that is called.
+    DigestTarget {
+        /// The connector.
+        connector: ConnectorId,
+    },
     /// Emergency digits for which the connector has no entry.
     NoEmergencyEntry {
         /// The digits.
@@ -177,7 +182,7 @@ impl Refusal {
             Refusal::TerminationOff { .. } => (403, "termination_off"),
             Refusal::PlainSignalling { .. } => (403, "encryption"),
             Refusal::PlainMedia { .. } => (488, "encryption"), // As for every other offer that does not suit.
-            Refusal::Digest { .. } => (403, "digest"),
+            Refusal::Digest { .. } | Refusal::DigestTarget { .. } => (403, "digest"),
             Refusal::NoEmergencyEntry { .. } => (404, "no_emergency_entry"),
             Refusal::NotE164 { .. } => (484, "not_e164"),
             Refusal::CallerId { .. } => (403, "caller_id"),
@@ -228,6 +233,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::PlainMedia { connector } => write!(f, "Voice connector {connector} takes SRTP only"),
             Refusal::Digest { .. } => f.write_str("Too many wrong credentials"),
+            Refusal::DigestTarget { .. } => f.write_str("The credentials are for another number"),
             Refusal::NoEmergencyEntry { digits } => write!(f, "No emergency entry for {digits}"),
             Refusal::NotE164 { dialled } => {
                 write!(f, "{} is not an E.164 number with +", word_or(dialled, "Nothing dialled"))

@@ -28,8 +28,8 @@ pub struct Identified {
 ///
 /// - the one that the host of the Request-URI names, `<id>.<domain>`, where its allowlist holds the source;
 /// - where the host is the bare domain, an address or `localhost`: the one whose allowlist holds the source. Of
-///   several, those with termination on; of these, the one that owns the number of From (or else of
-///   P-Asserted-Identity); for emergency digits, the first that has an entry. Still several: refused (404), for
+///   several, those with termination on; of these, the one that owns the number of From (or else of a
+///   header that asserts somebody); for emergency digits, the first that has an entry. Still several: refused (404), for
 ///   a call must not be billed by guess.
 ///
 /// A source listed nowhere gets 403, a listed source that names no connector 404.
@@ -178,7 +178,8 @@ fn by_number<'c>(
     candidates: &[&'c Arc<VoiceConnector>],
     facts: &Facts,
 ) -> Option<&'c Arc<VoiceConnector>> {
-    let shown = facts.from.iter().chain(&facts.asserted).filter_map(|user| dialled_number(user));
+    let asserted = facts.asserted.iter().chain(&facts.preferred).chain(&facts.remote_party);
+    let shown = facts.from.iter().chain(asserted).filter_map(|user| dialled_number(user));
     shown.into_iter().find_map(|number| {
         only(candidates.iter().copied().filter(|item| config.owns(&item.id, number.as_str())))
     })

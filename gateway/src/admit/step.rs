@@ -88,12 +88,23 @@ pub enum Step {
         /// The number shown instead.
         number: E164,
     },
-    /// The caller shows nothing that could be owned.
+    /// What names the caller is no number.
     CallerUnusable {
-        /// What is shown; empty where nothing is.
+        /// What stands there; empty where nothing names the caller.
         text: String,
         /// Where it comes from.
         by: CallerSource,
+    },
+    /// A number that names the caller and is not the one that is shown.
+    CallerPassedOver {
+        /// The number.
+        number: E164,
+        /// Where it comes from.
+        by: CallerSource,
+        /// The connector has it.
+        owned: bool,
+        /// The policy.
+        policy: CallerIdPolicy,
     },
     /// The caller's number against `caller_id_policy`.
     CallerId {
@@ -103,8 +114,9 @@ pub enum Step {
         by: CallerSource,
         /// The connector has it.
         owned: bool,
-        /// The number of the connector that sent the call on; looked at under `forwarded` only.
-        diverted: Option<E164>,
+        /// The number of the connector that sent on the call of a foreign caller, and where it stands; looked at under
+        /// `forwarded` only.
+        forwarded: Option<(E164, CallerSource)>,
         /// The policy.
         policy: CallerIdPolicy,
     },
@@ -193,6 +205,8 @@ pub enum DigestStep {
     Wrong,
     /// Wrong too often.
     TooMany,
+    /// Right, but computed for another number.
+    OtherTarget,
 }
 
 impl fmt::Display for Step {
@@ -272,17 +286,17 @@ impl fmt::Display for Step {
             Step::CallerUnusable { text, by } => {
                 write!(f, "caller ID: {} of {by} is not E.164 with +", word(text))
             }
-            Step::CallerId { number, by, owned, diverted, policy } => {
+            Step::CallerPassedOver { number, by, owned, policy } => {
+                let owned = if *owned { "owned" } else { "not owned" };
+                write!(f, "caller ID: {number} of {by} is {owned}; the policy is {}", policy_name(*policy))
+            }
+            Step::CallerId { number, by, owned, forwarded, policy } => {
                 let owned = if *owned { "owned" } else { "not owned" };
                 write!(f, "caller ID: {number} of {by} is {owned}")?;
-                if let Some(diverted) = diverted {
-                    write!(f, ", diverted by {diverted}")?;
+                if let Some((own, proof)) = forwarded {
+                    write!(f, ", sent on by {own} of {proof}")?;
                 }
-                f.write_str(match policy {
-                    CallerIdPolicy::Owned => "; the policy is owned",
-                    CallerIdPolicy::Forwarded => "; the policy is forwarded",
-                    CallerIdPolicy::Any => "; the policy is any",
-                })
+                write!(f, "; the policy is {}", policy_name(*policy))
             }
             Step::CallingPlan { number, numbering, in_plan } => {
                 let plan = if *in_plan { "in the calling plan" } else { "not in the calling plan" };
@@ -335,7 +349,16 @@ impl fmt::Display for DigestStep {
             DigestStep::Stale => f.write_str("stale nonce, asked for again"),
             DigestStep::Wrong => f.write_str("wrong, asked for again"),
             DigestStep::TooMany => f.write_str("wrong too often"),
+            DigestStep::OtherTarget => f.write_str("right, but for another number"),
         }
+    }
+}
+
+fn policy_name(policy: CallerIdPolicy) -> &'static str {
+    match policy {
+        CallerIdPolicy::Owned => "owned",
+        CallerIdPolicy::Forwarded => "forwarded",
+        CallerIdPolicy::Any => "any",
     }
 }
 

@@ -310,8 +310,20 @@ fn caller_ids_go_by_policy() {
             true,
             CallerSource::Diversion,
         ),
+        (with("127.0.0.9", foreign, "", "+12065550101", two), foreign, false, CallerSource::From),
+        // Owned by another header than From.
+        (with("127.0.0.2", foreign, "", OWNED, DOMAIN), OWNED, false, CallerSource::PAssertedIdentity),
+        (with("127.0.0.2", "200", "", OWNED, DOMAIN), OWNED, false, CallerSource::PAssertedIdentity),
+        (with("127.0.0.2", OWNED, "", member, DOMAIN), member, false, CallerSource::PAssertedIdentity),
         // Any.
         (with("127.0.0.11", foreign, "", "", DOMAIN), foreign, false, CallerSource::From),
+        (with("127.0.0.11", foreign, "", OWNED, DOMAIN), foreign, false, CallerSource::From),
+        (
+            with("127.0.0.11", "anonymous", "", foreign, DOMAIN),
+            foreign,
+            true,
+            CallerSource::PAssertedIdentity,
+        ),
     ] {
         let found = admitted(&facts).caller;
         assert_eq!(found.number.as_ref().map(E164::as_str), Some(caller), "{facts:?}");
@@ -319,16 +331,51 @@ fn caller_ids_go_by_policy() {
     }
     for facts in [
         with("127.0.0.2", foreign, OWNED, "", DOMAIN),
-        with("127.0.0.2", foreign, "", OWNED, DOMAIN),
+        with("127.0.0.2", foreign, "", foreign, DOMAIN),
         with("127.0.0.9", foreign, "", "", two),
         with("127.0.0.9", foreign, OWNED, "", two),
-        with("127.0.0.11", "anonymous", "", foreign, DOMAIN),
+        with("127.0.0.9", foreign, foreign, foreign, two),
+        with("127.0.0.11", "anonymous", "", "1001", DOMAIN),
         with("127.0.0.11", "1001", "", "", DOMAIN),
     ] {
         let (status, phrase, _) = refused(&facts);
         assert_eq!(status, 403, "{facts:?}");
         assert!(phrase.starts_with("Caller Id ") && phrase.ends_with(" is not valid"), "{phrase}");
     }
+}
+
+/// Whoever is refused or taken can read where his number was looked for.
+#[test]
+fn every_place_that_names_the_caller_is_explained() {
+    let lines = |facts: &Facts| {
+        let decision = admit(&config(), facts);
+        let lines: Vec<String> = decision.steps.iter().map(Step::to_string).collect();
+        lines.into_iter().filter(|line| line.starts_with("caller ID")).collect::<Vec<_>>()
+    };
+    let mut facts = call("127.0.0.2", "200", ABROAD);
+    facts.asserted = vec!["+12125550000".into()];
+    facts.preferred = vec!["desk".into()];
+    facts.remote_party = vec![OWNED.into()];
+    assert_eq!(
+        lines(&facts),
+        [
+            "caller ID: +12125550000 of P-Asserted-Identity is not owned; the policy is owned",
+            "caller ID: desk of P-Preferred-Identity is not E.164 with +",
+            "caller ID: +12065550100 of Remote-Party-ID is owned; the policy is owned",
+        ]
+    );
+    facts.remote_party.clear();
+    assert_eq!(lines(&facts).last().unwrap(), "caller ID: 200 of From is not E.164 with +");
+    let mut forwarded = at(call("127.0.0.9", "+12125550000", ABROAD), "two.vc.example.com");
+    forwarded.history = vec!["+12065550101".into(), ABROAD.into()];
+    assert_eq!(
+        lines(&forwarded),
+        [
+            "caller ID: +12125550000 of From is not owned, sent on by +12065550101 of History-Info; the policy is forwarded"
+        ]
+    );
+    let two = admitted(&forwarded).caller;
+    assert_eq!((two.number, two.asserted), ("+12125550000".parse().ok(), "+12065550101".parse().ok()));
 }
 
 #[test]
@@ -422,6 +469,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         Just(Digest::Wrong),
         Just(Digest::Stale),
         Just(Digest::TooMany),
+        Just(Digest::OtherTarget),
         "(u|v)".prop_map(Digest::Verified),
     ];
     let media = prop_oneof![Just(OfferedMedia::None), Just(OfferedMedia::Plain), Just(OfferedMedia::Srtp)];
@@ -474,6 +522,9 @@ proptest! {
                     let caller = admitted.caller.number.as_ref().unwrap();
                     let own = config.owns(&from.id, caller.as_str()) || termination.caller_id.as_ref() == Some(caller);
                     prop_assert!(own || termination.caller_id_policy != config::CallerIdPolicy::Owned);
+                    let asserted = admitted.caller.asserted.as_ref().unwrap();
+                    let own = config.owns(&from.id, asserted.as_str()) || termination.caller_id.as_ref() == Some(asserted);
+                    prop_assert!(own || termination.caller_id_policy == config::CallerIdPolicy::Any);
                     let country = crate::number::country(&admitted.number);
                     prop_assert!(country.is_none_or(|country| termination.calling_plan.contains(&country)));
                     prop_assert!(!termination.denied_prefixes.iter().any(|prefix| prefix.matches(&admitted.number)));

@@ -7,12 +7,13 @@ use sip::dialog::{Dialog, DialogError};
 use sip::sdp::Sdp;
 use sip::{Builder, Message, Name, StatusCode};
 
+use super::allow::{allow, allowed_by};
 use super::body::{Body, Sent};
 use super::failure::Failed;
 use super::handshake::{MOST_PROOFS, authenticated};
 use super::io::{Action, AttemptEnd, Cause, Hop, RequestId};
 use super::{Call, Phase, TIMER_C, addresses, crossing};
-use crate::core::{ALLOW, Now};
+use crate::core::Now;
 use crate::ids::Tokens;
 use crate::listen::peer::Peer;
 use crate::media::Side;
@@ -151,6 +152,9 @@ impl Call {
         let from_profile = from_leg.map_or(empty, |leg| &leg.profile);
         let to_profile = to_leg.map_or(empty, |leg| &leg.profile);
         let tag = to_leg.map(|leg| leg.dialog.local_tag.as_str());
+        let said = allowed_by(message);
+        let known = said.as_deref().or(from_leg.and_then(|leg| leg.allows.as_deref()));
+        let allowed = |but: Option<&str>| allow(known, but);
         let mut builder = Builder::reply(request, status, &reason, tag);
         builder = crossing::cross(message, builder, from_profile, to_profile);
         if message.status() != Some(status) {
@@ -161,12 +165,19 @@ impl Call {
             if let Some(leg) = to_leg {
                 builder = builder.header(Name::Contact, leg.local.contact(&leg.contact_user));
             }
-            builder = builder.header(Name::Allow, ALLOW);
+            builder = builder.header(Name::Allow, allowed(None));
         } else if !message.has(Name::Reason) {
             builder = builder.header(Name::Reason, Cause::new(status.code(), reason).reason());
         }
         if status.code() == 405 {
-            builder = builder.header(Name::Allow, allowed_but(request));
+            // RFC 3261 §21.4.6: what the other side has just refused is not allowed here either.
+            let refused = request.method().map(|method| method.to_string());
+            builder = builder.header(Name::Allow, allowed(refused.as_deref()));
+        }
+        if let Some(name) = about(status) {
+            for line in message.lines(name.clone()) {
+                builder = builder.header(name.clone(), line.as_bytes());
+            }
         }
         Sent::attach(body, builder).build()
     }
@@ -218,6 +229,7 @@ impl Call {
             }
         };
         if let Some(leg) = &mut self.b {
+            leg.heard(&message);
             leg.dialog = dialog;
             leg.flow = attempt.flow.clone();
             leg.moved(flow);
@@ -267,16 +279,20 @@ impl Call {
         self.actions.push_back(Action::Answered);
         self.watch_for_silence();
         self.accept(now, Side::A, server, answer);
-        if let Some(reason) = self.ending.take_callee_left() {
-            self.bye(tokens, Side::A, reason);
+        if let Some(says) = self.ending.take_callee_left() {
+            self.bye(tokens, Side::A, says);
             self.end(now, Cause::new(200, "OK"));
         }
     }
 }
 
-/// What a 405 to `request` allows: ours, less what the other side has just refused. RFC 3261 §21.4.6.
-fn allowed_but(request: &Message) -> String {
-    let refused = request.method().map(|method| method.to_string()).unwrap_or_default();
-    let others: Vec<_> = ALLOW.split(", ").filter(|method| *method != refused).collect();
-    others.join(", ")
+/// The header that a refusal is about, which crosses with it though each leg has its own otherwise: RFC 3261 §21.4.15-16,
+/// RFC 4028 §6.
+fn about(status: StatusCode) -> Option<Name> {
+    match status.code() {
+        420 => Some(Name::Unsupported),
+        421 => Some(Name::Require),
+        422 => Some(Name::MinSe),
+        _ => None,
+    }
 }

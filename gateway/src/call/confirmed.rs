@@ -6,13 +6,15 @@ use sip::text::word;
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name};
 
+use super::allow::allow;
 use super::body::{Body, Sent};
+use super::crossing::Lines;
 use super::exchange::Exchange;
 use super::handshake::side_of;
 use super::io::Cause;
-use super::leg::LegRef;
-use super::{Call, Phase, addresses, crossing};
-use crate::core::{ALLOW, Now, demanded};
+use super::leg::{LegRef, PLAIN, Profile};
+use super::{Call, Phase, crossing};
+use crate::core::{Now, demanded};
 use crate::ids::Tokens;
 use crate::listen::peer::Source;
 use crate::media::Side;
@@ -122,7 +124,7 @@ impl Call {
                 self.respond_ok(server, message, side);
                 self.forgive_acks(side);
                 self.ending.told(side, message.value(Name::Reason).as_deref());
-                self.ending.callee_left(self.crossing_reason(side, message));
+                self.ending.callee_left(self.crossing_bye(side, message));
             }
             (Some(Method::Bye), Side::B) => {
                 self.answer(server, message, side, &Cause::new(481, "No dialog is confirmed yet"));
@@ -161,16 +163,14 @@ impl Call {
         self.finish_handshakes(tokens, side);
         self.forgive_acks(side);
         self.ending.told(side, message.value(Name::Reason).as_deref());
-        let reason = self.crossing_reason(side, message);
-        self.bye(tokens, side.other(), reason);
+        let says = self.crossing_bye(side, message);
+        self.bye(tokens, side.other(), says);
         self.end(now, Cause::new(200, "OK"));
     }
 
-    /// The Reason of a BYE of `side`'s, as the other party may know it.
-    fn crossing_reason(&self, side: Side, message: &Message) -> Option<String> {
-        let strips = |side| self.leg(side).is_some_and(|leg| leg.profile.strips(&Name::Reason));
-        let passes = !strips(side) && !strips(side.other());
-        message.value(Name::Reason).filter(|_| passes).map(|reason| addresses::without_addresses(&reason))
+    /// What a BYE of `side`'s says, as far as the other party may know it.
+    fn crossing_bye(&self, side: Side, message: &Message) -> Lines {
+        crossing::lines(message, self.profile(side), self.profile(side.other()))
     }
 
     /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
@@ -211,11 +211,15 @@ impl Call {
                 return self.answer(server, &message, side, &cause);
             }
         };
-        let Some(from) = self.leg(side).map(|leg| leg.profile.clone()) else { return };
+        let Some(leg) = self.leg_mut(side) else { return };
+        if matches!(method, Method::Invite | Method::Update) {
+            leg.heard(&message);
+        }
+        let (from, allowed) = (leg.profile.clone(), allow(leg.allows.as_deref(), None));
         let Some(to) = self.leg_mut(side.other()) else { return };
         let (builder, hop) = to.request(method, tokens);
         let profile = to.profile.clone();
-        let builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, ALLOW);
+        let builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, allowed);
         let sent = Sent::attach(body, builder).build();
         let request = self.send(sent.clone(), hop.clone());
         let exchange = Exchange::new(now, side, server, message, (request, sent, hop));
@@ -229,13 +233,30 @@ impl Call {
 
     fn ok(&self, message: &Message, side: Side) -> Builder {
         let tag = self.leg(side).map(|leg| leg.dialog.local_tag.as_str());
-        Builder::reply(message, sip::StatusCode::OK, "OK", tag).header(Name::Allow, ALLOW)
+        let allowed = self.allow(side, None);
+        Builder::reply(message, sip::StatusCode::OK, "OK", tag).header(Name::Allow, allowed)
     }
 
     /// An answer that we give ourselves inside the dialog of `side`.
     pub(super) fn answer(&mut self, server: ServerId, message: &Message, side: Side, cause: &Cause) {
         let tag = self.leg(side).map(|leg| leg.dialog.local_tag.clone()).unwrap_or_default();
-        self.refuse(server, message, &tag, cause);
+        let mut reply = cause.reply(message, Some(&tag));
+        if cause.status.code() == 405 {
+            reply = reply.header(Name::Allow, self.allow(side, None));
+        }
+        self.respond(server, reply.build());
+    }
+
+    /// What `side` is told that it may use.
+    ///
+    /// - `but`: a method that the other side has just refused.
+    pub(super) fn allow(&self, side: Side, but: Option<&str>) -> String {
+        allow(self.leg(side.other()).and_then(|leg| leg.allows.as_deref()), but)
+    }
+
+    /// How the party of `side` speaks.
+    pub(super) fn profile(&self, side: Side) -> &Profile {
+        self.leg(side).map_or(&PLAIN, |leg| &leg.profile)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sip::auth::Secret;
 use sip::{Message, Method, Name};
 
+use super::crossing::Lines;
 use super::handshake::{MOST_PROOFS, authenticated};
 use super::io::{Action, AttemptEnd, Cause, Failure, Hop, RequestId};
 use super::leg::{Leg, Local, renewed};
@@ -19,12 +20,12 @@ use crate::record::EndedBy;
 /// What is kept for and after the end.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
-    deferred: [Option<Option<String>>; 2],
+    deferred: [Option<Lines>; 2],
     byes: Vec<Bye>,
     by: EndedBy,
     reason: Option<String>,
-    /// The callee has hung up before the caller was told of its answer, with this Reason.
-    callee_left: Option<Option<String>>,
+    /// The callee has hung up before the caller was told of its answer, saying this.
+    callee_left: Option<Lines>,
 }
 
 /// A BYE of ours, should it be challenged or not be delivered.
@@ -77,16 +78,16 @@ impl Ending {
     }
 
     /// A BYE that has to wait for the leg's ACK.
-    pub fn defer_bye(&mut self, side: Side, reason: Option<String>) {
+    pub fn defer_bye(&mut self, side: Side, says: Lines) {
         let [a, b] = &mut self.deferred;
         match side {
-            Side::A => *a = Some(reason),
-            Side::B => *b = Some(reason),
+            Side::A => *a = Some(says),
+            Side::B => *b = Some(says),
         }
     }
 
-    /// The BYE that waited, with its reason.
-    pub fn take_bye(&mut self, side: Side) -> Option<Option<String>> {
+    /// The BYE that waited: what it says.
+    pub fn take_bye(&mut self, side: Side) -> Option<Lines> {
         let [a, b] = &mut self.deferred;
         match side {
             Side::A => a.take(),
@@ -100,12 +101,12 @@ impl Ending {
     }
 
     /// The callee has hung up before the caller was told of its answer.
-    pub fn callee_left(&mut self, reason: Option<String>) {
-        self.callee_left.get_or_insert(reason);
+    pub fn callee_left(&mut self, says: Lines) {
+        self.callee_left.get_or_insert(says);
     }
 
-    /// Whether it has, and with which Reason.
-    pub fn take_callee_left(&mut self) -> Option<Option<String>> {
+    /// Whether it has, and what its BYE said.
+    pub fn take_callee_left(&mut self) -> Option<Lines> {
         self.callee_left.take()
     }
 
@@ -129,9 +130,8 @@ impl Call {
                 self.give_up(now, cause);
             }
             Phase::Established => {
-                let reason = Some(cause.reason());
                 self.acknowledge_all(tokens, Side::B);
-                self.bye(tokens, Side::A, reason);
+                self.bye(tokens, Side::A, reason_of(&cause));
                 self.release_b(tokens, Some(&cause));
                 self.end(now, cause);
             }
@@ -144,20 +144,20 @@ impl Call {
             return;
         }
         self.acknowledge_all(tokens, Side::A);
-        self.bye(tokens, Side::B, cause.map(Cause::reason));
+        self.bye(tokens, Side::B, cause.map(reason_of).unwrap_or_default());
     }
 
     /// Sends BYE on a leg whose dialog is confirmed; later where its ACK is still awaited.
-    pub(super) fn bye(&mut self, tokens: &mut Tokens, side: Side, reason: Option<String>) {
+    ///
+    /// - `says`: headers of it.
+    pub(super) fn bye(&mut self, tokens: &mut Tokens, side: Side, says: Lines) {
         if self.awaits_ack(side) {
-            return self.ending.defer_bye(side, reason);
+            return self.ending.defer_bye(side, says);
         }
         let credentials = self.credentials_of(side);
         let Some(leg) = self.leg_mut(side) else { return };
-        let (mut builder, hop) = leg.request(Method::Bye, tokens);
-        if let Some(reason) = reason {
-            builder = builder.header(Name::Reason, reason);
-        }
+        let (builder, hop) = leg.request(Method::Bye, tokens);
+        let builder = says.iter().fold(builder, |builder, (name, value)| builder.raw(name, value)).no_body();
         let receiver = Receiver::new(leg, hop, credentials);
         self.send_bye(builder.build(), receiver);
     }
@@ -170,8 +170,8 @@ impl Call {
 
     /// The ACK came or never will: the BYE that waited for it may go.
     pub(super) fn send_deferred_bye(&mut self, tokens: &mut Tokens, side: Side) {
-        if let Some(reason) = self.ending.take_bye(side) {
-            self.bye(tokens, side, reason);
+        if let Some(says) = self.ending.take_bye(side) {
+            self.bye(tokens, side, says);
         }
     }
 
@@ -237,4 +237,8 @@ impl Call {
 /// The CSeq number that follows a request's.
 fn after(request: &Message) -> u32 {
     request.cseq().map_or(1, |cseq| cseq.number).saturating_add(1)
+}
+
+fn reason_of(cause: &Cause) -> Lines {
+    vec![(Name::Reason.as_str().to_owned(), cause.reason().into_bytes())]
 }

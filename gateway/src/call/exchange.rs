@@ -9,6 +9,7 @@ use sip::transaction::ServerId;
 use sip::{Message, Method, Name, StatusCode};
 
 use super::body::Body;
+use super::crossing::lines_of_cancel;
 use super::handshake::{Handshake, MOST_PROOFS, authenticated};
 use super::io::{Action, Cause, Failure, Hop, RequestId};
 use super::media::Agreed;
@@ -151,12 +152,12 @@ impl Call {
         let from = exchange.from;
         let success = message.status().is_some_and(|status| status.is_success());
         if !success {
-            self.restore_agreed(from, exchange.before);
-            let response = self.cross_response(from.other(), message, None, &exchange.asked);
-            return self.respond(exchange.server, response);
+            self.restore_agreed(from, exchange.before.take());
+            return self.cross_refusal(&exchange, message);
         }
         if let Some(leg) = self.leg_mut(from.other()) {
             leg.dialog.handle_response(message);
+            leg.heard(message);
         }
         let offered = Body::read(&exchange.asked).is_ok_and(|body| body.sdp().is_some());
         // Without an offer in the request, this answer brings one.
@@ -197,6 +198,21 @@ impl Call {
                 self.answer(exchange.server, &exchange.asked, from, &cause);
             }
         }
+    }
+
+    /// A challenge of the other side's and another address of its are for us, and we have no answer: the asker hears
+    /// that it was refused, and why.
+    fn cross_refusal(&mut self, exchange: &Exchange, message: &Message) {
+        let (from, status) = (exchange.from, message.status().map_or(500, |status| status.code()));
+        let text = match status {
+            401 | 407 => "The other side asks for credentials".to_owned(),
+            300..=399 => format!("Redirected ({status}), not followed"),
+            _ => {
+                let response = self.cross_response(from.other(), message, None, &exchange.asked);
+                return self.respond(exchange.server, response);
+            }
+        };
+        self.answer(exchange.server, &exchange.asked, from, &Cause::new(403, text));
     }
 
     /// Answers the asker ourselves; everything stays as it was agreed before.
@@ -242,7 +258,7 @@ impl Call {
         while let Some(index) = self.exchanges.iter().position(|one| one.give_up <= now.instant) {
             let Some(exchange) = self.exchanges.get(index) else { return };
             if exchange.is_invite() && exchange.cancelled.is_none() {
-                self.cancel_exchange(now, index, Canceller::TimerC, None);
+                self.cancel_exchange(now, index, Canceller::TimerC, Vec::new());
                 continue;
             }
             let exchange = self.exchanges.remove(index);
@@ -255,19 +271,20 @@ impl Call {
 
     /// A re-INVITE was cancelled. Its asker hears what the other side makes of that: 487, or the answer that crossed the
     /// CANCEL, so that both have the same idea of the media.
-    pub(super) fn handle_exchange_cancel(&mut self, now: Now, server: ServerId, reason: Option<String>) {
+    pub(super) fn handle_exchange_cancel(&mut self, now: Now, server: ServerId, message: &Message) {
         let mine = |one: &Exchange| one.server == server && one.cancelled.is_none();
-        if let Some(index) = self.exchanges.iter().position(mine) {
-            self.cancel_exchange(now, index, Canceller::Asker, reason);
-        }
+        let Some(index) = self.exchanges.iter().position(mine) else { return };
+        let Some(from) = self.exchanges.get(index).map(|one| one.from) else { return };
+        let says = lines_of_cancel(message, self.profile(from), self.profile(from.other()));
+        self.cancel_exchange(now, index, Canceller::Asker, says);
     }
 
-    fn cancel_exchange(&mut self, now: Now, index: usize, by: Canceller, reason: Option<String>) {
+    fn cancel_exchange(&mut self, now: Now, index: usize, by: Canceller, says: Vec<(Name, String)>) {
         let Some(exchange) = self.exchanges.get_mut(index) else { return };
         exchange.cancelled = Some(by);
         exchange.give_up = now.instant + PATIENCE;
         let request = exchange.request;
-        self.actions.push_back(Action::Cancel { request, reason, left: false });
+        self.actions.push_back(Action::Cancel { request, says, left: false });
     }
 
     /// The request could not be delivered: it is sent once more, where it may be.
@@ -333,7 +350,7 @@ impl Call {
             self.answer(exchange.server, &exchange.asked, exchange.from, &Cause::new(487, "Call Ended"));
             if exchange.is_invite() && exchange.cancelled.is_none() {
                 let request = exchange.request;
-                self.actions.push_back(Action::Cancel { request, reason: None, left: false });
+                self.actions.push_back(Action::Cancel { request, says: Vec::new(), left: false });
             }
         }
     }

@@ -6,8 +6,9 @@ use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
+use super::crossing::lines_of_cancel;
 use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
-use super::leg::{Profile, renewed};
+use super::leg::{PLAIN, renewed};
 use super::{Call, Phase, addresses};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -171,7 +172,7 @@ impl Call {
 
     /// Refuses the caller's INVITE and ends the call.
     pub(super) fn give_up(&mut self, now: Now, cause: Cause) {
-        self.abandon_attempt(Some(cause.reason()), false);
+        self.abandon_attempt(cause.says(), false);
         self.refuse_invite(&cause);
         self.end(now, cause);
     }
@@ -186,15 +187,16 @@ impl Call {
 
     /// Cancels what is out, if anything; a late answer is released.
     ///
+    /// - `says`: what the CANCEL says.
     /// - `left`: for another host, so that this one must not get its INVITE again.
-    pub(super) fn abandon_attempt(&mut self, reason: Option<String>, left: bool) {
+    pub(super) fn abandon_attempt(&mut self, says: Vec<(Name, String)>, left: bool) {
         if let Some(attempt) = self.attempts.last_mut()
             && !attempt.over
             && !attempt.abandoned
         {
             attempt.abandoned = true;
             let request = attempt.request;
-            self.actions.push_back(Action::Cancel { request, reason, left });
+            self.actions.push_back(Action::Cancel { request, says, left });
         }
     }
 
@@ -204,17 +206,14 @@ impl Call {
         now: Now,
         tokens: &mut Tokens,
         server: ServerId,
-        reason: Option<String>,
+        message: &Message,
     ) {
         if self.server != Some(server) {
-            return self.handle_exchange_cancel(now, server, reason);
+            return self.handle_exchange_cancel(now, server, message);
         }
-        self.ending.told(Side::A, reason.as_deref());
-        let passes = |profile: &Profile| !profile.strips(&Name::Reason);
-        let to = self.attempts.last().map(|attempt| &attempt.profile);
-        let reason = reason.filter(|_| passes(&self.a.profile) && to.is_none_or(passes));
-        let reason = reason.map(|reason| addresses::without_addresses(&reason));
-        self.abandon_attempt(reason, false);
+        self.ending.told(Side::A, message.value(Name::Reason).as_deref());
+        let to = self.attempts.last().map_or(&PLAIN, |attempt| &attempt.profile);
+        self.abandon_attempt(lines_of_cancel(message, &self.a.profile, to), false);
         let cause = Cause::new(487, "Request Terminated");
         self.refuse_invite(&cause);
         if matches!(self.phase, Phase::Answering) {
@@ -225,7 +224,7 @@ impl Call {
 
     /// Cancels the present attempt and goes on.
     pub(super) fn leave_attempt(&mut self, now: Now, tokens: &mut Tokens, cause: &Cause, end: RouteEnd) {
-        self.abandon_attempt(Some(cause.reason()), true);
+        self.abandon_attempt(cause.says(), true);
         let (_, words) = end.told();
         self.route_failed(now, tokens, Failed::silent(end, format!("{words} in time")));
     }

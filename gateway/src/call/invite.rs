@@ -1,11 +1,12 @@
 //! The INVITE of the b-leg: who calls, and what of the caller's INVITE crosses.
 
-use sip::{Builder, Message, Method, Name};
+use sip::{Builder, HeaderError, Message, Method, Name, NameAddr};
 
+use super::allow::allow;
 use super::attempt::Route;
 use super::body::Sent;
+use super::crossing::is_let_through;
 use super::{Call, crossing};
-use crate::core::ALLOW;
 use crate::ids::Tokens;
 use crate::listen::peer::Transport;
 
@@ -46,7 +47,7 @@ impl Call {
             .header(Name::CallId, tokens.call_id(&own_host.to_string()))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, leg.local.contact(&leg.contact_user))
-            .header(Name::Allow, ALLOW);
+            .header(Name::Allow, allow(self.a.allows.as_deref(), None));
         builder = crossing::cross(asked, builder, &self.a.profile, &route.profile);
         if self.account.emergency {
             builder = builder.remove(Name::Privacy); // Help must know whom to call back.
@@ -61,20 +62,29 @@ impl Call {
         Some((Sent::attach(body, builder).build(), local_tag))
     }
 
-    /// Who calls, for a party that we trust: what the caller's side asserts where we believe it, else what we know.
+    /// What is said of the caller beside From, and of who sent the call on: nothing that we do not know, or that was not
+    /// checked. RFC 3325 §7.
     fn identify(&self, mut builder: Builder, asked: &Message, route: &Route) -> Builder {
-        let believed = self.a.profile.trusted && route.profile.trusted;
-        let asserted = route.asserted.clone().filter(|(name, _)| !(believed && asked.has(name.clone())));
-        let passed = believed && asked.has(Name::PAssertedIdentity);
-        let told = passed || asserted.as_ref().is_some_and(|(name, _)| *name == Name::PAssertedIdentity);
-        if let Some((name, value)) = asserted {
-            builder = builder.header(name, value);
+        let (from, to) = (&self.a.profile, &route.profile);
+        let passes = |name: &Name| is_let_through(name, from, to) && !to.adds(name);
+        for (name, value) in self.redirections.iter().filter(|(name, _)| passes(name)) {
+            builder = builder.header(name.clone(), value);
         }
+        if passes(&Name::Identity) && is_as_signed(asked, route) {
+            for line in asked.lines(Name::Identity) {
+                builder = builder.header(Name::Identity, line.as_bytes());
+            }
+        }
+        let Some((name, value)) = route.asserted.as_ref().filter(|(name, _)| !to.strips(name)) else {
+            return builder;
+        };
+        builder = builder.header(name.clone(), value);
         // The number is for those that we trust, and they must know that it goes no further: RFC 3325 §7.
-        if told && route.caller_user.is_none() && !route.profile.strips(&Name::Privacy) {
-            builder = builder.set(Name::Privacy, hidden(asked));
+        let hides = *name == Name::PAssertedIdentity && route.caller_user.is_none();
+        match hides && !to.strips(&Name::Privacy) {
+            true => builder.set(Name::Privacy, hidden(asked)),
+            false => builder,
         }
-        builder
     }
 
     /// The caller's name for the far side's From: the inventory's, else what the caller said.
@@ -88,6 +98,26 @@ impl Call {
             _ => String::new(),
         }
     }
+}
+
+/// Whether a caller's signature still holds: it speaks of the digits of From and To (RFC 8224 §8.3). An older one (with
+/// Identity-Info) speaks of Call-ID and Contact too, which are ours now (RFC 4474 §9).
+fn is_as_signed(asked: &Message, route: &Route) -> bool {
+    let Some(shown) = &route.caller_user else { return false };
+    let holds = |signed: Option<String>, sent: &str| {
+        let digits = signed.as_deref().and_then(canonical);
+        digits.is_some() && digits == canonical(sent)
+    };
+    let user = |address: Result<NameAddr, HeaderError>| Some(sip::uri::unescape(address.ok()?.uri.user()?));
+    !asked.has(Name::IdentityInfo)
+        && holds(user(asked.from()), shown)
+        && holds(user(asked.to()), &route.attempt.number)
+}
+
+/// The digits of a telephone number; none where it is no number. RFC 8224 §8.3.
+fn canonical(user: &str) -> Option<String> {
+    let digits: String = user.chars().filter(|letter| !"+-.()".contains(*letter)).collect();
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
 }
 
 /// The Privacy of a caller that is not to be shown, with what it asked for itself. RFC 3323 §4.2.

@@ -24,8 +24,8 @@ pub struct RequestId(pub u32);
 pub enum Event {
     /// A request inside one of the call's dialogs; never ACK or CANCEL.
     Request { leg: LegRef, server: ServerId, message: Message, source: Source },
-    /// The INVITE of this server transaction was cancelled; the CANCEL is answered.
-    Cancelled { server: ServerId, reason: Option<String> },
+    /// The INVITE of this server transaction was cancelled, by this CANCEL, which is answered.
+    Cancelled { server: ServerId, message: Message },
     /// An ACK that belongs to a 2xx.
     Ack { leg: LegRef, message: Message, source: Source },
     /// A response to one of our requests, provisional and repeated ones too.
@@ -68,8 +68,9 @@ pub enum Action {
     Respond { server: ServerId, response: Message },
     /// Send a request; its transaction reports under `request`.
     Request { request: RequestId, message: Message, hop: Hop },
-    /// Cancel an INVITE of ours (RFC 3261 §9.1); `left`: for another host, so that it is not repeated any more.
-    Cancel { request: RequestId, reason: Option<String>, left: bool },
+    /// Cancel an INVITE of ours (RFC 3261 §9.1), saying this; `left`: for another host, so that it is not repeated any
+    /// more.
+    Cancel { request: RequestId, says: Vec<(Name, String)>, left: bool },
     /// Send an ACK to a 2xx, which is no transaction.
     Transmit { message: Message, hop: Hop },
     /// Look up where a route's host is.
@@ -190,6 +191,11 @@ impl Cause {
         let text: String =
             self.text.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
         format!("SIP;cause={};text=\"{text}\"", self.status.code())
+    }
+
+    /// The `Reason` of a CANCEL.
+    pub fn says(&self) -> Vec<(Name, String)> {
+        vec![(Name::Reason, self.reason())]
     }
 
     /// The answer to `request` that says so. The cause stands in the reason phrase and in `Reason`.

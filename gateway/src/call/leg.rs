@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sip::dialog::{Dialog, Role};
 use sip::{Builder, Message, Method, Name};
 
+use super::allow::allowed_by;
 use super::io::Hop;
 use super::sdes::{Policy, Sdes};
 use crate::ids::Tokens;
@@ -53,11 +54,14 @@ impl Local {
 /// How a party's systems speak, copied from the configuration: a call keeps what it began with. Plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
+    /// On which side of us the party is.
+    #[serde(default)]
+    pub kind: PartyKind,
     /// Whether requests inside the dialog go by the flow that the peer came by.
     pub nat: Nat,
     /// Media goes where it comes from, whatever the SDP says.
     pub symmetric: bool,
-    /// P-Asserted-Identity and Privacy are believed and given.
+    /// A carrier's word on who calls is believed, and who calls is told; see [`super::crossing`].
     pub trusted: bool,
     /// Headers that are not passed on to this party, nor from it.
     pub strip_headers: Vec<String>,
@@ -84,7 +88,8 @@ impl Profile {
 }
 
 /// A party of which nothing special is known.
-pub const PLAIN: Profile = Profile {
+pub static PLAIN: Profile = Profile {
+    kind: PartyKind::Customer,
     nat: Nat::Auto,
     symmetric: false,
     trusted: false,
@@ -94,6 +99,16 @@ pub const PLAIN: Profile = Profile {
     srtp: Policy::Off,
     srtp_suites: Vec::new(),
 };
+
+/// On which side of us a party is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PartyKind {
+    /// A voice connector's: what it says of numbers goes by its caller ID rule.
+    #[default]
+    Customer,
+    /// A carrier.
+    Carrier,
+}
 
 /// The `nat` key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +150,8 @@ pub struct Leg {
     pub sdes: Sdes,
     /// The user part of our Contact on this leg.
     pub contact_user: String,
+    /// The methods that the party allows, as its last Allow said; none where it has not.
+    pub allows: Option<Vec<String>>,
     /// Whether this leg's party holds (its SDP does not receive).
     pub on_hold: bool,
 }
@@ -153,6 +170,7 @@ impl Leg {
             profile,
             sdp: SdpOut::default(),
             contact_user: String::new(),
+            allows: None,
             on_hold: false,
         }
     }
@@ -165,6 +183,7 @@ impl Leg {
             contact_user,
             peers_flow,
             target_fails: self.target_fails,
+            allows: self.allows.clone(),
             ..Leg::new(self.dialog.clone(), flow, local, profile)
         }
     }
@@ -231,6 +250,11 @@ impl Leg {
         let remote = if dialled && flow.connection.is_some() { before.remote } else { flow.remote };
         let (server_name, party) = (before.server_name.clone(), before.party.clone());
         self.flow = Peer { remote, server_name, party, ..flow };
+    }
+
+    /// Remembers what the party allows, where a message of its says so.
+    pub fn heard(&mut self, message: &Message) {
+        self.allows = allowed_by(message).or(self.allows.take());
     }
 
     /// The process that held the connections is gone.

@@ -15,6 +15,7 @@
 //! still gets its ACK and BYE from here.
 
 mod addresses;
+mod allow;
 mod answer;
 mod attempt;
 mod body;
@@ -53,7 +54,7 @@ use crate::record::AttemptDetail;
 pub use attempt::Route;
 pub use body::{offered_streams, unsupported as unsupported_body};
 pub use io::{Account, Action, AttemptEnd, Cause, Event, Failure, Hop, RequestId, Settled};
-pub use leg::{Leg, LegRef, Local, Nat, Profile};
+pub use leg::{Leg, LegRef, Local, Nat, PartyKind, Profile};
 pub use sdes::Policy;
 pub use snapshot::Snapshot;
 
@@ -88,6 +89,8 @@ pub struct NewCall {
     pub credentials: Option<(String, Secret)>,
     /// Where the b-leg may be tried, best first. Never empty.
     pub routes: Vec<Route>,
+    /// What a customer says of who sent the call on, as far as it may: Diversion, History-Info.
+    pub redirections: Vec<(Name, String)>,
     /// Who is billed and how the parties are called.
     pub account: Account,
     /// The first media session's key.
@@ -122,6 +125,7 @@ pub struct Call {
     invite: Option<Message>,
     server: Option<ServerId>,
     routes: VecDeque<Route>,
+    redirections: Vec<(Name, String)>,
     /// The route that the newest attempt uses, or that answered.
     route: Option<Route>,
     /// The carrier that took the call, and how its challenges are answered.
@@ -217,12 +221,14 @@ impl Call {
             .map_err(|error| Cause::new(error.status().code(), error.to_string()))?;
         let mut a = Leg::new(dialog, new.flow, new.local, new.profile);
         a.contact_user = new.account.callee.clone();
+        a.heard(&new.invite);
         let times = Times { started: now.unix, ringing: None, answered: None, ended: None };
         let mut call = Call::empty(new.transaction_id, a, new.account, times);
         call.invite = Some(new.invite);
         call.server = Some(new.server);
         call.caller_credentials = new.credentials;
         call.routes = new.routes.into();
+        call.redirections = new.redirections;
         call.media = MediaSession::new(new.media);
         call.max_duration = new.max_duration;
         call.actions.push_back(Action::Bind { tag: call.a.dialog.local_tag.clone(), leg: LegRef::A });
@@ -240,6 +246,7 @@ impl Call {
             invite: None,
             server: None,
             routes: VecDeque::new(),
+            redirections: Vec::new(),
             route: None,
             carrier: None,
             credentials: None,
@@ -274,7 +281,7 @@ impl Call {
             Event::Request { leg, server, message, source } => {
                 self.handle_request(now, tokens, leg, server, message, &source)
             }
-            Event::Cancelled { server, reason } => self.handle_cancel(now, tokens, server, reason),
+            Event::Cancelled { server, message } => self.handle_cancel(now, tokens, server, &message),
             Event::Ack { leg, message, source } => self.handle_ack(now, tokens, leg, &message, &source),
             Event::Response { request, message, flow } => {
                 self.handle_response(now, tokens, request, message, flow)
@@ -487,11 +494,7 @@ impl Call {
 
     /// An answer that we give ourselves, its cause in the reason phrase and in `Reason`.
     fn refuse(&mut self, server: ServerId, request: &Message, local_tag: &str, cause: &Cause) {
-        let mut reply = cause.reply(request, Some(local_tag));
-        if cause.status.code() == 405 {
-            reply = reply.header(Name::Allow, crate::core::ALLOW);
-        }
-        self.respond(server, reply.build());
+        self.respond(server, cause.reply(request, Some(local_tag)).build());
     }
 }
 

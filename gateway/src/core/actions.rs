@@ -1,7 +1,7 @@
 //! What calls want done.
 
 use sip::transaction::Owner;
-use sip::{Message, Method};
+use sip::{Message, Method, Name};
 
 use super::parked::Parked;
 use super::{CallKey, Client, Core, Now, Output, Query, QueryId};
@@ -19,7 +19,7 @@ impl Core {
             Action::Respond { server, response } => self.transactions.respond(now.instant, server, response),
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
-            Action::Cancel { request, reason, left } => self.cancel(now, key, request, reason, left),
+            Action::Cancel { request, says, left } => self.cancel(now, key, request, &says, left),
             Action::Resolve { query, lookup } => {
                 self.resolve(Query::Route(key, query, lookup.clone()), lookup);
             }
@@ -81,16 +81,11 @@ impl Core {
         }
     }
 
-    fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, reason: Option<String>, left: bool) {
+    fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, says: &[(Name, String)], left: bool) {
         let id = self.calls.get(&key).and_then(|slot| slot.requests.get(&request).copied());
         match id {
-            Some(id) => {
-                let extra: Vec<_> = reason.into_iter().map(|reason| (sip::Name::Reason, reason)).collect();
-                match left {
-                    true => self.transactions.leave(now.instant, id, &extra),
-                    false => self.transactions.cancel(now.instant, id, &extra),
-                }
-            }
+            Some(id) if left => self.transactions.leave(now.instant, id, says),
+            Some(id) => self.transactions.cancel(now.instant, id, says),
             // Still waiting for an address: it never leaves.
             None => {
                 let parked = |query: &Query| match query {

@@ -53,8 +53,7 @@ impl Core {
             Reported::Cancel { invite, message } => {
                 if let Some(key) = self.servers.get(&invite).copied() {
                     self.log_message(now, key, &message);
-                    let reason = message.value(sip::Name::Reason).map(|reason| reason.to_string());
-                    self.event(now, key, Event::Cancelled { server: invite, reason });
+                    self.event(now, key, Event::Cancelled { server: invite, message });
                 }
             }
             Reported::Ack { message, .. } => {

@@ -50,7 +50,7 @@ pub use io::{Input, Machine, Now, Output, QueryId};
 pub use shared::{Live, LiveError, Shared};
 
 /// The methods that we take. RFC 3261 §20.5.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO, MESSAGE";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
 
 /// One call in this shard: the number that its media keys carry above their low 8 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,10 +9,10 @@ use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
 use super::fault::protocol_fault;
-use super::parties::{account, asserted, facts, profile, sip_user};
+use super::parties::{account, asserted, facts, profile, redirections, sip_user};
 use super::{CallKey, Core, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, Cause, Local, NewCall, Route};
+use crate::call::{Call, Cause, Local, NewCall, PartyKind, Route};
 use crate::listen::{ListenerId, Party, Peer, Transport};
 use crate::record::Direction;
 use crate::route::{self, Attempt, RouteFacts, Via};
@@ -102,8 +102,10 @@ impl Core {
             return self.turn_away(now, server, &message, facts, decision, &cause);
         };
         let profile = match &admitted.origin {
-            Origin::Connector(connector) => profile(&connector.peer, connector.encryption, source.transport),
-            Origin::Carrier(carrier) => profile(&carrier.peer, false, source.transport),
+            Origin::Connector(connector) => {
+                profile(PartyKind::Customer, &connector.peer, connector.encryption, source.transport)
+            }
+            Origin::Carrier(carrier) => profile(PartyKind::Carrier, &carrier.peer, false, source.transport),
         };
         let party = match &admitted.origin {
             Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
@@ -151,6 +153,7 @@ impl Core {
             profile,
             credentials,
             routes,
+            redirections: redirections(live, admitted, &message),
             account,
             media: key.media(),
             max_duration: match &admitted.origin {
@@ -202,11 +205,11 @@ impl Core {
             Via::Connector(_) => None,
         };
         let caller_user = (!hidden).then(|| sip_user(&attempt.caller));
-        let encryption = match &attempt.via {
-            Via::Connector(connector) => connector.encryption,
-            Via::Carrier(_) => false,
+        let (kind, encryption) = match &attempt.via {
+            Via::Connector(connector) => (PartyKind::Customer, connector.encryption),
+            Via::Carrier(_) => (PartyKind::Carrier, false),
         };
-        let profile = profile(speech, encryption, attempt.lookup.transport);
+        let profile = profile(kind, speech, encryption, attempt.lookup.transport);
         Some(Route { local, profile, caller_user, asserted, credentials, attempt })
     }
 
@@ -262,6 +265,10 @@ impl Core {
         let lookup =
             |user: &str| users.iter().find(|(name, _)| name == user).map(|(_, secrets)| secrets.as_slice());
         match self.nonces.verify(now.unix, source, &credentials, "INVITE", realm, lookup) {
+            Ok(_) if !message.target().is_ok_and(|target| credentials.is_for(&target)) => {
+                tracing::warn!(%source, connector = %connector.id, "credentials for another number");
+                Digest::OtherTarget
+            }
             Ok(user) => Digest::Verified(user),
             Err(failure) if failure.is_stale() => Digest::Stale,
             Err(failure) => {

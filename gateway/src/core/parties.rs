@@ -1,12 +1,12 @@
 //! Who calls whom: what admission looks at, what the books and the legs are told.
 
-use config::{IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
+use config::{CallerIdPolicy, E164, IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
 use sip::text::phrase;
-use sip::{Message, Name, Uri};
+use sip::{Message, Name, NameAddr, Uri};
 
 use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
-use crate::call::{Account, Nat, Policy, Profile};
+use crate::call::{Account, Nat, PartyKind, Policy, Profile};
 use crate::listen::{Source, Transport};
 use crate::record::Direction;
 use crate::route::Attempt;
@@ -18,11 +18,6 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
         Ok(Uri::Tel(uri)) => (String::new(), uri.number),
         _ => (String::new(), String::new()),
     };
-    let user_of = |uri: &Uri| match uri {
-        Uri::Sip(uri) => uri.user_unescaped(),
-        Uri::Tel(uri) => Some(uri.number.clone()),
-        _ => None,
-    };
     let users = |name: Name| -> Vec<String> {
         message.addresses(name).filter_map(Result::ok).filter_map(|address| user_of(&address.uri)).collect()
     };
@@ -32,8 +27,14 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
         facts.from_host = from.uri.host().map(ToString::to_string).unwrap_or_default();
     }
     facts.asserted = users(Name::PAssertedIdentity);
-    facts.remote_party = users(Name::RemotePartyId).into_iter().next();
+    facts.preferred = users(Name::PPreferredIdentity);
+    let remote_parties = message.addresses(Name::RemotePartyId).filter_map(Result::ok);
+    let calling = |address: &NameAddr| {
+        address.params.value("party").is_none_or(|party| party.eq_ignore_ascii_case("calling"))
+    };
+    facts.remote_party = remote_parties.filter(calling).filter_map(|address| user_of(&address.uri)).collect();
     facts.diversion = users(Name::Diversion);
+    facts.history = users(Name::HistoryInfo);
     facts.privacy = message.values(Name::Privacy).any(|value| {
         value
             .split(';')
@@ -49,6 +50,33 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
         false => OfferedMedia::Plain,
     };
     facts
+}
+
+/// The user part of a URI, unescaped, or the number of a `tel:` one.
+fn user_of(uri: &Uri) -> Option<String> {
+    match uri {
+        Uri::Sip(uri) => uri.user_unescaped(),
+        Uri::Tel(uri) => Some(uri.number.clone()),
+        _ => None,
+    }
+}
+
+/// What a customer's INVITE says of who sent the call on, each value whose number its caller ID rule gives (or is the
+/// one that is called). Nothing of a carrier's, whose word crosses by itself. RFC 5806, RFC 7044.
+pub(super) fn redirections(live: &Live, admitted: &Admitted, message: &Message) -> Vec<(Name, String)> {
+    let Origin::Connector(connector) = &admitted.origin else { return Vec::new() };
+    let is_any = connector.termination.caller_id_policy == CallerIdPolicy::Any;
+    let is_given =
+        |number: E164| number == admitted.number || live.config.owns(&connector.id, number.as_str());
+    let may = |value: &str| {
+        let number = NameAddr::parse(value).ok().and_then(|address| user_of(&address.uri));
+        is_any || number.and_then(|user| crate::number::dialled_number(&user)).is_some_and(is_given)
+    };
+    let values = |name: Name| {
+        let all = message.values(name.clone()).filter(|value| may(value));
+        all.map(|value| (name.clone(), value.into_owned())).collect::<Vec<_>>()
+    };
+    [values(Name::Diversion), values(Name::HistoryInfo)].concat()
 }
 
 pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
@@ -79,13 +107,14 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
 }
 
 /// How a party speaks, whose signalling goes by `transport`.
-pub(super) fn profile(speech: &Speech, encryption: bool, transport: Transport) -> Profile {
+pub(super) fn profile(kind: PartyKind, speech: &Speech, encryption: bool, transport: Transport) -> Profile {
     let protocol = match transport {
         Transport::Udp => Protocol::Udp,
         Transport::Tcp => Protocol::Tcp,
         Transport::Tls => Protocol::Tls,
     };
     Profile {
+        kind,
         nat: match speech.nat {
             ConfiguredNat::Auto => Nat::Auto,
             ConfiguredNat::Always => Nat::Always,
@@ -108,8 +137,7 @@ pub(super) fn profile(speech: &Speech, encryption: bool, transport: Transport) -
 /// How the caller is asserted to a trusted side: as the connector's `identity_header` says; a carrier's caller by
 /// P-Asserted-Identity.
 pub(super) fn asserted(live: &Live, admitted: &Admitted, attempt: &Attempt) -> Option<(Name, String)> {
-    admitted.caller.number.as_ref()?;
-    let uri = format!("<sip:{}@{}>", sip_user(&attempt.caller), live.config.gateway.domain);
+    let uri = format!("<sip:{}@{}>", sip_user(attempt.asserted.as_ref()?), live.config.gateway.domain);
     let header = match &admitted.origin {
         Origin::Connector(connector) => connector.termination.identity_header,
         Origin::Carrier(_) => IdentityHeader::PAssertedIdentity,

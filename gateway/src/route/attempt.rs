@@ -23,6 +23,8 @@ pub struct Attempt {
     pub number: String,
     /// User part of From: the caller in the peer's format, or as shown where it is not a number.
     pub caller: String,
+    /// The number that a peer that we trust is told, in its format; none where there is none.
+    pub asserted: Option<String>,
     /// It answered the last time that it was asked; else it comes last.
     pub usable: bool,
 }
@@ -113,15 +115,14 @@ impl Attempt {
             Some(proxy) => lookup(&proxy.host.to_string(), proxy.port, proxy.protocol),
             None => lookup(&host.host.to_string(), host.port, host.protocol),
         };
+        let write = |number: &E164| number::write(number, carrier.caller_id_format, carrier.country);
         Attempt {
             host: host.host.to_string(),
             port: host.port,
             lookup,
             number: number::write(number, carrier.number_format, carrier.country),
-            caller: match &caller.number {
-                Some(number) => number::write(number, carrier.caller_id_format, carrier.country),
-                None => caller.text.clone(),
-            },
+            caller: caller.number.as_ref().map_or_else(|| caller.text.clone(), write),
+            asserted: caller.asserted.as_ref().map(write),
             via: Via::Carrier(carrier.clone()),
             usable: true,
         }
@@ -139,6 +140,7 @@ impl Attempt {
             lookup: lookup(&route.host.to_string(), route.port, route.protocol),
             number: number::write(number, NumberFormat::E164, None),
             caller: caller.text.clone(),
+            asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
             via: Via::Connector(connector.clone()),
             usable: true,
         }

@@ -44,11 +44,11 @@ fn the_caller_id_must_be_owned() {
                     .explained(caller, "+12125550123", ""),
             );
         }
-        // From counts; what the caller asserts of itself does not help.
+        // What the caller asserts of itself does not help, unless it is a number of the connector's.
         let call = phone
             .invite("+12125550123")
             .set(Name::From, from("+12125559999"))
-            .header(Name::PAssertedIdentity, "<sip:+12065550100@trunk.example.com>");
+            .header(Name::PAssertedIdentity, "<sip:+12125558888@trunk.example.com>");
         trunk.refuses(
             &phone,
             refused(call, 403, "Caller Id +12125559999 is not valid")
@@ -89,12 +89,17 @@ fn an_owned_caller_id_is_admitted() {
         .invite("+12125550123")
         .set(Name::From, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=f")
         .header(Name::PAssertedIdentity, "<tel:+12065550100>");
+    let asserted = |user: &str| {
+        number(&office, user).header(Name::PAssertedIdentity, "<sip:+12065550100@trunk.example.com>")
+    };
     // A number of a group is every member's.
     for (phone, connector, call, from) in [
         (&office, "office", number(&office, "+12065550100"), "sip:+12065550100@"),
         (&office, "office", number(&office, "+12065550199"), "sip:+12065550199@"),
         (&branch, "branch", number(&branch, "+12065550199"), "sip:+12065550199@"),
         (&office, "office", anonymous, "sip:anonymous@anonymous.invalid"),
+        (&office, "office", asserted("200"), "sip:+12065550100@"),
+        (&office, "office", asserted("+12125559999"), "sip:+12065550100@"),
     ] {
         let call = call.build();
         phone.send(&call);

@@ -5,6 +5,7 @@ use std::fmt;
 use super::digest::Inputs;
 use super::params::{Params, Quoted};
 use super::{Algorithm, AuthHeaderError};
+use crate::uri::{Uri, unescape};
 
 /// A client's answer: one header field's value. RFC 7616 §3.4.
 ///
@@ -17,8 +18,8 @@ pub struct Credentials {
     pub realm: String,
     /// From the challenge.
     pub nonce: String,
-    /// The Request-URI as the client sent it. A proxy on the way may have changed the real one, so the two are not
-    /// compared here.
+    /// The Request-URI as the client sent it. A proxy on the way may have changed the real one: see
+    /// [`Credentials::is_for`].
     pub uri: String,
     /// Hexadecimal.
     pub response: String,
@@ -82,6 +83,13 @@ impl Credentials {
         u32::from_str_radix(self.nc.as_deref()?, 16).ok()
     }
 
+    /// Whether they were computed for a request to whom `target` names. User parts must agree, telephone numbers
+    /// without regard to visual separators; host, port, scheme and parameters may differ, since proxies rewrite them.
+    /// Else an answer that was overheard would be good for any number. RFC 7616 §3.4.6.
+    pub fn is_for(&self, target: &Uri) -> bool {
+        Uri::parse(&self.uri).is_ok_and(|uri| called(&uri) == called(target))
+    }
+
     pub(super) fn inputs<'a>(&'a self, method: &'a str) -> Inputs<'a> {
         Inputs {
             algorithm: self.algorithm,
@@ -92,6 +100,17 @@ impl Credentials {
             method,
             uri: &self.uri,
         }
+    }
+}
+
+/// Whom a URI calls: its user part or number, without parameters.
+fn called(uri: &Uri) -> Option<String> {
+    let user = unescape(uri.user()?);
+    let bare = user.split(';').next().unwrap_or_default();
+    let is_number = bare.bytes().all(|byte| byte.is_ascii_digit() || b"+-.()".contains(&byte));
+    match is_number {
+        true => Some(bare.replace(['-', '.', '(', ')'], "")),
+        false => Some(bare.to_owned()),
     }
 }
 
@@ -146,6 +165,26 @@ mod tests {
         let credentials = Credentials::parse(FULL).unwrap();
         assert_eq!(credentials.to_string(), FULL);
         assert_eq!(credentials.nonce_count(), Some(10));
+    }
+
+    #[test]
+    fn they_are_for_one_user() {
+        for (uri, target, is_for) in [
+            ("sip:+15550100@a", "sip:+15550100@b:5070;transport=tcp", true),
+            ("sips:+1-555-0100;npdi@a", "sip:%2B15550100@b", true),
+            ("tel:+1-555-0100", "sip:+15550100@b;user=phone", true),
+            ("sip:alice.smith@a", "sip:alice.smith@b", true),
+            ("sip:a", "sip:b", true),
+            ("sip:alice.smith@a", "sip:alicesmith@a", false),
+            ("sip:+15550100@a", "sip:+15550101@a", false),
+            ("sip:15550100@a", "sip:+15550100@a", false),
+            ("sip:Bob@a", "sip:bob@a", false),
+            ("sip:a", "sip:bob@a", false),
+            ("*", "sip:a", false),
+        ] {
+            let credentials = Credentials { uri: uri.to_owned(), ..Credentials::parse(FULL).unwrap() };
+            assert_eq!(credentials.is_for(&Uri::parse(target).unwrap()), is_for, "{uri} {target}");
+        }
     }
 
     #[test]
