@@ -133,7 +133,7 @@ host = [{{ host = "{carrier}" }}]
                 };
                 let refusal = match (ours, offered, keyed) {
                     ("off", "RTP/SAVP", _) => Some("SRTP is off for this side"),
-                    ("required", _, false) => Some("SRTP is required, and no crypto suite fits"),
+                    ("required", _, false) => Some("SRTP is required: no key is offered"),
                     _ => None,
                 };
                 if let Some(text) = refusal {
@@ -493,7 +493,7 @@ fn a_refused_offer_leaves_the_old_keys() {
     for offer in [phone.plain(), other.keyed("RTP/SAVP", 1, CM_80).replace("\r\na=crypto", "\r\na=x")] {
         let answer = call.is_refused(Who::Caller, offer);
         assert_eq!(status_line(&answer).0, 488);
-        assert!(reason(&answer).contains("SRTP is required, and no crypto suite fits"));
+        assert!(reason(&answer).contains("SRTP is required: no key is offered"));
         both_hear(&mut phone, &mut callee);
     }
     // By the callee.
@@ -518,7 +518,7 @@ fn a_refused_offer_leaves_the_old_keys() {
 fn an_answer_without_a_usable_key_is_released_and_the_caller_told_why() {
     let trunk = Trunk::start(Net(187), "", "srtp = \"required\"");
     let (phone, mut callee) = trunk.voices();
-    let stray = callee.keyed("RTP/SAVP", 8, CM_80);
+    let stray = callee.keyed("RTP/SAVP", 1, CM_80).replace(CM_80, "F8_128_HMAC_SHA1_80");
     for (sdp, text) in [
         (callee.plain(), "The answer has no SRTP key"),
         (stray, "The answer's SRTP key does not fit the offer"),
@@ -536,6 +536,26 @@ fn an_answer_without_a_usable_key_is_released_and_the_caller_told_why() {
     }
     trunk.gateway.settled();
     trunk.gateway.stop();
+}
+
+/// Some phones number the line that they take anew; each suite was offered once, so there is no doubt.
+#[test]
+fn an_answer_under_a_tag_of_its_own_is_taken_by_its_suite() {
+    let trunk = Trunk::start(Net(237), "srtp = \"required\"", "srtp = \"required\"");
+    let (mut phone, mut callee) = trunk.voices();
+    let offer = phone.keyed("RTP/SAVP", 1, CM_80);
+    let (call, answer) = Talk::up(&trunk.pbx, &trunk.carrier, THEIRS, offer, |offered| {
+        // The line of this suite is the second one.
+        let answer = callee.keyed("RTP/SAVP", 1, CM_80);
+        callee.learns(offered, 2);
+        answer
+    });
+    phone.learns(&answer, 1);
+    both_hear(&mut phone, &mut callee);
+    call.ends();
+    let log = trunk.gateway.log();
+    assert!(log.contains("an SRTP answer's crypto tag is not that of the offer"), "{log}");
+    trunk.ends(1, 0.0);
 }
 
 /// Whoever sends RTP where SRTP was agreed is not heard, be he the party itself; and no file tells a key.
