@@ -25,8 +25,11 @@ impl ClientKey {
 /// What a repeated request, an ACK or a CANCEL must share with the first request. RFC 3261 §17.2.3.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum ServerKey {
-    /// The branch begins with the magic cookie, so it is unique among those of one sender.
-    Branch { branch: Box<str>, sent_by: Box<str>, method: Method },
+    /// The branch begins with the magic cookie, so it should be unique among those of one sender. For those that keep one
+    /// branch for all that they send, CSeq and From tag tell a new request from a repeat.
+    Branch { branch: Box<str>, sent_by: Box<str>, method: Method, number: u32, from_tag: Option<Box<str>> },
+    /// The newest INVITE under a branch.
+    Newest { branch: Box<str>, sent_by: Box<str> },
     /// An RFC 2543 peer: everything that stays the same when the request is sent again.
     Legacy(Box<LegacyKey>),
 }
@@ -59,6 +62,8 @@ impl ServerKey {
                 .to_ascii_lowercase()
                 .into(),
                 method,
+                number: request.cseq().ok()?.number,
+                from_tag: request.from_tag().map(Into::into),
             }),
             None => Some(ServerKey::Legacy(Box::new(LegacyKey {
                 via: top_via(request)?.into(),
@@ -70,6 +75,24 @@ impl ServerKey {
                 method,
             }))),
         }
+    }
+
+    /// The key by which a CANCEL finds an INVITE whose CSeq or From tag it does not repeat, as it must (RFC 3261 §9.1).
+    /// `None` for an RFC 2543 peer.
+    pub(super) fn newest(&self) -> Option<ServerKey> {
+        let ServerKey::Branch { branch, sent_by, .. } = self else { return None };
+        Some(ServerKey::Newest { branch: branch.clone(), sent_by: sent_by.clone() })
+    }
+
+    /// The key of the CANCEL of the INVITE of this key.
+    pub(super) fn cancel(&self) -> ServerKey {
+        let mut key = self.clone();
+        match &mut key {
+            ServerKey::Branch { method, .. } => *method = Method::Cancel,
+            ServerKey::Legacy(key) => key.method = Method::Cancel,
+            ServerKey::Newest { .. } => {}
+        }
+        key
     }
 
     /// The key of an ACK. With the cookie it is that of the INVITE; without, the To tag is that of our response.

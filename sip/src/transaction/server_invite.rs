@@ -7,7 +7,7 @@ use super::timers::{Timers, earlier, is_due, retransmit_at};
 /// The INVITE server transaction: repeats our answer to whoever repeats the INVITE, and waits for the ACK of a refusal.
 ///
 /// ```text
-///          INVITE (100 if the user takes 200 ms)
+///          INVITE (100 when the user wants it, or takes 200 ms)
 ///             |
 ///        Proceeding -- INVITE: last 1xx again; 1xx from the user: send
 ///    2xx /        \ 300-699
@@ -33,7 +33,7 @@ pub struct ServerInvite<M> {
 pub enum ServerInviteOutput<M> {
     /// Send this response, for the first time or again.
     Transmit(M),
-    /// The user has been silent for 200 ms: respond 100.
+    /// The user wants it, or has been silent for 200 ms: respond 100.
     Trying,
     /// Timer H fired: our refusal was never acknowledged.
     NoAck,
@@ -106,6 +106,19 @@ impl<M: Clone> ServerInvite<M> {
             State::Accepted { .. } => true,
             State::Proceeding { .. } | State::Confirmed { .. } | State::Terminated => false,
         }
+    }
+
+    /// The user has taken the INVITE and will not answer it soon: it needs its 100 now, unless it had a 1xx.
+    pub fn trying(&mut self) {
+        if let State::Proceeding { trying: trying @ Some(_), .. } = &mut self.state {
+            *trying = None;
+            self.outputs.push_back(ServerInviteOutput::Trying);
+        }
+    }
+
+    /// Ends at once: who repeats the INVITE is answered anew.
+    pub fn forget(&mut self) {
+        self.state = State::Terminated;
     }
 
     /// The user answers. A 2xx may be given again and again while Accepted; anything else after a final is ignored.

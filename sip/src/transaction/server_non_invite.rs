@@ -75,6 +75,11 @@ impl<M: Clone> ServerNonInvite<M> {
         self.outputs.push_back(ServerNonInviteOutput::Transmit(response));
     }
 
+    /// Ends at once: who repeats the request is answered anew.
+    pub fn forget(&mut self) {
+        self.state = State::Terminated;
+    }
+
     /// The transport could not send a response. RFC 6026 §8.8: report it and stay.
     pub fn handle_transport_error(&mut self) {
         if let State::Proceeding { .. } | State::Completed { .. } = self.state {

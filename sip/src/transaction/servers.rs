@@ -20,7 +20,7 @@ pub(super) struct Servers<P> {
     /// Boxed: a table keeps the room of its busiest hour, and moves all that is in it when it grows.
     entries: HashMap<ServerId, Box<Entry<P>>>,
     keys: HashMap<ServerKey, ServerId>,
-    /// How many transactions that began outside a dialog share a From tag, Call-ID and CSeq.
+    /// How many transactions that began outside a dialog and were not refused share a From tag, Call-ID and CSeq.
     merges: HashMap<MergeKey, usize>,
     deadlines: Deadlines<ServerId>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Servers<P> {
 #[derive(Debug)]
 struct Entry<P> {
     machine: Machine,
-    /// The key, and for an INVITE of an RFC 2543 peer those of its ACK.
+    /// The key; that of the newest INVITE under its branch; for an INVITE of an RFC 2543 peer those of its ACK.
     keys: Vec<ServerKey>,
     merge: Option<MergeKey>,
     from: P,
@@ -64,7 +64,7 @@ impl<P: Clone + Debug> Servers<P> {
         match request.method() {
             Some(Method::Ack) => found(ServerKey::of_ack(request)),
             Some(Method::Cancel) => {
-                found(ServerKey::of(request, Method::Cancel)) || found(ServerKey::of(request, Method::Invite))
+                found(ServerKey::of(request, Method::Cancel)) || self.cancelled_by(request).is_some()
             }
             Some(method) => found(ServerKey::of(request, method)),
             None => false,
@@ -103,6 +103,10 @@ impl<P: Clone + Debug> Servers<P> {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(status) = response.status() else { return };
         let class = Class::of(status.code());
+        // An answered INVITE goes on for a while: a copy that took a detour is none of its own.
+        let ongoing = class == Class::Provisional
+            || class == Class::Success && matches!(entry.machine, Machine::Invite(..));
+        let merge = if ongoing { None } else { entry.merge.take() };
         if entry.to_tag.is_none() {
             entry.to_tag = response.to_tag();
         }
@@ -113,12 +117,34 @@ impl<P: Clone + Debug> Servers<P> {
             self.keys.insert(ack.clone(), id);
             entry.keys.push(ack);
         }
+        self.release(merge);
         self.step(now, id, outputs, |machine| match machine {
             Machine::Invite(machine, invite) => {
                 *invite = None; // Only needed for a 100, and the user has been quicker.
                 machine.respond(now, class, response);
             }
             Machine::NonInvite(machine) => machine.respond(now, class, response),
+        });
+    }
+
+    pub(super) fn trying(&mut self, now: Instant, id: ServerId, outputs: &mut VecDeque<Output<P>>) {
+        self.step(now, id, outputs, |machine| match machine {
+            Machine::Invite(machine, _) => machine.trying(),
+            Machine::NonInvite(_) => {}
+        });
+    }
+
+    pub(super) fn dismiss(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        response: Message,
+        outputs: &mut VecDeque<Output<P>>,
+    ) {
+        self.respond(now, id, response, outputs);
+        self.step(now, id, outputs, |machine| match machine {
+            Machine::Invite(machine, _) => machine.forget(),
+            Machine::NonInvite(machine) => machine.forget(),
         });
     }
 
@@ -178,16 +204,18 @@ impl<P: Clone + Debug> Servers<P> {
         if let Some(&id) = self.keys.get(&key) {
             return self.repeat(now, id, outputs);
         }
-        let invite = ServerKey::of(&cancel, Method::Invite).and_then(|key| self.keys.get(&key).copied());
-        let Some(invite) = invite else {
+        let Some(invite) = self.cancelled_by(&cancel) else {
             let message = answer(&cancel, StatusCode::CALL_DOES_NOT_EXIST, &stateless_tag(&cancel));
             outputs.push_back(Output::Transmit { message, to: from, owner: Owner::Stateless });
             return;
         };
-        let (to_tag, proceeding) = match self.entries.get(&invite) {
-            Some(entry) => (entry.to_tag.clone(), entry.is_proceeding_invite()),
-            None => (None, false),
-        };
+        let Some(entry) = self.entries.get(&invite) else { return };
+        // One CANCEL for each INVITE, whatever its own CSeq.
+        let key = entry.keys.first().map_or(key, ServerKey::cancel);
+        if let Some(&id) = self.keys.get(&key) {
+            return self.repeat(now, id, outputs);
+        }
+        let (to_tag, proceeding) = (entry.to_tag.clone(), entry.is_proceeding_invite());
         let ok = answer(&cancel, StatusCode::OK, &to_tag.unwrap_or_else(|| stateless_tag(&cancel)));
         let machine = Machine::NonInvite(ServerNonInvite::new(self.timers, reliable));
         let id = self.insert(machine, key, None, from, true);
@@ -195,6 +223,13 @@ impl<P: Clone + Debug> Servers<P> {
         if proceeding {
             outputs.push_back(Output::Event(Event::Cancel { invite, message: cancel }));
         }
+    }
+
+    /// The INVITE that a CANCEL gives up.
+    fn cancelled_by(&self, cancel: &Message) -> Option<ServerId> {
+        let key = ServerKey::of(cancel, Method::Invite)?;
+        let newest = || self.keys.get(&key.newest()?);
+        self.keys.get(&key).or_else(newest).copied()
     }
 
     fn begin(
@@ -232,8 +267,9 @@ impl<P: Clone + Debug> Servers<P> {
         if let Some(merge) = &merge {
             *self.merges.entry(merge.clone()).or_default() += 1;
         }
-        self.keys.insert(key.clone(), id);
-        let keys = vec![key];
+        let newest = key.newest().filter(|_| matches!(machine, Machine::Invite(..)));
+        let keys: Vec<_> = [Some(key), newest].into_iter().flatten().collect();
+        self.keys.extend(keys.iter().map(|key| (key.clone(), id)));
         let entry = Entry { machine, keys, merge, from, to_tag: None, internal, deadline: None };
         self.entries.insert(id, Box::new(entry));
         id
@@ -275,13 +311,16 @@ impl<P: Clone + Debug> Servers<P> {
                 self.keys.remove(key);
             }
         }
-        if let Some(merge) = &entry.merge
-            && let Some(count) = self.merges.get_mut(merge)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.merges.remove(merge);
-            }
+        self.release(entry.merge);
+    }
+
+    /// A transaction is not ongoing any more. RFC 3261 §8.2.2.2.
+    fn release(&mut self, merge: Option<MergeKey>) {
+        let Some(merge) = merge else { return };
+        let Some(count) = self.merges.get_mut(&merge) else { return };
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            self.merges.remove(&merge);
         }
     }
 }

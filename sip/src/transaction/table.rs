@@ -62,7 +62,7 @@ pub enum Output<P> {
 #[derive(Debug, Clone)]
 pub enum Event<P> {
     /// A new request, of any method but ACK and CANCEL. An INVITE is answered 100 by the layer if the user has not
-    /// answered it within 200 ms (RFC 3261 §17.2.1).
+    /// answered it within 200 ms (RFC 3261 §17.2.1), or as soon as it says so ([`Transactions::trying`]).
     Request {
         /// Answer it by this.
         id: ServerId,
@@ -70,7 +70,7 @@ pub enum Event<P> {
         message: Message,
         /// Where it came from and the answers go.
         from: P,
-        /// A copy is being served that came by another way: answer 482 (RFC 3261 §8.2.2.2).
+        /// A copy is being served that came by another way: answer 482 (RFC 3261 §8.2.2.2). One that was refused is not.
         merged: bool,
     },
     /// An INVITE that has no final answer yet shall be given up: answer it 487. The layer has answered the CANCEL
@@ -202,6 +202,18 @@ impl<P: Clone + Debug> Transactions<P> {
     /// other response after a final, or to an unknown or ended `id`, is ignored.
     pub fn respond(&mut self, now: Instant, id: ServerId, response: Message) {
         self.servers.respond(now, id, response, &mut self.outputs);
+    }
+
+    /// Sends 100 for an INVITE that the user has passed on, unless there was a response: the layer would wait 200 ms,
+    /// and some peers repeat an INVITE sooner. Any other `id` is ignored. RFC 3261 §17.2.1.
+    pub fn trying(&mut self, now: Instant, id: ServerId) {
+        self.servers.trying(now, id, &mut self.outputs);
+    }
+
+    /// Answers finally and ends the transaction: a copy of the request is a new one, to be answered the same
+    /// (RFC 3261 §8.2.7), and an ACK is nobody's. For challenges, and for who has no room to keep what it refused.
+    pub fn dismiss(&mut self, now: Instant, id: ServerId, response: Message) {
+        self.servers.dismiss(now, id, response, &mut self.outputs);
     }
 
     /// The next thing to do; drain to `None` after every other call.

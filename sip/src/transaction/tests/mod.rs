@@ -4,6 +4,7 @@ mod cancel;
 mod client;
 mod link;
 mod random;
+mod repeats;
 mod server;
 
 use std::collections::{HashMap, HashSet};

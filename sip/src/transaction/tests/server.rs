@@ -128,9 +128,9 @@ fn same_branch_from_another_sender_or_method_is_another_transaction() {
         [
             "0 request OPTIONS",
             "0 send 200 OPTIONS to peer",
-            "0 request OPTIONS merged",
+            "0 request OPTIONS",
             "0 send 200 OPTIONS to peer",
-            "0 request OPTIONS merged",
+            "0 request OPTIONS",
             "0 send 200 OPTIONS to peer",
             "0 request INFO",
             "0 send 200 INFO to peer",
