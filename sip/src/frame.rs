@@ -15,7 +15,8 @@ pub enum Frame {
     Message(Message),
     /// CRLF CRLF between messages: answer with one CRLF. RFC 5626 §4.4.1.
     Ping,
-    /// A single CRLF before a message: the answer to a ping of ours, or padding. Nothing to do.
+    /// A single CRLF before a message: the answer to a ping of ours, or padding. Nothing to do. NUL bytes between
+    /// messages, which some send to keep a connection open, are not even told.
     Pong,
 }
 
@@ -71,7 +72,7 @@ impl StreamFramer {
     /// Bytes of a message that has begun and not ended; 0 between messages, where line ends may wait for what follows
     /// them. For time limits on half a message.
     pub fn pending(&self) -> usize {
-        if self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n')) { 0 } else { self.buffer.len() }
+        if self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) { 0 } else { self.buffer.len() }
     }
 
     /// The next whole frame; `Ok(None)` if more bytes are needed.
@@ -114,8 +115,10 @@ impl StreamFramer {
         Message::parse_any_length(bytes).map(Frame::Message).map(Some).map_err(unreadable)
     }
 
-    /// Line ends before a message. Outer `None`: a message begins.
+    /// Line ends and NUL bytes before a message. Outer `None`: a message begins.
     fn keep_alive(&mut self) -> Option<Option<Frame>> {
+        let padding = self.buffer.iter().take_while(|byte| **byte == 0).count();
+        let _ = self.buffer.split_to(padding);
         let (frame, length) = match &*self.buffer {
             [b'\r', b'\n', b'\r', b'\n', ..] => (Frame::Ping, 4),
             [] | [b'\r'] | [b'\r', b'\n'] | [b'\r', b'\n', b'\r'] => return Some(None),
@@ -274,7 +277,13 @@ mod tests {
             (request("INFO", 1, Some("\r\n 0005"), "hello"), vec!["1 INFO \"hello\""]),
             (request("INFO", 1, Some("5"), "hel"), vec![]),
             ("\u{16}\u{3}\u{1}".to_owned(), vec!["close 400 TLS, where SIP without TLS is taken"]),
-            (format!("{one}\0{two}"), vec!["1 INFO \"hello\"", "close 400 No SIP"]),
+            (format!("{one}\0\0{two}\0"), vec!["1 INFO \"hello\"", "2 BYE \"\""]),
+            (format!("\0{one}\r\n\0{two}"), vec!["1 INFO \"hello\"", "Pong", "2 BYE \"\""]),
+            (
+                format!("{one}\r\n\r\n\0\r\n\0\r\n\r\n{two}"),
+                vec!["1 INFO \"hello\"", "Ping", "Pong", "Ping", "2 BYE \"\""],
+            ),
+            (format!("{one}\0\u{1}{two}"), vec!["1 INFO \"hello\"", "close 400 No SIP"]),
             (format!("\r\n<{one}"), vec!["Pong", "close 400 No SIP"]),
             (request("INFO", 1, None, ""), vec!["answer 400 Content-Length: missing"]),
             (request("INFO", 1, Some(""), ""), vec!["answer 400 Content-Length: bad number ''"]),

@@ -38,7 +38,7 @@ impl Message {
     /// Both kinds: form, version, Via (all), From, To, Call-ID, CSeq, Content-Length; single headers not repeated.
     /// Requests: Request-URI (any scheme, but `sip:` and `tel:` must be right; no headers), CSeq method, Max-Forwards,
     /// Require, Route, Contact and Record-Route where they could make or change a dialog, and exactly one Contact in an
-    /// INVITE. RFC 2543 requests without branch, tags or Max-Forwards pass; an RFC 2543 INVITE without Contact does
+    /// INVITE (none leaves the target of a dialog as it is). RFC 2543 requests without branch, tags or Max-Forwards pass; an RFC 2543 INVITE without Contact does
     /// not, for there would be no target for our requests. Of a response, Contact and Record-Route are left to the
     /// dialog: to drop a 200 would ring the phone again and again.
     pub fn check(&self) -> Result<(), Malformed> {
@@ -116,6 +116,8 @@ impl Message {
         }
         if *method == Method::Invite {
             match self.values(Name::Contact).count() {
+                // Inside a dialog the target is known, and stays.
+                0 if self.to_tag().is_some() => {}
                 0 => return Err(missing(Name::Contact).into()),
                 1 => {}
                 _ => return Err(at(Name::Contact)(HeaderFault::Repeated).into()),

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod index;
+mod loose;
 mod parse;
 mod received;
 mod views;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Message;
 use super::index::{Fault, Index, Range, Span, Start};
+use super::{Message, loose};
 use crate::grammar::{is_token, number};
 use crate::header::Name;
 use crate::method::Method;
@@ -41,13 +41,22 @@ pub enum ParseError {
 impl Message {
     /// Reads a datagram: one message, whose body ends where Content-Length says (what follows is cut off), or with the
     /// datagram if there is none or it is not understood. Line ends before the start line are skipped (RFC 3261 §7.5).
+    /// One that ends before its empty line, or whose lines all end in LF alone, is read as it was meant, and written so
+    /// in [`bytes`](Self::bytes).
     ///
     /// Lenient: succeeds whenever an answer could be built; [`check`](Self::check) says what is wrong.
     pub fn parse(datagram: Bytes) -> Result<Message, ParseError> {
         if datagram.len() > MAX_BYTES {
             return Err(ParseError::TooLong);
         }
-        Self::parse_any_length(datagram)
+        let message = Self::parse_any_length(datagram.clone())?;
+        match message.index.fault {
+            Some(Fault::LineEnd | Fault::NoEnd) => match loose::mended(&datagram) {
+                Some(mended) => Self::parse_any_length(mended),
+                None => Ok(message),
+            },
+            _ => Ok(message),
+        }
     }
 
     /// Without the limit of a datagram: the framer has its own.
@@ -325,14 +334,14 @@ mod tests {
             parse(whole).unwrap(),
             "leading line ends are skipped"
         );
-        let bare = parse(whole.replace("\r\n", "\n")).unwrap();
-        assert_eq!(bare.headers().count(), 2, "understood, so that the 400 finds its way");
-        for cut in 1..whole.len() {
-            match parse(&whole[..cut]) {
-                Ok(message) => assert!(message.check().is_err(), "{cut}"),
-                Err(error) => assert_eq!(error, ParseError::StartLine, "{cut}"),
-            }
+        for loose in [whole.replace("\r\n", "\n"), whole[..whole.len() - 2].to_owned()] {
+            assert_eq!(parse(loose).unwrap(), parse(whole).unwrap(), "read as it was meant");
         }
+        let mixed = parse(whole.replace("\r\nl:", "\nl:")).unwrap();
+        assert_eq!(mixed.headers().count(), 2, "understood, so that the 400 finds its way");
+        assert_eq!(mixed.check().unwrap_err().text, "Line does not end in CRLF");
+        let cut = parse(whole.replace("l: 0\r\n\r\n", "l: 5\r\n")).unwrap();
+        assert_eq!((cut.content_length(), cut.body().len()), (Ok(Some(5)), 0), "for check to refuse");
         for (nothing, error) in
             [("", ParseError::Empty), ("\r\n", ParseError::Empty), ("\0\0\0\0", ParseError::StartLine)]
         {
