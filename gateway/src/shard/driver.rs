@@ -175,7 +175,7 @@ impl<M: Machine + 'static> Driver<M> {
         let mut taken = 0;
         while let Some(mail) = inbox.next().await {
             match mail {
-                Mail::Input(input) => self.handle(now(), input),
+                Mail::Input { input, .. } => self.handle(now(), input),
                 Mail::Unreachable { remote, quote } => self.unreachable(remote, &quote),
             }
             taken += 1;

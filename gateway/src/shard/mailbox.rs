@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sip::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::core::Input;
 use crate::ids::Ownership;
@@ -22,12 +22,19 @@ const EVENTS: usize = 65_536;
 /// What lies in a mailbox.
 #[derive(Debug)]
 pub(super) enum Mail {
-    Input(Input),
-    /// An ICMP error that reached another shard's socket.
-    Unreachable {
-        remote: SocketAddr,
-        quote: Bytes,
+    Input {
+        input: Input,
+        /// Given back when the input was handled.
+        _in_hand: Option<OwnedSemaphorePermit>,
     },
+    /// An ICMP error that reached another shard's socket.
+    Unreachable { remote: SocketAddr, quote: Bytes },
+}
+
+impl Mail {
+    fn input(input: Input) -> Mail {
+        Mail::Input { input, _in_hand: None }
+    }
 }
 
 /// The way into every shard's mailbox; cheap to clone.
@@ -86,22 +93,25 @@ impl Mailboxes {
 
     /// Hands a message from a datagram to its owner; dropped and counted where the mailbox is full.
     pub fn post_message(&self, owner: u16, source: Source, message: Message) {
-        self.hop(owner, Mail::Input(Input::Message { source, message }));
+        self.hop(owner, Mail::input(Input::Message { source, message }));
     }
 
     /// Hands a message from a stream to its owner; waits where the mailbox is full, for nobody repeats it.
-    pub async fn deliver_message(&self, source: Source, message: Message) {
+    ///
+    /// - `in_hand`: given back when the owner has handled it, and its answer is on its way, if it has one at once.
+    pub async fn deliver_message(&self, source: Source, message: Message, in_hand: OwnedSemaphorePermit) {
         let owner = self.ownership.owner(&message);
         if let Some(slot) = self.slot(owner) {
             // Fails only when the shard is gone, and then the process is going too.
-            let _ = slot.messages.send(Mail::Input(Input::Message { source, message })).await;
+            let mail = Mail::Input { input: Input::Message { source, message }, _in_hand: Some(in_hand) };
+            let _ = slot.messages.send(mail).await;
         }
     }
 
     /// Hands an event to a shard. Never waits; a full mailbox is counted and logged, and the event is lost.
     pub fn post_event(&self, shard: u16, input: Input) {
         let Some(slot) = self.slot(shard) else { return };
-        if let Err(mpsc::error::TrySendError::Full(_)) = slot.events.try_send(Mail::Input(input)) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = slot.events.try_send(Mail::input(input)) {
             self.counters.events_dropped.increment();
             tracing::error!(shard, "a shard does not take its events");
         }
@@ -147,7 +157,7 @@ impl Inbox {
     /// The next input.
     pub(crate) async fn next_input(&mut self) -> Input {
         match self.next().await {
-            Some(Mail::Input(input)) => input,
+            Some(Mail::Input { input, .. }) => input,
             other => panic!("{other:?}"),
         }
     }

@@ -28,6 +28,8 @@ pub(super) enum Write {
 pub(super) struct Handle {
     queue: mpsc::Sender<Write>,
     queued_bytes: Arc<AtomicUsize>,
+    /// Something has left the queue.
+    left: Arc<Notify>,
     close: Arc<Notify>,
 }
 
@@ -44,7 +46,10 @@ impl Handle {
     pub(super) fn new(limits: &StreamLimits) -> (Handle, mpsc::Receiver<Write>) {
         // Bounded by bytes as well; a SIP message is rarely below 256 of them.
         let (queue, receiver) = mpsc::channel((limits.queue_bytes / 256).max(1));
-        (Handle { queue, queued_bytes: Arc::default(), close: Arc::default() }, receiver)
+        (
+            Handle { queue, queued_bytes: Arc::default(), left: Arc::default(), close: Arc::default() },
+            receiver,
+        )
     }
 
     /// Queues a message, never waits.
@@ -89,6 +94,14 @@ impl Handle {
     /// A message of so many bytes has left the queue.
     pub(super) fn written(&self, bytes: usize) {
         self.queued_bytes.fetch_sub(bytes, Relaxed);
+        self.left.notify_one();
+    }
+
+    /// Waits until no more than so many bytes wait to be written. For one task at a time.
+    pub(super) async fn drained_to(&self, bytes: usize) {
+        while self.queued_bytes.load(Relaxed) > bytes {
+            self.left.notified().await;
+        }
     }
 
     /// Waits for [`Handle::close`].

@@ -18,6 +18,9 @@ pub struct StreamLimits {
     pub body_bytes: usize,
     /// Bytes that may wait to be written; one more message closes the connection. 1 MiB.
     pub queue_bytes: usize,
+    /// Bytes of messages that a connection may have in the shards' hands, and that may wait to be written, for it to be
+    /// read on: who asks faster than it takes the answers is read no faster. 128 KiB.
+    pub in_hand_bytes: usize,
     /// How long we wait for a peer that we dial. 3 s.
     pub connect_timeout: Duration,
     /// How long who connects to us may take for the TLS handshake. 5 s; when we dial, `connect_timeout` holds for both.
@@ -42,6 +45,7 @@ impl Default for StreamLimits {
             header_bytes: 32 << 10,
             body_bytes: 128 << 10,
             queue_bytes: 1 << 20,
+            in_hand_bytes: 128 << 10,
             connect_timeout: Duration::from_secs(3),
             handshake_timeout: Duration::from_secs(5),
             message_timeout: Duration::from_secs(10),
