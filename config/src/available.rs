@@ -76,6 +76,7 @@ const SECTIONS: &[Section] = &[
             here("default_calling_name"),
             here("phone_numbers"),
             here("realm"),
+            here("mask_numbers"),
         ],
     },
     Section {
@@ -146,6 +147,8 @@ const SECTIONS: &[Section] = &[
             here("max_calls"),
             here("caller_id"),
             here("credentials"),
+            here("challenge"),
+            here("digest_algorithms"),
         ],
     },
     Section {

@@ -1,8 +1,10 @@
+mod digest;
 mod emergency;
 mod logging;
 mod origination;
 mod termination;
 
+pub use digest::{ChallengeStatus, DigestAlgorithm};
 pub use emergency::Emergency;
 pub use logging::Logging;
 pub use origination::Origination;

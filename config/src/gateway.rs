@@ -19,6 +19,8 @@ pub struct Gateway {
     pub phone_numbers: Option<PathBuf>,
     /// The realm of digest challenges. Default: the domain.
     pub realm: String,
+    /// Subscribers' numbers are cut to their first digits in the log. Default: false.
+    pub mask_numbers: bool,
 }
 
 impl Gateway {
@@ -32,6 +34,7 @@ impl Gateway {
             default_calling_name: get("default_calling_name").and_then(|item| item.parse()),
             phone_numbers: get("phone_numbers").and_then(|item| item.needed_file()),
             realm: get("realm").and_then(|item| quotable(&item)).unwrap_or_else(|| domain.clone()),
+            mask_numbers: get("mask_numbers").and_then(|item| item.boolean()).unwrap_or(false),
             domain,
         }
     }

@@ -61,7 +61,8 @@ pub use admin::Admin;
 pub use carrier::{Carrier, NumberFormat, OutboundProxy, Register};
 pub use config::Config;
 pub use connector::{
-    CallerIdPolicy, Emergency, IdentityHeader, Logging, Origination, Termination, VoiceConnector,
+    CallerIdPolicy, ChallengeStatus, DigestAlgorithm, Emergency, IdentityHeader, Logging, Origination,
+    Termination, VoiceConnector,
 };
 pub use credentials::{Credentials, Proof};
 pub use error::{ConfigError, ConfigErrors, Position, Warning};

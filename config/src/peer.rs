@@ -138,7 +138,10 @@ impl Peer {
 }
 
 /// A list that is not empty and names nothing twice.
-fn distinct<T: PartialEq>(item: &Item<'_>, read: impl Fn(&Item<'_>) -> Option<T>) -> Option<Vec<T>> {
+pub(crate) fn distinct<T: PartialEq>(
+    item: &Item<'_>,
+    read: impl Fn(&Item<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
     let items = item.list()?;
     if items.is_empty() {
         item.wrong(format!("`{}` is empty", item.name()), "at least one, or remove the line for the default");

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    CallerIdPolicy, Config, Dtmf, Durability, IdentityHeader, Nat, NumberFormat, Owner, Prack, Protocol,
-    Refer, Srtp, SrtpSuite,
+    CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Dtmf, Durability, IdentityHeader, Nat,
+    NumberFormat, Owner, Prack, Protocol, Refer, Srtp, SrtpSuite,
 };
 
 const MINIMAL: &str = r#"
@@ -46,6 +46,7 @@ fn of_the_gateway() {
         (gateway.region.as_str(), gateway.domain.as_str(), gateway.realm.as_str()),
         ("local", "localhost", "localhost")
     );
+    assert!(!gateway.mask_numbers);
     assert_eq!(
         (&gateway.account, &gateway.default_calling_name, &gateway.phone_numbers),
         (&None, &None, &None)
@@ -83,6 +84,9 @@ fn of_a_connector() {
     assert!(termination.credentials.is_empty() && termination.carriers.is_none());
     assert!(termination.daily_minutes.is_none() && termination.caller_id.is_none());
     assert_eq!(termination.caller_id_policy, CallerIdPolicy::Owned);
+    assert_eq!(termination.challenge, ChallengeStatus::ProxyAuthenticationRequired);
+    let strongest_first = [DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256, DigestAlgorithm::Md5];
+    assert_eq!(termination.digest_algorithms, strongest_first);
     assert_eq!(termination.identity_header, IdentityHeader::PAssertedIdentity);
     assert_eq!(termination.max_duration, Duration::from_secs(12 * 60 * 60));
     assert_eq!((termination.cps_limit, termination.max_calls), (100, 2000));

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    CallerIdPolicy, Config, Durability, IdentityHeader, Nat, NumberFormat, Owner, Proof, Protocol, Secret,
-    Srtp, VoiceConnector,
+    CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Durability, IdentityHeader, Nat, NumberFormat,
+    Owner, Proof, Protocol, Secret, Srtp, VoiceConnector,
 };
 
 fn config() -> Config {
@@ -25,6 +25,7 @@ fn the_gateway() {
     let gateway = &config.gateway;
     assert_eq!((gateway.region.as_str(), gateway.account.as_deref()), ("eu-central-1", Some("111122223333")));
     assert_eq!((gateway.domain.as_str(), gateway.realm.as_str()), ("trunks.example.com", "trunks"));
+    assert!(gateway.mask_numbers);
     assert_eq!(gateway.default_calling_name.as_ref().unwrap().as_str(), "Example Inc");
     assert_eq!(gateway.phone_numbers, Some(PathBuf::from("etc/numbers.csv")));
     let listen: Vec<_> = config
@@ -73,6 +74,8 @@ fn a_connector() {
     assert_eq!(termination.max_duration, Duration::from_secs(4 * 3600));
     assert_eq!((termination.cps_limit, termination.max_calls), (10, 50));
     assert_eq!(termination.caller_id.as_ref().unwrap().digits(), "12065550100");
+    assert_eq!(termination.challenge, ChallengeStatus::Unauthorized);
+    assert_eq!(termination.digest_algorithms, [DigestAlgorithm::Sha256, DigestAlgorithm::Md5]);
     let credentials = &termination.credentials;
     assert_eq!(credentials.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["u", "v", "w"]);
     assert!(matches!(credentials[0].proof, Proof::Password(Secret::Literal(_))));

@@ -15,7 +15,11 @@ const CALL: u32 = 8;
 const CUSTOMER: u32 = 440;
 const REMOTE: u32 = 1000;
 
-const CREDENTIALS: &str = r#"credentials = [{ username = "alice", password = "correct-horse" }]"#;
+/// baresip 1.0 gives up where it knows not every challenge.
+const CREDENTIALS: &str = r#"
+credentials = [{ username = "alice", password = "correct-horse" }]
+digest_algorithms = ["MD5"]
+"#;
 
 fn is_tone(heard: &Heard, frequency: u32) {
     let expected = f64::from(frequency);

@@ -203,7 +203,11 @@ fn digest() {
         return;
     }
     let net = Net(43);
-    let termination = r#"credentials = [{ username = "branch", password = "correct-horse" }]"#;
+    // SIPp 3.6 answers the first challenge alone, and ends where it does not know it.
+    let termination = r#"
+credentials = [{ username = "branch", password = "correct-horse" }]
+digest_algorithms = ["SHA-256", "MD5"]
+"#;
     let gateway = Gateway::start(net, &Office { termination, ..Office::new(net, "udp") }.config());
     let callee = listens(net, 3, Script::answers().gets_hung_up_on());
     let proof = "[authentication username=branch password=correct-horse]\n";

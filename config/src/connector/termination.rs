@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::{ChallengeStatus, DigestAlgorithm};
 use crate::check::Kind;
 use crate::network::nets;
 use crate::read::{Item, Table, parsed};
@@ -40,6 +41,11 @@ pub struct Termination {
     pub caller_id: Option<E164>,
     /// Digest users; empty: the allowlist alone admits. Default: empty.
     pub credentials: Vec<Credentials>,
+    /// How they are asked for their credentials. Default: 407.
+    pub challenge: ChallengeStatus,
+    /// What they may answer by, in the order in which it is offered; a user with an `ha1` is offered what that is of. Not
+    /// empty. Default: all, strongest first.
+    pub digest_algorithms: Vec<DigestAlgorithm>,
 }
 
 impl Default for Termination {
@@ -60,6 +66,8 @@ impl Default for Termination {
             max_calls: 2000,
             caller_id: None,
             credentials: Vec::new(),
+            challenge: ChallengeStatus::ProxyAuthenticationRequired,
+            digest_algorithms: DigestAlgorithm::DEFAULT.to_vec(),
         }
     }
 }
@@ -99,6 +107,11 @@ impl Termination {
                 }
             }
         }
+        let logins = get("credentials").map(|item| item.tables("credentials")).unwrap_or_default();
+        let digest_algorithms = get("digest_algorithms")
+            .and_then(|item| DigestAlgorithm::list(&item))
+            .unwrap_or(default.digest_algorithms);
+        logins.iter().for_each(|login| DigestAlgorithm::check_ha1(login, &digest_algorithms));
         Self {
             enabled: get("enabled").and_then(|item| item.boolean()).unwrap_or(true),
             allowlist: nets(get("allowlist")),
@@ -119,9 +132,11 @@ impl Termination {
             cps_limit: limit("cps_limit", default.cps_limit),
             max_calls: limit("max_calls", default.max_calls),
             caller_id: get("caller_id").and_then(|item| item.parse()),
-            credentials: get("credentials")
-                .map(|item| item.tables("credentials").iter().filter_map(Credentials::read).collect())
-                .unwrap_or_default(),
+            credentials: logins.iter().filter_map(Credentials::read).collect(),
+            challenge: get("challenge")
+                .and_then(|item| ChallengeStatus::read(&item))
+                .unwrap_or(default.challenge),
+            digest_algorithms,
         }
     }
 }

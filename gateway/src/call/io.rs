@@ -186,6 +186,11 @@ impl Cause {
         Cause { status, text: phrase(&text.into()), retry_after: None }
     }
 
+    /// The same for who may come again after so long: there is too much to do now. RFC 3261 §21.5.4.
+    pub fn later(self, after: Duration) -> Cause {
+        Cause { retry_after: Some(after), ..self }
+    }
+
     /// The value of a `Reason` header (RFC 3326).
     pub fn reason(&self) -> String {
         let text: String =

@@ -16,7 +16,7 @@ impl Core {
             Action::Bind { tag, leg } => {
                 self.tags.insert(tag, (key, leg));
             }
-            Action::Respond { server, response } => self.transactions.respond(now.instant, server, response),
+            Action::Respond { server, response } => self.answer(now, server, response),
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
             Action::Cancel { request, says, left } => self.cancel(now, key, request, &says, left),

@@ -63,6 +63,7 @@ impl Core {
         tracing::info!(transaction_id = %call.transaction_id, "call goes on from its snapshot");
         self.shared.call_began();
         self.calls.insert(key, Box::new(Slot { call, wakeup: None, requests: Default::default(), books }));
+        self.is_up(key);
         self.next_call = self.next_call.max(key.0);
         self.settle(now, key);
         Ok(())

@@ -56,7 +56,7 @@ impl Core {
             host = detail.host,
             address = detail.address.map(tracing::field::display),
             milliseconds = detail.ended.unwrap_or_default().saturating_sub(detail.started),
-            cause = %super::refuse::masked(&detail.cause),
+            cause = self.shown(&detail.cause),
             because = detail.because,
             "{what}"
         );

@@ -39,7 +39,7 @@ impl Core {
     fn reported(&mut self, now: Now, event: Reported<Peer>) {
         match event {
             Reported::Request { id, message, from, merged } => {
-                self.askers.begin(id, self.arrived.remote.ip());
+                self.askers.begin(id, self.arrived.remote.ip(), message.bytes().len());
                 match self.dialog_of(&message) {
                     Some((key, leg)) => {
                         self.servers.insert(id, key);
@@ -47,8 +47,10 @@ impl Core {
                         let source = self.arrived;
                         self.event(now, key, Event::Request { leg, server: id, message, source });
                     }
-                    None => self.new_request(now, id, message, from, merged),
+                    None => self.new_invite(now, id, message, from, merged),
                 }
+                // Whoever was not answered waits for somebody else's answer: some peers ask again within milliseconds.
+                self.transactions.trying(now.instant, id);
             }
             Reported::Cancel { invite, message } => {
                 if let Some(key) = self.servers.get(&invite).copied() {

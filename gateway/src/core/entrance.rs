@@ -6,9 +6,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sip::transaction::Owner;
-use sip::{Message, Method, Name};
+use sip::transaction::{Owner, ServerId};
+use sip::{Builder, Message, Method, Name};
 
+use super::askers::Claim;
+use super::records::word;
 use super::{Core, Now};
 use crate::admit::{self, Facts, Refusal, Verdict};
 use crate::call::Cause;
@@ -17,13 +19,6 @@ use crate::listen::{Peer, Source};
 
 /// How long a digest nonce may be used.
 pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
-
-/// How many unfinished server transactions a shard keeps before it answers 503: a flood from a listed source must
-/// not fill the memory.
-const MAX_SERVER_TRANSACTIONS: usize = 50_000;
-
-/// How many of them may be one source's.
-const MAX_OF_ONE_SOURCE: usize = MAX_SERVER_TRANSACTIONS / 2;
 
 impl Core {
     pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message) {
@@ -77,13 +72,16 @@ impl Core {
             if let Some(verdict) = self.unlisted(&source) {
                 self.shared.metrics.refusal(verdict.cause);
                 self.shared.refused(now, source.remote.ip());
+                self.tell_of_stranger(now, &source, &message);
                 return self.reply_stateless(&source, &message, &verdict.into());
+            }
+            if message.method() != Some(Method::Invite) {
+                return self.answer_outside(&source, &message);
             }
         }
         if self.is_overloaded(&source, &message) {
             self.shared.metrics.refusal("overload");
-            let mut cause = Cause::new(503, "Overloaded");
-            cause.retry_after = Some(Duration::from_secs(2));
+            let cause = Cause::new(503, "Overloaded").later(Duration::from_secs(2));
             return self.reply_stateless(&source, &message, &cause);
         }
         self.arrived = source;
@@ -98,19 +96,30 @@ impl Core {
         self.reply_stateless(source, message, &cause);
     }
 
-    /// Whether there is no room for a request. For a call for help, and inside a call, there is twice as much; a BYE
-    /// makes room.
+    /// Whether there is no room for a request. A BYE makes room.
     fn is_overloaded(&self, source: &Source, message: &Message) -> bool {
-        let (all, own) = (self.transactions.server_len(), self.askers.count(source.remote.ip()));
-        let room = |times: usize| all < times * MAX_SERVER_TRANSACTIONS && own < times * MAX_OF_ONE_SOURCE;
-        let goes_before = |method: &Method| {
+        if matches!(message.method(), Some(Method::Ack | Method::Bye)) {
+            return false;
+        }
+        let address = source.remote.ip();
+        let usual = if self.shared.calls_up.has(address) { Claim::Caller } else { Claim::Newcomer };
+        let is_urgent = || {
             message.to_tag().is_some()
-                || *method == Method::Invite
-                    && admit::asks_for_help(&self.config, &super::parties::facts(message, source))
+                || admit::asks_for_help(&self.config, &super::parties::facts(message, source))
         };
-        match message.method() {
-            Some(Method::Ack | Method::Bye) | None => false,
-            Some(method) => !(room(1) || goes_before(&method) && room(2)),
+        !(self.askers.has_room(address, usual) || is_urgent() && self.askers.has_room(address, Claim::Urgent))
+    }
+
+    /// Answers a request. A final answer for which there is no room is not kept for repeats, which are answered anew
+    /// then (RFC 3261 §8.2.7); but an answered INVITE must not become a second call.
+    pub(super) fn answer(&mut self, now: Now, server: ServerId, response: Message) {
+        let status = response.status();
+        let fits = !status.is_some_and(|status| status.is_final()) || self.askers.answered(server);
+        let accepts = status.is_some_and(|status| status.is_success())
+            && response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
+        match fits || accepts {
+            true => self.transactions.respond(now.instant, server, response),
+            false => self.transactions.dismiss(now.instant, server, response),
         }
     }
 
@@ -123,8 +132,32 @@ impl Core {
         }
     }
 
-    /// Answers without a transaction. Repeats get the same To tag.
+    /// A carrier's new host, perhaps: the operator must see it at once.
+    fn tell_of_stranger(&self, now: Now, source: &Source, message: &Message) {
+        let Some(left_out) = self.shared.guard.tells_of(now.instant, source.remote.ip()) else { return };
+        tracing::info!(
+            source = %source.remote,
+            transport = %source.transport,
+            method = message.method().map(tracing::field::display),
+            call_id = word(message.call_id().unwrap_or_default()),
+            number = self.shown(&super::parties::facts(message, source).user),
+            left_out,
+            "a source that no allowlist holds"
+        );
+    }
+
+    /// Answers without a transaction.
     pub(super) fn reply_stateless(&mut self, source: &Source, message: &Message, cause: &Cause) {
+        let tag = self.stateless_tag(message);
+        self.send_stateless(source, message, cause.reply(message, Some(&tag)));
+    }
+
+    pub(super) fn send_stateless(&mut self, source: &Source, message: &Message, reply: Builder) {
+        self.transmit(reply.build(), reply_to(source, message), Owner::Stateless);
+    }
+
+    /// The To tag of an answer that nothing is kept of: the same for each copy of `message`, and its ACK is told by it.
+    pub(super) fn stateless_tag(&mut self, message: &Message) -> String {
         let identity = [message.value(Name::CallId), message.value(Name::Via)].into_iter().flatten().fold(
             Vec::new(),
             |mut all, text| {
@@ -132,10 +165,7 @@ impl Core {
                 all
             },
         );
-        let tag = self.tokens.stateless_tag(&identity);
-        let peer = reply_to(source, message);
-        let response = cause.reply(message, Some(&tag)).build();
-        self.transmit(response, peer, Owner::Stateless);
+        self.tokens.stateless_tag(&identity)
     }
 }
 

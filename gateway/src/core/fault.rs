@@ -48,9 +48,9 @@ pub(super) fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
         .or_else(|| accept_fault(message))
 }
 
-/// What is wrong with a request that ends here, so that hops and body do not matter.
-pub(super) fn terminal_fault(message: &Message, merged: bool) -> Option<Fault> {
-    scheme_fault(message).or_else(|| merged_fault(merged)).or_else(|| require_fault(message))
+/// What is wrong with a request that ends here and begins nothing, so that hops, body and copies do not matter.
+pub(super) fn terminal_fault(message: &Message) -> Option<Fault> {
+    scheme_fault(message).or_else(|| require_fault(message))
 }
 
 fn scheme_fault(message: &Message) -> Option<Fault> {

@@ -11,6 +11,7 @@ mod actions;
 mod adopt;
 mod askers;
 mod attempts;
+pub mod calls_up;
 mod detail;
 mod dispatch;
 mod entrance;
@@ -24,16 +25,17 @@ mod parked;
 mod parties;
 mod probe;
 mod records;
+mod refusal_lines;
 mod refuse;
 pub mod shared;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use config::Config;
-use sip::auth::{Algorithm, Nonces};
+use sip::auth::Nonces;
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
 use sip::{Method, Name};
 
@@ -123,6 +125,7 @@ pub struct Core {
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
     refusals: records::RefusalRecords,
+    refusal_lines: refusal_lines::RefusalLines,
     /// Where the message came from that is being handled.
     arrived: Source,
     next_call: u64,
@@ -149,12 +152,9 @@ impl Core {
         let config = shared.live().config.clone();
         let shard = tokens.shard();
         let probes = probe::Probes::new(now, &config, shard, tokens.random());
+        let askers = askers::Askers::new(shared.memory);
         Core {
-            nonces: Nonces::new(shared.nonce_key, shard, entrance::NONCE_LIFETIME).with_fewest(&[
-                Algorithm::Md5,
-                Algorithm::Sha256,
-                Algorithm::Sha512_256,
-            ]),
+            nonces: Nonces::new(shared.nonce_key, shard, entrance::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
             shared,
             config,
@@ -164,12 +164,13 @@ impl Core {
             clients: HashMap::new(),
             byes: HashSet::new(),
             servers: HashMap::new(),
-            askers: askers::Askers::default(),
+            askers,
             queries: HashMap::new(),
             unresolved: parked::Unresolved::default(),
             wakeups: BTreeSet::new(),
             probes,
             refusals: records::RefusalRecords::default(),
+            refusal_lines: refusal_lines::RefusalLines::default(),
             arrived: nowhere(),
             next_call: u64::from(shard) << 40,
             next_query: 0,
@@ -199,6 +200,12 @@ impl Core {
             self.queries.len(),
             self.wakeups.len(),
         ]
+    }
+
+    /// What it may call its own, in bytes.
+    #[cfg(test)]
+    pub(crate) fn has_memory(&mut self, bytes: u64) {
+        self.askers = askers::Askers::new(bytes);
     }
 
     /// The callers' Call-IDs of what is left, for the ladder of a simulation.
@@ -320,7 +327,8 @@ impl Machine for Core {
             Input::Stop => {
                 self.draining = Draining::Stopped;
                 self.drained = false;
-                self.hang_up_all(now, &Cause::new(503, "Gateway is shutting down"));
+                let cause = Cause::new(503, "Gateway is shutting down").later(Duration::from_secs(30));
+                self.hang_up_all(now, &cause);
             }
         }
         self.pump(now);

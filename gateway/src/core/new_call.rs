@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sip::auth::{AuthFailure, Credentials};
+use sip::auth::{AuthFailure, Credentials, Protection};
 use sip::transaction::ServerId;
-use sip::{Message, Method, Name};
+use sip::{Message, Name};
 
 use super::fault::protocol_fault;
 use super::parties::{account, asserted, facts, profile, redirections, sip_user};
+use super::records::word;
+use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
 use crate::call::{Call, Cause, Local, NewCall, PartyKind, Route};
@@ -21,8 +23,8 @@ use crate::route::{self, Attempt, RouteFacts, Via};
 const INBOUND_MAX_DURATION: Duration = Duration::from_secs(12 * 60 * 60);
 
 impl Core {
-    /// A request outside any dialog, from a listed source.
-    pub(super) fn new_request(
+    /// An INVITE outside any dialog, from a listed source.
+    pub(super) fn new_invite(
         &mut self,
         now: Now,
         server: ServerId,
@@ -30,9 +32,6 @@ impl Core {
         from: Peer,
         merged: bool,
     ) {
-        if message.method() != Some(Method::Invite) {
-            return self.answer_outside(now, server, &message, merged);
-        }
         let source = self.arrived;
         let live = self.shared.live();
         let mut facts = facts(&message, &source);
@@ -254,30 +253,39 @@ impl Core {
             return Digest::NotAttempted;
         }
         let realm = live.config.gateway.realm.as_str();
-        let lines: Vec<_> = message.lines(Name::ProxyAuthorization).collect();
+        // Some clients answer a 407 as if it were a 401.
+        let lines = [Name::ProxyAuthorization, Name::Authorization].map(|name| message.lines(name));
+        let lines: Vec<_> = lines.into_iter().flatten().collect();
         let mut given = lines.iter().filter_map(|line| Credentials::parse(line).ok());
         let Some(credentials) = given.find(|credentials| credentials.realm == realm) else {
             return Digest::NotAttempted;
         };
-        if self.shared.guard.is_guessing(now.instant, source) {
+        let username = credentials.username.as_str();
+        if self.shared.guard.is_guessing(now.instant, source, username) {
             return Digest::TooMany;
         }
         let lookup =
             |user: &str| users.iter().find(|(name, _)| name == user).map(|(_, secrets)| secrets.as_slice());
-        match self.nonces.verify(now.unix, source, &credentials, "INVITE", realm, lookup) {
+        let algorithms = algorithms(&connector.termination);
+        let protection = Protection { realm, algorithms: &algorithms };
+        match self.nonces.verify(now.unix, source, &credentials, "INVITE", protection, lookup) {
             Ok(_) if !message.target().is_ok_and(|target| credentials.is_for(&target)) => {
                 tracing::warn!(%source, connector = %connector.id, "credentials for another number");
                 Digest::OtherTarget
             }
-            Ok(user) => Digest::Verified(user),
+            Ok(user) => {
+                self.shared.guard.right_credentials(now.instant, source, &user);
+                Digest::Verified(user)
+            }
             Err(failure) if failure.is_stale() => Digest::Stale,
             Err(failure) => {
-                tracing::warn!(%source, connector = %connector.id, %failure, "wrong credentials");
+                let user = word(username);
+                tracing::warn!(%source, connector = %connector.id, user, %failure, "wrong credentials");
                 if !matches!(failure, AuthFailure::Malformed) {
-                    self.shared.guard.wrong_credentials(now.instant, source);
+                    self.shared.guard.wrong_credentials(now.instant, source, username);
                 }
                 self.shared.metrics.refusal("digest");
-                if self.shared.guard.is_guessing(now.instant, source) {
+                if self.shared.guard.is_guessing(now.instant, source, username) {
                     Digest::TooMany
                 } else {
                     Digest::Wrong

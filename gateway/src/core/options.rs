@@ -1,24 +1,24 @@
 //! Requests outside a dialog that begin no call.
 
-use sip::transaction::ServerId;
 use sip::{Builder, Message, Method, Name, StatusCode};
 
 use super::fault::{BODIES, terminal_fault};
-use super::{ALLOW, Core, Now};
+use super::{ALLOW, Core};
 use crate::call::Cause;
+use crate::listen::Source;
 
 impl Core {
     /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2), but for its hops: it ends here. What we don't do is
-    /// said so.
-    pub(super) fn answer_outside(&mut self, now: Now, server: ServerId, message: &Message, merged: bool) {
-        let tag = self.tokens.tag();
+    /// said so. Nothing is kept: repeats get the same answer, and copies by another way their own.
+    pub(super) fn answer_outside(&mut self, source: &Source, message: &Message) {
+        let tag = self.stateless_tag(message);
         let fault = match message.method() {
-            Some(Method::Options) => terminal_fault(message, merged),
+            Some(Method::Options) => terminal_fault(message),
             _ => None,
         };
         if let Some(fault) = fault {
             self.shared.metrics.refusal("protocol");
-            return self.transactions.respond(now.instant, server, fault.reply(message, &tag).build());
+            return self.send_stateless(source, message, fault.reply(message, &tag));
         }
         let reply = match message.method() {
             Some(Method::Options) => match self.would_refuse() {
@@ -36,6 +36,6 @@ impl Core {
             }
             _ => Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, ALLOW),
         };
-        self.transactions.respond(now.instant, server, reply.build());
+        self.send_stateless(source, message, reply);
     }
 }

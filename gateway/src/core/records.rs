@@ -1,6 +1,7 @@
 //! What a call leaves behind: its limits while it lives, counters, log lines, call detail records.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +26,7 @@ const LONGEST_WORD: usize = 128;
 /// disk with calls that never were.
 const REFUSALS_A_SECOND: u32 = 50;
 
-/// A peer's word as it stands in a record: without control characters, and not without end.
+/// A peer's word as it stands in a record and in the log: without control characters, and not without end.
 pub(super) fn word(text: &str) -> String {
     text.chars().take(LONGEST_WORD).map(|c| if c.is_control() { '?' } else { c }).collect()
 }
@@ -69,6 +70,8 @@ pub(super) struct Books {
     outbound: Option<Arc<ConnectorMetrics>>,
     inbound: Option<Arc<ConnectorMetrics>>,
     answered: bool,
+    /// Whom the call is up with.
+    parties: [Option<IpAddr>; 2],
     lost: Lost,
 }
 
@@ -115,11 +118,19 @@ impl Core {
     }
 
     pub(super) fn count_answered(&mut self, key: CallKey) {
+        self.is_up(key);
         let Some(slot) = self.calls.get_mut(&key) else { return };
         slot.books.answered = true;
         for (metrics, direction) in slot.books.sides() {
             metrics.calls(direction).answered();
         }
+    }
+
+    /// Both parties have a call up from now on.
+    pub(super) fn is_up(&mut self, key: CallKey) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        slot.books.parties = [Side::A, Side::B].map(|side| slot.call.endpoint(side));
+        slot.books.parties.iter().flatten().for_each(|party| self.shared.calls_up.begin(*party));
     }
 
     /// Takes the limits of an attempt, after giving back those of another side.
@@ -173,6 +184,7 @@ impl Core {
         self.shared.call_ended();
         if let Some(slot) = self.calls.get_mut(&key) {
             let books = std::mem::take(&mut slot.books);
+            books.parties.iter().flatten().for_each(|party| self.shared.calls_up.end(*party));
             for (metrics, direction) in books.sides() {
                 match books.answered {
                     true => metrics.calls(direction).ended(),
@@ -190,8 +202,8 @@ impl Core {
             by = settled.ended_by.as_label(),
             seconds = talked.map(|talked| talked.as_secs_f64()),
             cause = settled.cause.status.code(),
-            text = %super::refuse::masked(&settled.cause.text),
-            reason = settled.reason.as_deref().map(super::refuse::masked),
+            text = self.shown(&settled.cause.text),
+            reason = settled.reason.as_deref().map(|reason| self.shown(reason)),
             "call ended"
         );
         self.write(Record::Detail(Box::new(self.detail(settled))));

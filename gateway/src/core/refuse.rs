@@ -1,18 +1,22 @@
 //! What becomes of an INVITE that is not admitted: the answer, the count, the record.
 
-use config::ConnectorId;
+use config::{ChallengeStatus, ConnectorId, DigestAlgorithm, Termination};
+use sip::auth::{Algorithm, Protection};
 use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Builder, Message, Name};
 
 use super::fault::Fault;
+use super::records::word;
 use super::{Core, Live, Now};
-use crate::admit::{Decision, Facts, Refusal};
+use crate::admit::{self, Decision, Facts, Origin, Refusal};
 use crate::call::{Account, Cause, Settled, Times};
 use crate::record::{Direction, EndedBy};
 
 impl Core {
-    /// 407 with a challenge for each algorithm that the connector's users can answer. No call yet: no record.
+    /// 407, or 401 where the connector says so, with a challenge for each algorithm that its users can answer. No call
+    /// yet: no record. Nothing is kept either (RFC 3261 §8.2.7), for some clients never acknowledge it, and some answer it
+    /// under the branch and CSeq of the first try.
     pub(super) fn challenge(
         &mut self,
         now: Now,
@@ -22,23 +26,35 @@ impl Core {
         decision: &Decision,
         stale: bool,
     ) {
-        let users = decision.connector.as_ref().and_then(|id| live.users.get(id.as_str()));
+        let connector = decision.connector.as_ref().map(|id| id.as_str());
+        let Some(termination) =
+            connector.and_then(|id| live.config.connector(id)).map(|connector| &connector.termination)
+        else {
+            return;
+        };
+        let users = connector.and_then(|id| live.users.get(id));
         let secrets: Vec<_> =
             users.into_iter().flatten().flat_map(|(_, secrets)| secrets.iter().cloned()).collect();
         let random = self.tokens.random().next_u64().to_be_bytes();
-        let realm = live.config.gateway.realm.as_str();
         let source = self.arrived.remote.ip();
-        let challenges = self.nonces.challenges(now.unix, random, source, realm, &secrets, stale);
-        let text = if stale { "Credentials are stale" } else { "Proxy Authentication Required" };
-        let tag = self.tokens.tag();
-        let mut reply = Cause::new(407, text).reply(message, Some(&tag));
+        let algorithms = algorithms(termination);
+        let protection = Protection { realm: &live.config.gateway.realm, algorithms: &algorithms };
+        let challenges = self.nonces.challenges(now.unix, random, source, protection, &secrets, stale);
+        let (status, text, header) = match termination.challenge {
+            ChallengeStatus::Unauthorized => (401, "Unauthorized", Name::WwwAuthenticate),
+            ChallengeStatus::ProxyAuthenticationRequired => {
+                (407, "Proxy Authentication Required", Name::ProxyAuthenticate)
+            }
+        };
+        let text = if stale { "Credentials are stale" } else { text };
+        let tag = self.stateless_tag(message);
+        let mut reply = Cause::new(status, text).reply(message, Some(&tag));
         for challenge in challenges {
-            reply = reply.header(Name::ProxyAuthenticate, challenge.to_string());
+            reply = reply.header(header.clone(), challenge.to_string());
         }
         let response = reply.build();
-        let connector = decision.connector.as_ref().map(|id| id.as_str());
         self.log_outside(now, connector, message, &[message, &response]);
-        self.transactions.respond(now.instant, server, response);
+        self.transactions.dismiss(now.instant, server, response);
     }
 
     /// A refusal of the policy: its verdict says what the peer hears and what is counted.
@@ -112,14 +128,26 @@ impl Core {
         let response = reply.build();
         let connector = whose.as_ref().map(|(id, _)| id.as_str());
         self.log_outside(now, connector, message, &[message, &response]);
-        self.transactions.respond(now.instant, server, response);
-        tracing::info!(
-            source = %facts.source,
-            connector,
-            status = cause.status.code(),
-            cause = %masked(&cause.text),
-            "call refused"
-        );
+        self.answer(now, server, response);
+        let transaction_id = self.transaction_id();
+        if self.refusal_lines.take(now, facts.source) {
+            let carrier = match admit::source(&self.config, facts).outcome {
+                Ok(Origin::Carrier(carrier)) => Some(carrier.name.to_string()),
+                _ => None,
+            };
+            tracing::info!(
+                %transaction_id,
+                source = %facts.source,
+                connector,
+                carrier,
+                call_id = word(message.call_id().unwrap_or_default()),
+                caller = self.shown(facts.from.as_deref().unwrap_or_default()),
+                number = self.shown(&facts.user),
+                status = cause.status.code(),
+                cause = self.shown(&cause.text),
+                "call refused"
+            );
+        }
         let Some((connector, direction)) = whose else { return };
         let calls = self.shared.metrics.connector(connector.as_str());
         calls.calls(direction).attempt();
@@ -140,7 +168,7 @@ impl Core {
         }
         let call_id = message.call_id().unwrap_or_default().to_owned();
         let settled = Settled {
-            transaction_id: self.transaction_id(),
+            transaction_id,
             account,
             times: Times { started: now.unix, ringing: None, answered: None, ended: Some(now.unix) },
             a_call_id: call_id.clone(),
@@ -156,8 +184,17 @@ impl Core {
     }
 }
 
-/// Text for the log, subscriber numbers cut to their first digits.
-pub(super) fn masked(text: &str) -> String {
+impl Core {
+    /// A peer's word for the log: bounded, without controls, and without subscribers' numbers where the operator wants
+    /// none there.
+    pub(super) fn shown(&self, text: &str) -> String {
+        let text = word(text);
+        if self.config.gateway.mask_numbers { masked(&text) } else { text }
+    }
+}
+
+/// Subscriber numbers cut to their first digits.
+fn masked(text: &str) -> String {
     const SHOWN: usize = 4;
     let mut run = 0;
     let mask = |letter: char| {
@@ -165,6 +202,16 @@ pub(super) fn masked(text: &str) -> String {
         if run > SHOWN { 'x' } else { letter }
     };
     text.chars().map(mask).collect()
+}
+
+/// What the users of a connector may prove themselves by, in the order in which it is offered.
+pub(super) fn algorithms(termination: &Termination) -> Vec<Algorithm> {
+    let algorithm = |configured: &DigestAlgorithm| match configured {
+        DigestAlgorithm::Sha512_256 => Algorithm::Sha512_256,
+        DigestAlgorithm::Sha256 => Algorithm::Sha256,
+        DigestAlgorithm::Md5 => Algorithm::Md5,
+    };
+    termination.digest_algorithms.iter().map(algorithm).collect()
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ use secrecy::ExposeSecret;
 use sip::auth::Secret;
 
 use super::Now;
+use super::calls_up::CallsUp;
+use super::refuse::algorithms;
 use crate::limits::Limits;
 use crate::listen::{Guard, Transport};
 use crate::media::OwnAddresses;
@@ -44,6 +46,16 @@ pub enum LiveError {
         /// What is wrong.
         error: SecretError,
     },
+    /// It can't be asked for.
+    #[error(
+        "credentials of {owner}: the ha1 of {user:?} is of an algorithm that digest_algorithms leaves out"
+    )]
+    Algorithm {
+        /// The connector.
+        owner: String,
+        /// The user.
+        user: String,
+    },
     /// It is no `ha1`.
     #[error("credentials of {owner}: {error}")]
     Ha1 {
@@ -65,6 +77,10 @@ impl Live {
             let mut known: Vec<(String, Vec<Secret>)> = Vec::new();
             for credentials in &connector.termination.credentials {
                 let secret = secret(connector.id.as_str(), &credentials.proof)?;
+                if !algorithms(&connector.termination).iter().any(|one| secret.allows(*one)) {
+                    let (owner, user) = (connector.id.to_string(), credentials.username.clone());
+                    return Err(LiveError::Algorithm { owner, user });
+                }
                 match known.iter_mut().find(|(user, _)| *user == credentials.username) {
                     Some((_, secrets)) => secrets.push(secret),
                     None => known.push((credentials.username.clone(), vec![secret])),
@@ -94,6 +110,9 @@ fn secret(owner: &str, proof: &Proof) -> Result<Secret, LiveError> {
     }
 }
 
+/// Bytes of a shard where nobody says what there is.
+const DEFAULT_MEMORY: u64 = 1 << 30;
+
 /// See the module.
 pub struct Shared {
     live: ArcSwap<Live>,
@@ -110,6 +129,10 @@ pub struct Shared {
     pub bound: Vec<SocketAddr>,
     /// Where no media may go.
     pub own: Arc<OwnAddresses>,
+    /// Whom calls are up with.
+    pub calls_up: CallsUp,
+    /// Bytes that each shard may call its own.
+    pub memory: u64,
     /// Calls that began and have not ended.
     calls: AtomicUsize,
     /// Whether records can be written; else only emergency calls are taken.
@@ -140,10 +163,17 @@ impl Shared {
             nonce_key,
             bound,
             own,
+            calls_up: CallsUp::default(),
+            memory: DEFAULT_MEMORY,
             calls: AtomicUsize::new(0),
             accepts_calls,
             readiness: Readiness::default(),
         }
+    }
+
+    /// The same, on a machine with so many bytes for each shard; 1 GiB unless it is said.
+    pub fn with_memory(self, memory: u64) -> Shared {
+        Shared { memory, ..self }
     }
 
     /// A call begins.

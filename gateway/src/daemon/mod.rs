@@ -9,6 +9,7 @@
 mod descriptors;
 mod effects;
 mod export;
+mod memory;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -169,7 +170,7 @@ impl Gateway {
         let accepts = Box::new(move || recorder.accepts_calls());
         let mut nonce_key = [0; 32];
         random_fill(&mut random, &mut nonce_key);
-        let shared = Arc::new(Shared::new(
+        let shared = Shared::new(
             live,
             metrics.clone(),
             guard.clone(),
@@ -177,7 +178,11 @@ impl Gateway {
             bound_addresses,
             media.own(),
             accepts,
-        ));
+        );
+        let shared = Arc::new(match memory::of_a_shard(shards) {
+            Some(memory) => shared.with_memory(memory),
+            None => shared,
+        });
         shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
         export::export(&metrics, &counters, &shared, &mailboxes);
         crate::media::export(&media, &metrics);

@@ -4,7 +4,8 @@
 //!
 //! UDP sources can be forged, so a stranger could try to have a customer silenced: addresses that the configuration
 //! lists are exempt ([`Guard::exempt`]). Wrong credentials for a nonce that was issued to the source prove that it heard our
-//! challenge, and count for everybody.
+//! challenge, and count for everybody: by user and address, so that one telephone with an old password locks none of its
+//! neighbours out; and by address, where whoever tries many names is stopped, but not who proved itself there before.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,13 +17,23 @@ use ipnet::IpNet;
 
 use super::counters::ListenCounters;
 use super::tally::{Tally, millis};
+use super::tls::Seldom;
 use crate::ids::HashKey;
 
-/// So many wrong answers to a digest challenge from one source, and its answers are refused outright.
+/// So many wrong answers to a digest challenge by one user at one address, and its answers are refused outright.
 const MAX_WRONG: u64 = 10;
+
+/// So many at one address, and so are those of all users that have not proved themselves there.
+const MAX_WRONG_OF_ADDRESS: u64 = 100;
 
 /// So long a wrong answer counts, from the first on.
 const WRONG_WINDOW: Duration = Duration::from_secs(300);
+
+/// So long who proved itself is known at its address, from the first time on.
+const PROVEN_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A source that no allowlist holds is told again after so long.
+const TOLD_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// How patient the guard is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +65,10 @@ pub struct Guard {
     limits: GuardLimits,
     refusals: Tally,
     wrong: Tally,
+    wrong_of_address: Tally,
+    proven: Tally,
+    told: Tally,
+    strangers: Seldom,
     exempt: ArcSwap<Vec<IpNet>>,
     last_log_ms: AtomicU64,
     unlogged: AtomicU64,
@@ -67,6 +82,10 @@ impl Guard {
             limits,
             refusals: Tally::new(limits.window, limits.sources, key, start),
             wrong: Tally::new(WRONG_WINDOW, limits.sources, key, start),
+            wrong_of_address: Tally::new(WRONG_WINDOW, limits.sources, key, start),
+            proven: Tally::new(PROVEN_WINDOW, limits.sources, key, start),
+            told: Tally::new(TOLD_AGAIN, limits.sources, key, start),
+            strangers: Seldom::new(start),
             exempt: ArcSwap::default(),
             last_log_ms: AtomicU64::new(0),
             unlogged: AtomicU64::new(0),
@@ -91,14 +110,35 @@ impl Guard {
         }
     }
 
-    /// `source` gave wrong credentials.
-    pub fn wrong_credentials(&self, now: Instant, source: IpAddr) {
-        self.wrong.add(now, source);
+    /// Whether the operator is told now that no allowlist holds `source`, and how many such lines were left out: once an
+    /// hour of each, and one line a second at most.
+    pub fn tells_of(&self, now: Instant, source: IpAddr) -> Option<u64> {
+        if self.told.count(now, source) > 0 {
+            return None;
+        }
+        let left_out = self.strangers.may(now)?;
+        self.told.add(now, source);
+        Some(left_out)
     }
 
-    /// Whether `source` gave wrong credentials so often that even right ones are not believed.
-    pub fn is_guessing(&self, now: Instant, source: IpAddr) -> bool {
-        self.wrong.count(now, source) >= MAX_WRONG
+    /// `user` at `source` gave wrong credentials.
+    pub fn wrong_credentials(&self, now: Instant, source: IpAddr, user: &str) {
+        self.wrong.add(now, (source, user));
+        self.wrong_of_address.add(now, source);
+    }
+
+    /// `user` at `source` gave the right ones.
+    pub fn right_credentials(&self, now: Instant, source: IpAddr, user: &str) {
+        if self.proven.count(now, (source, user)) == 0 {
+            self.proven.add(now, (source, user));
+        }
+    }
+
+    /// Whether wrong credentials came from there so often that even right ones are not believed.
+    pub fn is_guessing(&self, now: Instant, source: IpAddr, user: &str) -> bool {
+        self.wrong.count(now, (source, user)) >= MAX_WRONG
+            || self.wrong_of_address.count(now, source) >= MAX_WRONG_OF_ADDRESS
+                && self.proven.count(now, (source, user)) == 0
     }
 
     /// Whether the configuration lists `source`; see [`Guard::exempt`].
@@ -178,6 +218,16 @@ mod tests {
     }
 
     #[test]
+    fn each_stranger_is_told_once_an_hour_and_one_a_second() {
+        let start = Instant::now();
+        let guard = guard(start);
+        let at = |ms, last: u8| guard.tells_of(start + Duration::from_millis(ms), [203, 0, 113, last].into());
+        assert_eq!([at(0, 1), at(1, 1), at(2, 2), at(3, 3)], [Some(0), None, None, None]);
+        assert_eq!([at(1_000, 3), at(2_000, 2), at(3_000, 1)], [Some(2), Some(0), None]);
+        assert_eq!(at(3_600_000, 1), Some(0));
+    }
+
+    #[test]
     fn listed_sources_are_never_silenced() {
         let start = Instant::now();
         let guard = guard(start);
@@ -196,10 +246,32 @@ mod tests {
         let customer = address("198.51.100.7");
         guard.exempt(vec!["198.51.100.0/24".parse().unwrap()]);
         for _ in 0..MAX_WRONG {
-            assert!(!guard.is_guessing(start, customer));
-            guard.wrong_credentials(start, customer);
+            assert!(!guard.is_guessing(start, customer, "desk"));
+            guard.wrong_credentials(start, customer, "desk");
         }
-        assert!(guard.is_guessing(start, customer) && !guard.silenced(start, customer));
-        assert!(!guard.is_guessing(start + WRONG_WINDOW, customer));
+        assert!(guard.is_guessing(start, customer, "desk") && !guard.silenced(start, customer));
+        assert!(!guard.is_guessing(start + WRONG_WINDOW, customer, "desk"));
+        // By user and address.
+        assert!(!guard.is_guessing(start, customer, "lobby"));
+        assert!(!guard.is_guessing(start, address("198.51.100.8"), "desk"));
+    }
+
+    #[test]
+    fn who_tries_many_names_is_stopped_and_who_proved_itself_goes_on() {
+        let start = Instant::now();
+        let guard = guard(start);
+        let office = address("198.51.100.7");
+        guard.right_credentials(start, office, "desk");
+        for guess in 0..MAX_WRONG_OF_ADDRESS {
+            assert!(!guard.is_guessing(start, office, "lobby"));
+            guard.wrong_credentials(start, office, &format!("user{guess}"));
+        }
+        assert!(guard.is_guessing(start, office, "lobby") && !guard.is_guessing(start, office, "desk"));
+        assert!(!guard.is_guessing(start + WRONG_WINDOW, office, "lobby"));
+        // Many names leave the counts of one alone.
+        for _ in 0..MAX_WRONG {
+            guard.wrong_credentials(start, office, "desk");
+        }
+        assert!(guard.is_guessing(start, office, "desk"));
     }
 }

@@ -1,4 +1,4 @@
-//! Counts by source address, in bounded memory and without a lock.
+//! Counts by source address, or by user and address, in bounded memory and without a lock.
 //!
 //! A fixed table of atomics: each source hashes (keyed, so nobody can aim) to a bucket of a few slots; a new one takes
 //! the slot that was quiet longest. Two shards that race for a slot may lose a count, which only makes whoever
@@ -12,8 +12,26 @@ use crate::ids::HashKey;
 
 const WAYS: usize = 4;
 
-/// Counts per source address (IPv6: per /64, since one customer has as many addresses as it likes), each within a
-/// window that its first count begins.
+/// Who is counted: an address (IPv6: its /64, since one customer has as many addresses as it likes), or a user there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted<'a> {
+    source: IpAddr,
+    user: Option<&'a str>,
+}
+
+impl From<IpAddr> for Counted<'_> {
+    fn from(source: IpAddr) -> Self {
+        Counted { source, user: None }
+    }
+}
+
+impl<'a> From<(IpAddr, &'a str)> for Counted<'a> {
+    fn from((source, user): (IpAddr, &'a str)) -> Self {
+        Counted { source, user: Some(user) }
+    }
+}
+
+/// Counts of sources, each within a window that its first count begins.
 pub(super) struct Tally {
     window: Duration,
     key: HashKey,
@@ -43,9 +61,9 @@ impl Tally {
     }
 
     /// One more of `source`. Returns its count.
-    pub fn add(&self, now: Instant, source: IpAddr) -> u64 {
+    pub fn add<'a>(&self, now: Instant, source: impl Into<Counted<'a>>) -> u64 {
         let now_ms = self.since_start_ms(now);
-        let hash = self.hash(source);
+        let hash = self.hash(source.into());
         let slot = self.bucket(hash).iter().find(|slot| slot.source.load(Relaxed) == hash);
         let Some(slot) =
             slot.or_else(|| self.bucket(hash).iter().min_by_key(|slot| slot.state.load(Relaxed)))
@@ -61,8 +79,8 @@ impl Tally {
     }
 
     /// The count of `source`.
-    pub fn count(&self, now: Instant, source: IpAddr) -> u64 {
-        let hash = self.hash(source);
+    pub fn count<'a>(&self, now: Instant, source: impl Into<Counted<'a>>) -> u64 {
+        let hash = self.hash(source.into());
         let now_ms = self.since_start_ms(now);
         let counts = self.bucket(hash).iter().filter_map(|slot| {
             let state = slot.state.load(Relaxed);
@@ -88,13 +106,14 @@ impl Tally {
         millis(now.saturating_duration_since(self.start))
     }
 
-    fn hash(&self, source: IpAddr) -> u64 {
-        let hash = match source.to_canonical() {
-            IpAddr::V4(address) => self.key.hash(&address.octets()),
-            IpAddr::V6(address) => {
-                let network = Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX));
-                self.key.hash(&network.octets())
-            }
+    fn hash(&self, counted: Counted<'_>) -> u64 {
+        let network = match counted.source.to_canonical() {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)),
+        };
+        let hash = match counted.user {
+            Some(user) => self.key.hash(&[&network.octets(), user.as_bytes()].concat()),
+            None => self.key.hash(&network.octets()),
         };
         hash.max(1)
     }

@@ -15,7 +15,7 @@ type DialogKey = (String, String, String);
 /// Watches what the gateway hears and says.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// INVITEs that the gateway heard and has not finally answered: branch and Call-ID.
+    /// INVITEs that the gateway heard and has not finally answered: transaction and Call-ID.
     unanswered: HashSet<(String, String)>,
     answered: HashSet<(String, String)>,
     /// Call-IDs of INVITEs that the gateway heard.
@@ -31,6 +31,8 @@ pub(crate) struct Watch {
     acknowledged: HashSet<(DialogKey, u32)>,
     /// What the parties were told and told of media.
     pub media: Described,
+    /// Call-IDs of calls that somebody else spoke for: what their parties believe may come of that.
+    pub forged: HashSet<String>,
     /// How often what the parties had agreed on was compared with what the media workers were told.
     pub agreements: usize,
     /// Broken laws, with the Call-ID.
@@ -51,11 +53,11 @@ impl Watch {
     pub fn arrives(&mut self, at: Duration, message: &Message) {
         let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
         // The ACK of a refusal repeats the branch of its INVITE.
-        if !self.answered.contains(&(branch(message), call_id.to_owned())) {
+        if !self.answered.contains(&(transaction(message), call_id.to_owned())) {
             self.media.passes(at, message);
         }
         if message.method() == Some(Method::Invite) {
-            let key = (branch(message), call_id.to_owned());
+            let key = (transaction(message), call_id.to_owned());
             self.heard.insert(call_id.to_owned());
             if !self.answered.contains(&key) {
                 self.unanswered.insert(key);
@@ -85,7 +87,7 @@ impl Watch {
         self.broken.extend(self.media.leaves(message).map(|text| (text, call_id.to_owned())));
         if let Some(status) = message.status() {
             if cseq.method == Method::Invite && status.is_final() {
-                let answered = (branch(message), call_id.to_owned());
+                let answered = (transaction(message), call_id.to_owned());
                 self.unanswered.remove(&answered);
                 if status.is_success() {
                     self.accepted.insert(call_id.to_owned());
@@ -134,4 +136,10 @@ fn key(call_id: &str, gateway: Option<String>, phone: Option<String>) -> DialogK
 
 fn branch(message: &Message) -> String {
     message.via().ok().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default()
+}
+
+/// What a repeat of an INVITE shares with it, and its answers.
+fn transaction(message: &Message) -> String {
+    let cseq = message.cseq().map(|cseq| cseq.number).unwrap_or_default();
+    format!("{} {cseq} {}", branch(message), message.from_tag().unwrap_or_default())
 }

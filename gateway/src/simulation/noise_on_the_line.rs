@@ -33,6 +33,10 @@ fn noise(world: &mut World, random: &mut SeededRandom) {
     }
     let phone = PhoneId(random.below(world.phones.len() as u64) as usize);
     if let Ok(message) = Message::parse(bytes.into()) {
+        // A 400 to a bent copy of its own request means that request, to a phone.
+        let call_ids =
+            [&message, &world.ladder[*line].message].map(|one| one.call_id().unwrap_or_default().to_owned());
+        world.watch.forged.extend(call_ids);
         world.send(phone, message);
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use sip::{Builder, Method, Name, StatusCode};
+use sip::{Builder, Message, Method, Name, StatusCode};
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, over_udp};
+use super::trunk::{BRANCH, OUTSIDE, Trunk, over_udp};
+use super::world::{CallId, PhoneId};
 use crate::record::Direction;
 
 #[test]
@@ -62,39 +63,145 @@ fn answers_without_end_are_released_up_to_a_number() {
     });
 }
 
-/// Half of the table of transactions is for one source at most, and help is found even then.
+/// A request of `phone` outside any dialog, as a stranger could forge it.
+fn forged(trunk: &mut Trunk, phone: PhoneId, method: Method, number: usize) -> Message {
+    let (via, contact) = (trunk.phone(phone).via(&format!("z9hG4bK{number}")), trunk.phone(phone).contact());
+    Builder::request(method.clone(), "sip:+12125550123@vc.example.com")
+        .header(Name::Via, via)
+        .header(Name::MaxForwards, "70")
+        .header(Name::From, format!("<sip:+12065550100@b>;tag={number}"))
+        .header(Name::To, "<sip:c@d>")
+        .header(Name::CallId, number.to_string())
+        .header(Name::CSeq, format!("1 {method}"))
+        .header(Name::Contact, contact)
+        .build()
+}
+
+fn talks(trunk: &mut Trunk, phone: PhoneId) {
+    let (a, b) = trunk.connect(phone, OUTSIDE, trunk.east);
+    trunk.hang_up(a);
+    trunk.run(1.0);
+    assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+}
+
+/// What begins no call is answered without a trace, so that a forged source costs its owner nothing.
+#[test]
+fn sixty_thousand_options_take_nobody_s_room() {
+    over_udp(&[], |trunk| {
+        for number in 0..60_000 {
+            let ping = forged(trunk, trunk.pbx, Method::Options, number);
+            trunk.world.send(trunk.pbx, ping);
+        }
+        trunk.run(0.1);
+        assert_eq!(trunk.phone(trunk.pbx).strays.len(), 60_000);
+        trunk.phone(trunk.pbx).strays.clear();
+        for core in &trunk.world.cores {
+            assert_eq!(core.held(), [0; 8]);
+        }
+        talks(trunk, trunk.pbx);
+        talks(trunk, trunk.branch);
+    });
+}
+
+/// INVITEs of `phone` that it never hears of again: how many were refused.
+fn floods(trunk: &mut Trunk, phone: PhoneId, count: usize, number: &str) -> usize {
+    let from = trunk.own_number(phone);
+    trunk.phone(phone).strays.clear();
+    for _ in 0..count {
+        let invite =
+            trunk.world.with(phone, |phone, _| phone.invite("vc.example.com", from, number, true).build());
+        trunk.world.send(phone, invite);
+    }
+    trunk.run(0.1);
+    let heard = &trunk.phone(phone).strays;
+    let refused: Vec<_> = heard.iter().filter(|one| one.status().unwrap().code() == 503).collect();
+    assert!(refused.iter().all(|one| one.has(Name::RetryAfter)));
+    refused.len()
+}
+
+/// Whoever rings ends.
+fn is_busy(trunk: &mut Trunk, phone: PhoneId) {
+    for index in 0..trunk.phone(phone).calls.len() {
+        let call = &trunk.phone(phone).calls[index];
+        if !call.caller && call.stage == Stage::Open {
+            trunk.respond(CallId(phone, index), 486);
+        }
+    }
+}
+
+fn has_memory(trunk: &mut Trunk, bytes: u64) {
+    trunk.world.cores.iter_mut().for_each(|core| core.has_memory(bytes));
+}
+
+/// Calls that wait for their answer: a source has half of what there is for its like, and help is found even then.
 #[test]
 fn one_source_does_not_keep_the_others_out() {
     over_udp(&[], |trunk| {
-        let pbx = trunk.phone(trunk.pbx).contact();
-        let (via, from) = (trunk.phone(trunk.pbx).via("z9hG4bKBRANCH"), "<sip:a@b>;tag=1");
-        for number in 0..25_000 {
-            let ping = Builder::request(Method::Options, "sip:vc.example.com")
-                .header(Name::Via, via.replace("BRANCH", &number.to_string()))
-                .header(Name::MaxForwards, "70")
-                .header(Name::From, from)
-                .header(Name::To, "<sip:c@d>")
-                .header(Name::CallId, number.to_string())
-                .header(Name::CSeq, "1 OPTIONS")
-                .header(Name::Contact, pbx.as_str());
-            trunk.world.send(trunk.pbx, ping.build());
-        }
-        trunk.run(0.1);
-        let refused = trunk.dial(trunk.pbx, OUTSIDE);
+        has_memory(trunk, 16 << 20);
+        let refused = floods(trunk, trunk.pbx, 200, OUTSIDE);
+        assert!((150..170).contains(&refused), "{refused}");
         let emergency = trunk.dial(trunk.pbx, "911");
-        let other = trunk.dial(trunk.branch, OUTSIDE);
+        trunk.run(0.1);
+        let at = trunk.incoming(trunk.east);
+        trunk.respond(at, 200);
         trunk.run(0.5);
-        assert_eq!(trunk.heard(refused), [503]);
-        assert!(trunk.call(refused).response(503).unwrap().has(Name::RetryAfter));
-        assert_eq!(trunk.received(trunk.east), 2);
-        for index in [0, 1] {
-            trunk.respond(super::world::CallId(trunk.east, index), 200);
-        }
-        trunk.run(1.0);
-        assert_eq!((trunk.stage(emergency), trunk.stage(other)), (Stage::Up, Stage::Up));
+        assert_eq!(trunk.stage(emergency), Stage::Up);
+        talks(trunk, trunk.branch);
         trunk.hang_up(emergency);
-        trunk.hang_up(other);
+        is_busy(trunk, trunk.east);
         trunk.run(1.0);
-        assert_eq!((trunk.stage(emergency), trunk.stage(other)), (Stage::Over, Stage::Over));
+        // All were answered; their repeats are waited for, and take nobody's room.
+        talks(trunk, trunk.pbx);
+    });
+}
+
+/// Half of every limit is kept for those that have calls up.
+#[test]
+fn newcomers_do_not_keep_those_out_that_have_calls_up() {
+    over_udp(&[], |trunk| {
+        has_memory(trunk, 16 << 20);
+        let (a, _) = trunk.connect(trunk.branch, OUTSIDE, trunk.east);
+        for (source, number) in [(trunk.pbx, OUTSIDE), (trunk.west, BRANCH)] {
+            assert!(floods(trunk, source, 80, number) > 30);
+        }
+        let refused = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.1);
+        assert_eq!(trunk.heard(refused), [503]);
+        talks(trunk, trunk.branch);
+        // The carrier of that call is one of them, too.
+        let inbound = trunk.dial(trunk.east, BRANCH);
+        trunk.run(0.1);
+        let at = trunk.incoming(trunk.branch);
+        trunk.respond(at, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(inbound), Stage::Up);
+        trunk.hang_up(inbound);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        is_busy(trunk, trunk.east);
+        is_busy(trunk, trunk.branch);
+        trunk.run(1.0);
+        talks(trunk, trunk.pbx);
+    });
+}
+
+/// What was refused is kept for repeats as long as there is room, and counts against nobody.
+#[test]
+fn refusals_are_kept_as_long_as_there_is_room() {
+    over_udp(&[("pbx_termination", "denied_prefixes = [\"+1212555\"]")], |trunk| {
+        has_memory(trunk, 16 << 20);
+        assert_eq!(floods(trunk, trunk.pbx, 5_000, OUTSIDE), 0);
+        let answers = trunk.phone(trunk.pbx).strays.iter().map(|one| one.status().unwrap().code());
+        assert_eq!(answers.filter(|code| *code == 403).count(), 5_000);
+        let kept = trunk.world.cores[0].held()[3];
+        assert!((400..1_000).contains(&kept), "{kept}");
+        let a = trunk.dial(trunk.pbx, "+12065550101");
+        trunk.run(0.1);
+        let b = trunk.incoming(trunk.branch);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        trunk.hang_up(a);
+        trunk.run(1.0);
     });
 }

@@ -217,6 +217,8 @@ pub(crate) struct Phone {
     pub streams: &'static str,
     /// How it wraps its session descriptions.
     pub wraps: Option<Wrap>,
+    /// How it writes what it sends, as one datagram.
+    pub writes: Option<fn(&Message) -> Bytes>,
     /// Headers of all that it sends inside dialogs, answers too.
     pub says: &'static [(&'static str, &'static str)],
     /// What its requests inside dialogs demand.
@@ -253,6 +255,7 @@ impl Phone {
             media_host: None,
             streams: STREAMS,
             wraps: None,
+            writes: None,
             says: &[],
             requires: None,
             speaks: Speaks::default(),

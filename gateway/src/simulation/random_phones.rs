@@ -201,6 +201,9 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
     }
     let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
     let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
+    if parties.iter().any(|(_, call)| world.watch.forged.contains(&call.call_id())) {
+        return;
+    }
     if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled()) {
         return;
     }

@@ -16,6 +16,7 @@ const CONFIG: &str = r#"
 [gateway]
 region = "us-east-1"
 domain = "vc.example.com"
+{gateway}
 
 [[listen]]
 protocol = "udp"
@@ -170,9 +171,16 @@ pub(crate) fn over_udp(changes: &[Change], scenario: impl Fn(&mut Trunk)) {
 impl Trunk {
     pub fn new(changes: &[Change], transport: Transport, shards: u16, seed: u64) -> Trunk {
         let mut config = CONFIG.replace("{protocol}", transport.parameter());
-        for place in
-            ["pbx_termination", "pbx_origination", "pbx_peer", "east", "east_peer", "west", "west_peer"]
-        {
+        for place in [
+            "gateway",
+            "pbx_termination",
+            "pbx_origination",
+            "pbx_peer",
+            "east",
+            "east_peer",
+            "west",
+            "west_peer",
+        ] {
             let lines: Vec<&str> =
                 changes.iter().filter(|(at, _)| *at == place).map(|(_, lines)| *lines).collect();
             config = config.replace(&format!("{{{place}}}"), &lines.join("\n"));

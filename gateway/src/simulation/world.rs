@@ -283,6 +283,10 @@ impl World {
     fn send_by(&mut self, phone: PhoneId, message: Message, flow: Option<ConnectionId>) {
         let reliable = self.phones[phone.0].transport.is_reliable();
         let name = self.phones[phone.0].name;
+        let message = match self.phones[phone.0].writes {
+            Some(writes) => Message::parse(writes(&message)).unwrap(),
+            None => message,
+        };
         let arrivals = self.arrivals(phone, true, reliable);
         let source = self.source(phone, flow);
         self.note(name, "gw", &message, arrivals.len(), None);

@@ -146,9 +146,8 @@ fn too_many_guesses(trunk: Trunk) {
     assert_eq!(counted(), 0.0); // To be asked is no offence.
     let wrong = Secret::password("a guess");
     for guess in 1..10 {
-        let user = if guess % 2 == 0 { "desk" } else { "nobody" };
         let other = invite(&phone).build();
-        let answer = phone.ask(again(&phone, &other, &offered[0], user, &wrong, guess));
+        let answer = phone.ask(again(&phone, &other, &offered[0], "desk", &wrong, guess));
         offered = challenges(&answer);
         assert!(offered.iter().all(|one| !one.stale), "a wrong answer is not stale");
         assert_eq!(counted(), f64::from(guess));
@@ -166,6 +165,10 @@ fn too_many_guesses(trunk: Trunk) {
         let answer = phone.ask(again(&phone, &other, &offered[0], "desk", &right, 2));
         trunk.judge(&phone, &refusal, &answer);
     }
+    // The other user at that address has done nothing.
+    let other = invite(&phone).build();
+    let ha1 = Secret::ha1(HA1).unwrap();
+    is_admitted(&trunk, &phone, &trunk.west, again(&phone, &other, &offered[0], "new", &ha1, 3));
     let (code, text) = trunk.explain(&phone, "+12065550104", "+12125550123", "digest");
     assert!(
         code == 0 && text.contains("assumed: the caller answers the digest challenge (407) rightly"),

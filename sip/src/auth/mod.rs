@@ -15,15 +15,16 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use sip::auth::{self, Algorithm, AuthFailure, Challenge, Nonces, Secret};
+//! use sip::auth::{self, Algorithm, AuthFailure, Challenge, Nonces, Protection, Secret};
 //!
 //! let now = Duration::from_secs(1_800_000_000); // since 1970
 //! let mut nonces = Nonces::new([7; 32], 0, Duration::from_secs(300));
 //! let source = "192.0.2.20".parse()?;
 //! let secret = Secret::password("zanzibar");
+//! let biloxi = Protection { realm: "biloxi.com", algorithms: &Algorithm::STRONGEST_FIRST };
 //!
 //! // 407: one header field each, in this order.
-//! let offered = nonces.challenges(now, [1; 8], source, "biloxi.com", &[secret.clone()], false);
+//! let offered = nonces.challenges(now, [1; 8], source, biloxi, &[secret.clone()], false);
 //! let fields: Vec<String> = offered.iter().map(Challenge::to_string).collect();
 //!
 //! // The client takes the first that it can answer.
@@ -33,8 +34,8 @@
 //! let credentials = credentials.ok_or("cannot answer")?;
 //!
 //! let lookup = |user: &str| (user == "bob").then_some(secret);
-//! assert_eq!(nonces.verify(now, source, &credentials, "INVITE", "biloxi.com", lookup), Ok("bob".to_owned()));
-//! let again = nonces.verify(now, source, &credentials, "INVITE", "biloxi.com", |_| Some(Secret::password("zanzibar")));
+//! assert_eq!(nonces.verify(now, source, &credentials, "INVITE", biloxi, lookup), Ok("bob".to_owned()));
+//! let again = nonces.verify(now, source, &credentials, "INVITE", biloxi, |_| Some(Secret::password("zanzibar")));
 //! assert_eq!(again, Err(AuthFailure::Replayed));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -56,4 +57,4 @@ pub use client::answer;
 pub use credentials::Credentials;
 pub use params::{AuthHeaderError, parameters};
 pub use secret::{Secret, SecretError};
-pub use server::{AuthFailure, Nonces};
+pub use server::{AuthFailure, Nonces, Protection};

@@ -1,0 +1,132 @@
+//! Who was refused, why, and under which id: in the log at once.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use sip::{Builder, Method, Name};
+
+use super::trunk::{Change, OUTSIDE, PBX, Trunk, over_udp};
+use crate::listen::Transport;
+use crate::record::Direction;
+
+/// What the log says while `scenario` runs, line by line.
+fn log(changes: &[Change], scenario: impl Fn(&mut Trunk)) -> Vec<String> {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || over_udp(changes, scenario));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn with<'a>(log: &'a [String], text: &str) -> Vec<&'a String> {
+    log.iter().filter(|line| line.contains(text)).collect()
+}
+
+#[test]
+fn a_call_to_a_number_that_nobody_has_is_told_with_all_that_finds_it() {
+    let call_id = Mutex::new(String::new());
+    let log = log(&[], |trunk| {
+        let a = trunk.dial(trunk.east, "+12065550177");
+        trunk.run(1.0);
+        assert_eq!(trunk.heard(a), [404]);
+        *call_id.lock().unwrap() = trunk.call(a).call_id();
+    });
+    let refused = with(&log, "call refused");
+    assert_eq!(refused.len(), 1, "{log:#?}");
+    let call_id = call_id.lock().unwrap().clone();
+    for part in [
+        "transaction_id=",
+        "source=10.0.1.1",
+        "carrier=\"east\"",
+        "number=\"+12065550177\"",
+        "caller=\"+12125550999\"",
+        "status=404",
+        &format!("call_id=\"{call_id}\""),
+        "Number +12065550177 is not assigned",
+    ] {
+        assert!(refused[0].contains(part), "{part} in {}", refused[0]);
+    }
+}
+
+#[test]
+fn the_record_of_a_refused_call_has_the_id_of_its_line() {
+    let denied = ("pbx_termination", "denied_prefixes = [\"+1212\"]");
+    let id = Mutex::new(String::new());
+    let log = log(&[denied], |trunk| {
+        trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(1.0);
+        *id.lock().unwrap() = trunk.cdr("pbx", Direction::Outbound).transaction_id.clone();
+    });
+    let line = with(&log, "call refused")[0];
+    assert!(line.contains(&format!("transaction_id={}", id.lock().unwrap())), "{line}");
+    assert!(line.contains("connector=\"pbx\"") && !line.contains("carrier="), "{line}");
+}
+
+#[test]
+fn numbers_are_cut_where_the_operator_wants_none_in_the_log() {
+    let denied = ("pbx_termination", "denied_prefixes = [\"+1212\"]");
+    let log = log(&[denied, ("gateway", "mask_numbers = true")], |trunk| {
+        trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.dial(trunk.east, "+12065550177");
+        trunk.run(1.0);
+    });
+    assert_eq!(with(&log, "call refused").len(), 2);
+    for number in [OUTSIDE, PBX, "+12065550177", "+12125550999"] {
+        assert!(with(&log, number).is_empty(), "{number} in {log:#?}");
+    }
+    assert_eq!(with(&log, "+1206xxxxxxx is not assigned").len(), 1);
+}
+
+#[test]
+fn a_flood_of_refused_calls_is_a_few_lines_and_a_count() {
+    let denied = ("pbx_termination", "denied_prefixes = [\"+1212\"]");
+    let log = log(&[denied], |trunk| {
+        trunk.run(0.5);
+        for _ in 0..2 {
+            for _ in 0..100 {
+                trunk.dial(trunk.pbx, OUTSIDE);
+            }
+            trunk.run(1.0);
+        }
+    });
+    assert_eq!(with(&log, "call refused").len(), 20);
+    let counted = with(&log, "more calls were refused");
+    assert!(counted[0].contains("source=10.0.0.1 left_out=90"), "{counted:?}");
+}
+
+#[test]
+fn a_source_that_no_list_holds_is_told_at_its_first_word_and_once() {
+    let log = log(&[], |trunk| {
+        let stranger = trunk.world.phone("mallory", "203.0.113.66:5060", Transport::Udp);
+        for number in 0..5 {
+            let branch = trunk.phone(stranger).branch();
+            let invite = Builder::request(Method::Invite, "sip:+12065550100@vc.example.com")
+                .header(Name::Via, trunk.phone(stranger).via(&branch))
+                .header(Name::MaxForwards, "70")
+                .header(Name::From, "<sip:+12125550999@b>;tag=1")
+                .header(Name::To, "<sip:c@d>")
+                .header(Name::CallId, format!("{number}@sbc"))
+                .header(Name::CSeq, "1 INVITE")
+                .header(Name::Contact, trunk.phone(stranger).contact());
+            trunk.world.send(stranger, invite.build());
+            trunk.run(2.0);
+        }
+    });
+    let told = with(&log, "a source that no allowlist holds");
+    assert_eq!(told.len(), 1, "{log:#?}");
+    for part in ["source=203.0.113.66:5060", "method=INVITE", "call_id=\"0@sbc\"", "number=\"+12065550100\""]
+    {
+        assert!(told[0].contains(part), "{part} in {}", told[0]);
+    }
+}
