@@ -245,7 +245,12 @@ impl Core {
             voice_connector_id: connector.clone(),
             direction,
             status_message: message.clone(),
-            sip_auth_user: account.sip_auth_user.as_deref().map(word),
+            // The caller's login is no business of whom it calls.
+            sip_auth_user: account
+                .sip_auth_user
+                .as_deref()
+                .filter(|_| direction == Direction::Outbound)
+                .map(word),
             source: Party {
                 number: word(&account.caller),
                 name: account.caller_name.clone(),

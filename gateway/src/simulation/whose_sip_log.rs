@@ -1,9 +1,12 @@
 //! Each connector's SIP log holds the messages of its own customer's leg, and those of a carrier on the other side, but
 //! nothing of another customer's: not its addresses, nor its systems' names, nor its users.
 
-use sip::{Message, Method};
+use sip::auth::{Challenge, Secret, answer};
+use sip::{Message, Method, Name};
 
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, Trunk, everywhere_with};
+use crate::listen::Transport;
+use crate::record::Direction;
 
 const LOGGED: &[Change] = &[
     ("pbx_peer", "[voice_connector.logging]\nsip_messages = true"),
@@ -83,5 +86,33 @@ fn a_call_to_a_carrier_is_in_the_log_with_both_legs() {
         both.sort();
         assert_eq!(log_of(trunk, "pbx").0, both);
         assert!(log_of(trunk, "branch").0.is_empty());
+    });
+}
+
+/// Nor does the record of the called connector say by which login the other one called.
+#[test]
+fn the_login_of_a_caller_is_in_its_own_record_alone() {
+    let logins = ("pbx_termination", "credentials = [{ username = \"bob\", password = \"p\" }]");
+    // One shard: a nonce is good where it was made.
+    Trunk::new(&[logins], Transport::Udp, 1, 1).tell(|trunk| {
+        let asked = trunk.dial(trunk.pbx, BRANCH);
+        trunk.run(0.5);
+        let challenged = trunk.call(asked).response(407).unwrap();
+        let fields: Vec<String> =
+            challenged.lines(Name::ProxyAuthenticate).map(|line| line.into_owned()).collect();
+        let secret = Secret::password("p");
+        let challenge = Challenge::choose(fields.iter().map(String::as_str), &secret).unwrap();
+        let uri = format!("sip:{BRANCH}@vc.example.com");
+        let proof = answer(&challenge, "bob", &secret, "INVITE", &uri, "c0ffee", 1).unwrap().to_string();
+        let a = trunk.dial_with(trunk.pbx, BRANCH, &[("Proxy-Authorization", &proof)]);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.branch);
+        trunk.respond(b, 200);
+        trunk.run(0.5);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).sip_auth_user.as_deref(), Some("bob"));
+        assert_eq!(trunk.cdr("branch", Direction::Inbound).sip_auth_user, None);
+        trunk.finish();
     });
 }
