@@ -317,7 +317,12 @@ mod tests {
                 "certificate" | "credentials" | "secret" | "member" | "register" => continue,
                 _ => section.shown,
             };
-            let rows: Vec<&str> = part(header).lines().filter(|line| line.starts_with("| `")).collect();
+            // Its first table; another one may follow, of values.
+            let table = part(header)
+                .lines()
+                .skip_while(|line| !line.starts_with("| "))
+                .take_while(|line| line.starts_with('|'));
+            let rows: Vec<&str> = table.filter(|line| line.starts_with("| `")).collect();
             assert_eq!(rows.len(), section.keys.len(), "{header}");
             for key in section.keys {
                 let start = format!("| `{}` |", key.name);
