@@ -30,6 +30,8 @@ pub struct Missing {
     pub position: Position,
     /// What is missing and what to do about it.
     pub text: String,
+    /// The file, where it is one.
+    pub file: Option<PathBuf>,
 }
 
 impl fmt::Display for Missing {
@@ -75,7 +77,11 @@ fn look(need: &Need) -> Option<Missing> {
             _ => format!("{}: the environment variable {name} is not set; set it", need.key),
         },
     };
-    Some(Missing { position: need.position.clone(), text })
+    let file = match &need.what {
+        Needed::File(path) => Some(path.clone()),
+        Needed::Variable(_) => None,
+    };
+    Some(Missing { position: need.position.clone(), text, file })
 }
 
 /// What to do about a file that cannot be read.

@@ -140,10 +140,15 @@ fn check_names_file_line_and_column_of_every_mistake() {
 
 /// What `check` says of a listener whose certificate and key are these.
 fn checked(certificate: &str, key: &str) -> (i32, String) {
+    checked_with("", certificate, key)
+}
+
+/// The same, with more in the configuration.
+fn checked_with(more: &str, certificate: &str, key: &str) -> (i32, String) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gateway.toml");
     let text = "[[listen]]\nprotocol = \"tls\"\naddress = \"127.0.0.1\"\ncertificate = \"gateway.pem\"\nkey = \"gateway.key\"\n";
-    fs::write(&file, text).unwrap();
+    fs::write(&file, format!("{text}{more}")).unwrap();
     fs::write(directory.path().join("gateway.pem"), certificate).unwrap();
     fs::write(directory.path().join("gateway.key"), key).unwrap();
     let (code, _, err) = run(&["check", file.to_str().unwrap()]);
@@ -162,6 +167,10 @@ fn check_refuses_a_key_that_will_not_do_and_warns_of_a_certificate_that_expired(
                name the key that it was made with\n"
     );
     assert_eq!(code, 1);
+    // Whatever else is on another machine.
+    let elsewhere = "[gateway]\nphone_numbers = \"none.csv\"\n[admin]\ntoken = { env = \"NO_SUCH_TOKEN\" }\n";
+    let (code, err) = checked_with(elsewhere, &leaf.certificate, &other.key);
+    assert!(code == 1 && err.contains("gateway.key does not belong to the certificate"), "{code}: {err}");
     let expired = authority.expired(&["127.0.0.1"]);
     let (code, err) = checked(&expired.certificate, &expired.key);
     let expect = "warning: gateway.toml:4:15: certificate: gateway.pem: the certificate has expired: ";

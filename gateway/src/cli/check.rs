@@ -26,7 +26,11 @@ pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
     if inventory_is_there && let Err(errors) = config.read_inventory() {
         return mistakes(&errors);
     }
-    if missing.is_empty() {
+    // A variable or an inventory that is on another machine says nothing of the certificates here.
+    let inventory = config.gateway.phone_numbers.as_deref();
+    let certificates_are_there =
+        missing.iter().filter_map(|one| one.file.as_deref()).all(|file| Some(file) == inventory);
+    if certificates_are_there {
         if let Err(error) = Tls::new(&config) {
             tell(error);
             return ExitCode::FAILURE;

@@ -119,11 +119,11 @@ impl Gateway {
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let tls = Arc::new(Tls::new(&config)?);
         tell_doubts(&config);
+        let shards = if options.shards == 0 { cores() } else { options.shards };
+        let bound = bind(&listeners(&config), shards)?;
         for address in config.media.address.iter().copied() {
             UdpSocket::bind((address, 0)).map_err(|source| StartError::Media { address, source })?;
         }
-        let shards = if options.shards == 0 { cores() } else { options.shards };
-        let bound = bind(&listeners(&config), shards)?;
         let addresses: Vec<(Protocol, SocketAddr)> = bound
             .listeners
             .iter()
