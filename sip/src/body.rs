@@ -32,6 +32,9 @@ pub enum BodyError {
     /// Content-Disposition has it for something else than the session: RFC 3959, say.
     #[error("the session description is not for the session")]
     Disposition,
+    /// What is inside can't be seen: it is encrypted for the receiver, or elsewhere.
+    #[error("a session description may be inside, and can't be seen")]
+    Sealed,
     /// Under another type, the bytes are a session description.
     #[error("the body is a session description")]
     Disguised,
@@ -69,6 +72,10 @@ impl BodyKind {
     }
 }
 
+/// What may hold any other type, unseen: encrypted bodies (RFC 8551, RFC 1847) and references (RFC 4483).
+const SEALED: [&str; 4] =
+    ["application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted", "message/external-body"];
+
 /// - `media_type`: `None` without a Content-Type, `Some(None)` for one that is malformed.
 fn read(
     media_type: Option<Option<MediaType>>,
@@ -76,7 +83,9 @@ fn read(
     disposition: Option<String>,
     bytes: &[u8],
 ) -> Result<BodyKind, BodyError> {
+    let sealed = |media_type: &MediaType| SEALED.iter().any(|known| media_type.is(known));
     let kind = match media_type {
+        Some(Some(media_type)) if sealed(&media_type) => return Err(BodyError::Sealed),
         Some(Some(media_type)) if media_type.is_multipart() => BodyKind::Multipart(media_type),
         Some(Some(media_type)) if media_type.is("application/sdp") => BodyKind::Description,
         None if bytes.trim_ascii_start().starts_with(b"v=0") => BodyKind::Description,
@@ -160,6 +169,19 @@ mod tests {
         check("Subject: x\r\n", "Signal=1", Ok("text"));
         check("Content-Type: dtmf\r\n", "5", Ok("text"));
         check("Content-Type: \r\n", "x", Ok("text"));
+    }
+
+    #[test]
+    fn what_may_hold_anything_is_an_error() {
+        for sealed in [
+            "application/pkcs7-mime;smime-type=enveloped-data",
+            "Application / X-PKCS7-MIME",
+            "multipart/encrypted;boundary=x",
+            "message/external-body;access-type=URL;URL=\"http://a/b\"",
+        ] {
+            check(&format!("Content-Type: {sealed}\r\n"), "x", Err(BodyError::Sealed));
+        }
+        check("Content-Type: application/pkcs7-signature\r\n", "x", Ok("application/pkcs7-signature"));
     }
 
     #[test]

@@ -116,8 +116,15 @@ impl Call {
 
     /// What the caller is told of the callee's media, with the 2xx: its answer, or the offer where the caller made
     /// none. Where it says nothing of media, what it said while it rang was its answer (RFC 3261 §13.2.1).
-    fn answered_body(&mut self, tokens: &mut Tokens, index: usize, message: &Message) -> Result<Sent, Cause> {
-        let offered = self.caller_offered();
+    ///
+    /// - `offered`: whether the caller's INVITE made the offer.
+    fn answered_body(
+        &mut self,
+        tokens: &mut Tokens,
+        index: usize,
+        message: &Message,
+        offered: bool,
+    ) -> Result<Sent, Cause> {
         let body = Body::read(message);
         let sdp = body.as_ref().ok().and_then(Body::sdp);
         let early = self.attempts.get(index).and_then(|attempt| attempt.early.as_ref());
@@ -235,7 +242,8 @@ impl Call {
             leg.moved(flow);
         }
         let handshake = super::handshake::Handshake::awaiting(Side::A, request, &attempt.invite);
-        let body = self.answered_body(tokens, index, &message);
+        let offered = self.caller_offered();
+        let body = self.answered_body(tokens, index, &message, offered);
         self.handshakes.push(handshake);
         let body = match body {
             Ok(body) => body,
@@ -245,7 +253,7 @@ impl Call {
                 return self.answered_badly(now, tokens, &cause.text);
             }
         };
-        if self.caller_offered() {
+        if offered {
             self.acknowledge(tokens, Side::A, request, cseq, None);
         }
         self.attempt_ends(now, AttemptEnd::Answered, Some(200), "OK".to_owned(), None);

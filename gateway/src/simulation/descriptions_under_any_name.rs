@@ -35,7 +35,7 @@ pub(super) const NAMES: [Wrap; 9] = [
 ];
 
 /// What is no such name, or hides what it names, though a careless reader may take it for one.
-const OTHERS: [Wrap; 12] = [
+const OTHERS: [Wrap; 15] = [
     |sdp| typed("\"application/sdp\"", sdp),
     |sdp| typed("application/sdp (a description)", sdp),
     |sdp| typed("application/sdp, text/plain", sdp),
@@ -49,6 +49,13 @@ const OTHERS: [Wrap; 12] = [
     |sdp| parted("Content-Type: text/plain\r\nContent-Type: application/sdp\r\n", sdp),
     |sdp| parted("Content-Type: application/sdp\r\nContent-Disposition: render\r\n", sdp),
     |sdp| parted("Content-Type: application/sdp\r\nContent-Encoding: x\r\n", sdp),
+    // By reference (RFC 4483), and encrypted for the receiver (RFC 3261 §23).
+    |_| {
+        let head = "Content-Type: message/external-body;access-type=URL;URL=\"http://10.0.0.1/x\"\r\n";
+        parted(head, b"Content-Type: application/sdp\r\n\r\n")
+    },
+    |_| parted("Content-Type: application/pkcs7-mime;smime-type=enveloped-data\r\n", b"\x30\x80"),
+    |_| parted("Content-Type: multipart/encrypted;boundary=c\r\n", b"--c\r\n\r\nx\r\n--c--"),
     deep,
 ];
 

@@ -211,10 +211,13 @@ fn read(body: &[u8]) -> Option<Described> {
     let text = String::from_utf8_lossy(body);
     let mut described = None;
     for line in text.lines() {
-        if let Some(media) = line.strip_prefix("m=audio ") {
+        if let Some(media) = line.strip_prefix("m=audio ").or_else(|| line.strip_prefix("m=image ")) {
             let mut words = media.split(' ');
             let port = words.next()?.parse().ok()?;
-            described = Some(Described { port, secure: words.next()? == "RTP/SAVP", lines: Vec::new() });
+            // One that is refused says nothing beside another.
+            if port != 0 || described.is_none() {
+                described = Some(Described { port, secure: words.next()? == "RTP/SAVP", lines: Vec::new() });
+            }
         }
         if let (Some(crypto), Some(described)) = (line.strip_prefix("a=crypto:"), &mut described) {
             let mut words = crypto.split(' ');

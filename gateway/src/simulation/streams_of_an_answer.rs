@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sip::Method;
 use sip::sdp::Sdp;
 
-use super::phone::{STREAMS, Stage};
+use super::phone::{STREAMS, Stage, Wrap};
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
 use super::world::CallId;
 
@@ -122,4 +122,59 @@ fn the_stream_that_can_be_taken_is_taken() {
             trunk.run(0.5);
         });
     }
+}
+
+const FAX: &str = "m=image 40000 udptl t38\r\na=T38FaxVersion:0\r\n";
+
+fn fax(sdp: &[u8]) -> (String, Bytes) {
+    described(sdp, FAX)
+}
+
+fn fax_beside_audio(sdp: &[u8]) -> (String, Bytes) {
+    described(sdp, &format!("m=audio 0 RTP/AVP 0\r\n{FAX}"))
+}
+
+fn no_fax(sdp: &[u8]) -> (String, Bytes) {
+    described(sdp, "m=image 0 udptl t38\r\n")
+}
+
+/// With these streams in place of its own.
+fn described(sdp: &[u8], streams: &str) -> (String, Bytes) {
+    let text = String::from_utf8_lossy(sdp);
+    let session = &text[..text.find("m=").unwrap()];
+    ("application/sdp".to_owned(), Bytes::from(format!("{session}{streams}")))
+}
+
+/// A call becomes a fax and a call again; a fax that is refused leaves the call as it was. T.38 Annex D.
+#[test]
+fn a_fax_is_a_stream_of_its_kind() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        for (offer, answer, status) in [
+            (fax as Wrap, fax as Wrap, 200),
+            (fax_beside_audio, fax_beside_audio, 200),
+            (fax_beside_audio, fax, 200),
+            (fax, no_fax, 488),
+        ] {
+            trunk.phone(trunk.east).wraps = Some(offer);
+            trunk.phone(trunk.pbx).wraps = Some(answer);
+            trunk.request(b, Method::Invite, Some("sendrecv"));
+            trunk.run(0.5);
+            assert_eq!(trunk.call(b).statuses(&Method::Invite).last(), Some(&status));
+            let offered = Sdp::parse(trunk.call(a).request(&Method::Invite).unwrap().body()).unwrap();
+            assert!(offered.relayed_stream().unwrap().is_udptl());
+            if status == 200 {
+                let answered = Sdp::parse(trunk.call(b).response(200).unwrap().body()).unwrap();
+                assert_eq!(answered.streams().len(), offered.streams().len());
+                let taken = answered.relayed_stream().unwrap();
+                assert!(taken.is_udptl() && taken.index == offered.relayed_stream().unwrap().index);
+            }
+        }
+        (trunk.phone(trunk.east).wraps, trunk.phone(trunk.pbx).wraps) = (None, None);
+        trunk.request(b, Method::Invite, Some("sendrecv"));
+        trunk.run(0.5);
+        assert_eq!(streams(trunk, b), expect(&[("audio", false)]));
+        trunk.hang_up(a);
+        trunk.run(0.5);
+    });
 }

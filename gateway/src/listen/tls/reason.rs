@@ -3,6 +3,10 @@
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use sip::text::{phrase, word};
+
+/// So many names of a peer's certificate are said.
+const MOST_NAMES: usize = 8;
 
 /// The TLS failure inside an error of a stream; `None` where it is none.
 ///
@@ -41,7 +45,7 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::UnknownIssuer => "its certificate is not signed by anybody we trust".to_owned(),
         CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let presented: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+            let presented: Vec<String> = presented.iter().take(MOST_NAMES).map(|name| word(bare(name))).collect();
             let presented = if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") };
             format!("its certificate is for {presented}, not for {}", expected.to_str())
         }
@@ -55,7 +59,7 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "its certificate is an authority's (CA:TRUE), not a server's".to_owned()
         }
-        error => format!("its certificate is no good: {error:?}"),
+        error => phrase(&format!("its certificate is no good: {error:?}")),
     }
 }
 
