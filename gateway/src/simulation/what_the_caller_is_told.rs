@@ -1,7 +1,7 @@
 //! No route takes the call: what the caller hears says why, and never who they were. 503 would be heard as "this trunk is
 //! down" (RFC 3261 §16.7), which a failure of one carrier is not.
 
-use sip::{Message, Name};
+use sip::{Message, Method, Name};
 
 use super::phone::CHALLENGE;
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
@@ -109,6 +109,28 @@ fn addresses_in_a_carriers_own_words() {
         let heard = trunk.call(a).response(404).unwrap();
         assert_no_address(heard);
         assert_eq!(Trunk::header(heard, "Reason"), "Q.850;cause=3;text=\"no route on *\"");
+    });
+}
+
+/// Nor where they end the other leg.
+#[test]
+fn addresses_in_the_reason_of_a_bye_and_a_cancel() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.phone(trunk.east).says = &[("Reason", "Q.850;cause=41;text=\"10.9.8.7 went down\"")];
+        trunk.hang_up(b);
+        trunk.run(1.0);
+        let bye = trunk.call(a).request(&Method::Bye).unwrap();
+        assert_eq!(Trunk::header(bye, "Reason"), "Q.850;cause=41;text=\"* went down\"");
+
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let reason = [(Name::Reason, "SIP;cause=200;text=\"taken by 10.0.0.77:5060\"".to_owned())];
+        trunk.world.with(a.0, |phone, now| phone.cancel_saying(now, a.1, &reason));
+        trunk.run(1.0);
+        let b = trunk.incoming(trunk.east);
+        let cancel = trunk.call(b).request(&Method::Cancel).unwrap();
+        assert_eq!(Trunk::header(cancel, "Reason"), "SIP;cause=200;text=\"taken by *\"");
     });
 }
 
