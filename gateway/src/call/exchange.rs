@@ -248,7 +248,7 @@ impl Call {
         if lost == Failure::Timeout || exchange.cancelled.is_some() {
             return self.refuse_exchange(exchange, None);
         }
-        let cause = Cause::new(503, "The other side can't be reached");
+        let cause = Cause::new(502, "The other side can't be reached");
         self.answer(exchange.server, &exchange.asked, exchange.from, &cause);
         self.hang_up(now, tokens, cause);
     }

@@ -185,13 +185,13 @@ fn a_call_ends_when_its_party_cannot_be_reached_any_more() {
         trunk.world.lose_connections(trunk.east);
         trunk.request(a, Method::Info, Some("Signal=1"));
         trunk.run(1.0);
-        assert_eq!(trunk.call(a).statuses(&Method::Info), [503]);
+        assert_eq!(trunk.call(a).statuses(&Method::Info), [502]);
         assert_eq!(trunk.stage(a), Stage::Over);
         let bye = trunk.call(a).request(&Method::Bye).unwrap();
-        assert_eq!(Trunk::header(bye, "Reason"), "SIP;cause=503;text=\"The other side can't be reached\"");
+        assert_eq!(Trunk::header(bye, "Reason"), "SIP;cause=502;text=\"The other side can't be reached\"");
         trunk.finish();
         let cdr = trunk.cdr("pbx", Direction::Outbound);
-        assert_eq!(cdr.status_message, "503 The other side can't be reached");
+        assert_eq!(cdr.status_message, "502 The other side can't be reached");
         assert!(cdr.answered_at.is_some());
         assert_eq!(trunk.stage(b), Stage::Up, "nobody could tell it");
     });

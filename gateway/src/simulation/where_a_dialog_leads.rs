@@ -141,7 +141,7 @@ fn a_request_that_cannot_be_delivered_ends_the_call_on_both_legs() {
         trunk.world.dead.insert(address("10.0.0.1:5060"), true);
         trunk.request(b, Method::Info, Some("Signal=1"));
         trunk.run(1.0);
-        assert_eq!(trunk.call(b).statuses(&Method::Info), [503]);
+        assert_eq!(trunk.call(b).statuses(&Method::Info), [502]);
         assert_eq!(trunk.stage(b), Stage::Over);
         for call in [a, b] {
             assert!(trunk.went(call, &Method::Bye).remote.port() == 5060);
