@@ -12,6 +12,7 @@ mod adopt;
 mod askers;
 mod attempts;
 pub mod calls_up;
+mod changes;
 mod detail;
 mod dispatch;
 mod entrance;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use config::Config;
 use sip::{Builder, Message, Method, Name};
 
+use super::changes::Changes;
 use super::{Client, Core, Live, Now, Query, Shared};
 use crate::listen::{Party, Peer, Transport};
 use crate::random::Random;
@@ -24,6 +25,7 @@ pub(super) struct Probes {
     pending: Vec<(Instant, Probe)>,
     /// Of the next probe.
     number: u64,
+    changes: Changes,
 }
 
 /// One question to one host.
@@ -101,11 +103,12 @@ impl Shared {
 impl Core {
     /// Sends the probes that are due and gives up on those that were not answered.
     pub(super) fn handle_probes(&mut self, now: Now) {
+        self.probes.changes.pass(now.unix.as_secs());
         let pending = std::mem::take(&mut self.probes.pending);
         let (late, waiting) = pending.into_iter().partition(|(at, _)| *at <= now.instant);
         self.probes.pending = waiting;
         for (_, probe) in Vec::<(Instant, Probe)>::from_iter(late) {
-            self.shared.probed(now, probe.host, ProbeResult::Silence);
+            self.probed(now, probe.host, ProbeResult::Silence);
         }
         let mut due = Vec::new();
         for host in &mut self.probes.hosts {
@@ -166,6 +169,15 @@ impl Core {
         self.probes.pending.push((now.instant + PATIENCE, probe));
     }
 
+    /// A host that turns is told, if not too many do.
+    fn probed(&mut self, now: Now, host: HostKey, result: ProbeResult) {
+        if let Some(alive) = self.shared.probed(now, host, result)
+            && self.probes.changes.take(now.unix.as_secs(), alive)
+        {
+            tracing::warn!(address = %host.address, transport = %host.transport, alive, "host changed health");
+        }
+    }
+
     pub(super) fn probe_answered(&mut self, now: Now, probe: Probe, message: &Message) {
         let Some(status) = message.status().filter(|status| status.is_final()) else { return };
         self.probes.pending.retain(|(_, pending)| pending.host != probe.host);
@@ -173,7 +185,7 @@ impl Core {
             let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
             digits.parse().ok().map(Duration::from_secs)
         });
-        self.shared.probed(now, probe.host, ProbeResult::Answer { status: status.code(), retry_after });
+        self.probed(now, probe.host, ProbeResult::Answer { status: status.code(), retry_after });
     }
 
     /// A probe could not be sent, or its Timer F fired: 28 s after it was given up, when a later one may have been
@@ -182,7 +194,7 @@ impl Core {
         let before = self.probes.pending.len();
         self.probes.pending.retain(|(_, pending)| *pending != probe);
         if self.probes.pending.len() < before {
-            self.shared.probed(now, probe.host, ProbeResult::Silence);
+            self.probed(now, probe.host, ProbeResult::Silence);
         }
     }
 }

@@ -218,8 +218,8 @@ impl Shared {
         tracing::info!(%address, %transport, seconds = rest.as_secs(), "host rests");
     }
 
-    /// Takes a probe's result.
-    pub fn probed(&self, now: Now, host: HostKey, result: ProbeResult) {
+    /// Takes a probe's result; returns whether the host is alive, where that is news.
+    pub fn probed(&self, now: Now, host: HostKey, result: ProbeResult) -> Option<bool> {
         let known = self.health.load().is_alive(now.instant, &host);
         let alive = !matches!(result, ProbeResult::Silence | ProbeResult::Answer { status: 408 | 503, .. });
         if known != alive || !alive {
@@ -227,9 +227,7 @@ impl Shared {
                 health.handle_probe(now.instant, host, result);
             });
         }
-        if known != alive {
-            tracing::warn!(address = %host.address, transport = %host.transport, alive, "host changed health");
-        }
+        (known != alive).then_some(alive)
     }
 
     /// Remembers the addresses behind a name; returns them in the order in which to try them.
