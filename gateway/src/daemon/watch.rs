@@ -105,6 +105,7 @@ mod tests {
             let _ = hung.send(());
             let _ = gate.lock().unwrap().recv();
         });
+        let go_on = go_on; // Dropped before the bench, which waits for the worker.
         let Watch { readiness, media, pulses, .. } = &bench.watch;
         bench.watch.look(Instant::now());
         assert_eq!(readiness.first(), None);

@@ -15,6 +15,7 @@ use crate::core::{Input, Machine, Now, Output};
 use crate::ids::{HashKey, Ownership};
 use crate::listen::stream::{StreamLimits, StreamSetup, StreamThread};
 use crate::listen::{Guard, GuardLimits, ListenCounters, Listener, ListenerId, Peer, Tls, Transport, bind};
+use crate::pulse::Pulse;
 use crate::random::SeededRandom;
 use crate::resolve::{Answer, Lookup, Resolve, ResolveError};
 
@@ -218,6 +219,18 @@ impl Gateway {
     pub(crate) fn wake_after(&self, after: Duration) {
         self.orders[0].lock().unwrap().wake_after = Some(after);
         self.mailboxes.post_event(0, Input::Drain);
+    }
+
+    /// From now on the machine of `shard` hangs, until what is returned is dropped.
+    pub(crate) fn hang(&self, shard: u16) -> impl Drop {
+        let held = self.orders[usize::from(shard)].lock().unwrap();
+        self.mailboxes.post_event(shard, Input::Drain);
+        held
+    }
+
+    /// The sign of life of `shard`.
+    pub(crate) fn pulse(&self, shard: u16) -> &Pulse {
+        &self.shards[usize::from(shard)].pulse
     }
 
     pub(crate) fn stop(self) {

@@ -1,7 +1,7 @@
 //! Shards and connections over real loopback sockets.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sip::transaction::Owner;
 use sip::{Frame, Message, StreamFramer};
@@ -407,4 +407,24 @@ fn a_panic_on_a_shard_ends_the_process_and_says_so() {
     let stderr = String::from_utf8_lossy(&child.stderr);
     assert!(stderr.contains("voice-connector: thread shard-0 panicked; ending the process"), "{stderr}");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.status), Some(6), "{:?}", child.status);
+}
+
+#[test]
+fn a_shard_that_hangs_gives_no_sign_of_life() {
+    let gateway = Gateway::new(2, &[(Transport::Udp, "127.0.0.1:0")]);
+    let hangs = gateway.hang(0);
+    let start = Instant::now();
+    let last_beat = |shard| {
+        let now = Instant::now();
+        now.checked_sub(gateway.pulse(shard).silence(now)).unwrap()
+    };
+    while last_beat(1) < start + 2 * crate::pulse::PERIOD {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(last_beat(0) < start + crate::pulse::PERIOD, "the other one beats alone");
+    drop(hangs);
+    while last_beat(0) < start + crate::pulse::PERIOD {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    gateway.stop();
 }
