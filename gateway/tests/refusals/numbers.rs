@@ -83,8 +83,9 @@ fn an_owned_caller_id_is_admitted() {
     let trunk = Trunk::start(Net(133));
     let ([office, branch], carrier) = ([trunk.phone(2), trunk.phone(11)], &trunk.west);
     let from = |user: &str| format!("<sip:{user}@trunk.example.com>;tag=f");
-    let number =
-        |phone: &crate::support::Peer, caller| phone.invite("+12125550123").set(Name::From, from(caller));
+    let number = |phone: &crate::support::Peer, caller: &str| {
+        phone.invite("+12125550123").set(Name::From, from(caller))
+    };
     let anonymous = office
         .invite("+12125550123")
         .set(Name::From, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=f")
