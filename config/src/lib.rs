@@ -53,6 +53,7 @@ mod number;
 mod peer;
 mod read;
 mod records;
+mod room;
 mod route;
 mod secret;
 mod tls;

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use crate::config::Index;
 use crate::read::{At, Item, Reader, Source, Table, Vocabulary, header, parse};
+use crate::room;
 use crate::{
     Admin, Carrier, Config, ConfigError, ConfigErrors, Gateway, Listen, Media, Network, NumberEntry,
     Position, Records, Tls, VoiceConnector, VoiceConnectorGroup, Warning,
@@ -141,6 +142,8 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
     };
     let facts = reader.take_facts();
     facts.check(reader);
+    let media = root.items("media").first().map_or(At { source: 0, offset: 0 }, Item::at);
+    room::warn(reader, media, &config);
     let positions = facts.numbers.iter().map(|(number, at)| (number.clone(), reader.position(*at))).collect();
     Config { positions, ..config }
 }

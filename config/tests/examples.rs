@@ -1,4 +1,4 @@
-//! Every file of `examples/` loads, and there is nothing to warn of.
+//! Every file of `examples/` loads, and there is little to warn of.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -15,8 +15,11 @@ fn the_examples_load() {
             let text = std::fs::read_to_string(&path).unwrap();
             let (config, warnings) =
                 Config::parse(&text, &path).unwrap_or_else(|errors| panic!("{}:\n{errors}", path.display()));
-            let emergency = |text: &str| text.contains("takes no emergency calls");
-            assert!(warnings.iter().all(|warning| emergency(&warning.text)), "{warnings:?}");
+            let known = |text: &str| {
+                text.contains("takes no emergency calls")
+                    || text.contains("can call by UDP as voice connector")
+            };
+            assert!(warnings.iter().all(|warning| known(&warning.text)), "{warnings:?}");
             assert!(config.missing().is_empty());
             seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
         }
