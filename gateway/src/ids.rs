@@ -44,6 +44,18 @@ impl HashKey {
         HashKey(key)
     }
 
+    /// A key for one more purpose, from a secret that has another.
+    pub fn derived(secret: &[u8; 32]) -> HashKey {
+        let (first, second) = secret.split_at(16);
+        let mut key = [0; 16];
+        key.copy_from_slice(first);
+        let (seed, mut derived) = (HashKey(key), [0; 16]);
+        for (number, half) in (0..).zip(derived.chunks_mut(8)) {
+            half.copy_from_slice(&seed.hash(&[second, &[number]].concat()).to_ne_bytes());
+        }
+        HashKey(derived)
+    }
+
     /// SipHash-1-3 of `bytes`.
     pub fn hash(&self, bytes: &[u8]) -> u64 {
         let mut hasher = SipHasher13::new_with_key(&self.0);

@@ -1,7 +1,8 @@
 //! Calls per second and calls at one time, shared by all shards without a lock.
 //!
 //! Admission and routing are pure; this is the one part of them that counts. It comes last, so that a call which
-//! is refused anyway uses up nothing. An emergency call is neither refused nor counted.
+//! is refused anyway uses up nothing. Emergency calls are counted by themselves, up to a number that no party reaches in need.
+//! A call that is not up yet takes a [`Permit`] of its own too, by [`Limits::unanswered`].
 //!
 //! A call of a connector takes one [`Permit`] by [`Limits::call`] (termination); each attempt takes another by
 //! [`Limits::attempt`] (the carrier, or the origination of the connector that is called). Dropping a permit gives
@@ -35,6 +36,13 @@ const RETRY_CALLS_PER_SECOND: Duration = Duration::from_secs(1);
 
 /// Somebody has to hang up first.
 const RETRY_CONCURRENT_CALLS: Duration = Duration::from_secs(5);
+
+/// So many calls of a party may ring at one time, however few ports there are.
+const FEWEST_UNANSWERED: u32 = 16;
+
+/// So many emergency calls of one connector may be up at one time: more than people in need place through one trunk, and few
+/// enough that a phone system which was broken into leaves ports to the emergency calls of others.
+const EMERGENCY_CALLS: u32 = 200;
 
 /// What may be taken; none: as much as anybody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +82,38 @@ impl Limits {
                 };
                 self.take_named(&format!("out {}", connector.id), connector.id.as_str(), limit, unix)
             }
-            _ => Ok(Permit::default()),
+            Origin::Connector(connector) => {
+                let limit = Limit { calls_per_second: None, calls: Some(EMERGENCY_CALLS) };
+                let whose = format!("emergency calls of {}", connector.id);
+                self.take_named(&format!("emergency {}", connector.id), &whose, limit, unix)
+            }
+            Origin::Carrier(_) => Ok(Permit::default()),
         }
+    }
+
+    /// Takes a place among the calls of one party that are not up yet: not answered, or not acknowledged. They may have half
+    /// of the room for media, and a few in any case; whoever never acknowledges holds no more. An emergency call takes none.
+    ///
+    /// - `room`: how many calls find media ports at one time;
+    /// - `unix`: as in [`Limits::call`].
+    pub fn unanswered(&self, admitted: &Admitted, room: usize, unix: Duration) -> Result<Permit, Refusal> {
+        let (whose, key) = match &admitted.origin {
+            _ if admitted.emergency.is_some() => return Ok(Permit::default()),
+            Origin::Connector(connector) => {
+                (connector.id.as_str(), format!("unanswered out {}", connector.id))
+            }
+            Origin::Carrier(carrier) => {
+                (carrier.name.as_str(), format!("unanswered carrier {}", carrier.name))
+            }
+        };
+        let most = u32::try_from(room / 2).unwrap_or(u32::MAX).max(FEWEST_UNANSWERED);
+        let limit = Limit { calls_per_second: None, calls: Some(most) };
+        self.take_named(&key, whose, limit, unix).map_err(|refusal| match refusal {
+            Refusal::ConcurrentCalls { whose, limit, retry_after } => {
+                Refusal::UnansweredCalls { whose, limit, retry_after }
+            }
+            other => other,
+        })
     }
 
     /// Takes a place for an attempt: `carrier.cps_limit` and `max_calls`, or those of the called connector's
@@ -364,15 +402,36 @@ mod tests {
     }
 
     #[test]
-    fn an_emergency_call_is_neither_refused_nor_counted() {
+    fn emergency_calls_are_counted_by_themselves_up_to_a_number_that_nobody_needs() {
         let limits = Limits::new();
         let (emergency, attempts) = admitted("127.0.0.2", "1001", "911");
-        for _ in 0..3_000 {
-            std::mem::forget(limits.call(&emergency, SECOND).unwrap());
-            std::mem::forget(limits.attempt(&attempts[0], true, SECOND).unwrap());
+        let mut held = Vec::new();
+        for _ in 0..200 {
+            held.push(limits.call(&emergency, SECOND).unwrap());
+            held.push(limits.unanswered(&emergency, 0, SECOND).unwrap());
+            held.push(limits.attempt(&attempts[0], true, SECOND).unwrap());
         }
+        let refusal = limits.call(&emergency, SECOND).unwrap_err();
+        assert_eq!(refusal.to_string(), "More than 200 calls at one time for emergency calls of hq");
         let (ordinary, _) = admitted("127.0.0.2", "+12065550100", "+12125550123");
         assert!(limits.call(&ordinary, SECOND).is_ok());
+    }
+
+    #[test]
+    fn calls_that_are_not_up_have_a_ceiling_of_their_own() {
+        let limits = Limits::new();
+        let (outbound, _) = admitted("127.0.0.10", "x", "+12125550123");
+        let held: Vec<_> = (0..50).map(|_| limits.unanswered(&outbound, 100, SECOND).unwrap()).collect();
+        let refusal = limits.unanswered(&outbound, 100, SECOND).unwrap_err();
+        assert_eq!(refusal.to_string(), "More than 50 calls at one time that are not answered for free");
+        let verdict = refusal.verdict();
+        assert_eq!((verdict.status, verdict.cause), (503, "unanswered_calls"));
+        assert!(verdict.retry_after.is_some());
+        drop(held);
+        let few: Vec<_> = (0..16).map(|_| limits.unanswered(&outbound, 4, SECOND).unwrap()).collect();
+        assert!(limits.unanswered(&outbound, 4, SECOND).is_err());
+        drop(few);
+        assert_eq!(limits.calls(), 0);
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn cycle(media: &Media, events: &Receiver<MediaEvent>, phone: &UdpSocket) {
     let keys: HashSet<_> = (0..CALLS).map(|call| MediaKey::new(0, call)).collect();
     let remote = Remote { rtp: Some(phone.local_addr().unwrap()), ..Remote::default() };
     for key in &keys {
-        media.send(Command::Open { key: *key, a: LOCAL, b: LOCAL, emergency: false });
+        media.send(Command::Open { key: *key, a: LOCAL, b: LOCAL, emergency: false, party: None });
         for side in [Side::A, Side::B] {
             media.send(Command::Remote { key: *key, side, remote: remote.clone() });
         }

@@ -38,7 +38,7 @@ impl Gateway {
     }
 
     fn open(&self, key: MediaKey) -> (Ports, Ports) {
-        self.media.send(Command::Open { key, a: LOCAL, b: LOCAL, emergency: false });
+        self.media.send(Command::Open { key, a: LOCAL, b: LOCAL, emergency: false, party: None });
         match self.event() {
             MediaEvent::Opened { key: opened, a, b } if opened == key => (a, b),
             other => panic!("{other:?}"),
@@ -217,7 +217,7 @@ fn ports_are_taken_once_and_rest_after_use() {
     let (first, second) = (MediaKey::new(0, 1), MediaKey::new(0, 2));
     let (a, b) = gateway.open(first);
     assert_eq!(UdpSocket::bind((LOCAL, a.rtp)).unwrap_err().kind(), ErrorKind::AddrInUse);
-    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: false });
+    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: false, party: None });
     assert!(matches!(gateway.event(), MediaEvent::OpenFailed { key, .. } if key == second));
     assert_eq!(gateway.close(second), gateway::media::CallStatistics::default());
     gateway.close(first);
@@ -225,9 +225,9 @@ fn ports_are_taken_once_and_rest_after_use() {
         UdpSocket::bind((LOCAL, port)).unwrap(); // ours no longer
     }
     assert_eq!(gateway.media.gauges().ports.resting, 4);
-    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: false });
+    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: false, party: None });
     assert!(matches!(gateway.event(), MediaEvent::OpenFailed { key, .. } if key == second));
-    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: true });
+    gateway.media.send(Command::Open { key: second, a: LOCAL, b: LOCAL, emergency: true, party: None });
     assert!(matches!(gateway.event(), MediaEvent::Opened { key, .. } if key == second));
 }
 
@@ -235,7 +235,7 @@ fn ports_are_taken_once_and_rest_after_use() {
 fn a_call_that_finds_ports_for_one_leg_only_gives_them_back() {
     let gateway = Gateway::start(settings(24_000..=24_001));
     let key = MediaKey::new(0, 1);
-    gateway.media.send(Command::Open { key, a: LOCAL, b: LOCAL, emergency: false });
+    gateway.media.send(Command::Open { key, a: LOCAL, b: LOCAL, emergency: false, party: None });
     assert!(matches!(gateway.event(), MediaEvent::OpenFailed { .. }));
     let ports = gateway.media.gauges().ports;
     assert_eq!((ports.used, ports.resting, ports.free), (0, 0, 2));
@@ -326,7 +326,7 @@ fn an_address_that_is_not_ours_fails_with_its_name() {
     let gateway = Gateway::start(settings(28_000..=28_999));
     let key = MediaKey::new(0, 1);
     let foreign = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    gateway.media.send(Command::Open { key, a: LOCAL, b: foreign, emergency: false });
+    gateway.media.send(Command::Open { key, a: LOCAL, b: foreign, emergency: false, party: None });
     let MediaEvent::OpenFailed { text, .. } = gateway.event() else { panic!("opened") };
     assert!(text.contains("192.0.2.1"), "{text}");
     let ports = gateway.media.gauges().ports;
@@ -344,7 +344,7 @@ fn ipv6_carries_one_leg_and_ipv4_the_other() {
     let (caller, callee) = (Phone(caller), Phone::new());
     let gateway = Gateway::start(settings(19_000..=19_999));
     let key = MediaKey::new(0, 1);
-    gateway.media.send(Command::Open { key, a: six, b: LOCAL, emergency: false });
+    gateway.media.send(Command::Open { key, a: six, b: LOCAL, emergency: false, party: None });
     let MediaEvent::Opened { a, b, .. } = gateway.event() else { panic!("not opened") };
     for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
         gateway.media.send(Command::Remote { key, side, remote: phone.remote() });

@@ -134,6 +134,15 @@ pub enum Refusal {
         /// When to come again.
         retry_after: Duration,
     },
+    /// Too many calls at one time that are not answered and acknowledged yet.
+    UnansweredCalls {
+        /// Whose calls they are: a connector's id or a carrier's name.
+        whose: String,
+        /// The limit.
+        limit: u32,
+        /// When to come again.
+        retry_after: Duration,
+    },
     /// Too many calls at one time.
     ConcurrentCalls {
         /// Whose limit it is: a connector's id or a carrier's name.
@@ -196,11 +205,12 @@ impl Refusal {
             Refusal::NoListener { .. } => (503, "no_listener"),
             Refusal::CallsPerSecond { .. } => (503, "cps"),
             Refusal::ConcurrentCalls { .. } => (503, "concurrent_calls"),
+            Refusal::UnansweredCalls { .. } => (503, "unanswered_calls"),
         };
         let retry_after = match self {
-            Refusal::CallsPerSecond { retry_after, .. } | Refusal::ConcurrentCalls { retry_after, .. } => {
-                Some(*retry_after)
-            }
+            Refusal::CallsPerSecond { retry_after, .. }
+            | Refusal::ConcurrentCalls { retry_after, .. }
+            | Refusal::UnansweredCalls { retry_after, .. } => Some(*retry_after),
             _ => None,
         };
         Verdict {
@@ -265,6 +275,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::ConcurrentCalls { whose, limit, .. } => {
                 write!(f, "More than {limit} calls at one time for {whose}")
+            }
+            Refusal::UnansweredCalls { whose, limit, .. } => {
+                write!(f, "More than {limit} calls at one time that are not answered for {whose}")
             }
         }
     }

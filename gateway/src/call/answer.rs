@@ -270,12 +270,16 @@ impl Call {
         self.route_failed(now, tokens, failed);
     }
 
-    /// The answered call is safe on disk: the caller may know.
+    /// The answered call is safe on disk: the caller may know, if it is there.
     pub(super) fn handle_journaled(&mut self, now: Now, tokens: &mut Tokens) {
         self.timers.journal = None;
-        if !matches!(self.phase, Phase::Answering) {
-            return;
+        if matches!(self.phase, Phase::Answering) {
+            self.ask_to_answer(now, tokens);
         }
+    }
+
+    /// The caller gets its answer.
+    pub(super) fn answer_caller(&mut self, now: Now, tokens: &mut Tokens) {
         let (Some(server), Some(answer)) = (self.server.take(), self.answer.take()) else { return };
         self.phase = Phase::Established;
         self.timers.longest_setup = None;

@@ -69,6 +69,9 @@ impl Call {
             return self.answer(server, &message, side, &refusal(&error));
         }
         leg.came_by(source.peer());
+        if side == Side::A {
+            self.caller_is_proven();
+        }
         if let Some(demanded) = demanded(&message).filter(|_| method != Method::Bye) {
             return self.refuse_demand(server, &message, side, &demanded);
         }

@@ -124,7 +124,7 @@ impl Call {
             Phase::Ended => {}
             Phase::Preparing | Phase::Trying => self.give_up(now, cause),
             // The caller is told so, and hung up.
-            Phase::Answering if self.ending.callee_left.is_some() => self.handle_journaled(now, tokens),
+            Phase::Answering if self.ending.callee_left.is_some() => self.answer_caller(now, tokens),
             Phase::Answering => {
                 self.release_b(tokens, Some(&cause));
                 self.give_up(now, cause);
@@ -221,7 +221,12 @@ impl Call {
         self.drop_unanswered_handshakes();
         self.end_exchanges();
         self.close_media(now);
-        let settled = self.settled(cause);
+        self.proof.again = None;
+        let mut settled = self.settled(cause);
+        if let Some(note) = self.unacknowledged_note(now) {
+            settled.times.answered = None;
+            settled.notes.push(note);
+        }
         self.actions.push_back(Action::Settle(Box::new(settled)));
     }
 

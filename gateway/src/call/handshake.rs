@@ -136,6 +136,9 @@ impl Call {
         if let Some(leg) = self.leg_mut(side) {
             leg.came_by(source.peer());
         }
+        if side == Side::A {
+            self.caller_is_proven();
+        }
         if !handshake.acknowledged {
             // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
             let body =

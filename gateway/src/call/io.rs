@@ -42,6 +42,8 @@ pub enum Event {
     MediaLocated { query: u32, addresses: Vec<SocketAddr> },
     /// The answered call is in the journal.
     Journaled,
+    /// The answer to [`Action::AskToAnswer`].
+    MayAnswer { may: bool },
     /// The newest [`Action::Admit`] was granted.
     Admitted,
     /// The newest [`Action::Admit`] was refused: the route has no room.
@@ -94,6 +96,10 @@ pub enum Action {
     Answered,
     /// A host wants no calls for a while (503 with Retry-After).
     Rest { address: SocketAddr, transport: Transport, rest: Duration },
+    /// May the answer go to a caller whose address may be forged? [`Event::MayAnswer`] comes back.
+    AskToAnswer,
+    /// The caller hears us. Once.
+    Proven,
     /// The call ended: release its limits, write its record.
     Settle(Box<Settled>),
 }

@@ -13,13 +13,16 @@ use super::sdes::{Keys, Lines, Sdes};
 use super::{Action, Call, Cause, due};
 use crate::core::Now;
 use crate::ids::Tokens;
-use crate::media::{Command, MediaEvent, MediaKey, Ports, Remote, Side};
+use crate::media::{Command, MediaEvent, MediaKey, NoRoom, Ports, Remote, Side};
 
 /// How long the media workers may take to open the ports before the call is refused.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the media workers may take to close before the call is forgotten without their figures.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// When to come again where no ports were left.
+const RETRY_MEDIA: Duration = Duration::from_secs(5);
 
 /// What two legs agreed on before an offer.
 #[derive(Debug)]
@@ -171,7 +174,8 @@ impl Call {
                 self.media.state = State::Opening { a, b };
                 self.timers.media_open = Some(now.instant + OPEN_TIMEOUT);
                 let emergency = self.account.emergency;
-                self.actions.push_back(Action::Media(Command::Open { key: self.media.key, a, b, emergency }));
+                let (key, party) = (self.media.key, self.a.flow.party.clone());
+                self.actions.push_back(Action::Media(Command::Open { key, a, b, emergency, party }));
             }
             // The next route is of the other address family: start again on its addresses. The old session's last
             // word comes under its old key and is ignored.
@@ -199,9 +203,9 @@ impl Call {
                     self.try_route(now, tokens);
                 }
             }
-            MediaEvent::OpenFailed { key, text } if key == self.media.key => {
+            MediaEvent::OpenFailed { key, cause, .. } if key == self.media.key => {
                 self.media.state = State::Closed;
-                self.give_up(now, Cause::new(503, format!("No media ports: {text}")));
+                self.give_up(now, no_media(cause));
             }
             // A call may ring in silence, whatever descriptions came with the ringing.
             MediaEvent::Silent { key } if key == self.media.key && !self.is_up() => {
@@ -233,7 +237,7 @@ impl Call {
     /// The media workers never said whether there are ports.
     pub(super) fn media_timeouts(&mut self, now: Now) {
         if due(&mut self.timers.media_open, now) && matches!(self.media.state, State::Opening { .. }) {
-            self.give_up(now, Cause::new(503, "No media ports: the media workers do not answer"));
+            self.give_up(now, no_media(NoRoom::System));
         }
         if due(&mut self.timers.media_close, now) {
             self.media.closed();
@@ -436,6 +440,11 @@ impl Call {
         self.media.last_remote = (!self.is_up()).then(|| command.clone());
         self.actions.push_back(Action::Media(command));
     }
+}
+
+/// Somebody has to hang up first, and its ports to rest.
+fn no_media(cause: NoRoom) -> Cause {
+    Cause { retry_after: Some(RETRY_MEDIA), ..Cause::new(503, cause.to_string()) }
 }
 
 fn srtp_keys(keys: &Keys) -> Result<SrtpKeys, SrtpError> {

@@ -31,6 +31,7 @@ mod leg;
 mod media;
 mod media_host;
 mod next_hop;
+mod proof;
 mod report;
 mod sdes;
 mod setup;
@@ -162,6 +163,7 @@ pub struct Call {
     timers: Deadlines,
     next_request: u32,
     next_query: u32,
+    proof: proof::Proof,
     ending: ending::Ending,
     actions: VecDeque<Action>,
 }
@@ -270,6 +272,7 @@ impl Call {
             timers: Deadlines::default(),
             next_request: 0,
             next_query: 0,
+            proof: proof::Proof::default(),
             ending: ending::Ending::default(),
             actions: VecDeque::new(),
         }
@@ -296,6 +299,7 @@ impl Call {
             Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
             Event::MediaLocated { query, addresses } => self.handle_media_located(now, query, &addresses),
             Event::Journaled => self.handle_journaled(now, tokens),
+            Event::MayAnswer { may } => self.handle_may_answer(now, tokens, may),
             Event::Admitted => self.handle_admitted(now, tokens),
             Event::Limited { cause } => self.handle_limited(now, cause),
             Event::HangUp { cause } => self.hang_up(now, tokens, cause),
@@ -329,6 +333,7 @@ impl Call {
             self.timers.journal,
             self.timers.media_open,
             self.timers.media_close,
+            self.proof.again,
         ];
         let handshakes = self.handshakes.iter().filter_map(Handshake::poll_timeout);
         let exchanges = self.exchanges.iter().map(|exchange| exchange.give_up);

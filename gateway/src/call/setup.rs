@@ -181,6 +181,7 @@ impl Call {
 
     /// Deadlines of the set-up.
     pub(super) fn setup_timeouts(&mut self, now: Now, tokens: &mut Tokens) {
+        self.proof_timeouts(now);
         if due(&mut self.timers.journal, now) {
             self.handle_journaled(now, tokens);
         }

@@ -86,6 +86,7 @@ impl Call {
         [call.caller_credentials, call.credentials] = credentials;
         call.media = super::media::MediaSession::restored(snapshot.media, snapshot.addresses, snapshot.ports);
         call.phase = super::Phase::Established;
+        call.caller_was_proven();
         call.max_duration = snapshot.expires.saturating_sub(snapshot.times.answered.unwrap_or(now.unix));
         call.timers.max_duration = Some(now.instant + left);
         Ok(call)

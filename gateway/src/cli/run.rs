@@ -76,6 +76,10 @@ fn running(gateway: &Gateway, records: &Path) -> String {
     text.push_str(&format!("  admin     http://{}/metrics /healthz /readyz\n", gateway.admin()));
     text.push_str(&format!("  records   {}\n", records.display()));
     let [shards, workers] = [gateway.shards(), gateway.media_workers()];
+    text.push_str(&format!(
+        "  room      {} calls at one time, by media ports and open files\n",
+        gateway.calls()
+    ));
     text + &format!("  threads   {shards} signalling, {workers} media\n")
 }
 

@@ -32,6 +32,8 @@ impl Core {
             Action::Offered { connector } => self.offered(key, connector.as_deref()),
             Action::Answered => self.count_answered(key),
             Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
+            Action::AskToAnswer => self.ask_to_answer(now, key),
+            Action::Proven => self.caller_is_proven(now, key),
             Action::Settle(settled) => self.write_records(now, key, &settled),
         }
     }

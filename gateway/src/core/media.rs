@@ -9,7 +9,7 @@ impl Core {
     /// A word to the media workers. Whatever a description, DNS or an old agreement says, no media goes to ourselves.
     pub(super) fn command_media(&mut self, key: CallKey, mut command: Command) {
         if let Command::Remote { side, remote, .. } = &mut command {
-            let ours = |address: &std::net::SocketAddr| self.shared.own.holds(*address);
+            let ours = |address: &std::net::SocketAddr| self.shared.media.own.holds(*address);
             if let Some(address) = remote.rtp.filter(ours).or(remote.rtcp.filter(ours)) {
                 self.tell_loop(key, *side, address);
             }
@@ -31,10 +31,16 @@ impl Core {
     }
 
     /// The media workers' word, for the log and the counters.
-    pub(super) fn hear_media(&mut self, event: &MediaEvent) {
+    pub(super) fn hear_media(&mut self, now: Now, event: &MediaEvent) {
         let key = CallKey::from(event.key());
         let Some(slot) = self.calls.get(&key) else { return };
-        if let MediaEvent::Displaced { side, stranger, .. } = event {
+        if let MediaEvent::OpenFailed { cause, text, .. } = event {
+            self.shared.metrics.refusal(cause.label());
+            let (transaction_id, source) = (slot.call.transaction_id, slot.call.endpoint(Side::A));
+            if source.is_some_and(|source| self.refusal_lines.take(now.instant, source)) {
+                tracing::warn!(%transaction_id, cause = cause.label(), text, "a call has no room for its media");
+            }
+        } else if let MediaEvent::Displaced { side, stranger, .. } = event {
             self.shared.metrics.media_stranger();
             tracing::warn!(
                 transaction_id = %slot.call.transaction_id,

@@ -29,6 +29,7 @@ mod records;
 mod refusal_lines;
 mod refuse;
 pub mod shared;
+pub mod unproven;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
@@ -350,6 +351,10 @@ impl Machine for Core {
             }
             self.settle(now, key);
         }
+        for (source, left_out) in self.refusal_lines.handle_timeout(now.instant) {
+            let source = source.map(tracing::field::display);
+            tracing::warn!(source, left_out, "more calls were refused");
+        }
         self.handle_probes(now);
         self.pump(now);
     }
@@ -360,8 +365,12 @@ impl Machine for Core {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.wakeups.first().map(|(at, _)| *at);
-        let own =
-            [self.transactions.poll_timeout(), self.probes.poll_timeout(), self.unresolved.poll_timeout()];
+        let own = [
+            self.transactions.poll_timeout(),
+            self.probes.poll_timeout(),
+            self.unresolved.poll_timeout(),
+            self.refusal_lines.poll_timeout(),
+        ];
         own.into_iter().flatten().chain(calls).min()
     }
 }

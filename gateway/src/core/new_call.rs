@@ -86,6 +86,10 @@ impl Core {
             Ok(permit) => permit,
             Err(refusal) => return self.refuse(now, server, &message, facts, decision, &refusal),
         };
+        let unanswered = match self.shared.limits.unanswered(admitted, self.shared.media.calls, now.unix) {
+            Ok(permit) => permit,
+            Err(refusal) => return self.refuse(now, server, &message, facts, decision, &refusal),
+        };
         let draw = self.tokens.random().next_u64();
         let health = self.shared.health();
         let plan = route::route(&live.config, &health, &RouteFacts { admitted, draw, now: now.instant });
@@ -160,7 +164,7 @@ impl Core {
                 Origin::Carrier(_) => INBOUND_MAX_DURATION,
             },
         };
-        let books = self.open_books(&new.account, Some(permit));
+        let books = self.open_books(&new.account, [permit, unanswered]);
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
                 let slot = Slot { call, wakeup: None, requests: Default::default(), books };

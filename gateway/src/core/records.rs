@@ -72,17 +72,24 @@ pub(super) struct Books {
     answered: bool,
     /// Whom the call is up with.
     parties: [Option<IpAddr>; 2],
+    /// Its place among the calls that are not up yet.
+    unanswered: Option<Permit>,
+    /// Whose answer waits for its ACK.
+    unproven: Option<IpAddr>,
     lost: Lost,
 }
 
 impl Core {
     /// A call of a connector's customer begins.
-    pub(super) fn open_books(&self, account: &Account, termination: Option<Permit>) -> Books {
+    ///
+    /// - `permits`: its connector's, and that of calls which are not up yet.
+    pub(super) fn open_books(&self, account: &Account, permits: [Permit; 2]) -> Books {
         let outbound = account.outbound.as_ref().map(|id| self.shared.metrics.connector(id));
         if let Some(outbound) = &outbound {
             outbound.calls(Direction::Outbound).attempt();
         }
-        Books { _termination: termination, outbound, ..Books::default() }
+        let [termination, unanswered] = permits.map(Some);
+        Books { _termination: termination, unanswered, outbound, ..Books::default() }
     }
 
     /// A call that was answered elsewhere is taken over.
@@ -121,6 +128,7 @@ impl Core {
         self.is_up(key);
         let Some(slot) = self.calls.get_mut(&key) else { return };
         slot.books.answered = true;
+        slot.books.unanswered = slot.books.unanswered.take().filter(|_| !slot.call.is_proven());
         for (metrics, direction) in slot.books.sides() {
             metrics.calls(direction).answered();
         }
@@ -131,6 +139,26 @@ impl Core {
         let Some(slot) = self.calls.get_mut(&key) else { return };
         slot.books.parties = [Side::A, Side::B].map(|side| slot.call.endpoint(side));
         slot.books.parties.iter().flatten().for_each(|party| self.shared.calls_up.begin(*party));
+    }
+
+    /// Whether the caller's answer may leave, or its source has too many that are not acknowledged.
+    pub(super) fn ask_to_answer(&mut self, now: Now, key: CallKey) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        let source = slot.call.endpoint(Side::A).filter(|_| !slot.call.is_proven());
+        let may = source.is_none_or(|source| self.shared.unproven.take(source, now.unix));
+        slot.books.unproven = source.filter(|_| may);
+        slot.call.handle(now, &mut self.tokens, Event::MayAnswer { may });
+    }
+
+    /// The caller hears us: its ACK came, or another request with our tag.
+    pub(super) fn caller_is_proven(&mut self, now: Now, key: CallKey) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        if slot.books.answered {
+            slot.books.unanswered = None;
+        }
+        if let Some(source) = slot.books.unproven.take() {
+            self.shared.unproven.give_back(source, now.unix, true);
+        }
     }
 
     /// Takes the limits of an attempt, after giving back those of another side.
@@ -180,11 +208,14 @@ impl Core {
     }
 
     /// The call is over: limits back, counters, one record for each connector that it belongs to.
-    pub(super) fn write_records(&mut self, _now: Now, key: CallKey, settled: &Settled) {
+    pub(super) fn write_records(&mut self, now: Now, key: CallKey, settled: &Settled) {
         self.shared.call_ended();
         if let Some(slot) = self.calls.get_mut(&key) {
             let books = std::mem::take(&mut slot.books);
             books.parties.iter().flatten().for_each(|party| self.shared.calls_up.end(*party));
+            if let Some(source) = books.unproven {
+                self.shared.unproven.give_back(source, now.unix, false);
+            }
             for (metrics, direction) in books.sides() {
                 match books.answered {
                     true => metrics.calls(direction).ended(),
@@ -320,7 +351,7 @@ impl Core {
     /// News of a call's media; its figures become quality records.
     pub(super) fn handle_media(&mut self, now: Now, event: MediaEvent) {
         let key = CallKey::from(event.key());
-        self.hear_media(&event);
+        self.hear_media(now, &event);
         if let MediaEvent::Minute { statistics, .. } = &event
             && let Some(slot) = self.calls.get_mut(&key)
         {

@@ -1,35 +1,78 @@
-//! Which refused calls have a line of their own in the log.
+//! Lines in the log for calls that are refused: some for each source, then how many more there were.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
-use super::Now;
-
-/// So many of one source in a second, by one shard; the others are counted in one line.
-const LINES_A_SECOND: u64 = 10;
+/// So long the lines of a source are counted.
+const WINDOW: Duration = Duration::from_secs(10);
+/// So many lines of one source are written in a window, by one shard.
+const LINES: u32 = 10;
+/// So many sources are told apart; the others share their lines.
+const SOURCES: usize = 1_000;
 
 /// See the module.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct RefusalLines {
-    /// Since the Unix epoch.
-    second: u64,
-    /// Refusals in this second, by source.
-    refused: HashMap<IpAddr, u64>,
+    /// When the window ends; `None`: nobody was refused since the last one.
+    until: Option<Instant>,
+    refused: HashMap<Option<IpAddr>, u32>,
 }
 
+/// What was not written of a source; `None`: of all that came after the first thousand.
+pub(super) type LeftOut = (Option<IpAddr>, u32);
+
 impl RefusalLines {
-    /// Whether one more refused call of `source` has its line.
-    pub(super) fn take(&mut self, now: Now, source: IpAddr) -> bool {
-        let second = now.unix.as_secs();
-        if second != self.second {
-            for (source, refused) in self.refused.drain().filter(|(_, refused)| *refused > LINES_A_SECOND) {
-                let left_out = refused - LINES_A_SECOND;
-                tracing::warn!(%source, left_out, "more calls were refused");
-            }
-            self.second = second;
-        }
-        let refused = self.refused.entry(source).or_default();
+    /// A call of `source` was refused: whether that is worth a line of its own.
+    pub(super) fn take(&mut self, now: Instant, source: IpAddr) -> bool {
+        self.until.get_or_insert(now + WINDOW);
+        let known = self.refused.contains_key(&Some(source)) || self.refused.len() < SOURCES;
+        let refused = self.refused.entry(known.then_some(source)).or_default();
         *refused += 1;
-        *refused <= LINES_A_SECOND
+        *refused <= LINES
+    }
+
+    /// When to call [`RefusalLines::handle_timeout`].
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// What is still to be said of the window that is over.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<LeftOut> {
+        if self.until.is_none_or(|until| until > now) {
+            return Vec::new();
+        }
+        self.until = None;
+        let left_out = self.refused.drain().filter(|(_, refused)| *refused > LINES);
+        left_out.map(|(source, refused)| (source, refused - LINES)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_lines_a_source_and_then_a_count() {
+        let (mut said, start) = (RefusalLines::default(), Instant::now());
+        let source = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let written = (0..5_000).filter(|_| said.take(start, source(1))).count();
+        assert_eq!(written, 10);
+        assert!(said.take(start, source(2)), "another source has lines of its own");
+        let end = said.poll_timeout().unwrap();
+        assert_eq!(said.handle_timeout(end - Duration::from_millis(1)), []);
+        assert_eq!(said.handle_timeout(end), [(Some(source(1)), 4_990)]);
+        assert_eq!(said.poll_timeout(), None);
+        assert!(said.take(end, source(1)));
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let (mut said, start) = (RefusalLines::default(), Instant::now());
+        for number in 0..100_000_u32 {
+            said.take(start, IpAddr::from(number.to_be_bytes()));
+        }
+        assert_eq!(said.refused.len(), SOURCES + 1);
+        assert_eq!(said.handle_timeout(start + WINDOW), [(None, 98_990)]);
     }
 }

@@ -130,7 +130,7 @@ impl Core {
         self.log_outside(now, connector, message, &[message, &response]);
         self.answer(now, server, response);
         let transaction_id = self.transaction_id();
-        if self.refusal_lines.take(now, facts.source) {
+        if self.refusal_lines.take(now.instant, facts.source) {
             let carrier = match admit::source(&self.config, facts).outcome {
                 Ok(Origin::Carrier(carrier)) => Some(carrier.name.to_string()),
                 _ => None,

@@ -16,9 +16,11 @@ use sip::auth::Secret;
 use super::Now;
 use super::calls_up::CallsUp;
 use super::refuse::algorithms;
+use super::unproven::Unproven;
+use crate::ids::HashKey;
 use crate::limits::Limits;
 use crate::listen::{Guard, Transport};
-use crate::media::OwnAddresses;
+use crate::media::MediaRoom;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::resolve::Lookup;
@@ -127,12 +129,14 @@ pub struct Shared {
     pub nonce_key: [u8; 32],
     /// The addresses that the listeners really have: port 0 is one of the system's choice.
     pub bound: Vec<SocketAddr>,
-    /// Where no media may go.
-    pub own: Arc<OwnAddresses>,
     /// Whom calls are up with.
     pub calls_up: CallsUp,
     /// Bytes that each shard may call its own.
     pub memory: u64,
+    /// How many calls have room, and where no media may go.
+    pub media: MediaRoom,
+    /// Answers that wait for their ACK.
+    pub unproven: Unproven,
     /// Calls that began and have not ended.
     calls: AtomicUsize,
     /// Whether records can be written; else only emergency calls are taken.
@@ -151,7 +155,7 @@ impl Shared {
         guard: Arc<Guard>,
         nonce_key: [u8; 32],
         bound: Vec<SocketAddr>,
-        own: Arc<OwnAddresses>,
+        media: MediaRoom,
         accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
     ) -> Shared {
         Shared {
@@ -162,9 +166,10 @@ impl Shared {
             guard,
             nonce_key,
             bound,
-            own,
             calls_up: CallsUp::default(),
             memory: DEFAULT_MEMORY,
+            media,
+            unproven: Unproven::new(HashKey::derived(&nonce_key)),
             calls: AtomicUsize::new(0),
             accepts_calls,
             readiness: Readiness::default(),

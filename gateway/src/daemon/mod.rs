@@ -113,7 +113,7 @@ impl Gateway {
     /// # Errors
     /// The first thing that can't be had.
     pub fn start(config: Config, options: &DaemonOptions) -> Result<Gateway, StartError> {
-        descriptors::raise(&config);
+        let descriptors = descriptors::raise(&config);
         let config = Arc::new(config);
         let live = Live::new(config.clone())?;
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
@@ -159,9 +159,12 @@ impl Gateway {
         let resolver = Arc::new(resolver);
 
         let to_shards = mailboxes.clone();
-        let media = Media::start(&media_settings(&config, &addresses, options), move |shard, event| {
-            to_shards.post_event(shard, Input::Media(event));
-        })
+        let media = Media::start(
+            &media_settings(&config, &addresses, options, descriptors.media),
+            move |shard, event| {
+                to_shards.post_event(shard, Input::Media(event));
+            },
+        )
         .map_err(|source| StartError::System { what: "the media workers", source })?;
         let media = Arc::new(media);
 
@@ -176,7 +179,7 @@ impl Gateway {
             guard.clone(),
             nonce_key,
             bound_addresses,
-            media.own(),
+            media.room(),
             accepts,
         );
         let shared = Arc::new(match memory::of_a_shard(shards) {
@@ -194,7 +197,7 @@ impl Gateway {
             guard: guard.clone(),
             counters: counters.clone(),
             tls: tls.clone(),
-            limits: StreamLimits::default(),
+            limits: StreamLimits { connections: descriptors.connections, ..StreamLimits::default() },
         })
         .map_err(|source| StartError::System { what: "the transport thread", source })?;
 
@@ -279,6 +282,11 @@ impl Gateway {
     /// Signalling threads.
     pub fn shards(&self) -> usize {
         self.shards.len()
+    }
+
+    /// How many ordinary calls have room at one time: media ports and open files.
+    pub fn calls(&self) -> usize {
+        self.shared.media.calls
     }
 
     /// Media threads.
@@ -392,6 +400,7 @@ fn media_settings(
     config: &Config,
     listeners: &[(Protocol, SocketAddr)],
     options: &DaemonOptions,
+    sockets: usize,
 ) -> MediaSettings {
     let mut excluded: Vec<u16> = listeners.iter().map(|(_, address)| address.port()).collect();
     let bound = listeners.iter().map(|(_, address)| *address);
@@ -406,6 +415,7 @@ fn media_settings(
         inactivity_timeout: config.media.inactivity_timeout,
         hold_timeout: config.media.hold_timeout,
         emergency_ports: config.media.emergency_ports,
+        sockets,
         excluded_ports: excluded,
         ..MediaSettings::default()
     }

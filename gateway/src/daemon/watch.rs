@@ -93,7 +93,7 @@ mod tests {
 
     fn open_call(media: &Media, key: u64) {
         let local = std::net::IpAddr::from([127, 0, 0, 1]);
-        media.send(Command::Open { key: MediaKey(key), a: local, b: local, emergency: false });
+        media.send(Command::Open { key: MediaKey(key), a: local, b: local, emergency: false, party: None });
     }
 
     /// A worker that waits for something that never comes.

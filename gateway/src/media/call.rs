@@ -7,8 +7,9 @@ use std::time::Instant;
 use rtp::relay::{Component, Relay, Side};
 
 use super::counters::Whose;
+use super::ports::Claim;
 use super::socket::MediaSocket;
-use super::{MediaKey, Ports, Room};
+use super::{MediaEvent, MediaKey, NoRoom, Ports, Room};
 use crate::random::Random;
 
 /// Busy ports are passed over this many times before a call is refused.
@@ -17,8 +18,8 @@ const ATTEMPTS: usize = 64;
 /// Why a call has no ports.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum OpenError {
-    #[error("no free media port on {0}")]
-    Exhausted(IpAddr),
+    #[error("no media port on {address}: {cause}")]
+    NoRoom { address: IpAddr, cause: NoRoom },
     #[error("media port {port} of {address}: {error}")]
     Bind { address: IpAddr, port: u16, error: io::Error },
     #[error("media worker: {0}")]
@@ -27,6 +28,26 @@ pub(super) enum OpenError {
     Open,
     #[error("media workers are overloaded")]
     Overloaded,
+}
+
+impl OpenError {
+    /// What the signalling side hears of it.
+    pub(super) fn event(&self, key: MediaKey) -> MediaEvent {
+        let cause = match self {
+            OpenError::NoRoom { cause, .. } => *cause,
+            OpenError::Bind { error, .. } if has_no_descriptor(error) => NoRoom::Descriptors,
+            OpenError::Bind { .. } | OpenError::Watch(_) | OpenError::Open | OpenError::Overloaded => {
+                NoRoom::System
+            }
+        };
+        MediaEvent::OpenFailed { key, cause, text: self.to_string() }
+    }
+}
+
+/// Whether the process, or the system, has as many files open as it may.
+fn has_no_descriptor(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(nix::errno::Errno::from_raw);
+    matches!(errno, Some(nix::errno::Errno::EMFILE | nix::errno::Errno::ENFILE))
 }
 
 /// The sockets of one leg; its ports go back to rest when it is dropped, which also closes them.
@@ -42,6 +63,7 @@ struct Pair<'a> {
     room: &'a Room,
     address: IpAddr,
     port: u16,
+    claim: Claim,
     /// It was in use: it rests. Otherwise it is free at once.
     used: bool,
 }
@@ -53,9 +75,9 @@ impl Drop for Pair<'_> {
         }
         let mut pools = self.room.pools();
         if self.used {
-            pools.rest(Instant::now(), self.address, self.port);
+            pools.rest(Instant::now(), self.address, self.port, &self.claim);
         } else {
-            pools.give_back(self.address, self.port);
+            pools.give_back(self.address, self.port, &self.claim);
         }
     }
 }
@@ -65,13 +87,13 @@ impl LegSockets<'_> {
     pub(super) fn open<'a>(
         room: &'a Room,
         address: IpAddr,
-        emergency: bool,
+        claim: &Claim,
         random: &mut impl Random,
     ) -> Result<LegSockets<'a>, OpenError> {
         for _ in 0..ATTEMPTS {
-            let port = room.pools().draw(Instant::now(), address, emergency, random);
-            let port = port.ok_or(OpenError::Exhausted(address))?;
-            let mut pair = Pair { room, address, port, used: true };
+            let port = room.pools().draw(Instant::now(), address, claim, random);
+            let port = port.map_err(|cause| OpenError::NoRoom { address, cause })?;
+            let mut pair = Pair { room, address, port, claim: claim.clone(), used: true };
             let bound = MediaSocket::bind(address, port)
                 .and_then(|rtp| Ok((rtp, MediaSocket::bind(address, port | 1)?)));
             match bound {
@@ -89,7 +111,7 @@ impl LegSockets<'_> {
                 }
             }
         }
-        Err(OpenError::Exhausted(address))
+        Err(OpenError::NoRoom { address, cause: NoRoom::Ports })
     }
 
     /// Under which side its packets count.

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use rtp::relay::{Remote, Side};
 use serde::{Deserialize, Serialize};
 
+use crate::listen::Party;
+
 /// A call's name on the media side: the shard in the top 16 bits, below them a number unique in that shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MediaKey(pub u64);
@@ -39,6 +41,8 @@ pub enum Command {
         b: IpAddr,
         /// May use the ports that are set aside.
         emergency: bool,
+        /// Whose call it is: a party that holds much leaves some to the others.
+        party: Option<Party>,
     },
     /// What a peer was offered decides what its leg hears until its description comes by `Remote`.
     ExpectSrtp {

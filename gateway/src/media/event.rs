@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rtp::relay::{CallStatistics, Side};
 
-use super::MediaKey;
+use super::{MediaKey, NoRoom};
 
 /// The local ports of one leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -31,7 +31,9 @@ pub enum MediaEvent {
     OpenFailed {
         /// The call.
         key: MediaKey,
-        /// Why, for the log and the record.
+        /// Why, for the caller, the record and the counters.
+        cause: NoRoom,
+        /// Why, for the log.
         text: String,
     },
     /// Neither leg received anything for `inactivity_timeout`, or `hold_timeout` while one is on hold. Sent once, and

@@ -10,6 +10,7 @@ mod command;
 mod counters;
 mod event;
 mod export;
+mod no_room;
 mod own;
 mod ports;
 mod settings;
@@ -39,6 +40,7 @@ use counters::Counters;
 pub use counters::{FlowGauges, MediaGauges, SideGauges};
 pub use event::{MediaEvent, Ports};
 pub use export::export;
+pub use no_room::NoRoom;
 pub use own::OwnAddresses;
 pub use ports::PortCounts;
 use ports::PortPools;
@@ -57,6 +59,16 @@ pub struct Media {
     workers: Vec<Handle>,
     room: Arc<Room>,
     events: Arc<EventSink>,
+}
+
+/// What signalling knows of the media side.
+#[derive(Debug, Clone)]
+pub struct MediaRoom {
+    /// Where no media may go.
+    pub own: Arc<OwnAddresses>,
+    /// How many ordinary calls find ports at one time, each with both legs on one address: as many as there are ports and
+    /// open files.
+    pub calls: usize,
 }
 
 /// The ports, shared by the workers.
@@ -93,6 +105,7 @@ impl Media {
             &excluded(settings),
             settings.emergency_ports,
             settings.quarantine,
+            settings.sockets,
         ));
         let own = Arc::new(OwnAddresses::new(settings, own::host_addresses()));
         let room = Arc::new(Room { pools, own });
@@ -117,16 +130,14 @@ impl Media {
         let queued = worker.shared.queued.fetch_add(1, Ordering::Relaxed);
         if queued >= BACKLOG && matches!(command, Command::Open { .. }) {
             worker.shared.queued.fetch_sub(1, Ordering::Relaxed);
-            let text = OpenError::Overloaded.to_string();
-            return (self.events)(key.shard(), MediaEvent::OpenFailed { key, text });
+            return (self.events)(key.shard(), OpenError::Overloaded.event(key));
         }
         match worker.inbox.send(command) {
             // Fails only when it is raised high already.
             Ok(()) => drop(worker.shared.commands.write(1)),
             // The worker is gone, which only a bug can do. Nobody waits for its answers in vain.
             Err(SendError(Command::Open { .. })) => {
-                let text = OpenError::Overloaded.to_string();
-                (self.events)(key.shard(), MediaEvent::OpenFailed { key, text });
+                (self.events)(key.shard(), OpenError::Overloaded.event(key));
             }
             Err(SendError(Command::Close { .. })) => {
                 let statistics = Box::default();
@@ -156,9 +167,10 @@ impl Media {
         self.workers.iter().map(|worker| worker.shared.pulse.clone())
     }
 
-    /// The gateway's own addresses, for whoever is told where to send media.
-    pub fn own(&self) -> Arc<OwnAddresses> {
-        self.room.own.clone()
+    /// What there is room for, and where no media goes.
+    pub fn room(&self) -> MediaRoom {
+        let own = self.room.own.clone();
+        MediaRoom { calls: self.room.pools().calls(own.media_addresses()), own }
     }
 
     /// How many workers run.

@@ -45,6 +45,11 @@ impl OwnAddresses {
             || self.forwarded.contains(&ip) && self.range.contains(&port)
     }
 
+    /// How many local addresses media has; at least one.
+    pub(super) fn media_addresses(&self) -> usize {
+        self.media.len().max(1)
+    }
+
     /// A call holds `port` of `address`, or has given it back.
     pub(crate) fn set_open(&self, address: IpAddr, port: u16, open: bool) {
         for (_, ports) in self.media.iter().filter(|(own, _)| *own == address) {

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use super::NoRoom;
+use crate::listen::Party;
 use crate::random::Random;
 
 /// The port pairs of every local address. A pair is named by its even port.
@@ -15,14 +17,70 @@ pub(super) struct PortPools {
     /// Pairs of each address that are kept for emergency calls.
     reserve: usize,
     quarantine: Duration,
+    /// Sockets that ordinary calls may hold.
+    sockets: usize,
+    /// Pairs of all addresses that are in use, two sockets each.
+    drawn: usize,
     pools: HashMap<IpAddr, Pool>,
+}
+
+/// A party takes one more pair only while it holds less than so many times what is left. Alone it finds eight ninths of the
+/// pairs, two such parties find eight seventeenths each, and there always are some for whoever comes next.
+const SHARE: usize = 8;
+
+/// For whom a pair is drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// Who is charged with it; none for an emergency call, which is nobody's share.
+    party: Option<Party>,
+    emergency: bool,
+}
+
+impl Claim {
+    pub(super) fn new(party: Option<Party>, emergency: bool) -> Claim {
+        Claim { party: party.filter(|_| !emergency), emergency }
+    }
 }
 
 #[derive(Debug)]
 struct Pool {
     free: Vec<u16>,
-    /// Pairs that rest, by the end of their rest.
-    resting: VecDeque<(Instant, u16)>,
+    /// Pairs that rest, by the end of their rest, and whose they are so long.
+    resting: VecDeque<(Instant, u16, Option<Party>)>,
+    /// Pairs that parties hold or let rest; none of those that hold none.
+    shares: HashMap<Party, usize>,
+}
+
+impl Pool {
+    /// What has rested is free.
+    fn wake(&mut self, now: Instant) {
+        while self.resting.front().is_some_and(|(until, ..)| *until <= now) {
+            if let Some((_, pair, party)) = self.resting.pop_front() {
+                self.free.push(pair);
+                self.discharge(party.as_ref());
+            }
+        }
+    }
+
+    fn charge(&mut self, party: Option<&Party>) {
+        if let Some(party) = party {
+            *self.shares.entry(party.clone()).or_default() += 1;
+        }
+    }
+
+    fn discharge(&mut self, party: Option<&Party>) {
+        let Some(party) = party else { return };
+        if let Some(share) = self.shares.get_mut(party) {
+            *share -= 1;
+            if *share == 0 {
+                self.shares.remove(party);
+            }
+        }
+    }
+
+    fn share(&self, party: Option<&Party>) -> usize {
+        party.and_then(|party| self.shares.get(party)).copied().unwrap_or(0)
+    }
 }
 
 /// How many ports are in what state, over all addresses in use.
@@ -40,11 +98,13 @@ impl PortPools {
     /// - `range`: ports for media.
     /// - `excluded`: ports that are never drawn.
     /// - `emergency_ports`: ports kept for emergency calls, for each address.
+    /// - `sockets`: how many ordinary calls may hold, over all addresses.
     pub(super) fn new(
         range: &RangeInclusive<u16>,
         excluded: &HashSet<u16>,
         emergency_ports: u16,
         quarantine: Duration,
+        sockets: usize,
     ) -> PortPools {
         let fits = |port: &u16| port.is_multiple_of(2) && *port > 0 && *port < *range.end();
         let allowed = |port: &u16| !excluded.contains(port) && !excluded.contains(&(port + 1));
@@ -52,60 +112,82 @@ impl PortPools {
             pairs: range.clone().filter(fits).filter(allowed).collect(),
             reserve: usize::from(emergency_ports).div_ceil(2),
             quarantine,
+            sockets,
+            drawn: 0,
             pools: HashMap::new(),
         }
     }
 
-    /// Draws a pair of `address`; `None`: none is left for a call of this kind.
+    /// Draws a pair of `address`.
+    ///
+    /// # Errors
+    /// Why there is none for a call of this kind.
     pub(super) fn draw(
         &mut self,
         now: Instant,
         address: IpAddr,
-        emergency: bool,
+        claim: &Claim,
         random: &mut impl Random,
-    ) -> Option<u16> {
+    ) -> Result<u16, NoRoom> {
         let pairs = &self.pairs;
-        let pool = self
-            .pools
-            .entry(address)
-            .or_insert_with(|| Pool { free: pairs.clone(), resting: VecDeque::new() });
-        while let Some((until, pair)) = pool.resting.front().copied()
-            && until <= now
+        let new = || Pool { free: pairs.clone(), resting: VecDeque::new(), shares: HashMap::new() };
+        let pool = self.pools.entry(address).or_insert_with(new);
+        pool.wake(now);
+        let reserve = if claim.emergency { 0 } else { self.reserve };
+        let spare = pool.free.len().saturating_sub(reserve);
+        let pair = if !claim.emergency && 2 * (self.drawn + 1) > self.sockets {
+            return Err(NoRoom::Descriptors);
+        } else if spare > 0 {
+            if pool.share(claim.party.as_ref()) >= SHARE * spare {
+                return Err(NoRoom::Share);
+            }
+            let index = usize::try_from(random.below(pool.free.len() as u64)).unwrap_or(0);
+            pool.free.swap_remove(index)
+        } else if claim.emergency
+            && let Some((_, pair, party)) = pool.resting.pop_front()
         {
-            pool.resting.pop_front();
-            pool.free.push(pair);
-        }
-        if pool.free.is_empty() && emergency {
             // A stray packet of the last call is better than no emergency call.
-            return pool.resting.pop_front().map(|(_, pair)| pair);
-        }
-        if pool.free.len() <= self.reserve && !emergency || pool.free.is_empty() {
-            return None;
-        }
-        let index = usize::try_from(random.below(pool.free.len() as u64)).unwrap_or(0);
-        Some(pool.free.swap_remove(index))
+            pool.discharge(party.as_ref());
+            pair
+        } else {
+            return Err(NoRoom::Ports);
+        };
+        pool.charge(claim.party.as_ref());
+        self.drawn += 1;
+        Ok(pair)
     }
 
     /// Takes back a pair that was used, or found busy: it rests.
-    pub(super) fn rest(&mut self, now: Instant, address: IpAddr, pair: u16) {
+    pub(super) fn rest(&mut self, now: Instant, address: IpAddr, pair: u16, claim: &Claim) {
+        self.drawn = self.drawn.saturating_sub(1);
         if let Some(pool) = self.pools.get_mut(&address) {
-            pool.resting.push_back((now + self.quarantine, pair));
+            pool.resting.push_back((now + self.quarantine, pair, claim.party.clone()));
         }
     }
 
     /// Takes back a pair that was never used.
-    pub(super) fn give_back(&mut self, address: IpAddr, pair: u16) {
+    pub(super) fn give_back(&mut self, address: IpAddr, pair: u16, claim: &Claim) {
+        self.drawn = self.drawn.saturating_sub(1);
         if let Some(pool) = self.pools.get_mut(&address) {
             pool.free.push(pair);
+            pool.discharge(claim.party.as_ref());
         }
     }
 
     /// Whether an ordinary call would find a pair for each leg, wherever its parties are.
     pub(super) fn has_room(&self, now: Instant) -> bool {
-        self.pools.values().all(|pool| {
-            let rested = pool.resting.iter().take_while(|(until, _)| *until <= now).count();
-            pool.free.len() + rested >= self.reserve + 2
-        })
+        let sockets = 2 * (self.drawn + 2) <= self.sockets;
+        sockets
+            && self.pools.values().all(|pool| {
+                let rested = pool.resting.iter().take_while(|(until, ..)| *until <= now).count();
+                pool.free.len() + rested >= self.reserve + 2
+            })
+    }
+
+    /// How many ordinary calls fit at one time on so many addresses.
+    pub(super) fn calls(&self, addresses: usize) -> usize {
+        let pairs = self.pairs.len().saturating_sub(self.reserve) * addresses;
+        (pairs / 2).min(self.sockets / 4)
     }
 
     /// How many ports are used, resting and free.
@@ -142,12 +224,24 @@ mod tests {
     const QUARANTINE: Duration = Duration::from_secs(10);
 
     fn pools(range: RangeInclusive<u16>, excluded: &[u16], emergency_ports: u16) -> PortPools {
-        PortPools::new(&range, &excluded.iter().copied().collect(), emergency_ports, QUARANTINE)
+        PortPools::new(&range, &excluded.iter().copied().collect(), emergency_ports, QUARANTINE, usize::MAX)
     }
 
     fn draw_all(pools: &mut PortPools, now: Instant, emergency: bool) -> Vec<u16> {
+        draw_for(pools, now, &Claim::new(None, emergency))
+    }
+
+    fn draw_for(pools: &mut PortPools, now: Instant, claim: &Claim) -> Vec<u16> {
         let mut random = SeededRandom::new(7);
-        std::iter::from_fn(|| pools.draw(now, LOCAL, emergency, &mut random)).collect()
+        std::iter::from_fn(|| pools.draw(now, LOCAL, claim, &mut random).ok()).collect()
+    }
+
+    fn of(name: &str) -> Claim {
+        Claim::new(Some(Party::VoiceConnector(name.into())), false)
+    }
+
+    fn nobody() -> Claim {
+        Claim::new(None, false)
     }
 
     #[test]
@@ -172,10 +266,10 @@ mod tests {
         let start = Instant::now();
         let mut pools = pools(5000..=5001, &[], 0);
         assert_eq!(draw_all(&mut pools, start, false), [5000]);
-        pools.rest(start, LOCAL, 5000);
+        pools.rest(start, LOCAL, 5000, &nobody());
         assert!(draw_all(&mut pools, start + QUARANTINE - Duration::from_millis(1), false).is_empty());
         assert_eq!(draw_all(&mut pools, start + QUARANTINE, false), [5000]);
-        pools.give_back(LOCAL, 5000);
+        pools.give_back(LOCAL, 5000, &nobody());
         assert_eq!(draw_all(&mut pools, start + QUARANTINE, false), [5000]);
     }
 
@@ -185,9 +279,45 @@ mod tests {
         let mut pools = pools(5000..=5009, &[], 4);
         let drawn = draw_all(&mut pools, start, false);
         assert_eq!(drawn.len(), 3);
-        pools.rest(start, LOCAL, drawn[0]);
+        pools.rest(start, LOCAL, drawn[0], &nobody());
         let emergency = draw_all(&mut pools, start, true);
         assert_eq!((emergency.len(), emergency.last()), (3, drawn.first()));
+    }
+
+    /// Two greedy parties and one that comes late: each finds its share, and rest counts as use.
+    #[test]
+    fn no_party_starves_another() {
+        let start = Instant::now();
+        let mut pools = pools(10_000..=11_999, &[], 0);
+        let first = draw_for(&mut pools, start, &of("greedy"));
+        assert_eq!(first.len(), 889);
+        let mut random = SeededRandom::new(7);
+        assert_eq!(pools.draw(start, LOCAL, &of("greedy"), &mut random), Err(NoRoom::Share));
+        assert_eq!(draw_for(&mut pools, start, &of("late")).len(), 99);
+        assert_eq!(draw_for(&mut pools, start, &of("latest")).len(), 11);
+        assert!(pools.draw(start, LOCAL, &Claim::new(None, true), &mut random).is_ok());
+        for pair in &first {
+            pools.rest(start, LOCAL, *pair, &of("greedy"));
+        }
+        assert!(draw_for(&mut pools, start, &of("greedy")).is_empty());
+        let rested = start + QUARANTINE;
+        assert_eq!(draw_for(&mut pools, rested, &of("late")).len(), 780);
+        assert_eq!(draw_for(&mut pools, rested, &of("greedy")).len(), 97);
+    }
+
+    #[test]
+    fn sockets_are_set_aside_for_emergency_calls() {
+        let start = Instant::now();
+        let mut pools = PortPools::new(&(5000..=5099), &HashSet::new(), 0, QUARANTINE, 9);
+        assert_eq!(pools.calls(1), 2);
+        let drawn = draw_for(&mut pools, start, &of("pbx"));
+        assert_eq!(drawn.len(), 4);
+        let mut random = SeededRandom::new(7);
+        assert_eq!(pools.draw(start, LOCAL, &of("branch"), &mut random), Err(NoRoom::Descriptors));
+        assert!(pools.draw(start, LOCAL, &Claim::new(None, true), &mut random).is_ok());
+        pools.rest(start, LOCAL, drawn[0], &of("pbx"));
+        pools.rest(start, LOCAL, drawn[1], &of("pbx"));
+        assert_eq!(draw_for(&mut pools, start, &of("branch")).len(), 1);
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub struct MediaSettings {
     pub hold_timeout: Duration,
     /// Ports (not pairs) of each address that only emergency calls may take.
     pub emergency_ports: u16,
+    /// Media sockets that ordinary calls may hold at one time, four a call: the others of the process's open files are set
+    /// aside.
+    pub sockets: usize,
     /// Ports never taken: those of the listeners and of the admin server.
     pub excluded_ports: Vec<u16>,
     /// How long a port rests after a call, so that the last packets of one call do not reach the next.
@@ -40,6 +43,7 @@ impl Default for MediaSettings {
             inactivity_timeout: Duration::from_secs(60),
             hold_timeout: Duration::from_secs(30 * 60),
             emergency_ports: 20,
+            sockets: usize::MAX,
             excluded_ports: Vec::new(),
             quarantine: Duration::from_secs(10),
         }

@@ -16,6 +16,7 @@ use rtp::relay::{CallStatistics, Component, Output, Refusal, Relay, RelaySetting
 use super::call::{LegSockets, OpenCall, OpenError};
 use super::clock::Moment;
 use super::counters::Counters;
+use super::ports::Claim;
 use super::socket::control_buffer;
 use super::{Command, EventSink, MediaEvent, MediaKey, Room};
 use crate::pulse::{self, Pulse};
@@ -185,10 +186,13 @@ impl<'a> Worker<'a> {
             let Ok(command) = self.inbox.try_recv() else { return false };
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
             match command {
-                Command::Open { key, a, b, emergency } => match self.open(key, a, b, emergency) {
-                    Ok(opened) => self.tell(opened),
-                    Err(error) => self.tell(MediaEvent::OpenFailed { key, text: error.to_string() }),
-                },
+                Command::Open { key, a, b, emergency, party } => {
+                    let claim = Claim::new(party, emergency);
+                    match self.open(key, a, b, &claim) {
+                        Ok(opened) => self.tell(opened),
+                        Err(error) => self.tell(error.event(key)),
+                    }
+                }
                 Command::ExpectSrtp { key, side, only } => {
                     let place = self.places.get(&key).copied();
                     if let Some(call) = place.and_then(|place| self.calls.get_mut(place)?.as_deref_mut()) {
@@ -211,18 +215,12 @@ impl<'a> Worker<'a> {
         true
     }
 
-    fn open(
-        &mut self,
-        key: MediaKey,
-        a: IpAddr,
-        b: IpAddr,
-        emergency: bool,
-    ) -> Result<MediaEvent, OpenError> {
+    fn open(&mut self, key: MediaKey, a: IpAddr, b: IpAddr, claim: &Claim) -> Result<MediaEvent, OpenError> {
         if self.places.contains_key(&key) {
             return Err(OpenError::Open);
         }
-        let mut a = LegSockets::open(self.room, a, emergency, &mut self.random)?;
-        let opened = LegSockets::open(self.room, b, emergency, &mut self.random).and_then(|b| {
+        let mut a = LegSockets::open(self.room, a, claim, &mut self.random)?;
+        let opened = LegSockets::open(self.room, b, claim, &mut self.random).and_then(|b| {
             let place = self.vacant.pop().unwrap_or(self.calls.len());
             self.generation = self.generation.wrapping_add(1);
             let watched = self.watch(place, &a, &b);

@@ -5,7 +5,8 @@ use sip::Method;
 use super::link::Link;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, everywhere, over_udp};
-use crate::record::Direction;
+use crate::listen::Transport;
+use crate::record::{CallDetailRecord, Direction, Status};
 
 /// RFC 3261 §13.3.1.4: after 64*T1 the session is ended, on both legs.
 #[test]
@@ -22,7 +23,36 @@ fn a_caller_that_never_acknowledges_is_hung_up() {
         trunk.run(3.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
         trunk.finish();
-        assert_eq!(trunk.cdr("pbx", Direction::Outbound).status_message, "408 ACK missing");
+        let is_udp = trunk.phone(a.0).transport == Transport::Udp;
+        let record = CallDetailRecord::new(trunk.cdr("pbx", Direction::Outbound));
+        match is_udp {
+            // Anybody may have asked for it.
+            true => {
+                assert_eq!(record.status_message, "408 ACK missing; the answer was never acknowledged");
+                assert_eq!((record.status, record.billable_duration_seconds), (Status::Failed, 0));
+            }
+            false => {
+                assert_eq!(record.status_message, "408 ACK missing");
+                assert_eq!((record.status, record.billable_duration_seconds), (Status::Completed, 36));
+            }
+        }
+    });
+}
+
+/// The ACK is lost and the caller hangs up: who knows our tag has heard us.
+#[test]
+fn a_caller_that_hangs_up_has_heard_the_answer() {
+    over_udp(&[], |trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.phone(a.0).calls[a.1].acknowledges = false;
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 200);
+        trunk.run(10.0);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        trunk.finish();
+        assert!(trunk.cdr("pbx", Direction::Outbound).answered_at.is_some());
     });
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, everywhere};
+use super::trunk::{OUTSIDE, Trunk, everywhere};
 use super::world::Answers;
 use crate::media::Command;
 use crate::record::Direction;
@@ -16,9 +16,15 @@ fn a_call_without_ports_is_refused() {
         trunk.run(1.0);
         assert_eq!(trunk.heard(a), [503]);
         assert_eq!(trunk.received(trunk.east), 0);
+        let refused = trunk.call(a).response(503).unwrap();
+        assert_eq!(Trunk::header(refused, "Retry-After"), "5");
+        assert_eq!(refused.reason_phrase().unwrap(), b"All media ports are in use".as_slice());
+        assert!(!String::from_utf8_lossy(refused.bytes()).contains("no port on"), "{refused:?}");
+        let counted = "voice_connector_refusals_total{cause=\"media_ports\"} 1";
+        assert!(trunk.world.metrics.render().contains(counted));
         trunk.finish();
         let cdr = trunk.cdr("pbx", Direction::Outbound);
-        assert_eq!(cdr.status_message, "503 No media ports: all ports are in use");
+        assert_eq!(cdr.status_message, "503 All media ports are in use");
     });
 }
 

@@ -41,6 +41,7 @@ mod drain_and_stop;
 mod emergency;
 mod failover;
 mod flood_of_refused_calls;
+mod flood_without_acknowledgement;
 mod ghost_ring;
 mod goes_on_from_a_snapshot;
 mod header_crossing;

@@ -20,7 +20,8 @@ use crate::core::{Core, Input, Live, Machine, Now, Output, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Peer, Source, Transport};
 use crate::media::{
-    CallStatistics, Command, MediaEvent, MediaKey, MediaSettings, OwnAddresses, Ports, Remote, Side,
+    CallStatistics, Command, MediaEvent, MediaKey, MediaRoom, MediaSettings, NoRoom, OwnAddresses, Ports,
+    Remote, Side,
 };
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
@@ -32,6 +33,9 @@ pub(crate) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
 /// Where the gateway of every scenario listens and takes media.
 pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// So many calls have room, as signalling believes; the simulated media workers refuse none.
+const ROOM: usize = 200;
 
 /// A phone of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -469,7 +473,7 @@ impl World {
         self.media_busy.insert(key, at);
         let event = match command {
             Command::Open { .. } if self.media == Answers::Failing => {
-                MediaEvent::OpenFailed { key, text: "all ports are in use".into() }
+                MediaEvent::OpenFailed { key, cause: NoRoom::Ports, text: "no port on 192.0.2.1".into() }
             }
             Command::Open { .. } => {
                 assert!(self.open_media.insert(key, 0).is_none(), "{key:?} was opened twice");
@@ -513,8 +517,8 @@ impl World {
     /// The ports of a session are the gateway's own while it is open.
     fn hold_ports(&self, key: MediaKey, open: bool) {
         for port in self.media_ports.iter().filter(|(_, (of, _))| *of == key).map(|(port, _)| *port) {
-            self.shared.own.set_open(GATEWAY, port, open);
-            self.shared.own.set_open(GATEWAY, port + 1, open);
+            self.shared.media.own.set_open(GATEWAY, port, open);
+            self.shared.media.own.set_open(GATEWAY, port + 1, open);
         }
     }
 
@@ -591,8 +595,8 @@ fn gateway(
     let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
     let settings = MediaSettings { addresses: vec![GATEWAY], listeners: bound, ..MediaSettings::default() };
     let own = Arc::new(OwnAddresses::new(&settings, Vec::new()));
-    let bound = settings.listeners;
-    let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, own, accepts));
+    let (bound, media) = (settings.listeners, MediaRoom { own, calls: ROOM });
+    let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, media, accepts));
     let core = |shard: u16| {
         let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
         Core::new(now, shared.clone(), Tokens::new(0, shard, Box::new(random)))
