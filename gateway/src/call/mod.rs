@@ -129,7 +129,7 @@ pub struct Call {
     redirections: Vec<(Name, String)>,
     /// The route that the newest attempt uses, or that answered.
     route: Option<Route>,
-    /// The carrier that took the call, and how its challenges are answered.
+    /// The carrier that took the call, and how the callee's challenges are answered.
     carrier: Option<String>,
     credentials: Option<(String, Secret)>,
     /// How the challenges of a carrier that called are answered.

@@ -3,13 +3,15 @@
 //! It holds what the dialogs need, SRTP keys too: whoever stores it must keep it as he keeps a private key.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sip::auth::Secret;
 
-use super::{Account, Call, Leg, Times};
+use super::{Account, Call, Cause, Leg, Times};
 use crate::core::Now;
-use crate::media::{MediaKey, Ports};
+use crate::ids::Tokens;
+use crate::media::{MediaKey, Ports, Side};
 
 /// The version that this build writes, and the only one that it reads.
 const VERSION: u32 = 1;
@@ -32,10 +34,10 @@ pub struct Snapshot {
     pub media: MediaKey,
     pub addresses: [IpAddr; 2],
     pub ports: [Ports; 2],
-    /// The carrier that took the call, for its challenges; `None`: a connector did.
+    /// The carrier that took the call; `None`: a connector did.
     pub carrier: Option<String>,
     /// When it must end at the latest, as time since the Unix epoch.
-    pub expires: std::time::Duration,
+    pub expires: Duration,
 }
 
 impl Call {
@@ -63,7 +65,7 @@ impl Call {
     /// Goes on with a call from its snapshot: both dialogs as they were, their CSeq skipped ahead of whatever was
     /// sent since it was taken. The media session and limits are the caller's to restore.
     ///
-    /// - `credentials`: how the challenges of the carrier that called, and of [`Snapshot::carrier`], are answered.
+    /// - `credentials`: how the challenges of each leg's party are answered.
     ///
     /// # Errors
     /// The version of a snapshot that this build can't read.
@@ -90,5 +92,32 @@ impl Call {
         call.max_duration = snapshot.expires.saturating_sub(snapshot.times.answered.unwrap_or(now.unix));
         call.timers.max_duration = Some(now.instant + left);
         Ok(call)
+    }
+
+    /// A call that an earlier run left up: both legs are hung up, its connections being gone with that run. It has no
+    /// media and no record of its own, and is over once its BYEs are.
+    ///
+    /// - `legs`: as [`Call::legs`] gave them.
+    /// - `credentials`: how the challenges of each leg's party are answered.
+    pub fn orphan(
+        legs: [Leg; 2],
+        credentials: [Option<(String, Secret)>; 2],
+        cause: &Cause,
+        tokens: &mut Tokens,
+    ) -> Call {
+        let [a, b] = legs.map(|mut leg| {
+            leg.skip_ahead();
+            leg.lost_connection();
+            leg
+        });
+        let times = Times { started: Duration::ZERO, ringing: None, answered: None, ended: None };
+        let mut call = Call::empty(uuid::Uuid::nil(), a, Account::default(), times);
+        call.b = Some(b);
+        [call.caller_credentials, call.credentials] = credentials;
+        call.phase = super::Phase::Ended;
+        for side in [Side::A, Side::B] {
+            call.bye(tokens, side, Some(cause.reason()));
+        }
+        call
     }
 }

@@ -1,9 +1,10 @@
 //! Calls that are up as plain data: written down by one core, gone on with by another.
 
 use serde_json::Value;
+use sip::auth::Secret;
 
-use super::{CallKey, Core, Now, Slot};
-use crate::call::{Call, LegRef, Snapshot};
+use super::{CallKey, Core, Live, Now, Slot};
+use crate::call::{Call, Cause, Leg, LegRef, Snapshot};
 use crate::listen::Party;
 
 /// Why a call can't be gone on with.
@@ -50,11 +51,7 @@ impl Core {
             return Err(AdoptError::Known);
         }
         let live = self.shared.live();
-        let caller = match &snapshot.a.flow.party {
-            Some(Party::Carrier(name)) => Some(name.as_ref()),
-            _ => None,
-        };
-        let credentials = [caller, snapshot.carrier.as_deref()].map(|name| live.carriers.get(name?).cloned());
+        let credentials = [&snapshot.a, &snapshot.b].map(|leg| credentials_of(&live, leg));
         let call = Call::restore(now, snapshot, credentials).map_err(AdoptError::Version)?;
         for (tag, leg) in call.tags().zip([LegRef::A, LegRef::B(0)]) {
             self.tags.insert(tag.to_owned(), (key, leg));
@@ -67,5 +64,31 @@ impl Core {
         self.next_call = self.next_call.max(key.0);
         self.settle(now, key);
         Ok(())
+    }
+
+    /// Sends BYE on both legs of a call that an earlier run left up.
+    ///
+    /// - `state`: as [`Core::journal`] wrote it.
+    pub(super) fn hang_up_orphan(&mut self, now: Now, state: &Value) {
+        let legs = state.as_str().map(serde_json::from_str::<Option<[Leg; 2]>>);
+        let Some(Ok(Some(legs))) = legs else {
+            return tracing::error!("a call of an earlier run can't be hung up: its state is not ours");
+        };
+        let live = self.shared.live();
+        let credentials = legs.each_ref().map(|leg| credentials_of(&live, leg));
+        let call = Call::orphan(legs, credentials, &Cause::new(503, "Gateway restarted"), &mut self.tokens);
+        self.next_call += 1;
+        let key = CallKey(self.next_call);
+        let (requests, books) = Default::default();
+        self.calls.insert(key, Box::new(Slot { call, wakeup: None, requests, books }));
+        self.settle(now, key);
+    }
+}
+
+/// How the challenges of a leg's party are answered: a carrier's.
+fn credentials_of(live: &Live, leg: &Leg) -> Option<(String, Secret)> {
+    match &leg.flow.party {
+        Some(Party::Carrier(name)) => live.carriers.get(name.as_ref()).cloned(),
+        _ => None,
     }
 }

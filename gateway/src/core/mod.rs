@@ -39,9 +39,8 @@ use std::time::{Duration, Instant};
 use config::Config;
 use sip::auth::Nonces;
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
-use sip::{Method, Name};
 
-use crate::call::{Call, Cause, Event, Leg, LegRef, RequestId};
+use crate::call::{Call, Cause, Event, LegRef, RequestId};
 use crate::ids::Tokens;
 use crate::listen::{ListenerId, Peer, Source, Transport};
 use crate::media::MediaKey;
@@ -266,24 +265,6 @@ impl Core {
         self.byes.is_empty()
             && self.calls.values().all(|slot| slot.call.is_down())
             && !self.queries.values().any(parked)
-    }
-
-    /// Sends BYE on both legs of a call that an earlier run left up. Its connections are gone with that run.
-    ///
-    /// - `state`: as [`Core::journal`] wrote it.
-    fn hang_up_orphan(&mut self, now: Now, state: &serde_json::Value) {
-        let legs = state.as_str().map(serde_json::from_str::<Option<[Leg; 2]>>);
-        let Some(Ok(Some(legs))) = legs else {
-            return tracing::error!("a call of an earlier run can't be hung up: its state is not ours");
-        };
-        for mut leg in legs {
-            leg.lost_connection();
-            leg.skip_ahead();
-            let (bye, hop) = leg.request(Method::Bye, &mut self.tokens);
-            let cause = Cause::new(503, "Gateway restarted");
-            let message = bye.header(Name::Reason, cause.reason()).build();
-            self.depart(now, CallKey(0), Some(RequestId(0)), message, hop);
-        }
     }
 
     fn hang_up_all(&mut self, now: Now, cause: &Cause) {

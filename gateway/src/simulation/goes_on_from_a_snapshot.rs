@@ -3,7 +3,7 @@
 use sip::Method;
 
 use super::phone::Stage;
-use super::trunk::{BRANCH, OUTSIDE, PBX, Trunk, everywhere, over_udp};
+use super::trunk::{BRANCH, Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
 use crate::core::{AdoptError, Input};
 use crate::record::Direction;
 
@@ -103,5 +103,27 @@ fn orphans_are_hung_up_on_both_legs() {
         trunk.tell_first(Input::Orphan(state));
         trunk.run(1.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+    });
+}
+
+/// The carrier wants to know who hangs up, whichever side it is on.
+#[test]
+fn the_bye_of_an_orphan_is_proved() {
+    const KNOWN: &[Change] = &[("east", "credentials = { username = \"trunk\", password = \"s3cret\" }")];
+    everywhere_with(KNOWN, |trunk| {
+        for calls_out in [true, false] {
+            let (a, b) = match calls_out {
+                true => trunk.connect(trunk.pbx, OUTSIDE, trunk.east),
+                false => trunk.connect(trunk.east, PBX, trunk.pbx),
+            };
+            trunk.world.restart();
+            trunk.world.open_media.clear();
+            trunk.phone(trunk.east).habits.challenges = true;
+            let state = trunk.world.journaled.last().unwrap().state.clone();
+            trunk.tell_first(Input::Orphan(state));
+            trunk.run(1.0);
+            trunk.phone(trunk.east).habits.challenges = false;
+            assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        }
     });
 }
