@@ -74,6 +74,16 @@ fn place(net: Net, hosts: &str) -> Place {
     Place { gateway, ours, office, _files: files }
 }
 
+/// Waits until the gateway holds no connection any more.
+fn disconnected(gateway: &Gateway) {
+    eventually("the connection is gone", Duration::from_secs(10), || {
+        match gateway.metrics().sum("connections", &[]) {
+            0.0 => Ok(()),
+            left => Err(format!("{left} are left")),
+        }
+    });
+}
+
 /// The carrier's BYE reaches the PBX at its Contact, by a connection that we dial, once its own is gone.
 #[test]
 fn a_pbx_that_lost_its_connection_hears_of_the_end() {
@@ -98,12 +108,7 @@ fn a_pbx_that_lost_its_connection_hears_of_the_end() {
     let ack = carrier.receive_request(Method::Ack);
 
     drop(pbx);
-    eventually("the connection is gone", Duration::from_secs(10), || {
-        match gateway.metrics().sum("connections", &[]) {
-            0.0 => Ok(()),
-            left => Err(format!("{left} are left")),
-        }
-    });
+    disconnected(&gateway);
     let bye = carrier.bye_after(&ack);
     carrier.send(&bye);
     let leaf = office.leaf(&[&net.pbx().to_string()]);
@@ -117,8 +122,8 @@ fn a_pbx_that_lost_its_connection_hears_of_the_end() {
     gateway.stop();
 }
 
-/// The PBX's proxy stands in Record-Route by its name: the certificate there has that name, not its address (RFC 5922
-/// §7.1).
+/// The PBX's own connection is gone, and its proxy stands in Record-Route by its name: the certificate there has that
+/// name, not its address (RFC 5922 §7.1).
 #[test]
 fn a_proxy_that_is_named_in_the_route_shows_its_name() {
     let net = Net(194);
@@ -138,6 +143,8 @@ fn a_proxy_that_is_named_in_the_route_shows_its_name() {
     let mut dialog = Dialog::uac(&invite, &answer).unwrap();
     pbx.send(&dialog.ack(1).header(Name::Via, pbx.via()).header(Name::MaxForwards, "70").build());
     let bye = carrier.bye_after(&carrier.receive_request(Method::Ack));
+    drop(pbx);
+    disconnected(&gateway);
     carrier.send(&bye);
     let pbx = Peer::accept_tls(&listener, net.at(1, 5061), &office.leaf(&["localhost"]));
     let heard = pbx.receive_request(Method::Bye);

@@ -8,12 +8,10 @@ use sip::{Message, Method, Name};
 use super::crossing::Lines;
 use super::handshake::{MOST_PROOFS, authenticated};
 use super::io::{Action, AttemptEnd, Cause, Failure, Hop, RequestId};
-use super::leg::{Leg, Local, renewed};
-use super::next_hop::after_failure;
+use super::leg::{Leg, renewed};
 use super::{Call, Phase};
 use crate::core::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Peer;
 use crate::media::Side;
 use crate::record::EndedBy;
 
@@ -39,9 +37,9 @@ struct Bye {
 /// Who gets a BYE of ours, and how.
 #[derive(Debug)]
 pub(super) struct Receiver {
+    /// Without its media.
+    pub leg: Leg,
     pub hop: Hop,
-    pub flow: Peer,
-    pub local: Local,
     pub credentials: Option<(String, Secret)>,
     /// How many challenges were answered.
     pub proofs: u8,
@@ -52,8 +50,7 @@ pub(super) struct Receiver {
 impl Receiver {
     /// The party of `leg`, whose next hop is `hop`.
     pub fn new(leg: &Leg, hop: Hop, credentials: Option<(String, Secret)>) -> Receiver {
-        let (flow, local) = (leg.flow.clone(), leg.local.clone());
-        Receiver { hop, flow, local, credentials, proofs: 0, tries: 0 }
+        Receiver { leg: leg.without_media(), hop, credentials, proofs: 0, tries: 0 }
     }
 }
 
@@ -182,7 +179,7 @@ impl Call {
             return;
         }
         let (who, number) = (to.credentials.as_ref(), after(&message));
-        if let Some(again) = authenticated(&message, response, who, &to.local, number, tokens) {
+        if let Some(again) = authenticated(&message, response, who, &to.leg.local, number, tokens) {
             self.send_bye(again, Receiver { proofs: to.proofs + 1, ..to });
         }
     }
@@ -192,8 +189,8 @@ impl Call {
         let Some(Bye { message, mut to, .. }) = self.ending.take_sent_bye(request) else { return };
         // Where there is silence nothing is gained by a new connection.
         to.tries = to.tries.max(u8::from(lost == Failure::Timeout));
-        let Some(hop) = after_failure(&to.flow, &to.hop, to.tries) else { return };
-        let again = renewed(&message, after(&message), &to.local, tokens).build();
+        let Some(hop) = to.leg.after_failure(&to.hop, to.tries) else { return };
+        let again = renewed(&message, after(&message), &to.leg.local, tokens).build();
         self.send_bye(again, Receiver { hop, tries: to.tries + 1, ..to });
     }
 
@@ -244,6 +241,6 @@ fn after(request: &Message) -> u32 {
     request.cseq().map_or(1, |cseq| cseq.number).saturating_add(1)
 }
 
-fn reason_of(cause: &Cause) -> Lines {
+pub(super) fn reason_of(cause: &Cause) -> Lines {
     vec![(Name::Reason.as_str().to_owned(), cause.reason().into_bytes())]
 }

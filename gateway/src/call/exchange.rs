@@ -13,7 +13,6 @@ use super::crossing::lines_of_cancel;
 use super::handshake::{Handshake, MOST_PROOFS, authenticated};
 use super::io::{Action, Cause, Failure, Hop, RequestId};
 use super::media::Agreed;
-use super::next_hop::after_failure;
 use super::{Call, TIMER_C};
 use crate::core::Now;
 use crate::ids::Tokens;
@@ -295,8 +294,7 @@ impl Call {
         let (side, sent) = (exchange.from.other(), exchange.sent.clone());
         let (failed, tries) = (exchange.hop.clone(), exchange.tries);
         let Some(leg) = self.leg_mut(side) else { return false };
-        let Some(hop) = after_failure(&leg.flow, &failed, tries) else { return false };
-        leg.target_fails |= tries > 0 || !leg.local.transport.is_reliable();
+        let Some(hop) = leg.after_failure(&failed, tries) else { return false };
         let again = leg.again(&sent, tokens);
         let request = self.send(again.clone(), hop.clone());
         if let Some(exchange) = self.exchanges.get_mut(index) {

@@ -257,7 +257,7 @@ impl Leg {
         self.allows = allowed_by(message).or(self.allows.take());
     }
 
-    /// The process that held the connections is gone.
+    /// The connection that the peer was last heard by is gone.
     pub fn lost_connection(&mut self) {
         self.flow.connection = None;
     }

@@ -24,14 +24,37 @@ impl Leg {
             return self.towards(&uri);
         }
         let mut peer = self.flow.clone();
+        let called_us = self.dialog.role == Role::Uas;
         // Once the peer's connection is gone, its Contact is where it may be dialled, unless what we dialled before is
         // somewhere else.
-        if let (true, Some(ip)) = (peer.transport.is_reliable(), uri.host.address())
-            && (self.dialog.role == Role::Uas || ip.to_canonical() == peer.remote.ip().to_canonical())
-        {
-            peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
+        match uri.host.address() {
+            _ if !peer.transport.is_reliable() => {}
+            Some(ip) if called_us || ip.to_canonical() == peer.remote.ip().to_canonical() => {
+                peer.remote = SocketAddr::new(ip, uri.port.unwrap_or_else(|| peer.transport.default_port()));
+            }
+            None if called_us && speaks && peer.connection.is_none() => return self.by_name(&uri),
+            _ => {}
         }
         Hop::Peer(peer)
+    }
+
+    /// Where a request goes that could not be delivered at `failed`: on a stream first by a new connection, at last by
+    /// the flow.
+    ///
+    /// - `tries`: how often it was sent again already.
+    pub fn after_failure(&mut self, failed: &Hop, tries: u8) -> Option<Hop> {
+        let by_flow = is_by_flow(&self.flow, failed);
+        if by_flow {
+            self.lost_connection();
+        }
+        let stream = self.flow.transport.is_reliable();
+        if stream && tries == 0 {
+            return Some(if by_flow { self.hop() } else { failed.clone() });
+        }
+        // Nobody listens at the port that a connection to us came from.
+        let leads = !stream || self.flow.connection.is_some() || self.dialog.role == Role::Uac;
+        self.target_fails |= !by_flow && leads;
+        (!by_flow && leads && tries < 2).then(|| Hop::Peer(self.flow.clone()))
     }
 
     fn prefers_flow(&self, uri: &SipUri) -> bool {
@@ -65,17 +88,6 @@ impl Leg {
         let lookup = Lookup { host: host.into(), port: uri.port, transport: flow.transport };
         Hop::Name { lookup, fallback: flow }
     }
-}
-
-/// Where a request goes that could not be delivered at `failed`: on a stream first to the same place by a new
-/// connection, then by the flow of its party.
-///
-/// - `tries`: how often it was sent again already.
-pub(super) fn after_failure(flow: &Peer, failed: &Hop, tries: u8) -> Option<Hop> {
-    if flow.transport.is_reliable() && tries == 0 {
-        return Some(failed.clone());
-    }
-    (!is_by_flow(flow, failed) && tries < 2).then(|| Hop::Peer(flow.clone()))
 }
 
 /// Whether what goes to `hop` goes by the flow of its party.

@@ -116,7 +116,7 @@ impl Call {
         [call.caller_credentials, call.credentials] = credentials;
         call.phase = super::Phase::Ended;
         for side in [Side::A, Side::B] {
-            call.bye(tokens, side, Some(cause.reason()));
+            call.bye(tokens, side, super::ending::reason_of(cause));
         }
         call
     }

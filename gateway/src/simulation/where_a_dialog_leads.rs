@@ -69,6 +69,21 @@ fn a_route_set_that_names_a_closed_port_is_passed_over_for_the_open_connection()
     }
 }
 
+/// Its own connection is gone: its Contact says where it may be dialled.
+#[test]
+fn a_party_whose_connection_is_gone_is_dialled_at_its_name() {
+    for nat in [AUTO, ALWAYS, NEVER] {
+        over_tcp(&[nat], |trunk| {
+            trunk.phone(trunk.pbx).contact_host = Some("pbx.example");
+            trunk.world.names.insert("pbx.example".into(), vec![address("10.0.0.1:5060")]);
+            let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+            trunk.world.lose_connections(trunk.pbx);
+            reach(trunk, b, a, "");
+            assert_eq!(trunk.went(a, &Method::Bye).remote, address("10.0.0.1:5060"));
+        });
+    }
+}
+
 /// Datagrams: what is private elsewhere leads nowhere.
 #[test]
 fn a_route_set_that_names_a_private_address_is_passed_over_for_the_flow() {
