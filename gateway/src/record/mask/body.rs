@@ -6,7 +6,7 @@ use sip::media_type::MediaType;
 use sip::multipart::{Multipart, Part};
 use sip::{Message, Name};
 
-use super::{MASK, MAX_DEPTH, head, nested, sdp};
+use super::{MASK, MAX_DEPTH, head, holds_a_key, nested, sdp};
 
 /// Documents that tell nothing which the call's parties should not know, and no digits (as KPML would, RFC 4730).
 const OPEN: [&str; 6] = [
@@ -76,7 +76,8 @@ fn other(media_type: &MediaType, bytes: &[u8], depth: usize) -> Option<Vec<u8>> 
         "application/dtmf-relay" => Some(digits(bytes)),
         name if OPEN.contains(&name) => {
             let text = std::str::from_utf8(bytes).ok()?;
-            text.trim_start_matches('\u{feff}').trim_start().starts_with('<').then(|| bytes.to_vec())
+            let is_xml = text.trim_start_matches('\u{feff}').trim_start().starts_with('<');
+            (is_xml && !holds_a_key(text)).then(|| bytes.to_vec())
         }
         _ => None,
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sip::{Message, Name};
 
-use super::{MASK, address, credentials};
+use super::{MASK, address, credentials, holds_a_key};
 
 /// The head with its empty line.
 pub(super) fn write(message: &Message, masked: &mut Vec<u8>) {
@@ -46,7 +46,8 @@ pub(super) fn value<'a>(name: &Name, value: &'a [u8]) -> Cow<'a, [u8]> {
         Name::Other(name) if name.eq_ignore_ascii_case("Proxy-Authentication-Info") => {
             credentials::info(value)
         }
-        Name::Other(name) if tells_of_a_secret(name) || holds_a_key(value) => Cow::Borrowed(MASK),
+        Name::Other(name) if tells_of_a_secret(name) => Cow::Borrowed(MASK),
+        _ if holds_a_key(&String::from_utf8_lossy(value)) => Cow::Borrowed(MASK),
         _ => address::field(name, value),
     }
 }
@@ -57,12 +58,6 @@ fn tells_of_a_secret(name: &str) -> bool {
     ["auth", "token", "secret", "passw", "passphrase", "cookie", "credential", "key", "pin", "otp"]
         .iter()
         .any(|word| name.split(['-', '_', '.']).any(|part| part.starts_with(word) || part.ends_with(word)))
-}
-
-/// A description's key in a header field that is nobody's standard.
-fn holds_a_key(value: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-    text.contains("inline") || text.contains("crypto")
 }
 
 /// The first line, up to its end.

@@ -44,5 +44,13 @@ fn nested(message: Bytes, depth: usize) -> Vec<u8> {
     masked
 }
 
+/// Whether text that is open otherwise has a description's key in it, in a place where none belongs.
+fn holds_a_key(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["inline:", "inline%3a", "crypto:", "crypto%3a", "key-mgmt:", "ice-pwd:"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use sip::sdp::{Crypto, Sdp};
 
-use super::{MASK, address};
+use super::{MASK, address, holds_a_key};
 
 /// Lines whose whole value is open. The others (`i`, `u`, `e`, `p`, `k`) say nothing of the media, or too much.
 const OPEN_LINES: &[u8] = b"vosctrzbm";
@@ -91,8 +91,8 @@ fn line(line: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(value).ok().filter(|value| !value.chars().any(char::is_control));
     let open = match (kind, text) {
         (b'a', Some(value)) => return [b"a=".as_slice(), attribute(value).as_bytes()].concat(),
-        (b's', Some(value)) => !address::may_hide(value),
-        (kind, Some(_)) => OPEN_LINES.contains(&kind),
+        (b's', Some(value)) => !address::may_hide(value) && !holds_a_key(value),
+        (kind, Some(value)) => OPEN_LINES.contains(&kind) && !holds_a_key(value),
         (b's', None) => !value.iter().any(u8::is_ascii_control),
         (_, None) => false,
     };
@@ -113,7 +113,7 @@ fn attribute(text: &str) -> String {
         }
         None => return "***".to_owned(),
     };
-    if OPEN_ATTRIBUTES.iter().any(|open| open.eq_ignore_ascii_case(name)) {
+    if OPEN_ATTRIBUTES.iter().any(|open| open.eq_ignore_ascii_case(name)) && !holds_a_key(value) {
         return text.to_owned();
     }
     let masked = match Crypto::parse(value) {

@@ -63,6 +63,8 @@ fn no_spelling_of_a_secret_gets_through() {
         "Cookie: id=KEY",
         "X-Api-Key: KEY",
         "X-SDP: a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:KEY",
+        "Subject: a=crypto:1 AES_CM_128_HMAC_SHA1_80 INLINE:KEY",
+        "User-to-User: a%3Dcrypto%3A1%20AES_CM_128_HMAC_SHA1_80%20KEY",
         "From: <sip:bob:KEY@a.example>;tag=x",
         "From: <sip:bob:\r\n KEY@a.example>;tag=x",
         "From: <sip:bob: KEY@a.example>;tag=x",
@@ -134,6 +136,10 @@ fn no_spelling_of_a_secret_gets_through() {
         "k:KEY",
         "s=x\u{b}a=crypto:1 X inline:KEY",
         "i=k KEY",
+        "a=fmtp:96 inline:KEY",
+        "a=tool:a=crypto:1 X KEY",
+        "b=X inline:KEY",
+        "s=a=crypto:1 X inline:KEY",
         "u=https://bob:KEY@a.example/",
         "Authorization: Digest response=KEY",
     ] {
@@ -277,6 +283,7 @@ fn bodies_are_open_only_if_they_are_what_they_say() {
         "<?xml version=\"1.0\"?><presence/>",
     );
     check_body("application/pidf+xml", "presence", "***");
+    check_body("application/pidf+xml", "<a>a=crypto:1 X inline:abc</a>", "***");
     check_body(
         "multipart/mixed;boundary=\"b\"",
         "before\r\n--b\r\nContent-Type:application/pidf+xml\r\nContent-ID: <l@x>\r\n\r\n<a/>\r\n--b\r\n\r\ntext\r\n--b--\r\nafter",
