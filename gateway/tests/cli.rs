@@ -526,6 +526,28 @@ fn strict_takes_no_warnings() {
     );
 }
 
+/// What `run` would refuse, `check` does: a file that is there and does not hold what it should.
+#[test]
+fn check_reads_the_secrets_that_are_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    let login = "credentials = [{ username = \"u\", ha1 = { file = \"u.ha1\" } }]";
+    let plan = "calling_plan = [\"US\"]";
+    let token = "[admin]\ntoken = { file = \"token\" }\n";
+    let text = config(Net(190), "").replace(plan, &format!("{plan}\n{login}")).replace("[admin]\n", token);
+    fs::write(&file, text).unwrap();
+    let hash = "0123456789abcdef0123456789abcdef\n";
+    for (ha1, token, told) in
+        [(hash, "t\n", ""), ("no hash\n", "t\n", "credentials of office: "), (hash, "\n", "admin.token: ")]
+    {
+        fs::write(directory.path().join("u.ha1"), ha1).unwrap();
+        fs::write(directory.path().join("token"), token).unwrap();
+        let (code, _, err) = run(&["check", file.to_str().unwrap()]);
+        assert_eq!(code, i32::from(!told.is_empty()), "{err}");
+        assert!(err.contains(told) && err.lines().count() == usize::from(!told.is_empty()), "{err}");
+    }
+}
+
 #[test]
 fn check_reads_the_inventory() {
     let directory = tempfile::tempdir().unwrap();

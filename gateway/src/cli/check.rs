@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use config::{Config, ConfigErrors};
+use config::{Config, ConfigErrors, Secret};
 
 use super::fail;
 use super::output::{say, tell};
+use crate::core::Live;
 use crate::listen::Tls;
 use crate::route;
 
@@ -36,6 +38,15 @@ pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
             return ExitCode::FAILURE;
         }
         warnings.extend(Tls::doubts(&config));
+    }
+    let config = Arc::new(config);
+    if missing.is_empty() {
+        if let Err(error) = Live::new(config.clone()) {
+            return fail(error);
+        }
+        if let Some(Err(error)) = config.admin.token.as_ref().map(Secret::resolve) {
+            return fail(format_args!("admin.token: {error}"));
+        }
     }
     warnings.extend(route::doubts(&config));
     for warning in &warnings {
