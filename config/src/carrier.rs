@@ -10,7 +10,8 @@ use crate::read::{Item, Table, parsed};
 use crate::route::{first_response_timeout, options_interval, progress_timeout};
 use crate::value::{ValueError, cidr};
 use crate::{
-    CarrierName, CountryCode, Credentials, Host, Peer, Prefix, Priority, Protocol, Route, Secret, Weight,
+    CarrierName, CountryCode, Credentials, Dialling, Host, Peer, Prefix, Priority, Protocol, Route, Secret,
+    Weight,
 };
 
 /// `[[carrier]]`: hosts of the remote side.
@@ -69,7 +70,7 @@ pub enum NumberFormat {
     E164,
     /// `12065550100`.
     E164WithoutPlus,
-    /// As dialled inside the carrier's `country`: `2065550100`, `02079460100`.
+    /// As dialled inside the carrier's `country` (see [`Dialling`]): `2065550100`, `02079460100`.
     National,
 }
 
@@ -149,23 +150,30 @@ impl Carrier {
             peer: Peer::read_carriers(get("peer")),
             name,
         };
-        check_country(table);
+        check_country(table, carrier.country);
         Some(carrier)
     }
 }
 
-fn check_country(table: &Table<'_>) {
-    if table.get("country").is_some() {
-        return;
+fn check_country(table: &Table<'_>, country: Option<CountryCode>) {
+    if let (Some(_), None) = (table.get("country"), country) {
+        return; // Told already.
     }
     for key in ["number_format", "inbound_number_format", "caller_id_format"] {
         if let Some(item) = table.get(key)
             && item.quiet_string() == Some("national")
         {
-            item.error(
-                format!("`{key}` is national and there is no `country`"),
-                "write country = \"US\" beside it",
-            );
+            match country {
+                None => item.error(
+                    format!("`{key}` is national and there is no `country`"),
+                    "write country = \"US\" beside it",
+                ),
+                Some(country) if Dialling::of(country).is_none() => item.wrong(
+                    format!("how numbers are dialled inside {country} is not known for sure"),
+                    "\"e164\" or \"e164-without-plus\"",
+                ),
+                Some(_) => {}
+            }
         }
     }
 }

@@ -80,4 +80,6 @@ pub use records::{Durability, Records};
 pub use route::Route;
 pub use secret::{Secret, SecretError};
 pub use tls::Tls;
-pub use value::{CallingName, CountryCode, E164, Host, PortRange, Prefix, Priority, Protocol, Weight};
+pub use value::{
+    CallingName, CountryCode, Dialling, E164, Host, PortRange, Prefix, Priority, Protocol, Weight,
+};

@@ -3,6 +3,7 @@
 mod calling_name;
 mod cidr;
 mod country;
+mod dialling;
 mod duration;
 mod e164;
 mod host;
@@ -15,6 +16,7 @@ mod socket_address;
 pub use calling_name::CallingName;
 pub(crate) use cidr::cidr;
 pub use country::CountryCode;
+pub use dialling::Dialling;
 pub use duration::parse_duration;
 pub use e164::E164;
 pub use host::Host;

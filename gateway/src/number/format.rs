@@ -1,11 +1,14 @@
-use config::{CountryCode, E164, NumberFormat};
-use phonelib::{PhoneFormat, PhoneNumber};
+use config::{CountryCode, Dialling, E164, NumberFormat};
+use phonelib::PhoneNumber;
+
+use super::Numbering;
 
 /// Writes `number` as a carrier wants it.
 ///
 /// `national` writes numbers of the plan of `country` as dialled there, trunk prefix included (`2065550100`,
 /// `02079460100`), and all others as dialled from there abroad (`011442079460100`, `0012065550100`). Without
-/// a country, and where no plan has the number, it falls back to E.164 with its `+`, which says what it is.
+/// a country, where no plan has the number, and where there is no one way to dial abroad, it falls back to E.164
+/// with its `+`, which says what it is.
 pub fn write(number: &E164, format: NumberFormat, country: Option<CountryCode>) -> String {
     match format {
         NumberFormat::E164 => number.as_str().to_owned(),
@@ -31,36 +34,42 @@ pub fn read(user: &str, format: NumberFormat, country: Option<CountryCode>) -> O
     }
     match (format, country) {
         (NumberFormat::E164WithoutPlus, _) => format!("+{digits}").parse().ok(),
-        (NumberFormat::National, Some(country)) => {
-            PhoneNumber::parse_with_country(&digits, country.as_str())?.e164().parse().ok()
-        }
+        (NumberFormat::National, Some(country)) => from_national(&digits, country),
         (NumberFormat::National, None) | (NumberFormat::E164, _) => None,
     }
 }
 
 fn national(number: &E164, country: CountryCode) -> Option<String> {
+    let (dialling, code) = (Dialling::of(country)?, calling_code(country)?);
     let found = PhoneNumber::parse(number.as_str())?;
-    if plan(found.country().prefix)
-        != phonelib::country_by_code(country.as_str()).map(|own| plan(own.prefix))?
-    {
-        return Some(format!("{}{}", international_prefix(country), number.digits()));
+    if plan(found.country().prefix) != code {
+        return Some(format!("{}{}", dialling.international?, number.digits()));
     }
-    let text = found.format(PhoneFormat::National);
-    Some(text.chars().filter(char::is_ascii_digit).collect())
+    Some(dialling.national(number.digits().strip_prefix(&code.to_string())?))
 }
 
-/// What is dialled before a foreign number. Source: ITU-T "International prefixes" (Operational Bulletin).
-fn international_prefix(country: CountryCode) -> &'static str {
-    match country.as_str() {
-        "AU" => "0011",
-        "JP" => "010",
-        "KR" | "HK" | "SG" | "TH" | "KH" | "MN" | "GY" => "001",
-        "TW" => "002",
-        "RU" | "KZ" | "BY" | "TM" => "810",
-        "CO" => "009",
-        other if phonelib::country_by_code(other).is_some_and(|found| plan(found.prefix) == 1) => "011",
-        _ => "00",
-    }
+/// What is dialled inside `country` as `digits`. A number as its country writes it comes first; else one is taken with a
+/// trunk prefix that it does not need, or without.
+fn from_national(digits: &str, country: CountryCode) -> Option<E164> {
+    let (dialling, code) = (Dialling::of(country)?, calling_code(country)?);
+    let known = |digits: &str| -> Option<E164> {
+        let number = format!("+{digits}").parse().ok()?;
+        (Numbering::of(&number) != Numbering::Unknown).then_some(number)
+    };
+    let own = |significant: &str| known(&format!("{code}{significant}"));
+    let without = |prefix: &str| digits.strip_prefix(prefix).filter(|_| !prefix.is_empty());
+    let found = [
+        without(dialling.trunk).and_then(own),
+        own(digits),
+        dialling.international.and_then(without).and_then(known),
+    ];
+    let found = || found.iter().flatten();
+    let as_written = found().find(|number| national(number, country).as_deref() == Some(digits));
+    as_written.or_else(|| found().next()).cloned()
+}
+
+fn calling_code(country: CountryCode) -> Option<u32> {
+    phonelib::country_by_code(country.as_str()).map(|own| plan(own.prefix))
 }
 
 /// The calling code that countries of one numbering plan share: inside it nobody dials abroad.
@@ -93,6 +102,57 @@ mod tests {
             assert_eq!(write(&number, format, country), text);
             assert_eq!(read(text, format, country), Some(number), "{text}");
         }
+    }
+
+    /// Trunk prefixes that not every number has, and what is dialled before a foreign number.
+    #[test]
+    fn each_country_dials_in_its_own_way() {
+        let foreign = "+12065550100";
+        let mut wrong = Vec::new();
+        for (number, country, text) in [
+            (foreign, "KE", "00012065550100"),
+            (foreign, "NG", "00912065550100"),
+            (foreign, "CU", "11912065550100"),
+            (foreign, "TZ", "00012065550100"),
+            (foreign, "UG", "00012065550100"),
+            (foreign, "MU", "02012065550100"),
+            (foreign, "WS", "012065550100"),
+            (foreign, "TJ", "81012065550100"),
+            (foreign, "RU", "81012065550100"),
+            (foreign, "AU", "001112065550100"),
+            (foreign, "JP", "01012065550100"),
+            // Several, of which none is everybody's: as it is.
+            (foreign, "ID", "+12065550100"),
+            (foreign, "CL", "+12065550100"),
+            ("+35315123456", "IE", "015123456"),
+            ("+35318123456", "IE", "018123456"),
+            ("+353851234567", "IE", "0851234567"),
+            ("+3531850123456", "IE", "1850123456"),
+            ("+60123456789", "MY", "0123456789"),
+            ("+601300882525", "MY", "1300882525"),
+            ("+60321234567", "MY", "0321234567"),
+            ("+9618123456", "LB", "08123456"),
+            ("+9619123456", "LB", "09123456"),
+            ("+96170123456", "LB", "70123456"),
+            ("+3612345678", "HU", "0612345678"),
+            ("+78001234567", "RU", "88001234567"),
+            ("+4916012345678", "DE", "016012345678"),
+            ("+862112345678", "CN", "02112345678"),
+            ("+8613912345678", "CN", "13912345678"),
+            ("+61212345678", "AU", "0212345678"),
+            ("+611300123456", "AU", "1300123456"),
+        ] {
+            let (e164, country): (E164, CountryCode) = (number.parse().unwrap(), country.parse().unwrap());
+            let written = write(&e164, NumberFormat::National, Some(country));
+            if written != text {
+                wrong.push(format!("{number} in {country} as {written}, not {text}"));
+            }
+            if read(text, NumberFormat::National, Some(country)) != Some(e164) {
+                let read = read(text, NumberFormat::National, Some(country));
+                wrong.push(format!("{text} of {country} is {read:?}, not {number}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
     #[test]

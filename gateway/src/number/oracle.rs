@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use config::E164;
-use phonenumber::Type;
+use config::{CountryCode, Dialling, E164, NumberFormat};
 use phonenumber::metadata::DATABASE;
+use phonenumber::{Metadata, Mode, Type};
+use regex::Regex;
 
-use super::{Numbering, surcharge};
+use super::{Numbering, read, surcharge, write};
 use crate::random::{Random, SeededRandom};
 
 /// What the oracle says of a number that it holds for valid: its region and type.
@@ -122,4 +123,97 @@ fn a_trunk_prefix_after_the_calling_code_makes_no_number() {
     }
     assert!(compared > 300, "{compared}");
     assert!(taken.is_empty(), "{taken:?}");
+}
+
+/// Numbers of `region` that its plan has, and as the oracle writes them inside it.
+///
+/// The oracle's own check takes a number that only begins like a valid one, and writes a number that none of its formats
+/// fits as it is: neither says how anybody dials.
+fn written_at_home(region: &Metadata, random: &mut SeededRandom) -> Vec<(E164, String)> {
+    const KINDS: [Type; 8] = [
+        Type::FixedLine,
+        Type::Mobile,
+        Type::TollFree,
+        Type::PremiumRate,
+        Type::SharedCost,
+        Type::PersonalNumber,
+        Type::Voip,
+        Type::Uan,
+    ];
+    let mut written = Vec::new();
+    for descriptor in KINDS.iter().filter_map(|kind| region.descriptors().get(*kind)) {
+        let Some(example) = descriptor.example() else { continue };
+        let whole = Regex::new(&format!("^(?:{})$", descriptor.national_number().as_str())).unwrap();
+        // The example, others that begin like it, and any.
+        let starts = [example.len(), 5, 4, 3, 2, 2, 1, 1, 1, 0, 0, 0, 0];
+        let lengths = descriptor.possible_length().iter().map(|length| usize::from(*length));
+        for (start, length) in
+            starts.iter().flat_map(|start| lengths.clone().map(move |length| (*start, length)))
+        {
+            let mut significant = example.get(..start.min(length)).unwrap_or(example).to_owned();
+            while significant.len() < length {
+                significant.push(char::from(b'0' + random.below(10) as u8));
+            }
+            let Ok(number) = format!("+{}{significant}", region.country_code()).parse::<E164>() else {
+                continue;
+            };
+            if !whole.is_match(&significant) || oracle(&number).is_none_or(|(id, _)| id != region.id()) {
+                continue;
+            }
+            let Ok(parsed) = phonenumber::parse(None, number.as_str()) else { continue };
+            let text = parsed.format().mode(Mode::National).to_string();
+            if region.formats().is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                written.push((number, text.chars().filter(char::is_ascii_digit).collect()));
+            }
+        }
+    }
+    written
+}
+
+#[test]
+fn numbers_are_dialled_at_home_as_libphonenumber_writes_them() {
+    let mut compared = 0;
+    let mut wrong = BTreeMap::new();
+    let mut random = SeededRandom::new(0xD1A1);
+    for region in DATABASE.iter() {
+        let Ok(country) = region.id().parse::<CountryCode>() else { continue };
+        if Dialling::of(country).is_none() {
+            continue;
+        }
+        for (number, expected) in written_at_home(region, &mut random) {
+            // What the tables of lengths lack is a gap of theirs: such a number is written in E.164.
+            if Numbering::of(&number) == Numbering::Unknown {
+                continue;
+            }
+            compared += 1;
+            let written = write(&number, NumberFormat::National, Some(country));
+            if written != expected {
+                wrong.insert(number.clone(), format!("{country}: {written}, not {expected}"));
+            }
+            if read(&written, NumberFormat::National, Some(country)) != Some(number.clone()) {
+                wrong.insert(number, format!("{country}: {written} is not read back"));
+            }
+        }
+    }
+    assert!(compared > 1_800, "{compared}");
+    assert!(wrong.is_empty(), "{} of {compared}: {wrong:#?}", wrong.len());
+}
+
+/// What is dialled before a foreign number is what libphonenumber prefers, or one of those that it knows.
+#[test]
+fn foreign_numbers_are_dialled_as_libphonenumber_knows() {
+    let mut compared = 0;
+    for region in DATABASE.iter() {
+        let Some(dialling) = region.id().parse().ok().and_then(Dialling::of) else { continue };
+        let Some(prefix) = dialling.international else { continue };
+        let known = region.international_prefix().and_then(|known| known.find(prefix));
+        assert_eq!(known.map(|found| found.as_str().len()), Some(prefix.len()), "{}: {prefix}", region.id());
+        if let Some(preferred) = region.preferred_international_prefix() {
+            // Hong Kong's 00 is answered by no carrier: each has a digit more.
+            let is_right = preferred.replace('~', "") == prefix || region.id() == "HK";
+            assert!(is_right, "{}: {prefix}", region.id());
+        }
+        compared += 1;
+    }
+    assert!(compared > 225, "{compared}");
 }
