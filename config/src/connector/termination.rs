@@ -21,7 +21,7 @@ pub struct Termination {
     pub calling_plan: Vec<CountryCode>,
     /// Refused even inside the plan. Default: none.
     pub denied_prefixes: Vec<Prefix>,
-    /// Premium and non-country codes taken all the same. Default: none.
+    /// Premium, shared-cost and personal numbers and non-country codes taken all the same. Default: none.
     pub allow_premium: Vec<Prefix>,
     /// Default: `owned`.
     pub caller_id_policy: CallerIdPolicy,

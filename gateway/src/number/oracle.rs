@@ -58,7 +58,8 @@ fn countries_and_premium_agree_with_libphonenumber() {
             disagreements.insert((country.clone(), ours), number.clone());
         }
         // We may refuse more: whole ranges, where the oracle knows the blocks in use.
-        if kind == Type::PremiumRate && surcharge(&number).is_none() {
+        let is_paid = matches!(kind, Type::PremiumRate | Type::SharedCost | Type::PersonalNumber);
+        if is_paid && surcharge(&number).is_none() {
             missed.insert(country, number);
         }
     }
@@ -123,6 +124,39 @@ fn a_trunk_prefix_after_the_calling_code_makes_no_number() {
     }
     assert!(compared > 300, "{compared}");
     assert!(taken.is_empty(), "{taken:?}");
+}
+
+/// What each kind of number costs: one that pays its holder, shares its cost or follows a person is no ordinary one, and
+/// all others are.
+#[test]
+fn an_example_of_every_region_and_type_costs_what_its_type_says() {
+    const PAID: [Type; 3] = [Type::PremiumRate, Type::SharedCost, Type::PersonalNumber];
+    const ORDINARY: [Type; 6] =
+        [Type::FixedLine, Type::Mobile, Type::TollFree, Type::Voip, Type::Pager, Type::Voicemail];
+    let (mut compared, mut missed, mut refused) = (0, BTreeMap::new(), BTreeMap::new());
+    for region in DATABASE.iter().filter(|region| region.id() != "001") {
+        for kind in PAID.iter().chain(&ORDINARY) {
+            let example = region.descriptors().get(*kind).and_then(|descriptor| descriptor.example());
+            let Some(example) = example else { continue };
+            let Ok(number) = format!("+{}{example}", region.country_code()).parse::<E164>() else { continue };
+            let Some((_, of_kind)) = oracle(&number).filter(|(_, kind)| *kind != Type::Unknown) else {
+                continue;
+            };
+            compared += 1;
+            let is_paid = surcharge(&number).is_some();
+            let at = (region.id().to_owned(), format!("{of_kind:?}"));
+            match PAID.contains(&of_kind) {
+                true if !is_paid => drop(missed.insert(at, number)),
+                false if is_paid => drop(refused.insert(at, number)),
+                _ => {}
+            }
+        }
+    }
+    assert!(compared > 900, "{compared}");
+    assert!(missed.is_empty(), "{missed:#?}");
+    // Canada's 600 leads to satellites and the far north, at rates of their own.
+    refused.remove(&("CA".to_owned(), "Voip".to_owned()));
+    assert!(refused.is_empty(), "{refused:#?}");
 }
 
 /// Numbers of `region` that its plan has, and as the oracle writes them inside it.

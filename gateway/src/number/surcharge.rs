@@ -10,6 +10,8 @@ pub enum Surcharge {
     NonCountry(&'static str),
     /// Premium rate: the called party is paid by the caller.
     Premium,
+    /// Caller and called party share the cost, at a rate that no calling plan knows (`+49 180`, `+61 1300`).
+    SharedCost,
     /// A number that follows a person (`+4470`, `+1500`): priced by whoever holds it, a favourite of fraud.
     Personal,
 }
@@ -19,16 +21,24 @@ impl std::fmt::Display for Surcharge {
         match self {
             Surcharge::NonCountry(code) => write!(f, "+{code} is a code of no country"),
             Surcharge::Premium => f.write_str("premium rate"),
+            Surcharge::SharedCost => f.write_str("shared cost"),
             Surcharge::Personal => f.write_str("personal number"),
         }
     }
 }
 
-/// Ranges refused whatever the number tables say of the single number: the tables know allocated blocks, fraud
-/// knows the others. Sources: NANPA (900; 976 see below), Ofcom's National Telephone Numbering Plan (09, 087,
-/// 070), Bundesnetzagentur (0900, 0137), ARCEP (089), ACMA (190), AGCOM (89, 166).
-const PREMIUM: &[&str] = &["1900", "449", "4487", "49900", "49137", "3389", "61190", "3989", "39166"];
+/// Ranges refused whatever the number tables say of the single number: the tables know allocated blocks, and those by
+/// three digits at most; fraud knows the others. Sources: NANPA (900; 976 see below), Ofcom's National Telephone
+/// Numbering Plan (09, 087, 070), Bundesnetzagentur (0900, 0137, 0180), ARCEP (089), ACMA (190), AGCOM (89, 166, 0878),
+/// Nkom (810), BIPT (07879).
+const PREMIUM: &[&str] =
+    &["1900", "449", "4487", "49900", "49137", "3389", "61190", "3989", "39166", "390878"];
+const SHARED_COST: &[&str] = &["49180", "47810", "327879"];
 const PERSONAL: &[&str] = &["4470", "49700"];
+
+/// Canada's areas of no place: special services and numbers that follow a person. Source: Canadian Numbering
+/// Administrator, "NPA codes in service". The tables take them for places.
+const CANADIAN: &[&str] = &["1600", "1622", "1633", "1644", "1655", "1677", "1688"];
 
 /// What `number` costs beyond its country; none for an ordinary number, and for toll-free ones.
 pub fn surcharge(number: &E164) -> Option<Surcharge> {
@@ -37,22 +47,38 @@ pub fn surcharge(number: &E164) -> Option<Surcharge> {
     }
     let digits = number.digits();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| digits.starts_with(prefix));
+    let kind = phonelib::detect_phone_number_type(number.as_str());
+    match kind {
+        Some(PhoneNumberType::TollFree) => return None,
+        Some(PhoneNumberType::PremiumRate) => return Some(Surcharge::Premium),
+        Some(PhoneNumberType::SharedCost) => return Some(Surcharge::SharedCost),
+        Some(PhoneNumberType::PersonalNumber) => return Some(Surcharge::Personal),
+        _ => {}
+    }
     if starts(PREMIUM) || is_local_premium(digits) {
         return Some(Surcharge::Premium);
     }
-    if starts(PERSONAL) {
+    if starts(SHARED_COST) || is_chinese_service(digits) {
+        return Some(Surcharge::SharedCost);
+    }
+    let is_a_place = kind == Some(PhoneNumberType::FixedLineOrMobile) && !starts(CANADIAN);
+    if starts(PERSONAL) || digits.starts_with('1') && !is_a_place {
         return Some(Surcharge::Personal);
     }
-    match phonelib::detect_phone_number_type(number.as_str()) {
-        Some(PhoneNumberType::PremiumRate) => Some(Surcharge::Premium),
-        Some(PhoneNumberType::PersonalNumber) => Some(Surcharge::Personal),
-        _ => None,
-    }
+    None
 }
 
 /// The exchange 976 of any area under +1 is premium rate. Source: NANPA, "976-like" codes.
 fn is_local_premium(digits: &str) -> bool {
     digits.len() == 11 && digits.starts_with('1') && digits.get(4..7) == Some("976")
+}
+
+/// China's information lines, 96 and three or four digits more behind an area code. Source: libphonenumber.
+fn is_chinese_service(digits: &str) -> bool {
+    let Some(national) = digits.strip_prefix("86").filter(|national| national.len() < 10) else {
+        return false;
+    };
+    [2, 3].iter().any(|area| national.get(*area..).is_some_and(|local| local.starts_with("96")))
 }
 
 #[cfg(test)]
@@ -75,6 +101,19 @@ mod tests {
             ("+499001234567", Some(Surcharge::Premium)),
             ("+33899123456", Some(Surcharge::Premium)),
             ("+15005550100", Some(Surcharge::Personal)),
+            ("+15325550100", Some(Surcharge::Personal)),
+            ("+15335550100", Some(Surcharge::Personal)),
+            ("+16225550100", Some(Surcharge::Personal)),
+            ("+16335550100", Some(Surcharge::Personal)),
+            ("+17005550100", Some(Surcharge::Personal)),
+            ("+18009765555", None),
+            ("+18889765555", None),
+            ("+390878123456", Some(Surcharge::Premium)),
+            ("+491801234567", Some(Surcharge::SharedCost)),
+            ("+611300123456", Some(Surcharge::SharedCost)),
+            ("+4781012345", Some(Surcharge::SharedCost)),
+            ("+861096123", Some(Surcharge::SharedCost)),
+            ("+861012345678", None),
             ("+447012345678", Some(Surcharge::Personal)),
             ("+881612345678", Some(Surcharge::NonCountry("881"))),
             ("+882123456789", Some(Surcharge::NonCountry("882"))),
