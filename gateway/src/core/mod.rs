@@ -15,6 +15,7 @@ pub mod calls_up;
 mod changes;
 mod detail;
 mod dispatch;
+mod emergency;
 mod entrance;
 mod fault;
 pub mod io;

@@ -79,6 +79,7 @@ impl Core {
         decision: &Decision,
         admitted: &Admitted,
     ) {
+        self.watch_for_emergency(admitted, &message);
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
             return self.turn_away(now, server, &message, facts, decision, &cause);
         }
@@ -129,23 +130,13 @@ impl Core {
         let transaction_id = self.transaction_id();
         tracing::info!(
             %transaction_id,
+            call_id = word(message.call_id().unwrap_or_default()),
             connector = decision.connector.as_ref().map(|id| id.as_str()),
             direction = admitted.direction.as_label(),
             emergency = admitted.emergency.is_some(),
             routes = routes.len(),
             "call begins"
         );
-        if admitted.emergency.is_some() {
-            self.shared.metrics.connector(admitted.connector.as_str()).emergency();
-            tracing::warn!(
-                %transaction_id,
-                connector = admitted.connector.as_str(),
-                caller = account.caller,
-                digits = account.callee,
-                routing_number = account.routing_number,
-                "emergency call"
-            );
-        }
         let new = NewCall {
             transaction_id,
             invite: message.clone(),

@@ -237,6 +237,7 @@ impl Core {
             reason = settled.reason.as_deref().map(|reason| self.shown(reason)),
             "call ended"
         );
+        self.watch_for_unanswered_emergency(settled);
         self.write(Record::Detail(Box::new(self.detail(settled))));
         for facts in self.facts(settled) {
             self.write(Record::CallDetail(Box::new(facts)));

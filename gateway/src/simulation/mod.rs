@@ -13,6 +13,7 @@ mod connections;
 mod ladder;
 mod laws;
 mod link;
+mod log;
 mod media;
 mod phone;
 mod trunk;

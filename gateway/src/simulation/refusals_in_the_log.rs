@@ -1,33 +1,13 @@
 //! Who was refused, why, and under which id: in the log at once.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use sip::{Builder, Method, Name};
 
-use super::trunk::{Change, OUTSIDE, PBX, Trunk, over_udp};
+use super::log::log_of;
+use super::trunk::{OUTSIDE, PBX};
 use crate::listen::Transport;
 use crate::record::Direction;
-
-/// What the log says while `scenario` runs, line by line.
-fn log(changes: &[Change], scenario: impl Fn(&mut Trunk)) -> Vec<String> {
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || over_udp(changes, scenario));
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    text.lines().map(str::to_owned).collect()
-}
 
 fn with<'a>(log: &'a [String], text: &str) -> Vec<&'a String> {
     log.iter().filter(|line| line.contains(text)).collect()
@@ -36,7 +16,7 @@ fn with<'a>(log: &'a [String], text: &str) -> Vec<&'a String> {
 #[test]
 fn a_call_to_a_number_that_nobody_has_is_told_with_all_that_finds_it() {
     let call_id = Mutex::new(String::new());
-    let log = log(&[], |trunk| {
+    let log = log_of(&[], |trunk| {
         let a = trunk.dial(trunk.east, "+12065550177");
         trunk.run(1.0);
         assert_eq!(trunk.heard(a), [404]);
@@ -63,7 +43,7 @@ fn a_call_to_a_number_that_nobody_has_is_told_with_all_that_finds_it() {
 fn the_record_of_a_refused_call_has_the_id_of_its_line() {
     let denied = ("pbx_termination", "denied_prefixes = [\"+1212\"]");
     let id = Mutex::new(String::new());
-    let log = log(&[denied], |trunk| {
+    let log = log_of(&[denied], |trunk| {
         trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(1.0);
         *id.lock().unwrap() = trunk.cdr("pbx", Direction::Outbound).transaction_id.clone();
@@ -76,7 +56,7 @@ fn the_record_of_a_refused_call_has_the_id_of_its_line() {
 #[test]
 fn numbers_are_cut_where_the_operator_wants_none_in_the_log() {
     let denied = ("pbx_termination", "denied_prefixes = [\"+1212\"]");
-    let log = log(&[denied, ("gateway", "mask_numbers = true")], |trunk| {
+    let log = log_of(&[denied, ("gateway", "mask_numbers = true")], |trunk| {
         trunk.dial(trunk.pbx, OUTSIDE);
         trunk.dial(trunk.east, "+12065550177");
         trunk.run(1.0);
@@ -91,7 +71,7 @@ fn numbers_are_cut_where_the_operator_wants_none_in_the_log() {
 #[test]
 fn a_flood_of_refused_calls_is_a_few_lines_and_a_count() {
     let denied = ("pbx_termination", "denied_prefixes = [\"+1212\"]");
-    let log = log(&[denied], |trunk| {
+    let log = log_of(&[denied], |trunk| {
         trunk.run(0.5);
         for _ in 0..2 {
             for _ in 0..100 {
@@ -108,7 +88,7 @@ fn a_flood_of_refused_calls_is_a_few_lines_and_a_count() {
 
 #[test]
 fn a_source_that_no_list_holds_is_told_at_its_first_word_and_once() {
-    let log = log(&[], |trunk| {
+    let log = log_of(&[], |trunk| {
         let stranger = trunk.world.phone("mallory", "203.0.113.66:5060", Transport::Udp);
         for number in 0..5 {
             let branch = trunk.phone(stranger).branch();

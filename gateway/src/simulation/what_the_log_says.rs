@@ -1,39 +1,9 @@
 //! A call's story in the log: which carrier was left and why, who took the call, who hung up, how long and what code.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
+use super::log::log_of;
 use super::phone::CHALLENGE;
-use super::trunk::{OUTSIDE, PBX, Trunk, over_udp};
-
-/// What is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The log of a scenario, as lines.
-fn log_of(scenario: impl Fn(&mut Trunk)) -> Vec<String> {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .with_max_level(tracing::Level::INFO)
-        .finish();
-    tracing::subscriber::with_default(subscriber, || over_udp(&[], scenario));
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    text.lines().map(|line| line.trim_start().to_owned()).collect()
-}
+use super::trunk::{OUTSIDE, PBX};
+use crate::core::Input;
 
 /// There is one line that has all of these.
 fn assert_says(log: &[String], words: &[&str]) {
@@ -43,7 +13,7 @@ fn assert_says(log: &[String], words: &[&str]) {
 
 #[test]
 fn each_host_that_was_tried_and_the_end() {
-    let log = log_of(|trunk| {
+    let log = log_of(&[], |trunk| {
         let a = trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(0.5);
         let east = trunk.incoming(trunk.east);
@@ -67,7 +37,7 @@ fn each_host_that_was_tried_and_the_end() {
 
 #[test]
 fn an_emergency_call_is_a_warning() {
-    let log = log_of(|trunk| {
+    let log = log_of(&[], |trunk| {
         let a = trunk.dial(trunk.pbx, "911");
         trunk.run(0.5);
         let east = trunk.incoming(trunk.east);
@@ -79,4 +49,26 @@ fn an_emergency_call_is_a_warning() {
     let routed = "routing_number=\"+15105550111\"";
     let caller = format!("caller=\"{PBX}\"");
     assert_says(&log, &["WARN", "emergency call", "connector=\"pbx\"", "digits=\"911\"", routed, &caller]);
+    assert!(!log.iter().any(|line| line.contains("was not answered")), "{log:#?}");
+}
+
+/// Nobody answers, or the gateway takes no calls any more: that is said, too.
+#[test]
+fn an_emergency_call_that_comes_to_nothing() {
+    let log = log_of(&[], |trunk| {
+        trunk.dial(trunk.pbx, "911");
+        for phone in [trunk.east, trunk.west] {
+            trunk.run(0.5);
+            let b = trunk.incoming(phone);
+            trunk.respond(b, 486);
+        }
+        trunk.run(0.5);
+    });
+    assert_says(&log, &["WARN", "emergency call was not answered", "by=\"callee\"", "cause=486"]);
+    let log = log_of(&[], |trunk| {
+        trunk.broadcast(|| Input::Stop);
+        trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+    });
+    assert_says(&log, &["WARN", "emergency call", "digits=\"911\""]);
 }
