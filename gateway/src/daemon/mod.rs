@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use config::{Config, Protocol};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::admin::{Admin, AdminError};
 use crate::core::{Core, Input, Live, LiveError, Shared};
@@ -101,6 +102,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     drained: Receiver<u16>,
     readiness: Readiness,
+    watch: JoinHandle<()>,
     media: Arc<Media>,
     writer: RecordWriter,
     stop_admin: oneshot::Sender<()>,
@@ -237,7 +239,7 @@ impl Gateway {
                 .chain(media.pulses())
                 .collect(),
         };
-        runtime.spawn(watch.run());
+        let watch = runtime.spawn(watch.run());
         readiness.clear(Obstacle::Starting);
         hang_up_orphans(&records.orphans, &records.recorder, &mailboxes);
         Ok(Gateway {
@@ -251,6 +253,7 @@ impl Gateway {
             shared,
             drained,
             readiness,
+            watch,
             media,
             writer: records.writer,
             stop_admin,
@@ -331,6 +334,7 @@ impl Gateway {
     /// Hangs up what is live and ends everything; records are written before it returns.
     pub fn stop(self) {
         self.drain(Duration::ZERO, || true);
+        self.watch.abort(); // That its threads end is no news from here on.
         let _ = self.stop_admin.send(());
         for shard in self.shards {
             shard.stop();

@@ -18,7 +18,7 @@ use super::name;
 use crate::metrics::RecordKind;
 
 /// So many files are waited for one by one; more by their file system, which others write to as well.
-const FEW: usize = 64;
+const FEW: usize = 8;
 
 /// Hands a record of the journal to the kernel under its name. Returns its path, and its kind if it was written now.
 ///
