@@ -384,6 +384,31 @@ async fn timers_wake_the_machine_and_effects_reach_the_outside() {
     gateway.stop();
 }
 
+/// It asked, and went without waiting for the answer.
+#[tokio::test]
+async fn nobody_is_dialled_for_an_answer_that_nothing_is_kept_of() {
+    let mut gateway = Gateway::new(1, &[(Transport::Tcp, "127.0.0.1:0")]);
+    let home = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut phone = Phone::connect(gateway.address(0)).await;
+    let question = options("TCP", "1@phone", "z9hG4bK1", None);
+    phone.write(question.bytes()).await;
+    let (_, input) = gateway.input().await;
+    let Input::Message { source, .. } = input else { panic!("{input:?}") };
+    phone.message().await;
+    drop(phone);
+    gateway.until(|counters| counters.connections_open.value() == 0).await;
+    let peer = Peer { remote: home.local_addr().unwrap(), ..source.peer() };
+    let answer = sip::Builder::reply(&question, sip::StatusCode::OK, "OK", Some("1")).build();
+    gateway.transmit(0, answer.clone(), peer.clone(), Owner::Stateless);
+    gateway.until(|counters| counters.send_failures.value() == 1).await;
+    assert_eq!(gateway.counters.connections_dialled.value(), 0);
+    // One that somebody waits to hear of is run after: RFC 3261 §18.2.2.
+    let [owner] = clients();
+    gateway.transmit(0, answer, peer, owner);
+    within(home.accept()).await.unwrap();
+    gateway.stop();
+}
+
 /// Runs itself as a child process, which is to die.
 #[test]
 fn a_panic_on_a_shard_ends_the_process_and_says_so() {

@@ -210,6 +210,7 @@ async fn who_asks_without_taking_answers_is_read_no_faster() {
     while read < ASKED {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let length = answers.read(&mut buffer).await.unwrap();
+        assert!(length > 0, "closed after {read} answers");
         framer.push(&buffer[..length]);
         while let Some(Frame::Message(_)) = framer.next().unwrap() {
             read += 1;
