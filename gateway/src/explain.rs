@@ -139,7 +139,7 @@ fn facts(config: &Config, question: &Question) -> (Facts, Vec<ExplainedStep>) {
         assumed.push(ExplainedStep::Assumed("the offer is what the voice connector takes"));
         if let Some(user) = connector.termination.credentials.first() {
             facts.digest = Digest::Verified(user.username.clone());
-            assumed.push(ExplainedStep::Assumed("the caller answers the digest challenge (407) rightly"));
+            assumed.push(ExplainedStep::Assumed("the caller answers the digest challenge rightly"));
         }
     }
     (facts, assumed)

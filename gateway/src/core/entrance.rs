@@ -26,9 +26,10 @@ impl Core {
         if message.is_response() {
             match message.check() {
                 Ok(()) => self.transactions.handle_message(now.instant, message, source.peer(), reliable),
-                Err(_) => {
+                Err(malformed) => {
                     self.shared.metrics.refusal("syntax");
                     self.shared.refused(now, source.remote.ip());
+                    self.tell_of_fault(now, &source, &message, &malformed.text);
                 }
             }
             return;
@@ -37,6 +38,7 @@ impl Core {
         if let Err(malformed) = message.check() {
             self.shared.metrics.refusal("syntax");
             self.shared.refused(now, source.remote.ip());
+            self.tell_of_fault(now, &source, &message, &malformed.text);
             if !is_ack {
                 let cause = Cause::new(malformed.status.code(), malformed.text);
                 self.reply_stateless(&source, &message, &cause);
@@ -81,6 +83,7 @@ impl Core {
         }
         if self.is_overloaded(&source, &message) {
             self.shared.metrics.refusal("overload");
+            self.tell_of_fault(now, &source, &message, "Overloaded");
             let cause = Cause::new(503, "Overloaded").later(Duration::from_secs(2));
             return self.reply_stateless(&source, &message, &cause);
         }
@@ -130,6 +133,22 @@ impl Core {
             Err(refusal @ Refusal::UnknownSource { .. }) => Some(refusal.verdict()),
             _ => None,
         }
+    }
+
+    /// A listed peer's message that comes to nothing: its operator will ask why.
+    fn tell_of_fault(&mut self, now: Now, source: &Source, message: &Message, fault: &str) {
+        if self.unlisted(source).is_some() || !self.refusal_lines.take(now.instant, source.remote.ip()) {
+            return;
+        }
+        tracing::info!(
+            source = %source.remote,
+            transport = %source.transport,
+            method = message.method().map(tracing::field::display),
+            status = message.status().map(|status| status.code()),
+            call_id = message.call_id().ok().map(word),
+            fault,
+            "a message is not taken"
+        );
     }
 
     /// A carrier's new host, perhaps: the operator must see it at once.

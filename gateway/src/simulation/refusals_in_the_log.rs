@@ -87,6 +87,26 @@ fn a_flood_of_refused_calls_is_a_few_lines_and_a_count() {
 }
 
 #[test]
+fn a_listed_peer_that_writes_nonsense_is_told() {
+    let log = log_of(&[], |trunk| {
+        let bad = |start: &str, cseq: &str, hops: &str| {
+            let text = format!(
+                "{start}\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+                 To: <sip:c@d>\r\nCall-ID: odd@pbx\r\nCSeq: {cseq}\r\nMax-Forwards: {hops}\r\n\r\n"
+            );
+            sip::Message::parse(text.into()).unwrap()
+        };
+        trunk.world.send(trunk.pbx, bad("OPTIONS sip:b SIP/2.0", "1 OPTIONS", "x"));
+        trunk.world.send(trunk.pbx, bad("SIP/2.0 200 OK", "1", "70"));
+        trunk.run(1.0);
+    });
+    let told = with(&log, "a message is not taken");
+    assert_eq!(told.len(), 2, "{log:#?}");
+    assert!(told[0].contains("method=OPTIONS call_id=\"odd@pbx\" fault=\"Max-Forwards: "), "{}", told[0]);
+    assert!(told[1].contains("status=200 call_id=\"odd@pbx\" fault=\"CSeq: "), "{}", told[1]);
+}
+
+#[test]
 fn a_source_that_no_list_holds_is_told_at_its_first_word_and_once() {
     let log = log_of(&[], |trunk| {
         let stranger = trunk.world.phone("mallory", "203.0.113.66:5060", Transport::Udp);

@@ -170,9 +170,6 @@ fn too_many_guesses(trunk: Trunk) {
     let ha1 = Secret::ha1(HA1).unwrap();
     is_admitted(&trunk, &phone, &trunk.west, again(&phone, &other, &offered[0], "new", &ha1, 3));
     let (code, text) = trunk.explain(&phone, "+12065550104", "+12125550123", "digest");
-    assert!(
-        code == 0 && text.contains("assumed: the caller answers the digest challenge (407) rightly"),
-        "{text}"
-    );
+    assert!(code == 0 && text.contains("assumed: the caller answers the digest challenge rightly"), "{text}");
     trunk.close();
 }
