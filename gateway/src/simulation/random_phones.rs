@@ -25,8 +25,8 @@ const CALLS_PER_SEED: u32 = 50;
 /// So long new calls are placed.
 const BUSY: Duration = Duration::from_secs(60);
 
-/// Longest ring is Timer C; what is not over after all of this never will be.
-const RUN: Duration = Duration::from_secs(420);
+/// Longest ring is Timer C, for who needs help on each of two routes; what is not over after all of this never will be.
+const RUN: Duration = Duration::from_secs(480);
 
 /// How a phone takes a call that comes in.
 #[derive(Debug, Clone, Copy)]

@@ -380,6 +380,10 @@ impl Trunk {
                 if self.world.unreached.contains(&call.call_id()) {
                     continue;
                 }
+                // One of which the gateway never heard anything was left without a word (RFC 3261 §9.1).
+                if call.stage == Stage::Open && !self.world.hears(&call.call_id()) {
+                    continue;
+                }
                 assert_eq!(call.stage, Stage::Over, "{} still has {}", phone.name, call.call_id());
             }
         }

@@ -264,6 +264,12 @@ impl World {
         snapshots
     }
 
+    /// Whether anything of a call's leg has reached the gateway.
+    pub fn hears(&self, call_id: &str) -> bool {
+        let mine = |line: &&Line| line.to == "gw" && line.message.call_id().is_ok_and(|one| one == call_id);
+        self.ladder.iter().filter(mine).any(|line| line.copies > 0)
+    }
+
     /// What the media workers were last told of the party that sends to this port of the gateway.
     pub fn told_of(&self, port: u16) -> Option<&Remote> {
         let (key, side) = self.media_ports.get(&port)?;
