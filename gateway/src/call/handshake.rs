@@ -210,6 +210,14 @@ impl Call {
         if attempt.released >= MOST_RELEASED || self.acknowledge_again(attempt.request, message) {
             return;
         }
+        // The b-leg's own 2xx, and no ACK of it is kept: its party hung up before it had one.
+        let is_of = |leg: &Leg| {
+            message.call_id().is_ok_and(|id| id == leg.dialog.call_id)
+                && message.to_tag().is_some_and(|tag| tag == leg.dialog.remote_tag)
+        };
+        if self.b.as_ref().is_some_and(is_of) {
+            return;
+        }
         self.release_answer(tokens, index, message, &Cause::new(487, "Answered too late"));
         if let Some(attempt) = self.attempts.get_mut(index) {
             attempt.released += 1;

@@ -71,3 +71,27 @@ fn early_media_is_told_to_both_sides() {
         trunk.run(1.0);
     });
 }
+
+/// The callee answers and hangs up before the caller's ACK; its 200, which it repeated until then, comes once more. That
+/// dialog is over: it gets neither ACK nor BYE.
+#[test]
+fn a_repeated_200_after_the_callees_bye_is_passed_over() {
+    everywhere(|trunk| {
+        let a = trunk.dial_without_offer(trunk.pbx, OUTSIDE);
+        trunk.phone(a.0).calls[a.1].acknowledges = false;
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 200);
+        trunk.run(0.1);
+        let said = |line: &&super::ladder::Line| line.from == "east" && !line.message.body().is_empty();
+        let answer = trunk.world.ladder.iter().rev().find(said).unwrap().message.clone();
+        trunk.hang_up(b);
+        trunk.run(0.1);
+        trunk.world.send(trunk.east, answer);
+        trunk.run(0.5);
+        assert_eq!(trunk.call(b).requests(), ["INVITE"]);
+        trunk.world.with(a.0, |phone, now| phone.acknowledge(now, a.1));
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(a), Stage::Over);
+    });
+}
