@@ -11,6 +11,7 @@ use config::Config;
 use crate::admit::{
     Admitted, Destination, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal, Step, admit, source,
 };
+use crate::limits::EMERGENCY_CALLS;
 use crate::listen::Transport;
 use crate::record::Direction;
 use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
@@ -212,7 +213,12 @@ impl fmt::Display for ExplainedStep {
                     or_any(calls)
                 )
             }
-            ExplainedStep::NoLimit => f.write_str("limits: none on an emergency call"),
+            ExplainedStep::NoLimit => {
+                write!(
+                    f,
+                    "limits: {EMERGENCY_CALLS} emergency calls at one time and no other on an emergency call"
+                )
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ const FEWEST_UNANSWERED: u32 = 16;
 
 /// So many emergency calls of one connector may be up at one time: more than people in need place through one trunk, and few
 /// enough that a phone system which was broken into leaves ports to the emergency calls of others.
-const EMERGENCY_CALLS: u32 = 200;
+pub const EMERGENCY_CALLS: u32 = 200;
 
 /// What may be taken; none: as much as anybody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -210,12 +210,15 @@ impl Core {
     /// The call is over: limits back, counters, one record for each connector that it belongs to.
     pub(super) fn write_records(&mut self, now: Now, key: CallKey, settled: &Settled) {
         self.shared.call_ended();
+        let mut refused = None;
         if let Some(slot) = self.calls.get_mut(&key) {
             let books = std::mem::take(&mut slot.books);
             books.parties.iter().flatten().for_each(|party| self.shared.calls_up.end(*party));
             if let Some(source) = books.unproven {
                 self.shared.unproven.give_back(source, now.unix, false);
             }
+            refused =
+                slot.call.endpoint(Side::A).filter(|_| !books.answered && settled.cause.status.code() == 503);
             for (metrics, direction) in books.sides() {
                 match books.answered {
                     true => metrics.calls(direction).ended(),
@@ -225,18 +228,21 @@ impl Core {
         }
         let times = settled.times;
         let talked = times.answered.and_then(|answered| Some(times.ended?.saturating_sub(answered)));
-        tracing::info!(
-            transaction_id = %settled.transaction_id,
-            outbound = settled.account.outbound,
-            inbound = settled.account.inbound,
-            carrier = settled.carrier,
-            by = settled.ended_by.as_label(),
-            seconds = talked.map(|talked| talked.as_secs_f64()),
-            cause = settled.cause.status.code(),
-            text = self.shown(&settled.cause.text),
-            reason = settled.reason.as_deref().map(|reason| self.shown(reason)),
-            "call ended"
-        );
+        // A flood of calls that find no room is told of once.
+        if refused.is_none_or(|source| self.refusal_lines.has_line(source)) {
+            tracing::info!(
+                transaction_id = %settled.transaction_id,
+                outbound = settled.account.outbound,
+                inbound = settled.account.inbound,
+                carrier = settled.carrier,
+                by = settled.ended_by.as_label(),
+                seconds = talked.map(|talked| talked.as_secs_f64()),
+                cause = settled.cause.status.code(),
+                text = self.shown(&settled.cause.text),
+                reason = settled.reason.as_deref().map(|reason| self.shown(reason)),
+                "call ended"
+            );
+        }
         self.watch_for_unanswered_emergency(settled);
         self.write(Record::Detail(Box::new(self.detail(settled))));
         for facts in self.facts(settled) {

@@ -32,6 +32,11 @@ impl RefusalLines {
         *refused <= LINES
     }
 
+    /// Whether `source` has lines left; takes none.
+    pub(super) fn has_line(&self, source: IpAddr) -> bool {
+        self.refused.get(&Some(source)).is_none_or(|refused| *refused <= LINES)
+    }
+
     /// When to call [`RefusalLines::handle_timeout`].
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.until

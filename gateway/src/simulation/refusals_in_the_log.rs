@@ -6,6 +6,7 @@ use sip::{Builder, Method, Name};
 
 use super::log::log_of;
 use super::trunk::{OUTSIDE, PBX};
+use super::world::Answers;
 use crate::listen::Transport;
 use crate::record::Direction;
 
@@ -130,4 +131,20 @@ fn a_source_that_no_list_holds_is_told_at_its_first_word_and_once() {
     {
         assert!(told[0].contains(part), "{part} in {}", told[0]);
     }
+}
+
+/// Each of these calls begins and ends for want of ports; all media ports are in use.
+#[test]
+fn a_flood_of_calls_without_ports_is_a_few_lines_and_a_count() {
+    let log = log_of(&[], |trunk| {
+        trunk.world.media = Answers::Failing;
+        for _ in 0..90 {
+            trunk.dial(trunk.pbx, OUTSIDE);
+        }
+        trunk.run(12.0);
+    });
+    assert_eq!(with(&log, "a call has no room for its media").len(), 10);
+    assert_eq!(with(&log, "call ended").len(), 10);
+    let counted = with(&log, "more calls were refused");
+    assert!(counted[0].contains("source=10.0.0.1 left_out=80"), "{counted:?}");
 }
