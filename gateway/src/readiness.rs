@@ -13,16 +13,16 @@ pub enum Obstacle {
     Draining,
     /// Call detail records can't be written.
     Records,
-    /// Every media port is in use, but for those of emergency calls.
-    Ports,
+    /// Every media port, or every socket that ordinary calls may have, is in use.
+    Media,
     /// A thread that calls depend on has stopped, or hangs.
     Threads,
 }
 
 impl Obstacle {
     const ALL: [Obstacle; 5] = {
-        use Obstacle::{Draining, Ports, Records, Starting, Threads};
-        [Starting, Draining, Records, Ports, Threads]
+        use Obstacle::{Draining, Media, Records, Starting, Threads};
+        [Starting, Draining, Records, Media, Threads]
     };
 
     /// One word, as `/readyz` begins its line.
@@ -32,7 +32,7 @@ impl Obstacle {
             Obstacle::Starting => "starting",
             Obstacle::Draining => "draining",
             Obstacle::Records => "records",
-            Obstacle::Ports => "ports",
+            Obstacle::Media => "media",
             Obstacle::Threads => "threads",
         }
     }
@@ -44,7 +44,7 @@ impl Obstacle {
             Obstacle::Starting => "Gateway is starting",
             Obstacle::Draining => "Gateway is draining",
             Obstacle::Records => "Call records can't be written",
-            Obstacle::Ports => "No media port is free",
+            Obstacle::Media => "No room for more calls",
             Obstacle::Threads => "A part of the gateway does not answer",
         }
     }

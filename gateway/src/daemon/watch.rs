@@ -38,11 +38,10 @@ impl Watch {
             .map(|pulse| format!("{pulse} has not been heard of for {} s", pulse.silence(now).as_secs()))
             .collect();
         let records = (!self.recorder.accepts_calls()).then_some("they can't be written, or fill their room");
-        let ports =
-            (!self.media.has_room()).then_some("all are in use or rest, but for those of emergency calls");
+        let media = self.media.no_room().map(|why| format!("{why}, but for emergency calls"));
         self.tell(Obstacle::Threads, (!silent.is_empty()).then(|| silent.join(", ")).as_deref());
         self.tell(Obstacle::Records, records);
-        self.tell(Obstacle::Ports, ports);
+        self.tell(Obstacle::Media, media.as_deref());
     }
 
     fn tell(&self, obstacle: Obstacle, reason: Option<&str>) {
@@ -135,6 +134,6 @@ mod tests {
         open_call(media, 1);
         assert!(matches!(events.recv().unwrap(), MediaEvent::Opened { .. }));
         bench.watch.look(Instant::now());
-        assert_eq!(readiness.first(), Some(Obstacle::Ports), "one pair won't");
+        assert_eq!(readiness.first(), Some(Obstacle::Media), "one pair won't");
     }
 }

@@ -157,9 +157,9 @@ impl Media {
         gauges
     }
 
-    /// Whether an ordinary call would find its ports.
-    pub fn has_room(&self) -> bool {
-        self.room.pools().has_room(Instant::now())
+    /// Why an ordinary call would not find its ports.
+    pub fn no_room(&self) -> Option<NoRoom> {
+        self.room.pools().no_room(Instant::now())
     }
 
     /// The signs of life of the workers.

@@ -174,14 +174,16 @@ impl PortPools {
         }
     }
 
-    /// Whether an ordinary call would find a pair for each leg, wherever its parties are.
-    pub(super) fn has_room(&self, now: Instant) -> bool {
-        let sockets = 2 * (self.drawn + 2) <= self.sockets;
-        sockets
-            && self.pools.values().all(|pool| {
-                let rested = pool.resting.iter().take_while(|(until, ..)| *until <= now).count();
-                pool.free.len() + rested >= self.reserve + 2
-            })
+    /// Why an ordinary call would not find a pair for each leg, wherever its parties are.
+    pub(super) fn no_room(&self, now: Instant) -> Option<NoRoom> {
+        if 2 * (self.drawn + 2) > self.sockets {
+            return Some(NoRoom::Descriptors);
+        }
+        let is_short = |pool: &Pool| {
+            let rested = pool.resting.iter().take_while(|(until, ..)| *until <= now).count();
+            pool.free.len() + rested < self.reserve + 2
+        };
+        self.pools.values().any(is_short).then_some(NoRoom::Ports)
     }
 
     /// How many ordinary calls fit at one time on so many addresses.

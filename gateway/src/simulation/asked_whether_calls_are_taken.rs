@@ -64,7 +64,7 @@ fn while_records_can_not_be_written() {
 #[test]
 fn while_ports_or_threads_are_missing() {
     everywhere(|trunk| {
-        for obstacle in [Obstacle::Ports, Obstacle::Threads] {
+        for obstacle in [Obstacle::Media, Obstacle::Threads] {
             let readiness = trunk.world.shared.readiness.clone();
             readiness.block(obstacle, "so");
             let answer = ask(trunk);
