@@ -9,7 +9,7 @@ use sip::{Builder, Message, Name};
 use super::fault::Fault;
 use super::records::word;
 use super::{Core, Live, Now};
-use crate::admit::{self, Decision, Facts, Origin, Refusal};
+use crate::admit::{self, Decision, Facts, Origin, Outcome, Refusal};
 use crate::call::{Account, Cause, Settled, Times};
 use crate::record::{Direction, EndedBy};
 
@@ -93,7 +93,7 @@ impl Core {
         self.shared.metrics.refusal("protocol");
         let reply = fault.reply(message, &self.tokens.tag());
         let whose = connector.map(|id| (id.clone(), Direction::Outbound));
-        self.finish_refusal(now, server, message, facts, whose, fault.cause(), reply);
+        self.finish_refusal(now, server, message, facts, whose, None, fault.cause(), reply);
     }
 
     pub(super) fn turn_away(
@@ -108,12 +108,17 @@ impl Core {
         let tag = self.tokens.tag();
         let reply = cause.reply(message, Some(&tag));
         let whose = decision.connector.clone().zip(decision.direction);
-        self.finish_refusal(now, server, message, facts, whose, cause, reply);
+        let help = match &decision.outcome {
+            Outcome::Admit(admitted) if admitted.emergency.is_some() => Some(admitted.number.to_string()),
+            _ => None,
+        };
+        self.finish_refusal(now, server, message, facts, whose, help, cause, reply);
     }
 
     /// Answers, counts, logs and records a call that never began.
     ///
-    /// - `whose`: the connector that it is recorded for, where it is known and the source is listed.
+    /// - `whose`: the connector that it is recorded for, where it is known and the source is listed;
+    /// - `help`: where it should have gone, if it was an emergency call.
     #[expect(clippy::too_many_arguments, reason = "one step of one path, cut out for its length")]
     fn finish_refusal(
         &mut self,
@@ -122,6 +127,7 @@ impl Core {
         message: &Message,
         facts: &Facts,
         whose: Option<(ConnectorId, Direction)>,
+        help: Option<String>,
         cause: &Cause,
         reply: Builder,
     ) {
@@ -130,16 +136,16 @@ impl Core {
         self.log_outside(now, connector, message, &[message, &response]);
         self.answer(now, server, response);
         let transaction_id = self.transaction_id();
+        let carrier = |core: &Core| match admit::source(&core.config, facts).outcome {
+            Ok(Origin::Carrier(carrier)) => Some(carrier.name.to_string()),
+            _ => None,
+        };
         if self.refusal_lines.take(now.instant, facts.source) {
-            let carrier = match admit::source(&self.config, facts).outcome {
-                Ok(Origin::Carrier(carrier)) => Some(carrier.name.to_string()),
-                _ => None,
-            };
             tracing::info!(
                 %transaction_id,
                 source = %facts.source,
                 connector,
-                carrier,
+                carrier = carrier(self),
                 call_id = word(message.call_id().unwrap_or_default()),
                 caller = self.shown(facts.from.as_deref().unwrap_or_default()),
                 number = self.shown(&facts.user),
@@ -160,11 +166,16 @@ impl Core {
             callee_country: country(&facts.user).map(|country| country.to_string()),
             caller,
             callee: phrase(&facts.user),
+            emergency: help.is_some(),
+            routing_number: help,
             ..Account::default()
         };
         match direction {
             Direction::Outbound => account.outbound = Some(connector.to_string()),
-            Direction::Inbound => account.inbound = Some(connector.to_string()),
+            Direction::Inbound => {
+                account.inbound = Some(connector.to_string());
+                account.carrier = carrier(self);
+            }
         }
         let call_id = message.call_id().unwrap_or_default().to_owned();
         let settled = Settled {
@@ -180,6 +191,7 @@ impl Core {
             reason: None,
             attempts: Vec::new(),
         };
+        self.watch_for_unanswered_emergency(&settled);
         self.write_refusal(now, connector.as_str(), &settled);
     }
 }

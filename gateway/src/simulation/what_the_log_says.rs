@@ -71,4 +71,5 @@ fn an_emergency_call_that_comes_to_nothing() {
         trunk.run(0.5);
     });
     assert_says(&log, &["WARN", "emergency call", "digits=\"911\""]);
+    assert_says(&log, &["WARN", "emergency call was not answered", "by=\"gateway\"", "cause=503"]);
 }

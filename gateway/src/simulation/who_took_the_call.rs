@@ -5,6 +5,7 @@ use sip::{Method, Name};
 
 use super::trunk::{BRANCH, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
 use super::world::EPOCH;
+use crate::core::Input;
 use crate::record::{AttemptDetail, CallDetail, DetailDirection, EndedBy};
 
 /// The one wide record that there is.
@@ -198,6 +199,32 @@ fn an_emergency_call_says_so() {
         assert_eq!(told(&detail.attempts)[0], ("east", Some(486), "486 Busy Here", left));
         let line = "emergency_calls_total{voice_connector_id=\"pbx\",region=\"us-east-1\"} 1";
         assert!(metric(trunk, line), "{}", trunk.world.metrics.render());
+    });
+}
+
+/// One that the gateway can't take any more says so too, and where it should have gone.
+#[test]
+fn an_emergency_call_that_is_turned_away() {
+    everywhere(|trunk| {
+        trunk.broadcast(|| Input::Stop);
+        trunk.dial(trunk.pbx, "911");
+        trunk.run(1.0);
+        trunk.finish();
+        let detail = detail(trunk);
+        assert_eq!((detail.emergency, detail.routing_number.as_deref()), (true, Some("+15105550111")));
+        assert_eq!(detail.status, 503);
+    });
+}
+
+/// A call from a carrier that is refused names the carrier.
+#[test]
+fn a_refused_call_from_a_carrier() {
+    everywhere(|trunk| {
+        trunk.broadcast(|| Input::Drain);
+        trunk.dial(trunk.east, PBX);
+        trunk.run(1.0);
+        trunk.finish();
+        assert_eq!(detail(trunk).calling_carrier.as_deref(), Some("east"));
     });
 }
 
