@@ -78,8 +78,10 @@ impl Call {
         match method {
             Method::Bye => self.handle_bye(now, tokens, side, server, &message),
             Method::Options => self.respond_ok(server, &message, side),
-            Method::Invite | Method::Update => self.renegotiate(now, tokens, side, server, message),
-            Method::Info | Method::Message => self.forward(now, tokens, side, server, message),
+            _ if is_offer(&message) => self.renegotiate(now, tokens, side, server, message),
+            Method::Update | Method::Info | Method::Message => {
+                self.forward(now, tokens, side, server, message);
+            }
             _ => self.answer(server, &message, side, &Cause::new(405, "Method Not Allowed")),
         }
     }
@@ -178,8 +180,7 @@ impl Call {
 
     /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
     fn renegotiate(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
-        let is_offer = |one: &Exchange| matches!(one.asked.method(), Some(Method::Invite | Method::Update));
-        let unfinished = |from| self.exchanges.iter().any(|one| one.from == from && is_offer(one));
+        let unfinished = |from| self.exchanges.iter().any(|one| one.from == from && is_offer(&one.asked));
         if unfinished(side) || self.awaits_ack(side) {
             let mut cause = Cause::new(500, "An earlier offer is not answered yet");
             cause.retry_after = Some(std::time::Duration::from_secs(1 + tokens.random().below(10)));
@@ -260,6 +261,15 @@ impl Call {
     /// How the party of `side` speaks.
     pub(super) fn profile(&self, side: Side) -> &Profile {
         self.leg(side).map_or(&PLAIN, |leg| &leg.profile)
+    }
+}
+
+/// Whether a request begins an offer and answer; an UPDATE may do without (RFC 3311 §5.1).
+fn is_offer(message: &Message) -> bool {
+    match message.method() {
+        Some(Method::Invite) => true,
+        Some(Method::Update) => !message.body().is_empty(),
+        _ => false,
     }
 }
 

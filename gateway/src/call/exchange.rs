@@ -116,7 +116,7 @@ impl Call {
             return;
         };
         if status.is_provisional() {
-            return self.cross_provisional(index, &message);
+            return self.cross_provisional(now, index, &message);
         }
         if matches!(status.code(), 401 | 407) && self.authenticate_exchange(tokens, index, &message) {
             return;
@@ -137,11 +137,16 @@ impl Call {
         }
     }
 
-    fn cross_provisional(&mut self, index: usize, message: &Message) {
-        let Some(exchange) = self.exchanges.get(index) else { return };
+    fn cross_provisional(&mut self, now: Now, index: usize, message: &Message) {
+        let Some(exchange) = self.exchanges.get_mut(index) else { return };
         if exchange.cancelled.is_some() || message.status().is_none_or(|status| status.code() == 100) {
             return;
         }
+        // Timer C starts again with each 101-199. RFC 3261 §16.7.
+        if exchange.is_invite() {
+            exchange.give_up = now.instant + TIMER_C;
+        }
+        let Some(exchange) = self.exchanges.get(index) else { return };
         let server = exchange.server;
         let response = self.cross_response(exchange.from.other(), message, None, &exchange.asked);
         self.respond(server, response);

@@ -1,7 +1,7 @@
 //! A party does not answer what it is asked inside the dialog, or says that it knows nothing of the call: the asker is
 //! told, and people talk on.
 
-use sip::Method;
+use sip::{Builder, Method, StatusCode};
 
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere};
@@ -57,6 +57,28 @@ fn an_update_that_is_ignored_leaves_the_call_as_it_was() {
         trunk.request(a, Method::Invite, Some("sendonly"));
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&200));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
+/// RFC 3311 §5.2: an UPDATE without an offer, as a session timer sends them, keeps nobody from offering.
+#[test]
+fn an_update_without_an_offer_that_is_ignored_is_in_nobodys_way() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.phone(b.0).habits.renegotiates = None;
+        trunk.request(a, Method::Update, None);
+        trunk.run(1.0);
+        trunk.phone(b.0).habits.renegotiates = Some(200);
+        for direction in ["sendonly", "sendrecv"] {
+            trunk.request(a, Method::Invite, Some(direction));
+            trunk.run(1.0);
+            assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&200));
+            trunk.request(b, Method::Invite, Some(direction));
+            trunk.run(1.0);
+            assert_eq!(trunk.call(b).statuses(&Method::Invite).last(), Some(&200));
+        }
         trunk.hang_up(a);
         trunk.run(1.0);
     });
@@ -125,6 +147,30 @@ fn a_reinvite_that_is_pending_for_ever_is_cancelled() {
         assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&504));
         is_up(trunk, [a, b]);
         trunk.hang_up(b);
+        trunk.run(1.0);
+    });
+}
+
+/// Timer C begins anew with each word of its (RFC 3261 §16.7): somebody is being asked.
+#[test]
+fn a_reinvite_that_rings_is_waited_for() {
+    everywhere(|trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.phone(b.0).habits.renegotiates = None;
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(1.0);
+        let asked = trunk.call(b).asked[0].1.clone();
+        for _ in 0..2 {
+            trunk.run(150.0);
+            let ringing = Builder::reply(&asked, StatusCode::new(180).unwrap(), "Ringing", None);
+            trunk.world.send(b.0, ringing.build());
+        }
+        trunk.run(150.0);
+        trunk.world.with(b.0, |phone, now| phone.answer_offer(now, b.1, 200));
+        trunk.run(1.0);
+        assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&200));
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK", "INVITE", "ACK"]);
+        trunk.hang_up(a);
         trunk.run(1.0);
     });
 }
