@@ -43,6 +43,7 @@ impl Call {
                     // Its ACK will not come any more, and a BYE of ours that waited for it is not needed.
                     self.finish_handshakes(tokens, side);
                     self.ending.take_bye(side);
+                    self.ending.forget_bye_of(&message);
                 }
                 _ => self.answer(server, &message, side, &Cause::new(481, "Call Does Not Exist")),
             };

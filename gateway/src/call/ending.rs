@@ -107,6 +107,11 @@ impl Ending {
         self.callee_left.take()
     }
 
+    /// A party has hung up itself, by `bye`: one of ours that did not reach it is not sent again.
+    pub fn forget_bye_of(&mut self, bye: &Message) {
+        self.byes.retain(|ours| !ours.to.leg.dialog.matches(bye));
+    }
+
     /// The BYE of this request, to be sent again.
     fn take_sent_bye(&mut self, request: RequestId) -> Option<Bye> {
         let index = self.byes.iter().position(|bye| bye.request == request)?;
