@@ -1,8 +1,8 @@
 //! Certificates of peers that dial us and whose authority signs for servers alone.
 //!
-//! Public authorities stop to write `clientAuth` into certificates in 2026 (Chrome Root Program Policy 1.6), while SIP
-//! servers show the same certificate whichever side dials. `client_names` takes such a one where it carries a name that
-//! the operator wrote down.
+//! Public authorities give up `clientAuth`, since Chrome's root program wants hierarchies for servers alone (the large
+//! ones in 2026, all of them by 2027), while SIP servers show the same certificate whichever side dials. `client_names`
+//! takes such a one where it carries a name that the operator wrote down.
 
 use std::sync::Arc;
 
