@@ -59,9 +59,6 @@ fn the_first_fault_in_the_order_is_the_answer() {
     invite = fresh(&invite).set(Name::MaxForwards, "1");
     let answer = trunk.refuses(&phone, refusal(&invite, 420, "Not supported: teleportation, 100rel"));
     assert_eq!(answer.value(Name::Unsupported).as_deref(), Some("teleportation, 100rel"));
-    // The same request by another way.
-    let merged = invite.clone().set(Name::Via, phone.via());
-    trunk.refuses(&phone, refusal(&merged, 482, "Merged request"));
     invite = fresh(&invite).remove(Name::Require);
     let answer = trunk.refuses(&phone, refusal(&invite, 415, "Content-Type text/plain is not supported"));
     assert_eq!(
@@ -76,6 +73,7 @@ fn the_first_fault_in_the_order_is_the_answer() {
     // Digest, which is no call yet; then the policy, beginning with who calls.
     invite = fresh(&invite).remove(Name::Accept);
     is(&phone.ask(invite), 407);
+    copies_are_merged_before_it_is_asked_what_they_require(&trunk);
     let branch = trunk.phone(11);
     let call = branch.invite("911").set(Name::From, "<sip:nobody@trunk.example.com>;tag=f");
     is(&branch.ask(call), 404);
@@ -87,6 +85,22 @@ fn the_first_fault_in_the_order_is_the_answer() {
     is(&branch.ask(call), 403);
     trunk.expect_record("branch", "Outbound", "Failed", "403 Caller Id nobody is not valid");
     trunk.close();
+}
+
+/// The same request by another way, while the first one rings.
+fn copies_are_merged_before_it_is_asked_what_they_require(trunk: &Trunk) {
+    let (office, carrier) = (trunk.phone(2), &trunk.west);
+    let from = "<sip:+12065550100@trunk.example.com>;tag=f";
+    let first = office.invite("+12125550123").set(Name::From, from).build();
+    office.send(&first);
+    let offered = carrier.receive_request(Method::Invite);
+    let copy = first.edit().set(Name::Via, office.via()).header(Name::Require, "teleportation");
+    let merged = refused(copy, 482, "Merged request").counted("protocol").recorded("office", "Outbound");
+    trunk.refuses(&office, merged);
+    carrier.reply(&offered, 486, "Busy Here");
+    assert_eq!(carrier.receive().method(), Some(Method::Ack));
+    is(&office.answer_to(&first), 486);
+    trunk.expect_record("office", "Outbound", "Failed", "486 Busy Here");
 }
 
 #[test]
