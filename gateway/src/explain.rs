@@ -21,6 +21,10 @@ use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
 pub struct Question {
     /// Who calls: user part of From, as `+12065550100`, `1001` or `anonymous`.
     pub from: String,
+    /// Who calls by P-Asserted-Identity, as `from`.
+    pub asserted: Vec<String>,
+    /// Who sent the call on by Diversion, as `from`.
+    pub diversion: Vec<String>,
     /// Who is called: user part of the Request-URI, as `+12065550100` or `911`.
     pub to: String,
     /// Where the INVITE comes from.
@@ -134,6 +138,8 @@ fn facts(config: &Config, question: &Question) -> (Facts, Vec<ExplainedStep>) {
     let mut facts = Facts::new(question.source, question.transport, &host, &question.to);
     facts.from = Some(question.from.clone());
     facts.from_host = domain.clone();
+    facts.asserted = question.asserted.clone();
+    facts.diversion = question.diversion.clone();
     let mut assumed = Vec::new();
     if let Ok(Origin::Connector(connector)) = source(config, &facts).outcome {
         facts.media = if connector.encryption { OfferedMedia::Srtp } else { OfferedMedia::Plain };
@@ -260,6 +266,8 @@ mod tests {
     fn question(from: &str, to: &str, source: &str) -> Question {
         Question {
             from: from.to_owned(),
+            asserted: Vec::new(),
+            diversion: Vec::new(),
             to: to.to_owned(),
             source: source.parse().unwrap(),
             transport: Transport::Udp,
@@ -303,6 +311,27 @@ mod tests {
           limits: none for carrier east
         admitted: outbound call from +12065550100 to +12065550123, billed to voice connector hq
         ");
+    }
+
+    #[test]
+    fn the_caller_is_explained_wherever_he_is_named() {
+        let asked = Question {
+            asserted: vec!["desk".to_owned(), "+12065550100".to_owned()],
+            ..question("200", "+12065550123", "127.0.0.2")
+        };
+        let (code, text) = explained(&asked);
+        assert_eq!(code, 0, "{text}");
+        let steps = "  caller ID: desk of P-Asserted-Identity is not E.164 with +\n  \
+                     caller ID: +12065550100 of P-Asserted-Identity is owned; the policy is owned\n";
+        assert!(text.contains(steps), "{text}");
+        let forwarded = Question {
+            diversion: vec!["+12065550101".to_owned()],
+            connector: Some("two".to_owned()),
+            ..question("+12125550000", "+12065550123", "127.0.0.9")
+        };
+        let (code, text) = explained(&forwarded);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains("is not owned, sent on by +12065550101 of Diversion; the policy is forwarded"));
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub(super) struct Arguments {
     /// Who calls: the user part of From, as +12065550100.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     from: String,
+    /// Who calls by P-Asserted-Identity; may be given several times.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    asserted: Vec<String>,
+    /// Who sent the call on, by Diversion; may be given several times.
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    diversion: Vec<String>,
     /// Who is called: the user part of the Request-URI, as +12065550123 or 911.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     to: String,
@@ -43,6 +49,8 @@ pub(super) fn explain(arguments: &Arguments) -> ExitCode {
     let Some(config) = super::load(arguments.file.path()) else { return ExitCode::from(2) };
     let question = Question {
         from: arguments.from.clone(),
+        asserted: arguments.asserted.clone(),
+        diversion: arguments.diversion.clone(),
         to: arguments.to.clone(),
         source: arguments.source,
         transport: match arguments.transport {
