@@ -115,15 +115,9 @@ impl Call {
         message: &Message,
     ) {
         match (message.method(), side) {
-            // RFC 3261 §15: a caller may end its early dialog with BYE.
             (Some(Method::Bye), Side::A) => {
                 self.respond_ok(server, message, side);
-                self.ending.told(side, message.value(Name::Reason).as_deref());
-                let cause = Cause::new(487, "Request Terminated");
-                if matches!(self.phase, Phase::Answering) {
-                    self.release_b(tokens, Some(&cause));
-                }
-                self.give_up(now, cause);
+                self.caller_gave_up(now, tokens, message);
             }
             // It answered and hung up before the caller was told: it hears both in turn, once the journal has the answer.
             (Some(Method::Bye), Side::B) if matches!(self.phase, Phase::Answering) => {

@@ -200,7 +200,7 @@ impl Call {
         }
     }
 
-    /// The caller gave up.
+    /// An INVITE was cancelled.
     pub(super) fn handle_cancel(
         &mut self,
         now: Now,
@@ -211,6 +211,11 @@ impl Call {
         if self.server != Some(server) {
             return self.handle_exchange_cancel(now, server, message);
         }
+        self.caller_gave_up(now, tokens, message);
+    }
+
+    /// The caller gave up, by a CANCEL or, in its early dialog, by a BYE (RFC 3261 §15).
+    pub(super) fn caller_gave_up(&mut self, now: Now, tokens: &mut Tokens, message: &Message) {
         self.ending.told(Side::A, message.value(Name::Reason).as_deref());
         let to = self.attempts.last().map_or(&PLAIN, |attempt| &attempt.profile);
         self.abandon_attempt(lines_of_cancel(message, &self.a.profile, to), false);

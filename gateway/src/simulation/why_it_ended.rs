@@ -94,3 +94,21 @@ fn a_cancel_crosses_with_what_may_stand_in_it() {
         assert_eq!(Trunk::header(cancel, "Content-Length"), "0");
     });
 }
+
+/// A caller may end its early dialog by BYE (RFC 3261 §15): the CANCEL that comes of it says the same.
+#[test]
+fn an_early_bye_is_a_cancel_that_says_why() {
+    everywhere(|trunk| {
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 180);
+        trunk.run(0.5);
+        trunk.phone(trunk.pbx).says = SAID;
+        trunk.early_bye(a);
+        trunk.run(1.0);
+        let cancel = trunk.call(b).request(&Method::Cancel).unwrap();
+        assert_eq!(lines(cancel, "Reason"), [SAID[0].1, SAID[1].1]);
+        assert_eq!(lines(cancel, "X-Agent"), [SAID[3].1]);
+    });
+}
