@@ -9,7 +9,6 @@ use std::sync::Arc;
 use sip::sdp::Stream;
 
 use super::{Action, Call};
-use crate::core::Now;
 use crate::listen::peer::Transport;
 use crate::media::{Remote, Side};
 use crate::resolve::Lookup;
@@ -55,7 +54,7 @@ impl Call {
     }
 
     /// The addresses behind the name; none: it is not known.
-    pub(super) fn handle_media_located(&mut self, _now: Now, query: u32, addresses: &[SocketAddr]) {
+    pub(super) fn handle_media_located(&mut self, query: u32, addresses: &[SocketAddr]) {
         let asked = |side: &Side| self.media.host(*side).is_some_and(|host| host.query == query);
         let Some(side) = [Side::A, Side::B].into_iter().find(asked) else { return };
         let Some(leg) = self.leg(side) else { return };

@@ -297,7 +297,7 @@ impl Call {
             }
             Event::Media(event) => self.handle_media(now, tokens, event),
             Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
-            Event::MediaLocated { query, addresses } => self.handle_media_located(now, query, &addresses),
+            Event::MediaLocated { query, addresses } => self.handle_media_located(query, &addresses),
             Event::Journaled => self.handle_journaled(now, tokens),
             Event::MayAnswer { may } => self.handle_may_answer(now, tokens, may),
             Event::Admitted => self.handle_admitted(now, tokens),

@@ -1,5 +1,7 @@
 //! What the core sees to before the media workers hear of it, and what it tells of theirs.
 
+use std::net::SocketAddr;
+
 use super::{CallKey, Core, Now, Output, Query};
 use crate::call::Event;
 use crate::media::{Command, MediaEvent, Side};
@@ -9,7 +11,7 @@ impl Core {
     /// A word to the media workers. Whatever a description, DNS or an old agreement says, no media goes to ourselves.
     pub(super) fn command_media(&mut self, key: CallKey, mut command: Command) {
         if let Command::Remote { side, remote, .. } = &mut command {
-            let ours = |address: &std::net::SocketAddr| self.shared.media.own.holds(*address);
+            let ours = |address: &SocketAddr| self.shared.media.own.holds(*address);
             if let Some(address) = remote.rtp.filter(ours).or(remote.rtcp.filter(ours)) {
                 self.tell_loop(key, *side, address);
             }
@@ -19,7 +21,7 @@ impl Core {
         self.outputs.push_back(Output::Media(command));
     }
 
-    fn tell_loop(&self, key: CallKey, side: Side, address: std::net::SocketAddr) {
+    fn tell_loop(&self, key: CallKey, side: Side, address: SocketAddr) {
         self.shared.metrics.media_loop();
         let Some(slot) = self.calls.get(&key) else { return };
         tracing::warn!(
@@ -62,7 +64,7 @@ impl Core {
         key: CallKey,
         query: u32,
         host: &str,
-        result: Result<Vec<std::net::SocketAddr>, ResolveError>,
+        result: Result<Vec<SocketAddr>, ResolveError>,
     ) {
         if let (Some(slot), Err(error)) = (self.calls.get(&key), &result) {
             let transaction_id = slot.call.transaction_id;
