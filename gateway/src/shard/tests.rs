@@ -384,6 +384,31 @@ async fn timers_wake_the_machine_and_effects_reach_the_outside() {
     gateway.stop();
 }
 
+#[tokio::test]
+async fn silent_connections_shut_nobody_out_and_end() {
+    let gateway = Gateway::with(1, &[(Transport::Tcp, "127.0.0.1:0")], |setup| {
+        setup.streams = StreamLimits { message_timeout: Duration::from_millis(500), ..setup.streams };
+        setup.listed = vec!["127.0.0.1/32".parse().unwrap()];
+    });
+    let mut silent = Vec::new();
+    for address in ["127.0.0.7", "127.0.0.1"] {
+        for _ in 0..190 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+            silent.push(within(socket.connect(gateway.address(0))).await.unwrap());
+        }
+    }
+    let mut phone = Phone::connect(gateway.address(0)).await;
+    phone.write(options("TCP", "1@phone", "z9hG4bK1", None).bytes()).await;
+    phone.message().await;
+    // Sixteen of the stranger were ever served, and by now none that said nothing.
+    gateway.until(|counters| counters.connections_open.value() == 1).await;
+    assert!(gateway.counters.connections_accepted.value() <= 16 + 190 + 1);
+    phone.write(options("TCP", "2@phone", "z9hG4bK2", None).bytes()).await;
+    phone.message().await;
+    gateway.stop();
+}
+
 /// It asked, and went without waiting for the answer.
 #[tokio::test]
 async fn nobody_is_dialled_for_an_answer_that_nothing_is_kept_of() {
