@@ -125,7 +125,6 @@ mod tests {
     use crate::listen::Transport;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a starting instant")]
     fn names_are_remembered_for_a_while_and_not_without_end() {
         let now = Instant::now();
         let mut unresolved = Unresolved::default();

@@ -62,7 +62,7 @@ impl Unproven {
     ) -> bool {
         let index = usize::try_from(self.hash(source)).unwrap_or(0) % PLACES;
         let Some(place) = self.places.get(index) else { return true };
-        let period = unix.as_secs() / PERIOD & 0xffff_ffff;
+        let period = (unix.as_secs() / PERIOD) & 0xffff_ffff;
         let changed = place.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |word| {
             let passed = period.wrapping_sub(word >> 32) & 0xffff_ffff;
             // Shards read the clock at different moments: the period before this one is no new one.

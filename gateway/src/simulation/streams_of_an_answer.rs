@@ -104,8 +104,7 @@ fn the_stream_that_can_be_taken_is_taken() {
             let place = |phone: &mut super::phone::Phone, now| {
                 phone.habits.strict = false;
                 let invite = phone.invite("vc.example.com", PBX, OUTSIDE, false);
-                let index = phone.place(now, invite.body("application/sdp", Bytes::from(sdp)).build());
-                index
+                phone.place(now, invite.body("application/sdp", Bytes::from(sdp)).build())
             };
             let a = CallId(trunk.pbx, trunk.world.with(trunk.pbx, place));
             trunk.run(0.5);

@@ -41,8 +41,8 @@ fn a_refusal_quotes_little() {
     let changes: [(u16, Change); 9] = [
         (415, |invite| invite.body(&format!("text/{}", long()), Bytes::from_static(b"x"))),
         (415, |invite| invite.body(&long(), Bytes::from_static(b"x"))),
-        (415, |invite| described(invite, "m=audio 4000 RTP/AVP 0").raw("Content-Encoding", &long())),
-        (420, |invite| invite.raw("Require", &vec!["x".repeat(300); 60].join(", "))),
+        (415, |invite| described(invite, "m=audio 4000 RTP/AVP 0").raw("Content-Encoding", long())),
+        (420, |invite| invite.raw("Require", vec!["x".repeat(300); 60].join(", "))),
         (400, |invite| described(invite, &format!("m=audio {} RTP/AVP 0", long()))),
         (400, |invite| described(invite, &format!("c={}", long()))),
         (400, |invite| {
