@@ -243,7 +243,7 @@ fn foreign_numbers_are_dialled_as_libphonenumber_knows() {
         let known = region.international_prefix().and_then(|known| known.find(prefix));
         assert_eq!(known.map(|found| found.as_str().len()), Some(prefix.len()), "{}: {prefix}", region.id());
         if let Some(preferred) = region.preferred_international_prefix() {
-            // Hong Kong's 00 is answered by no carrier: each has a digit more.
+            // Hong Kong has 00 and a digit of the carrier, which libphonenumber leaves to the reader.
             let is_right = preferred.replace('~', "") == prefix || region.id() == "HK";
             assert!(is_right, "{}: {prefix}", region.id());
         }
