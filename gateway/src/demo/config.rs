@@ -69,6 +69,7 @@ address = "127.0.0.1:0"
 id = "headoffice"
 
 [voice_connector.termination]
+max_calls = 100
 allowlist = ["{pbx_ip}/32"]
 calling_plan = ["US", "CA", "GB", "FR"]
 denied_prefixes = ["+1907"]
@@ -91,11 +92,13 @@ sip_messages = true
 id = "branch"
 
 [voice_connector.termination]
+max_calls = 100
 allowlist = ["{branch_ip}/32"]
 calling_plan = ["US"]
 credentials = [{{ username = "branch", password = "correct horse battery staple" }}]
 
 [voice_connector.origination]
+max_calls = 100
 first_response_timeout = "1s"
 
 [[voice_connector.origination.route]]
@@ -109,6 +112,7 @@ id = "encrypted"
 encryption = true
 
 [voice_connector.termination]
+max_calls = 100
 allowlist = ["{pbx_ip}/32"]
 calling_plan = ["US"]
 
@@ -123,10 +127,12 @@ protocol = "tls"
 id = "closed"
 
 [voice_connector.termination]
+max_calls = 100
 enabled = false
 allowlist = ["{pbx_ip}/32"]
 
 [voice_connector.origination]
+max_calls = 100
 enabled = false
 
 [[voice_connector.origination.route]]
@@ -145,6 +151,7 @@ max_calls = 1
 id = "hasty"
 
 [voice_connector.termination]
+max_calls = 100
 allowlist = ["{pbx_ip}/32"]
 calling_plan = ["US"]
 cps_limit = 1
