@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use sip::auth::{Challenge, Credentials, Nonces, Secret, answer};
+use sip::auth::{Algorithm, Challenge, Credentials, Nonces, Protection, Secret, answer};
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -26,8 +26,12 @@ fuzz_target!(|data: &[u8]| {
         let mut nonces = Nonces::new([0; 32], 0, Duration::from_secs(60));
         let realm = credentials.realm.clone();
         let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let protection = Protection {
+            realm: &realm,
+            algorithms: &[Algorithm::Sha512_256, Algorithm::Sha256, Algorithm::Md5],
+        };
         let verdict =
-            nonces.verify(Duration::ZERO, source, &credentials, "INVITE", &realm, |_| Some(secret));
+            nonces.verify(Duration::ZERO, source, &credentials, "INVITE", protection, |_| Some([secret]));
         assert!(verdict.is_err(), "nobody guesses");
     }
 });

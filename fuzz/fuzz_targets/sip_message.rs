@@ -12,7 +12,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(Message::parse(message.bytes().clone()).as_ref(), Ok(&message));
 
     let verdict = message.check();
-    let _ = (message.target(), message.contact(), sip::BodyKind::of_message(&message), message.max_forwards());
+    let _ =
+        (message.target(), message.contact(), sip::BodyKind::of_message(&message), message.max_forwards());
     for header in message.headers() {
         let _ = (message.values(header.name.clone()).count(), message.addresses(header.name).count());
     }
