@@ -50,7 +50,11 @@ impl Unresolved {
         self.names.get(lookup).is_some_and(|until| now < *until)
     }
 
+    /// DNS says nothing of this name, or has not said it in time. A name that rests already rests no longer for that.
     fn missed(&mut self, now: Instant, lookup: Lookup) {
+        if self.rests(now, &lookup) {
+            return;
+        }
         if self.names.len() >= Self::MOST {
             self.names.retain(|_, until| now < *until);
         }
@@ -135,6 +139,7 @@ mod tests {
         }
         assert_eq!(unresolved.names.len(), Unresolved::MOST);
         let later = now + Unresolved::REST;
+        unresolved.missed(later - Duration::from_secs(1), lookup(1)); // A message that did not wait.
         assert!(unresolved.rests(now, &lookup(1)) && !unresolved.rests(later, &lookup(1)));
         unresolved.found(&lookup(1));
         assert!(!unresolved.rests(now, &lookup(1)));
