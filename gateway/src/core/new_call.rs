@@ -52,7 +52,7 @@ impl Core {
         if let Some(reply) = protocol_fault(&message, merged) {
             return self.reject(now, server, &message, &facts, identified.connector.as_ref(), reply);
         }
-        facts.digest = self.digest(now, &live, &who, &message, source.remote.ip());
+        facts.digest = self.digest(now, &live, &who, &message, &facts);
         let decision = admit::admit(&live.config, &facts);
         match &decision.outcome {
             Outcome::Challenge(challenge) => {
@@ -240,9 +240,11 @@ impl Core {
         uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }
 
-    /// What the credentials of an INVITE prove.
-    fn digest(&mut self, now: Now, live: &Live, who: &Origin, message: &Message, source: IpAddr) -> Digest {
+    /// What the credentials of an INVITE prove. Whoever calls for help may have had the emergency digits put in place of
+    /// what was dialled, by a machine behind the one that knows the password.
+    fn digest(&mut self, now: Now, live: &Live, who: &Origin, message: &Message, facts: &Facts) -> Digest {
         let Origin::Connector(connector) = who else { return Digest::NotAttempted };
+        let source = facts.source;
         let users = live.users.get(connector.id.as_str()).map_or(&[][..], Vec::as_slice);
         if users.is_empty() {
             return Digest::NotAttempted;
@@ -264,7 +266,10 @@ impl Core {
         let algorithms = algorithms(&connector.termination);
         let protection = Protection { realm, algorithms: &algorithms };
         match self.nonces.verify(now.unix, source, &credentials, "INVITE", protection, lookup) {
-            Ok(_) if !message.target().is_ok_and(|target| credentials.is_for(&target)) => {
+            Ok(_)
+                if !message.target().is_ok_and(|target| credentials.is_for(&target))
+                    && !admit::asks_for_help(&live.config, facts) =>
+            {
                 tracing::warn!(%source, connector = %connector.id, "credentials for another number");
                 Digest::OtherTarget
             }

@@ -61,6 +61,18 @@ fn the_numbers_of_the_digest_and_of_the_call_must_agree() {
     }
 }
 
+/// A machine between the phone and us has put the emergency digits in place of what was dialled.
+#[test]
+fn who_calls_for_help_is_not_asked_for_whom_the_credentials_are() {
+    over_udp(LOCKED, |trunk| {
+        let (heard, came) = tried(trunk, "sip:911@vc.example.com", "sip:9911@vc.example.com");
+        assert!(came, "{heard:?}");
+        let west = trunk.incoming(trunk.west);
+        trunk.respond(west, 486);
+        trunk.run(1.0);
+    });
+}
+
 #[test]
 fn the_refusal_says_why() {
     over_udp(LOCKED, |trunk| {
