@@ -17,7 +17,7 @@ impl Core {
         tracing::warn!(
             call_id = word(invite.call_id().unwrap_or_default()),
             connector = admitted.connector.as_str(),
-            caller = word(&admitted.caller.text),
+            caller = self.shown(&admitted.caller.text),
             digits = word(&admitted.dialled),
             routing_number = admitted.number.to_string(),
             "emergency call"
@@ -31,7 +31,7 @@ impl Core {
                 transaction_id = %settled.transaction_id,
                 call_id = word(&settled.a_call_id),
                 connector = settled.account.outbound,
-                caller = settled.account.caller,
+                caller = self.shown(&settled.account.caller),
                 by = settled.ended_by.as_label(),
                 cause = settled.cause.status.code(),
                 text = self.shown(&settled.cause.text),

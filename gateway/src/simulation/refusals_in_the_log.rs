@@ -7,6 +7,7 @@ use sip::{Builder, Method, Name};
 use super::log::log_of;
 use super::trunk::{OUTSIDE, PBX};
 use super::world::Answers;
+use crate::core::Input;
 use crate::listen::Transport;
 use crate::record::Direction;
 
@@ -60,9 +61,13 @@ fn numbers_are_cut_where_the_operator_wants_none_in_the_log() {
     let log = log_of(&[denied, ("gateway", "mask_numbers = true")], |trunk| {
         trunk.dial(trunk.pbx, OUTSIDE);
         trunk.dial(trunk.east, "+12065550177");
+        trunk.dial(trunk.pbx, "911");
+        trunk.run(1.0);
+        trunk.broadcast(|| Input::Stop);
         trunk.run(1.0);
     });
     assert_eq!(with(&log, "call refused").len(), 2);
+    assert_eq!(with(&log, "emergency call").len(), 2);
     for number in [OUTSIDE, PBX, "+12065550177", "+12125550999"] {
         assert!(with(&log, number).is_empty(), "{number} in {log:#?}");
     }
