@@ -18,8 +18,6 @@ pub(crate) struct Watch {
     /// INVITEs that the gateway heard and has not finally answered: transaction and Call-ID.
     unanswered: HashSet<(String, String)>,
     answered: HashSet<(String, String)>,
-    /// Call-IDs of INVITEs that the gateway heard.
-    pub heard: HashSet<String>,
     /// Call-IDs of INVITEs that the gateway answered 2xx.
     pub accepted: HashSet<String>,
     /// Dialogs whose BYE was answered.
@@ -58,7 +56,6 @@ impl Watch {
         }
         if message.method() == Some(Method::Invite) {
             let key = (transaction(message), call_id.to_owned());
-            self.heard.insert(call_id.to_owned());
             if !self.answered.contains(&key) {
                 self.unanswered.insert(key);
             }

@@ -195,10 +195,6 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
 /// The media workers know of both parties of a call what these have agreed on with us, whenever nobody waits for an
 /// answer: keys above all.
 fn check_agreement(world: &mut World, mark: Option<u32>) {
-    // Noise that repeats an old offer makes the gateway believe what no party said.
-    if world.phones.iter().any(|phone| !phone.habits.strict) {
-        return;
-    }
     let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
     let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
     if parties.iter().any(|(_, call)| world.watch.forged.contains(&call.call_id())) {
@@ -432,7 +428,7 @@ impl Trunk {
                 continue;
             }
             // Who gives up soon does not repeat a lost INVITE for ever.
-            if call.cancelled && !self.world.watch.heard.contains(&call.call_id()) {
+            if call.cancelled && !self.world.hears(&call.call_id()) {
                 continue;
             }
             let reached = !self.world.unreached.contains(&call.call_id());
