@@ -1,6 +1,8 @@
 //! Requests inside the dialogs of a call that is up: re-INVITE, UPDATE, INFO and MESSAGE cross to the other leg, BYE
 //! ends both, OPTIONS is answered here.
 
+use std::time::Duration;
+
 use sip::dialog::DialogError;
 use sip::text::word;
 use sip::transaction::ServerId;
@@ -134,8 +136,7 @@ impl Call {
                 self.refresh(server, message, side);
             }
             _ => {
-                let mut cause = Cause::new(500, "The call is not answered yet");
-                cause.retry_after = Some(std::time::Duration::from_secs(1));
+                let cause = Cause::new(500, "The call is not answered yet").later(Duration::from_secs(1));
                 self.answer(server, message, side, &cause);
             }
         }
@@ -177,8 +178,8 @@ impl Call {
     fn renegotiate(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         let unfinished = |from| self.exchanges.iter().any(|one| one.from == from && is_offer(&one.asked));
         if unfinished(side) || self.awaits_ack(side) {
-            let mut cause = Cause::new(500, "An earlier offer is not answered yet");
-            cause.retry_after = Some(std::time::Duration::from_secs(1 + tokens.random().below(10)));
+            let cause = Cause::new(500, "An earlier offer is not answered yet");
+            let cause = cause.later(Duration::from_secs(1 + tokens.random().below(10)));
             return self.answer(server, &message, side, &cause);
         }
         if unfinished(side.other()) || self.awaits_ack(side.other()) {
@@ -190,8 +191,7 @@ impl Call {
     /// Sends a request across and remembers whom to answer.
     fn forward(&mut self, now: Now, tokens: &mut Tokens, side: Side, server: ServerId, message: Message) {
         if self.exchanges.len() >= MOST_EXCHANGES {
-            let mut cause = Cause::new(503, "Too many requests at one time");
-            cause.retry_after = Some(std::time::Duration::from_secs(1));
+            let cause = Cause::new(503, "Too many requests at one time").later(Duration::from_secs(1));
             return self.answer(server, &message, side, &cause);
         }
         let method = message.method().unwrap_or(Method::Info);

@@ -444,7 +444,7 @@ impl Call {
 
 /// Somebody has to hang up first, and its ports to rest.
 fn no_media(cause: NoRoom) -> Cause {
-    Cause { retry_after: Some(RETRY_MEDIA), ..Cause::new(503, cause.to_string()) }
+    Cause::new(503, cause.to_string()).later(RETRY_MEDIA)
 }
 
 fn srtp_keys(keys: &Keys) -> Result<SrtpKeys, SrtpError> {

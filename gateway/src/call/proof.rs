@@ -72,7 +72,7 @@ impl Call {
         }
         if self.proof.until.is_some_and(|until| until <= now.instant) {
             let cause = Cause::new(503, "Too many answers are not acknowledged");
-            return self.hang_up(now, tokens, Cause { retry_after: Some(LONGEST), ..cause });
+            return self.hang_up(now, tokens, cause.later(LONGEST));
         }
         self.proof.again = Some(now.instant + INTERVAL);
     }

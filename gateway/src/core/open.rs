@@ -16,7 +16,7 @@ impl Core {
     /// Why no new calls are taken at all. Emergencies are until the very end, when nobody would hang them up.
     pub(super) fn closed(&self, emergency: bool) -> Option<Cause> {
         match self.draining {
-            Draining::Stopped => Some(unavailable("Gateway is shutting down", DRAINED_AFTER)),
+            Draining::Stopped => Some(Cause::new(503, "Gateway is shutting down").later(DRAINED_AFTER)),
             _ if emergency => None,
             Draining::Yes => Some(told(Obstacle::Draining)),
             Draining::No => (!self.shared.records_accept_calls()).then(|| told(Obstacle::Records)),
@@ -35,9 +35,5 @@ fn told(obstacle: Obstacle) -> Cause {
         Obstacle::Draining => DRAINED_AFTER,
         _ => MENDED_AFTER,
     };
-    unavailable(obstacle.sentence(), after)
-}
-
-fn unavailable(text: &str, retry_after: Duration) -> Cause {
-    Cause { retry_after: Some(retry_after), ..Cause::new(503, text) }
+    Cause::new(503, obstacle.sentence()).later(after)
 }
