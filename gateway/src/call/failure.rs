@@ -1,7 +1,5 @@
 //! A route that does not take the call: the next one, or the end of trying; and a caller that gives up.
 
-use std::time::Duration;
-
 use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
@@ -237,11 +235,7 @@ impl Call {
     /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.
     pub(super) fn rest_host(&mut self, index: usize, message: &Message) {
         let (Some(attempt), Some(route)) = (self.attempts.get(index), &self.route) else { return };
-        let after = message.value(Name::RetryAfter).and_then(|value| {
-            let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok().map(Duration::from_secs)
-        });
-        if let (Some(503), Some(rest)) = (message.status().map(StatusCode::code), after) {
+        if let (Some(503), Some(rest)) = (message.status().map(StatusCode::code), message.retry_after()) {
             self.actions.push_back(Action::Rest {
                 address: attempt.address,
                 transport: route.attempt.lookup.transport,

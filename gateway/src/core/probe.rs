@@ -181,11 +181,8 @@ impl Core {
     pub(super) fn probe_answered(&mut self, now: Now, probe: Probe, message: &Message) {
         let Some(status) = message.status().filter(|status| status.is_final()) else { return };
         self.probes.pending.retain(|(_, pending)| pending.host != probe.host);
-        let retry_after = message.value(Name::RetryAfter).and_then(|value| {
-            let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok().map(Duration::from_secs)
-        });
-        self.probed(now, probe.host, ProbeResult::Answer { status: status.code(), retry_after });
+        let (status, retry_after) = (status.code(), message.retry_after());
+        self.probed(now, probe.host, ProbeResult::Answer { status, retry_after });
     }
 
     /// A probe could not be sent, or its Timer F fired: 28 s after it was given up, when a later one may have been

@@ -1,5 +1,7 @@
 //! Typed values, read when asked for. Nothing is kept: ask once.
 
+use std::time::Duration;
+
 use crate::grammar::number;
 use crate::header::{CSeq, HeaderError, HeaderFault, Name, NameAddr, Via};
 use crate::uri::{Uri, UriError};
@@ -101,6 +103,14 @@ impl Message {
         Uri::parse(self.request_uri().unwrap_or_default())
     }
 
+    /// How long the peer wants to be left alone: the seconds of `Retry-After`, without its comment and parameters (RFC 3261
+    /// §20.33). `None` where it is not there or begins with no number.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.value(Name::RetryAfter)?;
+        let digits: String = value.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok().map(Duration::from_secs)
+    }
+
     /// A header that is one number, at most `most`; `Ok(None)` if it is not there.
     pub fn number(&self, name: Name, most: u32) -> Result<Option<u32>, HeaderError> {
         let Some(text) = self.value(name.clone()) else { return Ok(None) };
@@ -126,4 +136,25 @@ pub(super) fn missing(name: Name) -> HeaderError {
 
 pub(super) fn at(name: Name) -> impl FnOnce(HeaderFault) -> HeaderError {
     move |fault| HeaderError { name, fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, Method};
+
+    #[test]
+    fn retry_after_may_have_a_comment_and_parameters() {
+        for (value, seconds) in [
+            ("120", Some(120)),
+            ("120 (in a meeting)", Some(120)),
+            ("18000;duration=3600", Some(18_000)),
+            ("99999999999999999999", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let message = Builder::request(Method::Options, "sip:a").header(Name::RetryAfter, value).build();
+            assert_eq!(message.retry_after(), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
 }
