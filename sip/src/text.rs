@@ -57,7 +57,8 @@ pub fn word(text: &str) -> String {
     text.chars().take(64).map(|letter| if matches!(letter, ' '..='~') { letter } else { '?' }).collect()
 }
 
-/// A sentence with a peer's words in it, fit for a reason phrase: no controls, and no longer than a line of a log.
+/// What a peer wrote, or a sentence with its words, as it may stand in a reason phrase, a record and a log line: no controls, at
+/// most 160 characters.
 pub fn phrase(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(160).collect()
 }

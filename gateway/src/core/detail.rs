@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sip::text::phrase;
+
 use super::Core;
-use super::records::word;
 use crate::call::Settled;
 use crate::record::{CallDetail, DetailDirection, DetailTimes};
 
@@ -21,16 +22,16 @@ impl Core {
                 (Some(_), None) => DetailDirection::Outbound,
                 (None, _) => DetailDirection::Inbound,
             },
-            caller: word(&account.caller),
-            callee: word(&account.callee),
+            caller: phrase(&account.caller),
+            callee: phrase(&account.callee),
             calling_voice_connector: account.outbound.clone(),
             called_voice_connector: account.inbound.clone(),
             calling_carrier: account.carrier.clone(),
             carrier: settled.carrier.clone(),
             emergency: account.emergency,
             routing_number: account.routing_number.clone(),
-            caller_call_id: word(&settled.a_call_id),
-            callee_call_id: tried.then(|| word(&settled.b_call_id)),
+            caller_call_id: phrase(&settled.a_call_id),
+            callee_call_id: tried.then(|| phrase(&settled.b_call_id)),
             times: DetailTimes {
                 invite: milliseconds(times.started),
                 ringing: times.ringing.map(milliseconds),
@@ -39,7 +40,7 @@ impl Core {
             },
             ended_by: settled.ended_by,
             status: settled.cause.status.code(),
-            cause: word(&settled.cause.text),
+            cause: phrase(&settled.cause.text),
             reason: settled.reason.clone(),
             notes: settled.notes.clone(),
             attempts: settled.attempts.clone(),

@@ -1,9 +1,9 @@
 //! Emergency calls in the log and the counters: whoever watches the gateway shall see each of them.
 
 use sip::Message;
+use sip::text::phrase;
 
 use super::Core;
-use super::records::word;
 use crate::admit::Admitted;
 use crate::call::Settled;
 
@@ -15,10 +15,10 @@ impl Core {
         }
         self.shared.metrics.connector(admitted.connector.as_str()).emergency();
         tracing::warn!(
-            call_id = word(invite.call_id().unwrap_or_default()),
+            call_id = phrase(invite.call_id().unwrap_or_default()),
             connector = admitted.connector.as_str(),
             caller = self.shown(&admitted.caller.text),
-            digits = word(&admitted.dialled),
+            digits = phrase(&admitted.dialled),
             routing_number = admitted.number.to_string(),
             "emergency call"
         );
@@ -29,7 +29,7 @@ impl Core {
         if settled.account.emergency && settled.times.answered.is_none() {
             tracing::warn!(
                 transaction_id = %settled.transaction_id,
-                call_id = word(&settled.a_call_id),
+                call_id = phrase(&settled.a_call_id),
                 connector = settled.account.outbound,
                 caller = self.shown(&settled.account.caller),
                 by = settled.ended_by.as_label(),

@@ -6,11 +6,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::text::phrase;
 use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
 use super::askers::Claim;
-use super::records::word;
 use super::{Core, Now};
 use crate::admit::{self, Facts, Refusal, Verdict};
 use crate::call::Cause;
@@ -145,7 +145,7 @@ impl Core {
             transport = %source.transport,
             method = message.method().map(tracing::field::display),
             status = message.status().map(|status| status.code()),
-            call_id = message.call_id().ok().map(word),
+            call_id = message.call_id().ok().map(phrase),
             fault,
             "a message is not taken"
         );
@@ -158,7 +158,7 @@ impl Core {
             source = %source.remote,
             transport = %source.transport,
             method = message.method().map(tracing::field::display),
-            call_id = word(message.call_id().unwrap_or_default()),
+            call_id = phrase(message.call_id().unwrap_or_default()),
             number = self.shown(&super::parties::facts(message, source).user),
             left_out,
             "a source that no allowlist holds"

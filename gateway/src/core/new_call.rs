@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::auth::{AuthFailure, Credentials, Protection};
+use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Message, Name};
 
 use super::fault::protocol_fault;
 use super::parties::{account, asserted, facts, profile, redirections, sip_user};
-use super::records::word;
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Now, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
@@ -130,7 +130,7 @@ impl Core {
         let transaction_id = self.transaction_id();
         tracing::info!(
             %transaction_id,
-            call_id = word(message.call_id().unwrap_or_default()),
+            call_id = phrase(message.call_id().unwrap_or_default()),
             connector = decision.connector.as_ref().map(|id| id.as_str()),
             direction = admitted.direction.as_label(),
             emergency = admitted.emergency.is_some(),
@@ -279,7 +279,7 @@ impl Core {
             }
             Err(failure) if failure.is_stale() => Digest::Stale,
             Err(failure) => {
-                let user = word(username);
+                let user = phrase(username);
                 tracing::warn!(%source, connector = %connector.id, user, %failure, "wrong credentials");
                 if !matches!(failure, AuthFailure::Malformed) {
                     self.shared.guard.wrong_credentials(now.instant, source, username);

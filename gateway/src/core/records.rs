@@ -8,6 +8,7 @@ use bytes::Bytes;
 use config::Config;
 use serde_json::Value;
 use sip::Message;
+use sip::text::phrase;
 
 use super::{CallKey, Core, Now, Output};
 use crate::call::{Account, Call, Cause, Event, Settled, Times};
@@ -19,17 +20,9 @@ use crate::record::{
 };
 use crate::route::Attempt;
 
-/// The longest word of a peer's in a record: what is booked for one must hold it.
-const LONGEST_WORD: usize = 128;
-
 /// So many refused calls of one connector are written down in a second, by one shard: whoever may call could fill the
 /// disk with calls that never were.
 const REFUSALS_A_SECOND: u32 = 50;
-
-/// A peer's word as it stands in a record and in the log: without control characters, and not without end.
-pub(super) fn word(text: &str) -> String {
-    text.chars().take(LONGEST_WORD).map(|c| if c.is_control() { '?' } else { c }).collect()
-}
 
 /// Which refused calls are written down.
 #[derive(Default)]
@@ -279,7 +272,7 @@ impl Core {
             account: self.config.gateway.account.clone().unwrap_or_default(),
             region: self.config.gateway.region.clone(),
             transaction_id: settled.transaction_id.to_string(),
-            call_id: word(call_id),
+            call_id: phrase(call_id),
             voice_connector_id: connector.clone(),
             direction,
             status_message: message.clone(),
@@ -288,14 +281,14 @@ impl Core {
                 .sip_auth_user
                 .as_deref()
                 .filter(|_| direction == Direction::Outbound)
-                .map(word),
+                .map(phrase),
             source: Party {
-                number: word(&account.caller),
+                number: phrase(&account.caller),
                 name: account.caller_name.clone(),
                 country: account.caller_country.clone(),
             },
             destination: Party {
-                number: word(&account.callee),
+                number: phrase(&account.callee),
                 name: account.callee_name.clone(),
                 country: account.callee_country.clone(),
             },
@@ -350,7 +343,7 @@ impl Core {
             voice_connector_id: connector,
             region: self.config.gateway.region.clone(),
             event_timestamp: now.unix,
-            call_id: word(call_id),
+            call_id: phrase(call_id),
             message,
         }
     }
@@ -395,9 +388,9 @@ fn quality(
             region: config.gateway.region.clone(),
             event_timestamp: now.unix,
             transaction_id: call.transaction_id.to_string(),
-            from_sip_user: word(&account.caller),
+            from_sip_user: phrase(&account.caller),
             from_country: account.caller_country.clone().unwrap_or_default(),
-            to_sip_user: word(&account.callee),
+            to_sip_user: phrase(&account.callee),
             to_country: account.callee_country.clone().unwrap_or_default(),
             endpoint_id: call.endpoint(side).map(|address| address.to_string()).unwrap_or_default(),
             cust2vc: flow(&customer.received, customer_lost.0),

@@ -7,7 +7,6 @@ use sip::transaction::ServerId;
 use sip::{Builder, Message, Name};
 
 use super::fault::Fault;
-use super::records::word;
 use super::{Core, Live, Now};
 use crate::admit::{self, Decision, Facts, Origin, Outcome, Refusal};
 use crate::call::{Account, Cause, Settled, Times};
@@ -146,7 +145,7 @@ impl Core {
                 source = %facts.source,
                 connector,
                 carrier = carrier(self),
-                call_id = word(message.call_id().unwrap_or_default()),
+                call_id = phrase(message.call_id().unwrap_or_default()),
                 caller = self.shown(facts.from.as_deref().unwrap_or_default()),
                 number = self.shown(&facts.user),
                 status = cause.status.code(),
@@ -200,7 +199,7 @@ impl Core {
     /// A peer's word for the log: bounded, without controls, and without subscribers' numbers where the operator wants
     /// none there.
     pub(super) fn shown(&self, text: &str) -> String {
-        let text = word(text);
+        let text = phrase(text);
         if self.config.gateway.mask_numbers { masked(&text) } else { text }
     }
 }

@@ -23,8 +23,8 @@ fn words_without_end_are_cut_in_the_record() {
         });
         trunk.run(1.0);
         let cdr = &trunk.world.cdrs[0];
-        assert_eq!(cdr.source.number, "?".repeat(128));
-        assert_eq!(cdr.call_id, "x".repeat(128));
+        assert_eq!(cdr.source.number, "?".repeat(160));
+        assert_eq!(cdr.call_id, "x".repeat(160));
         assert_eq!(trunk.world.cdrs.len(), 1);
     });
 }
