@@ -7,16 +7,18 @@ const OURS: [&str; 5] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"];
 /// What crosses to the other side.
 const THEIRS: [&str; 3] = ["UPDATE", "INFO", "MESSAGE"];
 
-/// The methods of a message's Allow, in capitals; none where it does not say. RFC 3261 §20.5.
+/// What of [`THEIRS`] a message's Allow has; `None` where it does not say. RFC 3261 §20.5.
 pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
-    let methods: Vec<_> =
-        message.values(Name::Allow).map(|method| method.trim().to_ascii_uppercase()).collect();
-    message.has(Name::Allow).then_some(methods)
+    let has = |method: &&str| {
+        message.values(Name::Allow).any(|allowed| allowed.trim().eq_ignore_ascii_case(method))
+    };
+    let methods = || THEIRS.into_iter().filter(has).map(str::to_owned).collect();
+    message.has(Name::Allow).then(methods)
 }
 
 /// The value of Allow for a party.
 ///
-/// - `other`: what the other party allows; none where it has not said.
+/// - `other`: what of [`THEIRS`] the other party allows; `None`: it has not said.
 /// - `but`: a method that was just refused.
 pub(super) fn allow(other: Option<&[String]>, but: Option<&str>) -> String {
     let taken = |method: &&str| other.is_none_or(|other| other.iter().any(|allowed| allowed == *method));

@@ -150,7 +150,7 @@ pub struct Leg {
     pub sdes: Sdes,
     /// The user part of our Contact on this leg.
     pub contact_user: String,
-    /// The methods that the party allows, as its last Allow said; none where it has not.
+    /// Which of the methods that cross (UPDATE, INFO, MESSAGE) the party allows, by its last Allow; `None`: it has not said.
     pub allows: Option<Vec<String>>,
     /// Whether this leg's party holds (its SDP does not receive).
     pub on_hold: bool,
