@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sip::text::phrase;
+use sip::text::{phrase, word};
 use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
@@ -143,7 +143,7 @@ impl Core {
         tracing::info!(
             source = %source.remote,
             transport = %source.transport,
-            method = message.method().map(tracing::field::display),
+            method = method_of(message),
             status = message.status().map(|status| status.code()),
             call_id = message.call_id().ok().map(phrase),
             fault,
@@ -157,7 +157,7 @@ impl Core {
         tracing::info!(
             source = %source.remote,
             transport = %source.transport,
-            method = message.method().map(tracing::field::display),
+            method = method_of(message),
             call_id = phrase(message.call_id().unwrap_or_default()),
             number = self.shown(&super::parties::facts(message, source).user),
             left_out,
@@ -186,6 +186,11 @@ impl Core {
         );
         self.tokens.stateless_tag(&identity)
     }
+}
+
+/// The method of a request for the log: a peer may write a long word of its own there.
+fn method_of(message: &Message) -> Option<impl tracing::Value> {
+    message.method().map(|method| tracing::field::display(word(&method.to_string())))
 }
 
 /// Where answers to `request` go: RFC 3261 §18.2.2 and RFC 3581 §4. A stream's own connection, and the sent-by port

@@ -104,10 +104,13 @@ fn a_listed_peer_that_writes_nonsense_is_told() {
         };
         trunk.world.send(trunk.pbx, bad("OPTIONS sip:b SIP/2.0", "1 OPTIONS", "x"));
         trunk.world.send(trunk.pbx, bad("SIP/2.0 200 OK", "1", "70"));
+        let long = "X".repeat(5_000);
+        trunk.world.send(trunk.pbx, bad(&format!("{long} sip:b SIP/2.0"), &format!("1 {long}"), "x"));
         trunk.run(1.0);
     });
     let told = with(&log, "a message is not taken");
-    assert_eq!(told.len(), 2, "{log:#?}");
+    assert_eq!(told.len(), 3, "{log:#?}");
+    assert!(told[2].len() < 300, "{}", told[2]);
     assert!(told[0].contains("method=OPTIONS call_id=\"odd@pbx\" fault=\"Max-Forwards: "), "{}", told[0]);
     assert!(told[1].contains("status=200 call_id=\"odd@pbx\" fault=\"CSeq: "), "{}", told[1]);
 }
