@@ -20,6 +20,9 @@ impl Leg {
         };
         // Our listener speaks one transport, and our Via and Contact say so: another one leads nowhere.
         let speaks = transport_of(&uri).is_none_or(|transport| transport == Some(self.flow.transport));
+        if self.reaches_nobody(&uri) {
+            return Hop::Peer(self.flow.clone());
+        }
         if speaks && !self.prefers_flow(&uri) {
             return self.towards(&uri);
         }
@@ -69,6 +72,16 @@ impl Leg {
                 serves || at.is_some_and(|ip| leads_nowhere(ip, from))
             }
         }
+    }
+
+    /// Whether `uri` names an address that is nobody's, or the one that we told the peer of as ours: no error would say
+    /// that what is sent there reaches nobody.
+    fn reaches_nobody(&self, uri: &SipUri) -> bool {
+        let port = uri.port.unwrap_or_else(|| self.flow.transport.default_port());
+        uri.host.address().map(|ip| ip.to_canonical()).is_some_and(|ip| {
+            let ours = ip == self.local.advertise.ip() || Some(ip) == self.flow.local;
+            realm(ip) == Realm::Nowhere || ours && port == self.local.advertise.port()
+        })
     }
 
     fn towards(&self, uri: &SipUri) -> Hop {

@@ -3,11 +3,19 @@
 use sip::{Method, Name};
 
 use super::phone::Stage;
-use super::trunk::{OUTSIDE, Trunk, everywhere};
-use super::world::CallId;
+use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
+use super::world::{CallId, PhoneId};
+use crate::listen::peer::Transport;
 
 /// No URI; two of them; one that nobody can be reached at.
 const USELESS: [&str; 3] = ["sip:", "sip:east@[10.0.1.1", ":::"];
+
+/// Each over UDP and over TCP.
+const NOBODYS: [(&str, &str); 3] = [
+    ("sip:0.0.0.0", "sip:0.0.0.0;transport=tcp"),
+    ("sip:east@224.0.0.1:5060", "sip:east@224.0.0.1:5060;transport=tcp"),
+    ("sip:east@192.0.2.1", "sip:east@192.0.2.1;transport=tcp"),
+];
 
 fn is_released(trunk: &Trunk, call: CallId) {
     assert_eq!(trunk.stage(call), Stage::Over);
@@ -67,4 +75,24 @@ fn its_late_answer_is_released_by_the_flow() {
         trunk.run(1.0);
         is_released(trunk, b);
     });
+}
+
+/// No address, and the gateway's own: what goes there reaches nobody, and no error says so.
+#[test]
+fn a_party_that_names_nobodys_address_or_ours_is_reached_by_the_flow() {
+    let phones: [fn(&Trunk) -> PhoneId; 2] = [|trunk| trunk.pbx, |trunk| trunk.east];
+    for (phone, contact) in phones.into_iter().flat_map(|phone| NOBODYS.map(|contact| (phone, contact))) {
+        everywhere_with(&[("pbx_peer", "nat = \"never\"")], |trunk| {
+            let phone = phone(trunk);
+            let transport = trunk.phone(phone).transport;
+            let uri = if transport == Transport::Udp { contact.0 } else { contact.1 };
+            trunk.phone(phone).contact_uri = Some(uri);
+            let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+            let (ours, other) = if phone == trunk.pbx { (a, b) } else { (b, a) };
+            trunk.hang_up(other);
+            trunk.run(1.0);
+            assert_eq!(trunk.call(ours).requests().last().map(String::as_str), Some("BYE"), "{contact:?}");
+            assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        });
+    }
 }
