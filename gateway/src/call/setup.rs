@@ -18,7 +18,7 @@ use crate::media::Side;
 use crate::route::RouteEnd;
 
 /// So many addresses of one name are tried before the next route is, best first: each may be silent for seconds, and the
-/// caller does not wait for ever.
+/// caller does not wait for ever. Of an emergency call every address is tried, since the last may be the one that lives.
 const MOST_ADDRESSES: usize = 4;
 
 impl Call {
@@ -96,7 +96,7 @@ impl Call {
         }
         match addresses {
             Ok(mut addresses) if !addresses.is_empty() => {
-                if !self.routes.is_empty() {
+                if !self.routes.is_empty() && !self.account.emergency {
                     addresses.truncate(MOST_ADDRESSES);
                 }
                 self.targets = addresses.into();

@@ -294,3 +294,25 @@ fn a_name_of_many_dead_addresses() {
         });
     }
 }
+
+/// Whoever needs help may wait: the one address that lives may be the last of many.
+#[test]
+fn every_address_of_a_name_is_tried_for_an_emergency_call() {
+    let named = "\n[[carrier]]\nname = \"named\"\nprefixes = [\"+1510\"]\n[[carrier.host]]\nhost = \"sip.carrier.example\"\n";
+    over_udp(&[("more", named)], |trunk| {
+        let mut addresses: Vec<_> =
+            (1..6).map(|last| format!("10.9.9.{last}:5060").parse().unwrap()).collect();
+        trunk.world.dead.extend(addresses.iter().map(|address| (*address, false)));
+        let alive = trunk.world.phone("alive", "10.9.9.6:5060", Transport::Udp);
+        addresses.push("10.9.9.6:5060".parse().unwrap());
+        trunk.world.names.insert("sip.carrier.example".into(), addresses);
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(20.5);
+        let b = trunk.incoming(alive);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(a), Stage::Up);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
