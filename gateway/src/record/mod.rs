@@ -59,6 +59,7 @@ mod detail;
 mod directory;
 mod facts;
 mod journal;
+mod lines;
 mod mask;
 mod name;
 mod pressure;

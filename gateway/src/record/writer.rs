@@ -3,7 +3,7 @@
 //! It hands everything to the kernel itself, and never waits for the disk: what has to, it gives away as
 //! [`SyncJob`] and [`FlushJob`]. It reads no clock: the thread that drives it does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::delivery::{FlushJob, deliver};
 use super::directory::Directory;
 use super::journal::{Entry, Journal, SyncJob};
-use super::name;
+use super::lines::Lines;
 use super::pressure::Pressure;
 use super::recorder::{Ack, Item, Room};
 use super::retry::Retry;
@@ -44,14 +44,6 @@ struct Pending {
     entry: Entry,
     ack: Option<Ack>,
     /// Bytes of the queue's room that it holds.
-    cost: usize,
-}
-
-/// Lines that are not in their files yet.
-#[derive(Default)]
-struct Lines {
-    text: Vec<u8>,
-    count: u64,
     cost: usize,
 }
 
@@ -91,12 +83,10 @@ pub struct Writer {
     flush_at: Option<Instant>,
     /// Being waited for.
     flushing: Option<FlushJob>,
-    /// By file, in the order of arrival within each.
-    lines: BTreeMap<(LogGroup, String), Lines>,
+    lines: Lines,
     journal_retry: Retry,
     sync_retry: Retry,
     delivery_retry: Retry,
-    lines_retry: Retry,
     compaction_at: Option<Instant>,
     heartbeat_at: Option<Instant>,
     pressure: Pressure,
@@ -132,11 +122,10 @@ impl Writer {
             unflushed: None,
             flush_at: None,
             flushing: None,
-            lines: BTreeMap::new(),
+            lines: Lines::default(),
             journal_retry: Retry::default(),
             sync_retry: Retry::default(),
             delivery_retry: Retry::default(),
-            lines_retry: Retry::default(),
             compaction_at: None,
             heartbeat_at: None,
             pressure: Pressure::None,
@@ -184,22 +173,13 @@ impl Writer {
             }
             Item::Quality { facts, cost } => {
                 let file = (facts.voice_connector_id.as_str(), facts.event_timestamp);
-                self.add_line(LogGroup::Media, file, &facts.line(), cost);
+                self.lines.add(LogGroup::Media, file, &facts.line(), cost);
             }
             Item::SipMessage { facts, cost } => {
                 let file = (facts.voice_connector_id.as_str(), facts.event_timestamp);
-                self.add_line(LogGroup::SipMessages, file, &facts.line(), cost);
+                self.lines.add(LogGroup::SipMessages, file, &facts.line(), cost);
             }
         }
-    }
-
-    /// - `file`: connector and time.
-    fn add_line(&mut self, group: LogGroup, file: (&str, Duration), line: &str, cost: usize) {
-        let lines = self.lines.entry((group, name::hourly(group, file.0, file.1))).or_default();
-        lines.text.extend_from_slice(line.as_bytes());
-        lines.text.push(b'\n');
-        lines.count += 1;
-        lines.cost += cost;
     }
 
     /// Writes what is due: the journal first, then lines. Records are delivered by
@@ -207,7 +187,7 @@ impl Writer {
     pub fn handle_timeout(&mut self, now: Instant, unix: Duration) {
         self.beat(now, unix);
         self.write_journal(now);
-        self.write_lines(now);
+        self.lines.write(now, &self.directory, &self.metrics, &self.room);
         self.compact(now);
         self.tell_if_disk_hangs(now);
         self.update_pressure();
@@ -346,38 +326,6 @@ impl Writer {
         }
     }
 
-    fn write_lines(&mut self, now: Instant) {
-        if !self.lines_retry.is_due(now) {
-            return;
-        }
-        let mut failure = None;
-        for ((group, file), lines) in std::mem::take(&mut self.lines) {
-            match self.directory.append(&file, &lines.text) {
-                Ok(()) => {
-                    self.metrics.written(kind_of(group), lines.count);
-                    self.room.release(lines.cost);
-                }
-                Err(error) => {
-                    self.metrics.append_error();
-                    self.lines.insert((group, file), lines);
-                    failure = Some(error);
-                }
-            }
-        }
-        match failure {
-            Some(error) => {
-                if self.lines_retry.failed(now) {
-                    warn!(%error, files = self.lines.len(), "log lines cannot be written; they wait");
-                }
-            }
-            None => {
-                if self.lines_retry.succeeded() {
-                    info!("log lines can be written again");
-                }
-            }
-        }
-    }
-
     /// Delivers the next record that is due, to the kernel. Says whether there was one.
     pub fn deliver_one(&mut self, now: Instant) -> bool {
         if !self.delivery_retry.is_due(now) {
@@ -502,7 +450,7 @@ impl Writer {
         [
             wanted(!self.pending.is_empty(), &self.journal_retry),
             wanted(!self.deliveries.is_empty(), &self.delivery_retry),
-            wanted(!self.lines.is_empty(), &self.lines_retry),
+            self.lines.due(now),
             self.sync_due(now),
             self.flush_at.filter(|_| self.flushing.is_none()),
             beat,
@@ -515,9 +463,10 @@ impl Writer {
     /// The last attempt at everything; waits for the disk. What then still is not in the journal is lost, and said to
     /// be.
     pub fn finish(mut self, now: Instant, unix: Duration) {
-        for retry in [&mut self.journal_retry, &mut self.delivery_retry, &mut self.lines_retry] {
+        for retry in [&mut self.journal_retry, &mut self.delivery_retry] {
             retry.hurry(now);
         }
+        self.lines.hurry(now);
         self.handle_timeout(now, unix);
         while self.deliver_one(now) {}
         for job in [self.flushing.take(), self.unflushed.take()].into_iter().flatten() {
@@ -547,23 +496,13 @@ impl Writer {
                 );
             }
         }
-        for ((group, file), lines) in &self.lines {
-            self.metrics.dropped(kind_of(*group), lines.count);
-            error!(file, count = lines.count, "log lines lost: the disk does not take them");
-        }
+        self.lines.give_up(&self.metrics);
         self.update_pressure();
     }
 
     #[cfg(test)]
     pub fn journal(&mut self) -> &mut Journal {
         &mut self.journal
-    }
-}
-
-fn kind_of(group: LogGroup) -> RecordKind {
-    match group {
-        LogGroup::Media => RecordKind::Quality,
-        LogGroup::SipMessages => RecordKind::SipMessage,
     }
 }
 
