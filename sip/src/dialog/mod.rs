@@ -2,16 +2,21 @@
 //!
 //! A [`Dialog`] is plain data (Call-ID, two tags, two numbers, a target and a route set) and writes the requests that go
 //! inside it. [`Forks`] are the dialogs that one INVITE began. [`UasAccept`] repeats a 2xx until its ACK comes.
+//! [`UasReliable`] and [`UacReliable`] are the two sides of provisional responses that are acknowledged.
 
 mod accept;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod forks;
+mod reliable;
 mod route;
 mod state;
 
 pub use accept::{UasAccept, UasAcceptOutput};
 pub use error::DialogError;
 pub use forks::Forks;
+pub use reliable::{
+    Provisional, UacReliable, UacReliableVerdict, UasReliable, UasReliableError, UasReliableOutput,
+};
 pub use state::{Dialog, DialogState, Role};

@@ -4,11 +4,15 @@ mod cseq;
 mod fault;
 mod name;
 mod name_addr;
+mod rack;
+mod rseq;
 mod via;
 
 pub use cseq::CSeq;
 pub use fault::{HeaderError, HeaderFault};
 pub use name::Name;
 pub use name_addr::NameAddr;
+pub use rack::RAck;
+pub use rseq::RSeq;
 pub(crate) use via::MAGIC_COOKIE;
 pub use via::Via;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::grammar::number;
-use crate::header::{CSeq, HeaderError, HeaderFault, Name, NameAddr, Via};
+use crate::header::{CSeq, HeaderError, HeaderFault, Name, NameAddr, RAck, RSeq, Via};
 use crate::uri::{Uri, UriError};
 
 use super::Message;
@@ -88,6 +88,23 @@ impl Message {
         CSeq::parse(&text).map_err(at(Name::CSeq))
     }
 
+    /// The number of a provisional response that is to be acknowledged by a PRACK: 101 to 199 with `Require: 100rel`.
+    /// `Ok(None)` for any other message; an error if it must be numbered and is not: ignore it. RFC 3262 §4.
+    pub fn reliable(&self) -> Result<Option<RSeq>, HeaderError> {
+        let provisional = self.status().is_some_and(|status| matches!(status.code(), 101..=199));
+        if !provisional || !self.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("100rel")) {
+            return Ok(None);
+        }
+        let text = self.value(Name::RSeq).ok_or_else(|| missing(Name::RSeq))?;
+        RSeq::parse(&text).map(Some).map_err(at(Name::RSeq))
+    }
+
+    /// What a PRACK acknowledges; an error if it does not say: respond 400. RFC 3262 §7.2.
+    pub fn rack(&self) -> Result<RAck, HeaderError> {
+        let text = self.value(Name::RAck).ok_or_else(|| missing(Name::RAck))?;
+        RAck::parse(&text).map_err(at(Name::RAck))
+    }
+
     /// Hops left, 0 to 255; `Ok(None)` if not stated, as RFC 2543 had it. RFC 3261 §20.22.
     pub fn max_forwards(&self) -> Result<Option<u32>, HeaderError> {
         self.number(Name::MaxForwards, 255)
@@ -141,6 +158,8 @@ pub(super) fn at(name: Name) -> impl FnOnce(HeaderFault) -> HeaderError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+
     use crate::{Builder, Method};
 
     #[test]
@@ -156,5 +175,35 @@ mod tests {
             let message = Builder::request(Method::Options, "sip:a").header(Name::RetryAfter, value).build();
             assert_eq!(message.retry_after(), seconds.map(Duration::from_secs), "{value}");
         }
+    }
+
+    fn message(start: &str, lines: &str) -> Message {
+        Message::parse(Bytes::from(format!("{start}\r\n{lines}\r\n"))).unwrap()
+    }
+
+    #[test]
+    fn which_responses_are_reliable() {
+        let required = "Require: x, 100REL\r\nRSeq: 5\r\n";
+        for (start, lines, expect) in [
+            ("SIP/2.0 183 Progress", required, Ok(Some(5))),
+            ("SIP/2.0 100 Trying", required, Ok(None)),
+            ("SIP/2.0 200 OK", required, Ok(None)),
+            ("INVITE sip:a@b SIP/2.0", required, Ok(None)),
+            ("SIP/2.0 180 Ringing", "RSeq: 5\r\n", Ok(None)),
+            ("SIP/2.0 180 Ringing", "Supported: 100rel\r\nRSeq: 5\r\n", Ok(None)),
+            ("SIP/2.0 180 Ringing", "Require: 100rel\r\n", Err(HeaderFault::Missing)),
+            ("SIP/2.0 180 Ringing", "Require: 100rel\r\nRSeq: 0\r\n", Err(HeaderFault::Number("0".into()))),
+        ] {
+            let reliable = message(start, lines).reliable();
+            let reliable = reliable.map(|rseq| rseq.map(RSeq::get)).map_err(|error| error.fault);
+            assert_eq!(reliable, expect, "{start} {lines}");
+        }
+    }
+
+    #[test]
+    fn what_a_prack_acknowledges() {
+        let prack = message("PRACK sip:a@b SIP/2.0", "RAck: 5 7 INVITE\r\n");
+        assert_eq!(prack.rack().map(|rack| rack.to_string()).as_deref(), Ok("5 7 INVITE"));
+        assert_eq!(message("PRACK sip:a@b SIP/2.0", "").rack(), Err(missing(Name::RAck)));
     }
 }

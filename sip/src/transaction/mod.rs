@@ -54,7 +54,7 @@ mod table;
 mod tests;
 mod timers;
 #[cfg(test)]
-mod virtual_time;
+pub(crate) mod virtual_time;
 
 pub use class::Class;
 pub use client_invite::{ClientInvite, ClientInviteOutput};

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// What all four machines have in common.
-pub(super) trait Machine {
+/// What all machines have in common.
+pub(crate) trait Machine {
     type Output: Clone + std::fmt::Debug + PartialEq;
     fn handle_timeout(&mut self, now: Instant);
     fn poll_output(&mut self) -> Option<Self::Output>;
@@ -33,8 +33,8 @@ machine! {
 }
 
 /// One machine, its clock, and all that it put out with the millisecond at which it did.
-pub(super) struct Clock<T: Machine> {
-    pub(super) machine: T,
+pub(crate) struct Clock<T: Machine> {
+    pub(crate) machine: T,
     start: Instant,
     now: Instant,
     log: Vec<(u64, T::Output)>,
@@ -42,7 +42,7 @@ pub(super) struct Clock<T: Machine> {
 
 impl<T: Machine> Clock<T> {
     #[expect(clippy::disallowed_methods, reason = "a starting instant")]
-    pub(super) fn new(make: impl FnOnce(Instant) -> T) -> Self {
+    pub(crate) fn new(make: impl FnOnce(Instant) -> T) -> Self {
         let start = Instant::now();
         let mut clock = Clock { machine: make(start), start, now: start, log: Vec::new() };
         clock.drain();
@@ -50,7 +50,7 @@ impl<T: Machine> Clock<T> {
     }
 
     /// Lets time pass until `at_ms`, firing every timer on the way, then does something.
-    pub(super) fn at<R>(&mut self, at_ms: u64, act: impl FnOnce(&mut T, Instant) -> R) -> R {
+    pub(crate) fn at<R>(&mut self, at_ms: u64, act: impl FnOnce(&mut T, Instant) -> R) -> R {
         let until = self.start + Duration::from_millis(at_ms);
         self.run(Some(until));
         self.now = until;
@@ -60,13 +60,13 @@ impl<T: Machine> Clock<T> {
     }
 
     /// Lets time pass until no timer runs; returns when that was, and everything put out.
-    pub(super) fn finish(&mut self) -> (u64, Vec<(u64, T::Output)>) {
+    pub(crate) fn finish(&mut self) -> (u64, Vec<(u64, T::Output)>) {
         self.run(None);
         (self.elapsed_ms(), std::mem::take(&mut self.log))
     }
 
     /// What was put out since the last look.
-    pub(super) fn take(&mut self) -> Vec<(u64, T::Output)> {
+    pub(crate) fn take(&mut self) -> Vec<(u64, T::Output)> {
         std::mem::take(&mut self.log)
     }
 

@@ -1,0 +1,7 @@
+//! Provisional responses that are acknowledged. RFC 3262.
+
+mod uac;
+mod uas;
+
+pub use uac::{UacReliable, UacReliableVerdict};
+pub use uas::{Provisional, UasReliable, UasReliableError, UasReliableOutput};
