@@ -3,6 +3,7 @@
 //! A [`Dialog`] is plain data (Call-ID, two tags, two numbers, a target and a route set) and writes the requests that go
 //! inside it. [`Forks`] are the dialogs that one INVITE began. [`UasAccept`] repeats a 2xx until its ACK comes.
 //! [`UasReliable`] and [`UacReliable`] are the two sides of provisional responses that are acknowledged.
+//! [`SessionTimer`] refreshes a session, or ends it when nobody does.
 
 mod accept;
 mod error;
@@ -11,6 +12,7 @@ mod fixture;
 mod forks;
 mod reliable;
 mod route;
+mod session_timer;
 mod state;
 
 pub use accept::{UasAccept, UasAcceptOutput};
@@ -19,4 +21,5 @@ pub use forks::Forks;
 pub use reliable::{
     Provisional, UacReliable, UacReliableVerdict, UasReliable, UasReliableError, UasReliableOutput,
 };
+pub use session_timer::{SessionAnswer, SessionHeaders, SessionPolicy, SessionTimer, SessionTimerOutput};
 pub use state::{Dialog, DialogState, Role};

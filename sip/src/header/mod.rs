@@ -2,17 +2,21 @@
 
 mod cseq;
 mod fault;
+mod min_se;
 mod name;
 mod name_addr;
 mod rack;
 mod rseq;
+mod session_expires;
 mod via;
 
 pub use cseq::CSeq;
 pub use fault::{HeaderError, HeaderFault};
+pub use min_se::MinSe;
 pub use name::Name;
 pub use name_addr::NameAddr;
 pub use rack::RAck;
 pub use rseq::RSeq;
+pub use session_expires::{Refresher, SessionExpires};
 pub(crate) use via::MAGIC_COOKIE;
 pub use via::Via;
