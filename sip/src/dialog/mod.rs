@@ -4,12 +4,14 @@
 //! inside it. [`Forks`] are the dialogs that one INVITE began. [`UasAccept`] repeats a 2xx until its ACK comes.
 //! [`UasReliable`] and [`UacReliable`] are the two sides of provisional responses that are acknowledged.
 //! [`SessionTimer`] refreshes a session, or ends it when nobody does.
+//! [`OfferAnswer`](offer_answer::OfferAnswer) knows who has offered what in a dialog, and what holds.
 
 mod accept;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod forks;
+pub mod offer_answer;
 mod reliable;
 mod route;
 mod session_timer;
