@@ -54,6 +54,7 @@
 //! ```
 
 mod cdr;
+mod deliveries;
 mod delivery;
 mod detail;
 mod directory;

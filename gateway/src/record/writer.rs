@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use config::Durability;
 use tracing::{error, info, warn};
 
-use super::delivery::{FlushJob, deliver};
+use super::deliveries::Deliveries;
+use super::delivery::FlushJob;
 use super::directory::Directory;
 use super::journal::{Entry, Journal, SyncJob};
 use super::lines::Lines;
@@ -25,9 +26,6 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// What is in the journal is put on the disk so long after, with all that came meanwhile, where nobody waits for it.
 const SYNC_DELAY: Duration = Duration::from_millis(20);
-
-/// Delivered records are waited for together, so long after the first of them.
-const FLUSH_DELAY: Duration = Duration::from_secs(1);
 
 /// How often the journal is looked for in its place.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,14 +43,6 @@ struct Pending {
     ack: Option<Ack>,
     /// Bytes of the queue's room that it holds.
     cost: usize,
-}
-
-/// A record that is to be delivered.
-struct Delivery {
-    /// Its number in the journal.
-    sequence: u64,
-    /// What is in the directory of it can't be relied on.
-    anew: bool,
 }
 
 /// See the module.
@@ -76,17 +66,10 @@ pub struct Writer {
     look_at: Option<Instant>,
     /// It was not found.
     lost: bool,
-    /// In the order in which they will be tried.
-    deliveries: VecDeque<Delivery>,
-    /// With the kernel, and not waited for yet.
-    unflushed: Option<FlushJob>,
-    flush_at: Option<Instant>,
-    /// Being waited for.
-    flushing: Option<FlushJob>,
+    deliveries: Deliveries,
     lines: Lines,
     journal_retry: Retry,
     sync_retry: Retry,
-    delivery_retry: Retry,
     compaction_at: Option<Instant>,
     heartbeat_at: Option<Instant>,
     pressure: Pressure,
@@ -102,8 +85,7 @@ impl Writer {
         metrics: RecordMetrics,
         room: Room,
     ) -> Writer {
-        let deliveries = journal.undelivered_sequences().map(|sequence| Delivery { sequence, anew: false });
-        let deliveries = deliveries.collect();
+        let deliveries = Deliveries::new(journal.undelivered_sequences());
         let mut writer = Writer {
             journal,
             journal_limit,
@@ -119,13 +101,9 @@ impl Writer {
             look_at: None,
             lost: false,
             deliveries,
-            unflushed: None,
-            flush_at: None,
-            flushing: None,
             lines: Lines::default(),
             journal_retry: Retry::default(),
             sync_retry: Retry::default(),
-            delivery_retry: Retry::default(),
             compaction_at: None,
             heartbeat_at: None,
             pressure: Pressure::None,
@@ -248,7 +226,7 @@ impl Writer {
         self.journal.append(self.pending.iter().map(|pending| &pending.entry))?;
         for Pending { entry, ack, cost } in self.pending.drain(..) {
             if let Some(sequence) = entry.undelivered() {
-                self.deliveries.push_back(Delivery { sequence, anew: false });
+                self.deliveries.push(sequence);
             }
             self.room.release(cost);
             match (ack, self.durability) {
@@ -328,69 +306,19 @@ impl Writer {
 
     /// Delivers the next record that is due, to the kernel. Says whether there was one.
     pub fn deliver_one(&mut self, now: Instant) -> bool {
-        if !self.delivery_retry.is_due(now) {
-            return false;
-        }
-        let Some(delivery) = self.deliveries.pop_front() else { return false };
-        match self.deliver(&delivery) {
-            Ok(()) => {
-                self.flush_at.get_or_insert(now + FLUSH_DELAY);
-                if self.delivery_retry.succeeded() {
-                    let waiting = self.deliveries.len();
-                    info!(waiting, "call detail records can be delivered again");
-                }
-            }
-            Err(error) => self.not_delivered(now, &error, vec![delivery]),
-        }
-        true
-    }
-
-    fn deliver(&mut self, delivery: &Delivery) -> io::Result<()> {
-        let Some(entry) = self.journal.undelivered(delivery.sequence) else { return Ok(()) };
-        let entry = entry?;
-        let mut unflushed = match self.unflushed.take() {
-            Some(unflushed) => unflushed,
-            None => FlushJob::new(&self.directory)?,
-        };
-        let delivered = deliver(&self.directory, &entry, delivery.anew);
-        if let Ok((path, written)) = &delivered {
-            unflushed.push(delivery.sequence, path.clone());
-            written.iter().for_each(|kind| self.metrics.written(*kind, 1));
-        }
-        self.unflushed = Some(unflushed);
-        delivered.map(drop)
-    }
-
-    /// They are tried again behind the others, should they be the only ones to fail.
-    fn not_delivered(&mut self, now: Instant, error: &io::Error, deliveries: Vec<Delivery>) {
-        self.metrics.deliver_error();
-        self.deliveries.extend(deliveries);
-        if self.delivery_retry.failed(now) {
-            let waiting = self.deliveries.len();
-            warn!(%error, waiting, "call detail records cannot be delivered; the journal keeps them");
-        }
+        self.deliveries.deliver_one(now, &self.journal, &self.directory, &self.metrics)
     }
 
     /// The delivered records that are to be waited for, if that is due. [`handle_flushed`](Writer::handle_flushed) hears
     /// how it went.
     pub fn poll_flush(&mut self, now: Instant) -> Option<FlushJob> {
-        if self.flushing.is_some() || self.flush_at.is_none_or(|at| at > now) {
-            return None;
-        }
-        self.flush_at = None;
-        self.flushing = self.unflushed.take().filter(|job| job.len() > 0);
-        self.flushing.clone()
+        self.deliveries.poll_flush(now)
     }
 
     /// The records are on the disk, and the journal hears it; or they are written again.
     pub fn handle_flushed(&mut self, now: Instant, result: io::Result<()>) {
-        let Some(job) = self.flushing.take() else { return };
-        match result {
-            Ok(()) => self.delivered(&job),
-            Err(error) => {
-                let deliveries = job.sequences().map(|sequence| Delivery { sequence, anew: true });
-                self.not_delivered(now, &error, deliveries.collect());
-            }
+        if let Some(job) = self.deliveries.handle_flushed(now, result, &self.metrics) {
+            self.delivered(&job);
         }
     }
 
@@ -431,28 +359,22 @@ impl Writer {
         self.metrics.set_journal(
             self.journal.length(),
             self.journal_limit,
-            self.undelivered(),
+            self.journal.undelivered_len().saturating_sub(self.deliveries.there()),
             self.journal.open_calls_len(),
         );
-    }
-
-    /// Records that are not in the directory.
-    fn undelivered(&self) -> usize {
-        let there = self.unflushed.iter().chain(&self.flushing).map(FlushJob::len).sum();
-        self.journal.undelivered_len().saturating_sub(there)
     }
 
     /// When to do what is due again: [`handle_timeout`](Writer::handle_timeout), [`deliver_one`](Writer::deliver_one),
     /// [`poll_sync`](Writer::poll_sync), [`poll_flush`](Writer::poll_flush).
     pub fn poll_timeout(&self, now: Instant) -> Instant {
-        let wanted = |wanted: bool, retry: &Retry| wanted.then(|| retry.at().unwrap_or(now));
+        let pending = (!self.pending.is_empty()).then(|| self.journal_retry.at().unwrap_or(now));
         let beat = (self.journal.open_calls_len() > 0).then(|| self.heartbeat_at.unwrap_or(now));
         [
-            wanted(!self.pending.is_empty(), &self.journal_retry),
-            wanted(!self.deliveries.is_empty(), &self.delivery_retry),
+            pending,
+            self.deliveries.due(now),
             self.lines.due(now),
             self.sync_due(now),
-            self.flush_at.filter(|_| self.flushing.is_none()),
+            self.deliveries.flush_due(),
             beat,
         ]
         .into_iter()
@@ -463,13 +385,12 @@ impl Writer {
     /// The last attempt at everything; waits for the disk. What then still is not in the journal is lost, and said to
     /// be.
     pub fn finish(mut self, now: Instant, unix: Duration) {
-        for retry in [&mut self.journal_retry, &mut self.delivery_retry] {
-            retry.hurry(now);
-        }
+        self.journal_retry.hurry(now);
+        self.deliveries.hurry(now);
         self.lines.hurry(now);
         self.handle_timeout(now, unix);
         while self.deliver_one(now) {}
-        for job in [self.flushing.take(), self.unflushed.take()].into_iter().flatten() {
+        for job in self.deliveries.take_unflushed() {
             // Others stay in the journal, and are found in the directory by the next start.
             if job.is_small() && job.run().is_ok() {
                 self.delivered(&job);
@@ -480,8 +401,8 @@ impl Writer {
         if let Err(error) = self.journal.sync() {
             error!(%error, "records journal does not reach the disk");
         }
-        if !self.deliveries.is_empty() {
-            let undelivered = self.deliveries.len();
+        let undelivered = self.deliveries.len();
+        if undelivered > 0 {
             warn!(undelivered, "call detail records stay in the journal until the next start");
         }
         for pending in &self.pending {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::metrics::Metrics;
+use crate::record::deliveries::FLUSH_DELAY;
 use crate::record::testing::{answered, facts, facts_of};
 use crate::record::{CallFacts, Direction, QualityFacts, SipMessageFacts};
 
@@ -62,7 +63,7 @@ impl Bench {
 
     /// The disk has what was delivered, or it fails.
     fn flush(&mut self, result: io::Result<()>) {
-        self.now = self.writer.flush_at.map_or(self.now, |at| at.max(self.now));
+        self.now = self.writer.deliveries.flush_due().map_or(self.now, |at| at.max(self.now));
         if let Some(job) = self.writer.poll_flush(self.now) {
             self.writer.handle_flushed(self.now, result.and_then(|()| job.run()));
         }
@@ -93,7 +94,7 @@ impl Bench {
 
     /// Jumps to the next attempt at what could not be delivered.
     fn deliver_again(&mut self) {
-        self.now = self.writer.delivery_retry.at().unwrap();
+        self.now = self.writer.deliveries.due(self.now).unwrap();
         self.deliver_all();
     }
 
