@@ -50,7 +50,9 @@ mod grammar;
 
 pub use body::{BodyError, BodyKind};
 pub use frame::{Frame, FrameError, StreamFramer};
-pub use header::{CSeq, HeaderError, HeaderFault, MinSe, Name, NameAddr, RAck, RSeq, SessionExpires, Via};
+pub use header::{
+    CSeq, HeaderError, HeaderFault, MinSe, Name, NameAddr, RAck, RSeq, ReferTo, Replaces, SessionExpires, Via,
+};
 pub use media_type::MediaType;
 pub use message::{Builder, Header, Malformed, Message, ParseError};
 pub use method::Method;

@@ -5,6 +5,7 @@
 //! [`UasReliable`] and [`UacReliable`] are the two sides of provisional responses that are acknowledged.
 //! [`SessionTimer`] refreshes a session, or ends it when nobody does.
 //! [`OfferAnswer`](offer_answer::OfferAnswer) knows who has offered what in a dialog, and what holds.
+//! [`ReferNotifier`] and [`ReferSubscriber`] are the two sides of the subscription that comes with a REFER.
 
 mod accept;
 mod error;
@@ -12,6 +13,7 @@ mod error;
 mod fixture;
 mod forks;
 pub mod offer_answer;
+mod refer;
 mod reliable;
 mod route;
 mod session_timer;
@@ -20,6 +22,9 @@ mod state;
 pub use accept::{UasAccept, UasAcceptOutput};
 pub use error::DialogError;
 pub use forks::Forks;
+pub use refer::{
+    NoSubscription, ReferNotifier, ReferNotifierOutput, ReferSubscriber, ReferSubscriberOutput, Sipfrag,
+};
 pub use reliable::{
     Provisional, UacReliable, UacReliableVerdict, UasReliable, UasReliableError, UasReliableOutput,
 };
