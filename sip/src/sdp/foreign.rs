@@ -47,7 +47,13 @@ fn is_foreign(attribute: &Attribute) -> bool {
     known
         || name.starts_with("ice-")
         || name.starts_with("omr-")
-        || (name != "rtcp" && attribute.value.as_deref().is_some_and(names_address))
+        || (name != "rtcp" && names_address(&whole(attribute)))
+}
+
+/// An attribute as its line had it: without a colon of its own, the first one in an address ends what passes for its name.
+fn whole(attribute: &Attribute) -> String {
+    let value = attribute.value.as_deref().map(|value| format!(":{value}")).unwrap_or_default();
+    format!("{}{value}", attribute.attribute)
 }
 
 /// Whether text has an address in it: one of IPv4 or IPv6 as such, or a name after `IN IP4`.
@@ -115,6 +121,7 @@ mod tests {
             a=candidate:1 1 udp 1 10.0.0.9 4 typ host\r\na=remote-candidates:1 10.0.0.9 4\r\na=ICE-ufrag:x\r\n\
             a=alt:1 1 x x 10.0.0.9 4\r\na=altc:1 IP4 10.0.0.9 4\r\na=nat:10.0.0.9\r\na=omr-m-cksum:AB\r\n\
             a=x-media-addr:[2001:db8::9]:4\r\na=oldmediaip:10.0.0.9\r\na=oldmediaport:4\r\na=cpar:a=crypto:1 x\r\n\
+            a=relay 2001:db8::9\r\na=relay=10.0.0.9\r\n\
             a=rtpmap:0 PCMU/8000\r\na=fmtp:0 x\r\na=x-harmless:1\r\n";
         let sdp = Sdp::parse(description.as_bytes()).unwrap();
         let ours = sdp.anchored(&Anchor::new(7, 1, "198.51.100.9:20000".parse().unwrap())).unwrap();
