@@ -132,6 +132,10 @@ impl Core {
             %transaction_id,
             call_id = phrase(message.call_id().unwrap_or_default()),
             connector = decision.connector.as_ref().map(|id| id.as_str()),
+            calling_carrier = match &admitted.origin {
+                Origin::Connector(_) => None,
+                Origin::Carrier(carrier) => Some(carrier.name.as_str()),
+            },
             direction = admitted.direction.as_label(),
             emergency = admitted.emergency.is_some(),
             routes = routes.len(),

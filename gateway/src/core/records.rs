@@ -227,6 +227,7 @@ impl Core {
                 transaction_id = %settled.transaction_id,
                 outbound = settled.account.outbound,
                 inbound = settled.account.inbound,
+                calling_carrier = settled.account.carrier,
                 carrier = settled.carrier,
                 by = settled.ended_by.as_label(),
                 seconds = talked.map(|talked| talked.as_secs_f64()),

@@ -73,3 +73,18 @@ fn an_emergency_call_that_comes_to_nothing() {
     assert_says(&log, &["WARN", "emergency call", "digits=\"911\""]);
     assert_says(&log, &["WARN", "emergency call was not answered", "by=\"gateway\"", "cause=503"]);
 }
+
+#[test]
+fn an_inbound_call_says_which_carrier_it_came_from() {
+    let log = log_of(&[], |trunk| {
+        let a = trunk.dial(trunk.east, PBX);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.pbx);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+    assert_says(&log, &["call begins", "calling_carrier=\"east\"", "direction=\"inbound\""]);
+    assert_says(&log, &["call ended", "calling_carrier=\"east\"", "inbound=\"pbx\""]);
+}
