@@ -68,10 +68,23 @@ fn crossing<'m>(message: &'m Message, from: &Profile, to: &Profile) -> impl Iter
         };
         may && is_let_through(&header.name, from, to) && !(is_request && to.adds(&header.name))
     });
-    headers.map(|header| match addresses::header(&header.name, &header.text()) {
-        Some(value) => Header { value: value.into_bytes().into(), ..header },
-        None => header,
-    })
+    headers
+        .map(|header| match addresses::header(&header.name, &header.text()) {
+            Some(value) => Header { value: value.into_bytes().into(), ..header },
+            None => header,
+        })
+        .map(without_controls)
+}
+
+/// The grammar has no controls in a header (RFC 3261 §25.1), and whoever reads this one may show it on a terminal. Its
+/// length and its other bytes stay.
+fn without_controls(header: Header<'_>) -> Header<'_> {
+    let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
+    if !header.value.iter().any(is_control) {
+        return header;
+    }
+    let value = header.value.iter().map(|byte| if is_control(byte) { b'?' } else { *byte }).collect();
+    Header { value, ..header }
 }
 
 /// What a header says, which decides where it may go: a line of the table above.

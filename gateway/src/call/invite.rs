@@ -93,6 +93,7 @@ impl Call {
         let name = name.or_else(|| asked.from().ok().and_then(|from| from.display_name));
         match name {
             Some(name) if !name.is_empty() => {
+                let name = name.replace(char::is_control, "?");
                 format!("\"{}\" ", name.replace('\\', "\\\\").replace('"', "\\\""))
             }
             _ => String::new(),

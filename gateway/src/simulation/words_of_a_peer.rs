@@ -111,3 +111,25 @@ fn a_demand_in_mid_call_is_quoted_in_part() {
         trunk.run(0.5);
     });
 }
+
+/// What crosses is the other party's to read, who has a terminal too.
+#[test]
+fn what_crosses_has_no_controls() {
+    over_udp(&[], |trunk| {
+        let place = |phone: &mut Phone, now| {
+            let from = format!("\"N\u{1b}[31m\u{7}\" <sip:{PBX}@10.0.0.1>;tag=1");
+            let invite = phone.invite("vc.example.com", PBX, OUTSIDE, false).set(Name::From, from);
+            phone.place(now, invite.raw("Subject", "a\u{1b}[31mb\tc\0ü").build())
+        };
+        let a = CallId(trunk.pbx, trunk.world.with(trunk.pbx, place));
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        let invite = trunk.call(b).invite.clone();
+        assert_eq!(Trunk::header(&invite, "Subject"), "a?[31mb\tc?ü");
+        assert!(Trunk::header(&invite, "From").starts_with("\"N?[31m?\" <"), "{invite:?}");
+        trunk.respond(b, 486);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(a), [486]);
+        trunk.finish();
+    });
+}
