@@ -1,5 +1,7 @@
 //! Provisional responses that are acknowledged. RFC 3262.
 
+#[cfg(test)]
+mod tests;
 mod uac;
 mod uas;
 
