@@ -28,7 +28,9 @@ pub use verdict::{Agreed, Answer, Held, Offer, RETRY_AFTER_SECONDS, Verdict, gla
 ///
 /// Every INVITE, its responses but 100, and every ACK, PRACK and UPDATE with its 2xx are [taken](Self::take) in the order in
 /// which they are sent and received, whether they describe a session or not; a request that had no 2xx is
-/// [refused](Self::refused). Repeats that a transaction absorbs are no messages. `D` is whatever the owner remembers of a
+/// [refused](Self::refused). Repeats that a transaction absorbs are no messages, nor is a PRACK whose RAck names no response to
+/// the INVITE under way. A 2xx to PRACK or UPDATE is that of the newest: there is one of each at a time (RFC 3262 §3,
+/// RFC 3311 §5.2). `D` is whatever the owner remembers of a
 /// description; equal ones say the same. Each early dialog of a forked INVITE has a state of its own, a clone of what the
 /// INVITE left.
 ///
@@ -96,7 +98,7 @@ impl<D: Clone + PartialEq> OfferAnswer<D> {
             Carrier::UpdateOk => self.take_answer(from, Carrier::Update, description),
             Carrier::PrackOk => {
                 let verdict = self.take_answer(from, Carrier::Prack, description);
-                if let Some(invite) = &mut self.invite
+                if let Some(invite) = self.invite.as_mut().filter(|invite| invite.by != from)
                     && let Progress::Acknowledged { .. } = invite.progress
                 {
                     invite.progress = Progress::Committed;

@@ -151,6 +151,15 @@ fn refused_reinvite() {
     }
 }
 
+/// A PRACK that is left over from the refused INVITE of one end says nothing of the INVITE of the other.
+#[test]
+fn a_2xx_to_the_prack_of_the_other_end_commits_nothing() {
+    let before = "> INVITE a offer\n < 18x-rel b answer\n < !INVITE before";
+    let crossing = "< INVITE d offer\n > 18x-rel c answer\n > PRACK - nothing\n < PRACK - nothing";
+    check(&format!("{before}\n {crossing}\n < 2xx-PRACK - nothing\n > !INVITE before"), None);
+    check(&format!("{before}\n {crossing}\n > 2xx-PRACK - nothing\n > !INVITE within"), Some(("c", "d")));
+}
+
 #[test]
 fn commitment_is_told_before_the_refusal() {
     let ladder = "> INVITE a offer\n < 18x-rel b answer\n > PRACK - nothing";
