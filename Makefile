@@ -25,12 +25,12 @@ test: ## All that CI checks; ends in the test runner's summary.
 
 interop: ## The part of the tests that calls through the gateway with SIPp and baresip.
 	.ci/setup test
-	$(CARGO) build --workspace --all-targets
+	$(CARGO) test --package gateway --no-run --test 'interop_*'
 	$(NAMESPACE) $(CARGO) test --package gateway --offline --test 'interop_*'
 
 shards: ## The tests that run the daemon, with 1, 2 and 4 signalling threads.
 	.ci/setup test
-	$(CARGO) build --workspace --all-targets
+	$(CARGO) test --package gateway --no-run --test '*'
 	for shards in 1 2 4; do \
 	    VOICE_CONNECTOR_SHARDS=$$shards $(NAMESPACE) $(CARGO) test --package gateway --offline --no-fail-fast --test '*' \
 	        || exit 1; \
