@@ -88,10 +88,13 @@ impl Exchange {
 
     /// What the asker is told where the other side has no answer for it. Never 408 and 481, which end its dialog, nor
     /// 408 to anything but INVITE (RFC 4320 §4.2).
-    fn failure(&self) -> Cause {
+    ///
+    /// - `said`: what the other side answered, if anything.
+    fn failure(&self, said: Option<StatusCode>) -> Cause {
         match self.cancelled {
             Some(Canceller::Asker) => Cause::new(487, "Request Terminated"),
             _ if self.is_invite() => Cause::new(504, "The other side does not answer"),
+            _ if said.is_some() => Cause::new(500, "The other side does not take it"),
             _ => Cause::new(500, "The other side does not answer"),
         }
     }
@@ -225,7 +228,7 @@ impl Call {
     fn refuse_exchange(&mut self, exchange: Exchange, said: Option<StatusCode>) {
         let from = exchange.from;
         let tag = self.leg(from).map(|leg| leg.dialog.local_tag.clone());
-        let mut reply = exchange.failure().reply(&exchange.asked, tag.as_deref());
+        let mut reply = exchange.failure(said).reply(&exchange.asked, tag.as_deref());
         if let Some(said) = said {
             reply = reply.set(Name::Reason, Cause::new(said.code(), said.default_reason()).reason());
         }

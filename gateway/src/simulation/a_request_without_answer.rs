@@ -102,6 +102,8 @@ fn who_says_that_there_is_no_such_call_to_an_info_or_update_is_not_believed() {
                 assert_eq!(trunk.call(a).statuses(&method), vec![500; count], "{method}");
                 let reason = reason(trunk, a, 500);
                 assert!(reason.starts_with(&format!("SIP;cause={status};text=")), "{reason}");
+                let answer = trunk.call(a).response(500).unwrap();
+                assert_eq!(answer.reason_phrase(), Some(&b"The other side does not take it"[..]));
             }
             trunk.run(40.0);
             is_up(trunk, [a, b]);
