@@ -74,6 +74,9 @@ allowlist = ["{pbx_ip}/32"]
 calling_plan = ["US", "CA", "GB", "FR"]
 denied_prefixes = ["+1907"]
 
+[voice_connector.origination]
+max_calls = 100
+
 [[voice_connector.origination.route]]
 host = "{pbx_ip}"
 port = {pbx_port}
@@ -116,6 +119,9 @@ max_calls = 100
 allowlist = ["{pbx_ip}/32"]
 calling_plan = ["US"]
 
+[voice_connector.origination]
+max_calls = 100
+
 [[voice_connector.origination.route]]
 host = "{pbx_ip}"
 port = {secure_pbx_port}
@@ -127,12 +133,10 @@ protocol = "tls"
 id = "closed"
 
 [voice_connector.termination]
-max_calls = 100
 enabled = false
 allowlist = ["{pbx_ip}/32"]
 
 [voice_connector.origination]
-max_calls = 100
 enabled = false
 
 [[voice_connector.origination.route]]
