@@ -13,9 +13,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 apt-get -o APT::Sandbox::User=root download -qq "baresip-core=$baresip" "libre0=$re" "librem0=$rem"
-for package in ./*.deb; do dpkg-deb -x "$package" root; done
-modules=$(dirname "$(find "$work/root" -name g711.so)")
-libraries=$(dirname "$(find "$work/root" -name 'libre.so*' | head -1)")
+for package in ./*.deb; do dpkg-deb -x "$package" tree; done
+modules=$(dirname "$(find "$work/tree" -name g711.so)")
+libraries=$(dirname "$(find "$work/tree" -name 'libre.so*' | head -1)")
 
 cat >server.py <<'PY'
 import re, socket, sys, time
@@ -60,7 +60,7 @@ module_tmp account.so
 module_app menu.so
 CONFIG
     echo '<sip:alice@127.0.0.1:25060;transport=udp>;auth_user=alice;auth_pass=secret;regint=0' >phone/accounts
-    LD_LIBRARY_PATH=$libraries timeout 8 "$work/root/usr/bin/baresip" -f phone -t 5 -e "/dial sip:bob@127.0.0.1:25060" \
+    LD_LIBRARY_PATH=$libraries timeout 8 "$work/tree/usr/bin/baresip" -f phone -t 5 -e "/dial sip:bob@127.0.0.1:25060" \
         </dev/null >phone.log 2>&1 || true
 }
 

@@ -13,8 +13,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 apt-get -o APT::Sandbox::User=root download -qq "sip-tester=$sipp" libgsl27 libgslcblas0 libpcap0.8 libsctp1 libdbus-1-3
-for package in ./*.deb; do dpkg-deb -x "$package" root; done
-LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name 'libpcap.so*' | head -1)")
+for package in ./*.deb; do dpkg-deb -x "$package" tree; done
+LD_LIBRARY_PATH=$(dirname "$(find "$work/tree" -name 'libpcap.so*' | head -1)")
 export LD_LIBRARY_PATH
 
 cat >server.py <<'PY'
@@ -71,7 +71,7 @@ expect() {
     python3 server.py "$1" >seen &
     sleep 0.5
     local code=0
-    timeout 8 "$work/root/usr/bin/sipp" -sf register.xml -i 127.0.0.1 -p 25162 -m 1 -nostdin -trace_err -error_file errors \
+    timeout 8 "$work/tree/usr/bin/sipp" -sf register.xml -i 127.0.0.1 -p 25162 -m 1 -nostdin -trace_err -error_file errors \
         127.0.0.1:25160 </dev/null >sipp.log 2>&1 || code=$?
     wait
     local seen

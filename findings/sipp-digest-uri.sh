@@ -15,8 +15,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 apt-get -o APT::Sandbox::User=root download -qq "sip-tester=$sipp" libgsl27 libgslcblas0 libpcap0.8 libsctp1 libdbus-1-3
-for package in ./*.deb; do dpkg-deb -x "$package" root; done
-LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name 'libpcap.so*' | head -1)")
+for package in ./*.deb; do dpkg-deb -x "$package" tree; done
+LD_LIBRARY_PATH=$(dirname "$(find "$work/tree" -name 'libpcap.so*' | head -1)")
 export LD_LIBRARY_PATH
 
 cat >server.py <<'PY'
@@ -76,7 +76,7 @@ expect() {
     shift
     python3 server.py >seen &
     sleep 0.5
-    timeout 8 "$work/root/usr/bin/sipp" -sf invite.xml -i 127.0.0.1 -p 25166 -m 1 -nostdin "$@" 127.0.0.1:25164 \
+    timeout 8 "$work/tree/usr/bin/sipp" -sf invite.xml -i 127.0.0.1 -p 25166 -m 1 -nostdin "$@" 127.0.0.1:25164 \
         </dev/null >sipp.log 2>&1 || true
     wait
     printf '%-40s uri="%s"\n' "${*:-(no option)}" "$(cat seen)"

@@ -15,8 +15,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 apt-get -o APT::Sandbox::User=root download -qq "sip-tester=$sipp" libgsl27 libgslcblas0 libpcap0.8 libsctp1 libdbus-1-3
-for package in ./*.deb; do dpkg-deb -x "$package" root; done
-LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name 'libpcap.so*' | head -1)")
+for package in ./*.deb; do dpkg-deb -x "$package" tree; done
+LD_LIBRARY_PATH=$(dirname "$(find "$work/tree" -name 'libpcap.so*' | head -1)")
 export LD_LIBRARY_PATH
 
 cat >caller.py <<'PY'
@@ -63,7 +63,7 @@ expect() {
     local wanted=$1 code=0
     shift
     rm -f errors
-    timeout 8 "$work/root/usr/bin/sipp" "$@" -i 127.0.0.1 -p 25170 -m 1 -nostdin -trace_err -error_file errors </dev/null \
+    timeout 8 "$work/tree/usr/bin/sipp" "$@" -i 127.0.0.1 -p 25170 -m 1 -nostdin -trace_err -error_file errors </dev/null \
         >sipp.log 2>&1 &
     sleep 0.7
     python3 caller.py >seen
