@@ -227,8 +227,8 @@ digest_algorithms = ["MD5"]
 /// The second copy of the INVITE begins nothing.
 #[test]
 fn repeated_invite() {
-    let caller =
-        Script::caller().invite(&with_sdp(None)).again().optional(100).optional(180).expect(200).ack();
+    let caller = Script::caller().invite(&with_sdp(None)).expect(100).again();
+    let caller = caller.optional(100).optional(180).expect(200).ack();
     let callee = Script::callee().pause(150).answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
     is_completed(call(44, caller.hangs_up(), callee.expect("ACK").gets_hung_up_on()));
 }
