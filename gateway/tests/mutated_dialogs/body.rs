@@ -33,6 +33,11 @@ fn parts(parts: &[(&str, &str)]) -> String {
     each.collect::<String>() + "--b1--\r\n"
 }
 
+/// A session description that everybody can take.
+pub fn plain(host: &str) -> String {
+    format!("v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n")
+}
+
 /// A session description; an answer takes the first codec of most offers.
 pub fn sdp(random: &mut SeededRandom, host: &str, answers: bool) -> String {
     let direction = match random.below(8) {

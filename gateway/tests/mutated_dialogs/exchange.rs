@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gateway::random::{Random, SeededRandom};
 use sip::{Message, Method};
 
-use super::body::{self, EMPTY, body};
+use super::body::{self, EMPTY};
 use super::leg::{Leg, Stage};
 use super::mutate::bend;
 
@@ -139,12 +139,14 @@ impl Exchange {
         }
     }
 
-    /// One call from the customer that nothing is done to: whether its caller heard a 2xx.
+    /// One call from the customer that nothing is done to: whether its caller hears a 2xx in so long.
     pub fn calls_plainly(&mut self, time: Duration) -> bool {
-        let before = self.up;
+        let (before, end) = (self.up, Instant::now() + time);
         self.honest = true;
         self.place(0);
-        self.answer(time);
+        while self.up == before && Instant::now() < end {
+            self.turn();
+        }
         self.up > before
     }
 
@@ -175,6 +177,14 @@ impl Exchange {
         }
         if idle {
             std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// A body with a session description, of any kind that phones write; from an honest phone of the plainest.
+    fn body(&mut self, host: &str, answers: bool) -> String {
+        match self.honest {
+            true => body::with("application/sdp", &body::plain(host)),
+            false => body::body(&mut self.random, host, answers),
         }
     }
 
@@ -219,7 +229,7 @@ impl Exchange {
     fn ask(&mut self, id: LegId, method: &'static str) {
         let host = self.addresses[id.0].ip().to_string();
         let rest = match method {
-            "INVITE" | "UPDATE" => body(&mut self.random, &host, false),
+            "INVITE" | "UPDATE" => self.body(&host, false),
             "INFO" => body::with("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n"),
             "MESSAGE" => body::with("text/plain", "hello"),
             _ => EMPTY.to_owned(),
@@ -255,7 +265,7 @@ impl Exchange {
         let (Some(invite), Stage::Open) = (leg.asked.clone(), leg.stage) else { return };
         let host = self.addresses[id.0].ip().to_string();
         let rest = match status {
-            183 | 200 => body(&mut self.random, &host, true),
+            183 | 200 => self.body(&host, true),
             401 | 407 => format!(
                 "{}-Authenticate: Digest realm=\"m\", nonce=\"n\"\r\n{EMPTY}",
                 if status == 401 { "WWW" } else { "Proxy" }
@@ -367,10 +377,8 @@ impl Exchange {
             _ if refuses => {
                 ([481, 488, 491, 500][usize::try_from(self.random.below(4)).unwrap()], EMPTY.to_owned())
             }
-            Method::Invite | Method::Update if !message.body().is_empty() => {
-                (200, body(&mut self.random, &host, true))
-            }
-            Method::Invite => (200, body(&mut self.random, &host, false)),
+            Method::Invite | Method::Update if !message.body().is_empty() => (200, self.body(&host, true)),
+            Method::Invite => (200, self.body(&host, false)),
             _ => (200, EMPTY.to_owned()),
         };
         self.legs[id.0][id.1].learn(message);
@@ -399,7 +407,7 @@ impl Exchange {
         if acknowledges {
             let host = self.addresses[id.0].ip().to_string();
             let rest = match self.random.below(30) {
-                0 if !self.honest => body(&mut self.random, &host, true),
+                0 if !self.honest => self.body(&host, true),
                 _ => EMPTY.to_owned(),
             };
             let fresh = self.random.next_u64();
