@@ -1,0 +1,240 @@
+//! A PBX or a carrier: a SIP user agent that does what it is told, and keeps what it heard.
+//!
+//! It stands on the project's own transactions and dialogs, so that a test says `answer` and not which bytes;
+//! what the gateway must never see from a sane peer is sent as raw messages by the test itself.
+
+mod answering;
+mod asked;
+mod asking;
+mod call;
+mod dialling;
+mod habits;
+mod writing;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::transaction::{ClientId, Event, Output, Timers, Transactions};
+use sip::{Builder, Message, Method, StatusCode};
+
+pub(crate) use self::call::{PhoneCall, Stage};
+pub(crate) use self::habits::Habits;
+use super::media::{Media, Speaks};
+use crate::listen::{ConnectionId, Transport};
+use crate::random::SeededRandom;
+
+/// What a phone that challenges says.
+pub(crate) const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
+
+/// What it says to an answer whose nonce is too old.
+pub(crate) const STALE: &str =
+    "Digest realm=\"carrier\", nonce=\"def\", algorithm=MD5, qop=\"auth\", stale=true";
+
+/// What a phone offers: PCMU and telephone events.
+pub(crate) const STREAMS: &str =
+    "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+
+/// The connection that something came by; datagrams have none.
+type Flow = Option<ConnectionId>;
+
+/// Makes a body of a session description: Content-Type and bytes.
+pub(crate) type Wrap = fn(&[u8]) -> (String, Bytes);
+
+/// Something that the owner of a phone may want to react to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A call came in.
+    Incoming(usize),
+    /// The call that it placed was answered.
+    Answered(usize),
+    /// The 2xx that it gave was acknowledged.
+    Acknowledged(usize),
+}
+
+/// See the module.
+pub(crate) struct Phone {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    pub transport: Transport,
+    pub habits: Habits,
+    pub calls: Vec<PhoneCall>,
+    pub news: VecDeque<News>,
+    layer: Transactions<Flow>,
+    by_call_id: HashMap<String, usize>,
+    clients: HashMap<ClientId, usize>,
+    random: SeededRandom,
+    outbox: VecDeque<(Message, Flow)>,
+    /// Calls of which it hears nothing more, by Call-ID.
+    pub gone: HashSet<String>,
+    /// New INVITEs that it does not even hear.
+    pub ignores: Option<fn(&Phone, &Message) -> bool>,
+    /// What its wits go by.
+    pub seed: u64,
+    /// What stands in its Contact in place of its address.
+    pub contact_host: Option<&'static str>,
+    /// What stands in its Contact in place of its URI.
+    pub contact_uri: Option<&'static str>,
+    /// Where it wants its media, if that is not its own address.
+    pub media_at: Option<SocketAddr>,
+    /// The name of its media's host, in place of an address.
+    pub media_host: Option<&'static str>,
+    /// What it can speak, as lines of its session descriptions.
+    pub streams: &'static str,
+    /// How it wraps its session descriptions.
+    pub wraps: Option<Wrap>,
+    /// How it writes what it sends, as one datagram.
+    pub writes: Option<fn(&Message) -> Bytes>,
+    /// Headers of all that it sends inside dialogs, answers too.
+    pub says: &'static [(&'static str, &'static str)],
+    /// What its requests inside dialogs demand.
+    pub requires: Option<&'static str>,
+    /// Whether its media is SRTP, and whether each of its descriptions has new keys.
+    pub speaks: Speaks,
+    pub rekeys: bool,
+    /// Of the INVITE that is built and not placed yet.
+    dialling: Option<Media>,
+    /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
+    pub strays: Vec<Message>,
+}
+
+impl Phone {
+    pub fn new(name: &'static str, address: SocketAddr, transport: Transport, seed: u64) -> Phone {
+        Phone {
+            name,
+            address,
+            transport,
+            habits: Habits::default(),
+            calls: Vec::new(),
+            news: VecDeque::new(),
+            layer: Transactions::new(Timers::default()),
+            by_call_id: HashMap::new(),
+            clients: HashMap::new(),
+            random: SeededRandom::new(seed),
+            outbox: VecDeque::new(),
+            gone: HashSet::new(),
+            ignores: None,
+            seed,
+            contact_host: None,
+            contact_uri: None,
+            media_at: None,
+            media_host: None,
+            streams: STREAMS,
+            wraps: None,
+            writes: None,
+            says: &[],
+            requires: None,
+            speaks: Speaks::default(),
+            rekeys: false,
+            dialling: None,
+            strays: Vec::new(),
+        }
+    }
+
+    /// The next message for the gateway, and the connection that it should take; none: one of its own.
+    pub fn poll_output(&mut self) -> Option<(Message, Flow)> {
+        self.outbox.pop_front()
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let calls = self.calls.iter().filter(|call| !call.accepts.is_empty());
+        let accepts = calls.flat_map(|call| call.accepts.iter().filter_map(|one| one.machine.poll_timeout()));
+        accepts.chain(self.layer.poll_timeout()).min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.layer.handle_timeout(now);
+        for index in 0..self.calls.len() {
+            if !self.calls[index].accepts.is_empty() {
+                self.drain_accepts(now, index);
+            }
+        }
+        self.pump(now);
+    }
+
+    /// A message came from the gateway.
+    pub fn handle_message(&mut self, now: Instant, message: Message, flow: Flow) {
+        if self.habits.deaf {
+            return;
+        }
+        let call_id = message.call_id().unwrap_or_default();
+        if self.gone.contains(call_id) {
+            return;
+        }
+        if message.method() == Some(Method::Invite)
+            && message.to_tag().is_none()
+            && self.ignores.is_some_and(|ignores| ignores(self, &message))
+        {
+            self.gone.insert(call_id.to_owned());
+            return;
+        }
+        if let Err(fault) = message.check() {
+            assert!(!self.habits.strict, "{fault:?} in {message:?}");
+            return;
+        }
+        self.layer.handle_message(now, message, flow, self.transport.is_reliable());
+        self.pump(now);
+    }
+
+    /// Vanishes from a call without a word.
+    pub fn vanish(&mut self, index: usize) {
+        let call_id = self.calls[index].call_id();
+        self.gone.insert(call_id);
+        self.calls[index].stage = Stage::Over;
+        self.calls[index].vanished = true;
+        self.calls[index].accepts.clear();
+    }
+
+    fn pump(&mut self, now: Instant) {
+        while let Some(output) = self.layer.poll_output() {
+            match output {
+                Output::Transmit { message, to, .. } => self.outbox.push_back((message, to)),
+                Output::Event(event) => self.event(now, event),
+            }
+        }
+    }
+
+    fn event(&mut self, now: Instant, event: Event<Flow>) {
+        match event {
+            Event::Request { id, message, .. } => self.asked(now, id, message),
+            Event::Cancel { message, .. } => {
+                if let Some(index) = self.index_of(&message) {
+                    self.calls[index].heard.push(message.clone());
+                    if let Some(at) = self.calls[index].asked.iter().position(|(_, asked)| {
+                        asked.method() == Some(Method::Invite)
+                            && asked.cseq().ok().map(|c| c.number) == message.cseq().ok().map(|c| c.number)
+                    }) {
+                        let (server, asked) = self.calls[index].asked.remove(at);
+                        let reply = Builder::reply(
+                            &asked,
+                            StatusCode::REQUEST_TERMINATED,
+                            "Request Terminated",
+                            None,
+                        );
+                        self.layer.respond(now, server, reply.build());
+                    } else if self.calls[index].stage == Stage::Open {
+                        self.respond(now, index, 487, false, &[]);
+                        self.calls[index].cancelled = true;
+                    }
+                }
+            }
+            Event::Ack { message, .. } => self.acknowledged(&message),
+            Event::Response { id, message, .. } => self.answered(now, id, message),
+            Event::StrayResponse { message, .. } => self.strays.push(message),
+            Event::Timeout { id } | Event::ClientTransport { id } => {
+                if let Some(index) = self.clients.get(&id).copied()
+                    && self.calls[index].client == Some(id)
+                    && self.calls[index].stage == Stage::Open
+                {
+                    self.calls[index].timed_out = true;
+                    self.calls[index].stage = Stage::Over;
+                }
+            }
+            Event::ClientEnded { id } => {
+                self.clients.remove(&id);
+            }
+            Event::NoAck { .. } | Event::ServerTransport { .. } | Event::ServerEnded { .. } => {}
+        }
+    }
+}
