@@ -11,7 +11,7 @@ use config::Config;
 use divan::{Bencher, black_box};
 use gateway::admit::{Admitted, Facts, OfferedMedia, Outcome, admit};
 use gateway::limits::Limits;
-use gateway::listen::Transport;
+use gateway::peer::Transport;
 use gateway::route::{Health, RouteFacts, route};
 
 fn main() {

@@ -11,7 +11,7 @@ use std::time::Instant;
 use config::Config;
 use divan::{Bencher, black_box};
 use gateway::admit::{Admitted, Facts, OfferedMedia, Outcome, admit};
-use gateway::listen::Transport;
+use gateway::peer::Transport;
 use gateway::route::{Health, RouteFacts, route};
 
 const FILE: &str = "[gateway]\ndomain = \"vc.example.com\"\n[[listen]]\naddress = \"127.0.0.1:5060\"\n\

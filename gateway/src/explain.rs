@@ -11,9 +11,9 @@ use config::Config;
 use crate::admit::{
     Admitted, Destination, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal, Step, admit, source,
 };
+use crate::direction::Direction;
 use crate::limits::EMERGENCY_CALLS;
-use crate::listen::Transport;
-use crate::record::Direction;
+use crate::peer::Transport;
 use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
 
 /// A call that nobody has made.

@@ -10,8 +10,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gateway::direction::Direction;
 use gateway::metrics::Metrics;
-use gateway::record::{AnsweredCall, CallFacts, Direction, Opened, Party, Record, RecorderSettings, open};
+use gateway::record::{AnsweredCall, CallFacts, Opened, Party, Record, RecorderSettings, open};
 
 /// Set for the process that is killed: its records directory.
 const DIRECTORY: &str = "KILLED_WITH_A_CALL_UP_DIRECTORY";

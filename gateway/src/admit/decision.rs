@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use config::{Carrier, ConnectorId, CountryCode, E164, VoiceConnector};
 
-use crate::record::Direction;
+use crate::direction::Direction;
 
 use super::{Caller, Refusal, Step};
 

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use config::{Config, E164, Emergency, VoiceConnector};
 
+use crate::direction::Direction;
 use crate::number::{dialled_digits, is_well_known};
-use crate::record::Direction;
 
 use super::{Admitted, Destination, EmergencyCall, Facts, Origin, Refusal, Step, caller, inbound};
 

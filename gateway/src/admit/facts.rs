@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 /// What admission knows of an INVITE, taken from it word for word.
 ///

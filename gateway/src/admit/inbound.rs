@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use config::{Carrier, Config, ConnectorId, E164, Owner};
 
+use crate::direction::Direction;
 use crate::number;
-use crate::record::Direction;
 
 use super::{Admitted, Decision, Destination, Facts, Origin, Outcome, Refusal, Step, caller};
 

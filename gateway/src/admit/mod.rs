@@ -31,7 +31,7 @@ mod step;
 
 use config::{Config, ConnectorId, VoiceConnector};
 
-use crate::record::Direction;
+use crate::direction::Direction;
 
 pub use caller::{Caller, CallerSource, calling_name};
 pub use decision::{Admitted, Challenge, Decision, Destination, EmergencyCall, Origin, Outcome};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use config::{ConnectorId, CountryCode, E164, Prefix};
 use sip::text::word;
 
-use crate::listen::Transport;
 use crate::number::Surcharge;
+use crate::peer::Transport;
+use crate::reply::Cause;
 
 /// Why a call is not taken. Displays as the cause in words: the reason phrase, the text of `Reason`, and the
 /// status message of the call's record.
@@ -176,6 +177,12 @@ impl Verdict {
     pub fn reason(&self) -> String {
         let text = self.phrase.replace('\\', "\\\\").replace('"', "\\\"");
         format!("SIP;cause={};text=\"{text}\"", self.status)
+    }
+}
+
+impl From<Verdict> for Cause {
+    fn from(verdict: Verdict) -> Cause {
+        Cause { retry_after: verdict.retry_after, ..Cause::new(verdict.status, verdict.phrase) }
     }
 }
 

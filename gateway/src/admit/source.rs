@@ -4,8 +4,8 @@ use std::sync::Arc;
 use config::{Carrier, Config, ConnectorId, VoiceConnector};
 use ipnet::IpNet;
 
-use crate::listen::Transport;
 use crate::number::{dialled_digits, dialled_number};
+use crate::peer::Transport;
 
 use super::step::{ConnectorBy, Listed};
 use super::{Facts, OfferedMedia, Origin, Refusal, Step};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use config::{CallerIdPolicy, CarrierName, ConnectorId, E164, NumberFormat, Owner, Prefix};
 use sip::text::word;
 
-use crate::listen::Transport;
 use crate::number::{Numbering, Surcharge};
+use crate::peer::Transport;
 
 use super::{CallerSource, EmergencyCall, OfferedMedia};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use config::Config;
 
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 use super::{Facts, OfferedMedia};
 

@@ -3,8 +3,8 @@
 use config::E164;
 use proptest::prelude::*;
 
-use crate::listen::Transport;
-use crate::record::Direction;
+use crate::direction::Direction;
+use crate::peer::Transport;
 
 use super::testing::{DOMAIN, call, config};
 use super::*;

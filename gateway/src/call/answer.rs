@@ -11,12 +11,13 @@ use super::allow::{allow, allowed_by};
 use super::body::{Body, Sent};
 use super::failure::Failed;
 use super::handshake::{MOST_PROOFS, authenticated};
-use super::io::{Action, AttemptEnd, Cause, Hop, RequestId};
+use super::io::{Action, AttemptEnd, Hop, RequestId};
 use super::{Call, Phase, TIMER_C, addresses, crossing};
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Peer;
 use crate::media::Side;
+use crate::peer::Peer;
+use crate::reply::Cause;
 use crate::route::RouteEnd;
 
 /// How long an answered call waits for the journal before it goes on without.

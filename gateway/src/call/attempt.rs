@@ -8,7 +8,7 @@ use sip::{Message, Name};
 use super::body::Sent;
 use super::io::RequestId;
 use super::leg::{Local, Profile};
-use crate::listen::peer::Peer;
+use crate::peer::Peer;
 use crate::route;
 
 /// One place that the b-leg may be tried at, and how we speak there.

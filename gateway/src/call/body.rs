@@ -6,7 +6,7 @@ use sip::sdp::{Sdp, Stream};
 use sip::text::word;
 use sip::{BodyError, BodyKind, Builder, MediaType, Message, Name};
 
-use super::Cause;
+use crate::reply::Cause;
 
 /// Multipart bodies inside of multipart bodies are looked into this deep; what is deeper is not passed on.
 const DEPTH: usize = 3;

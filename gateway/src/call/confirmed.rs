@@ -13,13 +13,13 @@ use super::body::{Body, Sent};
 use super::crossing::Lines;
 use super::exchange::Exchange;
 use super::handshake::side_of;
-use super::io::Cause;
 use super::leg::{LegRef, PLAIN, Profile};
 use super::{Call, Phase, crossing};
-use crate::core::{Now, demanded};
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Source;
 use crate::media::Side;
+use crate::peer::Source;
+use crate::reply::{Cause, demanded};
 
 /// So many requests may wait for the other leg's answer.
 const MOST_EXCHANGES: usize = 8;

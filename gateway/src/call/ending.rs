@@ -7,13 +7,14 @@ use sip::{Message, Method, Name};
 
 use super::crossing::Lines;
 use super::handshake::{MOST_PROOFS, authenticated};
-use super::io::{Action, AttemptEnd, Cause, Failure, Hop, RequestId};
+use super::io::{Action, AttemptEnd, Failure, Hop, RequestId};
 use super::leg::{Leg, renewed};
 use super::{Call, Phase};
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
 use crate::record::EndedBy;
+use crate::reply::Cause;
 
 /// What is kept for and after the end.
 #[derive(Debug, Default)]

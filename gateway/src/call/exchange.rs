@@ -11,12 +11,13 @@ use sip::{Message, Method, Name, StatusCode};
 use super::body::Body;
 use super::crossing::lines_of_cancel;
 use super::handshake::{Handshake, MOST_PROOFS, authenticated};
-use super::io::{Action, Cause, Failure, Hop, RequestId};
+use super::io::{Action, Failure, Hop, RequestId};
 use super::media::Agreed;
 use super::{Call, TIMER_C};
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
+use crate::reply::Cause;
 
 /// How long the answer to any other request than INVITE is awaited, and to an INVITE that was cancelled: the asker gives
 /// up after 32 s (Timer F; RFC 3261 §9.1), and an answer after that is for nobody. RFC 4320 §4.2.

@@ -5,12 +5,13 @@ use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
 use super::crossing::lines_of_cancel;
-use super::io::{Action, Cause, Failure as Lost, Hop, RequestId};
+use super::io::{Action, Failure as Lost, Hop, RequestId};
 use super::leg::{PLAIN, renewed};
 use super::{Call, Phase, addresses};
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
+use crate::reply::Cause;
 use crate::route::{RouteEnd, last_answer, next_route};
 
 /// A route that did not take the call.

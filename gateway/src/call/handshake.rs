@@ -15,13 +15,14 @@ use sip::{Message, Name};
 use super::Call;
 use super::body::{Body, Sent};
 use super::ending::Receiver;
-use super::io::{Action, Cause, Hop, RequestId};
+use super::io::{Action, Hop, RequestId};
 use super::leg::{Leg, LegRef, Local, renewed};
 use super::next_hop::is_by_flow;
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::{Peer, Source};
 use crate::media::Side;
+use crate::peer::{Peer, Source};
+use crate::reply::Cause;
 
 /// So many late answers to one INVITE get ACK and BYE: a proxy may fork without end, and each costs us a transaction.
 /// To the others we say nothing, and they hang up by themselves (RFC 3261 §13.3.1.4).

@@ -8,7 +8,7 @@ use super::body::Sent;
 use super::crossing::is_let_through;
 use super::{Call, crossing};
 use crate::ids::Tokens;
-use crate::listen::peer::Transport;
+use crate::peer::Transport;
 
 impl Call {
     /// The INVITE of the b-leg, and our tag in it.

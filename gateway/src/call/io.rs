@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sip::text::phrase;
 use sip::transaction::ServerId;
-use sip::{Builder, Message, Name, StatusCode};
+use sip::{Message, Name};
 
 use super::LegRef;
-use crate::admit::Verdict;
-use crate::listen::peer::{Peer, Source, Transport};
 use crate::media::{Command, MediaEvent};
+use crate::peer::{Peer, Source, Transport};
 use crate::record::{AttemptDetail, EndedBy};
+use crate::reply::Cause;
 use crate::resolve::Lookup;
 use crate::route::{RouteEnd, Via};
 
@@ -173,55 +172,4 @@ pub struct Settled {
     pub reason: Option<String>,
     /// The hosts that were tried.
     pub attempts: Vec<AttemptDetail>,
-}
-
-/// Why a call was refused or ended: a status and a text for the reason phrase, the `Reason` header, the record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    pub status: StatusCode,
-    pub text: String,
-    /// `Retry-After`, where the peer may come again.
-    pub retry_after: Option<Duration>,
-}
-
-impl Cause {
-    /// `status` outside 300..=699 counts as 500. The text is cut to the length of a reason phrase, and loses controls:
-    /// words of a peer may be in it.
-    pub fn new(status: u16, text: impl Into<String>) -> Cause {
-        let status = StatusCode::new(status).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
-        Cause { status, text: phrase(&text.into()), retry_after: None }
-    }
-
-    /// The same for who may come again after so long: there is too much to do now. RFC 3261 §21.5.4.
-    pub fn later(self, after: Duration) -> Cause {
-        Cause { retry_after: Some(after), ..self }
-    }
-
-    /// The value of a `Reason` header (RFC 3326).
-    pub fn reason(&self) -> String {
-        let text: String =
-            self.text.chars().filter(|c| !matches!(c, '"' | '\\') && !c.is_control()).collect();
-        format!("SIP;cause={};text=\"{text}\"", self.status.code())
-    }
-
-    /// The `Reason` of a CANCEL.
-    pub fn says(&self) -> Vec<(Name, String)> {
-        vec![(Name::Reason, self.reason())]
-    }
-
-    /// The answer to `request` that says so. The cause stands in the reason phrase and in `Reason`.
-    pub fn reply(&self, request: &Message, to_tag: Option<&str>) -> Builder {
-        let reply = Builder::reply(request, self.status, &self.text, to_tag);
-        let reply = reply.header(Name::Reason, self.reason());
-        match self.retry_after {
-            Some(after) => reply.header(Name::RetryAfter, after.as_secs().max(1).to_string()),
-            None => reply,
-        }
-    }
-}
-
-impl From<Verdict> for Cause {
-    fn from(verdict: Verdict) -> Cause {
-        Cause { retry_after: verdict.retry_after, ..Cause::new(verdict.status, verdict.phrase) }
-    }
 }

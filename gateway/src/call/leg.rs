@@ -10,7 +10,7 @@ use super::allow::allowed_by;
 use super::io::Hop;
 use super::sdes::{Policy, Sdes};
 use crate::ids::Tokens;
-use crate::listen::peer::{ListenerId, Peer, Transport};
+use crate::peer::{ListenerId, Peer, Transport};
 
 /// Which leg of a call a dialog belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,10 +10,11 @@ use sip::text::word;
 use super::body::{Body, Sent};
 use super::media_host::MediaHost;
 use super::sdes::{Keys, Lines, Sdes};
-use super::{Action, Call, Cause, due};
-use crate::core::Now;
+use super::{Action, Call, due};
+use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::{Command, MediaEvent, MediaKey, NoRoom, Ports, Remote, Side};
+use crate::reply::Cause;
 
 /// How long the media workers may take to open the ports before the call is refused.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);

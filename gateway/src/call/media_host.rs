@@ -9,8 +9,8 @@ use std::sync::Arc;
 use sip::sdp::Stream;
 
 use super::{Action, Call};
-use crate::listen::peer::Transport;
 use crate::media::{Remote, Side};
+use crate::peer::Transport;
 use crate::resolve::Lookup;
 
 /// The longest name that DNS knows. RFC 1035 §2.3.4.

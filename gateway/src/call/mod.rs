@@ -46,15 +46,16 @@ use sip::dialog::Dialog;
 use sip::transaction::ServerId;
 use sip::{Message, Name};
 
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::Party;
 use crate::media::{MediaKey, Side};
+use crate::peer::Party;
 use crate::record::AttemptDetail;
+use crate::reply::Cause;
 
 pub use attempt::Route;
 pub use body::{offered_streams, unsupported as unsupported_body};
-pub use io::{Account, Action, AttemptEnd, Cause, Event, Failure, Hop, RequestId, Settled};
+pub use io::{Account, Action, AttemptEnd, Event, Failure, Hop, RequestId, Settled};
 pub use leg::{Leg, LegRef, Local, Nat, PartyKind, Profile};
 pub use sdes::Policy;
 pub use snapshot::Snapshot;
@@ -79,7 +80,7 @@ pub struct NewCall {
     /// Its server transaction.
     pub server: ServerId,
     /// Where answers and requests to the caller go.
-    pub flow: crate::listen::peer::Peer,
+    pub flow: crate::peer::Peer,
     /// Our tag on the a-leg; the stateful answers so far carry it already.
     pub local_tag: String,
     /// What we are towards the caller.

@@ -8,7 +8,7 @@ use sip::{SipUri, Uri};
 
 use super::io::Hop;
 use super::leg::{Leg, Nat};
-use crate::listen::peer::{Peer, Transport};
+use crate::peer::{Peer, Transport};
 use crate::resolve::Lookup;
 
 impl Leg {

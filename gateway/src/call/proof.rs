@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Action, Call, Cause, Phase, due};
-use crate::core::Now;
+use super::{Action, Call, Phase, due};
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Transport;
+use crate::peer::Transport;
+use crate::reply::Cause;
 
 /// How long an answer is held back before the call is refused. The callee, who is up, hears nothing so long.
 const LONGEST: Duration = Duration::from_secs(4);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Call;
 use super::failure::Failed;
 use super::io::{Action, AttemptEnd};
-use crate::core::Now;
+use crate::clock::Now;
 use crate::record::AttemptDetail;
 use crate::route::Failover;
 

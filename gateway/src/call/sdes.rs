@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sip::sdp::crypto::{Crypto, key_and_salt_length};
 use sip::sdp::{Sdp, Stream, StreamKind};
 
-use super::Cause;
 use crate::random::Random;
+use crate::reply::Cause;
 
 /// Whether a party's media is SRTP: the `srtp` key, or what follows from encryption and transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

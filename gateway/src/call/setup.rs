@@ -8,13 +8,14 @@ use sip::dialog::{Dialog, DialogState, Role};
 use super::attempt::Attempt;
 use super::body::Body;
 use super::failure::Failed;
-use super::io::{Action, Cause, Hop};
+use super::io::{Action, Hop};
 use super::leg::{Leg, LegRef};
 use super::{Call, LONGEST_SETUP, Phase, due};
-use crate::core::Now;
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::peer::Peer;
 use crate::media::Side;
+use crate::peer::Peer;
+use crate::reply::Cause;
 use crate::route::RouteEnd;
 
 /// So many addresses of one name are tried before the next route is, best first: each may be silent for seconds, and the

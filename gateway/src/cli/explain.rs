@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use crate::explain::Question;
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 /// A call that nobody has made.
 #[derive(Args)]

@@ -4,9 +4,10 @@ use sip::transaction::Owner;
 use sip::{Message, Method, Name};
 
 use super::parked::Parked;
-use super::{CallKey, Client, Core, Now, Output, Query, QueryId};
+use super::{CallKey, Client, Core, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
-use crate::listen::Peer;
+use crate::clock::Now;
+use crate::peer::Peer;
 use crate::record::Record;
 use crate::resolve::{Lookup, ResolveError};
 

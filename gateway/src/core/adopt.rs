@@ -3,9 +3,11 @@
 use serde_json::Value;
 use sip::auth::Secret;
 
-use super::{CallKey, Core, Live, Now, Slot};
-use crate::call::{Call, Cause, Leg, LegRef, Snapshot};
-use crate::listen::Party;
+use super::{CallKey, Core, Live, Slot};
+use crate::call::{Call, Leg, LegRef, Snapshot};
+use crate::clock::Now;
+use crate::peer::Party;
+use crate::reply::Cause;
 
 /// Why a call can't be gone on with.
 #[derive(Debug, thiserror::Error)]

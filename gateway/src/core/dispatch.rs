@@ -3,9 +3,10 @@
 use sip::Message;
 use sip::transaction::{Event as Reported, Output as Layer, Owner};
 
-use super::{Client, Core, Now, Output};
+use super::{Client, Core, Output};
 use crate::call::{Event, Failure, LegRef};
-use crate::listen::Peer;
+use crate::clock::Now;
+use crate::peer::Peer;
 
 impl Core {
     pub(super) fn dispatch(&mut self, now: Now, output: Layer<Peer>) {

@@ -10,12 +10,13 @@ use sip::text::{phrase, word};
 use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
+use super::Core;
 use super::askers::Claim;
-use super::{Core, Now};
 use crate::admit::{self, Facts, Refusal, Verdict};
-use crate::call::Cause;
+use crate::clock::Now;
 use crate::ids::token_info;
-use crate::listen::{Peer, Source};
+use crate::peer::{Peer, Source};
+use crate::reply::Cause;
 
 /// How long a digest nonce may be used.
 pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);

@@ -3,7 +3,8 @@
 use sip::text::word;
 use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
 
-use crate::call::{Cause, unsupported_body};
+use crate::call::unsupported_body;
+use crate::reply::{Cause, demanded};
 
 /// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
 pub(super) const BODIES: &str = "application/sdp, multipart/mixed, application/pidf+xml";
@@ -69,14 +70,6 @@ fn require_fault(message: &Message) -> Option<Fault> {
     let demanded = demanded(message)?;
     let fault = Fault::new(420, format!("Not supported: {demanded}"));
     Some(fault.with(Name::Unsupported, demanded))
-}
-
-/// The option tags that a request demands, none of which we have, for the answer to it (RFC 3261 §8.2.2.3); `None`: it
-/// demands nothing. The first few do: who demands more than these hears of the others when it comes again.
-pub(crate) fn demanded(message: &Message) -> Option<String> {
-    const MOST: usize = 8;
-    let tags: Vec<String> = message.values(Name::Require).take(MOST).map(|tag| word(&tag)).collect();
-    (!tags.is_empty()).then(|| tags.join(", "))
 }
 
 fn body_fault(message: &Message) -> Option<Fault> {

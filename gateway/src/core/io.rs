@@ -1,24 +1,16 @@
 //! What goes into a shard's machine and what comes out of it.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sip::Message;
 use sip::transaction::Owner;
 
-use crate::listen::{Peer, Source};
+use crate::clock::Now;
 use crate::media::{Command, MediaEvent};
+use crate::peer::{Peer, Source};
 use crate::record::{AnsweredCall, Record};
 use crate::resolve::{Lookup, ResolveError};
-
-/// The two clocks, read once for each turn of the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Now {
-    /// Monotonic: timers.
-    pub instant: Instant,
-    /// Since the Unix epoch, UTC: records, nonces.
-    pub unix: Duration,
-}
 
 /// Which question an answer belongs to; the machine's own numbering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

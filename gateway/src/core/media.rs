@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::{CallKey, Core, Now, Output, Query};
+use super::{CallKey, Core, Output, Query};
 use crate::call::Event;
+use crate::clock::Now;
 use crate::media::{Command, MediaEvent, Side};
 use crate::resolve::{Lookup, ResolveError};
 

@@ -41,20 +41,18 @@ use config::Config;
 use sip::auth::Nonces;
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
 
-use crate::call::{Call, Cause, Event, LegRef, RequestId};
+use crate::call::{Call, Event, LegRef, RequestId};
+use crate::clock::Now;
 use crate::ids::Tokens;
-use crate::listen::{ListenerId, Peer, Source, Transport};
 use crate::media::MediaKey;
 use crate::metrics::ShardMetrics;
+use crate::peer::{ListenerId, Peer, Source, Transport};
+use crate::reply::Cause;
 use crate::resolve::Lookup;
 
 pub use adopt::AdoptError;
-pub(crate) use fault::demanded;
-pub use io::{Input, Machine, Now, Output, QueryId};
+pub use io::{Input, Machine, Output, QueryId};
 pub use shared::{Live, LiveError, Shared};
-
-/// The methods that we take. RFC 3261 §20.5.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
 
 /// One call in this shard: the number that its media keys carry above their low 8 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,11 +12,13 @@ use sip::{Message, Name};
 use super::fault::protocol_fault;
 use super::parties::{account, asserted, facts, profile, redirections, sip_user};
 use super::refuse::algorithms;
-use super::{CallKey, Core, Live, Now, Slot};
+use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, Cause, Local, NewCall, PartyKind, Route};
-use crate::listen::{ListenerId, Party, Peer, Transport};
-use crate::record::Direction;
+use crate::call::{Call, Local, NewCall, PartyKind, Route};
+use crate::clock::Now;
+use crate::direction::Direction;
+use crate::peer::{ListenerId, Party, Peer, Transport};
+use crate::reply::Cause;
 use crate::route::{self, Attempt, RouteFacts, Via};
 
 /// A call from a carrier has no connector's `max_duration` until it is routed: the default holds.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Core, Draining};
-use crate::call::Cause;
 use crate::readiness::Obstacle;
+use crate::reply::Cause;
 
 /// When to ask again while the gateway drains: another one will be asked meanwhile.
 const DRAINED_AFTER: Duration = Duration::from_secs(30);

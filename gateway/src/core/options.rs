@@ -2,10 +2,10 @@
 
 use sip::{Builder, Message, Method, Name, StatusCode};
 
+use super::Core;
 use super::fault::{BODIES, terminal_fault};
-use super::{ALLOW, Core};
-use crate::call::Cause;
-use crate::listen::Source;
+use crate::peer::Source;
+use crate::reply::{ALLOW, Cause};
 
 impl Core {
     /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2), but for its hops: it ends here. What we don't do is

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use sip::Message;
 
-use super::{CallKey, Core, Now, Query, QueryId};
+use super::{CallKey, Core, Query, QueryId};
 use crate::call::RequestId;
-use crate::listen::Peer;
+use crate::clock::Now;
+use crate::peer::Peer;
 use crate::resolve::Lookup;
 
 /// How long a message waits for the address behind a name.
@@ -126,7 +127,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::Transport;
+    use crate::peer::Transport;
 
     #[test]
     fn names_are_remembered_for_a_while_and_not_without_end() {

@@ -8,8 +8,9 @@ use config::Config;
 use sip::{Builder, Message, Method, Name};
 
 use super::changes::Changes;
-use super::{Client, Core, Live, Now, Query, Shared};
-use crate::listen::{Party, Peer, Transport};
+use super::{Client, Core, Live, Query, Shared};
+use crate::clock::Now;
+use crate::peer::{Party, Peer, Transport};
 use crate::random::Random;
 use crate::resolve::{Lookup, ResolveError};
 use crate::route::{HostKey, ProbeResult, Via};

@@ -10,14 +10,17 @@ use serde_json::Value;
 use sip::Message;
 use sip::text::phrase;
 
-use super::{CallKey, Core, Now, Output};
-use crate::call::{Account, Call, Cause, Event, Settled, Times};
+use super::{CallKey, Core, Output};
+use crate::call::{Account, Call, Event, Settled, Times};
+use crate::clock::Now;
+use crate::direction::Direction;
 use crate::limits::Permit;
 use crate::media::{CallStatistics, FlowStatistics, MediaEvent, Side};
 use crate::metrics::{ConnectorMetrics, RecordKind};
 use crate::record::{
-    AnsweredCall, CallFacts, Direction, FlowFacts, Party, PathFacts, QualityFacts, Record, SipMessageFacts,
+    AnsweredCall, CallFacts, FlowFacts, Party, PathFacts, QualityFacts, Record, SipMessageFacts,
 };
+use crate::reply::Cause;
 use crate::route::Attempt;
 
 /// So many refused calls of one connector are written down in a second, by one shard: whoever may call could fill the

@@ -7,10 +7,13 @@ use sip::transaction::ServerId;
 use sip::{Builder, Message, Name};
 
 use super::fault::Fault;
-use super::{Core, Live, Now};
+use super::{Core, Live};
 use crate::admit::{self, Decision, Facts, Origin, Outcome, Refusal};
-use crate::call::{Account, Cause, Settled, Times};
-use crate::record::{Direction, EndedBy};
+use crate::call::{Account, Settled, Times};
+use crate::clock::Now;
+use crate::direction::Direction;
+use crate::record::EndedBy;
+use crate::reply::Cause;
 
 impl Core {
     /// 407, or 401 where the connector says so, with a challenge for each algorithm that its users can answer. No call

@@ -13,15 +13,16 @@ use config::{Config, Proof, SecretError};
 use secrecy::ExposeSecret;
 use sip::auth::Secret;
 
-use super::Now;
 use super::calls_up::CallsUp;
 use super::refuse::algorithms;
 use super::unproven::Unproven;
+use crate::clock::Now;
 use crate::ids::HashKey;
 use crate::limits::Limits;
-use crate::listen::{Guard, Transport};
+use crate::listen::Guard;
 use crate::media::MediaRoom;
 use crate::metrics::Metrics;
+use crate::peer::Transport;
 use crate::readiness::Readiness;
 use crate::resolve::Lookup;
 use crate::route::{Health, HostKey, ProbeResult};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use crate::core::{Input, Now, Output};
+use crate::clock::Now;
+use crate::core::{Input, Output};
 use crate::media::Media;
 use crate::record::Recorder;
 use crate::shard::Mailboxes;

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::admin::{Admin, AdminError};
+use crate::clock::Now;
 use crate::core::{Core, Input, Live, LiveError, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
@@ -353,7 +354,7 @@ fn start_shard(
     let shard = setup.shard;
     let build = move || {
         let tokens = Tokens::new(0, shard, Box::new(SystemRandom::new()));
-        let core = Core::new(shard::now(), shared, tokens);
+        let core = Core::new(Now::read(), shared, tokens);
         (core, effects.into_closure())
     };
     shard::start(setup, build).map_err(|source| StartError::System { what: "a shard", source })

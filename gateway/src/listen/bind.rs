@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use super::peer::{ListenerId, Transport};
+use crate::peer::{ListenerId, Transport};
 
 /// Asked of the kernel, which gives what `net.core.rmem_max` allows: a burst of INVITEs must not be lost while a
 /// shard is busy for a few milliseconds.

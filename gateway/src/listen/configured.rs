@@ -4,7 +4,7 @@ use config::{Config, Protocol};
 use ipnet::IpNet;
 
 use super::bind::Listener;
-use super::peer::{ListenerId, Transport};
+use crate::peer::{ListenerId, Transport};
 
 impl From<Protocol> for Transport {
     fn from(protocol: Protocol) -> Transport {

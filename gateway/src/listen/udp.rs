@@ -13,7 +13,7 @@ use nix::sys::socket::{
 use tokio::io::Interest;
 
 use super::bind::Listener;
-use super::peer::ListenerId;
+use crate::peer::ListenerId;
 
 /// Larger than any UDP payload, so that nothing is ever cut off by the buffer.
 pub const BUFFER: usize = 65_536;
@@ -210,8 +210,8 @@ fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::Transport;
     use crate::listen::bind::bind;
+    use crate::peer::Transport;
 
     fn port(address: &str) -> UdpPort {
         let listener =

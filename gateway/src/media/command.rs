@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rtp::relay::{Remote, Side};
 use serde::{Deserialize, Serialize};
 
-use crate::listen::Party;
+use crate::peer::Party;
 
 /// A call's name on the media side: the shard in the top 16 bits, below them a number unique in that shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,7 +5,6 @@
 //! copy and no log line.
 
 mod call;
-mod clock;
 mod command;
 mod counters;
 mod event;
@@ -32,9 +31,9 @@ pub use rtp::relay::{
     CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals, Remote, Side, StreamKind,
 };
 
+use crate::clock::Now;
 use crate::pulse::Pulse;
 use call::OpenError;
-use clock::Moment;
 pub use command::{Command, MediaKey};
 use counters::Counters;
 pub use counters::{FlowGauges, MediaGauges, SideGauges};
@@ -109,7 +108,7 @@ impl Media {
         ));
         let own = Arc::new(OwnAddresses::new(settings, own::host_addresses()));
         let room = Arc::new(Room { pools, own });
-        let now = Moment::now();
+        let now = Now::read();
         let relay = RelaySettings {
             inactivity_timeout: settings.inactivity_timeout,
             hold_timeout: settings.hold_timeout,

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::NoRoom;
-use crate::listen::Party;
+use crate::peer::Party;
 use crate::random::Random;
 
 /// The port pairs of every local address. A pair is named by its even port.

@@ -14,11 +14,11 @@ use nix::sys::eventfd::EventFd;
 use rtp::relay::{CallStatistics, Component, Output, Refusal, Relay, RelaySettings, Side};
 
 use super::call::{LegSockets, OpenCall, OpenError};
-use super::clock::Moment;
 use super::counters::Counters;
 use super::ports::Claim;
 use super::socket::control_buffer;
 use super::{Command, EventSink, MediaEvent, MediaKey, Room};
+use crate::clock::Now;
 use crate::pulse::{self, Pulse};
 use crate::random::{Random, SystemRandom};
 
@@ -105,7 +105,7 @@ impl<'a> Worker<'a> {
             let timeout = if pending { EpollTimeout::ZERO } else { self.timeout() };
             let count = self.epoll.wait(&mut ready, timeout).unwrap_or(0); // EINTR
             self.shared.pulse.beat();
-            let now = Moment::now();
+            let now = Now::read();
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
             let ready = || ready.iter().take(count).map(EpollEvent::data);
             if pending || ready().any(|token| token == COMMAND_TOKEN) {
@@ -128,7 +128,7 @@ impl<'a> Worker<'a> {
         EpollTimeout::from(millis)
     }
 
-    fn handle_socket(&mut self, now: Moment, token: u64) {
+    fn handle_socket(&mut self, now: Now, token: u64) {
         let (place, generation, side, component) = unpack(token);
         let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) else { return };
         if call.generation != generation {

@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
 use super::{counter, gauge};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// One connector's calls, by direction.
 pub struct ConnectorMetrics {

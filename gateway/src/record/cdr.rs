@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{CallFacts, Direction};
+use super::facts::CallFacts;
 use super::usage::usage_type;
+use crate::direction::Direction;
 
 /// Calls are billed in steps of this many milliseconds.
 const BILLING_STEP_MS: u128 = 6_000;

@@ -124,8 +124,9 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::direction::Direction;
     use crate::record::testing::facts;
-    use crate::record::{CallDetailRecord, CallFacts, Direction, name};
+    use crate::record::{CallDetailRecord, CallFacts, name};
 
     /// All files below, with their contents, in order.
     fn files(root: &Path) -> Vec<(String, String)> {

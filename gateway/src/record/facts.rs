@@ -5,26 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::detail::CallDetail;
-
-/// Which way a call went, seen from the customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Direction {
-    /// Origination: a carrier calls the customer.
-    Inbound,
-    /// Termination: the customer calls a carrier.
-    Outbound,
-}
-
-impl Direction {
-    /// `inbound` or `outbound`, as in metric labels and usage types.
-    #[must_use]
-    pub fn as_label(self) -> &'static str {
-        match self {
-            Direction::Inbound => "inbound",
-            Direction::Outbound => "outbound",
-        }
-    }
-}
+use crate::direction::Direction;
 
 /// One end of a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,8 +17,9 @@
 //! files directly: they are the first to be given up when room runs out.
 //!
 //! ```
+//! use gateway::direction::Direction;
 //! use gateway::metrics::Metrics;
-//! use gateway::record::{CallFacts, Direction, Party, Record, RecorderSettings, open};
+//! use gateway::record::{CallFacts, Party, Record, RecorderSettings, open};
 //! use std::time::Duration;
 //!
 //! # let directory = tempfile::tempdir()?;
@@ -79,7 +80,7 @@ use std::time::Duration;
 
 pub use cdr::{CallDetailRecord, Status};
 pub use detail::{AttemptDetail, CallDetail, DetailDirection, DetailTimes, EndedBy};
-pub use facts::{AnsweredCall, CallFacts, CallKey, Direction, Party};
+pub use facts::{AnsweredCall, CallFacts, CallKey, Party};
 pub use journal::JournalError;
 pub use mask::mask;
 pub use name::{LogGroup, call, call_detail, hourly, rfc3339};

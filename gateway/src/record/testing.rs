@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::detail::{AttemptDetail, CallDetail, DetailDirection, DetailTimes, EndedBy};
-use super::facts::{AnsweredCall, CallFacts, Direction, Party};
+use super::facts::{AnsweredCall, CallFacts, Party};
+use crate::direction::Direction;
 
 /// An outbound call of 4 s that rang for 3.5 s.
 pub(crate) fn facts() -> CallFacts {

@@ -1,6 +1,7 @@
 //! Usage types: what a bill is summed by.
 
-use super::facts::{CallFacts, Direction};
+use super::facts::CallFacts;
+use crate::direction::Direction;
 
 /// Billing codes of the AWS regions. Not derivable from the name: they grew over the years.
 const REGIONS: &[(&str, &str)] = &[

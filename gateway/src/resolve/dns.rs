@@ -177,7 +177,7 @@ mod tests {
     use hickory_resolver::proto::rr::{Name, Record, rdata};
 
     use super::*;
-    use crate::listen::Transport;
+    use crate::peer::Transport;
     use crate::random::SeededRandom;
     use crate::resolve::{Lookup, locate};
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::dns::{Dns, DnsError, Naptr, Srv};
 use super::order::by_priority_and_weight;
 use super::{Lookup, ResolveError};
-use crate::listen::Transport;
+use crate::peer::Transport;
 use crate::random::Random;
 
 /// Targets of one name that are looked at; a name with more is a mistake or an attack.

@@ -14,7 +14,7 @@ pub use resolver::{Resolver, ResolverLimits};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 /// A name to look up. The transport is settled; the addresses are wanted. RFC 3263 §4.2.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -116,7 +116,7 @@ mod tests {
 
     use super::super::dns::{DnsError, Naptr, Srv};
     use super::*;
-    use crate::listen::Transport;
+    use crate::peer::Transport;
     use crate::random::SeededRandom;
 
     /// Answers once it is told to, and counts how often it was asked.

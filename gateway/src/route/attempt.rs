@@ -4,8 +4,8 @@ use std::time::Duration;
 use config::{Carrier, CarrierName, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
 
 use crate::admit::Caller;
-use crate::listen::{Party, Transport};
 use crate::number;
+use crate::peer::{Party, Transport};
 use crate::resolve::Lookup;
 
 /// One place where a call may go, and what it is told there.

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::listen::Transport;
+use crate::peer::Transport;
 use crate::resolve::Lookup;
 
 /// No host rests longer than this, whatever its Retry-After says.

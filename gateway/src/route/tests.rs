@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::admit::testing::{call, config};
 use crate::admit::{Admitted, Outcome, admit};
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 use super::*;
 

@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use bytes::Bytes;
 use sip::Message;
@@ -17,10 +17,12 @@ use tokio::task::LocalSet;
 use super::mailbox::{Inbox, Mail, Mailboxes};
 use super::recent::{Recent, quoted_branch};
 use crate::abort::AbortOnPanic;
-use crate::core::{Input, Machine, Now, Output};
+use crate::clock::Now;
+use crate::core::{Input, Machine, Output};
 use crate::listen::stream::{Outgoing, Streams};
 use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
-use crate::listen::{Guard, ListenCounters, Listener, Peer, Source, Transport};
+use crate::listen::{Guard, ListenCounters, Listener};
+use crate::peer::{Peer, Source, Transport};
 use crate::pulse::Pulse;
 use crate::resolve::Resolve;
 
@@ -154,7 +156,7 @@ impl<M: Machine + 'static> Driver<M> {
         }
         tokio::task::spawn_local(self.clone().serve_inbox(inbox));
         tokio::task::spawn_local(self.clone().serve_timer());
-        self.drain(now());
+        self.drain(Now::read());
         // A dropped sender means that nobody will ever stop us.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
@@ -175,7 +177,7 @@ impl<M: Machine + 'static> Driver<M> {
         let mut taken = 0;
         while let Some(mail) = inbox.next().await {
             match mail {
-                Mail::Input { input, .. } => self.handle(now(), input),
+                Mail::Input { input, .. } => self.handle(Now::read(), input),
                 Mail::Unreachable { remote, quote } => self.unreachable(remote, &quote),
             }
             taken += 1;
@@ -198,7 +200,7 @@ impl<M: Machine + 'static> Driver<M> {
                 () = self.rearm.notified() => continue,
                 () = tokio::time::sleep_until(at.into()) => {}
             }
-            let now = now();
+            let now = Now::read();
             self.machine.borrow_mut().handle_timeout(now);
             self.drain(now);
             // A machine that is late with many timers must not keep the sockets waiting.
@@ -208,7 +210,7 @@ impl<M: Machine + 'static> Driver<M> {
 
     /// Whether nothing is left to read.
     fn read_batch(&self, port: &UdpPort, buffer: &mut [u8]) -> bool {
-        let now = now();
+        let now = Now::read();
         for _ in 0..BATCH {
             match port.receive(buffer) {
                 Ok(Some(datagram)) => {
@@ -339,13 +341,5 @@ impl<M: Machine + 'static> Driver<M> {
         if owner != Owner::Stateless {
             self.mailboxes.post_event(self.shard, Input::SendFailed { owner });
         }
-    }
-}
-
-/// Both clocks, read now.
-pub fn now() -> Now {
-    Now {
-        instant: tokio::time::Instant::now().into_std(),
-        unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
     }
 }

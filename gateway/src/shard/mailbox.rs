@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::core::Input;
 use crate::ids::Ownership;
-use crate::listen::{ListenCounters, Source};
+use crate::listen::ListenCounters;
+use crate::peer::Source;
 
 /// Messages that wait for a shard: more than a second's worth, by when the peer repeats itself anyway.
 const MESSAGES: usize = 4_096;
@@ -167,7 +168,7 @@ impl Inbox {
 mod tests {
     use super::*;
     use crate::ids::HashKey;
-    use crate::listen::{ListenerId, Transport};
+    use crate::peer::{ListenerId, Transport};
     use crate::random::SeededRandom;
 
     #[tokio::test]

@@ -15,5 +15,5 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use driver::{Effects, ShardSetup, ShardThread, now, start};
+pub use driver::{Effects, ShardSetup, ShardThread, start};
 pub use mailbox::{Inbox, Mailboxes, mailboxes};

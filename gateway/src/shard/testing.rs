@@ -11,10 +11,12 @@ use sip::{Builder, Message, StatusCode};
 use tokio::sync::mpsc;
 
 use super::{Effects, Mailboxes, ShardSetup, ShardThread, mailboxes};
-use crate::core::{Input, Machine, Now, Output};
+use crate::clock::Now;
+use crate::core::{Input, Machine, Output};
 use crate::ids::{HashKey, Ownership};
 use crate::listen::stream::{StreamLimits, StreamSetup, StreamThread};
-use crate::listen::{Guard, GuardLimits, ListenCounters, Listener, ListenerId, Peer, Tls, Transport, bind};
+use crate::listen::{Guard, GuardLimits, ListenCounters, Listener, Tls, bind};
+use crate::peer::{ListenerId, Peer, Transport};
 use crate::pulse::Pulse;
 use crate::random::SeededRandom;
 use crate::resolve::{Answer, Lookup, Resolve, ResolveError};

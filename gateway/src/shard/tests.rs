@@ -11,8 +11,9 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use super::testing::{Gateway, clients, options, request, within};
 use crate::core::{Input, Output, QueryId};
 use crate::ids::Tokens;
+use crate::listen::GuardLimits;
 use crate::listen::stream::StreamLimits;
-use crate::listen::{GuardLimits, Peer, Transport};
+use crate::peer::{Peer, Transport};
 use crate::random::SeededRandom;
 use crate::resolve::{Lookup, ResolveError};
 
@@ -193,7 +194,7 @@ async fn what_cannot_be_sent_at_all_fails_at_once() {
     let mut gateway = Gateway::new(1, &[(Transport::Udp, "127.0.0.1:0")]);
     let [owner] = clients();
     let message = options("UDP", "1@gateway", "z9hG4bK1", None);
-    let mut peer = Peer::new(Transport::Udp, crate::listen::ListenerId(7), "127.0.0.1:9".parse().unwrap());
+    let mut peer = Peer::new(Transport::Udp, crate::peer::ListenerId(7), "127.0.0.1:9".parse().unwrap());
     gateway.transmit(0, message.clone(), peer.clone(), owner);
     assert!(matches!(gateway.input().await.1, Input::SendFailed { .. }));
     // No TLS yet, and no IPv6 from an IPv4 listener.

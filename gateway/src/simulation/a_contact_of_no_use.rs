@@ -5,7 +5,7 @@ use sip::{Method, Name};
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
 use super::world::{CallId, PhoneId};
-use crate::listen::peer::Transport;
+use crate::peer::Transport;
 
 /// No URI; two of them; one that nobody can be reached at.
 const USELESS: [&str; 3] = ["sip:", "sip:east@[10.0.1.1", ":::"];

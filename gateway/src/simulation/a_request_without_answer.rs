@@ -6,7 +6,7 @@ use sip::{Builder, Method, StatusCode};
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere};
 use super::world::CallId;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 fn is_up(trunk: &Trunk, calls: [CallId; 2]) {
     assert_eq!(calls.map(|call| trunk.stage(call)), [Stage::Up, Stage::Up]);

@@ -5,7 +5,7 @@ use sip::Method;
 
 use super::phone::{STREAMS, Stage};
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, over_udp};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 const PCMA: &str =
     "m=audio 40000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";

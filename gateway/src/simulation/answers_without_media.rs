@@ -7,8 +7,8 @@ use sip::{Message, Method};
 
 use super::phone::{Stage, Wrap};
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, over_udp};
+use crate::direction::Direction;
 use crate::media::{Command, Side};
-use crate::record::Direction;
 
 fn changed(sdp: &[u8], what: &str, instead: &str) -> (String, Bytes) {
     let text = String::from_utf8_lossy(sdp);

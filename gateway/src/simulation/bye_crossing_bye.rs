@@ -8,7 +8,7 @@ use super::phone::Stage;
 use super::trunk::{OUTSIDE, everywhere};
 use super::world::Answers;
 use crate::core::Input;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 #[test]
 fn both_byes_are_answered_and_none_follows() {

@@ -8,7 +8,7 @@ use super::connections::FIRST_PORT;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
 use super::world::{CallId, PhoneId};
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 /// A caller's private address, and where its datagrams come from.
 const INSIDE: &str = "192.168.7.2:5060";

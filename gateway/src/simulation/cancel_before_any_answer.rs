@@ -4,7 +4,7 @@ use sip::Method;
 
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 fn assert_given_up(trunk: &mut Trunk) {
     trunk.finish();

@@ -5,7 +5,7 @@ use sip::{Message, Method, Name};
 
 use super::phone::{CHALLENGE, Stage};
 use super::trunk::{Change, OUTSIDE, Trunk, everywhere, everywhere_with};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 const KNOWN: &[Change] = &[("east", "credentials = { username = \"trunk\", password = \"s3cret\" }")];
 

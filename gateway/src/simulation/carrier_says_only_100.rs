@@ -2,7 +2,7 @@
 
 use super::phone::Stage;
 use super::trunk::{GROUP, OUTSIDE, everywhere, everywhere_with, over_udp};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// Its transaction layer says 100, nobody rings: after 20 s the next carrier is asked.
 #[test]

@@ -6,7 +6,7 @@ use sip::{Message, Method};
 use super::phone::{STREAMS, Stage};
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
 use super::world::CallId;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// A PBX that speaks a good deal, each codec under a number of its own.
 const MUCH: &str = "m=audio 40000 RTP/AVP 96 9 8 0 13 111 101\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n\

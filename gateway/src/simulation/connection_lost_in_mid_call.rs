@@ -8,8 +8,8 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, PBX, Trunk, over_tcp};
 use super::world::CallId;
-use crate::listen::Transport;
-use crate::record::Direction;
+use crate::direction::Direction;
+use crate::peer::Transport;
 
 const PBX_AT: &str = "10.0.0.1:5060";
 const EAST_AT: &str = "10.0.1.1:5060";

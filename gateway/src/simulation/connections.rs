@@ -7,8 +7,8 @@ use sip::Message;
 use sip::transaction::Owner;
 
 use super::world::PhoneId;
-use crate::listen::ConnectionId;
 use crate::listen::stream::Pending;
+use crate::peer::ConnectionId;
 
 /// The first port that a phone connects from.
 pub(crate) const FIRST_PORT: u16 = 40_000;

@@ -7,7 +7,7 @@ use sip::{Message, Method, Name};
 use super::phone::{Phone, Stage, Wrap};
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, over_udp};
 use super::world::CallId;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// No Content-Type at all: the bytes alone tell.
 pub(super) const UNTYPED: &str = "";

@@ -5,7 +5,7 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere, over_udp};
 use crate::core::Input;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 #[test]
 fn a_drain_lets_calls_end_and_takes_none_but_emergencies() {

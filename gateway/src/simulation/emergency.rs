@@ -4,7 +4,7 @@ use sip::Name;
 
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 #[test]
 fn limits_do_not_hold_for_it() {

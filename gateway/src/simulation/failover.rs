@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::phone::{News, Stage};
 use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
-use crate::listen::Transport;
-use crate::record::Direction;
+use crate::direction::Direction;
+use crate::peer::Transport;
 
 /// What east answers, with which header, and whether west is tried then.
 type Case = (u16, &'static [(&'static str, &'static str)], bool);

@@ -3,7 +3,7 @@
 use super::phone::Stage;
 use super::trunk::{BRANCH, OUTSIDE, PBX, Trunk, everywhere, over_tcp, over_udp};
 use super::world::CallId;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// Calls of the PBX that are never acknowledged, in the space of `seconds`.
 fn flood(trunk: &mut Trunk, calls: u32, seconds: f64) -> Vec<CallId> {

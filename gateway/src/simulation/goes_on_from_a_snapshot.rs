@@ -5,7 +5,7 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{BRANCH, Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
 use crate::core::{AdoptError, Input};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 fn adopt(trunk: &mut Trunk) {
     let now = trunk.world.clocks();

@@ -138,7 +138,7 @@ fn a_signature_crosses_with_the_numbers_that_were_signed() {
     let signed = |changes: &[Change], from: &str, number: &str, more: &[(&str, &str)]| {
         let mut count = 0;
         let said: Vec<_> = [&[SIGNED], more].concat();
-        let mut trunk = Trunk::new(changes, crate::listen::Transport::Udp, 1, 1);
+        let mut trunk = Trunk::new(changes, crate::peer::Transport::Udp, 1, 1);
         trunk.tell(|trunk| {
             trunk.world.with(trunk.pbx, |phone, now| {
                 let mut invite = phone.invite("vc.example.com", from, number, true);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sip::Message;
 
-use crate::listen::Peer;
+use crate::peer::Peer;
 
 /// One message on its way.
 pub(crate) struct Line {

@@ -7,7 +7,7 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, everywhere};
 use super::world::Answers;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// The CANCEL and the 200 cross between the gateway and the callee: the callee's dialog gets ACK and BYE.
 #[test]

@@ -7,7 +7,7 @@ use sip::Method;
 use super::phone::{News, Phone, Stage};
 use super::trunk::{OUTSIDE, Trunk, everywhere, over_udp};
 use super::world::CallId;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// East gets its INVITE after five seconds, one more than a carrier may take; west takes the call.
 fn left(trunk: &mut Trunk) -> (CallId, CallId, CallId) {

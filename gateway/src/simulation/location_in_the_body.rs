@@ -8,7 +8,7 @@ use sip::{Message, Method, Name};
 use super::phone::{Phone, Stage, Wrap};
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
 use super::world::{CallId, PhoneId};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// Bytes that a careless copy would change: bare LF, high bytes, dashes, blanks at the end of a line, an empty line.
 const PIDF: &[u8] =

@@ -5,8 +5,9 @@ use sip::Method;
 use super::link::Link;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, everywhere, over_udp};
-use crate::listen::Transport;
-use crate::record::{CallDetailRecord, Direction, Status};
+use crate::direction::Direction;
+use crate::peer::Transport;
+use crate::record::{CallDetailRecord, Status};
 
 /// RFC 3261 §13.3.1.4: after 64*T1 the session is ended, on both legs.
 #[test]

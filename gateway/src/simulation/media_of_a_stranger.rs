@@ -2,8 +2,8 @@
 
 use super::trunk::{OUTSIDE, over_udp};
 use crate::core::Input;
+use crate::direction::Direction;
 use crate::media::{MediaEvent, Side};
-use crate::record::Direction;
 
 #[test]
 fn a_stranger_that_had_to_go_is_counted_and_recorded() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere};
 use super::world::Answers;
+use crate::direction::Direction;
 use crate::media::Command;
-use crate::record::Direction;
 
 #[test]
 fn a_call_without_ports_is_refused() {

@@ -3,7 +3,7 @@
 use super::phone::Stage;
 use super::trunk::{BRANCH, GROUP, PBX, everywhere, everywhere_with};
 use super::world::transaction_ids;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 #[test]
 fn a_call_between_customers_has_two_records_under_one_id() {

@@ -7,7 +7,7 @@ use sip::{Builder, Message, Method, Name, StatusCode};
 use super::phone::Stage;
 use super::trunk::{BRANCH, OUTSIDE, Trunk, over_udp};
 use super::world::{CallId, PhoneId};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 #[test]
 fn eight_requests_wait_in_a_call_and_the_others_come_again_later() {

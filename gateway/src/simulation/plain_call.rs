@@ -7,7 +7,7 @@ use sip::Method;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, PBX, everywhere, over_udp};
 use super::world::EPOCH;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 #[test]
 fn a_call_out_rings_is_answered_and_hung_up_by_the_caller() {

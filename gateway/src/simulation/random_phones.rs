@@ -15,10 +15,11 @@ use super::phone::{News, Phone, PhoneCall, Stage, Wrap};
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, PBX, Trunk};
 use super::world::{Answers, CallId, PhoneId, World, transaction_ids};
 use crate::core::Input;
-use crate::listen::Transport;
+use crate::direction::Direction;
 use crate::media::MediaEvent;
+use crate::peer::Transport;
 use crate::random::{Random, SeededRandom};
-use crate::record::{CallFacts, Direction};
+use crate::record::CallFacts;
 
 const CALLS_PER_SEED: u32 = 50;
 

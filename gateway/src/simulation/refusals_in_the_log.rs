@@ -8,8 +8,8 @@ use super::log::log_of;
 use super::trunk::{OUTSIDE, PBX};
 use super::world::Answers;
 use crate::core::Input;
-use crate::listen::Transport;
-use crate::record::Direction;
+use crate::direction::Direction;
+use crate::peer::Transport;
 
 fn with<'a>(log: &'a [String], text: &str) -> Vec<&'a String> {
     log.iter().filter(|line| line.contains(text)).collect()

@@ -4,7 +4,7 @@ use sip::{Builder, Message, Method, Name};
 
 use super::trunk::{OUTSIDE, Trunk, everywhere, over_udp};
 use super::world::PhoneId;
-use crate::listen::Transport;
+use crate::peer::Transport;
 
 /// A request as `phone` would send it, inside a dialog that nobody knows.
 fn stray(trunk: &mut Trunk, phone: PhoneId, method: &str, to_tag: &str) -> Message {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
 use crate::core::Input;
+use crate::direction::Direction;
 use crate::media::MediaEvent;
-use crate::record::Direction;
 
 fn silent(trunk: &mut Trunk) {
     let keys: Vec<_> = trunk.world.open_media.keys().copied().collect();

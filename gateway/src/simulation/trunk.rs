@@ -8,8 +8,9 @@ use super::ladder::Line;
 use super::phone::{Phone, PhoneCall, Stage};
 use super::world::{CallId, PhoneId, World};
 use crate::core::Input;
-use crate::listen::{Peer, Transport};
-use crate::record::{CallFacts, Direction};
+use crate::direction::Direction;
+use crate::peer::{Peer, Transport};
+use crate::record::CallFacts;
 
 /// The configuration: `{protocol}` is the phones' transport, `{more}` what a scenario adds.
 const CONFIG: &str = r#"

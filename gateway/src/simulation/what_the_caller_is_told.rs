@@ -5,7 +5,7 @@ use sip::{Message, Method, Name};
 
 use super::phone::CHALLENGE;
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// How a carrier fails.
 enum Fails {

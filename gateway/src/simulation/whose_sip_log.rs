@@ -5,8 +5,8 @@ use sip::auth::{Challenge, Secret, answer};
 use sip::{Message, Method, Name};
 
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, Trunk, everywhere_with};
-use crate::listen::Transport;
-use crate::record::Direction;
+use crate::direction::Direction;
+use crate::peer::Transport;
 
 const LOGGED: &[Change] = &[
     ("pbx_peer", "[voice_connector.logging]\nsip_messages = true"),

@@ -7,7 +7,7 @@ use sip::{Builder, Message, Method, Name, StatusCode};
 use super::phone::Phone;
 use super::trunk::{OUTSIDE, PBX, Trunk, over_udp};
 use super::world::CallId;
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// 20,000 letters, some of them controls.
 fn long() -> String {

@@ -16,14 +16,16 @@ use super::ladder::{Line, draw};
 use super::laws::Watch;
 use super::link::Link;
 use super::phone::{News, Phone};
-use crate::core::{Core, Input, Live, Machine, Now, Output, Shared};
+use crate::clock::Now;
+use crate::core::{Core, Input, Live, Machine, Output, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
-use crate::listen::{ConnectionId, Guard, GuardLimits, ListenerId, Peer, Source, Transport};
+use crate::listen::{Guard, GuardLimits};
 use crate::media::{
     CallStatistics, Command, MediaEvent, MediaKey, MediaRoom, MediaSettings, NoRoom, OwnAddresses, Ports,
     Remote, Side,
 };
 use crate::metrics::Metrics;
+use crate::peer::{ConnectionId, ListenerId, Peer, Source, Transport};
 use crate::random::SeededRandom;
 use crate::record::{AnsweredCall, CallDetail, CallFacts, Record, SipMessageFacts};
 use crate::resolve::{Lookup, ResolveError};

@@ -5,7 +5,7 @@ use sip::{Message, Method, Name};
 
 use super::phone::Stage;
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, over_udp};
-use crate::record::Direction;
+use crate::direction::Direction;
 
 /// Ends with the last header line where there is no body.
 fn without_the_empty_line(message: &Message) -> Bytes {

@@ -20,7 +20,8 @@ use super::pending::Pending;
 use super::troubles::{Troubles, Who};
 use crate::core::Input;
 use crate::listen::tls::{self, Tls};
-use crate::listen::{ConnectionId, Guard, ListenCounters, ListenerId, Source, Transport};
+use crate::listen::{Guard, ListenCounters};
+use crate::peer::{ConnectionId, ListenerId, Source, Transport};
 use crate::shard::Mailboxes;
 
 const READ_BYTES: usize = 16 << 10;

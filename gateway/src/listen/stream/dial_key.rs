@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use rustls::pki_types::ServerName;
 
 use crate::listen::tls;
-use crate::listen::{ListenerId, Party, Peer, Transport};
+use crate::peer::{ListenerId, Party, Peer, Transport};
 
 /// Connections that we dialled are used again for whatever goes the same way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

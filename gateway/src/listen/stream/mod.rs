@@ -30,7 +30,7 @@ use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::mpsc;
 
-use super::peer::Peer;
+use crate::peer::Peer;
 
 /// A message on its way to a connection.
 #[derive(Debug)]

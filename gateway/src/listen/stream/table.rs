@@ -15,8 +15,9 @@ use super::connection::{Connection, Identity, Shared};
 use super::dial_key::DialKey;
 use super::handle::{Handle, Refused};
 use super::open;
+use crate::listen::Listener;
 use crate::listen::bind::tune_stream;
-use crate::listen::{ConnectionId, Listener, ListenerId, Transport};
+use crate::peer::{ConnectionId, ListenerId, Transport};
 
 /// Strangers together may hold this part of all connections.
 const STRANGERS_SHARE: usize = 4;

@@ -88,7 +88,7 @@ impl Troubles {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::{ListenerId, Party, Peer, Transport};
+    use crate::peer::{ListenerId, Party, Peer, Transport};
 
     fn key(port: u16) -> Who {
         let peer = Peer::new(Transport::Tls, ListenerId(0), ([192, 0, 2, 1], port).into());

@@ -13,7 +13,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::{TlsError, file};
-use crate::listen::peer::Party;
+use crate::peer::Party;
 
 /// How some party is dialled.
 #[derive(Debug, Clone)]

@@ -39,7 +39,7 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 
-use super::peer::{ListenerId, Party};
+use crate::peer::{ListenerId, Party};
 use client::Clients;
 
 /// Certificates, keys and trust anchors of a gateway; replaced whole.

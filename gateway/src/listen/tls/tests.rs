@@ -21,7 +21,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 use super::certificates::{Authority, Leaf, Purpose};
 use super::{Tls, TlsError, provider, server_name};
 use crate::core::Input;
-use crate::listen::{Party, Peer, Transport};
+use crate::peer::{Party, Peer, Transport};
 use crate::shard::testing::{Gateway, Setup, clients, options, request, within};
 
 /// One TLS listener, named by these keys; then what follows.
@@ -562,7 +562,7 @@ async fn the_reason_says_what_to_look_at() {
     place.write("clients.pem", &theirs.pem);
     let open = Tls::new(&place.config(OWN, CA)).unwrap();
     let guarded = Tls::new(&place.config(&format!("{OWN}client_ca = \"clients.pem\"\n"), CA)).unwrap();
-    let id = crate::listen::ListenerId(0);
+    let id = crate::peer::ListenerId(0);
     let limit = Duration::from_secs(20);
     // Who connects to us.
     for (tls, ca, shown, expect) in [
@@ -639,7 +639,7 @@ async fn certificates_are_replaced_whole_or_not_at_all() {
     let place = Place::new();
     let config = place.config(OWN, CA);
     let tls = Tls::new(&config).unwrap();
-    let shown = |tls: &Tls| Arc::as_ptr(&tls.server(crate::listen::ListenerId(0)).unwrap());
+    let shown = |tls: &Tls| Arc::as_ptr(&tls.server(crate::peer::ListenerId(0)).unwrap());
     let first = shown(&tls);
     place.write("gateway.key", &place.authority.leaf(&["127.0.0.1"]).key);
     let refused = tls.replace(&config).unwrap_err();

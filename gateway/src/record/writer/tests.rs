@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::*;
+use crate::direction::Direction;
 use crate::metrics::Metrics;
 use crate::record::deliveries::FLUSH_DELAY;
 use crate::record::testing::{answered, facts, facts_of};
-use crate::record::{CallFacts, Direction, QualityFacts, SipMessageFacts};
+use crate::record::{CallFacts, QualityFacts, SipMessageFacts};
 
 const LIMIT: u64 = 1 << 20;
 const CDRS: &str = "Amazon-Chime-Voice-Connector-CDRs";

@@ -22,7 +22,7 @@ use sip::{Builder, Message, Method, StatusCode};
 pub(crate) use self::call::{PhoneCall, Stage};
 pub(crate) use self::habits::Habits;
 use super::media::{Media, Speaks};
-use crate::listen::{ConnectionId, Transport};
+use crate::peer::{ConnectionId, Transport};
 use crate::random::SeededRandom;
 
 /// What a phone that challenges says.

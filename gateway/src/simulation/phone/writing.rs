@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sip::{Builder, Name};
 
 use super::{Phone, Wrap};
-use crate::listen::Transport;
+use crate::peer::Transport;
 use crate::random::Random;
 use crate::simulation::media::Terms;
 

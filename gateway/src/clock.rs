@@ -1,25 +1,28 @@
-//! The two clocks of a wake: monotonic for everything, wall-clock only to read the kernel's stamps.
+//! The two clocks: a monotonic one for all that waits, and the wall's for what is written down and stamped.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A stamp that is further than this from now is not believed: the host's clock was set in between.
 const PLAUSIBLE: Duration = Duration::from_secs(2);
 
-/// One moment on both clocks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) instant: Instant,
-    pub(super) unix: Duration,
+/// One moment on both clocks, read once for each turn of a driver or a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic: timers.
+    pub instant: Instant,
+    /// Since the Unix epoch, UTC: records, nonces, the kernel's stamps.
+    pub unix: Duration,
 }
 
-impl Moment {
-    pub(super) fn now() -> Moment {
+impl Now {
+    /// Reads both clocks; in a test whose runtime is paused, the monotonic one is the runtime's.
+    pub fn read() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Moment { instant: Instant::now(), unix }
+        Self { instant: tokio::time::Instant::now().into_std(), unix }
     }
 
     /// When a datagram arrived that the kernel stamped with `stamp`.
-    pub(super) fn arrival(&self, stamp: Option<Duration>) -> Instant {
+    pub fn arrival(&self, stamp: Option<Duration>) -> Instant {
         let Some(stamp) = stamp else { return self.instant };
         if stamp <= self.unix {
             let age = self.unix - stamp;
@@ -37,8 +40,7 @@ mod tests {
 
     #[test]
     fn stamps_are_moved_to_the_monotonic_clock() {
-        let now =
-            Moment { instant: Instant::now() + Duration::from_secs(9), unix: Duration::from_secs(1000) };
+        let now = Now { instant: Instant::now() + Duration::from_secs(9), unix: Duration::from_secs(1000) };
         let arrival = |millis| now.arrival(Some(Duration::from_millis(millis)));
         assert_eq!(arrival(999_990), now.instant - Duration::from_millis(10));
         assert_eq!(arrival(1_000_003), now.instant + Duration::from_millis(3));
