@@ -196,7 +196,8 @@ impl Gateway {
         let (streams, stream_thread) = stream::start(StreamSetup {
             listeners: bound.listeners.clone(),
             sockets: bound.streams,
-            mailboxes: mailboxes.clone(),
+            sink: Arc::new(mailboxes.clone()),
+            ownership: *mailboxes.ownership(),
             guard: guard.clone(),
             counters: counters.clone(),
             tls: tls.clone(),

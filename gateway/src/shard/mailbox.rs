@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sip::Message;
+use sip::transaction::Owner;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::core::Input;
 use crate::ids::Ownership;
-use crate::listen::ListenCounters;
+use crate::listen::{Delivery, ListenCounters, Sink};
 use crate::peer::Source;
 
 /// Messages that wait for a shard: more than a second's worth, by when the peer repeats itself anyway.
@@ -97,18 +98,6 @@ impl Mailboxes {
         self.hop(owner, Mail::input(Input::Message { source, message }));
     }
 
-    /// Hands a message from a stream to its owner; waits where the mailbox is full, for nobody repeats it.
-    ///
-    /// - `in_hand`: given back when the owner has handled it, and its answer is on its way, if it has one at once.
-    pub async fn deliver_message(&self, source: Source, message: Message, in_hand: OwnedSemaphorePermit) {
-        let owner = self.ownership.owner(&message);
-        if let Some(slot) = self.slot(owner) {
-            // Fails only when the shard is gone, and then the process is going too.
-            let mail = Mail::Input { input: Input::Message { source, message }, _in_hand: Some(in_hand) };
-            let _ = slot.messages.send(mail).await;
-        }
-    }
-
     /// Hands an event to a shard. Never waits; a full mailbox is counted and logged, and the event is lost.
     pub fn post_event(&self, shard: u16, input: Input) {
         let Some(slot) = self.slot(shard) else { return };
@@ -137,6 +126,23 @@ impl Mailboxes {
 
     fn slot(&self, shard: u16) -> Option<&Slot> {
         self.slots.get(usize::from(shard))
+    }
+}
+
+impl Sink for Mailboxes {
+    fn deliver(&self, source: Source, message: Message, in_hand: OwnedSemaphorePermit) -> Delivery<'_> {
+        Box::pin(async move {
+            let owner = self.ownership.owner(&message);
+            if let Some(slot) = self.slot(owner) {
+                // Fails only when the shard is gone, and then the process is going too.
+                let mail = Mail::Input { input: Input::Message { source, message }, _in_hand: Some(in_hand) };
+                let _ = slot.messages.send(mail).await;
+            }
+        })
+    }
+
+    fn send_failed(&self, shard: u16, owner: Owner) {
+        self.post_event(shard, Input::SendFailed { owner });
     }
 }
 

@@ -18,11 +18,10 @@ use super::limits::StreamLimits;
 use super::open::{OpenError, Stage};
 use super::pending::Pending;
 use super::troubles::{Troubles, Who};
-use crate::core::Input;
+use crate::ids::Ownership;
 use crate::listen::tls::{self, Tls};
-use crate::listen::{Guard, ListenCounters};
+use crate::listen::{Guard, ListenCounters, Sink};
 use crate::peer::{ConnectionId, ListenerId, Source, Transport};
-use crate::shard::Mailboxes;
 
 const READ_BYTES: usize = 16 << 10;
 /// The answer to a ping, and padding elsewhere. RFC 5626 §4.4.1.
@@ -31,7 +30,8 @@ const PONG: &[u8] = b"\r\n";
 /// What all connections share.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) mailboxes: Mailboxes,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) ownership: Ownership,
     pub(super) guard: Arc<Guard>,
     pub(super) counters: Arc<ListenCounters>,
     pub(super) limits: StreamLimits,
@@ -263,7 +263,7 @@ impl Connection {
                         let Some(permit) = self.may_go_on(&in_hand, &message).await else {
                             return End::Closed;
                         };
-                        self.shared.mailboxes.deliver_message(source, message, permit).await;
+                        self.shared.sink.deliver(source, message, permit).await;
                     }
                     Ok(Some(Frame::Ping)) => {
                         // Enough for a customer's spare connection, not for a stranger.
@@ -380,7 +380,7 @@ impl Connection {
     }
 
     fn refusal(&self, request: &Message, error: &FrameError) -> Message {
-        let tag = self.shared.mailboxes.ownership().stateless_tag(request.bytes());
+        let tag = self.shared.ownership.stateless_tag(request.bytes());
         let request = request.with_received(self.remote);
         Builder::reply(&request, error.status, &error.text, Some(&tag))
             .header(Name::from("Connection"), "close")
@@ -449,7 +449,7 @@ impl Shared {
     pub(super) fn failed(&self, owner: Owner, shard: u16) {
         self.counters.send_failures.increment();
         if owner != Owner::Stateless {
-            self.mailboxes.post_event(shard, Input::SendFailed { owner });
+            self.sink.send_failed(shard, owner);
         }
     }
 }

@@ -50,8 +50,8 @@ pub struct Outgoing {
 pub struct Streams(mpsc::Sender<Outgoing>);
 
 impl Streams {
-    /// Sends a message by the connection of its peer. Never waits; what fails later comes back to the shard as
-    /// `Input::SendFailed`.
+    /// Sends a message by the connection of its peer. Never waits; what fails later comes back to the shard by
+    /// [`Sink::send_failed`](super::Sink::send_failed).
     ///
     /// # Errors
     ///

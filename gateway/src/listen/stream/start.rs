@@ -14,10 +14,10 @@ use super::table::Table;
 use super::troubles::Troubles;
 use super::{Outgoing, Streams};
 use crate::abort::AbortOnPanic;
+use crate::ids::Ownership;
 use crate::listen::tls::Tls;
-use crate::listen::{Guard, ListenCounters, Listener};
+use crate::listen::{Guard, ListenCounters, Listener, Sink};
 use crate::pulse::Pulse;
-use crate::shard::Mailboxes;
 
 /// Messages on their way from the shards to the table.
 const OUTGOING: usize = 16_384;
@@ -31,7 +31,9 @@ pub struct StreamSetup {
     /// The sockets of those that take streams.
     pub sockets: Vec<(Listener, TcpListener)>,
     /// The way to the shards.
-    pub mailboxes: Mailboxes,
+    pub sink: Arc<dyn Sink>,
+    /// How their tags are made.
+    pub ownership: Ownership,
     /// The flood guard.
     pub guard: Arc<Guard>,
     /// What is counted.
@@ -69,7 +71,8 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
     let (to_table, outgoing) = mpsc::channel::<Outgoing>(OUTGOING);
     let (stop, stopped) = oneshot::channel();
     let shared = Shared {
-        mailboxes: setup.mailboxes,
+        sink: setup.sink,
+        ownership: setup.ownership,
         guard: setup.guard,
         counters: setup.counters,
         limits: setup.limits,

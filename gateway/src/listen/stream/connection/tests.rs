@@ -3,6 +3,7 @@ use tokio::task::JoinHandle;
 
 use super::super::handle::Refused;
 use super::*;
+use crate::core::Input;
 use crate::ids::{HashKey, Ownership};
 use crate::listen::GuardLimits;
 use crate::peer::Peer;
@@ -25,9 +26,11 @@ fn connection(accepted: bool, stranger: bool) -> (Connection, Handle, Inbox, Arc
     let key = HashKey::random(&mut SeededRandom::new(1));
     let counters = Arc::<ListenCounters>::default();
     let guard = Guard::new(GuardLimits::default(), key, Instant::now().into_std(), counters.clone());
-    let (mailboxes, mut inboxes) = mailboxes(Ownership::new(0, 1, key), counters.clone());
+    let ownership = Ownership::new(0, 1, key);
+    let (mailboxes, mut inboxes) = mailboxes(ownership, counters.clone());
     let shared = Shared {
-        mailboxes,
+        sink: Arc::new(mailboxes),
+        ownership,
         guard: Arc::new(guard),
         counters: counters.clone(),
         limits: StreamLimits::default(),
