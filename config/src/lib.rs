@@ -81,5 +81,5 @@ pub use route::Route;
 pub use secret::{Secret, SecretError};
 pub use tls::Tls;
 pub use value::{
-    CallingName, CountryCode, Dialling, E164, Host, PortRange, Prefix, Priority, Protocol, Weight,
+    CallingName, CountryCode, Dialling, E164, Host, Pattern, PortRange, Prefix, Priority, Protocol, Weight,
 };

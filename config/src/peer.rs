@@ -11,7 +11,7 @@ use crate::read::Item;
 
 pub use choice::{Dtmf, Nat, Prack, Refer};
 use codecs::codecs;
-use headers::{add_headers, strip_headers};
+use headers::{add_headers, pass_headers, strip_headers};
 use srtp::suites;
 pub use srtp::{Srtp, SrtpSuite};
 
@@ -38,8 +38,14 @@ pub struct Peer {
     pub nat: Nat,
     /// Send media where it comes from, whatever the SDP says. Default: false.
     pub symmetric: bool,
-    /// Tell it who calls, and believe a carrier's word on that (RFC 3325). Default: false.
-    pub trusted: bool,
+    /// Believe who a carrier says calls, and a network's own headers of either side (RFC 3325); let a customer ask a phone
+    /// to answer by itself. Default: `trusted`, which is false by default.
+    pub believe_identity: bool,
+    /// Tell this side who calls, and hand it a network's own headers (RFC 3325). Default: `trusted`.
+    pub give_identity: bool,
+    /// Headers that the gateway has no rule for and that pass to this side and from it, in lower case; one passes where
+    /// both sides have it. Default: none, which means `x-*` for a customer and nothing for a carrier.
+    pub pass_headers: Option<Vec<String>>,
     /// Header names not passed on to this side, nor from it. Default: none.
     pub strip_headers: Vec<String>,
     /// Headers put on each request to this side, in place of any that would cross: name and value, in the file's
@@ -69,7 +75,9 @@ impl Default for Peer {
             refer: Refer::Off,
             nat: Nat::Auto,
             symmetric: false,
-            trusted: false,
+            believe_identity: false,
+            give_identity: false,
+            pass_headers: None,
             strip_headers: Vec::new(),
             add_headers: Vec::new(),
             ca: None,
@@ -108,6 +116,8 @@ impl Peer {
         let Some(table) = item.and_then(|item| item.table("peer")) else { return default };
         let get = |key| table.get(key);
         let flag = |key| get(key).and_then(|item| item.boolean()).unwrap_or(false);
+        let trusted = flag("trusted");
+        let or_trusted = |key| get(key).and_then(|item| item.boolean()).unwrap_or(trusted);
         let peer = Self {
             srtp: get("srtp").and_then(|item| item.choice(Srtp::CHOICES)),
             srtp_suites: get("srtp_suites").and_then(|item| suites(&item)).unwrap_or(default.srtp_suites),
@@ -119,7 +129,9 @@ impl Peer {
             refer: get("refer").and_then(|item| item.choice(Refer::CHOICES)).unwrap_or(default.refer),
             nat: get("nat").and_then(|item| item.choice(Nat::CHOICES)).unwrap_or(default.nat),
             symmetric: flag("symmetric"),
-            trusted: flag("trusted"),
+            believe_identity: or_trusted("believe_identity"),
+            give_identity: or_trusted("give_identity"),
+            pass_headers: get("pass_headers").map(|item| pass_headers(&item)),
             strip_headers: get("strip_headers").map(|item| strip_headers(&item)).unwrap_or_default(),
             add_headers: get("add_headers").map(|item| add_headers(&item)).unwrap_or_default(),
             ca: get("ca").and_then(|item| item.needed_file()),

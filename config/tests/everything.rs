@@ -120,7 +120,8 @@ fn a_peer() {
     assert_eq!((peer.srtp, peer.srtp(true, Protocol::Tls)), (Some(Srtp::Off), Srtp::Off));
     assert_eq!(peer.codecs.as_deref(), Some(&["PCMA".into(), "opus".into()][..]));
     assert_eq!(peer.nat, Nat::Always);
-    assert!(peer.symmetric && peer.trusted);
+    assert!(peer.symmetric && peer.believe_identity && !peer.give_identity);
+    assert_eq!(peer.pass_headers.as_deref(), Some(&["x-*".to_owned(), "acme-token".to_owned()][..]));
     assert_eq!(peer.strip_headers, ["X-Internal"]);
     assert_eq!(peer.add_headers, [("X-Site".into(), "hq".into()), ("X-Area".into(), "1".into())]);
     assert_eq!(config.carrier("carrier-a").unwrap().peer.nat, Nat::Never);

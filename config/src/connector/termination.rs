@@ -88,6 +88,8 @@ pub enum CallerIdPolicy {
 pub enum IdentityHeader {
     /// RFC 3325.
     PAssertedIdentity,
+    /// RFC 3325; a side that we trust is told in P-Asserted-Identity.
+    PPreferredIdentity,
     /// draft-ietf-sip-privacy-04.
     RemotePartyId,
     /// From; a side that we trust is told in From alone.
@@ -168,6 +170,7 @@ impl CallerIdPolicy {
 impl IdentityHeader {
     const CHOICES: &[(&'static str, Self)] = &[
         ("p-asserted-identity", IdentityHeader::PAssertedIdentity),
+        ("p-preferred-identity", IdentityHeader::PPreferredIdentity),
         ("remote-party-id", IdentityHeader::RemotePartyId),
         ("from", IdentityHeader::From),
     ];

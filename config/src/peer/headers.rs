@@ -1,3 +1,4 @@
+use crate::Pattern;
 use crate::read::Item;
 
 use super::is_token;
@@ -47,6 +48,18 @@ fn header_name<'a>(item: &Item<'_>, name: &'a str) -> Option<&'a str> {
 pub(super) fn strip_headers(item: &Item<'_>) -> Vec<String> {
     let items = item.list().unwrap_or_default();
     items.iter().filter_map(|item| header_name(item, item.string()?).map(str::to_owned)).collect()
+}
+
+/// Names, each with at most one `*`, in lower case.
+pub(super) fn pass_headers(item: &Item<'_>) -> Vec<String> {
+    let items = item.list().unwrap_or_default();
+    let name = |item: &Item<'_>| {
+        let pattern: Pattern = item.parse()?;
+        // `*` may stand in a token.
+        header_name(item, pattern.as_str())?;
+        Some(pattern.as_str().to_ascii_lowercase())
+    };
+    items.iter().filter_map(name).collect()
 }
 
 pub(super) fn add_headers(item: &Item<'_>) -> Vec<(String, String)> {

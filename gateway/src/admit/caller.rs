@@ -151,12 +151,17 @@ pub(super) fn of_carrier(carrier: &Carrier, facts: &Facts) -> Caller {
     let read = |user: &str| number::read(user, carrier.caller_id_format, carrier.country);
     let from = facts.from.as_deref().filter(|_| !facts.is_anonymous());
     let shown = from.and_then(read);
-    let asserted = facts.asserted.iter().filter(|_| carrier.peer.trusted).find_map(|user| read(user));
+    let named = by(&facts.asserted, CallerSource::PAssertedIdentity)
+        .into_iter()
+        .chain(by(&facts.remote_party, CallerSource::RemotePartyId));
+    let asserted =
+        named.filter(|_| carrier.peer.believe_identity).find_map(|(user, by)| Some((read(user)?, by)));
     let (number, by) = match (shown, &asserted) {
         (Some(shown), _) => (Some(shown), CallerSource::From),
-        (None, Some(asserted)) => (Some(asserted.clone()), CallerSource::PAssertedIdentity),
+        (None, Some((asserted, by))) => (Some(asserted.clone()), *by),
         (None, None) => (None, CallerSource::From),
     };
+    let asserted = asserted.map(|(number, _)| number);
     let text = match &number {
         Some(number) => number.as_str().to_owned(),
         None => from.unwrap_or("anonymous").to_owned(),
@@ -171,11 +176,12 @@ pub fn calling_name<'c>(config: &'c Config, number: &E164) -> Option<&'c str> {
     entry.calling_name.as_ref().or(config.gateway.default_calling_name.as_ref()).map(|name| name.as_str())
 }
 
+fn by(users: &[String], by: CallerSource) -> Vec<(&str, CallerSource)> {
+    users.iter().map(|user| (user.as_str(), by)).collect()
+}
+
 /// Whoever is named as the caller, in the order in which the names count.
 fn named(facts: &Facts, first: IdentityHeader) -> Vec<(&str, CallerSource)> {
-    fn by(users: &[String], by: CallerSource) -> Vec<(&str, CallerSource)> {
-        users.iter().map(|user| (user.as_str(), by)).collect()
-    }
     let from = facts.from.as_slice();
     let from = by(if facts.is_anonymous() { &[] } else { from }, CallerSource::From);
     let asserted = by(&facts.asserted, CallerSource::PAssertedIdentity);
@@ -183,6 +189,7 @@ fn named(facts: &Facts, first: IdentityHeader) -> Vec<(&str, CallerSource)> {
     let remote_party = by(&facts.remote_party, CallerSource::RemotePartyId);
     match first {
         IdentityHeader::PAssertedIdentity => [asserted, preferred, remote_party, from],
+        IdentityHeader::PPreferredIdentity => [preferred, asserted, remote_party, from],
         IdentityHeader::RemotePartyId => [remote_party, asserted, preferred, from],
         IdentityHeader::From => [from, asserted, preferred, remote_party],
     }

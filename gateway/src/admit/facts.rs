@@ -29,7 +29,7 @@ pub struct Facts {
     pub diversion: Vec<String>,
     /// User parts of History-Info, in order: who was called before, the present target last. RFC 7044.
     pub history: Vec<String>,
-    /// Privacy asks that the caller is not shown (`id`, `user`, `header`). RFC 3323.
+    /// Privacy (`id`, `user`, `header`; RFC 3323) or Remote-Party-ID (`privacy=full`) asks that the caller is not shown.
     pub privacy: bool,
     /// What the message's credentials proved.
     pub digest: Digest,

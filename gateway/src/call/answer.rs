@@ -12,7 +12,7 @@ use super::body::{Body, Sent};
 use super::failure::Failed;
 use super::handshake::{MOST_PROOFS, authenticated};
 use super::io::{Action, AttemptEnd, Hop, RequestId};
-use super::{Call, Phase, TIMER_C, addresses, crossing};
+use super::{Call, Phase, TIMER_C, addresses, headers};
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
@@ -164,7 +164,7 @@ impl Call {
         let known = said.as_deref().or(from_leg.and_then(|leg| leg.allows.as_deref()));
         let allowed = |but: Option<&str>| allow(known, but);
         let mut builder = Builder::reply(request, status, &reason, tag);
-        builder = crossing::cross(message, builder, from_profile, to_profile);
+        builder = headers::cross(message, builder, from_profile, to_profile);
         if message.status() != Some(status) {
             builder = builder.remove(Name::RetryAfter);
         }
@@ -306,6 +306,7 @@ fn about(status: StatusCode) -> Option<Name> {
         420 => Some(Name::Unsupported),
         421 => Some(Name::Require),
         422 => Some(Name::MinSe),
+        423 => Some(Name::MinExpires),
         _ => None,
     }
 }

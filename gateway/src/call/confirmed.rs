@@ -10,11 +10,11 @@ use sip::{Builder, Message, Method, Name};
 
 use super::allow::allow;
 use super::body::{Body, Sent};
-use super::crossing::Lines;
 use super::exchange::Exchange;
 use super::handshake::side_of;
+use super::headers::Lines;
 use super::leg::{LegRef, PLAIN, Profile};
-use super::{Call, Phase, crossing};
+use super::{Call, Phase, headers};
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::Side;
@@ -171,7 +171,7 @@ impl Call {
 
     /// What a BYE of `side`'s says, as far as the other party may know it.
     fn crossing_bye(&self, side: Side, message: &Message) -> Lines {
-        crossing::lines(message, self.profile(side), self.profile(side.other()))
+        headers::lines(message, self.profile(side), self.profile(side.other()))
     }
 
     /// An offer inside the dialog: one at a time in either direction (RFC 3261 §14, RFC 3311 §5.2).
@@ -218,7 +218,7 @@ impl Call {
         let Some(to) = self.leg_mut(side.other()) else { return };
         let (builder, hop) = to.request(method, tokens);
         let profile = to.profile.clone();
-        let builder = crossing::cross(&message, builder, &from, &profile).header(Name::Allow, allowed);
+        let builder = headers::cross(&message, builder, &from, &profile).header(Name::Allow, allowed);
         let sent = Sent::attach(body, builder).build();
         let request = self.send(sent.clone(), hop.clone());
         let exchange = Exchange::new(now, side, server, message, (request, sent, hop));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sip::auth::Secret;
 use sip::{Message, Method, Name};
 
-use super::crossing::Lines;
 use super::handshake::{MOST_PROOFS, authenticated};
+use super::headers::Lines;
 use super::io::{Action, AttemptEnd, Failure, Hop, RequestId};
 use super::leg::{Leg, renewed};
 use super::{Call, Phase};

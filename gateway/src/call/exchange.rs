@@ -9,8 +9,8 @@ use sip::transaction::ServerId;
 use sip::{Message, Method, Name, StatusCode};
 
 use super::body::Body;
-use super::crossing::lines_of_cancel;
 use super::handshake::{Handshake, MOST_PROOFS, authenticated};
+use super::headers::lines_of_cancel;
 use super::io::{Action, Failure, Hop, RequestId};
 use super::media::Agreed;
 use super::{Call, TIMER_C};

@@ -4,7 +4,7 @@ use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
-use super::crossing::lines_of_cancel;
+use super::headers::lines_of_cancel;
 use super::io::{Action, Failure as Lost, Hop, RequestId};
 use super::leg::{PLAIN, renewed};
 use super::{Call, Phase, addresses};

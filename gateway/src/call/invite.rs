@@ -5,8 +5,8 @@ use sip::{Builder, HeaderError, Message, Method, Name, NameAddr};
 use super::allow::allow;
 use super::attempt::Route;
 use super::body::Sent;
-use super::crossing::is_let_through;
-use super::{Call, crossing};
+use super::headers::is_let_through;
+use super::{Call, headers};
 use crate::ids::Tokens;
 use crate::peer::Transport;
 
@@ -48,7 +48,7 @@ impl Call {
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, leg.local.contact(&leg.contact_user))
             .header(Name::Allow, allow(self.a.allows.as_deref(), None));
-        builder = crossing::cross(asked, builder, &self.a.profile, &route.profile);
+        builder = headers::cross(asked, builder, &self.a.profile, &route.profile);
         if self.account.emergency {
             builder = builder.remove(Name::Privacy); // Help must know whom to call back.
         }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use config::Pattern;
 use serde::{Deserialize, Serialize};
 use sip::dialog::{Dialog, Role};
 use sip::{Builder, Message, Method, Name};
@@ -61,8 +62,16 @@ pub struct Profile {
     pub nat: Nat,
     /// Media goes where it comes from, whatever the SDP says.
     pub symmetric: bool,
-    /// A carrier's word on who calls is believed, and who calls is told; see [`super::crossing`].
-    pub trusted: bool,
+    /// What it says of who calls is believed of a carrier, and what its network says of either; see [`super::headers`].
+    #[serde(default)]
+    pub believed: bool,
+    /// It is told who calls, and what the other side's network says.
+    #[serde(default)]
+    pub given: bool,
+    /// Names of headers that the gateway has no rule for and that pass to this party and from it, in lower case, each with
+    /// at most one `*`; `None`: `x-*` of a customer, nothing of a carrier.
+    #[serde(default)]
+    pub pass_headers: Option<Vec<String>>,
     /// Headers that are not passed on to this party, nor from it.
     pub strip_headers: Vec<String>,
     /// Headers that every request to this party gets.
@@ -81,6 +90,15 @@ impl Profile {
         self.strip_headers.iter().any(|stripped| Name::from(stripped.as_str()) == *name)
     }
 
+    /// Whether a header that the gateway has no rule for passes to this party, and from it.
+    pub fn passes(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        match &self.pass_headers {
+            Some(patterns) => patterns.iter().any(|pattern| Pattern::matched(pattern, &name).is_some()),
+            None => self.kind == PartyKind::Customer && name.starts_with("x-"),
+        }
+    }
+
     /// Whether requests to this party carry a header of the operator's, which stands in place of any other.
     pub fn adds(&self, name: &Name) -> bool {
         self.add_headers.iter().any(|(added, _)| Name::from(added.as_str()) == *name)
@@ -92,7 +110,9 @@ pub static PLAIN: Profile = Profile {
     kind: PartyKind::Customer,
     nat: Nat::Auto,
     symmetric: false,
-    trusted: false,
+    believed: false,
+    given: false,
+    pass_headers: None,
     strip_headers: Vec::new(),
     add_headers: Vec::new(),
     codecs: None,

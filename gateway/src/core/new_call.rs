@@ -199,7 +199,7 @@ impl Core {
         let local = self.local(live, listener, peer)?;
         let speech = attempt.via.peer();
         let hidden = admitted.caller.private && admitted.emergency.is_none();
-        let asserted = speech.trusted.then(|| asserted(live, admitted, &attempt)).flatten();
+        let asserted = speech.give_identity.then(|| asserted(live, admitted, &attempt)).flatten();
         let credentials = match &attempt.via {
             Via::Carrier(carrier) => live.carriers.get(carrier.name.as_str()).cloned(),
             Via::Connector(_) => None,

@@ -28,18 +28,23 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
     }
     facts.asserted = users(Name::PAssertedIdentity);
     facts.preferred = users(Name::PPreferredIdentity);
-    let remote_parties = message.addresses(Name::RemotePartyId).filter_map(Result::ok);
     let calling = |address: &NameAddr| {
         address.params.value("party").is_none_or(|party| party.eq_ignore_ascii_case("calling"))
     };
-    facts.remote_party = remote_parties.filter(calling).filter_map(|address| user_of(&address.uri)).collect();
+    let remote_parties: Vec<NameAddr> =
+        message.addresses(Name::RemotePartyId).filter_map(Result::ok).filter(calling).collect();
+    facts.remote_party = remote_parties.iter().filter_map(|address| user_of(&address.uri)).collect();
     facts.diversion = users(Name::Diversion);
     facts.history = users(Name::HistoryInfo);
-    facts.privacy = message.values(Name::Privacy).any(|value| {
-        value
-            .split(';')
-            .any(|word| matches!(word.trim().to_ascii_lowercase().as_str(), "id" | "user" | "header"))
-    });
+    let is_one_of =
+        |word: &str, words: &[&str]| words.iter().any(|one| word.trim().eq_ignore_ascii_case(one));
+    let hides = |address: &NameAddr| {
+        address.params.value("privacy").is_some_and(|word| is_one_of(word, &["full", "uri"]))
+    };
+    facts.privacy = remote_parties.iter().any(hides)
+        || message
+            .values(Name::Privacy)
+            .any(|value| value.split(';').any(|word| is_one_of(word, &["id", "user", "header"])));
     let offered = crate::call::offered_streams(message);
     facts.media = match offered.is_empty() {
         true => OfferedMedia::None,
@@ -121,7 +126,9 @@ pub(super) fn profile(kind: PartyKind, speech: &Speech, encryption: bool, transp
             ConfiguredNat::Never => Nat::Never,
         },
         symmetric: speech.symmetric,
-        trusted: speech.trusted,
+        believed: speech.believe_identity,
+        given: speech.give_identity,
+        pass_headers: speech.pass_headers.clone(),
         strip_headers: speech.strip_headers.clone(),
         add_headers: speech.add_headers.clone(),
         codecs: speech.codecs.clone(),
@@ -143,7 +150,9 @@ pub(super) fn asserted(live: &Live, admitted: &Admitted, attempt: &Attempt) -> O
         Origin::Carrier(_) => IdentityHeader::PAssertedIdentity,
     };
     match header {
-        IdentityHeader::PAssertedIdentity => Some((Name::PAssertedIdentity, uri)),
+        IdentityHeader::PAssertedIdentity | IdentityHeader::PPreferredIdentity => {
+            Some((Name::PAssertedIdentity, uri))
+        }
         IdentityHeader::RemotePartyId => {
             let privacy = if admitted.caller.private { "full" } else { "off" };
             Some((Name::RemotePartyId, format!("{uri};party=calling;screen=yes;privacy={privacy}")))

@@ -209,6 +209,9 @@ prefixes = ["+1"]
 host = "{a_ip}"
 port = {a_port}
 
+[carrier.peer]
+pass_headers = ["X-*"]
+
 [[carrier]]
 name = "carrier-b"
 allowlist = ["{b_ip}/32"]

@@ -11,7 +11,8 @@ const SAYS: &[(&str, &str)] =
 
 /// Subject is written out here, and compact on the wire.
 const STRIPPED: &str = "strip_headers = [\"x-internal\", \"Subject\", \"Reason\"]";
-const ADDED: &str = "add_headers = { \"X-Site\" = \"hq\", \"X-Second\" = \"2\" }";
+const PASSES: Change = ("east_peer", "pass_headers = [\"X-*\"]");
+const ADDED: &str = "pass_headers = [\"X-*\"]\nadd_headers = { \"X-Site\" = \"hq\", \"X-Second\" = \"2\" }";
 
 fn count(message: &Message, name: &str) -> usize {
     message.lines(name.into()).count()
@@ -57,7 +58,7 @@ fn whole_call(trunk: &mut Trunk) -> (CallId, CallId) {
 #[test]
 fn stripped_headers_pass_in_no_direction() {
     for place in ["pbx_peer", "east_peer"] {
-        everywhere_with(&[(place, STRIPPED)], |trunk| {
+        everywhere_with(&[(place, STRIPPED), PASSES], |trunk| {
             let (a, b) = whole_call(trunk);
             assert_eq!(
                 trunk.call(b).requests(),
@@ -81,7 +82,7 @@ fn stripped_headers_pass_in_no_direction() {
 /// Without a word of the operator's they do.
 #[test]
 fn what_nobody_strips_passes() {
-    everywhere(|trunk| {
+    everywhere_with(&[PASSES], |trunk| {
         let (a, b) = whole_call(trunk);
         for method in [Method::Invite, Method::Update, Method::Info, Method::Message] {
             let request = trunk.call(b).request(&method).unwrap();

@@ -47,6 +47,7 @@ mod ghost_ring;
 mod goes_on_from_a_snapshot;
 mod header_crossing;
 mod headers_of_a_peer;
+mod headers_that_may_cross;
 mod headers_that_stay;
 mod hold_and_resume;
 mod late_200_after_cancel;

@@ -2,7 +2,9 @@
 
 use sip::{Message, Method, Name};
 
-use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
+use super::trunk::{Change, OUTSIDE, Trunk, everywhere_with};
+
+const PASSES: Change = ("east_peer", "pass_headers = [\"X-*\"]");
 
 const SAID: &[(&str, &str)] = &[
     ("Reason", "SIP;cause=200;text=\"Call completed elsewhere\""),
@@ -20,7 +22,7 @@ fn lines(message: &Message, name: &str) -> Vec<String> {
 /// RFC 3326 §2: several values, of different protocols; RFC 7433 §4.1: user-to-user in a BYE.
 #[test]
 fn a_bye_crosses_with_all_that_it_says() {
-    everywhere(|trunk| {
+    everywhere_with(&[PASSES], |trunk| {
         trunk.phone(trunk.pbx).says = SAID;
         trunk.phone(trunk.east).says = SAID;
         for caller_hangs_up in [true, false] {
@@ -42,7 +44,7 @@ fn a_bye_crosses_with_all_that_it_says() {
 #[test]
 fn a_bye_obeys_the_operator() {
     let keys = "strip_headers = [\"User-to-User\", \"X-Agent\"]\nadd_headers = { \"X-Site\" = \"hq\" }";
-    everywhere_with(&[("east_peer", keys)], |trunk| {
+    everywhere_with(&[PASSES, ("east_peer", keys)], |trunk| {
         trunk.phone(trunk.pbx).says = &[("User-to-User", "56"), ("X-Agent", "17"), ("X-Site", "forged")];
         let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
         trunk.hang_up(a);
@@ -56,7 +58,7 @@ fn a_bye_obeys_the_operator() {
 /// A BYE that waits for an ACK says the same when it goes.
 #[test]
 fn a_bye_that_waited_says_it_too() {
-    everywhere(|trunk| {
+    everywhere_with(&[PASSES], |trunk| {
         let a = trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(0.5);
         let index = a.1;
@@ -79,7 +81,7 @@ fn a_bye_that_waited_says_it_too() {
 /// A CANCEL carries reasons (RFC 3326 §1) and private headers; user-to-user has no place in it (RFC 7433 §4.1).
 #[test]
 fn a_cancel_crosses_with_what_may_stand_in_it() {
-    everywhere(|trunk| {
+    everywhere_with(&[PASSES], |trunk| {
         let a = trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(0.5);
         let b = trunk.incoming(trunk.east);
@@ -98,7 +100,7 @@ fn a_cancel_crosses_with_what_may_stand_in_it() {
 /// A caller may end its early dialog by BYE (RFC 3261 §15): the CANCEL that comes of it says the same.
 #[test]
 fn an_early_bye_is_a_cancel_that_says_why() {
-    everywhere(|trunk| {
+    everywhere_with(&[PASSES], |trunk| {
         let a = trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(0.5);
         let b = trunk.incoming(trunk.east);
