@@ -9,7 +9,7 @@ use sip::{Message, Name};
 use super::LegRef;
 use crate::media::{Command, MediaEvent};
 use crate::peer::{Peer, Source, Transport};
-use crate::record::{AttemptDetail, EndedBy};
+use crate::record::{AttemptDetail, Settled};
 use crate::reply::Cause;
 use crate::resolve::Lookup;
 use crate::route::{RouteEnd, Via};
@@ -121,55 +121,4 @@ pub enum Hop {
     Peer(Peer),
     /// To a name that must be looked up; `fallback` when there is nothing behind it.
     Name { lookup: Lookup, fallback: Peer },
-}
-
-/// Who the parties are and who is billed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Account {
-    /// The caller's number, E.164, or what stood there.
-    pub caller: String,
-    /// The dialled number, E.164, or the emergency digits.
-    pub callee: String,
-    /// Calling names where the inventory has them.
-    pub caller_name: Option<String>,
-    pub callee_name: Option<String>,
-    /// ISO 3166 countries of both, where known.
-    pub caller_country: Option<String>,
-    pub callee_country: Option<String>,
-    /// The connector that calls out: gets an Outbound record.
-    pub outbound: Option<String>,
-    /// The connector that is called (set when a route to it is tried): gets an Inbound record.
-    pub inbound: Option<String>,
-    /// The user that digest verified.
-    pub sip_auth_user: Option<String>,
-    /// Whether this is an emergency call.
-    pub emergency: bool,
-    /// Where an emergency call goes instead of the digits.
-    #[serde(default)]
-    pub routing_number: Option<String>,
-    /// The carrier that the call comes from.
-    #[serde(default)]
-    pub carrier: Option<String>,
-}
-
-/// A call's end, for its records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    pub transaction_id: uuid::Uuid,
-    pub account: Account,
-    pub times: super::Times,
-    /// The SIP Call-IDs of both legs; the b-leg's is the caller's when nothing was tried.
-    pub a_call_id: String,
-    pub b_call_id: String,
-    /// Why it ended; 200 when a party hung up an answered call.
-    pub cause: Cause,
-    /// What else its record should say.
-    pub notes: Vec<String>,
-    /// The carrier that took the call.
-    pub carrier: Option<String>,
-    /// Who ended it, and the value of the Reason header that it gave.
-    pub ended_by: EndedBy,
-    pub reason: Option<String>,
-    /// The hosts that were tried.
-    pub attempts: Vec<AttemptDetail>,
 }

@@ -50,12 +50,12 @@ use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::{MediaKey, Side};
 use crate::peer::Party;
-use crate::record::AttemptDetail;
+use crate::record::{Account, AttemptDetail, Settled, Times};
 use crate::reply::Cause;
 
 pub use attempt::Route;
 pub use body::{offered_streams, unsupported as unsupported_body};
-pub use io::{Account, Action, AttemptEnd, Event, Failure, Hop, RequestId, Settled};
+pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
 pub use leg::{Leg, LegRef, Local, Nat, PartyKind, Profile};
 pub use sdes::Policy;
 pub use snapshot::Snapshot;
@@ -167,20 +167,6 @@ pub struct Call {
     proof: proof::Proof,
     ending: ending::Ending,
     actions: VecDeque<Action>,
-}
-
-/// When things happened, as time since the Unix epoch. Plain data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Times {
-    /// The INVITE came.
-    pub started: Duration,
-    /// The caller first heard it ring.
-    #[serde(default)]
-    pub ringing: Option<Duration>,
-    /// The callee's 2xx came.
-    pub answered: Option<Duration>,
-    /// The first BYE, CANCEL, final failure or time-out.
-    pub ended: Option<Duration>,
 }
 
 /// The call's own deadlines; each is `None` when it does not run.

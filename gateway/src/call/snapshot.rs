@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sip::auth::Secret;
 
-use super::{Account, Call, Leg, Times};
+use super::{Call, Leg};
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::{MediaKey, Ports, Side};
+use crate::record::{Account, Times};
 use crate::reply::Cause;
 
 /// The version that this build writes, and the only one that it reads.

@@ -58,10 +58,10 @@ impl Core {
         for (tag, leg) in call.tags().zip([LegRef::A, LegRef::B(0)]) {
             self.tags.insert(tag.to_owned(), (key, leg));
         }
-        let books = self.resume_books(call.account());
+        let permits = self.resume_permits(call.account());
         tracing::info!(transaction_id = %call.transaction_id, "call goes on from its snapshot");
         self.shared.call_began();
-        self.calls.insert(key, Box::new(Slot { call, wakeup: None, requests: Default::default(), books }));
+        self.calls.insert(key, Slot::new(call, permits));
         self.is_up(key);
         self.next_call = self.next_call.max(key.0);
         self.settle(now, key);
@@ -81,8 +81,7 @@ impl Core {
         let call = Call::orphan(legs, credentials, &Cause::new(503, "Gateway restarted"), &mut self.tokens);
         self.next_call += 1;
         let key = CallKey(self.next_call);
-        let (requests, books) = Default::default();
-        self.calls.insert(key, Box::new(Slot { call, wakeup: None, requests, books }));
+        self.calls.insert(key, Slot::new(call, Default::default()));
         self.settle(now, key);
     }
 }

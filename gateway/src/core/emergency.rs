@@ -5,7 +5,7 @@ use sip::text::phrase;
 
 use super::Core;
 use crate::admit::Admitted;
-use crate::call::Settled;
+use crate::record::Settled;
 
 impl Core {
     /// A call is admitted. If it is for help, that is said at once, whatever becomes of it.

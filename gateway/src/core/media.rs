@@ -6,9 +6,33 @@ use super::{CallKey, Core, Output, Query};
 use crate::call::Event;
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent, Side};
+use crate::record::{Minute, Record, quality};
 use crate::resolve::{Lookup, ResolveError};
 
 impl Core {
+    /// News of a call's media; its figures become quality records.
+    pub(super) fn handle_media(&mut self, now: Now, event: MediaEvent) {
+        let key = CallKey::from(event.key());
+        self.hear_media(now, &event);
+        if let MediaEvent::Minute { statistics, .. } = &event
+            && let Some(slot) = self.calls.get_mut(&key)
+        {
+            slot.lost.add(statistics);
+            let minute = Minute {
+                unix: now.unix,
+                transaction_id: slot.call.transaction_id,
+                account: slot.call.account(),
+                endpoints: [Side::A, Side::B].map(|side| slot.call.endpoint(side)),
+                statistics,
+                lost: slot.lost,
+            };
+            for facts in quality(&self.config, &minute) {
+                self.write(Record::Quality(Box::new(facts)));
+            }
+        }
+        self.event(now, key, Event::Media(event));
+    }
+
     /// A word to the media workers. Whatever a description, DNS or an old agreement says, no media goes to ourselves.
     pub(super) fn command_media(&mut self, key: CallKey, mut command: Command) {
         if let Command::Remote { side, remote, .. } = &mut command {

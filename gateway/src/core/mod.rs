@@ -13,23 +13,25 @@ mod askers;
 mod attempts;
 pub mod calls_up;
 mod changes;
-mod detail;
 mod dispatch;
 mod emergency;
 mod entrance;
 mod fault;
 pub mod io;
+mod journal;
 mod media;
 mod new_call;
 mod open;
 mod options;
 mod parked;
 mod parties;
+mod permits;
 mod probe;
-mod records;
 mod refusal_lines;
+mod refusal_records;
 mod refuse;
 pub mod shared;
+mod sip_log;
 pub mod unproven;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -47,6 +49,7 @@ use crate::ids::Tokens;
 use crate::media::MediaKey;
 use crate::metrics::ShardMetrics;
 use crate::peer::{ListenerId, Peer, Source, Transport};
+use crate::record::Lost;
 use crate::reply::Cause;
 use crate::resolve::Lookup;
 
@@ -77,7 +80,17 @@ struct Slot {
     wakeup: Option<Instant>,
     /// Client transactions by the call's own numbers.
     requests: HashMap<RequestId, ClientId>,
-    books: records::Books,
+    permits: permits::Permits,
+    /// Media packets that were lost since it began.
+    lost: Lost,
+}
+
+impl Slot {
+    /// A call that nothing has left yet.
+    fn new(call: Call, permits: permits::Permits) -> Box<Self> {
+        let (requests, lost) = Default::default();
+        Box::new(Self { call, wakeup: None, requests, permits, lost })
+    }
 }
 
 /// Whose client transaction it is.
@@ -124,7 +137,7 @@ pub struct Core {
     unresolved: parked::Unresolved,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
-    refusals: records::RefusalRecords,
+    refusals: refusal_records::RefusalRecords,
     refusal_lines: refusal_lines::RefusalLines,
     /// Where the message came from that is being handled.
     arrived: Source,
@@ -169,7 +182,7 @@ impl Core {
             unresolved: parked::Unresolved::default(),
             wakeups: BTreeSet::new(),
             probes,
-            refusals: records::RefusalRecords::default(),
+            refusals: refusal_records::RefusalRecords::default(),
             refusal_lines: refusal_lines::RefusalLines::default(),
             arrived: nowhere(),
             next_call: u64::from(shard) << 40,

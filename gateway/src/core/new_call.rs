@@ -161,12 +161,11 @@ impl Core {
                 Origin::Carrier(_) => INBOUND_MAX_DURATION,
             },
         };
-        let books = self.open_books(&new.account, [permit, unanswered]);
+        let permits = self.open_permits(&new.account, [permit, unanswered]);
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
-                let slot = Slot { call, wakeup: None, requests: Default::default(), books };
                 self.shared.call_began();
-                self.calls.insert(key, Box::new(slot));
+                self.calls.insert(key, Slot::new(call, permits));
                 self.servers.insert(server, key);
                 self.log_message(now, key, &message);
                 self.settle(now, key);

@@ -6,9 +6,10 @@ use sip::{Message, Name, NameAddr, Uri};
 
 use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
-use crate::call::{Account, Nat, PartyKind, Policy, Profile};
+use crate::call::{Nat, PartyKind, Policy, Profile};
 use crate::direction::Direction;
 use crate::peer::{Source, Transport};
+use crate::record::Account;
 use crate::route::Attempt;
 
 /// What admission looks at, word for word.

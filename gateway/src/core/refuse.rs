@@ -9,10 +9,9 @@ use sip::{Builder, Message, Name};
 use super::fault::Fault;
 use super::{Core, Live};
 use crate::admit::{self, Decision, Facts, Origin, Outcome, Refusal};
-use crate::call::{Account, Settled, Times};
 use crate::clock::Now;
 use crate::direction::Direction;
-use crate::record::EndedBy;
+use crate::record::{Account, EndedBy, Settled, Times};
 use crate::reply::Cause;
 
 impl Core {

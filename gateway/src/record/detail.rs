@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use sip::text::phrase;
+
+use super::milliseconds;
+use super::settled::Settled;
 
 /// The format that this program writes.
 const SCHEMA: u32 = 1;
@@ -131,6 +135,45 @@ pub struct AttemptDetail {
 }
 
 impl CallDetail {
+    /// All that is known of a call, in one place.
+    #[must_use]
+    pub fn of(settled: &Settled, region: &str) -> Self {
+        let (account, times) = (&settled.account, &settled.times);
+        let tried = settled.b_call_id != settled.a_call_id;
+        Self {
+            schema: SCHEMA,
+            transaction_id: settled.transaction_id.to_string(),
+            region: region.to_owned(),
+            direction: match (&account.outbound, &account.inbound) {
+                (Some(_), Some(_)) => DetailDirection::OnNet,
+                (Some(_), None) => DetailDirection::Outbound,
+                (None, _) => DetailDirection::Inbound,
+            },
+            caller: phrase(&account.caller),
+            callee: phrase(&account.callee),
+            calling_voice_connector: account.outbound.clone(),
+            called_voice_connector: account.inbound.clone(),
+            calling_carrier: account.carrier.clone(),
+            carrier: settled.carrier.clone(),
+            emergency: account.emergency,
+            routing_number: account.routing_number.clone(),
+            caller_call_id: phrase(&settled.a_call_id),
+            callee_call_id: tried.then(|| phrase(&settled.b_call_id)),
+            times: DetailTimes {
+                invite: milliseconds(times.started),
+                ringing: times.ringing.map(milliseconds),
+                answer: times.answered.map(milliseconds),
+                end: milliseconds(times.ended.unwrap_or(times.started)),
+            },
+            ended_by: settled.ended_by,
+            status: settled.cause.status.code(),
+            cause: phrase(&settled.cause.text),
+            reason: settled.reason.clone(),
+            notes: settled.notes.clone(),
+            attempts: settled.attempts.clone(),
+        }
+    }
+
     /// The format that this program writes.
     pub const SCHEMA: u32 = SCHEMA;
 }

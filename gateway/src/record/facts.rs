@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sip::text::phrase;
 
 use super::detail::CallDetail;
+use super::settled::Settled;
 use crate::direction::Direction;
 
 /// One end of a call.
@@ -57,6 +59,54 @@ pub struct CallFacts {
 }
 
 impl CallFacts {
+    /// One set of facts for each connector of a call: the calling one (Outbound) and the called one (Inbound).
+    #[must_use]
+    pub fn of(settled: &Settled, gateway: &config::Gateway) -> Vec<Self> {
+        let account = &settled.account;
+        let mut message = match settled.cause.status.code() {
+            200 => "OK".to_owned(),
+            code => format!("{code} {}", settled.cause.text),
+        };
+        for note in &settled.notes {
+            message.push_str("; ");
+            message.push_str(note);
+        }
+        let facts = |connector: &String, direction: Direction, call_id: &str| CallFacts {
+            account: gateway.account.clone().unwrap_or_default(),
+            region: gateway.region.clone(),
+            transaction_id: settled.transaction_id.to_string(),
+            call_id: phrase(call_id),
+            voice_connector_id: connector.clone(),
+            direction,
+            status_message: message.clone(),
+            // The caller's login is no business of whom it calls.
+            sip_auth_user: account
+                .sip_auth_user
+                .as_deref()
+                .filter(|_| direction == Direction::Outbound)
+                .map(phrase),
+            source: Party {
+                number: phrase(&account.caller),
+                name: account.caller_name.clone(),
+                country: account.caller_country.clone(),
+            },
+            destination: Party {
+                number: phrase(&account.callee),
+                name: account.callee_name.clone(),
+                country: account.callee_country.clone(),
+            },
+            started_at: settled.times.started,
+            answered_at: settled.times.answered,
+            ended_at: settled.times.ended.unwrap_or(settled.times.started),
+            streaming: false,
+            is_proxy_call: false,
+        };
+        let b_call_id = settled.b_call_id.as_str();
+        let outbound = account.outbound.iter().map(|id| facts(id, Direction::Outbound, &settled.a_call_id));
+        let inbound = account.inbound.iter().map(|id| facts(id, Direction::Inbound, b_call_id));
+        outbound.chain(inbound).collect()
+    }
+
     /// The key by which the journal pairs the answer of a call with its end.
     #[must_use]
     pub fn key(&self) -> CallKey {

@@ -1,9 +1,15 @@
 //! The quality record: what the media of one call was like in one minute.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use config::Config;
+use rtp::relay::{CallStatistics, FlowStatistics};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use sip::text::phrase;
+
+use super::settled::Account;
 
 /// What was counted in one direction, since the call began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,6 +70,83 @@ pub struct QualityFacts {
     pub customer: PathFacts,
     /// Between the gateway and the remote side.
     pub remote: PathFacts,
+}
+
+/// What is known of a call when a minute of it is over.
+#[derive(Debug)]
+pub struct Minute<'a> {
+    /// When, since the Unix epoch.
+    pub unix: Duration,
+    /// The gateway's UUID of the call.
+    pub transaction_id: uuid::Uuid,
+    /// Whose it is.
+    pub account: &'a Account,
+    /// Where the caller and the callee are.
+    pub endpoints: [Option<IpAddr>; 2],
+    /// The minute's figures.
+    pub statistics: &'a CallStatistics,
+    /// What was lost since the call began, this minute too.
+    pub lost: Lost,
+}
+
+/// The minute's figures for each connector of the call that wants them, seen from its customer. Loss is that of the
+/// whole call so far, as in Voice Connector's own metrics (reference §11).
+pub fn quality(config: &Config, minute: &Minute) -> Vec<QualityFacts> {
+    let Minute { account, statistics, lost, endpoints: [caller, callee], .. } = minute;
+    let legs = [(&statistics.a, lost.a), (&statistics.b, lost.b)];
+    let [a, b] = legs;
+    let sides = [(&account.outbound, caller, a, b), (&account.inbound, callee, b, a)];
+    let wanted = sides.into_iter().filter_map(|(id, endpoint, customer, remote)| {
+        let connector = config.connector(id.as_ref()?)?;
+        connector.logging.media_metrics.then_some((connector, endpoint, customer, remote))
+    });
+    wanted
+        .map(|(connector, endpoint, (customer, customer_lost), (remote, remote_lost))| QualityFacts {
+            voice_connector_id: connector.id.to_string(),
+            region: config.gateway.region.clone(),
+            event_timestamp: minute.unix,
+            transaction_id: minute.transaction_id.to_string(),
+            from_sip_user: phrase(&account.caller),
+            from_country: account.caller_country.clone().unwrap_or_default(),
+            to_sip_user: phrase(&account.callee),
+            to_country: account.callee_country.clone().unwrap_or_default(),
+            endpoint_id: endpoint.map(|address| address.to_string()).unwrap_or_default(),
+            cust2vc: flow(&customer.received, customer_lost.0),
+            vc2cust: flow(&customer.sent, customer_lost.1),
+            rem2vc: flow(&remote.received, remote_lost.0),
+            vc2rem: flow(&remote.sent, remote_lost.1),
+            customer: PathFacts { round_trip: customer.round_trip, mos: customer.mos },
+            remote: PathFacts { round_trip: remote.round_trip, mos: remote.mos },
+        })
+        .collect()
+}
+
+/// Packets lost on each leg since the call began: received, sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lost {
+    a: (u64, u64),
+    b: (u64, u64),
+}
+
+impl Lost {
+    /// One more minute is over.
+    pub fn add(&mut self, minute: &CallStatistics) {
+        for (total, leg) in [(&mut self.a, &minute.a), (&mut self.b, &minute.b)] {
+            total.0 += leg.received.packets_lost;
+            total.1 += leg.sent.packets_lost;
+        }
+    }
+}
+
+fn flow(figures: &FlowStatistics, packets_lost: u64) -> FlowFacts {
+    FlowFacts {
+        rtp_packets: figures.rtp_packets,
+        rtp_bytes: figures.rtp_bytes,
+        rtcp_packets: figures.rtcp_packets,
+        rtcp_bytes: figures.rtcp_bytes,
+        packets_lost,
+        jitter: figures.jitter.unwrap_or_default(),
+    }
 }
 
 /// An object whose fields keep their order.

@@ -1,0 +1,55 @@
+//! The SIP message log, for the connectors that want one.
+
+use bytes::Bytes;
+use sip::Message;
+use sip::text::phrase;
+
+use super::{CallKey, Core, Output};
+use crate::clock::Now;
+use crate::record::{Record, SipMessageFacts};
+
+impl Core {
+    /// One line in the SIP message log of the connector that the message's leg belongs to, if it wants it.
+    pub(super) fn log_message(&mut self, now: Now, key: CallKey, message: &Message) {
+        let Some((connector, call_id)) = self.calls.get(&key).and_then(|slot| slot.call.log_of(message))
+        else {
+            return;
+        };
+        if self.config.connector(connector).is_some_and(|connector| connector.logging.sip_messages) {
+            let line = self.sip_line(now, connector.to_owned(), call_id, message.bytes().clone());
+            self.outputs.push_back(Output::Record(Record::SipMessage(Box::new(line))));
+        }
+    }
+
+    /// The same for messages of a call that never began.
+    pub(super) fn log_outside(
+        &mut self,
+        now: Now,
+        connector: Option<&str>,
+        request: &Message,
+        messages: &[&Message],
+    ) {
+        let Some(connector) = connector.and_then(|id| self.config.connector(id)) else {
+            return;
+        };
+        if !connector.logging.sip_messages {
+            return;
+        }
+        let id = connector.id.to_string();
+        let call_id = request.call_id().unwrap_or_default();
+        for message in messages {
+            let line = self.sip_line(now, id.clone(), call_id, message.bytes().clone());
+            self.write(Record::SipMessage(Box::new(line)));
+        }
+    }
+
+    fn sip_line(&self, now: Now, connector: String, call_id: &str, message: Bytes) -> SipMessageFacts {
+        SipMessageFacts {
+            voice_connector_id: connector,
+            region: self.config.gateway.region.clone(),
+            event_timestamp: now.unix,
+            call_id: phrase(call_id),
+            message,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What is known of a call when it is over, or was refused: its records are made of this.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::detail::{AttemptDetail, EndedBy};
+use crate::reply::Cause;
+
+/// When things happened, as time since the Unix epoch. Plain data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// The INVITE came.
+    pub started: Duration,
+    /// The caller first heard it ring.
+    #[serde(default)]
+    pub ringing: Option<Duration>,
+    /// The callee's 2xx came.
+    pub answered: Option<Duration>,
+    /// The first BYE, CANCEL, final failure or time-out.
+    pub ended: Option<Duration>,
+}
+
+/// Who the parties are and who is billed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The caller's number, E.164, or what stood there.
+    pub caller: String,
+    /// The dialled number, E.164, or the emergency digits.
+    pub callee: String,
+    /// The caller's calling name, where the inventory has it.
+    pub caller_name: Option<String>,
+    /// The callee's.
+    pub callee_name: Option<String>,
+    /// The caller's ISO 3166 country, where known.
+    pub caller_country: Option<String>,
+    /// The callee's.
+    pub callee_country: Option<String>,
+    /// The connector that calls out: gets an Outbound record.
+    pub outbound: Option<String>,
+    /// The connector that is called (set when a route to it is tried): gets an Inbound record.
+    pub inbound: Option<String>,
+    /// The user that digest verified.
+    pub sip_auth_user: Option<String>,
+    /// Whether this is an emergency call.
+    pub emergency: bool,
+    /// Where an emergency call goes instead of the digits.
+    #[serde(default)]
+    pub routing_number: Option<String>,
+    /// The carrier that the call comes from.
+    #[serde(default)]
+    pub carrier: Option<String>,
+}
+
+/// A call's end, for its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The gateway's UUID of the call.
+    pub transaction_id: uuid::Uuid,
+    /// Whose it was.
+    pub account: Account,
+    /// When what happened.
+    pub times: Times,
+    /// The SIP Call-ID of the a-leg.
+    pub a_call_id: String,
+    /// That of the b-leg; the a-leg's when nothing was tried.
+    pub b_call_id: String,
+    /// Why it ended; 200 when a party hung up an answered call.
+    pub cause: Cause,
+    /// What else its record should say.
+    pub notes: Vec<String>,
+    /// The carrier that took the call.
+    pub carrier: Option<String>,
+    /// Who ended it.
+    pub ended_by: EndedBy,
+    /// The value of the Reason header that a party gave.
+    pub reason: Option<String>,
+    /// The hosts that were tried.
+    pub attempts: Vec<AttemptDetail>,
+}
