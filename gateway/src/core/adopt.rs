@@ -64,7 +64,7 @@ impl Core {
         self.calls.insert(key, Slot::new(call, permits));
         self.is_up(key);
         self.next_call = self.next_call.max(key.0);
-        self.settle(now, key);
+        self.drain(now, key);
         Ok(())
     }
 
@@ -82,7 +82,7 @@ impl Core {
         self.next_call += 1;
         let key = CallKey(self.next_call);
         self.calls.insert(key, Slot::new(call, Default::default()));
-        self.settle(now, key);
+        self.drain(now, key);
     }
 }
 

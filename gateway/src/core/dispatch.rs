@@ -40,7 +40,7 @@ impl Core {
     fn reported(&mut self, now: Now, event: Reported<Peer>) {
         match event {
             Reported::Request { id, message, from, merged } => {
-                self.askers.begin(id, self.arrived.remote.ip(), message.bytes().len());
+                self.per_source.begin(id, self.arrived.remote.ip(), message.bytes().len());
                 match self.dialog_of(&message) {
                     Some((key, leg)) => {
                         self.servers.insert(id, key);
@@ -94,7 +94,7 @@ impl Core {
             }
             Reported::ServerEnded { id } => {
                 self.servers.remove(&id);
-                self.askers.end(id);
+                self.per_source.end(id);
             }
             // A final answer that could not be delivered or was never acknowledged ends nothing of ours: a 2xx is
             // watched by its call, and a failure ended it already.

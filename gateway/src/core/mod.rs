@@ -4,18 +4,16 @@
 //! [`Output`]s, so the whole core runs in a test under virtual time.
 //!
 //! ```text
-//! Input::Message -> entrance (checks, stateless answers) -> sip::transaction -> dispatch -> Call -> actions -> Output
+//! Input::Message -> stateless (checks, stateless responses) -> sip::transaction -> dispatch -> Call -> actions -> Output
 //! ```
 
 mod actions;
 mod adopt;
-mod askers;
 mod attempts;
 pub mod calls_up;
 mod changes;
 mod dispatch;
 mod emergency;
-mod entrance;
 mod fault;
 pub mod io;
 mod journal;
@@ -25,6 +23,7 @@ mod open;
 mod options;
 mod parked;
 mod parties;
+mod per_source;
 mod permits;
 mod probe;
 mod refusal_lines;
@@ -32,6 +31,7 @@ mod refusal_records;
 mod refuse;
 pub mod shared;
 mod sip_log;
+mod stateless;
 pub mod unproven;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -132,7 +132,7 @@ pub struct Core {
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
     /// Who asked what is being served.
-    askers: askers::Askers,
+    per_source: per_source::PerSource,
     queries: HashMap<QueryId, Query>,
     unresolved: parked::Unresolved,
     wakeups: BTreeSet<(Instant, CallKey)>,
@@ -165,9 +165,9 @@ impl Core {
         let config = shared.live().config.clone();
         let shard = tokens.shard();
         let probes = probe::Probes::new(now, &config, shard, tokens.random());
-        let askers = askers::Askers::new(shared.memory);
+        let per_source = per_source::PerSource::new(shared.memory);
         Core {
-            nonces: Nonces::new(shared.nonce_key, shard, entrance::NONCE_LIFETIME),
+            nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
             shared,
             config,
@@ -177,7 +177,7 @@ impl Core {
             clients: HashMap::new(),
             byes: HashSet::new(),
             servers: HashMap::new(),
-            askers,
+            per_source,
             queries: HashMap::new(),
             unresolved: parked::Unresolved::default(),
             wakeups: BTreeSet::new(),
@@ -218,7 +218,7 @@ impl Core {
     /// What it may call its own, in bytes.
     #[cfg(test)]
     pub(crate) fn has_memory(&mut self, bytes: u64) {
-        self.askers = askers::Askers::new(bytes);
+        self.per_source = per_source::PerSource::new(bytes);
     }
 
     /// The callers' Call-IDs of what is left, for the ladder of a simulation.
@@ -231,11 +231,11 @@ impl Core {
     fn event(&mut self, now: Now, key: CallKey, event: Event) {
         let Some(slot) = self.calls.get_mut(&key) else { return };
         slot.call.handle(now, &mut self.tokens, event);
-        self.settle(now, key);
+        self.drain(now, key);
     }
 
     /// After a call moved: its actions, its deadline, its end.
-    fn settle(&mut self, now: Now, key: CallKey) {
+    fn drain(&mut self, now: Now, key: CallKey) {
         while let Some(action) = self.calls.get_mut(&key).and_then(|slot| slot.call.poll_action()) {
             self.act(now, key, action);
         }
@@ -342,7 +342,7 @@ impl Machine for Core {
                 slot.wakeup = None;
                 slot.call.handle_timeout(now, &mut self.tokens);
             }
-            self.settle(now, key);
+            self.drain(now, key);
         }
         for (source, left_out) in self.refusal_lines.handle_timeout(now.instant) {
             let source = source.map(tracing::field::display);

@@ -168,7 +168,7 @@ impl Core {
                 self.calls.insert(key, Slot::new(call, permits));
                 self.servers.insert(server, key);
                 self.log_message(now, key, &message);
-                self.settle(now, key);
+                self.drain(now, key);
             }
             Err(cause) => self.turn_away(now, server, &message, facts, decision, &cause),
         }

@@ -11,7 +11,7 @@ use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
 use super::Core;
-use super::askers::Claim;
+use super::per_source::Claim;
 use crate::admit::{self, Facts, Refusal, Verdict};
 use crate::clock::Now;
 use crate::ids::token_info;
@@ -111,14 +111,15 @@ impl Core {
             message.to_tag().is_some()
                 || admit::asks_for_help(&self.config, &super::parties::facts(message, source))
         };
-        !(self.askers.has_room(address, usual) || is_urgent() && self.askers.has_room(address, Claim::Urgent))
+        !(self.per_source.has_room(address, usual)
+            || is_urgent() && self.per_source.has_room(address, Claim::Urgent))
     }
 
     /// Answers a request. A final answer for which there is no room is not kept for repeats, which are answered anew
     /// then (RFC 3261 §8.2.7); but an answered INVITE must not become a second call.
     pub(super) fn answer(&mut self, now: Now, server: ServerId, response: Message) {
         let status = response.status();
-        let fits = !status.is_some_and(|status| status.is_final()) || self.askers.answered(server);
+        let fits = !status.is_some_and(|status| status.is_final()) || self.per_source.answered(server);
         let accepts = status.is_some_and(|status| status.is_success())
             && response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
         match fits || accepts {

@@ -33,7 +33,7 @@ pub(super) enum Claim {
 }
 
 /// See the module. Bytes are estimates.
-pub(super) struct Askers {
+pub(super) struct PerSource {
     memory: u64,
     asked: HashMap<ServerId, Asked>,
     /// Bytes that each source's unanswered requests use up, and all together.
@@ -57,10 +57,10 @@ impl Asked {
     }
 }
 
-impl Askers {
+impl PerSource {
     /// - `memory`: bytes that this shard may call its own.
-    pub(super) fn new(memory: u64) -> Askers {
-        Askers { memory, asked: HashMap::new(), by_source: HashMap::new(), waiting: 0, kept: 0 }
+    pub(super) fn new(memory: u64) -> PerSource {
+        PerSource { memory, asked: HashMap::new(), by_source: HashMap::new(), waiting: 0, kept: 0 }
     }
 
     /// Whether there is room for one more request of `source`, who may have half of what there is for its like.
