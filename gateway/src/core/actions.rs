@@ -4,7 +4,7 @@ use sip::transaction::Owner;
 use sip::{Message, Method, Name};
 
 use super::parked::Parked;
-use super::{CallKey, Client, Core, Output, Query, QueryId};
+use super::{CallKey, Client, Core, Effect, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
 use crate::clock::Now;
 use crate::peer::Peer;
@@ -134,7 +134,11 @@ impl Core {
         }
     }
 
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.outputs.push_back(Output::Effect(effect));
+    }
+
     pub(super) fn write(&mut self, record: Record) {
-        self.outputs.push_back(Output::Record(record));
+        self.effect(Effect::Record(record));
     }
 }

@@ -52,7 +52,7 @@ impl Core {
         if self.calls.contains_key(&key) {
             return Err(AdoptError::Known);
         }
-        let live = self.shared.live();
+        let live = self.live.clone();
         let credentials = [&snapshot.a, &snapshot.b].map(|leg| credentials_of(&live, leg));
         let call = Call::restore(now, snapshot, credentials).map_err(AdoptError::Version)?;
         for (tag, leg) in call.tags().zip([LegRef::A, LegRef::B(0)]) {
@@ -76,7 +76,7 @@ impl Core {
         let Some(Ok(Some(legs))) = legs else {
             return tracing::error!("a call of an earlier run can't be hung up: its state is not ours");
         };
-        let live = self.shared.live();
+        let live = self.live.clone();
         let credentials = legs.each_ref().map(|leg| credentials_of(&live, leg));
         let call = Call::orphan(legs, credentials, &Cause::new(503, "Gateway restarted"), &mut self.tokens);
         self.next_call += 1;

@@ -1,11 +1,13 @@
 //! What goes into a shard's machine and what comes out of it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sip::Message;
 use sip::transaction::Owner;
 
+use super::Live;
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent};
 use crate::peer::{Peer, Source};
@@ -42,18 +44,18 @@ pub enum Input {
     },
     /// A word from the media workers.
     Media(MediaEvent),
-    /// An [`Output::Answered`] is in the journal, or can't be: the call goes on either way.
+    /// An [`Effect::Answered`] is in the journal, or can't be: the call goes on either way.
     Journaled {
         /// The call, as it was given.
         call: u64,
     },
-    /// Look at the shared configuration again: it was replaced, for what begins from now on.
-    Configuration,
-    /// The legs of a call that an earlier run left up, as [`Output::Answered`] gave them: hang them up.
+    /// A new configuration holds for what begins from now on.
+    Configuration(Arc<Live>),
+    /// The legs of a call that an earlier run left up, as [`Effect::Answered`] gave them: hang them up.
     Orphan(serde_json::Value),
-    /// No new calls from now on but emergencies; [`Output::Drained`] when the last call is gone.
+    /// No new calls from now on but emergencies; [`Effect::Drained`] when the last call is gone.
     Drain,
-    /// Hang up whatever is left, with a reason; then [`Output::Drained`].
+    /// Hang up whatever is left, with a reason; then [`Effect::Drained`].
     Stop,
 }
 
@@ -76,6 +78,13 @@ pub enum Output {
         /// The question.
         lookup: Lookup,
     },
+    /// Do what the driver does not do itself.
+    Effect(Effect),
+}
+
+/// What a machine wants of the outside beside messages and names.
+#[derive(Debug)]
+pub enum Effect {
     /// A word to the media workers.
     Media(Command),
     /// Write something down.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{CallKey, Core, Output};
+use super::{CallKey, Core, Effect};
 use crate::call::Event;
 use crate::clock::Now;
 use crate::metrics::RecordKind;
@@ -17,13 +17,14 @@ impl Core {
         // Its text at once: a tree of values would cost an allocation for each of some hundred fields.
         let state = serde_json::to_string(&slot.call.legs()).map_or(Value::Null, Value::String);
         let settled = Settled { times, ..slot.call.settled(Cause::new(200, "OK")) };
-        let mut detail = Some(Box::new(CallDetail::of(&settled, &self.config.gateway.region)));
+        let mut detail = Some(Box::new(CallDetail::of(&settled, &self.live.config.gateway.region)));
         let entry = |facts| AnsweredCall { facts, detail: detail.take(), state: state.clone() };
-        let entries: Vec<_> = CallFacts::of(&settled, &self.config.gateway).into_iter().map(entry).collect();
+        let entries: Vec<_> =
+            CallFacts::of(&settled, &self.live.config.gateway).into_iter().map(entry).collect();
         if entries.is_empty() {
             return self.event(now, key, Event::Journaled);
         }
-        self.outputs.push_back(Output::Answered { call: key.0, entries });
+        self.effect(Effect::Answered { call: key.0, entries });
     }
 
     /// The call is over: limits back, counters, one record for each connector that it belongs to.
@@ -55,16 +56,16 @@ impl Core {
     /// counted.
     pub(super) fn write_refusal(&mut self, now: Now, connector: &str, settled: &Settled) {
         if !self.shared.records_accept_calls() || !self.refusals.take(now, connector) {
-            let dropped = CallFacts::of(settled, &self.config.gateway).len() as u64;
+            let dropped = CallFacts::of(settled, &self.live.config.gateway).len() as u64;
             return self.shared.metrics.records().dropped(RecordKind::CallDetail, dropped);
         }
         self.write_settled(settled);
     }
 
     fn write_settled(&mut self, settled: &Settled) {
-        let detail = CallDetail::of(settled, &self.config.gateway.region);
+        let detail = CallDetail::of(settled, &self.live.config.gateway.region);
         self.write(Record::Detail(Box::new(detail)));
-        for facts in CallFacts::of(settled, &self.config.gateway) {
+        for facts in CallFacts::of(settled, &self.live.config.gateway) {
             self.write(Record::CallDetail(Box::new(facts)));
         }
     }

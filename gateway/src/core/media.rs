@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{CallKey, Core, Output, Query};
+use super::{CallKey, Core, Effect, Query};
 use crate::call::Event;
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent, Side};
@@ -26,7 +26,7 @@ impl Core {
                 statistics,
                 lost: slot.lost,
             };
-            for facts in quality(&self.config, &minute) {
+            for facts in quality(&self.live.config, &minute) {
                 self.write(Record::Quality(Box::new(facts)));
             }
         }
@@ -43,7 +43,7 @@ impl Core {
             remote.rtp = remote.rtp.filter(|address| !ours(address));
             remote.rtcp = remote.rtcp.filter(|address| remote.rtp.is_some() && !ours(address));
         }
-        self.outputs.push_back(Output::Media(command));
+        self.effect(Effect::Media(command));
     }
 
     fn tell_loop(&self, key: CallKey, side: Side, address: SocketAddr) {

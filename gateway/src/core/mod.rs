@@ -17,6 +17,7 @@ mod emergency;
 mod fault;
 pub mod io;
 mod journal;
+pub mod live;
 mod media;
 mod new_call;
 mod open;
@@ -39,7 +40,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::Config;
 use sip::auth::Nonces;
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
 
@@ -54,8 +54,9 @@ use crate::reply::Cause;
 use crate::resolve::Lookup;
 
 pub use adopt::AdoptError;
-pub use io::{Input, Machine, Output, QueryId};
-pub use shared::{Live, LiveError, Shared};
+pub use io::{Effect, Input, Machine, Output, QueryId};
+pub use live::{Live, LiveError};
+pub use shared::Shared;
 
 /// One call in this shard: the number that its media keys carry above their low 8 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,8 +118,8 @@ enum Query {
 /// The core of one shard.
 pub struct Core {
     shared: Arc<Shared>,
-    /// What calls that begin now are made under, for what is written of them.
-    config: Arc<Config>,
+    /// What calls that begin now are made under.
+    live: Arc<Live>,
     gauges: ShardMetrics,
     tokens: Tokens,
     nonces: Nonces,
@@ -161,16 +162,15 @@ enum Draining {
 
 impl Core {
     /// The core of shard `tokens.shard()`.
-    pub fn new(now: Now, shared: Arc<Shared>, mut tokens: Tokens) -> Core {
-        let config = shared.live().config.clone();
+    pub fn new(now: Now, shared: Arc<Shared>, live: Arc<Live>, mut tokens: Tokens) -> Core {
         let shard = tokens.shard();
-        let probes = probe::Probes::new(now, &config, shard, tokens.random());
+        let probes = probe::Probes::new(now, &live.config, shard, tokens.random());
         let per_source = per_source::PerSource::new(shared.memory);
         Core {
             nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
             shared,
-            config,
+            live,
             transactions: Transactions::new(Timers::default()),
             calls: HashMap::new(),
             tags: HashMap::new(),
@@ -265,7 +265,7 @@ impl Core {
         }
         if self.draining != Draining::No && !self.drained && self.is_down() {
             self.drained = true;
-            self.outputs.push_back(Output::Drained);
+            self.effect(Effect::Drained);
         }
         self.gauges.set_transactions(self.transactions.client_len(), self.transactions.server_len());
         self.gauges.set_dialogs(self.tags.len());
@@ -309,10 +309,10 @@ impl Machine for Core {
             Input::Media(event) => self.handle_media(now, event),
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
             Input::Orphan(state) => self.hang_up_orphan(now, &state),
-            Input::Configuration => {
-                self.config = self.shared.live().config.clone();
+            Input::Configuration(live) => {
+                self.live = live;
                 let shard = self.tokens.shard();
-                self.probes = probe::Probes::new(now, &self.config, shard, self.tokens.random());
+                self.probes = probe::Probes::new(now, &self.live.config, shard, self.tokens.random());
             }
             Input::Drain => {
                 if self.draining == Draining::No {

@@ -35,7 +35,7 @@ impl Core {
         merged: bool,
     ) {
         let source = self.arrived;
-        let live = self.shared.live();
+        let live = self.live.clone();
         let mut facts = facts(&message, &source);
         let identified = admit::source(&live.config, &facts);
         let who = match &identified.outcome {

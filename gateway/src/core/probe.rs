@@ -88,9 +88,9 @@ fn probed(config: &Config) -> impl Iterator<Item = (Via, Lookup, Duration)> + '_
 
 impl Shared {
     /// Brings the gauges of the hosts that are probed up to date.
-    pub fn show_hosts(&self, now: Instant) {
-        let (live, health) = (self.live(), self.health());
-        for (via, lookup, _) in probed(&live.config) {
+    pub fn show_hosts(&self, now: Instant, config: &Config) {
+        let health = self.health();
+        for (via, lookup, _) in probed(config) {
             let host = match lookup.port {
                 Some(port) => format!("{}:{port}", lookup.host),
                 None => lookup.host.to_string(),
@@ -118,7 +118,7 @@ impl Core {
                 due.push(host.lookup.clone());
             }
         }
-        let live = self.shared.live();
+        let live = self.live.clone();
         for lookup in due {
             match lookup.literal() {
                 Some(address) => self.probe(now, &live, address, &lookup),
@@ -137,7 +137,7 @@ impl Core {
         result: Result<Vec<SocketAddr>, ResolveError>,
     ) {
         let Ok(addresses) = result else { return };
-        let live = self.shared.live();
+        let live = self.live.clone();
         for address in self.shared.resolved(now.instant, lookup.clone(), addresses) {
             self.probe(now, &live, address, &lookup);
         }

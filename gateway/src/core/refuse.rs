@@ -137,7 +137,7 @@ impl Core {
         self.log_outside(now, connector, message, &[message, &response]);
         self.answer(now, server, response);
         let transaction_id = self.transaction_id();
-        let carrier = |core: &Core| match admit::source(&core.config, facts).outcome {
+        let carrier = |core: &Core| match admit::source(&core.live.config, facts).outcome {
             Ok(Origin::Carrier(carrier)) => Some(carrier.name.to_string()),
             _ => None,
         };
@@ -202,7 +202,7 @@ impl Core {
     /// none there.
     pub(super) fn shown(&self, text: &str) -> String {
         let text = phrase(text);
-        if self.config.gateway.mask_numbers { masked(&text) } else { text }
+        if self.live.config.gateway.mask_numbers { masked(&text) } else { text }
     }
 }
 

@@ -1,20 +1,15 @@
-//! What the shards share: the configuration with its secrets read, limits, hosts' health, metrics, the flood guard.
+//! What the shards share: limits, hosts' health, metrics, the flood guard.
 //!
 //! Everything here is read without a lock on the signalling path; what changes is swapped whole or atomic.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use config::{Config, Proof, SecretError};
-use secrecy::ExposeSecret;
-use sip::auth::Secret;
 
 use super::calls_up::CallsUp;
-use super::refuse::algorithms;
 use super::unproven::Unproven;
 use crate::clock::Now;
 use crate::ids::HashKey;
@@ -27,98 +22,11 @@ use crate::readiness::Readiness;
 use crate::resolve::Lookup;
 use crate::route::{Health, HostKey, ProbeResult};
 
-/// A configuration that calls can be made under: its secrets are read.
-pub struct Live {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// Digest users of each connector, by its id.
-    pub users: HashMap<String, Vec<(String, Vec<Secret>)>>,
-    /// How we answer each carrier's challenge, by its name.
-    pub carriers: HashMap<String, (String, Secret)>,
-}
-
-/// A secret that a configuration needs and that can't be had.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LiveError {
-    /// It is not where the configuration says.
-    #[error("credentials of {owner}: {error}")]
-    Secret {
-        /// The connector or carrier.
-        owner: String,
-        /// What is wrong.
-        error: SecretError,
-    },
-    /// It can't be asked for.
-    #[error(
-        "credentials of {owner}: the ha1 of {user:?} is of an algorithm that digest_algorithms leaves out"
-    )]
-    Algorithm {
-        /// The connector.
-        owner: String,
-        /// The user.
-        user: String,
-    },
-    /// It is no `ha1`.
-    #[error("credentials of {owner}: {error}")]
-    Ha1 {
-        /// The connector or carrier.
-        owner: String,
-        /// What is wrong.
-        error: sip::auth::SecretError,
-    },
-}
-
-impl Live {
-    /// Reads the secrets of `config`.
-    ///
-    /// # Errors
-    /// The first secret that can't be read.
-    pub fn new(config: Arc<Config>) -> Result<Live, LiveError> {
-        let mut users = HashMap::new();
-        for connector in &config.voice_connector {
-            let mut known: Vec<(String, Vec<Secret>)> = Vec::new();
-            for credentials in &connector.termination.credentials {
-                let secret = secret(connector.id.as_str(), &credentials.proof)?;
-                if !algorithms(&connector.termination).iter().any(|one| secret.allows(*one)) {
-                    let (owner, user) = (connector.id.to_string(), credentials.username.clone());
-                    return Err(LiveError::Algorithm { owner, user });
-                }
-                match known.iter_mut().find(|(user, _)| *user == credentials.username) {
-                    Some((_, secrets)) => secrets.push(secret),
-                    None => known.push((credentials.username.clone(), vec![secret])),
-                }
-            }
-            users.insert(connector.id.to_string(), known);
-        }
-        let mut carriers = HashMap::new();
-        for carrier in &config.carrier {
-            if let Some(credentials) = &carrier.credentials {
-                let secret = secret(carrier.name.as_str(), &credentials.proof)?;
-                carriers.insert(carrier.name.to_string(), (credentials.username.clone(), secret));
-            }
-        }
-        Ok(Live { config, users, carriers })
-    }
-}
-
-fn secret(owner: &str, proof: &Proof) -> Result<Secret, LiveError> {
-    let unread = |error| LiveError::Secret { owner: owner.to_owned(), error };
-    match proof {
-        Proof::Password(password) => {
-            Ok(Secret::password(password.resolve().map_err(unread)?.expose_secret()))
-        }
-        Proof::Ha1(hex) => Secret::ha1(hex.resolve().map_err(unread)?.expose_secret())
-            .map_err(|error| LiveError::Ha1 { owner: owner.to_owned(), error }),
-    }
-}
-
 /// Bytes of a shard where nobody says what there is.
 const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// See the module.
 pub struct Shared {
-    live: ArcSwap<Live>,
     /// Calls a second and at one time.
     pub limits: Limits,
     health: ArcSwap<Health>,
@@ -147,11 +55,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Shared state of a gateway that starts under `live`.
+    /// Shared state of a gateway that starts.
     ///
     /// - `accepts_calls`: asks the recorder whether there is room for records.
     pub fn new(
-        live: Live,
         metrics: Metrics,
         guard: Arc<Guard>,
         nonce_key: [u8; 32],
@@ -160,7 +67,6 @@ impl Shared {
         accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
     ) -> Shared {
         Shared {
-            live: ArcSwap::from_pointee(live),
             limits: Limits::default(),
             health: ArcSwap::from_pointee(Health::new()),
             metrics,
@@ -200,16 +106,6 @@ impl Shared {
     /// Whether records can be written.
     pub fn records_accept_calls(&self) -> bool {
         (self.accepts_calls)()
-    }
-
-    /// The configuration for calls that begin now.
-    pub fn live(&self) -> Arc<Live> {
-        self.live.load_full()
-    }
-
-    /// Replaces the configuration for calls that begin from now on.
-    pub fn replace(&self, live: Live) {
-        self.live.store(Arc::new(live));
     }
 
     /// How the hosts are.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sip::Message;
 use sip::text::phrase;
 
-use super::{CallKey, Core, Output};
+use super::{CallKey, Core};
 use crate::clock::Now;
 use crate::record::{Record, SipMessageFacts};
 
@@ -15,9 +15,9 @@ impl Core {
         else {
             return;
         };
-        if self.config.connector(connector).is_some_and(|connector| connector.logging.sip_messages) {
+        if self.live.config.connector(connector).is_some_and(|connector| connector.logging.sip_messages) {
             let line = self.sip_line(now, connector.to_owned(), call_id, message.bytes().clone());
-            self.outputs.push_back(Output::Record(Record::SipMessage(Box::new(line))));
+            self.write(Record::SipMessage(Box::new(line)));
         }
     }
 
@@ -29,7 +29,7 @@ impl Core {
         request: &Message,
         messages: &[&Message],
     ) {
-        let Some(connector) = connector.and_then(|id| self.config.connector(id)) else {
+        let Some(connector) = connector.and_then(|id| self.live.config.connector(id)) else {
             return;
         };
         if !connector.logging.sip_messages {
@@ -46,7 +46,7 @@ impl Core {
     fn sip_line(&self, now: Now, connector: String, call_id: &str, message: Bytes) -> SipMessageFacts {
         SipMessageFacts {
             voice_connector_id: connector,
-            region: self.config.gateway.region.clone(),
+            region: self.live.config.gateway.region.clone(),
             event_timestamp: now.unix,
             call_id: phrase(call_id),
             message,

@@ -109,7 +109,7 @@ impl Core {
         let usual = if self.shared.calls_up.has(address) { Claim::Caller } else { Claim::Newcomer };
         let is_urgent = || {
             message.to_tag().is_some()
-                || admit::asks_for_help(&self.config, &super::parties::facts(message, source))
+                || admit::asks_for_help(&self.live.config, &super::parties::facts(message, source))
         };
         !(self.per_source.has_room(address, usual)
             || is_urgent() && self.per_source.has_room(address, Claim::Urgent))
@@ -131,7 +131,7 @@ impl Core {
     /// The refusal of a source that no allowlist holds, whatever it asks for.
     fn unlisted(&self, source: &Source) -> Option<Verdict> {
         let facts = Facts::new(source.remote.ip(), source.transport, "", "");
-        match admit::identify(&self.config, &facts).outcome {
+        match admit::identify(&self.live.config, &facts).outcome {
             Err(refusal @ Refusal::UnknownSource { .. }) => Some(refusal.verdict()),
             _ => None,
         }

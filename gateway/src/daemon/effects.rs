@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use crate::clock::Now;
-use crate::core::{Input, Output};
+use crate::core::{Effect, Input};
 use crate::media::Media;
 use crate::record::Recorder;
 use crate::shard::Mailboxes;
@@ -20,19 +19,17 @@ pub(super) struct Effects {
 
 impl Effects {
     pub fn into_closure(self) -> crate::shard::Effects {
-        Box::new(move |_: Now, output| self.carry_out(output))
+        Box::new(move |effect| self.carry_out(effect))
     }
 
-    fn carry_out(&self, output: Output) {
-        match output {
-            Output::Media(command) => self.media.send(command),
+    fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Media(command) => self.media.send(command),
             // What finds no room is counted by the recorder.
-            Output::Record(record) => drop(self.recorder.record(record)),
-            Output::Answered { call, entries } => self.journal(call, entries),
+            Effect::Record(record) => drop(self.recorder.record(record)),
+            Effect::Answered { call, entries } => self.journal(call, entries),
             // Nobody listens once the gateway is being dropped.
-            Output::Drained => drop(self.drained.send(self.shard)),
-            // The driver's own.
-            Output::Transmit { .. } | Output::Resolve { .. } => {}
+            Effect::Drained => drop(self.drained.send(self.shard)),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use config::Config;
+
 use crate::core::Shared;
 use crate::listen::ListenCounters;
 use crate::metrics::Metrics;
@@ -13,15 +15,16 @@ pub(super) fn export(
     metrics: &Metrics,
     counters: &Arc<ListenCounters>,
     shared: &Arc<Shared>,
+    config: &Arc<Config>,
     mailboxes: &Mailboxes,
 ) {
     let (shown, counters) = (metrics.listen(), counters.clone());
     metrics.on_render(move || shown.show(&counters));
     // It holds the metrics itself.
-    let shared = Arc::downgrade(shared);
+    let (shared, config) = (Arc::downgrade(shared), config.clone());
     metrics.on_render(move || {
         if let Some(shared) = shared.upgrade() {
-            shared.show_hosts(Instant::now());
+            shared.show_hosts(Instant::now(), &config);
         }
     });
     let shards = (0..mailboxes.ownership().shards()).map(|shard| (shard, metrics.shard(shard)));

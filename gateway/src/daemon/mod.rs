@@ -118,7 +118,7 @@ impl Gateway {
     pub fn start(config: Config, options: &DaemonOptions) -> Result<Gateway, StartError> {
         let descriptors = descriptors::raise(&config);
         let config = Arc::new(config);
-        let live = Live::new(config.clone())?;
+        let live = Arc::new(Live::new(config.clone())?);
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let tls = Arc::new(Tls::new(&config)?);
         tell_doubts(&config);
@@ -176,21 +176,14 @@ impl Gateway {
         let accepts = Box::new(move || recorder.accepts_calls());
         let mut nonce_key = [0; 32];
         random_fill(&mut random, &mut nonce_key);
-        let shared = Shared::new(
-            live,
-            metrics.clone(),
-            guard.clone(),
-            nonce_key,
-            bound_addresses,
-            media.room(),
-            accepts,
-        );
+        let shared =
+            Shared::new(metrics.clone(), guard.clone(), nonce_key, bound_addresses, media.room(), accepts);
         let shared = Arc::new(match memory::of_a_shard(shards) {
             Some(memory) => shared.with_memory(memory),
             None => shared,
         });
         shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
-        export::export(&metrics, &counters, &shared, &mailboxes);
+        export::export(&metrics, &counters, &shared, &config, &mailboxes);
         crate::media::export(&media, &metrics);
 
         let (streams, stream_thread) = stream::start(StreamSetup {
@@ -225,7 +218,7 @@ impl Gateway {
                 mailboxes: mailboxes.clone(),
                 drained: to_drained.clone(),
             };
-            threads.push(start_shard(setup, shared.clone(), effects)?);
+            threads.push(start_shard(setup, shared.clone(), live.clone(), effects)?);
         }
 
         let readiness = shared.readiness.clone();
@@ -350,12 +343,13 @@ impl Gateway {
 fn start_shard(
     setup: ShardSetup,
     shared: Arc<Shared>,
+    live: Arc<Live>,
     effects: effects::Effects,
 ) -> Result<ShardThread, StartError> {
     let shard = setup.shard;
     let build = move || {
         let tokens = Tokens::new(0, shard, Box::new(SystemRandom::new()));
-        let core = Core::new(Now::read(), shared, tokens);
+        let core = Core::new(Now::read(), shared, live, tokens);
         (core, effects.into_closure())
     };
     shard::start(setup, build).map_err(|source| StartError::System { what: "a shard", source })

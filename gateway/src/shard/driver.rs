@@ -18,7 +18,7 @@ use super::mailbox::{Inbox, Mail, Mailboxes};
 use super::recent::{Recent, quoted_branch};
 use crate::abort::AbortOnPanic;
 use crate::clock::Now;
-use crate::core::{Input, Machine, Output};
+use crate::core::{Effect, Input, Machine, Output};
 use crate::listen::stream::{Outgoing, Streams};
 use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
 use crate::listen::{Guard, ListenCounters, Listener};
@@ -51,7 +51,7 @@ pub struct ShardSetup {
 
 /// Does what the driver does not do itself: media commands, records, the news that the shard is drained. Called on
 /// the shard's thread, so it must not wait.
-pub type Effects = Box<dyn FnMut(Now, Output)>;
+pub type Effects = Box<dyn FnMut(Effect)>;
 
 /// A running shard. Dropping it lets the shard run on for ever; [`ShardThread::stop`] ends it.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub struct ShardThread {
 
 impl ShardThread {
     /// Ends the shard as it stands and waits until its thread is gone. Its calls should have ended before
-    /// ([`Input::Drain`], [`Output::Drained`]).
+    /// ([`Input::Drain`], [`Effect::Drained`]).
     pub fn stop(self) {
         let _ = self.stop.send(());
         // It cannot have panicked: that ends the process.
@@ -156,7 +156,7 @@ impl<M: Machine + 'static> Driver<M> {
         }
         tokio::task::spawn_local(self.clone().serve_inbox(inbox));
         tokio::task::spawn_local(self.clone().serve_timer());
-        self.drain(Now::read());
+        self.drain();
         // A dropped sender means that nobody will ever stop us.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
@@ -202,7 +202,7 @@ impl<M: Machine + 'static> Driver<M> {
             }
             let now = Now::read();
             self.machine.borrow_mut().handle_timeout(now);
-            self.drain(now);
+            self.drain();
             // A machine that is late with many timers must not keep the sockets waiting.
             tokio::task::yield_now().await;
         }
@@ -272,10 +272,10 @@ impl<M: Machine + 'static> Driver<M> {
 
     fn handle(&self, now: Now, input: Input) {
         self.machine.borrow_mut().handle(now, input);
-        self.drain(now);
+        self.drain();
     }
 
-    fn drain(&self, now: Now) {
+    fn drain(&self) {
         loop {
             let output = self.machine.borrow_mut().poll_output();
             match output {
@@ -286,7 +286,7 @@ impl<M: Machine + 'static> Driver<M> {
                     let answer = move |result| mailboxes.post_event(shard, Input::Resolved { query, result });
                     self.resolver.resolve(lookup, Box::new(answer));
                 }
-                Some(other) => (self.effects.borrow_mut())(now, other),
+                Some(Output::Effect(effect)) => (self.effects.borrow_mut())(effect),
             }
         }
         let next = self.machine.borrow().poll_timeout();

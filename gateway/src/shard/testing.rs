@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{Effects, Mailboxes, ShardSetup, ShardThread, mailboxes};
 use crate::clock::Now;
-use crate::core::{Input, Machine, Output};
+use crate::core::{Effect, Input, Machine, Output};
 use crate::ids::{HashKey, Ownership};
 use crate::listen::stream::{StreamLimits, StreamSetup, StreamThread};
 use crate::listen::{Guard, GuardLimits, ListenCounters, Listener, Tls, bind};
@@ -78,7 +78,7 @@ pub(crate) struct Gateway {
     mailboxes: Mailboxes,
     orders: Vec<Arc<Mutex<Orders>>>,
     inputs: mpsc::UnboundedReceiver<(u16, Input)>,
-    effects: mpsc::UnboundedReceiver<Output>,
+    effects: mpsc::UnboundedReceiver<Effect>,
     shards: Vec<ShardThread>,
     streams: StreamThread,
 }
@@ -151,7 +151,7 @@ impl Gateway {
             let (heard, orders, to_effects) = (to_inputs.clone(), orders.clone(), to_effects.clone());
             let build = move || {
                 let machine = Echo { shard, heard, orders, outputs: VecDeque::new(), wake_at: None };
-                let effects: Effects = Box::new(move |_now, output| to_effects.send(output).unwrap());
+                let effects: Effects = Box::new(move |effect| to_effects.send(effect).unwrap());
                 (machine, effects)
             };
             threads.push(super::start(setup, build).unwrap());
@@ -183,7 +183,7 @@ impl Gateway {
     }
 
     /// What a machine did that is not the driver's business.
-    pub(crate) async fn effect(&mut self) -> Output {
+    pub(crate) async fn effect(&mut self) -> Effect {
         within(self.effects.recv()).await.unwrap()
     }
 
@@ -288,7 +288,7 @@ impl Machine for Echo {
     fn handle_timeout(&mut self, now: Now) {
         if self.wake_at.is_some_and(|at| at <= now.instant) {
             self.wake_at = None;
-            self.outputs.push_back(Output::Drained);
+            self.outputs.push_back(Output::Effect(Effect::Drained));
         }
     }
 

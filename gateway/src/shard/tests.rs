@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::testing::{Gateway, clients, options, request, within};
-use crate::core::{Input, Output, QueryId};
+use crate::core::{Effect, Input, Output, QueryId};
 use crate::ids::Tokens;
 use crate::listen::GuardLimits;
 use crate::listen::stream::StreamLimits;
@@ -380,7 +380,7 @@ async fn timers_wake_the_machine_and_effects_reach_the_outside() {
     let mut gateway = Gateway::new(1, &[(Transport::Udp, "127.0.0.1:0")]);
     let start = std::time::Instant::now();
     gateway.wake_after(Duration::from_millis(30));
-    assert!(matches!(gateway.effect().await, Output::Drained));
+    assert!(matches!(gateway.effect().await, Effect::Drained));
     assert!(start.elapsed() >= Duration::from_millis(30));
     gateway.stop();
 }
@@ -444,7 +444,7 @@ fn a_panic_on_a_shard_ends_the_process_and_says_so() {
         runtime.block_on(async {
             let mut gateway = Gateway::new(1, &[(Transport::Udp, "127.0.0.1:0")]);
             gateway.refuse_effects();
-            gateway.output(0, Output::Drained);
+            gateway.output(0, Output::Effect(Effect::Drained));
             gateway.input().await;
         });
         return;

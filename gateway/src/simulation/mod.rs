@@ -20,6 +20,7 @@ mod trunk;
 mod world;
 
 mod a_contact_of_no_use;
+mod a_new_configuration;
 mod a_request_without_answer;
 mod allow_is_true;
 mod answers_of_no_common_codec;

@@ -169,36 +169,46 @@ pub(crate) fn over_udp(changes: &[Change], scenario: impl Fn(&mut Trunk)) {
     });
 }
 
+/// The configuration with these changes.
+fn config(changes: &[Change], transport: Transport) -> String {
+    let mut config = CONFIG.replace("{protocol}", transport.parameter());
+    for place in [
+        "gateway",
+        "pbx_termination",
+        "pbx_origination",
+        "pbx_peer",
+        "east",
+        "east_peer",
+        "west",
+        "west_peer",
+    ] {
+        let lines: Vec<&str> =
+            changes.iter().filter(|(at, _)| *at == place).map(|(_, lines)| *lines).collect();
+        config = config.replace(&format!("{{{place}}}"), &lines.join("\n"));
+    }
+    for (place, usual) in [("max_duration", "1h"), ("west_priority", "2")] {
+        let changed = changes.iter().find(|(at, _)| *at == place);
+        config = config.replace(&format!("{{{place}}}"), changed.map_or(usual, |(_, value)| *value));
+    }
+    for (_, more) in changes.iter().filter(|(at, _)| *at == "more") {
+        config.push_str(more);
+    }
+    config
+}
+
 impl Trunk {
     pub fn new(changes: &[Change], transport: Transport, shards: u16, seed: u64) -> Trunk {
-        let mut config = CONFIG.replace("{protocol}", transport.parameter());
-        for place in [
-            "gateway",
-            "pbx_termination",
-            "pbx_origination",
-            "pbx_peer",
-            "east",
-            "east_peer",
-            "west",
-            "west_peer",
-        ] {
-            let lines: Vec<&str> =
-                changes.iter().filter(|(at, _)| *at == place).map(|(_, lines)| *lines).collect();
-            config = config.replace(&format!("{{{place}}}"), &lines.join("\n"));
-        }
-        for (place, usual) in [("max_duration", "1h"), ("west_priority", "2")] {
-            let changed = changes.iter().find(|(at, _)| *at == place);
-            config = config.replace(&format!("{{{place}}}"), changed.map_or(usual, |(_, value)| *value));
-        }
-        for (_, more) in changes.iter().filter(|(at, _)| *at == "more") {
-            config.push_str(more);
-        }
-        let mut world = World::new(&config, shards, seed);
+        let mut world = World::new(&config(changes, transport), shards, seed);
         let pbx = world.phone("pbx", "10.0.0.1:5060", transport);
         let branch = world.phone("branch", "10.0.0.2:5060", transport);
         let east = world.phone("east", "10.0.1.1:5060", transport);
         let west = world.phone("west", "10.0.1.2:5060", transport);
         Trunk { world, pbx, branch, east, west }
+    }
+
+    /// Another configuration holds for what begins from now on.
+    pub fn configure(&mut self, changes: &[Change], transport: Transport) {
+        self.world.configure(&config(changes, transport));
     }
 
     /// Runs `scenario`; where it fails, the ladder is printed.

@@ -248,7 +248,7 @@ fn hosts_that_answer() {
         let east = trunk.world.phones[trunk.east.0].address;
         trunk.world.dead.insert(east, false);
         trunk.run(10.0);
-        trunk.world.shared.show_hosts(trunk.world.clocks().instant);
+        trunk.world.shared.show_hosts(trunk.world.clocks().instant, &trunk.world.config);
         for line in [
             "host_up{carrier=\"east\",host=\"10.0.1.1:5060\",transport=\"udp\"} 0",
             "host_up{carrier=\"west\",host=\"10.0.1.2:5060\",transport=\"udp\"} 1",

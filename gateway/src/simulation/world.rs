@@ -17,7 +17,7 @@ use super::laws::Watch;
 use super::link::Link;
 use super::phone::{News, Phone};
 use crate::clock::Now;
-use crate::core::{Core, Input, Live, Machine, Output, Shared};
+use crate::core::{Core, Effect, Input, Live, Machine, Output, Shared};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::{Guard, GuardLimits};
 use crate::media::{
@@ -72,6 +72,8 @@ pub(crate) struct World {
     now: Instant,
     /// What the wall clock said at the start; somebody may set it.
     pub wall: Duration,
+    /// What calls that begin now are made under.
+    pub config: Arc<Config>,
     serial: u64,
     queue: BTreeMap<(Instant, u64), Coming>,
     pub random: SeededRandom,
@@ -120,18 +122,16 @@ impl World {
     /// A gateway of `shards` under `config` (TOML), without phones.
     pub fn new(config: &str, shards: u16, seed: u64) -> World {
         let start = Instant::now();
-        let config = match Config::parse(config, Path::new("simulation.toml")) {
-            Ok((config, _)) => Arc::new(config),
-            Err(errors) => panic!("{errors}"),
-        };
+        let config = parsed(config);
         let key = HashKey::random(&mut SeededRandom::new(seed ^ 0x5eed));
         let now = Now { instant: start, unix: EPOCH };
         let accepts_calls = Arc::new(AtomicBool::new(true));
-        let (shared, metrics, cores) = gateway(config, now, shards, seed, &accepts_calls);
+        let (shared, metrics, cores) = gateway(config.clone(), now, shards, seed, &accepts_calls);
         World {
             start,
             now: start,
             wall: EPOCH,
+            config,
             serial: 0,
             queue: BTreeMap::new(),
             random: SeededRandom::new(seed),
@@ -252,13 +252,21 @@ impl World {
         self.drain(shard);
     }
 
+    /// A new configuration (TOML) holds for what begins from now on.
+    pub fn configure(&mut self, config: &str) {
+        self.config = parsed(config);
+        let live = Arc::new(Live::new(self.config.clone()).unwrap());
+        let shards = u16::try_from(self.cores.len()).unwrap();
+        (0..shards).for_each(|shard| self.input(shard, Input::Configuration(live.clone())));
+    }
+
     /// The process dies and another one takes its place: the same configuration, nothing else. Returns what the cores
     /// had written down of their calls, as text.
     pub fn restart(&mut self) -> Vec<Vec<String>> {
         let written = |core: &Core| core.snapshots().iter().map(ToString::to_string).collect();
         let snapshots = self.cores.iter().map(written).collect();
         let shards = u16::try_from(self.cores.len()).unwrap();
-        let config = self.shared.live().config.clone();
+        let config = self.config.clone();
         let seed = crate::random::Random::next_u64(&mut self.random);
         let fresh = gateway(config, self.clocks(), shards, seed, &self.accepts_calls);
         self.connections.close_all();
@@ -402,12 +410,18 @@ impl World {
                 let at = self.now + self.look_up_takes;
                 self.queue(at, Coming::Core(shard, Input::Resolved { query, result }));
             }
-            Output::Media(command) => self.command(shard, command),
-            Output::Record(Record::CallDetail(facts)) => self.cdrs.push(*facts),
-            Output::Record(Record::Detail(detail)) => self.details.push(*detail),
-            Output::Record(Record::Quality(_)) => {}
-            Output::Record(Record::SipMessage(facts)) => self.sip_log.push(*facts),
-            Output::Answered { call, entries } => {
+            Output::Effect(effect) => self.carry_out(shard, effect),
+        }
+    }
+
+    fn carry_out(&mut self, shard: u16, effect: Effect) {
+        match effect {
+            Effect::Media(command) => self.command(shard, command),
+            Effect::Record(Record::CallDetail(facts)) => self.cdrs.push(*facts),
+            Effect::Record(Record::Detail(detail)) => self.details.push(*detail),
+            Effect::Record(Record::Quality(_)) => {}
+            Effect::Record(Record::SipMessage(facts)) => self.sip_log.push(*facts),
+            Effect::Answered { call, entries } => {
                 self.journaled.extend(entries);
                 match self.journal {
                     Answers::After(delay) => {
@@ -416,7 +430,7 @@ impl World {
                     Answers::Failing | Answers::Never => {}
                 }
             }
-            Output::Drained => self.drained.push(shard),
+            Effect::Drained => self.drained.push(shard),
         }
     }
 
@@ -532,9 +546,9 @@ impl World {
 
     fn source(&mut self, phone: PhoneId, flow: Option<ConnectionId>) -> Source {
         let Phone { transport, address, .. } = self.phones[phone.0];
-        let live = self.shared.live();
+        let config = &self.config;
         let listener =
-            live.config.listen.iter().position(|one| Transport::from(one.protocol) == transport).unwrap();
+            config.listen.iter().position(|one| Transport::from(one.protocol) == transport).unwrap();
         let outside = self.outside.get(&phone).copied().unwrap_or(address);
         let flow = flow.filter(|id| self.connections.get(*id).is_some());
         let connection =
@@ -543,7 +557,7 @@ impl World {
         Source {
             transport,
             listener: ListenerId(u16::try_from(listener).unwrap()),
-            local: live.config.listen[listener].address,
+            local: config.listen[listener].address,
             remote: remote.unwrap_or(outside),
             connection,
         }
@@ -584,6 +598,13 @@ impl World {
     }
 }
 
+fn parsed(config: &str) -> Arc<Config> {
+    match Config::parse(config, Path::new("simulation.toml")) {
+        Ok((config, _)) => Arc::new(config),
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
 /// A process: what its shards share, its metrics, its cores.
 fn gateway(
     config: Arc<Config>,
@@ -598,16 +619,16 @@ fn gateway(
     metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
     let key = HashKey::random(&mut SeededRandom::new(seed));
     let guard = Arc::new(Guard::new(GuardLimits::default(), key, now.instant, Arc::default()));
-    let live = Live::new(config).unwrap();
+    let live = Arc::new(Live::new(config).unwrap());
     let accepts = accepts_calls.clone();
     let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
     let settings = MediaSettings { addresses: vec![GATEWAY], listeners: bound, ..MediaSettings::default() };
     let own = Arc::new(OwnAddresses::new(&settings, Vec::new()));
     let (bound, media) = (settings.listeners, MediaRoom { own, calls: ROOM });
-    let shared = Arc::new(Shared::new(live, metrics.clone(), guard, [7; 32], bound, media, accepts));
+    let shared = Arc::new(Shared::new(metrics.clone(), guard, [7; 32], bound, media, accepts));
     let core = |shard: u16| {
         let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
-        Core::new(now, shared.clone(), Tokens::new(0, shard, Box::new(random)))
+        Core::new(now, shared.clone(), live.clone(), Tokens::new(0, shard, Box::new(random)))
     };
     let cores = (0..shards).map(core).collect();
     (shared, metrics, cores)
