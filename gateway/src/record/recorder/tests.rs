@@ -6,6 +6,9 @@ use super::*;
 use crate::metrics::Metrics;
 use crate::record::testing::{answered, facts, facts_of};
 
+/// Far longer than the writer needs when it does not wait for the disk.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn settings(dir: &Path) -> RecorderSettings {
     RecorderSettings::new(dir)
 }
@@ -168,7 +171,7 @@ fn a_disk_that_hangs_slows_no_call_and_no_delivery() {
     for n in 0..500 {
         let done = done.clone();
         opened.recorder.answered(answered(n), Box::new(move |result| done.send(result).unwrap()));
-        assert_eq!(wait.recv(), Ok(Ok(())));
+        assert_eq!(wait.recv_timeout(PATIENCE), Ok(Ok(())), "call {n} waits for the disk");
         opened.recorder.record(Record::CallDetail(Box::new(facts_of(n)))).unwrap();
     }
     opened.recorder.flush();
