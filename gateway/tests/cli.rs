@@ -6,7 +6,7 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use sip::Name;
 use support::{
@@ -30,7 +30,19 @@ fn run(arguments: &[&str]) -> (i32, String, String) {
 }
 
 fn told_by(mut command: Command) -> (i32, String, String) {
-    told(command.output().unwrap())
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id().to_string();
+    let (ended, end) = std::sync::mpsc::channel::<()>();
+    // One that should have refused to begin, and serves: it would be waited for for ever.
+    let watch = std::thread::spawn(move || {
+        if end.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            Command::new("kill").arg(id).status().unwrap();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    told(output)
 }
 
 fn told(output: Output) -> (i32, String, String) {
@@ -513,9 +525,8 @@ fn strict_takes_no_warnings() {
     let right = config(Net(190), "");
     let (code, _, err) = check(&right, &["--strict"]);
     assert_eq!((code, err.as_str()), (0, ""));
-    let doubtful = right
-        .replace("calling_plan = [\"US\"]", "calling_plan = [\"US\"]\ncarriers = []")
-        .replace("carriers = []", "credentials = [{ username = \"u\", password = \"$SECRET\" }]");
+    let login = "credentials = [{ username = \"u\", password = \"$SECRET\" }]";
+    let doubtful = right.replace("calling_plan = [\"US\"]", &format!("calling_plan = [\"US\"]\n{login}"));
     let (code, out, err) = check(&doubtful, &[]);
     assert!(code == 0 && err.starts_with("warning: ") && err.lines().count() == 1, "{code}: {err}");
     assert!(!err.contains("SECRET") && out.contains("1 carriers, 1 numbers"), "{out}{err}");
@@ -549,6 +560,29 @@ fn check_reads_the_secrets_that_are_there() {
 }
 
 #[test]
+fn check_tells_of_calls_that_no_carrier_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("gateway.toml");
+    let plan = "calling_plan = [\"US\", \"DE\"]";
+    let text = config(Net(190), "").replace("calling_plan = [\"US\"]", plan);
+    let carrier = "name = \"carrier\"";
+    for (text, told) in
+        [(text.replace(carrier, &format!("{carrier}\ncountries = [\"US\"]")), true), (text, false)]
+    {
+        fs::write(&file, text).unwrap();
+        let (code, _, err) = run(&["check", file.to_str().unwrap()]);
+        assert_eq!((code, err.lines().count()), (0, usize::from(told)), "{err}");
+        assert_eq!(
+            err.starts_with(
+                "warning: voice connector office may call DE, and no carrier takes such a call; "
+            ),
+            told,
+            "{err}"
+        );
+    }
+}
+
+#[test]
 fn check_reads_the_inventory() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gateway.toml");
@@ -576,15 +610,8 @@ fn nobody_need_read_what_is_printed() {
     let mut check = command(&["check", example.to_str().unwrap()]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let (code, _, err) = told(
-        check
-            .stdout(writer)
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap()
-            .wait_with_output()
-            .unwrap(),
-    );
+    let (code, _, err) =
+        told(check.stdout(writer).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap());
     assert!(code == 0 && !err.contains("panicked"), "{code}: {err}");
 }
 

@@ -61,10 +61,10 @@ impl Probes {
         probes
     }
 
-    /// When to probe, or to give up on a probe.
+    /// When to probe, to give up on a probe, or to say how many hosts changed health.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let next = self.hosts.iter().map(|host| host.next);
-        next.chain(self.pending.iter().map(|(at, _)| *at)).min()
+        next.chain(self.pending.iter().map(|(at, _)| *at)).chain(self.changes.poll_timeout()).min()
     }
 }
 
@@ -104,7 +104,7 @@ impl Shared {
 impl Core {
     /// Sends the probes that are due and gives up on those that were not answered.
     pub(super) fn handle_probes(&mut self, now: Now) {
-        self.probes.changes.pass(now.unix.as_secs());
+        self.probes.changes.handle_timeout(now.instant);
         let pending = std::mem::take(&mut self.probes.pending);
         let (late, waiting) = pending.into_iter().partition(|(at, _)| *at <= now.instant);
         self.probes.pending = waiting;
@@ -173,7 +173,7 @@ impl Core {
     /// A host that turns is told, if not too many do.
     fn probed(&mut self, now: Now, host: HostKey, result: ProbeResult) {
         if let Some(alive) = self.shared.probed(now, host, result)
-            && self.probes.changes.take(now.unix.as_secs(), alive)
+            && self.probes.changes.take(now.instant, alive)
         {
             tracing::warn!(address = %host.address, transport = %host.transport, alive, "host changed health");
         }

@@ -175,16 +175,22 @@ fn written_at_home(region: &Metadata, random: &mut SeededRandom) -> Vec<(E164, S
         Type::Uan,
     ];
     let mut written = Vec::new();
-    for descriptor in KINDS.iter().filter_map(|kind| region.descriptors().get(*kind)) {
+    for kind in &KINDS {
+        let Some(descriptor) = region.descriptors().get(*kind) else { continue };
         let Some(example) = descriptor.example() else { continue };
         let whole = Regex::new(&format!("^(?:{})$", descriptor.national_number().as_str())).unwrap();
         // The example, others that begin like it, and any.
         let starts = [example.len(), 5, 4, 3, 2, 2, 1, 1, 1, 0, 0, 0, 0];
+        let starts = starts.iter().map(|start| example.get(..*start).unwrap_or(example).to_owned());
+        // Which numbers go without the trunk prefix depends on how they begin: each beginning of fixed lines.
+        let areas = if *kind == Type::FixedLine { 0..100 } else { 0..0 };
+        let starts = starts.chain(areas.map(|area| format!("{area:02}")));
         let lengths = descriptor.possible_length().iter().map(|length| usize::from(*length));
         for (start, length) in
-            starts.iter().flat_map(|start| lengths.clone().map(move |length| (*start, length)))
+            starts.flat_map(|start| lengths.clone().map(move |length| (start.clone(), length)))
         {
-            let mut significant = example.get(..start.min(length)).unwrap_or(example).to_owned();
+            let mut significant = start;
+            significant.truncate(length);
             while significant.len() < length {
                 significant.push(char::from(b'0' + random.below(10) as u8));
             }

@@ -224,3 +224,27 @@ async fn who_asks_without_taking_answers_is_read_no_faster() {
     answering.await.unwrap();
     assert_eq!(counters.connections_overflowed.value(), 0);
 }
+
+/// The shards have other work: a connection hands them no more than it may have in hand, and goes on as they do.
+#[tokio::test(start_paused = true)]
+async fn who_asks_faster_than_the_shards_answer_is_read_no_faster() {
+    const ASKED: usize = 3_000;
+    let Line { peer, mut inbox, counters, .. } = line(true, false, 1 << 16);
+    let (_answers, mut questions) = tokio::io::split(peer);
+    let question = options("TCP", "1@phone", "z9hG4bK1", None);
+    let length = question.bytes().len();
+    let asking = tokio::spawn(async move {
+        for _ in 0..ASKED {
+            questions.write_all(question.bytes()).await.unwrap();
+        }
+        questions
+    });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let in_hand = StreamLimits::default().in_hand_bytes / length;
+    // The last one was read and waits for its turn.
+    assert_eq!(counters.messages_in.value(), in_hand as u64 + 1);
+    for _ in 0..ASKED {
+        assert!(matches!(inbox.next_input().await, Input::Message { .. }));
+    }
+    asking.await.unwrap();
+}
