@@ -566,19 +566,13 @@ fn check_tells_of_calls_that_no_carrier_takes() {
     let plan = "calling_plan = [\"US\", \"DE\"]";
     let text = config(Net(190), "").replace("calling_plan = [\"US\"]", plan);
     let carrier = "name = \"carrier\"";
-    for (text, told) in
-        [(text.replace(carrier, &format!("{carrier}\ncountries = [\"US\"]")), true), (text, false)]
+    for (text, doubts) in [(text.replace(carrier, &format!("{carrier}\ncountries = [\"US\"]")), 1), (text, 0)]
     {
         fs::write(&file, text).unwrap();
         let (code, _, err) = run(&["check", file.to_str().unwrap()]);
-        assert_eq!((code, err.lines().count()), (0, usize::from(told)), "{err}");
-        assert_eq!(
-            err.starts_with(
-                "warning: voice connector office may call DE, and no carrier takes such a call; "
-            ),
-            told,
-            "{err}"
-        );
+        let told = "warning: voice connector office may call DE, and no carrier takes such a call; ";
+        let told = err.lines().filter(|line| line.starts_with(told)).count();
+        assert_eq!((code, told), (0, doubts), "{err}");
     }
 }
 

@@ -178,7 +178,8 @@ fn written_at_home(region: &Metadata, random: &mut SeededRandom) -> Vec<(E164, S
     for kind in &KINDS {
         let Some(descriptor) = region.descriptors().get(*kind) else { continue };
         let Some(example) = descriptor.example() else { continue };
-        let whole = Regex::new(&format!("^(?:{})$", descriptor.national_number().as_str())).unwrap();
+        // The long patterns have line ends in them, which mean nothing.
+        let whole = Regex::new(&format!("(?x)^(?:{})$", descriptor.national_number().as_str())).unwrap();
         // The example, others that begin like it, and any.
         let starts = [example.len(), 5, 4, 3, 2, 2, 1, 1, 1, 0, 0, 0, 0];
         let starts = starts.iter().map(|start| example.get(..*start).unwrap_or(example).to_owned());
@@ -235,7 +236,7 @@ fn numbers_are_dialled_at_home_as_libphonenumber_writes_them() {
             }
         }
     }
-    assert!(compared > 1_800, "{compared}");
+    assert!(compared > 11_000, "{compared}");
     assert!(wrong.is_empty(), "{} of {compared}: {wrong:#?}", wrong.len());
 }
 

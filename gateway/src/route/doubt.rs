@@ -86,7 +86,7 @@ mod tests {
             doubts_of(&only, &some.concat())[0]
                 .contains("may call DE, and no carrier of its `carriers` takes")
         );
-        let inbound = "[[carrier]]\nname = \"in\"\n";
+        let inbound = "[[carrier]]\nname = \"in\"\nprefixes = []\n";
         assert!(
             doubts_of(plan, inbound)[0]
                 .starts_with("voice connector office may call US, DE, JM, and no carrier")
