@@ -43,6 +43,7 @@ pub mod body;
 pub mod dialog;
 pub mod media_type;
 pub mod multipart;
+pub mod registration;
 pub mod sdp;
 pub mod transaction;
 
