@@ -12,6 +12,7 @@ use divan::{Bencher, black_box};
 use gateway::admit::{Admitted, Facts, OfferedMedia, Outcome, admit};
 use gateway::limits::Limits;
 use gateway::peer::Transport;
+use gateway::registrar::Registrar;
 use gateway::route::{Health, RouteFacts, route};
 
 fn main() {
@@ -96,7 +97,11 @@ fn plan_a_route(bencher: Bencher<'_, '_>) {
     let mut draw = 0;
     bencher.bench_local(|| {
         draw += 1;
-        route(black_box(&config), &health, &RouteFacts { admitted: &admitted, draw, now })
+        route(
+            black_box(&config),
+            &health,
+            &RouteFacts { admitted: &admitted, draw, now, registrar: &Registrar::default() },
+        )
     });
 }
 

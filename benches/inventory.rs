@@ -12,6 +12,7 @@ use config::Config;
 use divan::{Bencher, black_box};
 use gateway::admit::{Admitted, Facts, OfferedMedia, Outcome, admit};
 use gateway::peer::Transport;
+use gateway::registrar::Registrar;
 use gateway::route::{Health, RouteFacts, route};
 
 const FILE: &str = "[gateway]\ndomain = \"vc.example.com\"\n[[listen]]\naddress = \"127.0.0.1:5060\"\n\
@@ -58,7 +59,11 @@ fn decide(bencher: Bencher<'_, '_>, numbers: u32, facts: &Facts) {
     bencher.bench_local(|| {
         draw += 1;
         let admitted = admitted(black_box(&config), facts);
-        route(&config, &health, &RouteFacts { admitted: &admitted, draw, now })
+        route(
+            &config,
+            &health,
+            &RouteFacts { admitted: &admitted, draw, now, registrar: &Registrar::default() },
+        )
     });
 }
 

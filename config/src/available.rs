@@ -187,7 +187,7 @@ const SECTIONS: &[Section] = &[
             here("client_certificate"),
             here("client_key"),
             only("udp_size_limit", "0"),
-            only("registration", "false"),
+            here("registration"),
         ],
     },
     Section {

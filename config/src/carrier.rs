@@ -10,8 +10,8 @@ use crate::read::{Item, Table, parsed};
 use crate::route::{first_response_timeout, options_interval, progress_timeout};
 use crate::value::{ValueError, cidr};
 use crate::{
-    CarrierName, CountryCode, Credentials, Dialling, Host, Peer, Prefix, Priority, Protocol, Route, Secret,
-    Weight,
+    CarrierName, CountryCode, Credentials, Dialling, Host, Peer, Prefix, Priority, Protocol, Registration,
+    Route, Secret, Weight,
 };
 
 /// `[[carrier]]`: hosts of the remote side.
@@ -151,7 +151,24 @@ impl Carrier {
             name,
         };
         check_country(table, carrier.country);
+        check_register(table, &carrier);
         Some(carrier)
+    }
+}
+
+fn check_register(table: &Table<'_>, carrier: &Carrier) {
+    if let Some(item) = table.get("peer").and_then(|item| item.table("peer")?.get("registration"))
+        && carrier.peer.registration != Registration::Off
+    {
+        let remedy = "remove the line; where we register with it, write register = { ... } in [[carrier]]";
+        item.error(format!("carrier {} does not register here", carrier.name), remedy);
+    }
+    if let (Some(_), Some(item)) = (&carrier.register, table.get("register"))
+        && table.get("host").is_none()
+        && carrier.outbound_proxy.is_none()
+    {
+        let remedy = "write [[carrier.host]] with the registrar's host";
+        item.error(format!("carrier {} has no host to register at", carrier.name), remedy);
     }
 }
 

@@ -12,7 +12,7 @@ pub use termination::{CallerIdPolicy, IdentityHeader, Termination};
 
 use crate::check::Kind;
 use crate::read::{Item, Table};
-use crate::{ConnectorId, CountryCode, Peer, Srtp};
+use crate::{ConnectorId, CountryCode, Peer, Registration, Srtp};
 
 /// `[[voice_connector]]`: one trunk.
 #[derive(Debug, Clone)]
@@ -48,12 +48,16 @@ impl VoiceConnector {
         let termination = table.get("termination").and_then(|item| item.table("termination"));
         let origination = table.get("origination").and_then(|item| item.table("origination"));
         let emergency = table.get("emergency").map(|item| item.tables("emergency")).unwrap_or_default();
+        let peer = read_peer(table, encryption);
+        let registers = peer.registration == Registration::On;
         let connector = Self {
             name: table.get("name").and_then(|item| item.name_text()).unwrap_or(id.as_str()).to_owned(),
             encryption,
             termination: termination.as_ref().map(|table| Termination::read(table, &id)).unwrap_or_default(),
-            origination: origination.map(|table| Origination::read(&table, encryption)).unwrap_or_default(),
-            peer: read_peer(table, encryption),
+            origination: origination
+                .map(|table| Origination::read(&table, encryption, registers))
+                .unwrap_or_default(),
+            peer,
             emergency: emergency.iter().filter_map(Emergency::read).collect(),
             logging: table
                 .get("logging")
@@ -63,6 +67,7 @@ impl VoiceConnector {
             id,
         };
         check_emergency(table, &emergency, &connector);
+        check_registration(table, &connector);
         if let Some(termination) = &termination {
             warn_termination(termination, &connector);
         }
@@ -93,6 +98,19 @@ fn read_peer(table: &Table<'_>, encryption: bool) -> Peer {
         srtp.error("an encrypted connector takes SRTP only", "remove the line");
     }
     peer
+}
+
+/// Calls go to whoever registers: an address alone, which may be forged, is no proof for that.
+fn check_registration(table: &Table<'_>, connector: &VoiceConnector) {
+    if connector.peer.registration != Registration::On || !connector.termination.credentials.is_empty() {
+        return;
+    }
+    if let Some(item) = table.get("peer").and_then(|item| item.table("peer")?.get("registration")) {
+        let problem = format!("voice connector {} has no credentials to register with", connector.id);
+        let remedy = "write credentials = [{ username = \"...\", password = \"...\" }] in \
+                      [voice_connector.termination], or \"accept\" here, which keeps nothing";
+        item.error(problem, remedy);
+    }
 }
 
 fn check_emergency(table: &Table<'_>, entries: &[Table<'_>], connector: &VoiceConnector) {

@@ -75,7 +75,7 @@ pub use media::Media;
 pub use missing::Missing;
 pub use network::Network;
 pub use number::{NumberEntry, Owner};
-pub use peer::{Dtmf, Nat, Peer, Prack, Refer, Srtp, SrtpSuite};
+pub use peer::{Dtmf, Nat, Peer, Prack, Refer, Registration, Srtp, SrtpSuite};
 pub use records::{Durability, Records};
 pub use route::Route;
 pub use secret::{Secret, SecretError};

@@ -218,6 +218,7 @@ mod tests {
         id = "a"
         [voice_connector.termination]
         daily_minutes = 10000
+        credentials = [{ username = "u", password = "p" }]
         [voice_connector.peer]
         srtp = "required"
         srtp_suites = ["AES_CM_256_HMAC_SHA1_80", "AEAD_AES_128_GCM"]
@@ -261,7 +262,7 @@ mod tests {
         assert_eq!(peer.srtp_suites, [SrtpSuite::Aes256CmHmacSha1_80, SrtpSuite::AeadAes128Gcm]);
         assert_eq!((peer.prack, peer.refer), (Prack::Required, Refer::Pass));
         assert_eq!(peer.session_timer, Some(Duration::from_secs(1800)));
-        assert_eq!((peer.udp_size_limit, peer.registration), (Some(1300), true));
+        assert_eq!((peer.udp_size_limit, peer.registration), (Some(1300), crate::Registration::On));
         assert_eq!(
             (&peer.ca, &peer.client_key),
             (&Some("etc/peer.pem".into()), &Some("etc/client.key".into()))

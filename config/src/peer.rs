@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::Protocol;
 use crate::read::Item;
 
-pub use choice::{Dtmf, Nat, Prack, Refer};
+pub use choice::{Dtmf, Nat, Prack, Refer, Registration};
 use codecs::codecs;
 use headers::{add_headers, pass_headers, strip_headers};
 use srtp::suites;
@@ -59,8 +59,8 @@ pub struct Peer {
     pub client_key: Option<PathBuf>,
     /// Requests of more bytes go by TCP. Default: none (written 0), all stay on UDP.
     pub udp_size_limit: Option<u16>,
-    /// Take REGISTER from this customer, RFC 6140. Default: false.
-    pub registration: bool,
+    /// Take REGISTER from this customer. Default: off.
+    pub registration: Registration,
 }
 
 impl Default for Peer {
@@ -84,7 +84,7 @@ impl Default for Peer {
             client_certificate: None,
             client_key: None,
             udp_size_limit: None,
-            registration: false,
+            registration: Registration::Off,
         }
     }
 }
@@ -138,7 +138,7 @@ impl Peer {
             client_certificate: get("client_certificate").and_then(|item| item.needed_file()),
             client_key: get("client_key").and_then(|item| item.needed_file()),
             udp_size_limit: get("udp_size_limit").and_then(|item| udp_size_limit(&item)),
-            registration: flag("registration"),
+            registration: get("registration").and_then(|item| Registration::read(&item)).unwrap_or_default(),
         };
         for (key, other) in [("client_certificate", "client_key"), ("client_key", "client_certificate")] {
             if let (Some(item), None) = (get(key), get(other)) {

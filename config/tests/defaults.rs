@@ -125,8 +125,9 @@ fn of_a_peer() {
         (Dtmf::Rfc4733, Prack::Supported, Refer::Off, Nat::Auto)
     );
     assert_eq!((&peer.codecs, peer.session_timer, peer.udp_size_limit), (&None, None, None));
-    assert!(!peer.symmetric && !peer.believe_identity && !peer.give_identity && !peer.registration);
+    assert!(!peer.symmetric && !peer.believe_identity && !peer.give_identity);
     assert!(peer.strip_headers.is_empty() && peer.add_headers.is_empty() && peer.pass_headers.is_none());
+    assert_eq!(peer.registration, config::Registration::Off);
     assert_eq!((&peer.ca, &peer.client_certificate, &peer.client_key), (&None, &None, &None));
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use config::Config;
+use config::{Config, ConnectorId, Registration};
 
 use crate::admit::{
     Admitted, Destination, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal, Step, admit, source,
@@ -14,6 +14,7 @@ use crate::admit::{
 use crate::direction::Direction;
 use crate::limits::EMERGENCY_CALLS;
 use crate::peer::Transport;
+use crate::registrar::Registrar;
 use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
 
 /// A call that nobody has made.
@@ -99,7 +100,17 @@ pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanatio
             return Explanation { steps, outcome: Err(Refusal::Digest { connector }) };
         }
     };
-    let plan = route(config, &Health::new(), &RouteFacts { admitted: &admitted, draw: question.draw, now });
+    let registrar = Registrar::assumed(config, now);
+    let registers = |id: &ConnectorId| {
+        config.connector(id.as_str()).is_some_and(|one| one.peer.registration == Registration::On)
+    };
+    if let Destination::Connectors(ids) = &admitted.destination
+        && ids.iter().any(registers)
+    {
+        steps.push(ExplainedStep::Assumed("a system of the voice connector has registered"));
+    }
+    let facts = RouteFacts { admitted: &admitted, draw: question.draw, now, registrar: &registrar };
+    let plan = route(config, &Health::new(), &facts);
     steps.extend(plan.steps.into_iter().map(ExplainedStep::Route));
     let attempts = match plan.attempts {
         Ok(attempts) => attempts,

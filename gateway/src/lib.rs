@@ -22,6 +22,7 @@ pub mod pulse;
 pub mod random;
 pub mod readiness;
 pub mod record;
+pub mod registrar;
 pub mod reply;
 pub mod resolve;
 pub mod route;

@@ -365,7 +365,8 @@ mod tests {
     fn admitted(source: &str, from: &str, user: &str) -> (Admitted, Vec<Attempt>) {
         let config = config();
         let Outcome::Admit(admitted) = admit(&config, &call(source, from, user)).outcome else { panic!() };
-        let facts = RouteFacts { admitted: &admitted, draw: 1, now: std::time::Instant::now() };
+        let (now, registrar) = (std::time::Instant::now(), Default::default());
+        let facts = RouteFacts { admitted: &admitted, draw: 1, now, registrar: &registrar };
         let attempts = route(&config, &Health::new(), &facts).attempts.unwrap();
         (*admitted, attempts)
     }

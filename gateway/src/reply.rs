@@ -58,7 +58,13 @@ impl Cause {
 /// The option tags that a request demands, none of which we have, for the answer to it (RFC 3261 §8.2.2.3); `None`: it
 /// demands nothing. The first few do: who demands more than these hears of the others when it comes again.
 pub(crate) fn demanded(message: &Message) -> Option<String> {
+    demanded_but(message, |_| true)
+}
+
+/// Those of them that are `unknown`.
+pub(crate) fn demanded_but(message: &Message, unknown: impl Fn(&str) -> bool) -> Option<String> {
     const MOST: usize = 8;
-    let tags: Vec<String> = message.values(Name::Require).take(MOST).map(|tag| word(&tag)).collect();
+    let tags = message.values(Name::Require).filter(|tag| unknown(tag));
+    let tags: Vec<String> = tags.take(MOST).map(|tag| word(&tag)).collect();
     (!tags.is_empty()).then(|| tags.join(", "))
 }

@@ -19,7 +19,8 @@ pub struct Origination {
     pub progress_timeout: Duration,
     /// How often every host is probed by OPTIONS; zero: never. Default: 30 s.
     pub options_interval: Duration,
-    /// Where the calls go, at least one where enabled; in the file's order.
+    /// Where the calls go, after the contacts that are registered; at least one where enabled, unless the customer
+    /// registers. In the file's order.
     pub route: Vec<Route>,
 }
 
@@ -39,13 +40,14 @@ impl Default for Origination {
 }
 
 impl Origination {
-    pub(crate) fn read(table: &Table<'_>, encryption: bool) -> Self {
+    /// - `registers`: whether the customer's systems register, so that calls have somewhere to go.
+    pub(crate) fn read(table: &Table<'_>, encryption: bool, registers: bool) -> Self {
         let get = |key| table.get(key);
         let default = Self::default();
         let limit = |key, default| get(key).and_then(|item| item.integer(1, 1_000_000)).unwrap_or(default);
         let enabled = get("enabled").and_then(|item| item.boolean()).unwrap_or(true);
         let routes = get("route").map(|item| item.tables("route"));
-        if enabled && routes.as_ref().is_none_or(Vec::is_empty) {
+        if enabled && !registers && routes.as_ref().is_none_or(Vec::is_empty) {
             let remedy = "write [[voice_connector.origination.route]] with its host, or enabled = false";
             table.reader().error(table.at(), "origination has no route", remedy);
         }

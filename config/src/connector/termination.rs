@@ -102,14 +102,17 @@ impl Termination {
         let reader = table.reader();
         let default = Self::default();
         let limit = |key, default| get(key).and_then(|item| item.integer(1, 1_000_000)).unwrap_or(default);
+        let logins = get("credentials").map(|item| item.tables("credentials")).unwrap_or_default();
         if let Some(items) = get("allowlist").and_then(|item| item.list()) {
             for item in items {
-                if let Some(net) = item.quiet_string().and_then(|text| cidr(text).ok()) {
+                // The whole internet means those who prove themselves, wherever they are. A carrier's addresses stay its own.
+                let anywhere = |net: &IpNet| net.prefix_len() == 0 && !logins.is_empty();
+                let net = item.quiet_string().and_then(|text| cidr(text).ok());
+                if let Some(net) = net.filter(|net| !anywhere(net)) {
                     reader.fact(|facts| facts.customer_nets.push((id.clone(), net, item.at())));
                 }
             }
         }
-        let logins = get("credentials").map(|item| item.tables("credentials")).unwrap_or_default();
         let digest_algorithms = get("digest_algorithms")
             .and_then(|item| DigestAlgorithm::list(&item))
             .unwrap_or(default.digest_algorithms);

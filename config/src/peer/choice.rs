@@ -1,3 +1,5 @@
+use crate::read::Item;
+
 /// `peer.dtmf`: how keys pressed reach this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dtmf {
@@ -40,6 +42,31 @@ pub enum Nat {
     Never,
     /// Always by the flow.
     Always,
+}
+
+/// `peer.registration`: what becomes of a customer's REGISTER.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Registration {
+    /// It is refused.
+    #[default]
+    Off,
+    /// It is answered and nothing is kept, for systems that do not call before they have registered.
+    Accept,
+    /// Calls go where it came from. Needs credentials. RFC 3261 §10, RFC 6140.
+    On,
+}
+
+impl Registration {
+    pub(super) fn read(item: &Item<'_>) -> Option<Self> {
+        match item.quiet_string() {
+            Some("accept") => Some(Registration::Accept),
+            Some(text) if !matches!(text, "true" | "false") => {
+                item.wrong(format!("`registration` is {text:?}"), "true, false or \"accept\"");
+                None
+            }
+            _ => item.boolean().map(|on| if on { Registration::On } else { Registration::Off }),
+        }
+    }
 }
 
 impl Dtmf {

@@ -13,7 +13,7 @@
 //! 3. [`crate::limits::Limits::call`], [`crate::route::route()`], and for each attempt
 //!    [`crate::limits::Limits::attempt`]: the limits alone have state.
 //!
-//! Requests that start no call (OPTIONS, REGISTER) need only [`identify()`]. A target that a peer hands us (3xx
+//! Requests that start no call (OPTIONS) need only [`identify()`], REGISTER [`registering()`] and [`registrant()`]. A target that a peer hands us (3xx
 //! Contact, Refer-To) goes through [`admit_target()`].
 //!
 //! Any doubt refuses.
@@ -26,6 +26,7 @@ mod facts;
 mod inbound;
 mod plan;
 mod refusal;
+mod registration;
 mod source;
 mod step;
 
@@ -37,6 +38,7 @@ pub use caller::{Caller, CallerSource, calling_name};
 pub use decision::{Admitted, Challenge, Decision, Destination, EmergencyCall, Origin, Outcome};
 pub use facts::{Digest, Facts, OfferedMedia};
 pub use refusal::{Refusal, Verdict};
+pub use registration::{may_register_as, registering, registrant};
 pub use source::{Identified, identify, source};
 pub use step::{ConnectorBy, DigestStep, Listed, Step};
 

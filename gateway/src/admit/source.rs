@@ -65,7 +65,7 @@ pub(super) fn termination(connector: &VoiceConnector, steps: &mut Vec<Step>) -> 
     if enabled { Ok(()) } else { Err(Refusal::TerminationOff { connector: connector.id.clone() }) }
 }
 
-fn encrypted_signalling(
+pub(super) fn encrypted_signalling(
     connector: &VoiceConnector,
     facts: &Facts,
     steps: &mut Vec<Step>,
@@ -153,7 +153,7 @@ fn carrier_at(config: &Config, address: IpAddr) -> Option<&Arc<Carrier>> {
     listed.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, carrier)| carrier)
 }
 
-fn holds(allowlist: &[IpNet], address: IpAddr) -> bool {
+pub(super) fn holds(allowlist: &[IpNet], address: IpAddr) -> bool {
     allowlist.iter().any(|net| net.contains(&address))
 }
 

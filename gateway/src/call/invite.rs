@@ -32,7 +32,11 @@ impl Call {
         let own_host = route.local.advertise.ip();
         let own_host = sip::Host::from(own_host);
         let local_tag = tokens.tag();
-        let uri = format!("sip:{}@{host}{transport}", route.attempt.number);
+        let registered = route.attempt.registered.as_ref();
+        let uri = match registered {
+            Some(registered) => registered.uri.clone(),
+            None => format!("sip:{}@{host}{transport}", route.attempt.number),
+        };
         let from = match &route.caller_user {
             Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name(asked)),
             // RFC 3323 §4.1.1.3.
@@ -41,7 +45,11 @@ impl Call {
         let max_forwards = asked.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
         let mut builder = Builder::request(Method::Invite, &uri)
             .header(Name::Via, route.local.via(&tokens.branch()))
-            .header(Name::MaxForwards, max_forwards.to_string())
+            .header(Name::MaxForwards, max_forwards.to_string());
+        for hop in registered.iter().flat_map(|registered| &registered.route) {
+            builder = builder.header(Name::Route, hop);
+        }
+        builder = builder
             .header(Name::From, from)
             .header(Name::To, format!("<sip:{}@{host}>", route.attempt.number))
             .header(Name::CallId, tokens.call_id(&own_host.to_string()))

@@ -57,6 +57,7 @@ pub use attempt::Route;
 pub use body::{offered_streams, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
 pub use leg::{Leg, LegRef, Local, Nat, PartyKind, Profile};
+pub(crate) use next_hop::leads_nowhere;
 pub use sdes::Policy;
 pub use snapshot::Snapshot;
 

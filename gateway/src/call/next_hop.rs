@@ -135,7 +135,7 @@ enum Realm {
 
 /// Whether `at`, which a peer names, is of no use to us, who see it at `from`: it is private or unroutable, and `from`
 /// is not of the same private block; or of the other address family.
-fn leads_nowhere(at: IpAddr, from: IpAddr) -> bool {
+pub(crate) fn leads_nowhere(at: IpAddr, from: IpAddr) -> bool {
     let (at, from) = (at.to_canonical(), from.to_canonical());
     match realm(at) {
         Realm::Nowhere => true,

@@ -136,7 +136,9 @@ impl Call {
         };
         let Some((invite, local_tag)) = self.build_invite(tokens, &asked, body) else { return };
         let Some(route) = &self.route else { return };
-        let mut flow = Peer::new(route.attempt.lookup.transport, route.local.listener, address);
+        let registered = route.attempt.registered.as_ref().and_then(|registered| registered.flow.clone());
+        let usual = || Peer::new(route.attempt.lookup.transport, route.local.listener, address);
+        let mut flow = registered.unwrap_or_else(usual);
         if route.attempt.lookup.literal().is_none() {
             flow.server_name = Some(route.attempt.lookup.host.clone());
         }

@@ -1,7 +1,7 @@
 //! What the transaction layer reports, brought to its call.
 
-use sip::Message;
 use sip::transaction::{Event as Reported, Output as Layer, Owner};
+use sip::{Message, Method};
 
 use super::{Client, Core, Output};
 use crate::call::{Event, Failure, LegRef};
@@ -47,6 +47,9 @@ impl Core {
                         self.log_message(now, key, &message);
                         let source = self.arrived;
                         self.event(now, key, Event::Request { leg, server: id, message, source });
+                    }
+                    None if message.method() == Some(Method::Register) => {
+                        self.register(now, id, &message, from, merged);
                     }
                     None => self.new_invite(now, id, message, from, merged),
                 }

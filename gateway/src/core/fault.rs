@@ -4,7 +4,7 @@ use sip::text::word;
 use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
 
 use crate::call::unsupported_body;
-use crate::reply::{Cause, demanded};
+use crate::reply::{Cause, demanded, demanded_but};
 
 /// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
 pub(super) const BODIES: &str = "application/sdp, multipart/mixed, application/pidf+xml";
@@ -52,6 +52,16 @@ pub(super) fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
 /// What is wrong with a request that ends here and begins nothing, so that hops, body and copies do not matter.
 pub(super) fn terminal_fault(message: &Message) -> Option<Fault> {
     scheme_fault(message).or_else(|| require_fault(message))
+}
+
+/// What is wrong with a REGISTER for a registrar that understands `understood`.
+pub(super) fn registration_fault(message: &Message, merged: bool, understood: &[&str]) -> Option<Fault> {
+    let unknown = |tag: &str| !understood.iter().any(|known| tag.eq_ignore_ascii_case(known));
+    scheme_fault(message).or_else(|| merged_fault(merged)).or_else(|| {
+        let demanded = demanded_but(message, unknown)?;
+        let fault = Fault::new(420, format!("Not supported: {demanded}"));
+        Some(fault.with(Name::Unsupported, demanded))
+    })
 }
 
 fn scheme_fault(message: &Message) -> Option<Fault> {

@@ -30,6 +30,7 @@ mod probe;
 mod refusal_lines;
 mod refusal_records;
 mod refuse;
+mod register;
 pub mod shared;
 mod sip_log;
 mod stateless;
@@ -165,6 +166,7 @@ impl Core {
     pub fn new(now: Now, shared: Arc<Shared>, live: Arc<Live>, mut tokens: Tokens) -> Core {
         let shard = tokens.shard();
         let probes = probe::Probes::new(now, &live.config, shard, tokens.random());
+        shared.registrar.configure(&live.config);
         let per_source = per_source::PerSource::new(shared.memory);
         Core {
             nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
@@ -311,6 +313,7 @@ impl Machine for Core {
             Input::Orphan(state) => self.hang_up_orphan(now, &state),
             Input::Configuration(live) => {
                 self.live = live;
+                self.shared.registrar.configure(&self.live.config);
                 let shard = self.tokens.shard();
                 self.probes = probe::Probes::new(now, &self.live.config, shard, self.tokens.random());
             }

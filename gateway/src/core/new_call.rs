@@ -7,7 +7,7 @@ use std::time::Duration;
 use sip::auth::{AuthFailure, Credentials, Protection};
 use sip::text::phrase;
 use sip::transaction::ServerId;
-use sip::{Message, Name};
+use sip::{Message, Method, Name};
 
 use super::fault::protocol_fault;
 use super::parties::{account, asserted, facts, profile, redirections, sip_user};
@@ -95,7 +95,9 @@ impl Core {
         };
         let draw = self.tokens.random().next_u64();
         let health = self.shared.health();
-        let plan = route::route(&live.config, &health, &RouteFacts { admitted, draw, now: now.instant });
+        let registrar = &self.shared.registrar;
+        let routed = RouteFacts { admitted, draw, now: now.instant, registrar };
+        let plan = route::route(&live.config, &health, &routed);
         let attempts = match plan.attempts {
             Ok(attempts) => attempts,
             Err(refusal) => return self.refuse(now, server, &message, facts, decision, &refusal),
@@ -193,7 +195,11 @@ impl Core {
     /// An attempt with what we are and say there; none where no listener has its transport.
     pub(super) fn call_route(&self, live: &Live, admitted: &Admitted, attempt: Attempt) -> Option<Route> {
         let address = attempt.lookup.literal().map(|address| address.ip());
-        let listener = self.listener_for(live, attempt.lookup.transport, address)?;
+        let flow = attempt.registered.as_ref().and_then(|registered| registered.flow.as_ref());
+        let listener = match flow {
+            Some(flow) => flow.listener,
+            None => self.listener_for(live, attempt.lookup.transport, address)?,
+        };
         let peer = address.unwrap_or_else(|| self.bound_ip(live, listener));
         let local = self.local(live, listener, peer)?;
         let speech = attempt.via.peer();
@@ -245,9 +251,16 @@ impl Core {
         uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }
 
-    /// What the credentials of an INVITE prove. Whoever calls for help may have had the emergency digits put in place of
+    /// What the credentials of an INVITE or a REGISTER prove. Whoever calls for help may have had the emergency digits put in place of
     /// what was dialled, by a machine behind the one that knows the password.
-    fn digest(&mut self, now: Now, live: &Live, who: &Origin, message: &Message, facts: &Facts) -> Digest {
+    pub(super) fn digest(
+        &mut self,
+        now: Now,
+        live: &Live,
+        who: &Origin,
+        message: &Message,
+        facts: &Facts,
+    ) -> Digest {
         let Origin::Connector(connector) = who else { return Digest::NotAttempted };
         let source = facts.source;
         let users = live.users.get(connector.id.as_str()).map_or(&[][..], Vec::as_slice);
@@ -270,7 +283,8 @@ impl Core {
             |user: &str| users.iter().find(|(name, _)| name == user).map(|(_, secrets)| secrets.as_slice());
         let algorithms = algorithms(&connector.termination);
         let protection = Protection { realm, algorithms: &algorithms };
-        match self.nonces.verify(now.unix, source, &credentials, "INVITE", protection, lookup) {
+        let method = message.method().unwrap_or(Method::Invite).to_string();
+        match self.nonces.verify(now.unix, source, &credentials, &method, protection, lookup) {
             Ok(_)
                 if !message.target().is_ok_and(|target| credentials.is_for(&target))
                     && !admit::asks_for_help(&live.config, facts) =>

@@ -20,21 +20,25 @@ impl Core {
             self.shared.metrics.refusal("protocol");
             return self.send_stateless(source, message, fault.reply(message, &tag));
         }
+        let allow = match self.takes_register(source, message) {
+            true => &format!("{ALLOW}, REGISTER"),
+            false => ALLOW,
+        };
         let reply = match message.method() {
             Some(Method::Options) => match self.would_refuse() {
                 Some(cause) => cause.reply(message, Some(&tag)),
                 None => Builder::reply(message, StatusCode::OK, "OK", Some(&tag)),
             }
             .header(Name::Accept, BODIES)
-            .header(Name::Allow, ALLOW),
+            .header(Name::Allow, allow),
             // A dialog of ours would have been found.
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 Cause::new(481, "Call/Transaction Does Not Exist").reply(message, Some(&tag))
             }
             Some(Method::Other(_)) => {
-                Cause::new(501, "Not Implemented").reply(message, Some(&tag)).header(Name::Allow, ALLOW)
+                Cause::new(501, "Not Implemented").reply(message, Some(&tag)).header(Name::Allow, allow)
             }
-            _ => Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, ALLOW),
+            _ => Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, allow),
         };
         self.send_stateless(source, message, reply);
     }

@@ -4,7 +4,7 @@ use config::{ChallengeStatus, ConnectorId, DigestAlgorithm, Termination};
 use sip::auth::{Algorithm, Protection};
 use sip::text::phrase;
 use sip::transaction::ServerId;
-use sip::{Builder, Message, Name};
+use sip::{Builder, Message, Method, Name};
 
 use super::fault::Fault;
 use super::{Core, Live};
@@ -42,6 +42,8 @@ impl Core {
         let protection = Protection { realm: &live.config.gateway.realm, algorithms: &algorithms };
         let challenges = self.nonces.challenges(now.unix, random, source, protection, &secrets, stale);
         let (status, text, header) = match termination.challenge {
+            // A registrar asks for itself: RFC 3261 §10.3 step 3.
+            _ if message.method() == Some(Method::Register) => (401, "Unauthorized", Name::WwwAuthenticate),
             ChallengeStatus::Unauthorized => (401, "Unauthorized", Name::WwwAuthenticate),
             ChallengeStatus::ProxyAuthenticationRequired => {
                 (407, "Proxy Authentication Required", Name::ProxyAuthenticate)

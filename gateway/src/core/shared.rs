@@ -19,6 +19,7 @@ use crate::media::MediaRoom;
 use crate::metrics::Metrics;
 use crate::peer::Transport;
 use crate::readiness::Readiness;
+use crate::registrar::Registrar;
 use crate::resolve::Lookup;
 use crate::route::{Health, HostKey, ProbeResult};
 
@@ -52,6 +53,8 @@ pub struct Shared {
     accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
     /// What else stands in the way of new calls.
     pub readiness: Readiness,
+    /// Where customers' systems are that have registered.
+    pub registrar: Registrar,
 }
 
 impl Shared {
@@ -67,6 +70,7 @@ impl Shared {
         accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
     ) -> Shared {
         Shared {
+            registrar: Registrar::default(),
             limits: Limits::default(),
             health: ArcSwap::from_pointee(Health::new()),
             metrics,

@@ -78,7 +78,12 @@ impl Core {
                 self.tell_of_stranger(now, &source, &message);
                 return self.reply_stateless(&source, &message, &verdict.into());
             }
-            if message.method() != Some(Method::Invite) {
+            let begins = match message.method() {
+                Some(Method::Invite) => true,
+                Some(Method::Register) => self.takes_register(&source, &message),
+                _ => false,
+            };
+            if !begins {
                 return self.answer_outside(&source, &message);
             }
         }

@@ -2,10 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{Carrier, CarrierName, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
+use sip::registration::Binding;
 
 use crate::admit::Caller;
 use crate::number;
 use crate::peer::{Party, Transport};
+use crate::registrar::Way;
 use crate::resolve::Lookup;
 
 /// One place where a call may go, and what it is told there.
@@ -27,6 +29,19 @@ pub struct Attempt {
     pub asserted: Option<String>,
     /// It answered the last time that it was asked; else it comes last.
     pub usable: bool,
+    /// A contact that has registered.
+    pub registered: Option<Arc<Registered>>,
+}
+
+/// How a contact is called that has registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The Request-URI.
+    pub uri: String,
+    /// The values of Route: what it registered through. RFC 3327 §5.3.
+    pub route: Vec<String>,
+    /// The flow that its REGISTER came by; none where it is called as the Contact says.
+    pub flow: Option<crate::peer::Peer>,
 }
 
 /// The other side of an attempt. Shared with the configuration that it was planned by.
@@ -125,6 +140,38 @@ impl Attempt {
             asserted: caller.asserted.as_ref().map(write),
             via: Via::Carrier(carrier.clone()),
             usable: true,
+            registered: None,
+        }
+    }
+
+    /// A contact of the connector's customer.
+    pub(super) fn to_registered(
+        connector: &Arc<VoiceConnector>,
+        binding: &Binding<Way>,
+        number: &E164,
+        caller: &Caller,
+    ) -> Attempt {
+        let (uri, flow) = (binding.contact.target(number.as_str()), &binding.flow.flow);
+        let by_flow = || Lookup {
+            host: sip::Host::from(flow.remote.ip()).to_string().into(),
+            port: Some(flow.remote.port()),
+            transport: flow.transport,
+        };
+        let registered = Registered {
+            uri: uri.to_string(),
+            route: binding.path.clone(),
+            flow: binding.flow.place.is_none().then(|| flow.clone()),
+        };
+        Attempt {
+            host: uri.host.to_string(),
+            port: uri.port,
+            lookup: binding.flow.place.clone().unwrap_or_else(by_flow),
+            number: number::write(number, NumberFormat::E164, None),
+            caller: caller.text.clone(),
+            asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
+            via: Via::Connector(connector.clone()),
+            usable: true,
+            registered: Some(Arc::new(registered)),
         }
     }
 
@@ -143,6 +190,7 @@ impl Attempt {
             asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
             via: Via::Connector(connector.clone()),
             usable: true,
+            registered: None,
         }
     }
 }

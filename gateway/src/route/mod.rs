@@ -13,7 +13,7 @@ mod plan;
 mod step;
 mod weight;
 
-pub use attempt::{Attempt, Via};
+pub use attempt::{Attempt, Registered, Via};
 pub use doubt::doubts;
 pub use failover::{Because, Failover, RouteEnd, last_answer, next_route};
 pub use health::{Health, HostKey, ProbeResult};

@@ -1,24 +1,27 @@
-use std::sync::Arc;
 use std::time::Instant;
 
-use config::{Config, ConnectorId, Route, VoiceConnector};
+use config::{Config, ConnectorId, Registration, Route};
 
 use crate::admit::{Admitted, Destination, Refusal};
+use crate::peer::Transport;
 use crate::random::SeededRandom;
+use crate::registrar::Registrar;
 
 use super::weight::by_priority_and_weight;
 use super::{Attempt, Health, RouteStep, carriers};
 
 /// What a call is routed by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct RouteFacts<'a> {
     /// The call.
     pub admitted: &'a Admitted,
     /// A random number, uniform over all 64 bits: draws among equals by weight. The same number under the same
     /// configuration gives the same plan.
     pub draw: u64,
-    /// For hosts that rest until a time.
+    /// For hosts that rest until a time, and registrations that end.
     pub now: Instant,
+    /// Where customers' systems are that have registered.
+    pub registrar: &'a Registrar,
 }
 
 /// Where a call goes.
@@ -34,7 +37,7 @@ pub struct Plan {
 ///
 /// Outbound: carriers by longest prefix, then priority, then weight, and by the next shorter prefix when they are
 /// exhausted; the hosts of one carrier by priority, then weight. Inbound and on-net: the connectors in the order of
-/// [`Destination::Connectors`], the routes of each by priority, then weight. Hosts that do not answer probes come
+/// [`Destination::Connectors`]: of each, the contacts that have registered, then its routes by priority, then weight. Hosts that do not answer probes come
 /// last, rather than never, and in the same order among themselves.
 ///
 /// An emergency call gets every carrier, whatever its prefixes and its health.
@@ -47,7 +50,7 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     let mut attempts = Vec::new();
     if let Destination::Connectors(connectors) = &admitted.destination {
         attempts.extend(
-            connectors.iter().flat_map(|id| to_connector(config, id, admitted, &mut random, &mut steps)),
+            connectors.iter().flat_map(|id| to_connector(config, id, facts, &mut random, &mut steps)),
         );
     }
     if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
@@ -62,7 +65,8 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
         }
     }
     for attempt in &mut attempts {
-        attempt.usable = health.is_usable(facts.now, &attempt.lookup);
+        // Whoever has registered was heard of lately.
+        attempt.usable = attempt.registered.is_some() || health.is_usable(facts.now, &attempt.lookup);
     }
     if admitted.emergency.is_none() {
         attempts.sort_by_key(|attempt| !attempt.usable);
@@ -75,17 +79,26 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
 fn to_connector(
     config: &Config,
     id: &ConnectorId,
-    admitted: &Admitted,
+    facts: &RouteFacts<'_>,
     random: &mut SeededRandom,
     steps: &mut Vec<RouteStep>,
 ) -> Vec<Attempt> {
-    let connector: Option<&Arc<VoiceConnector>> = config.connector(id.as_str());
-    let routes = connector.map_or(&[][..], |connector| &connector.origination.route);
-    let routes: Vec<_> = routes.iter().collect();
+    let Some(connector) = config.connector(id.as_str()) else { return Vec::new() };
+    let (number, caller) = (&facts.admitted.number, &facts.admitted.caller);
+    let contacts = facts.registrar.contacts(facts.now, id.as_str(), number);
+    let contacts: Vec<Attempt> = contacts
+        .iter()
+        .map(|binding| Attempt::to_registered(connector, binding, number, caller))
+        .filter(|attempt| !connector.encryption || attempt.lookup.transport == Transport::Tls)
+        .collect();
+    if connector.peer.registration == Registration::On {
+        steps.push(RouteStep::Registered { connector: id.clone(), contacts: contacts.len() });
+    }
+    let routes: Vec<_> = connector.origination.route.iter().collect();
     steps.push(RouteStep::Connector { connector: id.clone(), routes: routes.len() });
     let routes = by_priority_and_weight(routes, |route| (route.priority, route.weight), random);
-    let attempt = |route| Some(Attempt::to_connector(connector?, route, &admitted.number, &admitted.caller));
-    routes.into_iter().filter_map(attempt).collect()
+    let routes = routes.into_iter().map(|route| Attempt::to_connector(connector, route, number, caller));
+    contacts.into_iter().chain(routes).collect()
 }
 
 fn nowhere(admitted: &Admitted) -> Refusal {

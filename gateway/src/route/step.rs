@@ -17,6 +17,13 @@ pub enum RouteStep {
         /// `termination.carriers` does not leave it out.
         allowed: bool,
     },
+    /// How many contacts a connector's customer has registered, where it does.
+    Registered {
+        /// The connector.
+        connector: ConnectorId,
+        /// Contacts for this number.
+        contacts: usize,
+    },
     /// How many routes a connector has.
     Connector {
         /// The connector.
@@ -47,7 +54,12 @@ impl RouteStep {
         let port = lookup.port.map_or_else(String::new, |port| format!(":{port}"));
         RouteStep::Attempt {
             whose,
-            target: format!("{}{port} over {}", lookup.host, lookup.transport),
+            target: match &attempt.registered {
+                // Nobody has registered in an explanation.
+                Some(_) if lookup.port == Some(0) => "whatever contact has registered".to_owned(),
+                Some(_) => format!("the contact at {}{port} over {}", lookup.host, lookup.transport),
+                None => format!("{}{port} over {}", lookup.host, lookup.transport),
+            },
             number: attempt.number.clone(),
             usable: attempt.usable,
         }
@@ -69,6 +81,10 @@ impl fmt::Display for RouteStep {
             RouteStep::Carrier { name, matched: Some(digits), .. } => {
                 let plural = if *digits == 1 { "" } else { "s" };
                 write!(f, "carrier: {name} takes it by {digits} digit{plural}")
+            }
+            RouteStep::Registered { connector, contacts } => {
+                let plural = if *contacts == 1 { "" } else { "s" };
+                write!(f, "registered: voice connector {connector} has {contacts} contact{plural}")
             }
             RouteStep::Connector { connector, routes } => match routes {
                 0 => write!(f, "routes: voice connector {connector} has none that can be reached"),

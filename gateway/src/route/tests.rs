@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use crate::admit::testing::{call, config};
 use crate::admit::{Admitted, Outcome, admit};
 use crate::peer::Transport;
+use crate::registrar::Registrar;
 
 use super::*;
 
@@ -26,7 +27,11 @@ fn admitted(source: &str, from: &str, user: &str) -> Admitted {
 }
 
 fn plan(health: &Health, admitted: &Admitted, draw: u64) -> Plan {
-    route(config_once(), health, &RouteFacts { admitted, draw, now: Instant::now() })
+    route(
+        config_once(),
+        health,
+        &RouteFacts { admitted, draw, now: Instant::now(), registrar: &Registrar::default() },
+    )
 }
 
 fn hosts(health: &Health, admitted: &Admitted, draw: u64) -> Vec<String> {
@@ -94,7 +99,8 @@ host = "192.0.2.3"
         let mut facts = call("127.0.0.2", "+12125550000", number);
         facts.host = "127.0.0.1".into();
         let Outcome::Admit(admitted) = admit(&config, &facts).outcome else { panic!("{number}") };
-        let facts = RouteFacts { admitted: &admitted, draw: 1, now: Instant::now() };
+        let registrar = Registrar::default();
+        let facts = RouteFacts { admitted: &admitted, draw: 1, now: Instant::now(), registrar: &registrar };
         match (route(&config, &Health::new(), &facts).attempts, expected) {
             (Ok(attempts), Some(name)) => assert_eq!(attempts[0].via.name(), name),
             (Err(refusal), None) => assert_eq!(refusal.to_string(), format!("No carrier for {number}")),

@@ -67,6 +67,7 @@ mod plain_call;
 mod random_phones;
 mod refusals_in_the_log;
 mod refused_inside_a_call;
+mod registered_customer;
 mod requests_from_strangers;
 mod rings_for_ever;
 mod serial_forks;

@@ -68,6 +68,7 @@ impl<F: Clone> Bindings<F> {
     /// Carries out what `owner` asks for its address of record: all of it, or nothing.
     ///
     /// - `lasts`: of each Contact, in order, what was granted; zero removes it.
+    /// - `flow`: how a Contact is reached.
     ///
     /// # Errors
     /// Why nothing was changed.
@@ -79,7 +80,7 @@ impl<F: Clone> Bindings<F> {
         (owner, record): (&Arc<str>, &Arc<str>),
         asked: &Asked,
         lasts: &[Duration],
-        flow: &F,
+        flow: impl Fn(&Contact) -> F,
         room: Room,
     ) -> Result<(), UpdateError> {
         let mut all = self.all.clone();
@@ -112,7 +113,7 @@ impl<F: Clone> Bindings<F> {
                         record: record.clone(),
                         contact: contact.clone(),
                         path: asked.path.clone(),
-                        flow: flow.clone(),
+                        flow: flow(contact),
                         since: before.map_or(now, |before| before.since),
                         refreshed: now,
                         until: now + *lasts,
@@ -153,6 +154,11 @@ impl<F: Clone> Bindings<F> {
         record: &'a str,
     ) -> impl Iterator<Item = &'a Arc<Binding<F>>> {
         self.live(now).filter(move |binding| *binding.owner == *owner && *binding.record == *record)
+    }
+
+    /// Whether any flow, also of what has expired, is so.
+    pub fn any(&self, is_so: impl Fn(&F) -> bool) -> bool {
+        self.all.iter().any(|binding| is_so(&binding.flow))
     }
 
     /// All that is registered now.
@@ -228,7 +234,7 @@ mod tests {
                 _ => Vec::new(),
             };
             let names: (Arc<str>, Arc<str>) = (owner.into(), owner.into());
-            self.bindings.update(self.now, (&names.0, &names.1), &asked, &lasts, &flow, ROOM)
+            self.bindings.update(self.now, (&names.0, &names.1), &asked, &lasts, |_| flow, ROOM)
         }
 
         fn of(&self, owner: &str) -> Vec<(String, u16)> {

@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use config::{Config, Registration, VoiceConnector};
+
+use crate::number::dialled_number;
+
+use super::digest::{self, Passed};
+use super::source::{encrypted_signalling, holds};
+use super::{Challenge, Facts, Origin, Refusal, identify};
+
+/// The connector whose customer sent a REGISTER, or why it is refused; `None`: this sender may not register, whatever
+/// it says (405).
+///
+/// An encrypted connector takes it by TLS only. Termination need not be on: a customer may be called only.
+pub fn registering(config: &Config, facts: &Facts) -> Option<Result<Arc<VoiceConnector>, Refusal>> {
+    match identify(config, facts).outcome {
+        Ok(Origin::Connector(connector)) => match connector.peer.registration {
+            Registration::Off => None,
+            Registration::Accept | Registration::On => {
+                Some(encrypted_signalling(&connector, facts, &mut Vec::new()).map(|()| connector))
+            }
+        },
+        Ok(Origin::Carrier(_)) => None,
+        Err(refusal) => {
+            let address = facts.source.to_canonical();
+            let registers = |one: &&Arc<VoiceConnector>| one.peer.registration != Registration::Off;
+            let mut registering = config.voice_connector.iter().filter(registers);
+            registering.any(|one| holds(&one.termination.allowlist, address)).then_some(Err(refusal))
+        }
+    }
+}
+
+/// Who registers with `connector`: the digest user, none where it has no credentials; or the challenge that asks.
+///
+/// # Errors
+/// Wrong credentials too often, or for somebody else.
+pub fn registrant(
+    config: &Config,
+    connector: &VoiceConnector,
+    facts: &Facts,
+) -> Result<Result<Option<String>, Challenge>, Refusal> {
+    digest::check(config, connector, facts, &mut Vec::new()).map(|passed| match passed {
+        Passed::Yes { user } => Ok(user),
+        Passed::Challenge(challenge) => Err(challenge),
+    })
+}
+
+/// Whether `user` may register as `record`, the user part of To: as itself, or as a number of the connector.
+///
+/// Source: RFC 3261 §10.3 steps 4 and 5.
+pub fn may_register_as(config: &Config, connector: &VoiceConnector, user: &str, record: &str) -> bool {
+    let bare = user.split_once('@').map_or(user, |(bare, _)| bare);
+    record == user
+        || record == bare
+        || dialled_number(record).is_some_and(|number| config.owns(&connector.id, number.as_str()))
+}

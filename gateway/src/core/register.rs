@@ -1,0 +1,262 @@
+//! A customer's REGISTER: RFC 3261 §10.3, with RFC 3327, RFC 5626 and RFC 6140.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::{Registration, VoiceConnector};
+use sip::registration::{Asked, Change, UpdateError};
+use sip::text::phrase;
+use sip::transaction::ServerId;
+use sip::{Builder, Message, Name, StatusCode, Uri};
+use time::OffsetDateTime;
+
+use super::fault::registration_fault;
+use super::parties::facts;
+use super::{Core, Live};
+use crate::admit::{self, Decision, Facts, Origin, Outcome};
+use crate::clock::Now;
+use crate::peer::{Party, Peer, Source};
+use crate::registrar::{self, SHORTEST, Way};
+use crate::reply::Cause;
+
+impl Core {
+    /// Whether a REGISTER of this sender is looked at; else it is answered without keeping anything.
+    pub(super) fn takes_register(&self, source: &Source, message: &Message) -> bool {
+        admit::registering(&self.live.config, &facts(message, source)).is_some()
+    }
+
+    /// A REGISTER from a listed source. Its transaction is kept, for a repeat of it must not be taken for a replay.
+    pub(super) fn register(
+        &mut self,
+        now: Now,
+        server: ServerId,
+        message: &Message,
+        from: Peer,
+        merged: bool,
+    ) {
+        let source = self.arrived;
+        let live = self.live.clone();
+        let mut facts = facts(message, &source);
+        let connector = match admit::registering(&live.config, &facts) {
+            Some(Ok(connector)) => connector,
+            Some(Err(refusal)) => {
+                let verdict = refusal.verdict();
+                return self.refuse_register(
+                    now,
+                    server,
+                    message,
+                    &facts,
+                    None,
+                    verdict.cause,
+                    &verdict.into(),
+                );
+            }
+            // The configuration has changed since it came in.
+            None => {
+                let cause = Cause::new(405, "Method Not Allowed");
+                return self.refuse_register(now, server, message, &facts, None, "registration", &cause);
+            }
+        };
+        let id = connector.id.as_str();
+        if let Some(fault) = registration_fault(message, merged, &SUPPORTED) {
+            self.shared.metrics.refusal("protocol");
+            let reply = fault.reply(message, &self.tokens.tag());
+            return self.answer_register(now, server, message, id, reply);
+        }
+        facts.digest = self.digest(now, &live, &Origin::Connector(connector.clone()), message, &facts);
+        let user = match admit::registrant(&live.config, &connector, &facts) {
+            Ok(Ok(user)) => user,
+            Ok(Err(challenge)) => {
+                let stale = challenge.stale;
+                let decision = Decision {
+                    steps: Vec::new(),
+                    connector: Some(connector.id.clone()),
+                    direction: None,
+                    outcome: Outcome::Challenge(challenge),
+                };
+                return self.challenge(now, &live, server, message, &decision, stale);
+            }
+            Err(refusal) => {
+                let verdict = refusal.verdict();
+                let (label, cause) = (verdict.cause, verdict.into());
+                return self.refuse_register(now, server, message, &facts, Some(id), label, &cause);
+            }
+        };
+        let flow = Peer { remote: from.remote, party: Some(Party::VoiceConnector(id.into())), ..from };
+        match self.registered(now, &live, &connector, message, user, &flow) {
+            Ok(reply) => self.answer_register(now, server, message, id, reply),
+            Err((cause, headers)) => {
+                self.tell_of_register(now, &facts, id, message, &cause);
+                self.shared.metrics.refusal("registration");
+                let reply = cause.reply(message, Some(&self.tokens.tag()));
+                let reply = headers.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value));
+                self.answer_register(now, server, message, id, reply);
+            }
+        }
+    }
+
+    /// Carries out what a user asks for, and says what is registered then.
+    fn registered(
+        &mut self,
+        now: Now,
+        live: &Live,
+        connector: &VoiceConnector,
+        message: &Message,
+        user: Option<String>,
+        flow: &Peer,
+    ) -> Result<Builder, (Cause, Vec<(Name, String)>)> {
+        let refused = |status: u16, text: String| (Cause::new(status, text), Vec::new());
+        let mut asked =
+            Asked::read(message).map_err(|fault| refused(fault.status().code(), fault.to_string()))?;
+        let keeps = connector.peer.registration == Registration::On;
+        let user = user.unwrap_or_default();
+        let record = record_of(message).unwrap_or_else(|| user.clone());
+        if keeps && !admit::may_register_as(&live.config, connector, &user, &record) {
+            return Err(refused(404, format!("{user} is not {record}")));
+        }
+        let outbound = outbound(message, &mut asked)?;
+        let lasts =
+            registrar::granted(&asked, |contact| Way::is_behind_nat(contact, flow)).map_err(|brief| {
+                let cause = Cause::new(423, format!("{} seconds are too brief", brief.0));
+                (cause, vec![(Name::MinExpires, SHORTEST.to_string())])
+            })?;
+        let mut reply = Builder::reply(message, StatusCode::OK, "OK", Some(&self.tokens.tag()));
+        if keeps {
+            let (owner, record): (Arc<str>, Arc<str>) = (user.into(), record.into());
+            let way = |contact: &_| Way::new(connector.peer.nat, &asked, contact, flow.clone());
+            let id = connector.id.as_str();
+            let bindings = self
+                .shared
+                .registrar
+                .update(now.instant, id, (&owner, &record), &asked, &lasts, way)
+                .map_err(|error| match error {
+                    UpdateError::OutOfOrder => refused(500, error.to_string()),
+                    _ => refused(403, error.to_string()),
+                })?;
+            let mut contacts = 0;
+            for binding in bindings.of(now.instant, &owner, &record) {
+                contacts += 1;
+                let left = binding.until.saturating_duration_since(now.instant).as_secs();
+                reply = reply.header(Name::Contact, format!("{};expires={left}", binding.contact));
+                if binding.since == now.instant {
+                    tracing::info!(
+                        connector = id,
+                        user = phrase(&owner),
+                        record = phrase(&record),
+                        source = %flow.remote,
+                        transport = %flow.transport,
+                        seconds = left,
+                        "a contact is registered"
+                    );
+                }
+            }
+            tracing::debug!(connector = id, user = phrase(&owner), contacts, "registration");
+        } else if let Change::Contacts(all) = &asked.change {
+            for (contact, lasts) in all.iter().zip(&lasts).filter(|(_, lasts)| !lasts.is_zero()) {
+                reply = reply.header(Name::Contact, format!("{contact};expires={}", lasts.as_secs()));
+            }
+        }
+        for path in &asked.path {
+            reply = reply.header(Name::Path, path);
+        }
+        if outbound && keeps {
+            reply = reply.header(Name::Require, "outbound");
+        }
+        Ok(reply.header(Name::Supported, SUPPORTED.join(", ")).header(Name::Date, date(now.unix)))
+    }
+
+    /// Why a listed peer's phone does not register: its operator will ask.
+    fn tell_of_register(
+        &mut self,
+        now: Now,
+        facts: &Facts,
+        connector: &str,
+        message: &Message,
+        cause: &Cause,
+    ) {
+        if self.refusal_lines.take(now.instant, facts.source) {
+            tracing::info!(
+                source = %facts.source,
+                connector,
+                call_id = phrase(message.call_id().unwrap_or_default()),
+                status = cause.status.code(),
+                cause = self.shown(&cause.text),
+                "registration refused"
+            );
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of one path, cut out for its length")]
+    fn refuse_register(
+        &mut self,
+        now: Now,
+        server: ServerId,
+        message: &Message,
+        facts: &Facts,
+        connector: Option<&str>,
+        label: &'static str,
+        cause: &Cause,
+    ) {
+        let connector = connector.unwrap_or_default();
+        self.tell_of_register(now, facts, connector, message, cause);
+        self.shared.metrics.refusal(label);
+        let reply = cause.reply(message, Some(&self.tokens.tag()));
+        self.answer_register(now, server, message, connector, reply);
+    }
+
+    fn answer_register(
+        &mut self,
+        now: Now,
+        server: ServerId,
+        message: &Message,
+        connector: &str,
+        reply: Builder,
+    ) {
+        let response = reply.build();
+        self.log_outside(now, Some(connector), message, &[message, &response]);
+        self.answer(now, server, response);
+    }
+}
+
+/// What a registrar of ours can do.
+const SUPPORTED: [&str; 3] = ["path", "outbound", "gin"];
+
+/// `SIP-date`: `Sat, 13 Nov 2010 23:29:00 GMT`. RFC 3261 §25.1.
+fn date(unix: Duration) -> String {
+    let seconds = i64::try_from(unix.as_secs()).unwrap_or_default();
+    let date = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let first = |word: String| word.chars().take(3).collect::<String>();
+    let (weekday, month) = (first(date.weekday().to_string()), first(date.month().to_string()));
+    let (hour, minute, second) = date.to_hms();
+    format!("{weekday}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
+}
+
+/// The address of record: the user part of To.
+fn record_of(message: &Message) -> Option<String> {
+    match message.to().ok()?.uri {
+        Uri::Sip(uri) => uri.user_unescaped(),
+        Uri::Tel(uri) => Some(uri.number),
+        _ => None,
+    }
+}
+
+/// Whether the phone's flows are kept apart: it asks for that, and nothing between us and it would make one of several.
+/// A `reg-id` counts for nothing otherwise. RFC 5626 §6.
+fn outbound(message: &Message, asked: &mut Asked) -> Result<bool, (Cause, Vec<(Name, String)>)> {
+    let supported = message
+        .values(Name::Supported)
+        .chain(message.values(Name::Require))
+        .any(|tag| tag.eq_ignore_ascii_case("outbound"));
+    let first_path_has_ob =
+        asked.path.last().is_some_and(|path| path.split(['<', '>', ';']).any(|part| part == "ob"));
+    let direct = message.vias().count() == 1 || first_path_has_ob;
+    let Change::Contacts(contacts) = &mut asked.change else { return Ok(false) };
+    if !supported {
+        contacts.iter_mut().for_each(|contact| contact.reg_id = None);
+    }
+    let asks = contacts.iter().any(|contact| contact.reg_id.is_some());
+    match asks && !direct {
+        true => Err((Cause::new(439, "First Hop Lacks Outbound Support"), Vec::new())),
+        false => Ok(asks),
+    }
+}
