@@ -43,7 +43,7 @@ pub struct Carrier {
     pub cps_limit: Option<u32>,
     /// Calls at one time, at least 1. Default: none, no limit.
     pub max_calls: Option<u32>,
-    /// Where requests go instead of the hosts. Default: none.
+    /// Where requests to all of its hosts are sent. Default: none, to the hosts.
     pub outbound_proxy: Option<OutboundProxy>,
     /// Register there as a user of it. Default: none.
     pub register: Option<Register>,
@@ -74,11 +74,11 @@ pub enum NumberFormat {
     National,
 }
 
-/// `carrier.outbound_proxy`: `sip:host[:port][;transport=udp|tcp|tls][;lr]`.
+/// `carrier.outbound_proxy`: `sip:host[:port][;transport=udp|tcp|tls];lr`, a loose router.
+///
+/// Source: RFC 3261 §8.1.2, where such a URI is a route set that is known beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundProxy {
-    /// The URI as written.
-    pub uri: String,
     /// An address or a name.
     pub host: Host,
     /// Default: none.
@@ -120,13 +120,22 @@ impl Carrier {
         };
         let hosts = get("host").map(|item| item.tables("route")).unwrap_or_default();
         let takes_calls = !(prefixes.is_empty() && countries.is_empty());
-        if hosts.is_empty() && takes_calls && get("outbound_proxy").is_none() && get("host").is_none() {
+        if hosts.is_empty() && takes_calls && get("host").is_none() {
             let remedy = "write [[carrier.host]] with its host, or prefixes = [] where it only brings calls";
             reader.error(table.at(), format!("carrier {name} has no host"), remedy);
         }
         let format =
             |key| get(key).and_then(|item| item.choice(NumberFormat::CHOICES)).unwrap_or(NumberFormat::E164);
         let limit = |key| get(key).and_then(|item| item.integer(1, 1_000_000));
+        let outbound_proxy: Option<OutboundProxy> = get("outbound_proxy").and_then(|item| item.parse());
+        if let (Some(item), Some(proxy)) = (get("outbound_proxy"), &outbound_proxy) {
+            reader.fact(|facts| facts.routes.push((proxy.protocol, item.at())));
+        }
+        let host = |table: &Table<'_>| match &outbound_proxy {
+            Some(_) => Route::read(table, false),
+            None => Route::read_dialled(table, false),
+        };
+        let host = hosts.iter().filter_map(host).collect();
         let carrier = Self {
             allowlist: nets(get("allowlist")),
             prefixes,
@@ -139,14 +148,14 @@ impl Carrier {
             weight: Weight::read(table),
             cps_limit: limit("cps_limit"),
             max_calls: limit("max_calls"),
-            outbound_proxy: get("outbound_proxy").and_then(|item| item.parse()),
+            outbound_proxy,
             register: get("register").and_then(|item| Register::read(&item.table("register")?)),
             first_response_timeout: first_response_timeout(get("first_response_timeout")),
             progress_timeout: progress_timeout(get("progress_timeout")),
             options_interval: options_interval(get("options_interval")),
             failover_on: get("failover_on").map(|item| failover_on(&item)).unwrap_or_default(),
             credentials: get("credentials").and_then(|item| Credentials::read(&item.table("credentials")?)),
-            host: hosts.iter().filter_map(|table| Route::read(table, false)).collect(),
+            host,
             peer: Peer::read_carriers(get("peer")),
             name,
         };
@@ -236,9 +245,11 @@ fn proxy(text: &str) -> Option<OutboundProxy> {
     };
     let mut parts = rest.split(';');
     let place = parts.next()?;
+    let mut loose = false;
     for parameter in parts {
         match (parameter.to_ascii_lowercase().as_str(), scheme) {
-            ("lr", _) | ("transport=tcp" | "transport=tls", "sips") => {}
+            ("lr", _) => loose = true,
+            ("transport=tcp" | "transport=tls", "sips") => {}
             ("transport=udp", "sip") => protocol = Protocol::Udp,
             ("transport=tcp", "sip") => protocol = Protocol::Tcp,
             ("transport=tls", "sip") => protocol = Protocol::Tls,
@@ -251,7 +262,8 @@ fn proxy(text: &str) -> Option<OutboundProxy> {
         }
         _ => (place, None),
     };
-    Some(OutboundProxy { uri: text.to_owned(), host: host.parse().ok()?, port, protocol })
+    let host = host.parse().ok()?;
+    loose.then_some(OutboundProxy { host, port, protocol })
 }
 
 impl Register {
@@ -276,14 +288,15 @@ mod tests {
     fn a_proxy_is_a_sip_uri_without_a_user() {
         for (text, expected) in [
             ("sip:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Protocol::Udp))),
-            ("sip:192.0.2.30:5070;transport=tcp", Some(("192.0.2.30", Some(5070), Protocol::Tcp))),
+            ("sip:192.0.2.30:5070;transport=tcp;lr", Some(("192.0.2.30", Some(5070), Protocol::Tcp))),
             ("sip:[2001:db8::1]:5061;transport=TLS;lr", Some(("[2001:db8::1]", Some(5061), Protocol::Tls))),
             ("sip:[2001:db8::1];lr", Some(("[2001:db8::1]", None, Protocol::Udp))),
-            ("sips:sbc.carrier.example", Some(("sbc.carrier.example", None, Protocol::Tls))),
-            ("sips:sbc.carrier.example;transport=udp", None),
-            ("sip:user@sbc.carrier.example", None),
-            ("sip:sbc.carrier.example:0", None),
-            ("sip:sbc.carrier.example;maddr=1.2.3.4", None),
+            ("sips:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Protocol::Tls))),
+            ("sip:sbc.carrier.example", None), // a strict router, of RFC 2543
+            ("sips:sbc.carrier.example;transport=udp;lr", None),
+            ("sip:user@sbc.carrier.example;lr", None),
+            ("sip:sbc.carrier.example:0;lr", None),
+            ("sip:sbc.carrier.example;maddr=1.2.3.4;lr", None),
             ("tel:+12065550100", None),
             ("sbc.carrier.example", None),
             ("", None),

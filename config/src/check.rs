@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use crate::read::{At, Reader, nearest};
-use crate::{CarrierName, ConnectorId, E164, Protocol};
+use crate::{CarrierName, ConnectorId, E164, NetworkName, Protocol};
 
 /// Kinds of tables that others refer to by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +51,10 @@ pub(crate) struct Facts {
     pub admin: Option<(SocketAddr, At)>,
     pub customer_nets: Vec<(ConnectorId, IpNet, At)>,
     pub carrier_nets: Vec<(CarrierName, IpNet, At)>,
+    /// What each network has; `None`: whoever is in no other.
+    pub networks: Vec<(NetworkName, Option<IpNet>, At)>,
+    /// Listeners without a network.
+    pub at_large: Vec<At>,
     pub numbers: Vec<(E164, At)>,
 }
 
@@ -71,6 +75,7 @@ impl Facts {
         self.check_listeners(reader);
         self.check_transports(reader);
         self.check_nets(reader);
+        self.check_networks(reader);
         self.check_numbers(reader);
     }
 
@@ -155,6 +160,47 @@ impl Facts {
                 );
                 reader.error(late, problem, "write addresses that belong to one of the two only");
             }
+        }
+    }
+
+    /// A peer is in one network, and its listener in the same.
+    fn check_networks(&self, reader: &Reader<'_>) {
+        for (at, (name, net, place)) in self.networks.iter().enumerate() {
+            for (other_name, other, first) in self.networks.iter().take(at) {
+                let first = reader.position(*first);
+                match (net, other) {
+                    (None, None) => {
+                        let text = format!(
+                            "network {name} has no `local`, and network {other_name} has none either ({first}): \
+                             whoever is in no other network is in {other_name}"
+                        );
+                        reader.warn(*place, text);
+                    }
+                    (Some(net), Some(other)) if net == other => {
+                        let problem = format!("{net} is already in network {other_name} ({first})");
+                        reader.error(*place, problem, "remove one of the two");
+                    }
+                    (Some(net), Some(other)) if name != other_name && overlap(net, other) => {
+                        let text = match other.contains(net) {
+                            true => format!(
+                                "{net} of network {name} lies in {other} of network {other_name} ({first})"
+                            ),
+                            false => format!(
+                                "{net} of network {name} holds {other} of network {other_name} ({first})"
+                            ),
+                        };
+                        let whose = if other.contains(net) { "the former's" } else { "the latter's" };
+                        reader.warn(*place, format!("{text}: its peers are {whose}"));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let uses_networks = self.references.iter().any(|(kind, ..)| *kind == Kind::Network);
+        for place in self.at_large.iter().filter(|_| uses_networks) {
+            let text = "other listeners have a `network` and this one has none: no peer of a network is called from here \
+                        while one of its own has the transport; write network = \"...\"";
+            reader.warn(*place, text);
         }
     }
 

@@ -49,15 +49,27 @@ pub(crate) struct Index {
     connectors: HashMap<ConnectorId, usize>,
     groups: HashMap<GroupId, usize>,
     carriers: HashMap<crate::CarrierName, usize>,
+    /// Our names towards parties, and the connector that alone has such a name.
+    contacts: HashMap<String, Option<usize>>,
 }
 
 impl Index {
+    /// - `domain`: of the gateway, which names no connector.
     pub(crate) fn new(
+        domain: &str,
         connectors: &[Arc<VoiceConnector>],
         groups: &[Arc<VoiceConnectorGroup>],
         carriers: &[Arc<Carrier>],
     ) -> Self {
+        let mut contacts: HashMap<String, Option<usize>> = HashMap::new();
+        let of_connectors = connectors.iter().enumerate().map(|(at, item)| (Some(at), &item.peer));
+        for (at, peer) in of_connectors.chain(carriers.iter().map(|item| (None, &item.peer))) {
+            let Some(contact) = &peer.contact else { continue };
+            let only = at.filter(|_| contact.name != domain);
+            contacts.entry(contact.name.clone()).and_modify(|other| *other = None).or_insert(only);
+        }
         Self {
+            contacts,
             connectors: connectors.iter().enumerate().map(|(at, item)| (item.id.clone(), at)).collect(),
             groups: groups.iter().enumerate().map(|(at, item)| (item.id.clone(), at)).collect(),
             carriers: carriers.iter().enumerate().map(|(at, item)| (item.name.clone(), at)).collect(),
@@ -71,14 +83,24 @@ impl Config {
         self.voice_connector.get(*self.index.connectors.get(id)?)
     }
 
-    /// The connector that answers to the host of a Request-URI, `<id>.<domain>`; letter case is ignored.
+    /// The connector that answers to the host of a Request-URI: `<id>.<domain>`, or the `contact` that it alone has; letter
+    /// case is ignored.
     pub fn connector_by_host(&self, host: &str) -> Option<&Arc<VoiceConnector>> {
         let host = host.strip_suffix('.').unwrap_or(host);
+        if let Some(Some(at)) = self.index.contacts.get(&host.to_ascii_lowercase()) {
+            return self.voice_connector.get(*at);
+        }
         let (id, domain) = host.split_once('.')?;
         if !domain.eq_ignore_ascii_case(&self.gateway.domain) {
             return None;
         }
         self.connector(&id.to_ascii_lowercase())
+    }
+
+    /// Whether `host` is our name towards some party: its `contact`.
+    pub fn is_contact(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        self.index.contacts.contains_key(&host.to_ascii_lowercase())
     }
 
     /// The connectors whose allowlist has `address`, in the file's order. The host of the Request-URI tells

@@ -81,5 +81,6 @@ pub use route::Route;
 pub use secret::{Secret, SecretError};
 pub use tls::Tls;
 pub use value::{
-    CallingName, CountryCode, Dialling, E164, Host, Pattern, PortRange, Prefix, Priority, Protocol, Weight,
+    CallingName, ContactName, CountryCode, Dialling, E164, Host, Pattern, PortRange, Prefix, Priority,
+    Protocol, UriParameters, Weight,
 };

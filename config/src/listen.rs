@@ -70,6 +70,9 @@ impl Listen {
             }
             Some(NetworkName::from(name))
         });
+        if table.get("network").is_none() {
+            table.reader().fact(|facts| facts.at_large.push(table.at()));
+        }
         let (certificates, client_ca) = read_tls(table, protocol);
         let client_names = parsed(table.get("client_names"));
         Some(Self { protocol, address: address?, advertise, network, certificates, client_ca, client_names })

@@ -124,15 +124,16 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
     let voice_connector = shared(root.tables("voice_connector"), VoiceConnector::read);
     let voice_connector_group = shared(root.tables("voice_connector_group"), VoiceConnectorGroup::read);
     let carrier = shared(root.tables("carrier"), Carrier::read);
+    let gateway = Gateway::read(root.single("gateway").as_ref());
     let config = Config {
-        gateway: Gateway::read(root.single("gateway").as_ref()),
         media: Media::read(root.single("media").as_ref(), &listen),
         tls: Tls::read(root.single("tls").as_ref()),
         network: root.tables("network").iter().filter_map(Network::read).collect(),
         records: Records::read(reader, root.single("records").as_ref()),
         admin: Admin::read(root.single("admin").as_ref()),
         numbers: root.tables("phone_number").iter().filter_map(NumberEntry::read).collect(),
-        index: Index::new(&voice_connector, &voice_connector_group, &carrier),
+        index: Index::new(&gateway.domain, &voice_connector, &voice_connector_group, &carrier),
+        gateway,
         listen,
         voice_connector,
         voice_connector_group,
@@ -234,6 +235,7 @@ mod tests {
         [[carrier]]
         name = "c"
         outbound_proxy = "sip:sbc.carrier.example;transport=tcp;lr"
+        host = [{ host = "192.0.2.30" }]
         register = { user = "trunk", domain = "carrier.example", password = { file = "p" } }
     "#;
 
@@ -243,7 +245,7 @@ mod tests {
         assert_eq!(config.tls.ca, Some("etc/ca.pem".into()));
         let network = &config.network[0];
         assert_eq!((network.name.as_str(), network.local[0].to_string().as_str()), ("inside", "10.0.0.0/8"));
-        assert_eq!(network.media_address, Some([10, 1, 1, 5].into()));
+        assert_eq!(network.media_address, [std::net::IpAddr::from([10, 1, 1, 5])]);
         let [first, second] = config.listen.as_slice() else { panic!("two listeners") };
         assert_eq!(first.network.as_ref().map(|name| name.as_str()), Some("inside"));
         let certificates = |listen: &Listen| {

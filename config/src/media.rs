@@ -11,7 +11,8 @@ pub struct Media {
     /// Local addresses, at least one. Default: those of the listeners.
     pub address: Vec<IpAddr>,
     /// What SDP says instead of `address`: at most one a family, each of a family that `address` has.
-    /// Default: where `address` is the listeners', what they advertise; else `address` itself.
+    /// Default: where `address` is the listeners', what they advertise; else `address` itself. None where
+    /// listeners belong to networks: each tells what it advertises itself.
     pub advertise: Vec<IpAddr>,
     /// Default: `[5000, 65000]`; ports of listeners and those that the host reserves are skipped.
     pub ports: PortRange,
@@ -83,9 +84,12 @@ fn listeners(listen: &[Listen]) -> Vec<IpAddr> {
     addresses
 }
 
-/// What the listeners advertise, one a family.
+/// What the listeners advertise, one a family; nothing where they belong to networks, each to its own.
 fn advertised(table: Option<&Table<'_>>, listen: &[Listen]) -> Vec<IpAddr> {
     let mut told: Vec<IpAddr> = Vec::new();
+    if listen.iter().any(|listen| listen.network.is_some()) {
+        return told;
+    }
     for address in listen.iter().filter_map(|listen| listen.advertise).map(|address| address.ip()) {
         match told.iter().find(|other| other.is_ipv4() == address.is_ipv4()) {
             None => told.push(address),
@@ -102,7 +106,8 @@ fn advertised(table: Option<&Table<'_>>, listen: &[Listen]) -> Vec<IpAddr> {
     told
 }
 
-fn addresses(item: &Item<'_>) -> Option<Vec<IpAddr>> {
+/// Local addresses, one or a list, each once.
+pub(crate) fn addresses(item: &Item<'_>) -> Option<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     let items = item.one_or_list()?;
     if items.is_empty() {

@@ -6,8 +6,8 @@ mod srtp;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Protocol;
 use crate::read::Item;
+use crate::{ContactName, Protocol};
 
 pub use choice::{Dtmf, Nat, Prack, Refer, Registration};
 use codecs::codecs;
@@ -59,6 +59,8 @@ pub struct Peer {
     pub client_key: Option<PathBuf>,
     /// Requests of more bytes go by TCP. Default: none (written 0), all stay on UDP.
     pub udp_size_limit: Option<u16>,
+    /// What stands in Contact, From and Via towards this side in place of an address of ours. Default: none.
+    pub contact: Option<ContactName>,
     /// Take REGISTER from this customer. Default: off.
     pub registration: Registration,
 }
@@ -84,6 +86,7 @@ impl Default for Peer {
             client_certificate: None,
             client_key: None,
             udp_size_limit: None,
+            contact: None,
             registration: Registration::Off,
         }
     }
@@ -138,6 +141,7 @@ impl Peer {
             client_certificate: get("client_certificate").and_then(|item| item.needed_file()),
             client_key: get("client_key").and_then(|item| item.needed_file()),
             udp_size_limit: get("udp_size_limit").and_then(|item| udp_size_limit(&item)),
+            contact: get("contact").and_then(|item| item.parse()),
             registration: get("registration").and_then(|item| Registration::read(&item)).unwrap_or_default(),
         };
         for (key, other) in [("client_certificate", "client_key"), ("client_key", "client_certificate")] {

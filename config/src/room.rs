@@ -20,7 +20,7 @@ pub(crate) fn warn(reader: &Reader<'_>, at: At, config: &Config) {
 fn warn_of_ports(reader: &Reader<'_>, at: At, config: &Config) {
     let media = &config.media;
     let ports = 2 * u64::from(media.ports.pairs());
-    let addresses = media.address.len().max(1) as u64;
+    let addresses = config.media_addresses().len().max(1) as u64;
     let calls = addresses * ports.saturating_sub(u64::from(media.emergency_ports)) / PORTS_OF_A_CALL;
     if calls == 0 {
         let remedy = "write a wider range of ports";

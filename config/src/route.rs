@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::read::{Item, Table};
-use crate::{Host, Priority, Protocol, Weight};
+use crate::{Host, Priority, Protocol, UriParameters, Weight};
 
 /// How long a host may say nothing.
 const DEFAULT_FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -40,9 +40,24 @@ pub struct Route {
     pub priority: Priority,
     /// Default: 1.
     pub weight: Weight,
+    /// The user part of the Request-URI, in place of the called number. Default: none.
+    pub user: Option<String>,
+    /// The user part of To, in place of the called number. Default: none.
+    pub to_user: Option<String>,
+    /// Parameters of the Request-URI beside `transport`, which `protocol` gives. Default: none.
+    pub uri_parameters: UriParameters,
 }
 
 impl Route {
+    /// A place whose own address is dialled, so that a listener must have its protocol.
+    ///
+    /// - `encryption`: whether the connector takes TLS only.
+    pub(crate) fn read_dialled(table: &Table<'_>, encryption: bool) -> Option<Self> {
+        let route = Self::read(table, encryption)?;
+        table.reader().fact(|facts| facts.routes.push((route.protocol, table.at())));
+        Some(route)
+    }
+
     /// - `encryption`: whether the connector takes TLS only.
     pub(crate) fn read(table: &Table<'_>, encryption: bool) -> Option<Self> {
         let host = table.required("host", "host = \"192.0.2.20\" or a name").and_then(|item| item.parse());
@@ -54,13 +69,18 @@ impl Route {
             Some(protocol)
         });
         let protocol = protocol.unwrap_or(if encryption { Protocol::Tls } else { Protocol::Udp });
-        table.reader().fact(|facts| facts.routes.push((protocol, table.at())));
         Some(Self {
             host: host?,
             port: table.get("port").and_then(|item| item.integer(1, 65535)),
             protocol,
             priority: Priority::read(table),
             weight: Weight::read(table),
+            user: table.get("user").and_then(|item| item.name_text().map(str::to_owned)),
+            to_user: table.get("to_user").and_then(|item| item.name_text().map(str::to_owned)),
+            uri_parameters: table
+                .get("uri_parameters")
+                .and_then(|item| UriParameters::read(&item, protocol))
+                .unwrap_or_default(),
         })
     }
 }

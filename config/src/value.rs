@@ -2,6 +2,7 @@
 
 mod calling_name;
 mod cidr;
+mod contact_name;
 mod country;
 mod dialling;
 mod duration;
@@ -13,9 +14,11 @@ mod prefix;
 mod protocol;
 mod rank;
 mod socket_address;
+mod uri_parameters;
 
 pub use calling_name::CallingName;
 pub(crate) use cidr::cidr;
+pub use contact_name::ContactName;
 pub use country::CountryCode;
 pub use dialling::Dialling;
 pub use duration::parse_duration;
@@ -28,6 +31,7 @@ pub use prefix::Prefix;
 pub use protocol::Protocol;
 pub use rank::{Priority, Weight};
 pub(crate) use socket_address::{ip_address, socket_address};
+pub use uri_parameters::UriParameters;
 
 /// A text or number that is none of the values asked for.
 ///

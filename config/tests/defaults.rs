@@ -128,6 +128,7 @@ fn of_a_peer() {
     assert!(!peer.symmetric && !peer.believe_identity && !peer.give_identity);
     assert!(peer.strip_headers.is_empty() && peer.add_headers.is_empty() && peer.pass_headers.is_none());
     assert_eq!(peer.registration, config::Registration::Off);
+    assert_eq!(peer.contact, None);
     assert_eq!((&peer.ca, &peer.client_certificate, &peer.client_key), (&None, &None, &None));
 }
 

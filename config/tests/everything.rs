@@ -42,6 +42,12 @@ fn the_gateway() {
         ]
     );
     assert_eq!(texts(&config.listen[2].client_names), ["sip.carrier.example", "203.0.113.130"]);
+    let networks: Vec<_> = config.listen.iter().filter_map(|listen| listen.network.as_ref()).collect();
+    assert_eq!(texts(&networks), ["outside", "outside", "inside"]);
+    let inside = &config.network[1];
+    assert_eq!((inside.name.as_str(), texts(&inside.local)), ("inside", texts(&["10.0.0.0/8", "fd00::/8"])));
+    assert_eq!(texts(&inside.media_address), ["10.0.0.2", "fd00::2"]);
+    assert!(config.network[0].local.is_empty() && config.network[0].media_address.is_empty());
     let certificate = &config.listen[2].certificates[0];
     assert_eq!(certificate.certificate, PathBuf::from("etc/tls/gateway.pem"));
     assert_eq!(certificate.key, PathBuf::from("/etc/tls/gateway.key"));
@@ -100,6 +106,9 @@ fn a_connector() {
         routes,
         ["192.0.2.20 Some(5070) tcp 2 30", "pbx.example.com None udp 1 1", "[2001:db8::20] None tls 1 1"]
     );
+    let told = &origination.route[1];
+    assert_eq!((told.user.as_deref(), told.to_user.as_deref()), (Some("proj abc"), Some("desk")));
+    assert_eq!(told.uri_parameters.to_string(), ";user=phone;x");
     let emergency = &office.emergency[0];
     assert_eq!(emergency.country.as_str(), "US");
     assert_eq!(
@@ -124,6 +133,8 @@ fn a_peer() {
     assert_eq!(peer.pass_headers.as_deref(), Some(&["x-*".to_owned(), "acme-token".to_owned()][..]));
     assert_eq!(peer.strip_headers, ["X-Internal"]);
     assert_eq!(peer.add_headers, [("X-Site".into(), "hq".into()), ("X-Area".into(), "1".into())]);
+    assert_eq!(peer.udp_size_limit, Some(1300));
+    assert_eq!(peer.contact.as_ref().unwrap().to_string(), "sbc.example.com:5071");
     assert_eq!(config.carrier("carrier-a").unwrap().peer.nat, Nat::Never);
 }
 
@@ -146,6 +157,11 @@ fn a_carrier() {
     assert_eq!(credentials.username, "trunk");
     assert!(matches!(&credentials.proof, Proof::Password(Secret::Env(name)) if name == "CARRIER_PASSWORD"));
     assert_eq!((carrier.host[0].port, carrier.host[0].weight.value()), (Some(5080), 2));
+    let proxy = carrier.outbound_proxy.as_ref().unwrap();
+    assert_eq!(
+        (proxy.host.to_string().as_str(), proxy.port, proxy.protocol),
+        ("[2001:db8::30]", Some(5070), Protocol::Tcp)
+    );
     let inbound = config.carrier("inbound-only").unwrap();
     assert!(inbound.prefixes.is_empty() && inbound.host.is_empty());
 }

@@ -80,6 +80,10 @@ fn uncommented(text: &str) -> Vec<Uncommented> {
             "client_key" => copy[at - 1] = lines[at - 1].strip_prefix("# ").unwrap(),
             _ => {}
         }
+        let network = "[[network]]\nname = \"outside\"";
+        if key == "network" {
+            copy.push(network);
+        }
         if let Some((header, first)) = commented_header {
             copy[header] = lines[header].strip_prefix("# ").unwrap();
             if copy[header].starts_with("[[") {
@@ -92,7 +96,7 @@ fn uncommented(text: &str) -> Vec<Uncommented> {
 }
 
 /// Commented keys that show an example; all others show their default.
-const EXAMPLES: [&str; 29] = [
+const EXAMPLES: [&str; 30] = [
     "gateway.phone_numbers",
     "listen.advertise",
     "listen.network",
@@ -122,6 +126,7 @@ const EXAMPLES: [&str; 29] = [
     "carrier.cps_limit",
     "carrier.max_calls",
     "carrier.failover_on",
+    "carrier.outbound_proxy",
 ];
 
 #[test]

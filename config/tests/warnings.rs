@@ -90,3 +90,33 @@ fn what_is_probably_meant_otherwise() {
         assert_eq!(warnings("", meant), [""; 0], "{meant}");
     }
 }
+
+#[test]
+fn networks_that_do_not_fit_together() {
+    let text = r#"
+listen = [{ address = "10.1.1.5", network = "inside" }, { address = "192.0.2.10" }]
+[[network]]
+name = "inside"
+local = ["10.1.0.0/16"]
+[[network]]
+name = "office"
+local = ["10.0.0.0/8", "10.2.0.0/16"]
+[[network]]
+name = "outside"
+[[network]]
+name = "world"
+"#;
+    let (_, warnings) = Config::parse(text, Path::new("f.toml")).unwrap();
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        [
+            "f.toml:2:57: other listeners have a `network` and this one has none: no peer of a network is called from \
+             here while one of its own has the transport; write network = \"...\"",
+            "f.toml:8:10: 10.0.0.0/8 of network office holds 10.1.0.0/16 of network inside (f.toml:5:10): \
+             its peers are the latter's",
+            "f.toml:11:1: network world has no `local`, and network outside has none either (f.toml:9:1): \
+             whoever is in no other network is in outside",
+        ]
+    );
+}

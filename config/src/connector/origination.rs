@@ -58,7 +58,11 @@ impl Origination {
             first_response_timeout: first_response_timeout(get("first_response_timeout")),
             progress_timeout: progress_timeout(get("progress_timeout")),
             options_interval: options_interval(get("options_interval")),
-            route: routes.iter().flatten().filter_map(|table| Route::read(table, encryption)).collect(),
+            route: routes
+                .iter()
+                .flatten()
+                .filter_map(|table| Route::read_dialled(table, encryption))
+                .collect(),
         }
     }
 }
