@@ -324,6 +324,39 @@ mod tests {
         ");
     }
 
+    /// A user of its own, other parameters, another To, and a proxy on the way are told of each host that has them.
+    #[test]
+    fn a_host_that_is_called_otherwise_is_explained() {
+        let text = r#"
+            listen = [{ address = "192.0.2.10" }]
+            [[voice_connector]]
+            id = "office"
+            termination = { allowlist = ["127.0.0.2"], calling_plan = ["US"], caller_id_policy = "any" }
+            [[carrier]]
+            name = "service"
+            prefixes = ["+1206"]
+            host = [{ host = "sip.api.example", user = "proj", to_user = "desk", uri_parameters = "user=phone" }]
+            [[carrier]]
+            name = "far"
+            outbound_proxy = "sip:sbc.far.example:5070;lr"
+            host = [{ host = "sip.far.example", port = 5080, protocol = "tls" }]
+        "#;
+        let (config, _) = Config::parse(text, std::path::Path::new("f.toml")).unwrap();
+        let asked = |to: &str| {
+            let explanation = explain(&config, Instant::now(), &question("+12125550000", to, "127.0.0.2"));
+            (explanation.exit_code(), explanation.to_string())
+        };
+        let (code, text) = asked("+12065550123");
+        assert_eq!(code, 0, "{text}");
+        let told = "\n  route: carrier service at sip.api.example over udp as +12065550123, \
+                    Request-URI sip:proj@sip.api.example;user=phone, To sip:desk@sip.api.example\n  \
+                    route: carrier far at sip.far.example:5080 as +12065550123, by way of sbc.far.example:5070 over udp\n";
+        assert!(text.contains(told), "{text}");
+        // The plan is on the number, whatever stands in the Request-URI.
+        let (code, text) = asked("+442079460958");
+        assert!(code == 1 && text.contains("GB is not in the calling plan"), "{text}");
+    }
+
     #[test]
     fn the_caller_is_explained_wherever_he_is_named() {
         let asked = Question {

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod ids;
 pub mod limits;
 pub mod listen;
+pub(crate) mod local;
 pub mod media;
 pub mod metrics;
 pub mod number;

@@ -80,6 +80,16 @@ pub enum Origin {
     Carrier(Arc<Carrier>),
 }
 
+impl Origin {
+    /// How that side speaks.
+    pub fn peer(&self) -> &config::Peer {
+        match self {
+            Origin::Connector(connector) => &connector.peer,
+            Origin::Carrier(carrier) => &carrier.peer,
+        }
+    }
+}
+
 /// Where a number lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {

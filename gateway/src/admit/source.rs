@@ -26,8 +26,9 @@ pub struct Identified {
 /// A source in a carrier's allowlist is that carrier (the narrowest network wins, then the file's order),
 /// whatever the Request-URI says. Any other source is a connector's:
 ///
-/// - the one that the host of the Request-URI names, `<id>.<domain>`, where its allowlist holds the source;
-/// - where the host is the bare domain, an address or `localhost`: the one whose allowlist holds the source. Of
+/// - the one that the host of the Request-URI names, `<id>.<domain>` or a `contact` of its alone, where its allowlist holds
+///   the source;
+/// - where the host is the bare domain, any other `contact`, an address or `localhost`: the one whose allowlist holds the source. Of
 ///   several, those with termination on; of these, the one that owns the number of From (or else of a
 ///   header that asserts somebody); for emergency digits, the first that has an entry. Still several: refused (404), for
 ///   a call must not be billed by guess.
@@ -167,6 +168,7 @@ fn is_ours(config: &Config, host: &str) -> bool {
         || bare.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case(&config.gateway.domain)
         || name.eq_ignore_ascii_case("localhost")
+        || config.is_contact(name)
 }
 
 fn only_enabled<'c>(candidates: &[&'c Arc<VoiceConnector>]) -> Option<&'c Arc<VoiceConnector>> {

@@ -8,7 +8,6 @@ use super::body::Sent;
 use super::headers::is_let_through;
 use super::{Call, headers};
 use crate::ids::Tokens;
-use crate::peer::Transport;
 
 impl Call {
     /// The INVITE of the b-leg, and our tag in it.
@@ -20,39 +19,25 @@ impl Call {
     ) -> Option<(Message, String)> {
         let route = self.route.as_ref()?;
         let leg = self.b.as_ref()?;
-        let host = match route.attempt.port {
-            Some(port) => format!("{}:{port}", route.attempt.host),
-            None => route.attempt.host.clone(),
-        };
-        let transport = match route.attempt.lookup.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
-        };
-        let own_host = route.local.advertise.ip();
-        let own_host = sip::Host::from(own_host);
+        let (target, number) = (&route.attempt.target, &route.attempt.number);
+        let own_host = route.local.host();
         let local_tag = tokens.tag();
-        let registered = route.attempt.registered.as_ref();
-        let uri = match registered {
-            Some(registered) => registered.uri.clone(),
-            None => format!("sip:{}@{host}{transport}", route.attempt.number),
-        };
         let from = match &route.caller_user {
             Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name(asked)),
             // RFC 3323 §4.1.1.3.
             None => format!("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag={local_tag}"),
         };
         let max_forwards = asked.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
-        let mut builder = Builder::request(Method::Invite, &uri)
+        let mut builder = Builder::request(Method::Invite, &target.request_uri(number))
             .header(Name::Via, route.local.via(&tokens.branch()))
             .header(Name::MaxForwards, max_forwards.to_string());
-        for hop in registered.iter().flat_map(|registered| &registered.route) {
+        for hop in &target.route {
             builder = builder.header(Name::Route, hop);
         }
         builder = builder
             .header(Name::From, from)
-            .header(Name::To, format!("<sip:{}@{host}>", route.attempt.number))
-            .header(Name::CallId, tokens.call_id(&own_host.to_string()))
+            .header(Name::To, format!("<{}>", target.to_uri(Some(number))))
+            .header(Name::CallId, tokens.call_id(&own_host))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, leg.local.contact(&leg.contact_user))
             .header(Name::Allow, allow(self.a.allows.as_deref(), None));
@@ -120,7 +105,7 @@ fn is_as_signed(asked: &Message, route: &Route) -> bool {
     let user = |address: Result<NameAddr, HeaderError>| Some(sip::uri::unescape(address.ok()?.uri.user()?));
     !asked.has(Name::IdentityInfo)
         && holds(user(asked.from()), shown)
-        && holds(user(asked.to()), &route.attempt.number)
+        && holds(user(asked.to()), route.attempt.target.to_user(&route.attempt.number))
 }
 
 /// The digits of a telephone number; none where it is no number. RFC 8224 §8.3.

@@ -1,7 +1,5 @@
 //! One leg: our dialog with one party.
 
-use std::net::{IpAddr, SocketAddr};
-
 use config::Pattern;
 use serde::{Deserialize, Serialize};
 use sip::dialog::{Dialog, Role};
@@ -11,7 +9,8 @@ use super::allow::allowed_by;
 use super::io::Hop;
 use super::sdes::{Policy, Sdes};
 use crate::ids::Tokens;
-use crate::peer::{ListenerId, Peer, Transport};
+pub use crate::local::Local;
+use crate::peer::{Peer, Transport};
 
 /// Which leg of a call a dialog belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,36 +19,6 @@ pub enum LegRef {
     A,
     /// Whom we called: the attempt's number, from 0.
     B(u32),
-}
-
-/// What we are on a leg: the listener, and what the peer is told of it. Plain data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Local {
-    pub listener: ListenerId,
-    pub transport: Transport,
-    /// The signalling address that peers are told.
-    pub advertise: SocketAddr,
-    /// Where media sockets are bound, and what SDP says instead.
-    pub media: IpAddr,
-    pub media_advertise: IpAddr,
-}
-
-impl Local {
-    /// A Via value with a branch of ours. RFC 3261 §18.1.1; `rport` of RFC 3581.
-    pub fn via(&self, branch: &str) -> String {
-        format!("SIP/2.0/{} {};branch={branch};rport", self.transport.via(), self.advertise)
-    }
-
-    /// A Contact value; `user` as it stands on the wire, empty for none.
-    pub fn contact(&self, user: &str) -> String {
-        let at = if user.is_empty() { "" } else { "@" };
-        match self.transport {
-            Transport::Udp => format!("<sip:{user}{at}{}>", self.advertise),
-            Transport::Tcp => format!("<sip:{user}{at}{};transport=tcp>", self.advertise),
-            // Not `sips:`: it promises TLS on every hop, which nobody here asked for, and phones stumble over it.
-            Transport::Tls => format!("<sip:{user}{at}{};transport=tls>", self.advertise),
-        }
-    }
 }
 
 /// How a party's systems speak, copied from the configuration: a call keeps what it began with. Plain data.

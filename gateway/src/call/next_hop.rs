@@ -74,14 +74,21 @@ impl Leg {
         }
     }
 
-    /// Whether `uri` names an address that is nobody's, or the one that we told the peer of as ours: no error would say
+    /// Whether `uri` names an address that is nobody's, or the one or the name that we told the peer of as ours: no error would say
     /// that what is sent there reaches nobody.
     fn reaches_nobody(&self, uri: &SipUri) -> bool {
         let port = uri.port.unwrap_or_else(|| self.flow.transport.default_port());
-        uri.host.address().map(|ip| ip.to_canonical()).is_some_and(|ip| {
-            let ours = ip == self.local.advertise.ip() || Some(ip) == self.flow.local;
-            realm(ip) == Realm::Nowhere || ours && port == self.local.advertise.port()
-        })
+        let is_our_port = port == self.local.advertise.port();
+        match uri.host.address().map(|ip| ip.to_canonical()) {
+            Some(ip) => {
+                let ours = ip == self.local.advertise.ip() || Some(ip) == self.flow.local;
+                realm(ip) == Realm::Nowhere || ours && is_our_port
+            }
+            None => {
+                let host = uri.host.to_string();
+                is_our_port && self.local.name.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&host))
+            }
+        }
     }
 
     fn towards(&self, uri: &SipUri) -> Hop {

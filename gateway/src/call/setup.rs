@@ -95,6 +95,8 @@ impl Call {
         if query != self.next_query || !matches!(self.phase, Phase::Preparing) {
             return;
         }
+        let reaches = |address: &SocketAddr| self.route.as_ref().is_some_and(|route| route.reaches(*address));
+        let addresses = addresses.map(|all| all.into_iter().filter(reaches).collect::<Vec<_>>());
         match addresses {
             Ok(mut addresses) if !addresses.is_empty() => {
                 if !self.routes.is_empty() && !self.account.emergency {
@@ -103,7 +105,7 @@ impl Call {
                 self.targets = addresses.into();
                 self.try_route(now, tokens);
             }
-            Ok(_) => self.unresolved(now, "no address"),
+            Ok(_) => self.unresolved(now, "no address that a listener reaches"),
             Err(text) => self.unresolved(now, &text),
         }
     }
@@ -117,7 +119,12 @@ impl Call {
 
     /// Sends the INVITE to the next address of the route, once the ports are open.
     pub(super) fn try_route(&mut self, now: Now, tokens: &mut Tokens) {
-        if !matches!(self.phase, Phase::Preparing) || self.targets.is_empty() || !self.media_is_ready(now) {
+        if !matches!(self.phase, Phase::Preparing) {
+            return;
+        }
+        let (Some(route), Some(address)) = (&mut self.route, self.targets.front()) else { return };
+        route.settle_on(*address);
+        if !self.media_is_ready(now) {
             return;
         }
         let Some(address) = self.targets.pop_front() else { return };

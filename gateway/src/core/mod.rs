@@ -47,6 +47,7 @@ use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
 use crate::call::{Call, Event, LegRef, RequestId};
 use crate::clock::Now;
 use crate::ids::Tokens;
+use crate::local::Locals;
 use crate::media::MediaKey;
 use crate::metrics::ShardMetrics;
 use crate::peer::{ListenerId, Peer, Source, Transport};
@@ -121,6 +122,8 @@ pub struct Core {
     shared: Arc<Shared>,
     /// What calls that begin now are made under.
     live: Arc<Live>,
+    /// What we are towards each peer, under that configuration.
+    locals: Arc<Locals>,
     gauges: ShardMetrics,
     tokens: Tokens,
     nonces: Nonces,
@@ -171,6 +174,7 @@ impl Core {
         Core {
             nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
+            locals: Arc::new(Locals::new(live.config.clone(), &shared.bound)),
             shared,
             live,
             transactions: Transactions::new(Timers::default()),
@@ -313,6 +317,7 @@ impl Machine for Core {
             Input::Orphan(state) => self.hang_up_orphan(now, &state),
             Input::Configuration(live) => {
                 self.live = live;
+                self.locals = Arc::new(Locals::new(self.live.config.clone(), &self.shared.bound));
                 self.shared.registrar.configure(&self.live.config);
                 let shard = self.tokens.shard();
                 self.probes = probe::Probes::new(now, &self.live.config, shard, self.tokens.random());

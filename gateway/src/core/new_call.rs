@@ -1,6 +1,5 @@
 //! A new INVITE: whose it is, whether it may be, where it goes.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use super::parties::{account, asserted, facts, profile, redirections, sip_user};
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, Local, NewCall, PartyKind, Route};
+use crate::call::{Call, NewCall, PartyKind, Route};
 use crate::clock::Now;
 use crate::direction::Direction;
-use crate::peer::{ListenerId, Party, Peer, Transport};
+use crate::peer::{Party, Peer};
 use crate::reply::Cause;
 use crate::route::{self, Attempt, RouteFacts, Via};
 
@@ -105,10 +104,11 @@ impl Core {
         let account = account(live, admitted);
         let source = self.arrived;
         // A new configuration may have fewer listeners than the sockets that are still bound.
-        let Some(local) = self.local(live, source.listener, source.remote.ip()) else {
+        let Some(local) = self.locals.by(source.listener, source.remote.ip()) else {
             let cause = Cause::new(503, "The listener is not configured any more");
             return self.turn_away(now, server, &message, facts, decision, &cause);
         };
+        let local = local.named(admitted.origin.peer().contact.as_ref());
         let profile = match &admitted.origin {
             Origin::Connector(connector) => {
                 profile(PartyKind::Customer, &connector.peer, connector.encryption, source.transport)
@@ -176,33 +176,17 @@ impl Core {
         }
     }
 
-    /// What we are towards a party that is reached by a listener.
-    pub(super) fn local(&self, live: &Live, listener: ListenerId, peer: IpAddr) -> Option<Local> {
-        let configured = live.config.listen.get(usize::from(listener.0))?;
-        let bound = self.shared.bound.get(usize::from(listener.0)).copied().unwrap_or(configured.address);
-        let addresses = &live.config.media.address;
-        let family = |address: &&IpAddr| address.is_ipv4() == peer.to_canonical().is_ipv4();
-        let media = *addresses.iter().find(family).or(addresses.first())?;
-        Some(Local {
-            listener,
-            transport: configured.protocol.into(),
-            advertise: configured.advertise.unwrap_or(bound),
-            media,
-            media_advertise: live.config.media.advertised(media),
-        })
-    }
-
     /// An attempt with what we are and say there; none where no listener has its transport.
     pub(super) fn call_route(&self, live: &Live, admitted: &Admitted, attempt: Attempt) -> Option<Route> {
-        let address = attempt.lookup.literal().map(|address| address.ip());
+        let transport = attempt.lookup.transport;
         let flow = attempt.registered.as_ref().and_then(|registered| registered.flow.as_ref());
-        let listener = match flow {
-            Some(flow) => flow.listener,
-            None => self.listener_for(live, attempt.lookup.transport, address)?,
+        let local = match (flow, attempt.lookup.literal()) {
+            (Some(flow), _) => self.locals.by(flow.listener, flow.remote.ip()),
+            (None, Some(address)) => self.locals.towards(transport, address.ip()),
+            (None, None) => self.locals.first(transport),
         };
-        let peer = address.unwrap_or_else(|| self.bound_ip(live, listener));
-        let local = self.local(live, listener, peer)?;
         let speech = attempt.via.peer();
+        let local = local?.named(speech.contact.as_ref());
         let hidden = admitted.caller.private && admitted.emergency.is_none();
         let asserted = speech.give_identity.then(|| asserted(live, admitted, &attempt)).flatten();
         let credentials = match &attempt.via {
@@ -214,35 +198,9 @@ impl Core {
             Via::Connector(connector) => (PartyKind::Customer, connector.encryption),
             Via::Carrier(_) => (PartyKind::Carrier, false),
         };
-        let profile = profile(kind, speech, encryption, attempt.lookup.transport);
-        Some(Route { local, profile, caller_user, asserted, credentials, attempt })
-    }
-
-    /// The listener that speaks `transport`, of the address's family where there is one.
-    pub(super) fn listener_for(
-        &self,
-        live: &Live,
-        transport: Transport,
-        address: Option<IpAddr>,
-    ) -> Option<ListenerId> {
-        let listeners = || {
-            live.config
-                .listen
-                .iter()
-                .enumerate()
-                .filter(|(_, listen)| Transport::from(listen.protocol) == transport)
-        };
-        let family = |ip: IpAddr| listeners().find(|(_, listen)| listen.address.is_ipv4() == ip.is_ipv4());
-        let (index, _) = match address {
-            Some(ip) => family(ip.to_canonical())?,
-            None => listeners().next()?,
-        };
-        u16::try_from(index).ok().map(ListenerId)
-    }
-
-    fn bound_ip(&self, live: &Live, listener: ListenerId) -> IpAddr {
-        let listen = live.config.listen.get(usize::from(listener.0));
-        listen.map_or(IpAddr::from([127, 0, 0, 1]), |listen| listen.address.ip())
+        let profile = profile(kind, speech, encryption, transport);
+        let locals = self.locals.clone();
+        Some(Route { local, locals, profile, caller_user, asserted, credentials, attempt })
     }
 
     pub(super) fn transaction_id(&mut self) -> uuid::Uuid {

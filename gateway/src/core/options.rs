@@ -27,7 +27,7 @@ impl Core {
         let reply = match message.method() {
             Some(Method::Options) => match self.would_refuse() {
                 Some(cause) => cause.reply(message, Some(&tag)),
-                None => Builder::reply(message, StatusCode::OK, "OK", Some(&tag)),
+                None => self.known_as(source, Builder::reply(message, StatusCode::OK, "OK", Some(&tag))),
             }
             .header(Name::Accept, BODIES)
             .header(Name::Allow, allow),
@@ -41,5 +41,19 @@ impl Core {
             _ => Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, allow),
         };
         self.send_stateless(source, message, reply);
+    }
+
+    /// A response with our Contact, where a party of that source is to know us by a name (RFC 3261 §11.2).
+    fn known_as(&self, source: &Source, reply: Builder) -> Builder {
+        let live = &self.live;
+        let address = source.remote.ip().to_canonical();
+        let carrier = live.config.carrier_at(address).map(|carrier| &carrier.peer);
+        let connectors = live.config.connectors_at(address).map(|connector| &connector.peer);
+        let mut names = carrier.into_iter().chain(connectors).filter_map(|peer| peer.contact.as_ref());
+        let local = self.locals.by(source.listener, address);
+        match names.next().zip(local) {
+            Some((name, local)) => reply.header(Name::Contact, local.named(Some(name)).contact("")),
+            None => reply,
+        }
     }
 }

@@ -8,12 +8,12 @@ use config::Config;
 use sip::{Builder, Message, Method, Name};
 
 use super::changes::Changes;
-use super::{Client, Core, Live, Query, Shared};
+use super::{Client, Core, Query, Shared};
 use crate::clock::Now;
-use crate::peer::{Party, Peer, Transport};
+use crate::peer::Peer;
 use crate::random::Random;
 use crate::resolve::{Lookup, ResolveError};
-use crate::route::{HostKey, ProbeResult, Via};
+use crate::route::{HostKey, ProbeResult, Target, Via};
 
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -37,9 +37,10 @@ pub(super) struct Probe {
 }
 
 struct Host {
-    lookup: Lookup,
-    /// Whose it is; of two that have the same, the first.
-    party: Party,
+    /// Of several that are reached by one way, the first.
+    target: Target,
+    /// Whose it is.
+    via: Via,
     interval: Duration,
     next: Instant,
 }
@@ -52,10 +53,10 @@ impl Probes {
             return probes;
         }
         let mut seen = HashSet::new();
-        for (via, lookup, interval) in probed(config) {
-            if seen.insert(lookup.clone()) {
+        for (via, target, interval) in probed(config) {
+            if seen.insert(target.lookup.clone()) {
                 let next = now.instant + Duration::from_millis(random.below(1000));
-                probes.hosts.push(Host { lookup, party: via.party(), interval, next });
+                probes.hosts.push(Host { target, via, interval, next });
             }
         }
         probes
@@ -69,19 +70,16 @@ impl Probes {
 }
 
 /// The hosts of `config` that are probed, whose they are, and how often.
-fn probed(config: &Config) -> impl Iterator<Item = (Via, Lookup, Duration)> + '_ {
-    let lookup = |route: &config::Route| Lookup {
-        host: route.host.to_string().into(),
-        port: route.port,
-        transport: Transport::from(route.protocol),
-    };
+fn probed(config: &Config) -> impl Iterator<Item = (Via, Target, Duration)> + '_ {
     let called = config.voice_connector.iter().filter(|connector| connector.origination.enabled);
     let routes = called.flat_map(move |one| {
-        let of = move |route| (Via::Connector(one.clone()), lookup(route), one.origination.options_interval);
+        let interval = one.origination.options_interval;
+        let of = move |route| (Via::Connector(one.clone()), Target::new(route, None), interval);
         one.origination.route.iter().map(of)
     });
     let hosts = config.carrier.iter().flat_map(move |one| {
-        one.host.iter().map(move |host| (Via::Carrier(one.clone()), lookup(host), one.options_interval))
+        let target = |host| Target::new(host, one.outbound_proxy.as_ref());
+        one.host.iter().map(move |host| (Via::Carrier(one.clone()), target(host), one.options_interval))
     });
     routes.chain(hosts).filter(|(_, _, interval)| !interval.is_zero())
 }
@@ -90,7 +88,7 @@ impl Shared {
     /// Brings the gauges of the hosts that are probed up to date.
     pub fn show_hosts(&self, now: Instant, config: &Config) {
         let health = self.health();
-        for (via, lookup, _) in probed(config) {
+        for (via, Target { lookup, .. }, _) in probed(config) {
             let host = match lookup.port {
                 Some(port) => format!("{}:{port}", lookup.host),
                 None => lookup.host.to_string(),
@@ -115,13 +113,12 @@ impl Core {
         for host in &mut self.probes.hosts {
             if host.next <= now.instant {
                 host.next = now.instant + host.interval;
-                due.push(host.lookup.clone());
+                due.push(host.target.lookup.clone());
             }
         }
-        let live = self.live.clone();
         for lookup in due {
             match lookup.literal() {
-                Some(address) => self.probe(now, &live, address, &lookup),
+                Some(address) => self.probe(now, address, &lookup),
                 None => {
                     self.resolve(Query::Probe(lookup.clone()), lookup);
                 }
@@ -137,32 +134,33 @@ impl Core {
         result: Result<Vec<SocketAddr>, ResolveError>,
     ) {
         let Ok(addresses) = result else { return };
-        let live = self.live.clone();
         for address in self.shared.resolved(now.instant, lookup.clone(), addresses) {
-            self.probe(now, &live, address, &lookup);
+            self.probe(now, address, &lookup);
         }
     }
 
-    fn probe(&mut self, now: Now, live: &Live, address: SocketAddr, lookup: &Lookup) {
+    fn probe(&mut self, now: Now, address: SocketAddr, lookup: &Lookup) {
         let transport = lookup.transport;
-        let Some(listener) = self.listener_for(live, transport, Some(address.ip())) else { return };
-        let Some(local) = self.local(live, listener, address.ip()) else { return };
+        let asked = self.probes.hosts.iter().find(|host| host.target.lookup == *lookup);
+        let Some(Host { target, via, .. }) = asked else { return };
+        let Some(local) = self.locals.towards(transport, address.ip()) else { return };
+        let local = local.named(via.peer().contact.as_ref());
         let host = HostKey { address, transport };
-        let own = local.advertise;
-        let options = Builder::request(Method::Options, &format!("sip:{address}"))
-            .header(Name::Via, local.via(&self.tokens.branch()))
+        let options = Builder::request(Method::Options, &target.host_uri())
+            .header(Name::Via, local.via(&self.tokens.branch()));
+        let options = target.route.iter().fold(options, |options, hop| options.header(Name::Route, hop));
+        let options = options
             .header(Name::MaxForwards, "70")
-            .header(Name::From, format!("<sip:{own}>;tag={}", self.tokens.tag()))
-            .header(Name::To, format!("<sip:{address}>"))
-            .header(Name::CallId, self.tokens.call_id(&own.ip().to_string()))
+            .header(Name::From, format!("<sip:{}>;tag={}", local.host_port(), self.tokens.tag()))
+            .header(Name::To, format!("<{}>", target.to_uri(None)))
+            .header(Name::CallId, self.tokens.call_id(&local.host()))
             .header(Name::CSeq, "1 OPTIONS")
             .header(Name::Contact, local.contact(""))
             .header(Name::Accept, "application/sdp")
             .build();
-        let mut peer = Peer::new(transport, listener, address);
+        let mut peer = Peer::new(transport, local.listener, address);
         peer.server_name = Some(lookup.host.clone());
-        peer.party =
-            self.probes.hosts.iter().find(|host| host.lookup == *lookup).map(|host| host.party.clone());
+        peer.party = Some(via.party());
         let id = self.transactions.request(now.instant, options, peer, transport.is_reliable());
         self.probes.number += 1;
         let probe = Probe { host, number: self.probes.number };

@@ -49,7 +49,7 @@ pub(super) fn raise(config: &Config) -> Descriptors {
 /// Emergency calls have a descriptor for each port that is set aside for them, or a quarter of all. Of the others
 /// connections have a quarter, and no more than their own limit.
 fn divide(limit: u64, config: &Config) -> Descriptors {
-    let addresses = config.media.address.len().max(1) as u64;
+    let addresses = config.media_addresses().len().max(1) as u64;
     let emergency = (u64::from(config.media.emergency_ports) * addresses).min(limit / 4);
     let left = limit - OTHERS.min(limit / 8) - emergency;
     let most = StreamLimits::default().connections;
@@ -61,7 +61,7 @@ fn divide(limit: u64, config: &Config) -> Descriptors {
 /// Media ports of all addresses.
 fn ports(config: &Config) -> usize {
     let range = usize::from(config.media.ports.last() - config.media.ports.first()) + 1;
-    range * config.media.address.len().max(1)
+    range * config.media_addresses().len().max(1)
 }
 
 #[cfg(test)]

@@ -68,8 +68,10 @@ pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Media can't be sent from an address: each call would be refused.
-    #[error("media.address: no socket at {address}: {source}; name an address of this machine")]
+    #[error("{key}: no socket at {address}: {source}; name an address of this machine")]
     Media {
+        /// The key that names it.
+        key: &'static str,
         /// The address.
         address: IpAddr,
         /// The system's answer.
@@ -124,8 +126,13 @@ impl Gateway {
         tell_doubts(&config);
         let shards = if options.shards == 0 { cores() } else { options.shards };
         let bound = bind(&listeners(&config), shards)?;
-        for address in config.media.address.iter().copied() {
-            UdpSocket::bind((address, 0)).map_err(|source| StartError::Media { address, source })?;
+        for address in config.media_addresses() {
+            let key = if config.media.address.contains(&address) {
+                "media.address"
+            } else {
+                "network.media_address"
+            };
+            UdpSocket::bind((address, 0)).map_err(|source| StartError::Media { key, address, source })?;
         }
         let addresses: Vec<(Protocol, SocketAddr)> = bound
             .listeners
@@ -408,8 +415,8 @@ fn media_settings(
     excluded.push(config.admin.address.port());
     MediaSettings {
         ports: config.media.ports.first()..=config.media.ports.last(),
-        addresses: config.media.address.clone(),
-        advertised: config.media.advertise.clone(),
+        addresses: config.media_addresses(),
+        advertised: config.media_advertised(),
         listeners: bound.chain(advertised).collect(),
         workers: options.media_workers,
         inactivity_timeout: config.media.inactivity_timeout,

@@ -1,27 +1,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Carrier, CarrierName, ConnectorId, E164, NumberFormat, Peer, Protocol, Route, VoiceConnector};
+use config::{Carrier, CarrierName, ConnectorId, E164, NumberFormat, Peer, Route, VoiceConnector};
 use sip::registration::Binding;
 
 use crate::admit::Caller;
 use crate::number;
-use crate::peer::{Party, Transport};
+use crate::peer::Party;
 use crate::registrar::Way;
 use crate::resolve::Lookup;
+use crate::route::Target;
 
 /// One place where a call may go, and what it is told there.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// Whose host it is: for its limits, its peer settings, its bill.
     pub via: Via,
-    /// Host and port of the Request-URI; the port as configured. IPv6 in brackets.
-    pub host: String,
-    /// The port of the Request-URI; none for a name that is looked up by NAPTR and SRV.
-    pub port: Option<u16>,
+    /// Whom the request names, and its Route header.
+    pub target: Target,
     /// Where the request is sent: the host, or the carrier's outbound proxy in its place.
     pub lookup: Lookup,
-    /// User part of the Request-URI and To: the number in the peer's format.
+    /// The number in the peer's format: user part of the Request-URI and To, unless the host has others.
     pub number: String,
     /// User part of From: the caller in the peer's format, or as shown where it is not a number.
     pub caller: String,
@@ -36,10 +35,6 @@ pub struct Attempt {
 /// How a contact is called that has registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
-    /// The Request-URI.
-    pub uri: String,
-    /// The values of Route: what it registered through. RFC 3327 §5.3.
-    pub route: Vec<String>,
     /// The flow that its REGISTER came by; none where it is called as the Contact says.
     pub flow: Option<crate::peer::Peer>,
 }
@@ -126,15 +121,11 @@ impl Attempt {
         number: &E164,
         caller: &Caller,
     ) -> Attempt {
-        let lookup = match &carrier.outbound_proxy {
-            Some(proxy) => lookup(&proxy.host.to_string(), proxy.port, proxy.protocol),
-            None => lookup(&host.host.to_string(), host.port, host.protocol),
-        };
+        let target = Target::new(host, carrier.outbound_proxy.as_ref());
         let write = |number: &E164| number::write(number, carrier.caller_id_format, carrier.country);
         Attempt {
-            host: host.host.to_string(),
-            port: host.port,
-            lookup,
+            lookup: target.lookup.clone(),
+            target,
             number: number::write(number, carrier.number_format, carrier.country),
             caller: caller.number.as_ref().map_or_else(|| caller.text.clone(), write),
             asserted: caller.asserted.as_ref().map(write),
@@ -157,15 +148,11 @@ impl Attempt {
             port: Some(flow.remote.port()),
             transport: flow.transport,
         };
-        let registered = Registered {
-            uri: uri.to_string(),
-            route: binding.path.clone(),
-            flow: binding.flow.place.is_none().then(|| flow.clone()),
-        };
+        let registered = Registered { flow: binding.flow.place.is_none().then(|| flow.clone()) };
+        let lookup = binding.flow.place.clone().unwrap_or_else(by_flow);
         Attempt {
-            host: uri.host.to_string(),
-            port: uri.port,
-            lookup: binding.flow.place.clone().unwrap_or_else(by_flow),
+            target: Target::registered(&uri, binding.path.clone(), lookup.clone()),
+            lookup,
             number: number::write(number, NumberFormat::E164, None),
             caller: caller.text.clone(),
             asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
@@ -181,10 +168,10 @@ impl Attempt {
         number: &E164,
         caller: &Caller,
     ) -> Attempt {
+        let target = Target::new(route, None);
         Attempt {
-            host: route.host.to_string(),
-            port: route.port,
-            lookup: lookup(&route.host.to_string(), route.port, route.protocol),
+            lookup: target.lookup.clone(),
+            target,
             number: number::write(number, NumberFormat::E164, None),
             caller: caller.text.clone(),
             asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
@@ -193,13 +180,4 @@ impl Attempt {
             registered: None,
         }
     }
-}
-
-fn lookup(host: &str, port: Option<u16>, protocol: Protocol) -> Lookup {
-    let transport = match protocol {
-        Protocol::Udp => Transport::Udp,
-        Protocol::Tcp => Transport::Tcp,
-        Protocol::Tls => Transport::Tls,
-    };
-    Lookup { host: host.into(), port, transport }
 }

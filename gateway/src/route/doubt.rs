@@ -30,7 +30,9 @@ fn of_connector(config: &Config, connector: &VoiceConnector) -> Vec<String> {
              write a [[carrier]] whose countries have it, or take it out of calling_plan"
         ));
     }
-    if !connector.emergency.is_empty() && config.carrier.iter().all(|carrier| carrier.host.is_empty()) {
+    let helps = |host: &config::Route| host.user.is_none();
+    let no_help = config.carrier.iter().all(|carrier| !carrier.host.iter().any(helps));
+    if !connector.emergency.is_empty() && no_help {
         doubts.push(format!(
             "emergency calls of voice connector {id} go nowhere: no [[carrier]] has a host; write one"
         ));

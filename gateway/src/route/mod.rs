@@ -11,6 +11,7 @@ mod failover;
 mod health;
 mod plan;
 mod step;
+mod target;
 mod weight;
 
 pub use attempt::{Attempt, Registered, Via};
@@ -19,6 +20,7 @@ pub use failover::{Because, Failover, RouteEnd, last_answer, next_route};
 pub use health::{Health, HostKey, ProbeResult};
 pub use plan::{Plan, RouteFacts, route};
 pub use step::RouteStep;
+pub use target::Target;
 
 #[cfg(test)]
 mod tests;

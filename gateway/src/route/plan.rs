@@ -40,7 +40,7 @@ pub struct Plan {
 /// [`Destination::Connectors`]: of each, the contacts that have registered, then its routes by priority, then weight. Hosts that do not answer probes come
 /// last, rather than never, and in the same order among themselves.
 ///
-/// An emergency call gets every carrier, whatever its prefixes and its health.
+/// An emergency call gets every carrier, whatever its prefixes and its health, but no host with a `user` of its own.
 ///
 /// Source: design §4.
 pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
@@ -55,7 +55,9 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     }
     if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
         for carrier in carriers::ordered(config, admitted, &mut random, &mut steps) {
-            let hosts = carrier.host.iter().collect();
+            // Who calls for help is not put through to one fixed user of a service.
+            let takes = |host: &&Route| admitted.emergency.is_none() || host.user.is_none();
+            let hosts = carrier.host.iter().filter(takes).collect();
             let hosts =
                 by_priority_and_weight(hosts, |host: &&Route| (host.priority, host.weight), &mut random);
             let caller = &admitted.caller;

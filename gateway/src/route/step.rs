@@ -37,7 +37,7 @@ pub enum RouteStep {
         whose: String,
         /// Host, port where configured, and transport.
         target: String,
-        /// User part of the Request-URI.
+        /// The number, and what of the request and its way is not as usual.
         number: String,
         /// It answered when it was last asked.
         usable: bool,
@@ -58,9 +58,11 @@ impl RouteStep {
                 // Nobody has registered in an explanation.
                 Some(_) if lookup.port == Some(0) => "whatever contact has registered".to_owned(),
                 Some(_) => format!("the contact at {}{port} over {}", lookup.host, lookup.transport),
-                None => format!("{}{port} over {}", lookup.host, lookup.transport),
+                // What carries it belongs to the proxy.
+                None if attempt.target.has_proxy() => attempt.target.host().to_owned(),
+                None => format!("{} over {}", attempt.target.host(), lookup.transport),
             },
-            number: attempt.number.clone(),
+            number: format!("{}{}", attempt.number, attempt.target.notes(&attempt.number)),
             usable: attempt.usable,
         }
     }

@@ -151,7 +151,7 @@ fn a_group_is_called_by_priority_and_each_attempt_names_its_connector() {
     assert_eq!(connectors, ["hq", "hq", "hq", "two"]);
     assert_eq!(attempts[0].first_response_timeout(), Duration::from_secs(2));
     assert_eq!(attempts[3].first_response_timeout(), Duration::from_secs(4));
-    assert_eq!(attempts[2].port, None);
+    assert_eq!(attempts[2].lookup.port, None);
     assert!(
         attempts.iter().all(|attempt| attempt.number == "+12065550199" && attempt.failover_on().is_empty())
     );

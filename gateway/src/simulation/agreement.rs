@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use sip::{Message, Method};
 
+/// How a description names an address of the gateway.
+const OURS: &str = "c=IN IP4 192.0.2.";
+
 /// The gateway hangs up at once; its BYE may wait for the address behind a name.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
@@ -24,7 +27,7 @@ impl Described {
     pub fn leaves(&mut self, message: &Message) -> Option<String> {
         let text = String::from_utf8_lossy(message.body());
         let mut lines = text.lines().map(str::trim);
-        let foreign = lines.find(|line| line.starts_with("c=IN IP") && *line != "c=IN IP4 192.0.2.1");
+        let foreign = lines.find(|line| line.starts_with("c=IN IP") && !line.starts_with(OURS));
         if let (Some(line), true) = (foreign, describes(message)) {
             return Some(format!("a description that is not the gateway's: {line}"));
         }

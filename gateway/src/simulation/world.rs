@@ -113,6 +113,10 @@ pub(crate) struct World {
     pub journaled: Vec<AnsweredCall>,
     pub drained: Vec<u16>,
     pub ladder: Vec<Line>,
+    /// OPTIONS that the gateway sent, which are in no ladder.
+    pub probes: Vec<(Peer, Message)>,
+    /// The listener that a phone's messages come to, where it is not the first of its transport.
+    pub arrives_at: HashMap<PhoneId, ListenerId>,
     pub watch: Watch,
     /// What happens when a phone has news: the random phones' wits.
     pub wits: Option<fn(&mut World, PhoneId, News)>,
@@ -164,6 +168,8 @@ impl World {
             journaled: Vec::new(),
             drained: Vec::new(),
             ladder: Vec::new(),
+            probes: Vec::new(),
+            arrives_at: HashMap::new(),
             watch: Watch::default(),
             wits: None,
         }
@@ -194,6 +200,18 @@ impl World {
     pub fn is_also_at(&mut self, phone: PhoneId, outside: &str) {
         let transport = self.phones[phone.0].transport;
         self.by_address.insert((transport, outside.parse().unwrap()), phone);
+    }
+
+    /// `phone` takes TCP connections at its address too. What it is asked there it answers there.
+    pub fn takes_tcp(&mut self, phone: PhoneId) {
+        self.by_address.insert((Transport::Tcp, self.phones[phone.0].address), phone);
+    }
+
+    /// Puts a message on its way to the gateway by a connection of `phone`'s own.
+    pub fn send_by_tcp(&mut self, phone: PhoneId, message: Message) {
+        let address = self.phones[phone.0].address;
+        let connection = self.connections.of(phone, address);
+        self.send_by(phone, message, Some(connection));
     }
 
     /// `phone` believes that it is at `inside`, where nobody reaches it.
@@ -301,7 +319,8 @@ impl World {
 
     /// - `flow`: the connection that it should take while that lives; else the phone's own.
     fn send_by(&mut self, phone: PhoneId, message: Message, flow: Option<ConnectionId>) {
-        let reliable = self.phones[phone.0].transport.is_reliable();
+        let live = flow.is_some_and(|id| self.connections.get(id).is_some());
+        let reliable = live || self.phones[phone.0].transport.is_reliable();
         let name = self.phones[phone.0].name;
         let message = match self.phones[phone.0].writes {
             Some(writes) => Message::parse(writes(&message)).unwrap(),
@@ -436,6 +455,9 @@ impl World {
 
     fn transmit(&mut self, shard: u16, message: Message, peer: &Peer, owner: Owner) {
         self.watch.leaves(self.now - self.start, &message);
+        if message.method() == Some(Method::Options) {
+            self.probes.push((peer.clone(), message.clone()));
+        }
         let (phone, connection) = match peer.transport.is_reliable() {
             true => self.connection_to(peer).unzip(),
             false => (self.by_address.get(&(peer.transport, peer.remote)).copied(), None),
@@ -546,11 +568,13 @@ impl World {
 
     fn source(&mut self, phone: PhoneId, flow: Option<ConnectionId>) -> Source {
         let Phone { transport, address, .. } = self.phones[phone.0];
-        let config = &self.config;
-        let listener =
-            config.listen.iter().position(|one| Transport::from(one.protocol) == transport).unwrap();
+        let config = self.config.clone();
         let outside = self.outside.get(&phone).copied().unwrap_or(address);
         let flow = flow.filter(|id| self.connections.get(*id).is_some());
+        let transport = if flow.is_some() { Transport::Tcp } else { transport };
+        let has_transport = |one: &config::Listen| Transport::from(one.protocol) == transport;
+        let first = config.listen.iter().position(has_transport).unwrap();
+        let listener = self.arrives_at.get(&phone).map_or(first, |listener| usize::from(listener.0));
         let connection =
             transport.is_reliable().then(|| flow.unwrap_or_else(|| self.connections.of(phone, outside)));
         let remote = connection.and_then(|id| self.connections.get(id)).map(|connection| connection.remote);

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use crate::text::word;
 
-pub use escape::unescape;
+pub use escape::{escape_user, unescape};
 pub use host::Host;
 pub use sip::SipUri;
 pub use tel::TelUri;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Host, UriError, unescape};
+use super::{Host, UriError, escape_user, unescape};
 use crate::params::Params;
 
 /// A `sip:` or `sips:` URI, its parts as on the wire (escapes stay).
@@ -92,19 +92,6 @@ impl SipUri {
         self.params.set(name, value);
         self
     }
-}
-
-/// Escapes what a user part must not hold as it is. RFC 3261 §25.1 `user`.
-fn escape_user(user: &str) -> String {
-    let mut escaped = String::with_capacity(user.len());
-    for byte in user.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }
 
 impl fmt::Display for SipUri {

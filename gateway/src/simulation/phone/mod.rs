@@ -173,7 +173,8 @@ impl Phone {
             assert!(!self.habits.strict, "{fault:?} in {message:?}");
             return;
         }
-        self.layer.handle_message(now, message, flow, self.transport.is_reliable());
+        let reliable = flow.is_some() || self.transport.is_reliable();
+        self.layer.handle_message(now, message, flow, reliable);
         self.pump(now);
     }
 
