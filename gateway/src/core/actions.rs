@@ -1,10 +1,10 @@
 //! What calls want done.
 
 use sip::transaction::Owner;
-use sip::{Message, Method, Name};
+use sip::{Message, Name};
 
 use super::parked::Parked;
-use super::{CallKey, Client, Core, Effect, Output, Query, QueryId};
+use super::{CallKey, Core, Effect, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
 use crate::clock::Now;
 use crate::peer::Peer;
@@ -66,18 +66,14 @@ impl Core {
     ) {
         match request {
             Some(request) => {
-                let reliable = peer.transport.is_reliable();
-                let is_bye = message.method() == Some(Method::Bye);
-                let id = self.transactions.request(now.instant, message, peer, reliable);
-                self.clients.insert(id, Client::Call(key, request));
-                if is_bye {
-                    self.byes.insert(id);
-                }
-                if let Some(slot) = self.calls.get_mut(&key) {
-                    slot.requests.insert(request, id);
+                let (message, peer, large) = self.by_size(message, peer);
+                let id = self.begin_request(now, key, request, message, peer);
+                if let Some(large) = large {
+                    self.large.insert(id, large);
                 }
             }
             None => {
+                let message = self.as_carried(message, &peer);
                 self.log_message(now, key, &message);
                 self.transmit(message, peer, Owner::Stateless);
             }
@@ -86,6 +82,9 @@ impl Core {
 
     fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, says: &[(Name, String)], left: bool) {
         let id = self.calls.get(&key).and_then(|slot| slot.requests.get(&request).copied());
+        if let Some(id) = id {
+            self.stays_on_stream(id);
+        }
         match id {
             Some(id) if left => self.transactions.leave(now.instant, id, says),
             Some(id) => self.transactions.cancel(now.instant, id, says),

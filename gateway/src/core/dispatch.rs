@@ -79,7 +79,8 @@ impl Core {
                 match self.clients.get(&id).copied() {
                     Some(Client::Call(key, request)) => {
                         self.log_message(now, key, &message);
-                        self.event(now, key, Event::Response { request, message, flow: from });
+                        let flow = self.way_of(id, from);
+                        self.event(now, key, Event::Response { request, message, flow });
                     }
                     Some(Client::Probe(probe)) => self.probe_answered(now, probe, &message),
                     None => {}
@@ -88,6 +89,7 @@ impl Core {
             Reported::Timeout { id } => self.lost(now, id, Failure::Timeout),
             Reported::ClientTransport { id } => self.lost(now, id, Failure::Transport),
             Reported::ClientEnded { id } => {
+                self.large.remove(&id);
                 if let Some(Client::Call(key, request)) = self.clients.remove(&id) {
                     if let Some(slot) = self.calls.get_mut(&key) {
                         slot.requests.remove(&request);
@@ -108,6 +110,11 @@ impl Core {
     fn lost(&mut self, now: Now, id: sip::transaction::ClientId, cause: Failure) {
         self.byes.remove(&id);
         match self.clients.get(&id).copied() {
+            Some(Client::Call(key, request)) if cause == Failure::Transport => {
+                if !self.falls_back(now, id, key, request) {
+                    self.event(now, key, Event::Failed { request, cause });
+                }
+            }
             Some(Client::Call(key, request)) => self.event(now, key, Event::Failed { request, cause }),
             Some(Client::Probe(probe)) => self.probe_lost(now, probe),
             None => {}

@@ -17,6 +17,7 @@ mod emergency;
 mod fault;
 pub mod io;
 mod journal;
+mod large;
 pub mod live;
 mod media;
 mod new_call;
@@ -133,6 +134,8 @@ pub struct Core {
     /// Our tags, and whose they are.
     tags: HashMap<String, (CallKey, LegRef)>,
     clients: HashMap<ClientId, Client>,
+    /// Requests that went by TCP for their size.
+    large: HashMap<ClientId, large::Large>,
     /// BYEs of ours that are not answered yet: a gateway that stops waits for them.
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
@@ -181,6 +184,7 @@ impl Core {
             calls: HashMap::new(),
             tags: HashMap::new(),
             clients: HashMap::new(),
+            large: HashMap::new(),
             byes: HashSet::new(),
             servers: HashMap::new(),
             per_source,
@@ -214,7 +218,7 @@ impl Core {
             self.tags.len(),
             self.transactions.client_len().saturating_sub(probes),
             self.transactions.server_len(),
-            self.clients.len().saturating_sub(probes),
+            self.clients.len().saturating_sub(probes) + self.large.len(),
             self.servers.len(),
             self.queries.len(),
             self.wakeups.len(),

@@ -72,6 +72,7 @@ mod refusals_in_the_log;
 mod refused_inside_a_call;
 mod registered_customer;
 mod requests_from_strangers;
+mod requests_too_large;
 mod rings_for_ever;
 mod serial_forks;
 mod streams_of_an_answer;
