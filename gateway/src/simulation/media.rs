@@ -44,6 +44,9 @@ pub(crate) struct Agreed {
     pub on_hold: bool,
     /// As the gateway must have them; `None`: RTP.
     pub keys: Option<SrtpKeys>,
+    /// The marks of the two descriptions that hold; empty where they carry none.
+    pub ours: String,
+    pub theirs: String,
 }
 
 /// See the module.
@@ -57,6 +60,8 @@ pub(crate) struct Media {
     /// The offer of its own that is not answered: its lines, and whether it holds.
     offered: Option<(Vec<Line>, bool)>,
     agreed: Option<Agreed>,
+    /// What its newest description is told apart by.
+    mark: String,
 }
 
 /// What a phone's descriptions say beside keys: its address, and its streams as lines.
@@ -68,6 +73,8 @@ pub(crate) struct Terms {
     pub host: Option<&'static str>,
     /// Where it wants its media, if that is not `ip` and the port of `streams`.
     pub at: Option<SocketAddr>,
+    /// Each description carries a mark, `a=x-mark`, by which it is told apart.
+    pub marked: bool,
 }
 
 /// The other side's description.
@@ -75,6 +82,7 @@ struct Described {
     port: u16,
     secure: bool,
     lines: Vec<Line>,
+    mark: String,
 }
 
 impl Media {
@@ -99,6 +107,7 @@ impl Media {
         }
         let lines = if self.speaks == Speaks::Rtp { Vec::new() } else { self.own.clone() };
         let transport = if self.speaks == Speaks::Srtp { "RTP/SAVP" } else { "RTP/AVP" };
+        self.make_mark(terms, random);
         self.offered = Some((lines.clone(), holds(direction)));
         self.describe(terms, transport, &lines, direction)
     }
@@ -111,7 +120,7 @@ impl Media {
         direction: &str,
         random: &mut SeededRandom,
     ) -> Option<Bytes> {
-        let Described { port, secure, lines } = read(offer)?;
+        let Described { port, secure, lines, mark } = read(offer)?;
         if self.rekeys || self.own.is_empty() {
             self.make_keys(random);
         }
@@ -124,7 +133,9 @@ impl Media {
             return None;
         }
         let keys = chosen.as_ref().map(|(theirs, ours)| keys(theirs, ours));
-        self.agreed = Some(Agreed { port, on_hold: holds(direction), keys });
+        self.make_mark(terms, random);
+        let ours = self.mark.clone();
+        self.agreed = Some(Agreed { port, on_hold: holds(direction), keys, ours, theirs: mark });
         let transport = if secure { "RTP/SAVP" } else { "RTP/AVP" };
         let line: Vec<Line> = chosen.into_iter().map(|(_, ours)| ours).collect();
         Some(self.describe(terms, transport, &line, direction))
@@ -133,7 +144,10 @@ impl Media {
     /// Takes the answer to its own offer. False: it does not fit the offer.
     pub fn take_answer(&mut self, answer: &[u8]) -> bool {
         let Some((lines, on_hold)) = self.offered.take() else { return true };
-        let Some(Described { port, secure, lines: chosen }) = read(answer) else { return false };
+        let Some(Described { port, secure, lines: chosen, mark }) = read(answer) else { return false };
+        if port == 0 && !self.mark.is_empty() {
+            return false;
+        }
         if secure != (self.speaks == Speaks::Srtp) || chosen.len() > 1 {
             return false;
         }
@@ -146,13 +160,27 @@ impl Media {
                 Some(keys(theirs, ours))
             }
         };
-        self.agreed = Some(Agreed { port, on_hold, keys });
+        let ours = self.mark.clone();
+        self.agreed = Some(Agreed { port, on_hold, keys, ours, theirs: mark });
         true
     }
 
     /// Its offer was refused: what was agreed before holds on.
     pub fn refused(&mut self) {
         self.offered = None;
+    }
+
+    /// A fault of a phone: what it offered in vain holds from now on, as it believes.
+    pub fn keep_what_was_refused(&mut self) {
+        if let Some(agreed) = &mut self.agreed {
+            agreed.ours.clone_from(&self.mark);
+        }
+    }
+
+    fn make_mark(&mut self, terms: Terms, random: &mut SeededRandom) {
+        if terms.marked {
+            self.mark = format!("{:010x}", random.next_u64() >> 24);
+        }
     }
 
     fn make_keys(&mut self, random: &mut SeededRandom) {
@@ -175,7 +203,8 @@ impl Media {
                 format!("a=crypto:{} {} inline:{}\r\n", line.tag, line.suite, STANDARD.encode(&line.key))
             })
             .collect();
-        let Terms { ip, streams, host, at } = terms;
+        let Terms { ip, streams, host, at, .. } = terms;
+        let mark = if terms.marked { format!("a=x-mark:{}\r\n", self.mark) } else { String::new() };
         let mut streams = streams.replacen("RTP/AVP", transport, 1);
         if let Some(at) = at {
             streams = streams.replacen("audio 40000", &format!("audio {}", at.port()), 1);
@@ -185,7 +214,7 @@ impl Media {
         let (media, attributes) = streams.split_once("\r\n").unwrap_or((&streams, ""));
         format!(
             "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
-             {media}\r\n{crypto}{attributes}a={direction}\r\n"
+             {media}\r\n{crypto}{attributes}a={direction}\r\n{mark}"
         )
         .into()
     }
@@ -216,8 +245,12 @@ fn read(body: &[u8]) -> Option<Described> {
             let port = words.next()?.parse().ok()?;
             // One that is refused says nothing beside another.
             if port != 0 || described.is_none() {
-                described = Some(Described { port, secure: words.next()? == "RTP/SAVP", lines: Vec::new() });
+                let secure = words.next()? == "RTP/SAVP";
+                described = Some(Described { port, secure, lines: Vec::new(), mark: String::new() });
             }
+        }
+        if let (Some(mark), Some(described)) = (line.strip_prefix("a=x-mark:"), &mut described) {
+            described.mark = mark.to_owned();
         }
         if let (Some(crypto), Some(described)) = (line.strip_prefix("a=crypto:"), &mut described) {
             let mut words = crypto.split(' ');

@@ -120,6 +120,8 @@ pub(crate) struct World {
     pub watch: Watch,
     /// What happens when a phone has news: the random phones' wits.
     pub wits: Option<fn(&mut World, PhoneId, News)>,
+    /// No gateway: what a phone sends goes straight to the phone whose address it names.
+    pub direct: bool,
 }
 
 impl World {
@@ -172,6 +174,7 @@ impl World {
             arrives_at: HashMap::new(),
             watch: Watch::default(),
             wits: None,
+            direct: false,
         }
     }
 
@@ -326,11 +329,39 @@ impl World {
             Some(writes) => Message::parse(writes(&message)).unwrap(),
             None => message,
         };
+        if self.direct {
+            return self.send_across(phone, message);
+        }
         let arrivals = self.arrivals(phone, true, reliable);
         let source = self.source(phone, flow);
         self.note(name, "gw", &message, arrivals.len(), None);
         for at in arrivals {
             self.queue(at, Coming::ToGateway(source, message.clone()));
+        }
+    }
+
+    /// Straight to the phone at the address in the Request-URI of a request, in the Via of a response.
+    fn send_across(&mut self, from: PhoneId, message: Message) {
+        let transport = self.phones[from.0].transport;
+        let text = match message.request_uri() {
+            Some(uri) => uri.rsplit('@').next().unwrap_or(uri).to_owned(),
+            None => message
+                .value(sip::Name::Via)
+                .unwrap_or_default()
+                .rsplit(' ')
+                .next()
+                .unwrap_or_default()
+                .into(),
+        };
+        let address = text.split([';', '?']).next().and_then(|address| address.parse::<SocketAddr>().ok());
+        let to = address.and_then(|address| self.by_address.get(&(transport, address)).copied());
+        let Some(to) = to else {
+            return self.note(self.phones[from.0].name, "nobody", &message, 0, None);
+        };
+        let arrivals = self.arrivals(to, false, transport.is_reliable());
+        self.note(self.phones[from.0].name, self.phones[to.0].name, &message, arrivals.len(), None);
+        for at in arrivals {
+            self.queue(at, Coming::ToPhone(to, message.clone(), None));
         }
     }
 

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip::dialog::{Dialog, UasAccept, UasAcceptOutput};
+use sip::dialog::{Dialog, DialogState, UasAccept, UasAcceptOutput};
 use sip::transaction::{ServerId, Timers};
 use sip::{Builder, Message, Name, StatusCode};
 
 use super::call::Accept;
 use super::writing::wrapped;
-use super::{News, Phone, Stage};
+use super::{Fault, News, Phone, Stage};
 use crate::simulation::media::describes;
 
 impl Phone {
@@ -36,33 +36,59 @@ impl Phone {
         headers: &[(&str, &str)],
         tag: &str,
     ) {
+        let able = self.abilities.any() && self.calls[index].stage == Stage::Open;
+        if able {
+            self.calls[index].begin(tag);
+            if self.waits_for_prack(index, (status, with_sdp), headers, tag) {
+                return;
+            }
+        }
+        let reliable = able && self.is_reliable(index, status);
         let call = &self.calls[index];
+        let unoffered = !describes(call.invite.body());
+        let with_sdp =
+            !call.progress.settled && (with_sdp || reliable && unoffered && call.described.is_none());
         let Some(server) = call.server else { return };
         let invite = call.invite.clone();
         let code = StatusCode::new(status).unwrap();
         let mut reply = Builder::reply(&invite, code, code.default_reason(), Some(tag));
         if status < 300 {
-            reply = reply.record_routes(&invite).header(Name::Contact, self.contact());
+            reply = self.able(reply.record_routes(&invite).header(Name::Contact, self.contact()));
+        }
+        if reliable {
+            reply = self.numbered(index, reply);
+        }
+        if (200..300).contains(&status) {
+            reply = self.timed_answer(&invite, reply);
         }
         for (name, value) in headers {
             reply = reply.raw(name, value);
         }
         if with_sdp {
-            let Some(sdp) = self.first_description(index) else {
+            let Some(mut sdp) = self.first_description(index) else {
                 return self.respond_as(now, index, 488, false, &[], tag);
             };
+            if self.fault == Some(Fault::ChangesItsAnswer) && status >= 200 {
+                sdp = String::from_utf8_lossy(&sdp).replace("audio 40000", "audio 41000").into();
+            }
             reply = wrapped(self.calls[index].wraps.or(self.wraps), reply, sdp);
         }
         let response = reply.build();
         self.calls[index].gave.push(status);
-        if status < 200 {
-            self.layer.respond(now, server, response);
+        if reliable {
+            self.give_reliably(now, index, server, response);
+        } else if status < 200 {
+            self.say(now, server, response);
         } else if status < 300 {
-            let mut dialog = Dialog::uas(&invite, tag).unwrap();
-            dialog.confirm();
+            self.session_agreed(now, index, &response, true);
             let call = &mut self.calls[index];
+            let early =
+                call.dialog.take_if(|dialog| dialog.state == DialogState::Early && dialog.local_tag == tag);
+            let mut dialog = early.unwrap_or_else(|| Dialog::uas(&invite, tag).unwrap());
+            dialog.confirm();
             if call.local_tag == tag {
                 call.dialog = Some(dialog);
+                call.settle_dialog();
                 if call.stage == Stage::Open {
                     call.stage = Stage::Up;
                 }
@@ -72,7 +98,7 @@ impl Phone {
             self.accept(now, index, server, invite.cseq().unwrap().number, response);
         } else {
             self.calls[index].stage = Stage::Over;
-            self.layer.respond(now, server, response);
+            self.say(now, server, response);
         }
         self.pump(now);
     }
@@ -101,6 +127,7 @@ impl Phone {
         response: Message,
     ) {
         let tag = response.to_tag().unwrap_or_default();
+        self.trace(now, true, &response);
         let machine = UasAccept::new(now, response, Timers::default());
         self.calls[index].accepts.push(Accept { server, cseq, tag, machine });
         self.drain_accepts(now, index);

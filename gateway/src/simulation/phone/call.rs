@@ -1,10 +1,16 @@
 //! One call of one phone: what it heard and gave, and where the call stands.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use sip::dialog::{Dialog, UasAccept};
 use sip::transaction::{ClientId, ServerId};
 use sip::{Message, Method};
 
+use super::dialogs::Other;
+use super::reliable::Progress;
+use super::session::Session;
+use super::transfer::{Referral, Subscription};
 use super::{Phone, Wrap};
 use crate::simulation::media::Media;
 
@@ -55,6 +61,34 @@ pub(crate) struct PhoneCall {
     pub wraps: Option<Wrap>,
     /// It went away without a word.
     pub vanished: bool,
+    /// Other early dialogs of its INVITE.
+    pub others: Vec<Other>,
+    /// How far the early dialog is that the call goes by.
+    pub progress: Progress,
+    /// As it was when the INVITE was sent, for each dialog of it.
+    pub(super) first_media: Media,
+    /// What must be refreshed.
+    pub session: Option<Session>,
+    pub(super) sessions: u64,
+    /// It hung up because nobody refreshed the session.
+    pub expired: bool,
+    /// So often it was redirected.
+    pub(super) hops: u32,
+    /// The last re-INVITE or UPDATE of its own: method and direction.
+    pub(super) offered: Option<(Method, Option<String>)>,
+    /// REFERs of its own.
+    pub subscriptions: Vec<Subscription>,
+    /// Who told it to place this call.
+    pub(super) referral: Option<Referral>,
+    /// All that it said and heard, in order, without repeats of its own.
+    pub trace: Vec<Seen>,
+}
+
+/// A message that a phone said or heard.
+pub(crate) struct Seen {
+    pub at: Instant,
+    pub said: bool,
+    pub message: Message,
 }
 
 impl PhoneCall {
@@ -103,6 +137,11 @@ impl PhoneCall {
         self.offering.is_some() || self.media.is_offering()
     }
 
+    /// For a fault: an offer of its own is out.
+    pub(super) fn offered_twice(&self) -> bool {
+        self.offered.is_some()
+    }
+
     /// Whether it is up, and waits for no answer and no ACK, nor anybody for one of its own.
     pub fn is_settled(&self) -> bool {
         self.stage == Stage::Up && !self.is_offering() && self.asked.is_empty() && self.accepts.is_empty()
@@ -142,10 +181,49 @@ impl Phone {
             acknowledges: true,
             wraps: None,
             vanished: false,
+            others: Vec::new(),
+            progress: Progress::default(),
+            first_media: Media::new(self.speaks, self.rekeys),
+            session: None,
+            sessions: 0,
+            expired: false,
+            hops: 0,
+            offered: None,
+            subscriptions: Vec::new(),
+            referral: None,
+            trace: Vec::new(),
         }
     }
 
+    /// Notes a message of a call that it knows.
+    pub(super) fn trace(&mut self, at: Instant, said: bool, message: &Message) {
+        if let Some(index) = self.party(message, said) {
+            self.calls[index].trace.push(Seen { at, said, message: message.clone() });
+        }
+    }
+
+    /// The call that a message belongs to which came.
     pub(super) fn index_of(&self, message: &Message) -> Option<usize> {
-        self.by_call_id.get(message.call_id().ok()?).copied()
+        let last = || self.by_call_id.get(message.call_id().ok()?)?.last().copied();
+        self.party(message, false).or_else(last)
+    }
+
+    /// A phone that calls itself has two calls of one Call-ID: their tags tell them apart.
+    fn party(&self, message: &Message, said: bool) -> Option<usize> {
+        let calls = self.by_call_id.get(message.call_id().ok()?)?;
+        let own = if message.is_request() == said { message.from_tag() } else { message.to_tag() };
+        let is_mine = |index: &&usize| {
+            let call = &self.calls[**index];
+            match &own {
+                Some(tag) => call.has_local_tag(tag),
+                None => !call.caller,
+            }
+        };
+        calls.iter().rev().find(is_mine).copied()
+    }
+
+    pub(super) fn remember(&mut self, message: &Message, index: usize) {
+        let call_id = message.call_id().unwrap_or_default().to_owned();
+        self.by_call_id.entry(call_id).or_default().push(index);
     }
 }

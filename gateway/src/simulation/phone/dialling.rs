@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sip::{Builder, Message, Method, Name};
 
-use super::Phone;
+use super::{Phone, Rel100};
 use crate::simulation::media::Media;
 
 impl Phone {
@@ -19,6 +19,10 @@ impl Phone {
             .header(Name::CallId, format!("{call}@{}", self.address.ip()))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.contact());
+        let mut builder = self.timed(self.able(builder));
+        if self.abilities.rel100 == Rel100::Required {
+            builder = builder.header(Name::Require, "100rel");
+        }
         let mut media = Media::new(self.speaks, self.rekeys);
         let builder = match offer {
             true => {
@@ -36,15 +40,15 @@ impl Phone {
         let index = self.calls.len();
         let local_tag = invite.from_tag().unwrap();
         let delayed = !invite.body().windows(3).any(|three| three == b"v=0");
-        let id = self.layer.request(now, invite.clone(), None, self.transport.is_reliable());
-        self.clients.insert(id, index);
-        self.by_call_id.insert(invite.call_id().unwrap().to_owned(), index);
-        self.calls.push(self.call(true, invite, local_tag));
+        self.calls.push(self.call(true, invite.clone(), local_tag));
+        self.remember(&invite, index);
+        let id = self.send(now, index, invite);
         let call = &mut self.calls[index];
         call.client = Some(id);
         call.delayed.extend(delayed.then_some(id));
         if let Some(media) = self.dialling.take() {
             call.media = media;
+            call.first_media = call.media.clone();
         }
         self.pump(now);
         index

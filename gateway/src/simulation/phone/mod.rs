@@ -3,15 +3,23 @@
 //! It stands on the project's own transactions and dialogs, so that a test says `answer` and not which bytes;
 //! what the gateway must never see from a sane peer is sent as raw messages by the test itself.
 
+mod abilities;
+mod again;
 mod answering;
 mod asked;
 mod asking;
 mod call;
+mod chores;
 mod dialling;
+mod dialogs;
+mod faults;
 mod habits;
+mod reliable;
+mod session;
+mod transfer;
 mod writing;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -19,8 +27,12 @@ use bytes::Bytes;
 use sip::transaction::{ClientId, Event, Output, Timers, Transactions};
 use sip::{Builder, Message, Method, StatusCode};
 
-pub(crate) use self::call::{PhoneCall, Stage};
+pub(crate) use self::abilities::{Abilities, Pracks, Rel100, TimerHabit};
+pub(crate) use self::call::{PhoneCall, Seen, Stage};
+use self::chores::Chore;
+pub(crate) use self::faults::Fault;
 pub(crate) use self::habits::Habits;
+pub(crate) use self::session::expires;
 use super::media::{Media, Speaks};
 use crate::peer::{ConnectionId, Transport};
 use crate::random::SeededRandom;
@@ -59,10 +71,19 @@ pub(crate) struct Phone {
     pub address: SocketAddr,
     pub transport: Transport,
     pub habits: Habits,
+    /// What it can do beyond a plain call.
+    pub abilities: Abilities,
+    /// A fault that a test planted in it.
+    pub fault: Option<Fault>,
     pub calls: Vec<PhoneCall>,
     pub news: VecDeque<News>,
     layer: Transactions<Flow>,
-    by_call_id: HashMap<String, usize>,
+    /// What it has put off.
+    chores: BTreeMap<(Instant, u64), Chore>,
+    serial: u64,
+    /// When it was last told the time.
+    now: Option<Instant>,
+    by_call_id: HashMap<String, Vec<usize>>,
     clients: HashMap<ClientId, usize>,
     random: SeededRandom,
     outbox: VecDeque<(Message, Flow)>,
@@ -106,6 +127,11 @@ impl Phone {
             address,
             transport,
             habits: Habits::default(),
+            abilities: Abilities::default(),
+            fault: None,
+            chores: BTreeMap::new(),
+            serial: 0,
+            now: None,
             calls: Vec::new(),
             news: VecDeque::new(),
             layer: Transactions::new(Timers::default()),
@@ -140,21 +166,35 @@ impl Phone {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.calls.iter().filter(|call| !call.accepts.is_empty());
         let accepts = calls.flat_map(|call| call.accepts.iter().filter_map(|one| one.machine.poll_timeout()));
-        accepts.chain(self.layer.poll_timeout()).min()
+        let progress = self.calls.iter().filter(|call| call.stage == Stage::Open).flat_map(|call| {
+            call.others
+                .iter()
+                .map(|other| &other.progress)
+                .chain([&call.progress])
+                .filter_map(|one| one.poll_timeout())
+        });
+        let chores = self.chores.first_key_value().map(|((at, _), _)| *at);
+        accepts.chain(progress).chain(chores).chain(self.layer.poll_timeout()).min()
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = Some(now);
         self.layer.handle_timeout(now);
         for index in 0..self.calls.len() {
             if !self.calls[index].accepts.is_empty() {
                 self.drain_accepts(now, index);
             }
+            if self.calls[index].stage == Stage::Open {
+                self.repeat_unacknowledged(now, index);
+            }
         }
+        self.do_chores(now);
         self.pump(now);
     }
 
     /// A message came from the gateway.
     pub fn handle_message(&mut self, now: Instant, message: Message, flow: Flow) {
+        self.now = Some(now);
         if self.habits.deaf {
             return;
         }
@@ -197,6 +237,13 @@ impl Phone {
     }
 
     fn event(&mut self, now: Instant, event: Event<Flow>) {
+        if let Event::Request { message, .. }
+        | Event::Cancel { message, .. }
+        | Event::Ack { message, .. }
+        | Event::Response { message, .. } = &event
+        {
+            self.trace(now, false, message);
+        }
         match event {
             Event::Request { id, message, .. } => self.asked(now, id, message),
             Event::Cancel { message, .. } => {
@@ -213,7 +260,7 @@ impl Phone {
                             "Request Terminated",
                             None,
                         );
-                        self.layer.respond(now, server, reply.build());
+                        self.say(now, server, reply.build());
                     } else if self.calls[index].stage == Stage::Open {
                         self.respond(now, index, 487, false, &[]);
                         self.calls[index].cancelled = true;
@@ -224,12 +271,16 @@ impl Phone {
             Event::Response { id, message, .. } => self.answered(now, id, message),
             Event::StrayResponse { message, .. } => self.strays.push(message),
             Event::Timeout { id } | Event::ClientTransport { id } => {
+                if self.abilities.any() {
+                    self.unanswered(now, id);
+                }
                 if let Some(index) = self.clients.get(&id).copied()
                     && self.calls[index].client == Some(id)
                     && self.calls[index].stage == Stage::Open
                 {
                     self.calls[index].timed_out = true;
                     self.calls[index].stage = Stage::Over;
+                    self.notify(now, index, 408);
                 }
             }
             Event::ClientEnded { id } => {

@@ -33,7 +33,13 @@ impl Phone {
     }
 
     pub(super) fn terms(&self) -> Terms {
-        Terms { ip: self.address.ip(), streams: self.streams, host: self.media_host, at: self.media_at }
+        Terms {
+            ip: self.address.ip(),
+            streams: self.streams,
+            host: self.media_host,
+            at: self.media_at,
+            marked: self.abilities.marks,
+        }
     }
 
     /// With a session description, wrapped as the phone wraps them.
