@@ -1,0 +1,30 @@
+//! The two ends of a call agree on which two descriptions hold, by their marks, whenever neither waits for anything.
+
+use std::time::{Duration, Instant};
+
+use crate::simulation::phone::{PhoneCall, Stage};
+
+/// Why two calls do not agree; `None`: they do, or there is nothing to compare now.
+///
+/// - `quiet`: so long must both have said and heard nothing. Something between them may be at work on one leg while the
+///   other rests.
+pub(crate) fn disagreement(a: &PhoneCall, b: &PhoneCall, now: Instant, quiet: Duration) -> Option<String> {
+    let rests = |call: &PhoneCall| {
+        let last = call.trace.last().map_or(now, |seen| seen.at);
+        call.stage == Stage::Up && call.is_settled() && last + quiet <= now && call.forks.is_empty()
+    };
+    if !rests(a) || !rests(b) {
+        return None;
+    }
+    let (here, there) = (a.media.agreed()?, b.media.agreed()?);
+    if here.ours.is_empty() || there.ours.is_empty() {
+        return None;
+    }
+    let same = here.ours == there.theirs && here.theirs == there.ours;
+    (!same).then(|| {
+        format!(
+            "one end holds {} and {} to be agreed on, the other {} and {}",
+            here.ours, here.theirs, there.theirs, there.ours
+        )
+    })
+}

@@ -1,0 +1,142 @@
+//! One offer at a time in each dialog, and one answer to each: RFC 3264 §4, RFC 3311 §5, RFC 6337 §2 and §3.1.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use sip::Method;
+
+use super::rseq;
+use crate::simulation::media::describes;
+use crate::simulation::phone::{PhoneCall, Seen};
+
+/// Whose request, its number and method.
+type Asked = (bool, u32, Method);
+
+/// An offer that is not answered.
+#[derive(Clone)]
+struct Offer {
+    ours: bool,
+    /// The request that it stands in, or whose response.
+    asked: Asked,
+    in_response: bool,
+}
+
+#[derive(Default)]
+struct Dialog {
+    outstanding: Option<Offer>,
+    /// Offers that came though there was one: they must be refused.
+    crossing: HashSet<Asked>,
+    /// What the responses to one INVITE described.
+    described: HashMap<Asked, Bytes>,
+}
+
+pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut dialogs: HashMap<String, Dialog> = HashMap::new();
+    let mut initial: Option<Offer> = None;
+    // INVITEs that offered.
+    let mut offering: HashSet<Asked> = HashSet::new();
+    for seen in &call.trace {
+        let (number, method) = seen.cseq();
+        let asked = (seen.is_ours(), number, method.clone());
+        let describes = describes(seen.message.body());
+        if method == Method::Bye && seen.message.is_request() {
+            break;
+        }
+        if method == Method::Invite && seen.message.is_request() {
+            offering.extend(describes.then(|| asked.clone()));
+            if seen.message.to_tag().is_none() {
+                dialogs.clear();
+                initial = describes.then(|| Offer { ours: seen.said, asked, in_response: false });
+                continue;
+            }
+        }
+        let first = || Dialog { outstanding: initial.clone(), ..Dialog::default() };
+        let dialog = dialogs.entry(seen.callee_tag(call)).or_insert_with(first);
+        match seen.message.is_request() {
+            true => dialog.asks(seen, asked, describes, &mut broken),
+            false => dialog.responds(seen, asked, describes, &offering, &mut broken),
+        }
+    }
+    broken
+}
+
+impl Dialog {
+    fn asks(&mut self, seen: &Seen, asked: Asked, describes: bool, broken: &mut Vec<String>) {
+        if !describes {
+            return;
+        }
+        let answers = self.outstanding.as_ref().is_some_and(|one| one.in_response && one.ours != seen.said);
+        match asked.2 {
+            Method::Ack | Method::Prack if answers => self.outstanding = None,
+            Method::Invite | Method::Update | Method::Prack => match &self.outstanding {
+                None => {
+                    self.outstanding = Some(Offer { ours: seen.said, asked, in_response: false });
+                }
+                Some(one) if one.ours == seen.said => {
+                    let who = if seen.said { "offers" } else { "is offered" };
+                    broken
+                        .push(format!("{who} by {} {} before the last offer is answered", asked.2, asked.1));
+                }
+                Some(_) => {
+                    self.crossing.insert(asked);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn responds(
+        &mut self,
+        seen: &Seen,
+        asked: Asked,
+        describes: bool,
+        offering: &HashSet<Asked>,
+        broken: &mut Vec<String>,
+    ) {
+        let status = seen.status();
+        let is_invite = asked.2 == Method::Invite;
+        if status >= 300 {
+            self.crossing.remove(&asked);
+            if self.outstanding.as_ref().is_some_and(|one| one.asked == asked) {
+                self.outstanding = None;
+            }
+            return;
+        }
+        if (200..300).contains(&status) && self.crossing.remove(&asked) {
+            broken
+                .push(format!("an offer by {} {} is taken while another is not answered", asked.2, asked.1));
+        }
+        if !describes {
+            return;
+        }
+        if is_invite {
+            let before = self.described.entry(asked.clone()).or_insert_with(|| seen.message.body().clone());
+            if before != seen.message.body() {
+                broken.push(format!(
+                    "{status} describes other media than the response before it, in one dialog"
+                ));
+            }
+        }
+        if is_invite && status < 200 && rseq(&seen.message).is_none() {
+            return;
+        }
+        match &self.outstanding {
+            Some(one) if one.asked == asked && !one.in_response => self.outstanding = None,
+            None if is_invite && !offering.contains(&asked) && !self.crossing.contains(&asked) => {
+                // The offer is in the response; a repeat of it is the same offer.
+                let is_new = self.crossing.is_empty() && !self.is_answered(&asked);
+                if is_new {
+                    self.outstanding = Some(Offer { ours: seen.said, asked, in_response: true });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an offer in a response to that INVITE was seen before.
+    fn is_answered(&mut self, asked: &Asked) -> bool {
+        let mark = (asked.0, asked.1, Method::Ack);
+        self.described.insert(mark, Bytes::new()).is_some()
+    }
+}

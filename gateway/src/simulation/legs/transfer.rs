@@ -1,0 +1,37 @@
+//! Each REFER that was accepted ends with a NOTIFY that tells what became of the call: RFC 3515 §2.4.
+
+use crate::simulation::phone::Phone;
+
+pub(super) fn broken(phones: &[Phone]) -> Vec<(String, String)> {
+    let mut broken = Vec::new();
+    for (phone, call) in phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call))) {
+        for one in &call.subscriptions {
+            let accepted = one.response.is_some_and(|status| (200..300).contains(&status));
+            if !accepted || call.vanished {
+                continue;
+            }
+            let text = match (one.outcome(), answered(phones, &one.target)) {
+                (None, _) => format!("a transfer to {} was never told the end of", one.target),
+                (Some(told), Some(true)) if told / 100 != 2 => {
+                    format!("{} was told {told} of a transfer to {} that succeeded", phone.name, one.target)
+                }
+                (Some(told), Some(false)) if told / 100 == 2 && !one.replaces => {
+                    format!("{} was told {told} of a transfer to {} that failed", phone.name, one.target)
+                }
+                _ => continue,
+            };
+            broken.push((text, call.call_id()));
+        }
+    }
+    broken
+}
+
+/// Whether the callee of that URI said 2xx. A user of its own for each transfer tells its call from all others; `None`:
+/// the URI has none.
+fn answered(phones: &[Phone], target: &str) -> Option<bool> {
+    let user = |uri: &str| uri.trim_start_matches("sip:").split('@').next().map(str::to_owned);
+    let wanted = user(target).filter(|user| user.starts_with('+'))?;
+    let calls = phones.iter().flat_map(|phone| &phone.calls).filter(|call| !call.caller);
+    let mut mine = calls.filter(|call| call.invite.request_uri().and_then(user).as_ref() == Some(&wanted));
+    Some(mine.any(|call| call.gave.iter().any(|status| status / 100 == 2)))
+}
