@@ -8,7 +8,7 @@
 //!
 //! 1. [`source()`]: whose allowlist holds the source, whether its connector may call at all, and over this
 //!    transport. Then the caller's own protocol checks (method, scheme, Max-Forwards, Require, body).
-//! 2. [`admit()`]: all of it again, then digest, emergency, caller ID, calling plan; or the number's owner for
+//! 2. [`decide()`]: digest, emergency, caller ID, calling plan; or the number's owner for
 //!    a call from a carrier.
 //! 3. [`crate::limits::Limits::call`], [`crate::route::route()`], and for each attempt
 //!    [`crate::limits::Limits::attempt`]: the limits alone have state.
@@ -18,6 +18,7 @@
 //!
 //! Any doubt refuses.
 
+mod allowlists;
 mod caller;
 mod decision;
 mod digest;
@@ -34,6 +35,7 @@ use config::{Config, ConnectorId, VoiceConnector};
 
 use crate::direction::Direction;
 
+pub use allowlists::Allowlists;
 pub use caller::{Caller, CallerSource, calling_name};
 pub use decision::{Admitted, Challenge, Decision, Destination, EmergencyCall, Origin, Outcome};
 pub use facts::{Digest, Facts, OfferedMedia};
@@ -47,7 +49,12 @@ pub use step::{ConnectorBy, DigestStep, Listed, Step};
 ///
 /// Source: design §4.
 pub fn admit(config: &Config, facts: &Facts) -> Decision {
-    let Identified { mut steps, connector, outcome } = source(config, facts);
+    decide(config, facts, source(config, facts))
+}
+
+/// [`admit()`], of whom [`source()`] has identified.
+pub fn decide(config: &Config, facts: &Facts, identified: Identified) -> Decision {
+    let Identified { mut steps, connector, outcome } = identified;
     let origin = match outcome {
         Ok(origin) => origin,
         Err(refusal) => {

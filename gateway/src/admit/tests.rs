@@ -1,5 +1,7 @@
 //! The table of the specification, row by row, and the laws behind it.
 
+use std::net::IpAddr;
+
 use config::E164;
 use proptest::prelude::*;
 
@@ -556,4 +558,26 @@ proptest! {
 fn config_once() -> &'static Config {
     static CONFIG: std::sync::OnceLock<Config> = std::sync::OnceLock::new();
     CONFIG.get_or_init(config)
+}
+
+#[test]
+fn who_is_in_no_allowlist_is_a_stranger_and_nobody_else() {
+    let config = config();
+    let allowlists = Allowlists::new(&config);
+    let (mut strangers, mut listed) = (0, 0);
+    let networks = config.voice_connector.iter().flat_map(|item| item.termination.allowlist.iter());
+    let networks = networks.chain(config.carrier.iter().flat_map(|item| item.allowlist.iter()));
+    let inside: Vec<IpAddr> = networks.flat_map(|network| [network.network(), network.broadcast()]).collect();
+    let beside = |address: IpAddr| match address {
+        IpAddr::V4(v4) => IpAddr::from((v4.to_bits() ^ 0x100).to_be_bytes()),
+        IpAddr::V6(v6) => IpAddr::from((v6.to_bits() ^ (1 << 80)).to_be_bytes()),
+    };
+    for address in inside.iter().flat_map(|address| [*address, beside(*address)]) {
+        let outcome = identify(&config, &Facts::new(address, Transport::Udp, "", "")).outcome;
+        let stranger = matches!(outcome, Err(Refusal::UnknownSource { .. }));
+        assert_eq!(allowlists.hold(address), !stranger, "{address}");
+        strangers += usize::from(stranger);
+        listed += usize::from(!stranger);
+    }
+    assert!(strangers > 2 && listed > 2);
 }

@@ -3,13 +3,14 @@
 use sip::transaction::{Event as Reported, Output as Layer, Owner};
 use sip::{Message, Method};
 
+use super::flow::Flow;
 use super::{Client, Core, Output};
 use crate::call::{Event, Failure, LegRef};
 use crate::clock::Now;
 use crate::peer::Peer;
 
 impl Core {
-    pub(super) fn dispatch(&mut self, now: Now, output: Layer<Peer>) {
+    pub(super) fn dispatch(&mut self, now: Now, output: Layer<Flow>) {
         match output {
             Layer::Transmit { message, to, owner } => {
                 let call = match owner {
@@ -23,7 +24,7 @@ impl Core {
                 if let Some(key) = call {
                     self.log_message(now, key, &message);
                 }
-                self.transmit(message, to, owner);
+                self.transmit(message, to.peer, owner);
             }
             Layer::Event(event) => self.reported(now, event),
         }
@@ -37,19 +38,19 @@ impl Core {
         self.outputs.push_back(Output::Transmit { message, peer, owner });
     }
 
-    fn reported(&mut self, now: Now, event: Reported<Peer>) {
+    fn reported(&mut self, now: Now, event: Reported<Flow>) {
         match event {
             Reported::Request { id, message, from, merged } => {
-                self.per_source.begin(id, self.arrived.remote.ip(), message.bytes().len());
+                self.per_source.begin(id, from.source.remote.ip(), message.bytes().len());
                 match self.dialog_of(&message) {
                     Some((key, leg)) => {
                         self.servers.insert(id, key);
                         self.log_message(now, key, &message);
-                        let source = self.arrived;
+                        let source = from.source;
                         self.event(now, key, Event::Request { leg, server: id, message, source });
                     }
                     None if message.method() == Some(Method::Register) => {
-                        self.register(now, id, &message, from, merged);
+                        self.register(now, id, message, from, merged);
                     }
                     None => self.new_invite(now, id, message, from, merged),
                 }
@@ -62,10 +63,10 @@ impl Core {
                     self.event(now, key, Event::Cancelled { server: invite, message });
                 }
             }
-            Reported::Ack { message, .. } => {
+            Reported::Ack { message, from } => {
                 if let Some((key, leg)) = self.dialog_of(&message) {
                     self.log_message(now, key, &message);
-                    let source = self.arrived;
+                    let source = from.source;
                     self.event(now, key, Event::Ack { leg, message, source });
                 }
             }
@@ -79,7 +80,7 @@ impl Core {
                 match self.clients.get(&id).copied() {
                     Some(Client::Call(key, request)) => {
                         self.log_message(now, key, &message);
-                        let flow = self.way_of(id, from);
+                        let flow = self.way_of(id, from.peer);
                         self.event(now, key, Event::Response { request, message, flow });
                     }
                     Some(Client::Probe(probe)) => self.probe_answered(now, probe, &message),

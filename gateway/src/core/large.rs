@@ -7,6 +7,7 @@
 use sip::transaction::ClientId;
 use sip::{Message, Method, Name, Uri};
 
+use super::flow::Flow;
 use super::{CallKey, Client, Core, Live};
 use crate::call::RequestId;
 use crate::clock::Now;
@@ -95,7 +96,7 @@ impl Core {
     ) -> ClientId {
         let reliable = peer.transport.is_reliable();
         let is_bye = message.method() == Some(Method::Bye);
-        let id = self.transactions.request(now.instant, message, peer, reliable);
+        let id = self.transactions.request(now.instant, message, Flow::to(peer), reliable);
         self.clients.insert(id, Client::Call(key, request));
         if is_bye {
             self.byes.insert(id);

@@ -9,11 +9,14 @@ use secrecy::ExposeSecret;
 use sip::auth::Secret;
 
 use super::refuse::algorithms;
+use crate::admit::Allowlists;
 
 /// A configuration that calls can be made under: its secrets are read.
 pub struct Live {
     /// The configuration.
     pub config: Arc<Config>,
+    /// Who is no stranger.
+    pub allowlists: Allowlists,
     /// Digest users of each connector, by its id.
     pub users: HashMap<String, Vec<(String, Vec<Secret>)>>,
     /// How we answer each carrier's challenge, by its name.
@@ -87,7 +90,8 @@ impl Live {
                 carriers.insert(carrier.name.to_string(), (credentials.username.clone(), secret));
             }
         }
-        Ok(Live { config, users, carriers })
+        let allowlists = Allowlists::new(&config);
+        Ok(Live { config, allowlists, users, carriers })
     }
 }
 

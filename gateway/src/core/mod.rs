@@ -9,12 +9,14 @@
 
 mod actions;
 mod adopt;
+mod asked;
 mod attempts;
 pub mod calls_up;
 mod changes;
 mod dispatch;
 mod emergency;
 mod fault;
+mod flow;
 pub mod io;
 mod journal;
 mod large;
@@ -38,7 +40,6 @@ mod stateless;
 pub mod unproven;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,7 +52,6 @@ use crate::ids::Tokens;
 use crate::local::Locals;
 use crate::media::MediaKey;
 use crate::metrics::ShardMetrics;
-use crate::peer::{ListenerId, Peer, Source, Transport};
 use crate::record::Lost;
 use crate::reply::Cause;
 use crate::resolve::Lookup;
@@ -128,7 +128,7 @@ pub struct Core {
     gauges: ShardMetrics,
     tokens: Tokens,
     nonces: Nonces,
-    transactions: Transactions<Peer>,
+    transactions: Transactions<flow::Flow>,
     /// Boxed: a table keeps the room of its busiest hour, and moves all that is in it when it grows.
     calls: HashMap<CallKey, Box<Slot>>,
     /// Our tags, and whose they are.
@@ -147,8 +147,6 @@ pub struct Core {
     probes: probe::Probes,
     refusals: refusal_records::RefusalRecords,
     refusal_lines: refusal_lines::RefusalLines,
-    /// Where the message came from that is being handled.
-    arrived: Source,
     next_call: u64,
     next_query: u64,
     draining: Draining,
@@ -194,7 +192,6 @@ impl Core {
             probes,
             refusals: refusal_records::RefusalRecords::default(),
             refusal_lines: refusal_lines::RefusalLines::default(),
-            arrived: nowhere(),
             next_call: u64::from(shard) << 40,
             next_query: 0,
             draining: Draining::No,
@@ -295,13 +292,6 @@ impl Core {
             self.event(now, key, Event::HangUp { cause: cause.clone() });
         }
     }
-}
-
-/// No message has come yet.
-fn nowhere() -> Source {
-    let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
-    let listener = ListenerId(0);
-    Source { transport: Transport::Udp, listener, local: unspecified, remote: unspecified, connection: None }
 }
 
 impl Machine for Core {

@@ -1,6 +1,5 @@
 //! A new INVITE: whose it is, whether it may be, where it goes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sip::auth::{AuthFailure, Credentials, Protection};
@@ -8,14 +7,15 @@ use sip::text::phrase;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
+use super::asked::Asked;
 use super::fault::protocol_fault;
-use super::parties::{account, asserted, facts, profile, redirections, sip_user};
+use super::flow::Flow;
+use super::parties::{account, asserted, facts, offered, profile, redirections, sip_user};
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
-use crate::admit::{self, Admitted, Decision, Digest, Facts, Origin, Outcome, Refusal};
+use crate::admit::{self, Admitted, Digest, Facts, Origin, Outcome, Refusal};
 use crate::call::{Call, NewCall, PartyKind, Route};
 use crate::clock::Now;
-use crate::direction::Direction;
 use crate::peer::{Party, Peer};
 use crate::reply::Cause;
 use crate::route::{self, Attempt, RouteFacts, Via};
@@ -30,67 +30,44 @@ impl Core {
         now: Now,
         server: ServerId,
         message: Message,
-        from: Peer,
+        from: Flow,
         merged: bool,
     ) {
-        let source = self.arrived;
         let live = self.live.clone();
-        let mut facts = facts(&message, &source);
+        let facts = Facts { media: offered(&message), ..facts(&message, &from.source) };
         let identified = admit::source(&live.config, &facts);
-        let who = match &identified.outcome {
+        let mut asked = Asked::new(server, message, from, facts, &identified);
+        let origin = match &identified.outcome {
             Ok(origin) => origin.clone(),
-            Err(refusal) => {
-                let direction = identified.connector.is_some().then_some(Direction::Outbound);
-                let decision = Decision {
-                    steps: identified.steps,
-                    connector: identified.connector,
-                    direction,
-                    outcome: Outcome::Refuse(refusal.clone()),
-                };
-                return self.refuse(now, server, &message, &facts, &decision, &refusal.clone());
-            }
+            Err(refusal) => return self.refuse(now, &asked, &refusal.clone()),
         };
-        if let Some(reply) = protocol_fault(&message, merged) {
-            return self.reject(now, server, &message, &facts, identified.connector.as_ref(), reply);
+        if let Some(fault) = protocol_fault(&asked.message, merged) {
+            return self.reject(now, &asked, &fault);
         }
-        facts.digest = self.digest(now, &live, &who, &message, &facts);
-        let decision = admit::admit(&live.config, &facts);
-        match &decision.outcome {
-            Outcome::Challenge(challenge) => {
-                self.challenge(now, &live, server, &message, &decision, challenge.stale)
-            }
-            Outcome::Refuse(refusal) => self.refuse(now, server, &message, &facts, &decision, refusal),
-            Outcome::Admit(admitted) => {
-                let admitted = admitted.clone();
-                self.admitted(now, &live, server, message, from, &facts, &decision, &admitted);
-            }
+        asked.facts.digest = self.digest(now, &live, &origin, &asked);
+        let decision = admit::decide(&live.config, &asked.facts, identified);
+        asked.decided(&decision);
+        match decision.outcome {
+            Outcome::Challenge(challenge) => self.challenge(now, &live, &asked, challenge.stale),
+            Outcome::Refuse(refusal) => self.refuse(now, &asked, &refusal),
+            Outcome::Admit(admitted) => self.admitted(now, &live, &asked, &admitted),
         }
     }
 
     /// The call is allowed: is there room, and a way?
-    #[expect(clippy::too_many_arguments, reason = "one step of one path, cut out for its length")]
-    fn admitted(
-        &mut self,
-        now: Now,
-        live: &Arc<Live>,
-        server: ServerId,
-        message: Message,
-        from: Peer,
-        facts: &Facts,
-        decision: &Decision,
-        admitted: &Admitted,
-    ) {
-        self.watch_for_emergency(admitted, &message);
+    fn admitted(&mut self, now: Now, live: &Live, asked: &Asked, admitted: &Admitted) {
+        let (message, source) = (&asked.message, asked.from.source);
+        self.watch_for_emergency(admitted, message);
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
-            return self.turn_away(now, server, &message, facts, decision, &cause);
+            return self.turn_away(now, asked, &cause);
         }
         let permit = match self.shared.limits.call(admitted, now.unix) {
             Ok(permit) => permit,
-            Err(refusal) => return self.refuse(now, server, &message, facts, decision, &refusal),
+            Err(refusal) => return self.refuse(now, asked, &refusal),
         };
         let unanswered = match self.shared.limits.unanswered(admitted, self.shared.media.calls, now.unix) {
             Ok(permit) => permit,
-            Err(refusal) => return self.refuse(now, server, &message, facts, decision, &refusal),
+            Err(refusal) => return self.refuse(now, asked, &refusal),
         };
         let draw = self.tokens.random().next_u64();
         let health = self.shared.health();
@@ -99,14 +76,13 @@ impl Core {
         let plan = route::route(&live.config, &health, &routed);
         let attempts = match plan.attempts {
             Ok(attempts) => attempts,
-            Err(refusal) => return self.refuse(now, server, &message, facts, decision, &refusal),
+            Err(refusal) => return self.refuse(now, asked, &refusal),
         };
         let account = account(live, admitted);
-        let source = self.arrived;
         // A new configuration may have fewer listeners than the sockets that are still bound.
         let Some(local) = self.locals.by(source.listener, source.remote.ip()) else {
             let cause = Cause::new(503, "The listener is not configured any more");
-            return self.turn_away(now, server, &message, facts, decision, &cause);
+            return self.turn_away(now, asked, &cause);
         };
         let local = local.named(admitted.origin.peer().contact.as_ref());
         let profile = match &admitted.origin {
@@ -127,7 +103,7 @@ impl Core {
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
         if routes.is_empty() {
             let refusal = Refusal::NoListener { number: admitted.number.clone() };
-            return self.refuse(now, server, &message, facts, decision, &refusal);
+            return self.refuse(now, asked, &refusal);
         }
         self.next_call += 1;
         let key = CallKey(self.next_call);
@@ -135,7 +111,7 @@ impl Core {
         tracing::info!(
             %transaction_id,
             call_id = phrase(message.call_id().unwrap_or_default()),
-            connector = decision.connector.as_ref().map(|id| id.as_str()),
+            connector = asked.connector(),
             calling_carrier = match &admitted.origin {
                 Origin::Connector(_) => None,
                 Origin::Carrier(carrier) => Some(carrier.name.as_str()),
@@ -148,14 +124,14 @@ impl Core {
         let new = NewCall {
             transaction_id,
             invite: message.clone(),
-            server,
-            flow: Peer { remote: source.remote, party: Some(party), ..from },
+            server: asked.server,
+            flow: Peer { remote: source.remote, party: Some(party), ..asked.from.peer.clone() },
             local_tag: self.tokens.tag(),
             local,
             profile,
             credentials,
             routes,
-            redirections: redirections(live, admitted, &message),
+            redirections: redirections(live, admitted, message),
             account,
             media: key.media(),
             max_duration: match &admitted.origin {
@@ -168,11 +144,11 @@ impl Core {
             Ok(call) => {
                 self.shared.call_began();
                 self.calls.insert(key, Slot::new(call, permits));
-                self.servers.insert(server, key);
-                self.log_message(now, key, &message);
+                self.servers.insert(asked.server, key);
+                self.log_message(now, key, message);
                 self.drain(now, key);
             }
-            Err(cause) => self.turn_away(now, server, &message, facts, decision, &cause),
+            Err(cause) => self.turn_away(now, asked, &cause),
         }
     }
 
@@ -209,17 +185,11 @@ impl Core {
         uuid::Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }
 
-    /// What the credentials of an INVITE or a REGISTER prove. Whoever calls for help may have had the emergency digits put in place of
-    /// what was dialled, by a machine behind the one that knows the password.
-    pub(super) fn digest(
-        &mut self,
-        now: Now,
-        live: &Live,
-        who: &Origin,
-        message: &Message,
-        facts: &Facts,
-    ) -> Digest {
-        let Origin::Connector(connector) = who else { return Digest::NotAttempted };
+    /// What the credentials of an INVITE or a REGISTER prove. Whoever calls for help may have had the emergency digits put
+    /// in place of what was dialled, by a machine behind the one that knows the password.
+    pub(super) fn digest(&mut self, now: Now, live: &Live, origin: &Origin, asked: &Asked) -> Digest {
+        let Asked { message, facts, .. } = asked;
+        let Origin::Connector(connector) = origin else { return Digest::NotAttempted };
         let source = facts.source;
         let users = live.users.get(connector.id.as_str()).map_or(&[][..], Vec::as_slice);
         if users.is_empty() {

@@ -1,4 +1,4 @@
-//! Who calls whom: what admission looks at, what the books and the legs are told.
+//! Who calls whom: what admission looks at, what the records and the legs are told.
 
 use config::{CallerIdPolicy, E164, IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
 use sip::text::phrase;
@@ -12,7 +12,7 @@ use crate::peer::{Source, Transport};
 use crate::record::Account;
 use crate::route::Attempt;
 
-/// What admission looks at, word for word.
+/// What admission looks at, word for word, but for the offer and the credentials.
 pub(super) fn facts(message: &Message, source: &Source) -> Facts {
     let (host, user) = match message.target() {
         Ok(Uri::Sip(uri)) => (uri.host.to_string(), uri.user_unescaped().unwrap_or_default()),
@@ -46,16 +46,20 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
         || message
             .values(Name::Privacy)
             .any(|value| value.split(';').any(|word| is_one_of(word, &["id", "user", "header"])));
+    facts
+}
+
+/// What an INVITE offers.
+pub(super) fn offered(message: &Message) -> OfferedMedia {
     let offered = crate::call::offered_streams(message);
-    facts.media = match offered.is_empty() {
+    match offered.is_empty() {
         true => OfferedMedia::None,
         // Keys beside `RTP/AVP` offer SRTP too. Whether they are of use is seen when they are taken.
         false if offered.iter().any(|stream| stream.is_srtp() || !stream.crypto.is_empty()) => {
             OfferedMedia::Srtp
         }
         false => OfferedMedia::Plain,
-    };
-    facts
+    }
 }
 
 /// The user part of a URI, unescaped, or the number of a `tel:` one.

@@ -8,6 +8,7 @@ use config::Config;
 use sip::{Builder, Message, Method, Name};
 
 use super::changes::Changes;
+use super::flow::Flow;
 use super::{Client, Core, Query, Shared};
 use crate::clock::Now;
 use crate::peer::Peer;
@@ -161,7 +162,7 @@ impl Core {
         let mut peer = Peer::new(transport, local.listener, address);
         peer.server_name = Some(lookup.host.clone());
         peer.party = Some(via.party());
-        let id = self.transactions.request(now.instant, options, peer, transport.is_reliable());
+        let id = self.transactions.request(now.instant, options, Flow::to(peer), transport.is_reliable());
         self.probes.number += 1;
         let probe = Probe { host, number: self.probes.number };
         self.clients.insert(id, Client::Probe(probe));

@@ -1,14 +1,14 @@
 //! What becomes of an INVITE that is not admitted: the answer, the count, the record.
 
-use config::{ChallengeStatus, ConnectorId, DigestAlgorithm, Termination};
+use config::{ChallengeStatus, DigestAlgorithm, Termination};
 use sip::auth::{Algorithm, Protection};
 use sip::text::phrase;
-use sip::transaction::ServerId;
-use sip::{Builder, Message, Method, Name};
+use sip::{Builder, Method, Name};
 
+use super::asked::Asked;
 use super::fault::Fault;
 use super::{Core, Live};
-use crate::admit::{self, Decision, Facts, Origin, Outcome, Refusal};
+use crate::admit::Refusal;
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::record::{Account, EndedBy, Settled, Times};
@@ -18,16 +18,8 @@ impl Core {
     /// 407, or 401 where the connector says so, with a challenge for each algorithm that its users can answer. No call
     /// yet: no record. Nothing is kept either (RFC 3261 §8.2.7), for some clients never acknowledge it, and some answer it
     /// under the branch and CSeq of the first try.
-    pub(super) fn challenge(
-        &mut self,
-        now: Now,
-        live: &Live,
-        server: ServerId,
-        message: &Message,
-        decision: &Decision,
-        stale: bool,
-    ) {
-        let connector = decision.connector.as_ref().map(|id| id.as_str());
+    pub(super) fn challenge(&mut self, now: Now, live: &Live, asked: &Asked, stale: bool) {
+        let (message, connector) = (&asked.message, asked.connector());
         let Some(termination) =
             connector.and_then(|id| live.config.connector(id)).map(|connector| &connector.termination)
         else {
@@ -37,7 +29,7 @@ impl Core {
         let secrets: Vec<_> =
             users.into_iter().flatten().flat_map(|(_, secrets)| secrets.iter().cloned()).collect();
         let random = self.tokens.random().next_u64().to_be_bytes();
-        let source = self.arrived.remote.ip();
+        let source = asked.from.source.remote.ip();
         let algorithms = algorithms(termination);
         let protection = Protection { realm: &live.config.gateway.realm, algorithms: &algorithms };
         let challenges = self.nonces.challenges(now.unix, random, source, protection, &secrets, stale);
@@ -57,98 +49,52 @@ impl Core {
         }
         let response = reply.build();
         self.log_outside(now, connector, message, &[message, &response]);
-        self.transactions.dismiss(now.instant, server, response);
+        self.transactions.dismiss(now.instant, asked.server, response);
     }
 
     /// A refusal of the policy: its verdict says what the peer hears and what is counted.
-    pub(super) fn refuse(
-        &mut self,
-        now: Now,
-        server: ServerId,
-        message: &Message,
-        facts: &Facts,
-        decision: &Decision,
-        refusal: &Refusal,
-    ) {
+    pub(super) fn refuse(&mut self, now: Now, asked: &Asked, refusal: &Refusal) {
         let verdict = refusal.verdict();
         self.shared.metrics.refusal(verdict.cause);
         if verdict.throttle
-            && let (Some(connector), Some(direction)) = (&decision.connector, decision.direction)
+            && let Some((connector, direction)) = &asked.whose
         {
-            self.shared.metrics.connector(connector.as_str()).calls(direction).throttled();
+            self.shared.metrics.connector(connector.as_str()).calls(*direction).throttled();
         }
         if verdict.silence {
-            self.shared.refused(now, facts.source);
+            self.shared.refused(now, asked.facts.source);
         }
-        self.turn_away(now, server, message, facts, decision, &Cause::from(verdict));
+        self.turn_away(now, asked, &Cause::from(verdict));
     }
 
     /// A fault of the request itself.
-    pub(super) fn reject(
-        &mut self,
-        now: Now,
-        server: ServerId,
-        message: &Message,
-        facts: &Facts,
-        connector: Option<&ConnectorId>,
-        fault: Fault,
-    ) {
+    pub(super) fn reject(&mut self, now: Now, asked: &Asked, fault: &Fault) {
         self.shared.metrics.refusal("protocol");
-        let reply = fault.reply(message, &self.tokens.tag());
-        let whose = connector.map(|id| (id.clone(), Direction::Outbound));
-        self.finish_refusal(now, server, message, facts, whose, None, fault.cause(), reply);
+        let reply = fault.reply(&asked.message, &self.tokens.tag());
+        self.finish_refusal(now, asked, fault.cause(), reply);
     }
 
-    pub(super) fn turn_away(
-        &mut self,
-        now: Now,
-        server: ServerId,
-        message: &Message,
-        facts: &Facts,
-        decision: &Decision,
-        cause: &Cause,
-    ) {
+    pub(super) fn turn_away(&mut self, now: Now, asked: &Asked, cause: &Cause) {
         let tag = self.tokens.tag();
-        let reply = cause.reply(message, Some(&tag));
-        let whose = decision.connector.clone().zip(decision.direction);
-        let help = match &decision.outcome {
-            Outcome::Admit(admitted) if admitted.emergency.is_some() => Some(admitted.number.to_string()),
-            _ => None,
-        };
-        self.finish_refusal(now, server, message, facts, whose, help, cause, reply);
+        let reply = cause.reply(&asked.message, Some(&tag));
+        self.finish_refusal(now, asked, cause, reply);
     }
 
     /// Answers, counts, logs and records a call that never began.
-    ///
-    /// - `whose`: the connector that it is recorded for, where it is known and the source is listed;
-    /// - `help`: where it should have gone, if it was an emergency call.
-    #[expect(clippy::too_many_arguments, reason = "one step of one path, cut out for its length")]
-    fn finish_refusal(
-        &mut self,
-        now: Now,
-        server: ServerId,
-        message: &Message,
-        facts: &Facts,
-        whose: Option<(ConnectorId, Direction)>,
-        help: Option<String>,
-        cause: &Cause,
-        reply: Builder,
-    ) {
+    fn finish_refusal(&mut self, now: Now, asked: &Asked, cause: &Cause, reply: Builder) {
+        let Asked { message, facts, .. } = asked;
         let response = reply.build();
-        let connector = whose.as_ref().map(|(id, _)| id.as_str());
+        let connector = asked.connector();
         self.log_outside(now, connector, message, &[message, &response]);
-        self.answer(now, server, response);
+        self.answer(now, asked.server, response);
         let transaction_id = self.transaction_id();
-        let carrier = |core: &Core| match admit::source(&core.live.config, facts).outcome {
-            Ok(Origin::Carrier(carrier)) => Some(carrier.name.to_string()),
-            _ => None,
-        };
+        let carrier = asked.carrier.as_ref().map(|carrier| carrier.name.to_string());
         if self.refusal_lines.take(now.instant, facts.source) {
             tracing::info!(
                 %transaction_id,
                 source = %facts.source,
                 connector,
-                carrier = carrier(self),
+                carrier,
                 call_id = phrase(message.call_id().unwrap_or_default()),
                 caller = self.shown(facts.from.as_deref().unwrap_or_default()),
                 number = self.shown(&facts.user),
@@ -157,10 +103,10 @@ impl Core {
                 "call refused"
             );
         }
-        let Some((connector, direction)) = whose else { return };
+        let Some((connector, direction)) = &asked.whose else { return };
         let calls = self.shared.metrics.connector(connector.as_str());
-        calls.calls(direction).attempt();
-        calls.calls(direction).failed();
+        calls.calls(*direction).attempt();
+        calls.calls(*direction).failed();
         let number = |user: &str| crate::number::dialled_number(user);
         let caller = phrase(facts.from.as_deref().unwrap_or_default());
         let country = |user: &str| number(user).and_then(|number| crate::number::country(&number));
@@ -169,15 +115,15 @@ impl Core {
             callee_country: country(&facts.user).map(|country| country.to_string()),
             caller,
             callee: phrase(&facts.user),
-            emergency: help.is_some(),
-            routing_number: help,
+            emergency: asked.help.is_some(),
+            routing_number: asked.help.clone(),
             ..Account::default()
         };
         match direction {
             Direction::Outbound => account.outbound = Some(connector.to_string()),
             Direction::Inbound => {
                 account.inbound = Some(connector.to_string());
-                account.carrier = carrier(self);
+                account.carrier = carrier;
             }
         }
         let call_id = message.call_id().unwrap_or_default().to_owned();

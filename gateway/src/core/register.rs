@@ -10,11 +10,14 @@ use sip::transaction::ServerId;
 use sip::{Builder, Message, Name, StatusCode, Uri};
 use time::OffsetDateTime;
 
+use super::asked::Asked as Request;
 use super::fault::registration_fault;
+use super::flow::Flow;
 use super::parties::facts;
 use super::{Core, Live};
-use crate::admit::{self, Decision, Facts, Origin, Outcome};
+use crate::admit::{self, Origin};
 use crate::clock::Now;
+use crate::direction::Direction;
 use crate::peer::{Party, Peer, Source};
 use crate::registrar::{self, SHORTEST, Way};
 use crate::reply::Cause;
@@ -30,67 +33,51 @@ impl Core {
         &mut self,
         now: Now,
         server: ServerId,
-        message: &Message,
-        from: Peer,
+        message: Message,
+        from: Flow,
         merged: bool,
     ) {
-        let source = self.arrived;
         let live = self.live.clone();
-        let mut facts = facts(message, &source);
-        let connector = match admit::registering(&live.config, &facts) {
+        let facts = facts(&message, &from.source);
+        let registering = admit::registering(&live.config, &facts);
+        let mut request = Request { server, message, from, facts, carrier: None, whose: None, help: None };
+        let connector = match registering {
             Some(Ok(connector)) => connector,
             Some(Err(refusal)) => {
                 let verdict = refusal.verdict();
-                return self.refuse_register(
-                    now,
-                    server,
-                    message,
-                    &facts,
-                    None,
-                    verdict.cause,
-                    &verdict.into(),
-                );
+                return self.refuse_register(now, &request, verdict.cause, &verdict.into());
             }
             // The configuration has changed since it came in.
             None => {
                 let cause = Cause::new(405, "Method Not Allowed");
-                return self.refuse_register(now, server, message, &facts, None, "registration", &cause);
+                return self.refuse_register(now, &request, "registration", &cause);
             }
         };
-        let id = connector.id.as_str();
-        if let Some(fault) = registration_fault(message, merged, &SUPPORTED) {
+        request.whose = Some((connector.id.clone(), Direction::Outbound));
+        if let Some(fault) = registration_fault(&request.message, merged, &SUPPORTED) {
             self.shared.metrics.refusal("protocol");
-            let reply = fault.reply(message, &self.tokens.tag());
-            return self.answer_register(now, server, message, id, reply);
+            let reply = fault.reply(&request.message, &self.tokens.tag());
+            return self.answer_register(now, &request, reply);
         }
-        facts.digest = self.digest(now, &live, &Origin::Connector(connector.clone()), message, &facts);
-        let user = match admit::registrant(&live.config, &connector, &facts) {
+        request.facts.digest = self.digest(now, &live, &Origin::Connector(connector.clone()), &request);
+        let user = match admit::registrant(&live.config, &connector, &request.facts) {
             Ok(Ok(user)) => user,
-            Ok(Err(challenge)) => {
-                let stale = challenge.stale;
-                let decision = Decision {
-                    steps: Vec::new(),
-                    connector: Some(connector.id.clone()),
-                    direction: None,
-                    outcome: Outcome::Challenge(challenge),
-                };
-                return self.challenge(now, &live, server, message, &decision, stale);
-            }
+            Ok(Err(challenge)) => return self.challenge(now, &live, &request, challenge.stale),
             Err(refusal) => {
                 let verdict = refusal.verdict();
-                let (label, cause) = (verdict.cause, verdict.into());
-                return self.refuse_register(now, server, message, &facts, Some(id), label, &cause);
+                return self.refuse_register(now, &request, verdict.cause, &verdict.into());
             }
         };
-        let flow = Peer { remote: from.remote, party: Some(Party::VoiceConnector(id.into())), ..from };
-        match self.registered(now, &live, &connector, message, user, &flow) {
-            Ok(reply) => self.answer_register(now, server, message, id, reply),
+        let party = Some(Party::VoiceConnector(connector.id.as_str().into()));
+        let flow = Peer { party, ..request.from.peer.clone() };
+        match self.registered(now, &live, &connector, &request.message, user, &flow) {
+            Ok(reply) => self.answer_register(now, &request, reply),
             Err((cause, headers)) => {
-                self.tell_of_register(now, &facts, id, message, &cause);
+                self.tell_of_register(now, &request, &cause);
                 self.shared.metrics.refusal("registration");
-                let reply = cause.reply(message, Some(&self.tokens.tag()));
+                let reply = cause.reply(&request.message, Some(&self.tokens.tag()));
                 let reply = headers.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value));
-                self.answer_register(now, server, message, id, reply);
+                self.answer_register(now, &request, reply);
             }
         }
     }
@@ -166,19 +153,12 @@ impl Core {
     }
 
     /// Why a listed peer's phone does not register: its operator will ask.
-    fn tell_of_register(
-        &mut self,
-        now: Now,
-        facts: &Facts,
-        connector: &str,
-        message: &Message,
-        cause: &Cause,
-    ) {
-        if self.refusal_lines.take(now.instant, facts.source) {
+    fn tell_of_register(&mut self, now: Now, request: &Request, cause: &Cause) {
+        if self.refusal_lines.take(now.instant, request.facts.source) {
             tracing::info!(
-                source = %facts.source,
-                connector,
-                call_id = phrase(message.call_id().unwrap_or_default()),
+                source = %request.facts.source,
+                connector = request.connector().unwrap_or_default(),
+                call_id = phrase(request.message.call_id().unwrap_or_default()),
                 status = cause.status.code(),
                 cause = self.shown(&cause.text),
                 "registration refused"
@@ -186,35 +166,17 @@ impl Core {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of one path, cut out for its length")]
-    fn refuse_register(
-        &mut self,
-        now: Now,
-        server: ServerId,
-        message: &Message,
-        facts: &Facts,
-        connector: Option<&str>,
-        label: &'static str,
-        cause: &Cause,
-    ) {
-        let connector = connector.unwrap_or_default();
-        self.tell_of_register(now, facts, connector, message, cause);
+    fn refuse_register(&mut self, now: Now, request: &Request, label: &'static str, cause: &Cause) {
+        self.tell_of_register(now, request, cause);
         self.shared.metrics.refusal(label);
-        let reply = cause.reply(message, Some(&self.tokens.tag()));
-        self.answer_register(now, server, message, connector, reply);
+        let reply = cause.reply(&request.message, Some(&self.tokens.tag()));
+        self.answer_register(now, request, reply);
     }
 
-    fn answer_register(
-        &mut self,
-        now: Now,
-        server: ServerId,
-        message: &Message,
-        connector: &str,
-        reply: Builder,
-    ) {
+    fn answer_register(&mut self, now: Now, request: &Request, reply: Builder) {
         let response = reply.build();
-        self.log_outside(now, Some(connector), message, &[message, &response]);
-        self.answer(now, server, response);
+        self.log_outside(now, request.connector(), &request.message, &[&request.message, &response]);
+        self.answer(now, request.server, response);
     }
 }
 

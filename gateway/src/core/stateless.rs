@@ -3,7 +3,6 @@
 //! A stranger costs us nothing but a reply: a message with a fault, from an unlisted source, or for a dialog that is
 //! not ours is answered statelessly (RFC 3261 §8.2.7), under a To tag that tells its ACK apart.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use sip::text::{phrase, word};
@@ -11,11 +10,12 @@ use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
 use super::Core;
+use super::flow::Flow;
 use super::per_source::Claim;
-use crate::admit::{self, Facts, Refusal, Verdict};
+use crate::admit::{self, Refusal, Verdict};
 use crate::clock::Now;
 use crate::ids::token_info;
-use crate::peer::{Peer, Source};
+use crate::peer::Source;
 use crate::reply::Cause;
 
 /// How long a digest nonce may be used.
@@ -26,7 +26,10 @@ impl Core {
         let reliable = source.transport.is_reliable();
         if message.is_response() {
             match message.check() {
-                Ok(()) => self.transactions.handle_message(now.instant, message, source.peer(), reliable),
+                Ok(()) => {
+                    let flow = Flow::of_response(source);
+                    self.transactions.handle_message(now.instant, message, flow, reliable);
+                }
                 Err(malformed) => {
                     self.shared.metrics.refusal("syntax");
                     self.shared.refused(now, source.remote.ip());
@@ -47,9 +50,9 @@ impl Core {
             return;
         }
         let message = message.with_received(source.remote);
-        let from = reply_to(&source, &message);
+        let flow = Flow::of_request(source, &message);
         if self.transactions.knows(&message) {
-            return self.transactions.handle_message(now.instant, message, from, reliable);
+            return self.transactions.handle_message(now.instant, message, flow, reliable);
         }
         if message.method() == Some(Method::Cancel) {
             return self.no_such_transaction(now, &source, &message);
@@ -93,8 +96,7 @@ impl Core {
             let cause = Cause::new(503, "Overloaded").later(Duration::from_secs(2));
             return self.reply_stateless(&source, &message, &cause);
         }
-        self.arrived = source;
-        self.transactions.handle_message(now.instant, message, from, reliable);
+        self.transactions.handle_message(now.instant, message, flow, reliable);
     }
 
     /// 481. Anybody can write a tag that looks like ours, so a stranger's is counted like any other refusal.
@@ -135,11 +137,9 @@ impl Core {
 
     /// The refusal of a source that no allowlist holds, whatever it asks for.
     fn unlisted(&self, source: &Source) -> Option<Verdict> {
-        let facts = Facts::new(source.remote.ip(), source.transport, "", "");
-        match admit::identify(&self.live.config, &facts).outcome {
-            Err(refusal @ Refusal::UnknownSource { .. }) => Some(refusal.verdict()),
-            _ => None,
-        }
+        let address = source.remote.ip().to_canonical();
+        let stranger = || Refusal::UnknownSource { address }.verdict();
+        (!self.live.allowlists.hold(address)).then(stranger)
     }
 
     /// A listed peer's message that comes to nothing: its operator will ask why.
@@ -179,7 +179,7 @@ impl Core {
     }
 
     pub(super) fn send_stateless(&mut self, source: &Source, message: &Message, reply: Builder) {
-        self.transmit(reply.build(), reply_to(source, message), Owner::Stateless);
+        self.transmit(reply.build(), Flow::of_request(*source, message).peer, Owner::Stateless);
     }
 
     /// The To tag of an answer that nothing is kept of: the same for each copy of `message`, and its ACK is told by it.
@@ -198,17 +198,4 @@ impl Core {
 /// The method of a request for the log: a peer may write a long word of its own there.
 fn method_of(message: &Message) -> Option<impl tracing::Value> {
     message.method().map(|method| tracing::field::display(word(&method.to_string())))
-}
-
-/// Where answers to `request` go: RFC 3261 §18.2.2 and RFC 3581 §4. A stream's own connection, and the sent-by port
-/// once that is gone; for a datagram its source address, at the source port when `rport` asks for it.
-fn reply_to(source: &Source, request: &Message) -> Peer {
-    let mut peer = source.peer();
-    let Ok(via) = request.via() else { return peer };
-    let symmetric = source.connection.is_none() && via.rport().is_some();
-    if !symmetric {
-        let port = via.port.unwrap_or_else(|| source.transport.default_port());
-        peer.remote = SocketAddr::new(source.remote.ip(), port);
-    }
-    peer
 }
