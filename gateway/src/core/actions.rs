@@ -12,7 +12,8 @@ use crate::record::Record;
 use crate::resolve::{Lookup, ResolveError};
 
 impl Core {
-    pub(super) fn act(&mut self, now: Now, key: CallKey, action: Action) {
+    /// Does what a call wants done; returns what it hears of that when it has said all.
+    pub(super) fn act(&mut self, now: Now, key: CallKey, action: Action) -> Vec<Event> {
         match action {
             Action::Bind { tag, leg } => {
                 self.tags.insert(tag, (key, leg));
@@ -20,23 +21,26 @@ impl Core {
             Action::Respond { server, response } => self.answer(now, server, response),
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
-            Action::Cancel { request, says, left } => self.cancel(now, key, request, &says, left),
+            Action::Cancel { request, says, left } => return self.cancel(now, key, request, &says, left),
             Action::Resolve { query, lookup } => {
                 self.resolve(Query::Route(key, query, lookup.clone()), lookup);
             }
             Action::LocateMedia { query, lookup } => self.locate_media(key, query, lookup),
-            Action::Admit { attempt, emergency } => self.admit_attempt(now, key, &attempt, emergency),
+            Action::Admit { attempt, emergency } => {
+                return self.admit_attempt(now, key, &attempt, emergency).into_iter().collect();
+            }
             Action::Media(command) => self.command_media(key, command),
-            Action::Journal => self.journal(now, key),
+            Action::Journal => return self.journal(now, key).into_iter().collect(),
             Action::AttemptBegins { via, address } => self.attempt_begins(key, &via, address),
             Action::AttemptEnds { detail, end } => self.attempt_ends(key, &detail, end),
             Action::Offered { connector } => self.offered(key, connector.as_deref()),
             Action::Answered => self.count_answered(key),
             Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
-            Action::AskToAnswer => self.ask_to_answer(now, key),
+            Action::AskToAnswer => return self.ask_to_answer(now, key).into_iter().collect(),
             Action::Proven => self.caller_is_proven(now, key),
             Action::Settle(settled) => self.write_records(now, key, &settled),
         }
+        Vec::new()
     }
 
     /// Sends a message of a call, once its address is known.
@@ -80,7 +84,14 @@ impl Core {
         }
     }
 
-    fn cancel(&mut self, now: Now, key: CallKey, request: RequestId, says: &[(Name, String)], left: bool) {
+    fn cancel(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        request: RequestId,
+        says: &[(Name, String)],
+        left: bool,
+    ) -> Vec<Event> {
         let id = self.calls.get(&key).and_then(|slot| slot.requests.get(&request).copied());
         if let Some(id) = id {
             self.stays_on_stream(id);
@@ -97,11 +108,14 @@ impl Core {
                 let before = self.queries.len();
                 self.queries.retain(|_, query| !parked(query));
                 if self.queries.len() < before {
-                    self.event(now, key, Event::Failed { request, cause: Failure::Transport });
-                    self.event(now, key, Event::Done { request });
+                    return vec![
+                        Event::Failed { request, cause: Failure::Transport },
+                        Event::Done { request },
+                    ];
                 }
             }
         }
+        Vec::new()
     }
 
     pub(super) fn resolve(&mut self, query: Query, lookup: Lookup) -> QueryId {

@@ -11,8 +11,8 @@ use crate::reply::Cause;
 
 impl Core {
     /// The answered call goes into the journal before its 200 leaves.
-    pub(super) fn journal(&mut self, now: Now, key: CallKey) {
-        let Some(slot) = self.calls.get(&key) else { return };
+    pub(super) fn journal(&mut self, now: Now, key: CallKey) -> Option<Event> {
+        let slot = self.calls.get(&key)?;
         let times = Times { answered: Some(now.unix), ended: None, ..slot.call.times };
         // Its text at once: a tree of values would cost an allocation for each of some hundred fields.
         let state = serde_json::to_string(&slot.call.legs()).map_or(Value::Null, Value::String);
@@ -22,9 +22,10 @@ impl Core {
         let entries: Vec<_> =
             CallFacts::of(&settled, &self.live.config.gateway).into_iter().map(entry).collect();
         if entries.is_empty() {
-            return self.event(now, key, Event::Journaled);
+            return Some(Event::Journaled);
         }
         self.effect(Effect::Answered { call: key.0, entries });
+        None
     }
 
     /// The call is over: limits back, counters, one record for each connector that it belongs to.

@@ -241,10 +241,20 @@ impl Core {
         self.drain(now, key);
     }
 
-    /// After a call moved: its actions, its deadline, its end.
+    /// After a call moved: its actions, what follows from them, its deadline, its end.
     fn drain(&mut self, now: Now, key: CallKey) {
-        while let Some(action) = self.calls.get_mut(&key).and_then(|slot| slot.call.poll_action()) {
-            self.act(now, key, action);
+        loop {
+            let mut follow = Vec::new();
+            while let Some(action) = self.calls.get_mut(&key).and_then(|slot| slot.call.poll_action()) {
+                follow.extend(self.act(now, key, action));
+            }
+            let Some(slot) = self.calls.get_mut(&key) else { return };
+            if follow.is_empty() {
+                break;
+            }
+            for event in follow {
+                slot.call.handle(now, &mut self.tokens, event);
+            }
         }
         let Some(slot) = self.calls.get_mut(&key) else { return };
         let over = slot.call.is_over();

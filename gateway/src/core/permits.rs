@@ -102,12 +102,12 @@ impl Core {
     }
 
     /// Whether the caller's answer may leave, or its source has too many that are not acknowledged.
-    pub(super) fn ask_to_answer(&mut self, now: Now, key: CallKey) {
-        let Some(slot) = self.calls.get_mut(&key) else { return };
+    pub(super) fn ask_to_answer(&mut self, now: Now, key: CallKey) -> Option<Event> {
+        let slot = self.calls.get_mut(&key)?;
         let source = slot.call.endpoint(Side::A).filter(|_| !slot.call.is_proven());
         let may = source.is_none_or(|source| self.shared.unproven.take(source, now.unix));
         slot.permits.unproven = source.filter(|_| may);
-        slot.call.handle(now, &mut self.tokens, Event::MayAnswer { may });
+        Some(Event::MayAnswer { may })
     }
 
     /// The caller hears us: its ACK came, or another request with our tag.
@@ -122,8 +122,14 @@ impl Core {
     }
 
     /// Takes the limits of an attempt, after giving back those of another side.
-    pub(super) fn admit_attempt(&mut self, now: Now, key: CallKey, attempt: &Attempt, emergency: bool) {
-        let Some(slot) = self.calls.get_mut(&key) else { return };
+    pub(super) fn admit_attempt(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        attempt: &Attempt,
+        emergency: bool,
+    ) -> Option<Event> {
+        let slot = self.calls.get_mut(&key)?;
         let covered = slot.permits.route.as_ref().is_some_and(|permit| permit.covers(&attempt.via));
         if !covered {
             slot.permits.route = None;
@@ -132,7 +138,7 @@ impl Core {
             true => Ok(None),
             false => self.shared.limits.attempt(attempt, emergency, now.unix).map(Some),
         };
-        let event = match taken {
+        Some(match taken {
             Ok(permit) => {
                 if permit.is_some() {
                     slot.permits.route = permit;
@@ -147,8 +153,7 @@ impl Core {
                 }
                 Event::Limited { cause: verdict.into() }
             }
-        };
-        slot.call.handle(now, &mut self.tokens, event);
+        })
     }
 
     /// A call is over: its limits are given back, its counters told. Returns the source of a call that found no room.
