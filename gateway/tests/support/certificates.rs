@@ -10,6 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// What a certificate may be shown for.
@@ -62,13 +63,38 @@ impl Authority {
         self.sign(params)
     }
 
-    /// A client that trusts this one only.
-    pub fn client(&self) -> Arc<ClientConfig> {
+    fn anchors(&self) -> RootCertStore {
         let mut anchors = RootCertStore::empty();
         anchors.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
+        anchors
+    }
+
+    /// A client that trusts this one only, and shows `leaf`.
+    pub fn client_with(&self, leaf: &Leaf) -> Arc<ClientConfig> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().unwrap();
-        Arc::new(builder.with_root_certificates(anchors).with_no_client_auth())
+        let (chain, key) = leaf.der();
+        Arc::new(builder.with_root_certificates(self.anchors()).with_client_auth_cert(chain, key).unwrap())
+    }
+
+    /// A server that shows `leaf`, and demands a certificate that this one signed for clients.
+    pub fn server_for(&self, leaf: &Leaf) -> Arc<ServerConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(self.anchors()), provider.clone())
+                .build()
+                .unwrap();
+        let builder =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let (chain, key) = leaf.der();
+        Arc::new(builder.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap())
+    }
+
+    /// A client that trusts this one only.
+    pub fn client(&self) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        Arc::new(builder.with_root_certificates(self.anchors()).with_no_client_auth())
     }
 
     fn sign(&self, params: CertificateParams) -> Leaf {
@@ -89,11 +115,15 @@ impl Leaf {
 
     /// A server that shows it.
     pub fn server(&self) -> Arc<ServerConfig> {
-        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let (chain, key) = self.der();
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        Arc::new(builder.with_single_cert(vec![certificate], key).unwrap())
+        Arc::new(builder.with_single_cert(chain, key).unwrap())
+    }
+
+    fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap();
+        (vec![certificate], PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap())
     }
 
     /// Writes `name`.pem and `name`.key.

@@ -22,7 +22,7 @@ mod talk;
 mod tools;
 
 pub use baresip::{Baresip, Heard, Phone};
-pub use certificates::{Authority, Leaf};
+pub use certificates::{Authority, Leaf, Purpose};
 pub use gateway::Gateway;
 pub use linphone::Linphone;
 pub use media::{Media, Word, both_hear, describe, stream};

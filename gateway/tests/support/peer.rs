@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, ServerConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use sip::dialog::Dialog;
 use sip::{Builder, Frame, Message, Method, Name, StatusCode, StreamFramer};
 use socket2::{Domain, Socket, Type};
@@ -66,7 +67,17 @@ impl Peer {
 
     /// Holds a TLS connection from anywhere, and says that it is at `local`.
     pub fn tls(local: SocketAddr, gateway: SocketAddr, trusts: &Authority) -> Peer {
-        let connection = ClientConnection::new(trusts.client(), ServerName::from(gateway.ip())).unwrap();
+        Peer::tls_as(local, gateway, ServerName::from(gateway.ip()), trusts.client())
+    }
+
+    /// The same with TLS of its own, towards a gateway of this name.
+    pub fn tls_as(
+        local: SocketAddr,
+        gateway: SocketAddr,
+        name: ServerName<'static>,
+        how: Arc<ClientConfig>,
+    ) -> Peer {
+        let connection = ClientConnection::new(how, name).unwrap();
         let stream = TcpStream::connect(gateway).unwrap();
         let dress = |stream| -> Box<dyn Duplex> { Box::new(StreamOwned::new(connection, stream)) };
         Peer::of_stream(stream, "TLS", local, gateway, dress)
@@ -74,7 +85,12 @@ impl Peer {
 
     /// Waits for the gateway to connect by TLS, and shows it this certificate.
     pub fn accept_tls(listener: &TcpListener, gateway: SocketAddr, leaf: &Leaf) -> Peer {
-        let connection = ServerConnection::new(leaf.server()).unwrap();
+        Peer::accept_tls_as(listener, gateway, leaf.server())
+    }
+
+    /// The same with TLS of its own.
+    pub fn accept_tls_as(listener: &TcpListener, gateway: SocketAddr, how: Arc<ServerConfig>) -> Peer {
+        let connection = ServerConnection::new(how).unwrap();
         let (stream, local) = accepted(listener);
         let dress = |stream| -> Box<dyn Duplex> { Box::new(StreamOwned::new(connection, stream)) };
         Peer::of_stream(stream, "TLS", local, gateway, dress)
@@ -218,6 +234,14 @@ impl Peer {
         }
     }
 
+    /// The next message, which is a probe (OPTIONS); it is answered.
+    pub fn is_probed(&self) -> Message {
+        let probe = self.next();
+        assert_eq!(probe.method(), Some(Method::Options), "{}", shown(&probe));
+        self.reply(&probe, 200, "OK");
+        probe
+    }
+
     /// Whether a datagram waits here. Only what has happened for sure tells that none will come.
     pub fn has_heard(&self) -> bool {
         let Wire::Udp(socket) = &self.wire else { panic!("datagrams only") };
@@ -242,6 +266,15 @@ impl Peer {
     pub fn is_closed(&self) -> bool {
         let Wire::Stream(_, connection) = &self.wire else { panic!("connections only") };
         matches!(connection.borrow_mut().0.read(&mut [0; 1]), Ok(0))
+    }
+
+    /// Whether the other side ends the connection, or its handshake, before it says anything; waits for it.
+    pub fn is_refused(&self) -> bool {
+        let Wire::Stream(_, connection) = &self.wire else { panic!("connections only") };
+        match connection.borrow_mut().0.read(&mut [0; 1]) {
+            Ok(length) => length == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
     }
 
     /// The next request of this method; anything else but a provisional answer is a failure.
