@@ -195,7 +195,7 @@ fn paths(message: &Message) -> Result<Vec<String>, RegisterFault> {
 }
 
 /// `delta-seconds`; what is above 2^32-1 is as good as that (RFC 3261 §20.19).
-fn seconds(text: &str) -> Option<u32> {
+pub(super) fn seconds(text: &str) -> Option<u32> {
     let text = text.trim();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u32::MAX))

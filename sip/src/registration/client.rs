@@ -1,0 +1,545 @@
+//! The client's part: a registration that is kept alive at one registrar.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::asked::seconds;
+use crate::auth::{self, Challenge, Secret};
+use crate::{Message, Name, Uri};
+
+/// A registration that is kept alive at one registrar, whoever sends what it wants.
+///
+/// ```text
+///             due: Ask                     200: Registered
+///   Waiting ----------> Asking(expires) ----------------> Waiting until 3/4 of what was granted are over
+///      ^                 | 401, 407: Ask with credentials; 423: Ask for Min-Expires
+///      |  refused, timed out, not sent: Failed             | stop: Ask for 0 seconds
+///      +--- after a while, longer each time <--+           v
+///                                              +------> Over
+/// ```
+///
+/// - One request is out at a time: after [`ClientOutput::Ask`] exactly one of [`Client::handle_response`] with a final
+///   response and [`Client::handle_failed`] is due.
+/// - After a failure it waits as RFC 5626 §4.5 has it: 30 s, twice as long after each further one, half an hour at most;
+///   any time between the half and the whole of that, so that a registrar that comes back is not run over.
+/// - A registrar that says 5xx may still know of us: what it granted holds until it ends. Any other failure ends it.
+///
+/// Source: RFC 3261 §10.2, §22; RFC 5626 §4.5.
+#[derive(Debug)]
+pub struct Client {
+    /// What is asked for first.
+    wants: u32,
+    /// What is asked for, in seconds: no less than the registrar takes.
+    expires: u32,
+    cseq: u32,
+    state: State,
+    granted: Option<Granted>,
+    failures: u32,
+    outputs: VecDeque<ClientOutput>,
+}
+
+/// What a [`Client`] wants, and tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientOutput {
+    /// Send a REGISTER with this CSeq, for so many seconds, with these credentials.
+    Ask {
+        /// CSeq.
+        cseq: u32,
+        /// Seconds; 0: it is taken back.
+        expires: u32,
+        /// `Authorization` or `Proxy-Authorization`.
+        credentials: Option<(Name, String)>,
+    },
+    /// It is registered; `new`: it was not before.
+    Registered {
+        /// It was not registered before.
+        new: bool,
+        /// For so long.
+        lasts: Duration,
+    },
+    /// It was refused, or nobody said anything.
+    Failed {
+        /// Why.
+        cause: ClientFailure,
+        /// When it is tried again.
+        again: Duration,
+    },
+    /// It was taken back, or that was tried: the last word.
+    Over,
+}
+
+/// Why a registration failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientFailure {
+    /// No final response.
+    Timeout,
+    /// The request could not be sent, or its host has no address.
+    Transport,
+    /// A challenge that there are no credentials for, or that refused them.
+    Credentials,
+    /// Any other refusal: its status.
+    Refused(u16),
+    /// A 2xx that grants nothing.
+    NothingGranted,
+}
+
+/// Who answers a challenge.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The user, and the secret.
+    pub user: &'a str,
+    /// See `user`.
+    pub secret: &'a Secret,
+    /// The Request-URI of the REGISTER.
+    pub uri: &'a str,
+    /// Fresh random text.
+    pub cnonce: &'a str,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Granted {
+    until: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting {
+        at: Instant,
+    },
+    /// `proofs`: how many challenges were answered.
+    Asking {
+        expires: u32,
+        proofs: u8,
+        lengthened: bool,
+    },
+    Over,
+}
+
+/// The shortest wait after a failure, and the longest. RFC 5626 §4.5.
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(1_800);
+/// The longest Min-Expires that is followed.
+const LONGEST: u32 = 86_400;
+/// How many challenges in a row are answered: a proxy's, the registrar's, and a stale nonce.
+const MOST_PROOFS: u8 = 3;
+
+impl Client {
+    /// A registration that is asked for at `at`, for `wants` seconds.
+    pub fn new(at: Instant, wants: u32) -> Client {
+        Client {
+            wants,
+            expires: wants,
+            cseq: 0,
+            state: State::Waiting { at },
+            granted: None,
+            failures: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Time passed. Early or repeated calls are harmless.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.granted = self.granted.filter(|granted| granted.until > now);
+        if let State::Waiting { at } = self.state
+            && at <= now
+        {
+            self.ask(self.expires, None, 0, false);
+        }
+    }
+
+    /// A response to the REGISTER that is out.
+    ///
+    /// - `contact`: the URI of our Contact.
+    /// - `login`: who answers its challenge.
+    /// - `random`: uniform over all 64 bits.
+    pub fn handle_response(
+        &mut self,
+        now: Instant,
+        response: &Message,
+        contact: &str,
+        login: Option<Login<'_>>,
+        random: u64,
+    ) {
+        let State::Asking { expires, proofs, lengthened } = self.state else { return };
+        let Some(status) = response.status().filter(|status| status.is_final()) else { return };
+        match status.code() {
+            _ if status.is_success() && expires == 0 => self.finish(),
+            _ if status.is_success() => self.accepted(now, response, contact, random),
+            code @ (401 | 407) => match login
+                .filter(|_| proofs < MOST_PROOFS)
+                .and_then(|login| proof(response, code, login, proofs))
+            {
+                Some(proof) => self.ask(expires, Some(proof), proofs + 1, lengthened),
+                None => self.failed(now, ClientFailure::Credentials, None, random),
+            },
+            423 if !lengthened => match response.number(Name::MinExpires, LONGEST) {
+                Ok(Some(least)) if least > expires => {
+                    self.expires = least;
+                    self.ask(least, None, 0, true);
+                }
+                _ => self.failed(now, ClientFailure::Refused(423), None, random),
+            },
+            code => self.failed(now, ClientFailure::Refused(code), response.retry_after(), random),
+        }
+    }
+
+    /// The REGISTER that is out brought no final response, or never left.
+    pub fn handle_failed(&mut self, now: Instant, cause: ClientFailure, random: u64) {
+        if matches!(self.state, State::Asking { .. }) {
+            self.failed(now, cause, None, random);
+        }
+    }
+
+    /// Asks at once: the flow is gone, or there is another address to try. Not while a REGISTER is out.
+    pub fn renew(&mut self, now: Instant) {
+        if matches!(self.state, State::Waiting { .. }) {
+            self.state = State::Waiting { at: now };
+        }
+    }
+
+    /// The flow that it was registered by is gone: it counts for nothing until it is renewed, at once.
+    pub fn lost(&mut self, now: Instant) {
+        self.granted = None;
+        self.renew(now);
+    }
+
+    /// Takes it back; [`ClientOutput::Over`] comes when that is done. A REGISTER that is out is not waited for: its
+    /// outcome is no longer of interest.
+    pub fn stop(&mut self) {
+        if self.state == State::Over {
+            return;
+        }
+        let may_be_known = self.granted.is_some() || matches!(self.state, State::Asking { .. });
+        match may_be_known {
+            true => self.ask(0, None, 0, false),
+            false => self.finish(),
+        }
+    }
+
+    /// The next thing to do or to tell; drain to `None` after every other call.
+    pub fn poll_output(&mut self) -> Option<ClientOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Client::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { at } => Some(at),
+            State::Asking { .. } | State::Over => None,
+        }
+    }
+
+    /// Whether the registrar sends calls to us, as far as we know.
+    pub fn is_registered(&self, now: Instant) -> bool {
+        self.granted.is_some_and(|granted| granted.until > now)
+    }
+
+    /// Whether everything is said.
+    pub fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    fn ask(&mut self, expires: u32, credentials: Option<(Name, String)>, proofs: u8, lengthened: bool) {
+        self.cseq = self.cseq.saturating_add(1);
+        self.state = State::Asking { expires, proofs, lengthened };
+        self.outputs.push_back(ClientOutput::Ask { cseq: self.cseq, expires, credentials });
+    }
+
+    fn accepted(&mut self, now: Instant, response: &Message, contact: &str, random: u64) {
+        let seconds = granted(response, contact).unwrap_or(self.expires).min(LONGEST);
+        if seconds == 0 {
+            return self.failed(now, ClientFailure::NothingGranted, None, random);
+        }
+        let lasts = Duration::from_secs(seconds.into());
+        let new = !self.is_registered(now);
+        self.granted = Some(Granted { until: now + lasts });
+        self.failures = 0;
+        // Early enough for a REGISTER that is lost and repeated, and not all at once.
+        let early = lasts / 4 + Duration::from_secs_f64(lasts.as_secs_f64() / 16.0 * fraction(random));
+        self.state = State::Waiting { at: now + lasts.saturating_sub(early) };
+        self.outputs.push_back(ClientOutput::Registered { new, lasts });
+    }
+
+    fn failed(&mut self, now: Instant, cause: ClientFailure, retry_after: Option<Duration>, random: u64) {
+        if matches!(self.state, State::Asking { expires: 0, .. }) {
+            return self.finish();
+        }
+        if !matches!(cause, ClientFailure::Refused(500..=599)) {
+            self.granted = None;
+        }
+        if cause == ClientFailure::Refused(423) {
+            self.expires = self.wants;
+        }
+        let whole = FIRST_WAIT.saturating_mul(1 << self.failures.min(6)).min(LONGEST_WAIT);
+        self.failures = self.failures.saturating_add(1);
+        let again = whole / 2 + Duration::from_secs_f64(whole.as_secs_f64() / 2.0 * fraction(random));
+        let again = again.max(retry_after.unwrap_or_default()).min(LONGEST_WAIT);
+        self.state = State::Waiting { at: now + again };
+        self.outputs.push_back(ClientOutput::Failed { cause, again });
+    }
+
+    fn finish(&mut self) {
+        self.granted = None;
+        self.state = State::Over;
+        self.outputs.push_back(ClientOutput::Over);
+    }
+}
+
+/// What answers a challenge; none where nothing does, or where what was given was wrong.
+fn proof(response: &Message, code: u16, login: Login<'_>, proofs: u8) -> Option<(Name, String)> {
+    let (asks, answers) = match code {
+        401 => (Name::WwwAuthenticate, Name::Authorization),
+        _ => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
+    };
+    let lines: Vec<_> = response.lines(asks).collect();
+    let challenge = Challenge::choose(lines.iter().map(|line| &**line), login.secret)?;
+    if proofs > 0 && !challenge.stale {
+        return None;
+    }
+    let proof = auth::answer(&challenge, login.user, login.secret, "REGISTER", login.uri, login.cnonce, 1)?;
+    Some((answers, proof.to_string()))
+}
+
+/// What a 2xx grants our Contact: its own `expires`, or else the Expires of all; `None`: it does not say.
+fn granted(response: &Message, contact: &str) -> Option<u32> {
+    let place = |uri: &Uri| match uri {
+        Uri::Sip(uri) => Some((uri.user.clone(), uri.host.to_string().to_ascii_lowercase(), uri.port)),
+        _ => None,
+    };
+    let own = Uri::parse(contact).ok().and_then(|uri| place(&uri));
+    let contacts = response.contacts().filter_map(Result::ok);
+    let mine = contacts.filter(|one| own.is_some() && place(&one.uri) == own).last();
+    let mine = mine.and_then(|one| one.params.value("expires").and_then(seconds));
+    mine.or_else(|| response.value(Name::Expires).and_then(|text| seconds(&text)))
+}
+
+/// 0 to 1.
+#[allow(clippy::cast_precision_loss, reason = "a wait need not be exact")]
+fn fraction(random: u64) -> f64 {
+    (random >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Builder, StatusCode};
+
+    const CONTACT: &str = "sip:trunk@192.0.2.1:5060";
+    const CHALLENGE: &str = "Digest realm=\"carrier\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"";
+
+    struct Bench {
+        client: Client,
+        start: Instant,
+        now: Instant,
+        secret: Secret,
+    }
+
+    impl Bench {
+        fn new(wants: u32) -> Bench {
+            let now = Instant::now();
+            let client = Client::new(now, wants);
+            let mut bench = Bench { client, start: now, now, secret: Secret::password("p") };
+            bench.client.handle_timeout(now);
+            bench
+        }
+
+        /// What it wants next.
+        fn next(&mut self) -> ClientOutput {
+            self.client.poll_output().expect("an output")
+        }
+
+        /// What it wants when the next deadline has come, and when that was.
+        fn wait(&mut self) -> (u64, ClientOutput) {
+            assert_eq!(self.client.poll_output(), None);
+            self.now = self.client.poll_timeout().expect("a deadline");
+            self.client.handle_timeout(self.now);
+            ((self.now - self.start).as_secs(), self.next())
+        }
+
+        fn respond(&mut self, status: u16, headers: &[(&str, &str)]) {
+            let status = StatusCode::new(status).unwrap();
+            let mut response = Builder::response(status, "");
+            for (name, value) in headers {
+                response = response.raw(name, value);
+            }
+            let login =
+                Login { user: "trunk", secret: &self.secret, uri: "sip:carrier.example", cnonce: "c" };
+            self.client.handle_response(self.now, &response.build(), CONTACT, Some(login), 0);
+        }
+    }
+
+    fn ask(cseq: u32, expires: u32) -> ClientOutput {
+        ClientOutput::Ask { cseq, expires, credentials: None }
+    }
+
+    fn registered(new: bool, seconds: u64) -> ClientOutput {
+        ClientOutput::Registered { new, lasts: Duration::from_secs(seconds) }
+    }
+
+    fn failed(cause: ClientFailure, seconds: u64) -> ClientOutput {
+        ClientOutput::Failed { cause, again: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn it_is_refreshed_after_three_quarters_of_what_was_granted() {
+        let mut bench = Bench::new(3600);
+        assert_eq!(bench.next(), ask(1, 3600));
+        bench.respond(100, &[]);
+        assert!(!bench.client.is_registered(bench.now));
+        bench.respond(200, &[("Contact", "<sip:trunk@192.0.2.1:5060>;expires=400")]);
+        assert_eq!(bench.next(), registered(true, 400));
+        assert!(bench.client.is_registered(bench.now));
+        assert_eq!(bench.wait(), (300, ask(2, 3600)));
+        bench.respond(200, &[("Expires", "800")]);
+        assert_eq!(bench.next(), registered(false, 800));
+        assert_eq!(bench.wait(), (900, ask(3, 3600)));
+        // Who does not say what it grants grants what was asked for.
+        bench.respond(200, &[("Contact", "<sip:other@192.0.2.9>;expires=5")]);
+        assert_eq!(bench.next(), registered(false, 3600));
+    }
+
+    #[test]
+    fn a_challenge_is_answered_and_a_wrong_password_is_not_given_twice() {
+        let mut bench = Bench::new(600);
+        assert_eq!(bench.next(), ask(1, 600));
+        bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
+        let ClientOutput::Ask { cseq: 2, expires: 600, credentials: Some((name, value)) } = bench.next()
+        else {
+            panic!()
+        };
+        assert_eq!(name, Name::Authorization);
+        assert!(
+            value.contains("username=\"trunk\"") && value.contains("uri=\"sip:carrier.example\""),
+            "{value}"
+        );
+        // A stale nonce says nothing of the password.
+        let stale = format!("{CHALLENGE}, stale=true");
+        bench.respond(407, &[("Proxy-Authenticate", &stale)]);
+        let next = bench.next();
+        assert!(matches!(&next, ClientOutput::Ask { credentials: Some((Name::ProxyAuthorization, _)), .. }));
+        bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
+        assert_eq!(bench.next(), failed(ClientFailure::Credentials, 15));
+        assert_eq!(bench.wait(), (15, ask(4, 600)));
+        for _ in 0..3 {
+            bench.respond(401, &[("WWW-Authenticate", &stale)]);
+            assert!(matches!(bench.next(), ClientOutput::Ask { .. }));
+        }
+        bench.respond(401, &[("WWW-Authenticate", &stale)]);
+        assert_eq!(bench.next(), failed(ClientFailure::Credentials, 30));
+    }
+
+    #[test]
+    fn a_registrar_that_wants_longer_registrations_gets_them_once() {
+        let mut bench = Bench::new(60);
+        assert_eq!(bench.next(), ask(1, 60));
+        bench.respond(423, &[("Min-Expires", "1800")]);
+        assert_eq!(bench.next(), ask(2, 1800));
+        bench.respond(200, &[]);
+        assert_eq!(bench.next(), registered(true, 1800));
+        assert_eq!(bench.wait(), (1350, ask(3, 1800)));
+        bench.respond(423, &[("Min-Expires", "1900")]);
+        assert_eq!(bench.next(), ask(4, 1900));
+        bench.respond(423, &[("Min-Expires", "2000")]);
+        assert_eq!(bench.next(), failed(ClientFailure::Refused(423), 15));
+        for without in [&[][..], &[("Min-Expires", "5")], &[("Min-Expires", "99999999")]] {
+            let mut bench = Bench::new(60);
+            bench.next();
+            bench.respond(423, without);
+            assert_eq!(bench.next(), failed(ClientFailure::Refused(423), 15));
+        }
+    }
+
+    #[test]
+    fn waits_grow_after_failures_and_start_anew_after_a_success() {
+        let mut bench = Bench::new(600);
+        bench.next();
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            bench.client.handle_failed(bench.now, ClientFailure::Timeout, 0);
+            let ClientOutput::Failed { again, .. } = bench.next() else { panic!() };
+            waits.push(again.as_secs());
+            bench.wait();
+        }
+        assert_eq!(waits, [15, 30, 60, 120, 240, 480, 900, 900]);
+        bench.respond(200, &[]);
+        bench.next();
+        bench.wait();
+        bench.client.handle_failed(bench.now, ClientFailure::Transport, u64::MAX);
+        let ClientOutput::Failed { again, .. } = bench.next() else { panic!() };
+        assert!((29..=30).contains(&again.as_secs()), "{again:?}");
+    }
+
+    #[test]
+    fn retry_after_is_kept_within_half_an_hour() {
+        for (retry_after, wait) in [("5", 15), ("120", 120), ("86400", 1800)] {
+            let mut bench = Bench::new(600);
+            bench.next();
+            bench.respond(503, &[("Retry-After", retry_after)]);
+            assert_eq!(bench.next(), failed(ClientFailure::Refused(503), wait));
+        }
+    }
+
+    #[test]
+    fn what_was_granted_outlives_a_registrar_in_trouble_and_nothing_else() {
+        for (status, holds) in [(503, true), (500, true), (403, false), (404, false), (600, false)] {
+            let mut bench = Bench::new(600);
+            bench.next();
+            bench.respond(200, &[]);
+            bench.next();
+            bench.wait();
+            bench.respond(status, &[]);
+            bench.next();
+            assert_eq!(bench.client.is_registered(bench.now), holds, "{status}");
+            assert!(!bench.client.is_registered(bench.start + Duration::from_secs(600)));
+        }
+        let mut bench = Bench::new(600);
+        bench.next();
+        bench.respond(200, &[("Expires", "0")]);
+        assert_eq!(bench.next(), failed(ClientFailure::NothingGranted, 15));
+    }
+
+    #[test]
+    fn a_flow_that_is_gone_is_opened_anew_at_once() {
+        let mut bench = Bench::new(600);
+        bench.next();
+        bench.client.lost(bench.now); // A REGISTER is out, and will tell.
+        assert_eq!(bench.client.poll_output(), None);
+        bench.respond(200, &[]);
+        bench.next();
+        bench.now += Duration::from_secs(10);
+        bench.client.lost(bench.now);
+        assert!(!bench.client.is_registered(bench.now));
+        assert_eq!(bench.wait(), (10, ask(2, 600)));
+        bench.respond(200, &[]);
+        assert_eq!(bench.next(), registered(true, 600));
+    }
+
+    #[test]
+    fn it_is_taken_back_at_the_end() {
+        let mut bench = Bench::new(600);
+        bench.next();
+        bench.respond(200, &[]);
+        bench.next();
+        bench.client.stop();
+        assert_eq!(bench.next(), ask(2, 0));
+        bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
+        assert!(matches!(bench.next(), ClientOutput::Ask { cseq: 3, expires: 0, credentials: Some(_) }));
+        bench.respond(200, &[]);
+        assert_eq!(bench.next(), ClientOutput::Over);
+        bench.client.stop();
+        assert_eq!((bench.client.poll_output(), bench.client.poll_timeout()), (None, None));
+        // Nobody knows of one that never came up; of one that is being asked for somebody may.
+        let mut bench = Bench::new(600);
+        bench.next();
+        bench.client.stop();
+        assert_eq!(bench.next(), ask(2, 0));
+        bench.client.handle_failed(bench.now, ClientFailure::Timeout, 0);
+        assert_eq!(bench.next(), ClientOutput::Over);
+        let mut bench = Bench::new(600);
+        bench.next();
+        bench.respond(403, &[]);
+        bench.next();
+        bench.client.stop();
+        assert_eq!(bench.next(), ClientOutput::Over);
+    }
+}
