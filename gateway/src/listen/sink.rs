@@ -6,7 +6,7 @@ use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::peer::Source;
+use crate::peer::{ConnectionId, Source};
 
 /// A [`Sink`] that is still busy with a message.
 pub type Delivery<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
@@ -23,4 +23,7 @@ pub trait Sink: Send + Sync {
     ///
     /// - `owner`: the shard's transaction; never [`Owner::Stateless`].
     fn send_failed(&self, shard: u16, owner: Owner);
+
+    /// A connection that a shard watches has ended. Never waits.
+    fn connection_ended(&self, shard: u16, connection: ConnectionId);
 }

@@ -286,6 +286,7 @@ impl<M: Machine + 'static> Driver<M> {
                     let answer = move |result| mailboxes.post_event(shard, Input::Resolved { query, result });
                     self.resolver.resolve(lookup, Box::new(answer));
                 }
+                Some(Output::Watch(connection)) => self.streams.watch(connection, self.shard),
                 Some(Output::Effect(effect)) => (self.effects.borrow_mut())(effect),
             }
         }

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use crate::core::Input;
 use crate::ids::Ownership;
 use crate::listen::{Delivery, ListenCounters, Sink};
-use crate::peer::Source;
+use crate::peer::{ConnectionId, Source};
 
 /// Messages that wait for a shard: more than a second's worth, by when the peer repeats itself anyway.
 const MESSAGES: usize = 4_096;
@@ -143,6 +143,10 @@ impl Sink for Mailboxes {
 
     fn send_failed(&self, shard: u16, owner: Owner) {
         self.post_event(shard, Input::SendFailed { owner });
+    }
+
+    fn connection_ended(&self, shard: u16, connection: ConnectionId) {
+        self.post_event(shard, Input::ConnectionEnded(connection));
     }
 }
 

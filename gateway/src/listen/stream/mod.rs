@@ -30,7 +30,7 @@ use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::mpsc;
 
-use crate::peer::Peer;
+use crate::peer::{ConnectionId, Peer};
 
 /// A message on its way to a connection.
 #[derive(Debug)]
@@ -45,9 +45,22 @@ pub struct Outgoing {
     pub shard: u16,
 }
 
+/// What a shard wants of the connections.
+#[derive(Debug)]
+pub(super) enum Order {
+    Send(Outgoing),
+    /// Tell the shard when the connection ends.
+    Watch(ConnectionId, u16),
+}
+
+/// The transport thread has too much to do, or is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the transport thread takes no more")]
+pub struct Overloaded;
+
 /// A shard's way to the connections; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Streams(mpsc::Sender<Outgoing>);
+pub struct Streams(mpsc::Sender<Order>);
 
 impl Streams {
     /// Sends a message by the connection of its peer. Never waits; what fails later comes back to the shard by
@@ -55,8 +68,14 @@ impl Streams {
     ///
     /// # Errors
     ///
-    /// The message, where the transport thread is overloaded or gone.
-    pub fn send(&self, outgoing: Outgoing) -> Result<(), Box<Outgoing>> {
-        self.0.try_send(outgoing).map_err(|error| Box::new(error.into_inner()))
+    /// The message was not taken.
+    pub fn send(&self, outgoing: Outgoing) -> Result<(), Overloaded> {
+        self.0.try_send(Order::Send(outgoing)).map_err(|_| Overloaded)
+    }
+
+    /// Has a shard told, by `Sink::connection_ended`, when a connection ends; at once where it has. Never waits: while
+    /// there is too much to do it is not told.
+    pub fn watch(&self, connection: ConnectionId, shard: u16) {
+        let _ = self.0.try_send(Order::Watch(connection, shard));
     }
 }

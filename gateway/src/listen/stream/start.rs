@@ -12,7 +12,7 @@ use super::connection::Shared;
 use super::limits::StreamLimits;
 use super::table::Table;
 use super::troubles::Troubles;
-use super::{Outgoing, Streams};
+use super::{Order, Streams};
 use crate::abort::AbortOnPanic;
 use crate::ids::Ownership;
 use crate::listen::tls::Tls;
@@ -68,7 +68,7 @@ impl StreamThread {
 /// The thread, its runtime or a socket could not be set up.
 pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (to_table, outgoing) = mpsc::channel::<Outgoing>(OUTGOING);
+    let (to_table, outgoing) = mpsc::channel::<Order>(OUTGOING);
     let (stop, stopped) = oneshot::channel();
     let shared = Shared {
         sink: setup.sink,

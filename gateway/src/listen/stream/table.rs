@@ -9,12 +9,12 @@ use sip::transaction::Owner;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Outgoing;
 use super::accept::Accepted;
 use super::connection::{Connection, Identity, Shared};
 use super::dial_key::DialKey;
 use super::handle::{Handle, Refused};
 use super::open;
+use super::{Order, Outgoing};
 use crate::listen::Listener;
 use crate::listen::bind::tune_stream;
 use crate::peer::{ConnectionId, ListenerId, Transport};
@@ -31,6 +31,8 @@ struct Entry {
     accepted: bool,
     stranger: bool,
     dialled: Option<DialKey>,
+    /// The shards that are told when it ends.
+    watched_by: Vec<u16>,
 }
 
 /// All connections. A task of the transport thread owns it.
@@ -63,7 +65,7 @@ impl Table {
     /// Serves until `stopped`, then gives the connections `GRACE` to write what they have.
     pub(super) async fn run(
         mut self,
-        mut outgoing: mpsc::Receiver<Outgoing>,
+        mut orders: mpsc::Receiver<Order>,
         mut accepted: mpsc::Receiver<Accepted>,
         stopped: impl Future<Output = ()>,
     ) {
@@ -71,13 +73,13 @@ impl Table {
         loop {
             tokio::select! {
                 Some(id) = self.ended.1.recv() => self.forget(id),
-                Some(outgoing) = outgoing.recv() => self.send(outgoing),
+                Some(order) = orders.recv() => self.carry_out(order),
                 Some(accepted) = accepted.recv() => self.accept(accepted),
                 () = &mut stopped => break,
             }
         }
-        while let Ok(outgoing) = outgoing.try_recv() {
-            self.send(outgoing);
+        while let Ok(order) = orders.try_recv() {
+            self.carry_out(order);
         }
         self.entries.values().for_each(|entry| entry.handle.finish());
         let _ = tokio::time::timeout(GRACE, self.all_ended()).await;
@@ -132,6 +134,17 @@ impl Table {
             (limits.per_address, usize::MAX)
         };
         self.entries.len() < limits.connections && of_this < per_address && self.strangers < strangers
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Send(outgoing) => self.send(outgoing),
+            Order::Watch(id, shard) => match self.entries.get_mut(&id) {
+                Some(entry) if entry.watched_by.contains(&shard) => {}
+                Some(entry) => entry.watched_by.push(shard),
+                None => self.shared.sink.connection_ended(shard, id),
+            },
+        }
     }
 
     fn send(&mut self, outgoing: Outgoing) {
@@ -224,12 +237,18 @@ impl Table {
         if let Some(key) = &dialled {
             self.dialled.insert(key.clone(), id);
         }
-        self.entries.insert(id, Entry { handle, remote: remote.ip(), accepted, stranger, dialled });
+        self.entries.insert(
+            id,
+            Entry { handle, remote: remote.ip(), accepted, stranger, dialled, watched_by: Vec::new() },
+        );
         (connection, self.ended.0.clone())
     }
 
     fn forget(&mut self, id: ConnectionId) {
         let Some(entry) = self.entries.remove(&id) else { return };
+        for shard in &entry.watched_by {
+            self.shared.sink.connection_ended(*shard, id);
+        }
         if let Some(key) = &entry.dialled
             && self.dialled.get(key) == Some(&id)
         {
