@@ -255,7 +255,7 @@ const SECTIONS: &[Section] = &[
             here("cps_limit"),
             here("max_calls"),
             here("outbound_proxy"),
-            not_yet("register"),
+            here("register"),
             here("first_response_timeout"),
             here("progress_timeout"),
             here("options_interval"),

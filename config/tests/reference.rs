@@ -125,6 +125,7 @@ const EXAMPLES: [&str; 30] = [
     "carrier.country",
     "carrier.cps_limit",
     "carrier.max_calls",
+    "carrier.register",
     "carrier.failover_on",
     "carrier.outbound_proxy",
 ];

@@ -17,12 +17,14 @@ pub enum Obstacle {
     Media,
     /// A thread that calls depend on has stopped, or hangs.
     Threads,
+    /// Every carrier that takes calls wants a registration, and all are down.
+    Registration,
 }
 
 impl Obstacle {
-    const ALL: [Obstacle; 5] = {
-        use Obstacle::{Draining, Media, Records, Starting, Threads};
-        [Starting, Draining, Records, Media, Threads]
+    const ALL: [Obstacle; 6] = {
+        use Obstacle::{Draining, Media, Records, Registration, Starting, Threads};
+        [Starting, Draining, Records, Media, Threads, Registration]
     };
 
     /// One word, as `/readyz` begins its line.
@@ -34,6 +36,7 @@ impl Obstacle {
             Obstacle::Records => "records",
             Obstacle::Media => "media",
             Obstacle::Threads => "threads",
+            Obstacle::Registration => "registration",
         }
     }
 
@@ -46,6 +49,7 @@ impl Obstacle {
             Obstacle::Records => "Call records can't be written",
             Obstacle::Media => "No room for more calls",
             Obstacle::Threads => "A part of the gateway does not answer",
+            Obstacle::Registration => "No carrier has registered the gateway",
         }
     }
 
@@ -63,6 +67,8 @@ struct State {
     /// The keys of `reasons`, for those who must not wait for the lock.
     bits: AtomicU8,
     reasons: Mutex<BTreeMap<Obstacle, String>>,
+    /// What an operator should see, though calls are taken.
+    notes: Mutex<Vec<String>>,
 }
 
 impl Readiness {
@@ -90,6 +96,17 @@ impl Readiness {
     #[must_use]
     pub fn obstacles(&self) -> Vec<String> {
         self.reasons().iter().map(|(obstacle, reason)| format!("{}: {reason}", obstacle.name())).collect()
+    }
+
+    /// What an operator should see, though calls are taken, in place of what was told before.
+    pub fn note(&self, notes: Vec<String>) {
+        *self.0.notes.lock().unwrap_or_else(PoisonError::into_inner) = notes;
+    }
+
+    /// A line each.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn reasons(&self) -> MutexGuard<'_, BTreeMap<Obstacle, String>> {

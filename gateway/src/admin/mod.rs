@@ -112,7 +112,10 @@ async fn text_of_metrics(State(metrics): State<Metrics>) -> impl IntoResponse {
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {
     match readiness.obstacles() {
-        obstacles if obstacles.is_empty() => (StatusCode::OK, "ready\n".to_owned()),
+        obstacles if obstacles.is_empty() => {
+            let notes = readiness.notes();
+            (StatusCode::OK, ["ready".to_owned()].into_iter().chain(notes).map(|line| line + "\n").collect())
+        }
         obstacles => (StatusCode::SERVICE_UNAVAILABLE, obstacles.join("\n") + "\n"),
     }
 }

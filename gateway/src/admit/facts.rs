@@ -11,10 +11,15 @@ pub struct Facts {
     pub source: IpAddr,
     /// What carried it.
     pub transport: Transport,
+    /// The carrier whose registration of ours the message came by, whatever allowlists say.
+    pub registered_with: Option<String>,
     /// Host of the Request-URI, IPv6 with or without brackets; empty for a `tel:` URI.
     pub host: String,
     /// User part of the Request-URI, unescaped, or the number of a `tel:` URI; empty where there is none.
     pub user: String,
+    /// User parts of P-Called-Party-ID and of To, in this order: the number that a carrier called where the Request-URI
+    /// has our Contact. RFC 7315 §4.2.
+    pub called: Vec<String>,
     /// User part of From, or the number of a `tel:` URI; none where there is none.
     pub from: Option<String>,
     /// Host of From; empty for a `tel:` URI.
@@ -45,8 +50,10 @@ impl Facts {
         Facts {
             source,
             transport,
+            registered_with: None,
             host: host.to_owned(),
             user: user.to_owned(),
+            called: Vec::new(),
             from: None,
             from_host: String::new(),
             asserted: Vec::new(),

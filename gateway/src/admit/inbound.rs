@@ -14,9 +14,14 @@ pub(super) fn admit(
     facts: &Facts,
     mut steps: Vec<Step>,
 ) -> Decision {
-    let number = number::read(&facts.user, carrier.inbound_number_format, carrier.country);
+    // Who registers is called at its Contact: the number stands elsewhere.
+    let is_contact = carrier.register.as_ref().is_some_and(|register| register.user == facts.user);
+    let read = |user: &String| number::read(user, carrier.inbound_number_format, carrier.country);
+    let elsewhere = facts.called.iter().filter(|_| is_contact).find(|user| read(user).is_some());
+    let dialled = elsewhere.unwrap_or(&facts.user);
+    let number = read(dialled);
     steps.push(Step::Called {
-        dialled: facts.user.clone(),
+        dialled: dialled.clone(),
         format: carrier.inbound_number_format,
         number: number.clone(),
     });

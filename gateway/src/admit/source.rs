@@ -93,7 +93,8 @@ pub(super) fn encrypted_media(
 
 fn find(config: &Config, facts: &Facts, steps: &mut Vec<Step>) -> Result<Origin, Refusal> {
     let address = facts.source.to_canonical();
-    if let Some(carrier) = carrier_at(config, address) {
+    let registered = facts.registered_with.as_deref().and_then(|name| config.carrier(name));
+    if let Some(carrier) = registered.or_else(|| carrier_at(config, address)) {
         let listed = Listed::Carrier(carrier.name.clone());
         steps.push(Step::Source { address, transport: facts.transport, listed });
         return Ok(Origin::Carrier(carrier.clone()));

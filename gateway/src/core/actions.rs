@@ -143,6 +143,7 @@ impl Core {
             // Its message has left by the flow.
             Some(Query::Missed(lookup)) if result.is_ok() => self.unresolved.found(&lookup),
             Some(Query::Probe(lookup)) => self.probe_resolved(now, lookup, result),
+            Some(Query::Registration(line)) => self.registration_resolved(now, line, result),
             Some(Query::Missed(_)) | None => {}
         }
     }

@@ -1,5 +1,6 @@
 //! What the transaction layer reports, brought to its call.
 
+use sip::registration::ClientFailure;
 use sip::transaction::{Event as Reported, Output as Layer, Owner};
 use sip::{Message, Method};
 
@@ -16,7 +17,7 @@ impl Core {
                 let call = match owner {
                     Owner::Client(id) => self.clients.get(&id).and_then(|client| match client {
                         Client::Call(key, _) => Some(*key),
-                        Client::Probe(_) => None,
+                        Client::Probe(_) | Client::Registration(_) => None,
                     }),
                     Owner::Server(id) => self.servers.get(&id).copied(),
                     Owner::Stateless => None,
@@ -84,6 +85,9 @@ impl Core {
                         self.event(now, key, Event::Response { request, message, flow });
                     }
                     Some(Client::Probe(probe)) => self.probe_answered(now, probe, &message),
+                    Some(Client::Registration(asking)) => {
+                        self.registration_answered(now, asking, &message, from.peer);
+                    }
                     None => {}
                 }
             }
@@ -118,6 +122,13 @@ impl Core {
             }
             Some(Client::Call(key, request)) => self.event(now, key, Event::Failed { request, cause }),
             Some(Client::Probe(probe)) => self.probe_lost(now, probe),
+            Some(Client::Registration(asking)) => {
+                let cause = match cause {
+                    Failure::Timeout => ClientFailure::Timeout,
+                    Failure::Transport => ClientFailure::Transport,
+                };
+                self.registration_lost(now, asking, cause);
+            }
             None => {}
         }
     }

@@ -10,7 +10,7 @@ use sip::transaction::Owner;
 use super::Live;
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent};
-use crate::peer::{Peer, Source};
+use crate::peer::{ConnectionId, Peer, Source};
 use crate::record::{AnsweredCall, Record};
 use crate::resolve::{Lookup, ResolveError};
 
@@ -35,6 +35,8 @@ pub enum Input {
         /// The transaction that asked for the sending.
         owner: Owner,
     },
+    /// A connection of [`Output::Watch`] has ended, or had already.
+    ConnectionEnded(ConnectionId),
     /// The answer to [`Output::Resolve`].
     Resolved {
         /// The question.
@@ -78,6 +80,8 @@ pub enum Output {
         /// The question.
         lookup: Lookup,
     },
+    /// Tell when a connection ends: answered by [`Input::ConnectionEnded`], once for each connection.
+    Watch(ConnectionId),
     /// Do what the driver does not do itself.
     Effect(Effect),
 }

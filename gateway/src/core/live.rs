@@ -21,6 +21,8 @@ pub struct Live {
     pub users: HashMap<String, Vec<(String, Vec<Secret>)>>,
     /// How we answer each carrier's challenge, by its name.
     pub carriers: HashMap<String, (String, Secret)>,
+    /// How we register with each carrier that wants it, by its name: as its own user, or else as for calls.
+    pub registrations: HashMap<String, (String, Secret)>,
 }
 
 impl fmt::Debug for Live {
@@ -90,17 +92,32 @@ impl Live {
                 carriers.insert(carrier.name.to_string(), (credentials.username.clone(), secret));
             }
         }
+        let mut registrations = HashMap::new();
+        for carrier in &config.carrier {
+            let Some(register) = &carrier.register else { continue };
+            let name = carrier.name.to_string();
+            let login = match &register.password {
+                Some(password) => {
+                    Some((register.user.clone(), of_password(carrier.name.as_str(), password)?))
+                }
+                None => carriers.get(&name).cloned(),
+            };
+            registrations.extend(login.map(|login| (name, login)));
+        }
         let allowlists = Allowlists::new(&config);
-        Ok(Live { config, allowlists, users, carriers })
+        Ok(Live { config, allowlists, users, carriers, registrations })
     }
+}
+
+fn of_password(owner: &str, password: &config::Secret) -> Result<Secret, LiveError> {
+    let unread = |error| LiveError::Secret { owner: owner.to_owned(), error };
+    Ok(Secret::password(password.resolve().map_err(unread)?.expose_secret()))
 }
 
 fn secret(owner: &str, proof: &Proof) -> Result<Secret, LiveError> {
     let unread = |error| LiveError::Secret { owner: owner.to_owned(), error };
     match proof {
-        Proof::Password(password) => {
-            Ok(Secret::password(password.resolve().map_err(unread)?.expose_secret()))
-        }
+        Proof::Password(password) => of_password(owner, password),
         Proof::Ha1(hex) => Secret::ha1(hex.resolve().map_err(unread)?.expose_secret())
             .map_err(|error| LiveError::Ha1 { owner: owner.to_owned(), error }),
     }

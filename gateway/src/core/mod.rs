@@ -34,6 +34,7 @@ mod refusal_lines;
 mod refusal_records;
 mod refuse;
 mod register;
+mod registrations;
 pub mod shared;
 mod sip_log;
 mod stateless;
@@ -102,6 +103,7 @@ impl Slot {
 enum Client {
     Call(CallKey, RequestId),
     Probe(probe::Probe),
+    Registration(registrations::Asking),
 }
 
 /// What a name is looked up for.
@@ -116,6 +118,8 @@ enum Query {
     Missed(Lookup),
     /// A host that is probed.
     Probe(Lookup),
+    /// A registrar of a carrier's.
+    Registration(u32),
 }
 
 /// The core of one shard.
@@ -145,6 +149,7 @@ pub struct Core {
     unresolved: parked::Unresolved,
     wakeups: BTreeSet<(Instant, CallKey)>,
     probes: probe::Probes,
+    registrations: registrations::Registrations,
     refusals: refusal_records::RefusalRecords,
     refusal_lines: refusal_lines::RefusalLines,
     next_call: u64,
@@ -172,7 +177,7 @@ impl Core {
         let probes = probe::Probes::new(now, &live.config, shard, tokens.random());
         shared.registrar.configure(&live.config);
         let per_source = per_source::PerSource::new(shared.memory);
-        Core {
+        let mut core = Core {
             nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
             locals: Arc::new(Locals::new(live.config.clone(), &shared.bound)),
@@ -190,6 +195,7 @@ impl Core {
             unresolved: parked::Unresolved::default(),
             wakeups: BTreeSet::new(),
             probes,
+            registrations: registrations::Registrations::default(),
             refusals: refusal_records::RefusalRecords::default(),
             refusal_lines: refusal_lines::RefusalLines::default(),
             next_call: u64::from(shard) << 40,
@@ -198,7 +204,9 @@ impl Core {
             drained: false,
             outputs: VecDeque::new(),
             tokens,
-        }
+        };
+        core.configure_registrations(now);
+        core
     }
 
     /// Calls that are set up or up now.
@@ -207,9 +215,10 @@ impl Core {
     }
 
     /// What the core holds, for gauges and for the law that nothing stays: calls (also those that only wait for late
-    /// messages), tags, client and server transactions (but probes), and whose they are; questions and deadlines.
+    /// messages), tags, client and server transactions (but probes and REGISTERs), and whose they are; questions and
+    /// deadlines.
     pub fn held(&self) -> [usize; 8] {
-        let probes = self.clients.values().filter(|client| matches!(client, Client::Probe(_))).count();
+        let probes = self.clients.values().filter(|client| !matches!(client, Client::Call(..))).count();
         [
             self.calls.len(),
             self.tags.len(),
@@ -292,6 +301,7 @@ impl Core {
     fn is_down(&self) -> bool {
         let parked = |query: &Query| matches!(query, Query::Parked(_));
         self.byes.is_empty()
+            && self.registrations.are_over()
             && self.calls.values().all(|slot| slot.call.is_down())
             && !self.queries.values().any(parked)
     }
@@ -315,6 +325,10 @@ impl Machine for Core {
                 self.transactions.handle_server_error(now.instant, id);
             }
             Input::SendFailed { owner: Owner::Stateless } => {}
+            Input::ConnectionEnded(connection) => {
+                self.shared.registrar.lost(connection);
+                self.registration_flow_lost(now, connection);
+            }
             Input::Resolved { query, result } => self.handle_resolved(now, query, result),
             Input::Media(event) => self.handle_media(now, event),
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
@@ -325,17 +339,20 @@ impl Machine for Core {
                 self.shared.registrar.configure(&self.live.config);
                 let shard = self.tokens.shard();
                 self.probes = probe::Probes::new(now, &self.live.config, shard, self.tokens.random());
+                self.configure_registrations(now);
             }
             Input::Drain => {
                 if self.draining == Draining::No {
                     self.draining = Draining::Yes;
                 }
+                self.stop_registrations(now);
             }
             Input::Stop => {
                 self.draining = Draining::Stopped;
                 self.drained = false;
                 let cause = Cause::new(503, "Gateway is shutting down").later(Duration::from_secs(30));
                 self.hang_up_all(now, &cause);
+                self.stop_registrations(now);
             }
         }
         self.pump(now);
@@ -361,6 +378,7 @@ impl Machine for Core {
             tracing::warn!(source, left_out, "more calls were refused");
         }
         self.handle_probes(now);
+        self.handle_registrations(now);
         self.pump(now);
     }
 
@@ -373,6 +391,7 @@ impl Machine for Core {
         let own = [
             self.transactions.poll_timeout(),
             self.probes.poll_timeout(),
+            self.registrations.poll_timeout(),
             self.unresolved.poll_timeout(),
             self.refusal_lines.poll_timeout(),
         ];

@@ -34,7 +34,8 @@ impl Core {
         merged: bool,
     ) {
         let live = self.live.clone();
-        let facts = Facts { media: offered(&message), ..facts(&message, &from.source) };
+        let registered_with = self.registered_with(&from.source);
+        let facts = Facts { media: offered(&message), registered_with, ..facts(&message, &from.source) };
         let identified = admit::source(&live.config, &facts);
         let mut asked = Asked::new(server, message, from, facts, &identified);
         let origin = match &identified.outcome {

@@ -27,6 +27,8 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
         facts.from = user_of(&from.uri);
         facts.from_host = from.uri.host().map(ToString::to_string).unwrap_or_default();
     }
+    facts.called = users(Name::PCalledPartyId);
+    facts.called.extend(message.to().ok().and_then(|to| user_of(&to.uri)));
     facts.asserted = users(Name::PAssertedIdentity);
     facts.preferred = users(Name::PPreferredIdentity);
     let calling = |address: &NameAddr| {

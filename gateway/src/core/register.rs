@@ -14,7 +14,7 @@ use super::asked::Asked as Request;
 use super::fault::registration_fault;
 use super::flow::Flow;
 use super::parties::facts;
-use super::{Core, Live};
+use super::{Core, Live, Output};
 use crate::admit::{self, Origin};
 use crate::clock::Now;
 use crate::direction::Direction;
@@ -25,7 +25,9 @@ use crate::reply::Cause;
 impl Core {
     /// Whether a REGISTER of this sender is looked at; else it is answered without keeping anything.
     pub(super) fn takes_register(&self, source: &Source, message: &Message) -> bool {
-        admit::registering(&self.live.config, &facts(message, source)).is_some()
+        let mut facts = facts(message, source);
+        facts.registered_with = self.registered_with(source);
+        admit::registering(&self.live.config, &facts).is_some()
     }
 
     /// A REGISTER from a listed source. Its transaction is kept, for a repeat of it must not be taken for a replay.
@@ -38,7 +40,8 @@ impl Core {
         merged: bool,
     ) {
         let live = self.live.clone();
-        let facts = facts(&message, &from.source);
+        let mut facts = facts(&message, &from.source);
+        facts.registered_with = self.registered_with(&from.source);
         let registering = admit::registering(&live.config, &facts);
         let mut request = Request { server, message, from, facts, carrier: None, whose: None, help: None };
         let connector = match registering {
@@ -71,10 +74,14 @@ impl Core {
         let party = Some(Party::VoiceConnector(connector.id.as_str().into()));
         let flow = Peer { party, ..request.from.peer.clone() };
         match self.registered(now, &live, &connector, &request.message, user, &flow) {
-            Ok(reply) => self.answer_register(now, &request, reply),
+            Ok(reply) => {
+                self.shared.metrics.register_answered(connector.id.as_str(), "accepted");
+                self.answer_register(now, &request, reply);
+            }
             Err((cause, headers)) => {
                 self.tell_of_register(now, &request, &cause);
                 self.shared.metrics.refusal("registration");
+                self.shared.metrics.register_answered(connector.id.as_str(), "refused");
                 let reply = cause.reply(&request.message, Some(&self.tokens.tag()));
                 let reply = headers.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value));
                 self.answer_register(now, &request, reply);
@@ -120,6 +127,9 @@ impl Core {
                     UpdateError::OutOfOrder => refused(500, error.to_string()),
                     _ => refused(403, error.to_string()),
                 })?;
+            if let Some(connection) = flow.connection {
+                self.outputs.push_back(Output::Watch(connection));
+            }
             let mut contacts = 0;
             for binding in bindings.of(now.instant, &owner, &record) {
                 contacts += 1;

@@ -140,6 +140,7 @@ impl Shared {
     pub fn resolved(&self, now: Instant, lookup: Lookup, addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         let health = self.health.load();
         let ordered = health.ordered(now, addresses.clone(), lookup.transport);
+        let ordered = self.registrar.carriers.first(&lookup, ordered);
         if !health.knows(&lookup, &addresses) {
             self.change_health(|health| health.handle_resolved(lookup.clone(), addresses.clone()));
         }

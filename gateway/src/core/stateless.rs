@@ -139,7 +139,8 @@ impl Core {
     fn unlisted(&self, source: &Source) -> Option<Verdict> {
         let address = source.remote.ip().to_canonical();
         let stranger = || Refusal::UnknownSource { address }.verdict();
-        (!self.live.allowlists.hold(address)).then(stranger)
+        let listed = self.live.allowlists.hold(address) || self.registered_with(source).is_some();
+        (!listed).then(stranger)
     }
 
     /// A listed peer's message that comes to nothing: its operator will ask why.

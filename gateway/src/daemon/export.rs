@@ -24,6 +24,7 @@ pub(super) fn export(
     let (shared, config) = (Arc::downgrade(shared), config.clone());
     metrics.on_render(move || {
         if let Some(shared) = shared.upgrade() {
+            shared.show_registrations(Instant::now());
             shared.show_hosts(Instant::now(), &config);
         }
     });

@@ -236,6 +236,7 @@ impl Gateway {
             readiness: readiness.clone(),
             recorder: records.recorder.clone(),
             media: media.clone(),
+            carriers: shared.registrar.carriers.clone(),
             pulses: shard_pulses
                 .chain([stream_thread.pulse.clone(), records.writer.pulse.clone()])
                 .chain(media.pulses())

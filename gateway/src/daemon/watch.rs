@@ -7,6 +7,7 @@ use crate::media::Media;
 use crate::pulse::Pulse;
 use crate::readiness::{Obstacle, Readiness};
 use crate::record::Recorder;
+use crate::registrar::AtCarriers;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -19,6 +20,8 @@ pub(super) struct Watch {
     pub readiness: Readiness,
     pub recorder: Recorder,
     pub media: Arc<Media>,
+    /// Our registrations.
+    pub carriers: Arc<AtCarriers>,
     /// Of every thread that calls depend on.
     pub pulses: Vec<Pulse>,
 }
@@ -42,6 +45,9 @@ impl Watch {
         self.tell(Obstacle::Threads, (!silent.is_empty()).then(|| silent.join(", ")).as_deref());
         self.tell(Obstacle::Records, records);
         self.tell(Obstacle::Media, media.as_deref());
+        let (down, no_other_way) = self.carriers.trouble();
+        self.tell(Obstacle::Registration, no_other_way.then(|| down.join(", ")).as_deref());
+        self.readiness.note(down.into_iter().map(|line| format!("not registered: {line}")).collect());
     }
 
     fn tell(&self, obstacle: Obstacle, reason: Option<&str>) {
@@ -86,7 +92,8 @@ mod tests {
         let settings = MediaSettings { ports, workers: 1, emergency_ports: 0, ..MediaSettings::default() };
         let media = Arc::new(Media::start(&settings, move |_, event| events(event)).unwrap());
         let (recorder, pulses) = (records.recorder.clone(), media.pulses().collect());
-        let watch = Watch { readiness: Readiness::default(), recorder, media, pulses };
+        let carriers = Arc::default();
+        let watch = Watch { readiness: Readiness::default(), recorder, media, carriers, pulses };
         Bench { watch, _records: records, _directory: directory }
     }
 

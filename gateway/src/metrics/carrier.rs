@@ -1,5 +1,7 @@
 //! What is counted for each carrier, and which hosts answer.
 
+use std::time::Duration;
+
 use metrics::Counter;
 
 use super::{Metrics, counter, gauge};
@@ -44,6 +46,25 @@ impl Metrics {
         if let RouteEnd::Answer { status: 401 | 407, .. } = end {
             self.carrier(CHALLENGES_REFUSED, name).increment(1);
         }
+    }
+
+    /// A REGISTER of ours was refused, or brought nothing.
+    ///
+    /// - `cause`: a word of ours.
+    pub fn registration_failed(&self, name: &str, cause: &'static str) {
+        let labels = [("carrier", name), ("cause", cause)];
+        counter(&self.0.recorder, "voice_connector_carrier_registration_failures_total", &labels)
+            .increment(1);
+    }
+
+    /// How our registration at a host of a carrier's stands.
+    ///
+    /// - `since`: when that has begun, as time since the Unix epoch.
+    pub fn carrier_registered(&self, name: &str, host: &str, transport: &str, up: bool, since: Duration) {
+        let labels = [("carrier", name), ("host", host), ("transport", transport)];
+        gauge(&self.0.recorder, "voice_connector_carrier_registered", &labels).set(f64::from(u8::from(up)));
+        gauge(&self.0.recorder, "voice_connector_carrier_registration_changed_timestamp_seconds", &labels)
+            .set(since.as_secs_f64());
     }
 
     fn carrier(&self, metric: &'static str, name: &str) -> Counter {

@@ -3,7 +3,7 @@
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::{counter, gauge};
+use super::{Metrics, as_f64, counter, gauge};
 use crate::direction::Direction;
 
 /// One connector's calls, by direction.
@@ -36,6 +36,20 @@ impl ConnectorMetrics {
             Direction::Inbound => &self.inbound,
             Direction::Outbound => &self.outbound,
         }
+    }
+}
+
+impl Metrics {
+    /// How many contacts of a connector's customer are registered.
+    pub fn registered_contacts(&self, id: &str, contacts: usize) {
+        let labels = [("voice_connector_id", id), ("region", &*self.0.region)];
+        gauge(&self.0.recorder, "voice_connector_registered_contacts", &labels).set(as_f64(contacts));
+    }
+
+    /// A customer's REGISTER was answered, and how: a word of ours.
+    pub fn register_answered(&self, id: &str, result: &'static str) {
+        let labels = [("voice_connector_id", id), ("region", &*self.0.region), ("result", result)];
+        counter(&self.0.recorder, "voice_connector_register_requests_total", &labels).increment(1);
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) const COUNTERS: &[(&str, &str)] = &[
         "voice_connector_carrier_challenges_refused_total",
         "Challenges (401, 407) of a carrier that could not be answered, or whose answer it refused.",
     ),
+    (
+        "voice_connector_carrier_registration_failures_total",
+        "REGISTERs to a carrier that were refused or brought nothing, by cause.",
+    ),
+    (
+        "voice_connector_register_requests_total",
+        "REGISTERs of customers, by connector and what became of them.",
+    ),
     ("voice_connector_sip_responses_total", "SIP responses by class."),
     ("voice_connector_refusals_total", "SIP requests refused, by cause."),
     ("voice_connector_rtp_packets_total", "RTP packets relayed, by side and direction."),
@@ -54,6 +62,12 @@ pub(super) const COUNTERS: &[(&str, &str)] = &[
 pub(super) const GAUGES: &[(&str, &str)] = &[
     ("voice_connector_calls_active", "Answered calls that have not ended."),
     ("voice_connector_host_up", "1 where a host that is probed answers, by carrier or connector."),
+    ("voice_connector_carrier_registered", "1 where we are registered, by carrier and host."),
+    (
+        "voice_connector_carrier_registration_changed_timestamp_seconds",
+        "When that began, as Unix time, by carrier and host.",
+    ),
+    ("voice_connector_registered_contacts", "Contacts that customers have registered, by connector."),
     ("voice_connector_build_info", "1, with the version and the region as labels."),
     ("voice_connector_media_ports_in_use", "Media ports bound."),
     ("voice_connector_media_ports", "Media ports in the configured range."),

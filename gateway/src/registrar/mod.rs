@@ -1,8 +1,10 @@
-//! Where the customers' systems are that have registered: the location service of RFC 3261 §10, for all shards.
+//! Where the customers' systems are that have registered: the location service of RFC 3261 §10, for all shards. And where
+//! we have registered ourselves.
 //!
 //! A REGISTER comes to one shard and the call to another, so each connector's bindings are read through an atomic
 //! pointer, and replaced by a changed copy: it is short, and no other connector's is touched.
 
+mod carriers;
 mod way;
 
 use std::collections::HashMap;
@@ -17,6 +19,7 @@ use sip::registration::{Asked, Binding, Bindings, Change, Contact, Room, UpdateE
 use crate::number::dialled_number;
 use crate::peer::{ConnectionId, ListenerId, Peer, Transport};
 
+pub use carriers::{AtCarrier, AtCarriers, Standing};
 pub use way::Way;
 
 /// A login's phones, or the flows of its one system. The newest are kept.
@@ -37,6 +40,8 @@ pub const SHORTEST: u32 = 60;
 pub struct Registrar {
     /// By the connector's id: those whose customers register.
     connectors: ArcSwap<HashMap<String, Arc<ArcSwap<Bindings<Way>>>>>,
+    /// Where we have registered ourselves.
+    pub carriers: Arc<AtCarriers>,
 }
 
 /// How long each Contact of a REGISTER lasts. RFC 3261 §10.3 step 7.

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use config::{Config, ConnectorId, Registration, Route};
+use config::{CarrierName, Config, ConnectorId, Registration, Route};
 
 use crate::admit::{Admitted, Destination, Refusal};
 use crate::peer::Transport;
@@ -68,7 +68,10 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     }
     for attempt in &mut attempts {
         // Whoever has registered was heard of lately.
-        attempt.usable = attempt.registered.is_some() || health.is_usable(facts.now, &attempt.lookup);
+        let down =
+            |carrier: &CarrierName| facts.registrar.carriers.is_down(carrier.as_str(), &attempt.lookup);
+        attempt.usable = attempt.registered.is_some()
+            || health.is_usable(facts.now, &attempt.lookup) && !attempt.via.carrier().is_some_and(down);
     }
     if admitted.emergency.is_none() {
         attempts.sort_by_key(|attempt| !attempt.usable);

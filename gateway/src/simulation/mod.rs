@@ -73,6 +73,7 @@ mod plain_call;
 mod random_phones;
 mod refusals_in_the_log;
 mod refused_inside_a_call;
+mod register_to_a_carrier;
 mod registered_customer;
 mod requests_from_strangers;
 mod requests_too_large;

@@ -285,6 +285,30 @@ fn a_flow_that_is_named_is_replaced() {
     });
 }
 
+/// A connection that breaks takes its registration with it: the routes are tried at once, without a wait.
+#[test]
+fn a_contact_whose_connection_is_gone_is_not_called() {
+    over_tcp(&REGISTERS, |trunk| {
+        trunk.world.hides_at(trunk.pbx, INSIDE);
+        trunk.world.sends_from(trunk.pbx, OUT);
+        trunk.world.takes_no_connections(trunk.pbx);
+        let mut line = Registering::new(trunk, trunk.pbx);
+        line.register(trunk, &[("Contact", "<sip:office@192.168.7.2;transport=tcp>")]);
+        called(trunk, PBX);
+        let now = trunk.world.clocks().instant;
+        assert_eq!(trunk.world.shared.registrar.counts(now), [("pbx".to_owned(), 1)]);
+        trunk.world.lose_connections(trunk.pbx);
+        trunk.run(0.1);
+        assert_eq!(trunk.world.shared.registrar.counts(now), [("pbx".to_owned(), 0)]);
+        // One that can be dialled stays.
+        line.register(trunk, &[("Contact", "<sip:office@10.0.0.1:5060;transport=tcp>")]);
+        trunk.world.lose_connections(trunk.pbx);
+        trunk.world.is_also_at(trunk.pbx, "10.0.0.1:5060");
+        trunk.run(0.1);
+        assert_eq!(called(trunk, PBX), "sip:office@10.0.0.1:5060;transport=tcp");
+    });
+}
+
 /// `"accept"`: for systems that do not call before they have registered. Calls go where the routes say.
 #[test]
 fn a_registration_may_be_answered_and_not_kept() {

@@ -98,6 +98,8 @@ pub(crate) struct World {
     /// Where phones' datagrams come from, and the address of their connections, where that is not their own.
     outside: HashMap<PhoneId, SocketAddr>,
     connections: Connections,
+    /// Which shards are told when a connection ends.
+    watched: HashSet<(ConnectionId, u16)>,
     /// On streams nothing overtakes.
     streams: HashMap<(PhoneId, bool), Instant>,
     /// Media sessions that are open, with the addresses told for them.
@@ -158,6 +160,7 @@ impl World {
             by_address: HashMap::new(),
             outside: HashMap::new(),
             connections: Connections::default(),
+            watched: HashSet::new(),
             streams: HashMap::new(),
             open_media: HashMap::new(),
             media_busy: HashMap::new(),
@@ -228,6 +231,13 @@ impl World {
     pub fn lose_connections(&mut self, phone: PhoneId) {
         for (owner, shard) in self.connections.close(phone) {
             self.queue(self.now, Coming::Core(shard, Input::SendFailed { owner }));
+        }
+        let ended = |(id, _): &(ConnectionId, u16)| self.connections.get(*id).is_none();
+        let mut told: Vec<_> = self.watched.iter().copied().filter(ended).collect();
+        told.sort();
+        for (id, shard) in told {
+            self.watched.remove(&(id, shard));
+            self.queue(self.now, Coming::Core(shard, Input::ConnectionEnded(id)));
         }
     }
 
@@ -454,6 +464,9 @@ impl World {
         match output {
             Output::Transmit { message, peer, owner } => {
                 self.transmit(shard, message, &peer, owner);
+            }
+            Output::Watch(connection) => {
+                self.watched.insert((connection, shard));
             }
             Output::Resolve { query, lookup } => {
                 let result = self.look_up(&lookup);

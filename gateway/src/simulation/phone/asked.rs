@@ -26,6 +26,8 @@ impl Phone {
                 if !self.refuses(now, index) && !self.replaces(now, index) {
                     self.news.push_back(News::Incoming(index));
                 }
+            } else if method == Method::Register {
+                self.register_asked(now, server, message);
             } else if let Some(status) = self.habits.probed {
                 self.reply(now, server, &message, status);
             } else {

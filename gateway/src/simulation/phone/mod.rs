@@ -14,6 +14,7 @@ mod dialling;
 mod dialogs;
 mod faults;
 mod habits;
+mod registering;
 mod reliable;
 mod session;
 mod transfer;
@@ -118,6 +119,9 @@ pub(crate) struct Phone {
     dialling: Option<Media>,
     /// Requests that belong to no call, answered statelessly by the gateway or outside dialogs: what came back.
     pub strays: Vec<Message>,
+    /// The REGISTERs that came, and what the next ones are told: status (0: nothing) and what goes with it.
+    pub registers: Vec<Message>,
+    pub registrar_says: VecDeque<(u16, &'static str)>,
 }
 
 impl Phone {
@@ -155,6 +159,8 @@ impl Phone {
             rekeys: false,
             dialling: None,
             strays: Vec::new(),
+            registers: Vec::new(),
+            registrar_says: VecDeque::new(),
         }
     }
 
