@@ -17,7 +17,7 @@ pub enum Body {
     /// Nothing.
     None,
     /// A session description alone.
-    Sdp(Sdp),
+    Sdp { raw: Bytes, sdp: Sdp },
     /// A session description among other parts, which pass byte for byte (an emergency call's location, say). It may be
     /// a part of a part. RFC 5621 §3.
     Multipart { content_type: String, whole: Bytes, at: Path, sdp: Sdp },
@@ -30,7 +30,7 @@ type Path = Vec<usize>;
 
 /// A body as it is sent.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub struct SentBody {
     content_type: String,
     bytes: Bytes,
     /// What the headers of the message say of its body (Content-Disposition, Content-ID ...) is so of this one.
@@ -50,7 +50,7 @@ impl Body {
         }
         let content_type = message.value(Name::ContentType).unwrap_or_default().into_owned();
         match BodyKind::of_message(message).map_err(|error| unsupported(&content_type, error))? {
-            BodyKind::Description => Ok(Body::Sdp(sdp(body)?)),
+            BodyKind::Description => Ok(Body::Sdp { raw: body.clone(), sdp: sdp(body)? }),
             BodyKind::Other(_) => Ok(Body::Other { content_type, body: body.clone() }),
             BodyKind::Multipart(media_type) => {
                 let mut found = Vec::new();
@@ -67,48 +67,59 @@ impl Body {
     /// The session description, if there is one.
     pub fn sdp(&self) -> Option<&Sdp> {
         match self {
-            Body::Sdp(sdp) | Body::Multipart { sdp, .. } => Some(sdp),
+            Body::Sdp { sdp, .. } | Body::Multipart { sdp, .. } => Some(sdp),
+            Body::None | Body::Other { .. } => None,
+        }
+    }
+
+    /// The session description as it came, in memory of its own: the message need not be kept for it.
+    pub fn description(&self) -> Option<Bytes> {
+        match self {
+            Body::Sdp { raw, .. } => Some(Bytes::copy_from_slice(raw)),
+            Body::Multipart { sdp, .. } => Some(sdp.to_bytes()),
             Body::None | Body::Other { .. } => None,
         }
     }
 
     /// The body with `sdp` in place of its own.
-    pub fn with_sdp(&self, sdp: Bytes) -> Sent {
+    pub fn with_sdp(&self, sdp: Bytes) -> SentBody {
         if let Body::Multipart { content_type, whole, at, .. } = self
             && let Some(media_type) = MediaType::parse(content_type)
             && let Some(bytes) = described(&media_type, whole, at, &sdp)
         {
-            return Sent { content_type: content_type.clone(), bytes: bytes.into(), theirs: true };
+            return SentBody { content_type: content_type.clone(), bytes: bytes.into(), theirs: true };
         }
-        Sent { content_type: "application/sdp".to_owned(), bytes: sdp, theirs: false }
+        SentBody::description(sdp)
     }
 
     /// The body as it came; for what holds no session description.
-    pub fn as_is(&self) -> Option<Sent> {
+    pub fn as_is(&self) -> Option<SentBody> {
         match self {
             Body::Other { content_type, body } => {
-                Some(Sent { content_type: content_type.clone(), bytes: body.clone(), theirs: true })
+                Some(SentBody { content_type: content_type.clone(), bytes: body.clone(), theirs: true })
             }
             _ => None,
         }
     }
 }
 
-impl Sent {
-    /// The same for another message.
-    pub fn repeated(&self) -> Sent {
-        Sent { theirs: false, ..self.clone() }
+impl SentBody {
+    /// A session description of ours.
+    pub fn description(sdp: Bytes) -> SentBody {
+        SentBody { content_type: "application/sdp".to_owned(), bytes: sdp, theirs: false }
     }
 
     /// The message with this body, and with what its headers say of a body only where that is so of this one.
-    pub fn attach(body: Option<Sent>, builder: Builder) -> Builder {
+    pub fn attach(body: Option<SentBody>, builder: Builder) -> Builder {
         match body {
             None => builder.no_body(),
-            Some(Sent { content_type, bytes, theirs: false }) => builder.no_body().body(&content_type, bytes),
-            Some(Sent { content_type, bytes, .. }) if content_type.is_empty() => {
+            Some(SentBody { content_type, bytes, theirs: false }) => {
+                builder.no_body().body(&content_type, bytes)
+            }
+            Some(SentBody { content_type, bytes, .. }) if content_type.is_empty() => {
                 builder.body(&content_type, bytes).remove(Name::ContentType)
             }
-            Some(Sent { content_type, bytes, theirs: true }) => builder.body(&content_type, bytes),
+            Some(SentBody { content_type, bytes, theirs: true }) => builder.body(&content_type, bytes),
         }
     }
 }

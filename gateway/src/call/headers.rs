@@ -24,8 +24,8 @@
 
 use sip::{Builder, Header, Message, Method, Name};
 
-use super::leg::PartyKind;
-use super::{Profile, addresses};
+use super::addresses;
+use super::profile::{PartyKind, Profile};
 
 /// Headers as they stand on the wire, name and value.
 pub type Lines = Vec<(String, Vec<u8>)>;
@@ -273,7 +273,7 @@ fn begins_with(name: &str, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::leg::PLAIN;
+    use crate::call::profile::PLAIN;
 
     /// Whoever gives a header a name of its own must say here where it may go.
     #[test]

@@ -1,19 +1,19 @@
-//! The call's media: ports on both legs, and session descriptions rewritten to name them.
+//! The call's media session: ports on both legs, and where the media workers send.
 
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
-use sip::sdp::{Anchor, AnchorError, Sdp, Stream, is_srtp};
-use sip::text::word;
+use sip::sdp::Stream;
 
-use super::body::{Body, Sent};
+use super::cx::Cx;
+use super::leg::End;
 use super::media_host::MediaHost;
-use super::sdes::{Keys, Lines, Sdes};
-use super::{Action, Call, due};
+use super::sdes::Keys;
+use super::{Action, due};
 use crate::clock::Now;
-use crate::ids::Tokens;
 use crate::media::{Command, MediaEvent, MediaKey, NoRoom, Ports, Remote, Side};
+use crate::peer::Party;
 use crate::reply::Cause;
 
 /// How long the media workers may take to open the ports before the call is refused.
@@ -25,19 +25,15 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// When to come again where no ports were left.
 const RETRY_MEDIA: Duration = Duration::from_secs(5);
 
-/// What two legs agreed on before an offer.
-#[derive(Debug)]
-pub struct Agreed {
-    from: Option<(Sdes, bool)>,
-    to: Option<Sdes>,
-    remote: Option<Remote>,
-}
-
 /// Where the call's media stands.
 #[derive(Debug)]
 pub struct MediaSession {
-    key: MediaKey,
+    pub(super) key: MediaKey,
     state: State,
+    /// Both legs are up: silence ends the call.
+    up: bool,
+    /// When to give up on ports, or to go on without the workers' last word.
+    give_up: Option<Instant>,
     /// The workers heard nothing before the call was up; they tell it once for each description.
     was_silent: bool,
     /// The newest description, to make them watch again.
@@ -72,6 +68,8 @@ impl MediaSession {
         MediaSession {
             key,
             state: State::Idle,
+            up: false,
+            give_up: None,
             was_silent: false,
             last_remote: None,
             a_remote: None,
@@ -86,7 +84,7 @@ impl MediaSession {
     pub fn restored(key: MediaKey, addresses: [IpAddr; 2], ports: [Ports; 2]) -> MediaSession {
         let [a, b] = addresses;
         let state = State::Open { a, b, ports };
-        MediaSession { state, ..MediaSession::new(key) }
+        MediaSession { state, up: true, ..MediaSession::new(key) }
     }
 
     /// Key, bound addresses and ports while open.
@@ -98,7 +96,7 @@ impl MediaSession {
     }
 
     /// What a leg is offered; returns whether that is news to the workers.
-    fn expect_srtp(&mut self, side: Side, only: bool) -> bool {
+    pub(super) fn expect_srtp(&mut self, side: Side, only: bool) -> bool {
         let [a, b] = &mut self.expects_srtp;
         let expects = match side {
             Side::A => a,
@@ -144,16 +142,30 @@ impl MediaSession {
         matches!(self.state, State::Idle | State::Closed)
     }
 
-    /// The workers have answered, or never will.
-    pub fn closed(&mut self) {
-        self.state = State::Closed;
+    /// When [`MediaSession::handle_timeout`] has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.give_up
+    }
+
+    /// Whether the workers never said that there are ports; without their last word the session is closed.
+    pub fn handle_timeout(&mut self, now: Now) -> Option<Cause> {
+        if !due(&mut self.give_up, now) {
+            return None;
+        }
+        match self.state {
+            State::Opening { .. } => Some(no_media(NoRoom::System)),
+            _ => {
+                self.state = State::Closed;
+                None
+            }
+        }
     }
 
     fn is_open_on(&self, a_address: IpAddr, b_address: IpAddr) -> bool {
         matches!(self.state, State::Open { a, b, .. } if (a, b) == (a_address, b_address))
     }
 
-    fn ports(&self, side: Side) -> Option<Ports> {
+    pub(super) fn ports(&self, side: Side) -> Option<Ports> {
         match (&self.state, side) {
             (State::Open { ports: [a, _], .. }, Side::A) => Some(*a),
             (State::Open { ports: [_, b], .. }, Side::B) => Some(*b),
@@ -162,284 +174,126 @@ impl MediaSession {
     }
 }
 
-impl Call {
-    /// Whether the ports that the current route needs are open; asks for them when they are not.
-    pub(super) fn media_is_ready(&mut self, now: Now) -> bool {
-        let Some(route) = &self.route else { return false };
-        let (a, b) = (self.a.local.media, route.local.media);
+/// What the media workers' word means for the call.
+pub(super) enum MediaNews {
+    /// Ports are open.
+    Opened,
+    /// There are none.
+    NoPorts(Cause),
+    /// Both parties are silent, and the call is up.
+    Silent,
+    /// Nothing more than for the session itself.
+    None,
+}
+
+impl Cx<'_> {
+    /// Whether ports are open on these addresses of the legs; asks for them when they are not.
+    ///
+    /// - `caller`: for whom they are.
+    pub fn media_is_ready(&mut self, [a, b]: [IpAddr; 2], caller: &mut End) -> bool {
         if self.media.is_open_on(a, b) {
             return true;
         }
-        match self.media.state {
-            State::Idle => {
-                self.media.state = State::Opening { a, b };
-                self.timers.media_open = Some(now.instant + OPEN_TIMEOUT);
-                let emergency = self.account.emergency;
-                let (key, party) = (self.media.key, self.a.flow.party.clone());
-                self.actions.push_back(Action::Media(Command::Open { key, a, b, emergency, party }));
-            }
-            // The next route is of the other address family: start again on its addresses. The old session's last
-            // word comes under its old key and is ignored.
-            State::Open { .. } => {
-                self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
-                // The new session begins its packet indices anew, so it must not have a key of the old one's.
-                self.a.sdes.forget_own();
-                self.media.key = self.media.key.next();
-                self.media.state = State::Idle;
-                self.media.expects_srtp = [false; 2];
-                return self.media_is_ready(now);
-            }
-            State::Opening { .. } | State::Closing | State::Closed => {}
+        // The next route is of the other address family: start again on its addresses. The old session's last word comes
+        // under its old key and is ignored.
+        if let State::Open { .. } = self.media.state {
+            self.act(Action::Media(Command::Close { key: self.media.key }));
+            // The new session begins its packet indices anew, so it must not have a key of the old one's.
+            caller.sdes.forget_own();
+            self.media.key = self.media.key.next();
+            self.media.state = State::Idle;
+            self.media.expects_srtp = [false; 2];
+        }
+        if let State::Idle = self.media.state {
+            self.open_media([a, b], caller.flow.party.clone());
         }
         false
     }
 
+    fn open_media(&mut self, [a, b]: [IpAddr; 2], party: Option<Party>) {
+        self.media.state = State::Opening { a, b };
+        self.media.give_up = Some(self.now.instant + OPEN_TIMEOUT);
+        let (key, emergency) = (self.media.key, self.account.emergency);
+        self.act(Action::Media(Command::Open { key, a, b, emergency, party }));
+    }
+
     /// The media workers' word.
-    pub(super) fn handle_media(&mut self, now: Now, tokens: &mut Tokens, event: MediaEvent) {
+    pub fn media_news(&mut self, event: MediaEvent) -> MediaNews {
+        let media = &mut *self.media;
         match event {
-            MediaEvent::Opened { key, a: a_ports, b: b_ports } if key == self.media.key => {
-                if let State::Opening { a, b } = self.media.state {
-                    self.media.state = State::Open { a, b, ports: [a_ports, b_ports] };
-                    self.timers.media_open = None;
-                    self.try_route(now, tokens);
-                }
+            MediaEvent::Opened { key, a: a_ports, b: b_ports } if key == media.key => {
+                let State::Opening { a, b } = media.state else { return MediaNews::None };
+                media.state = State::Open { a, b, ports: [a_ports, b_ports] };
+                media.give_up = None;
+                return MediaNews::Opened;
             }
-            MediaEvent::OpenFailed { key, cause, .. } if key == self.media.key => {
-                self.media.state = State::Closed;
-                self.give_up(now, no_media(cause));
+            MediaEvent::OpenFailed { key, cause, .. } if key == media.key => {
+                media.state = State::Closed;
+                return MediaNews::NoPorts(no_media(cause));
             }
+            MediaEvent::Silent { key } if key == media.key && media.up => return MediaNews::Silent,
             // A call may ring in silence, whatever descriptions came with the ringing.
-            MediaEvent::Silent { key } if key == self.media.key && !self.is_up() => {
-                self.media.was_silent = true;
-            }
-            MediaEvent::Silent { key } if key == self.media.key => {
-                self.hang_up(now, tokens, Cause::new(408, "Media inactivity"));
-            }
-            MediaEvent::Displaced { key, .. } if key == self.media.key => self.media.strangers += 1,
-            MediaEvent::Closed { key, .. } if key == self.media.key => {
-                self.media.closed();
-                self.timers.media_close = None;
+            MediaEvent::Silent { key } if key == media.key => media.was_silent = true,
+            MediaEvent::Displaced { key, .. } if key == media.key => media.strangers += 1,
+            MediaEvent::Closed { key, .. } if key == media.key => {
+                media.state = State::Closed;
+                media.give_up = None;
             }
             _ => {}
         }
+        MediaNews::None
     }
 
     /// The call is up: silence counts from now, also where it was told while it rang.
-    pub(super) fn watch_for_silence(&mut self) {
+    pub fn watch_for_silence(&mut self) {
+        self.media.up = true;
         if std::mem::take(&mut self.media.was_silent) {
-            self.actions.extend(self.media.last_remote.take().map(Action::Media));
-        }
-    }
-
-    fn is_up(&self) -> bool {
-        matches!(self.phase, super::Phase::Established)
-    }
-
-    /// The media workers never said whether there are ports.
-    pub(super) fn media_timeouts(&mut self, now: Now) {
-        if due(&mut self.timers.media_open, now) && matches!(self.media.state, State::Opening { .. }) {
-            self.give_up(now, no_media(NoRoom::System));
-        }
-        if due(&mut self.timers.media_close, now) {
-            self.media.closed();
+            self.out.extend(self.media.last_remote.take().map(Action::Media));
         }
     }
 
     /// Gives the ports back; the figures come with [`MediaEvent::Closed`].
-    pub(super) fn close_media(&mut self, now: Now) {
-        self.timers.media_open = None;
+    pub fn close_media(&mut self) {
+        self.media.give_up = None;
         match self.media.state {
             State::Opening { .. } | State::Open { .. } => {
                 self.media.state = State::Closing;
-                self.timers.media_close = Some(now.instant + CLOSE_TIMEOUT);
-                self.actions.push_back(Action::Media(Command::Close { key: self.media.key }));
+                self.media.give_up = Some(self.now.instant + CLOSE_TIMEOUT);
+                self.act(Action::Media(Command::Close { key: self.media.key }));
             }
             State::Idle => self.media.state = State::Closed,
             State::Closing | State::Closed => {}
         }
     }
 
-    /// Carries a request's body across from `from`: a session description as an offer, anything else as it is.
-    ///
-    /// # Errors
-    /// 488 for media that we can't carry.
-    pub(super) fn cross_offer(
-        &mut self,
-        tokens: &mut Tokens,
-        from: Side,
-        body: &Body,
-    ) -> Result<Option<Sent>, Cause> {
-        match body.sdp() {
-            Some(_) => self.cross_description(tokens, from, body, true).map(Some),
-            None => Ok(body.as_is()),
-        }
-    }
-
-    /// Carries the session description of a body across from `from`: its media is sent to our ports, and `from`'s
-    /// address is told to the workers.
-    ///
-    /// `offer`: whether the description is an offer, which only names what the receiver takes. Else it answers what
-    /// `from` was sent last, and has the streams of that (RFC 3264 §6).
-    ///
-    /// # Errors
-    /// 488 for a body without a description, and for media that we can't carry.
-    pub(super) fn cross_description(
-        &mut self,
-        tokens: &mut Tokens,
-        from: Side,
-        body: &Body,
-        offer: bool,
-    ) -> Result<Sent, Cause> {
-        let Some(sdp) = body.sdp() else { return Err(Cause::new(488, "no session description")) };
-        let (party, other) = (self.leg(from), self.leg(from.other()));
-        let (Some(party), Some(other)) = (party, other) else {
-            return Err(Cause::new(500, "There is no other leg"));
-        };
-        let codecs = both(party.profile.codecs.clone(), other.profile.codecs.clone()).filter(|_| offer);
-        let answer;
-        let (sdp, stream) = if offer {
-            let takes = |stream: &Stream| stream.has_codec(|codec| codec.is_among(codecs.as_deref()));
-            (sdp, party.sdes.choose(sdp, takes))
-        } else {
-            let offered = Sdp::parse(&party.sdp.last).map_err(|_| Cause::new(488, "nothing was offered"))?;
-            answer = sdp.answering(&offered).map_err(refused)?;
-            (&answer, answer.relayed_stream())
-        };
-        let Some(stream) = stream else { return Err(refused(AnchorError::NoStream)) };
-        let lines = self.cross_keys(tokens, from, &stream, offer)?;
-        let to = from.other();
-        let Some(ports) = self.media.ports(to) else {
-            return Err(Cause::new(500, "No media ports are open"));
-        };
-        let Some(leg) = self.leg_mut(to) else { return Err(Cause::new(500, "There is no other leg")) };
-        let address = leg.local.media_advertise;
-        let rtp = SocketAddr::new(address, ports.rtp);
-        // Until the answer brings the party's key, what it sends early cannot be read.
-        let srtp_only = lines.protocol.as_deref().is_some_and(is_srtp);
-        let mut anchor = Anchor::new(leg.sdp.session_id, leg.sdp.version, rtp);
-        anchor.rtcp.set_port(ports.rtcp);
-        anchor.stream = Some(stream.index);
-        anchor.codecs = codecs;
-        anchor.protocol = lines.protocol;
-        anchor.crypto = lines.crypto;
-        let describe = |anchor: &Anchor| match sdp.anchored(anchor) {
-            Ok(anchored) => Ok(anchored.to_bytes()),
-            Err(error) => Err(refused(error)),
-        };
-        let repeated = match leg.sdp.last.is_empty() {
-            true => None,
-            false => Some(describe(&anchor)?).filter(|description| leg.sdp.last == *description),
-        };
-        let sent = match repeated {
-            Some(repeated) => repeated,
-            None => {
-                anchor.version += 1;
-                leg.sdp.version = anchor.version;
-                let changed = describe(&anchor)?;
-                leg.sdp.last = changed.to_vec();
-                changed
-            }
-        };
-        if offer && self.media.expect_srtp(to, srtp_only) {
-            let (key, only) = (self.media.key, srtp_only);
-            self.actions.push_back(Action::Media(Command::ExpectSrtp { key, side: to, only }));
-        }
-        self.learn_remote(from, &stream);
-        Ok(body.with_sdp(sent))
-    }
-
-    /// The keys of `from`'s description are taken, and those of ours for the other leg made.
-    fn cross_keys(
-        &mut self,
-        tokens: &mut Tokens,
-        from: Side,
-        stream: &Stream,
-        offer: bool,
-    ) -> Result<Lines, Cause> {
-        let fax = stream.is_udptl();
-        if !fax && !stream.is_plain_rtp() && !stream.is_srtp() {
-            return Err(Cause::new(
-                488,
-                format!("Media transport {} is not supported", word(&stream.protocol)),
-            ));
-        }
-        let mut renumbered = false;
-        if let Some(leg) = self.leg_mut(from) {
-            match (fax, offer) {
-                (true, _) => leg.sdes.take_fax()?,
-                (false, true) => leg.sdes.take_offer(stream, tokens.random())?,
-                (false, false) => renumbered = leg.sdes.take_answer(stream)?,
-            }
-        }
-        if renumbered {
-            let transaction_id = self.transaction_id;
-            tracing::info!(%transaction_id, "an SRTP answer's crypto tag is not that of the offer: taken by its suite");
-        }
-        let Some(leg) = self.leg_mut(from.other()) else { return Ok(Lines::default()) };
-        match (fax, offer) {
-            (true, _) => leg.sdes.take_fax().map(|()| Lines::default()),
-            (false, true) => Ok(leg.sdes.offer(tokens.random())),
-            (false, false) => Ok(leg.sdes.answer()),
-        }
-    }
-
-    /// What `from` and the other leg have agreed on so far, before a new offer of `from`'s.
-    pub(super) fn agreed(&self, from: Side) -> Agreed {
-        Agreed {
-            from: self.leg(from).map(|leg| (leg.sdes.clone(), leg.on_hold)),
-            to: self.leg(from.other()).map(|leg| leg.sdes.clone()),
-            remote: self.media.remote(from).cloned(),
-        }
-    }
-
-    /// The offer of `from` was refused: what was agreed before holds on. RFC 3264 §5, RFC 3261 §14.1.
-    pub(super) fn restore_agreed(&mut self, from: Side, agreed: Option<Agreed>) {
-        let Some(agreed) = agreed else { return };
-        if let (Some(leg), Some((sdes, on_hold))) = (self.leg_mut(from), agreed.from) {
-            leg.sdes = sdes;
-            leg.on_hold = on_hold;
-        }
-        if let (Some(leg), Some(sdes)) = (self.leg_mut(from.other()), agreed.to) {
-            leg.sdes = sdes;
-            // The next offer is a new one to it, whatever it says.
-            leg.sdp.last.clear();
-        }
-        *self.media.host_mut(from) = None;
-        let now = self.media.remote(from);
-        if let Some(remote) = agreed.remote.filter(|remote| now != Some(remote)) {
-            self.tell_remote(from, remote);
-        }
-    }
-
     /// Tells the workers where `side`'s media is, as its newest description says.
-    fn learn_remote(&mut self, side: Side, stream: &Stream) {
+    pub fn learn_remote(&mut self, side: Side, end: &mut End, stream: &Stream) {
         let customer = match side {
             Side::A => self.account.outbound.is_some(),
             Side::B => self.account.inbound.is_some(),
         };
-        let Some(leg) = self.leg_mut(side) else { return };
         // A stream that is held by its party is expected to be silent; RFC 3264 §8.4.
-        leg.on_hold = stream.is_hold();
+        end.on_hold = stream.is_hold();
         let mut remote = remote(stream);
-        remote.on_hold = leg.on_hold;
-        remote.symmetric = leg.profile.symmetric;
+        remote.on_hold = end.on_hold;
+        remote.symmetric = end.profile.symmetric;
         remote.customer = customer;
-        remote.signalling = Some(leg.flow.remote.ip());
+        remote.signalling = Some(end.flow.remote.ip());
         // Only suites that the workers know are negotiated, with keys of their length.
-        let Ok(srtp) = leg.sdes.keys().map(srtp_keys).transpose() else { return };
+        let Ok(srtp) = end.sdes.keys().map(srtp_keys).transpose() else { return };
         remote.srtp = srtp;
         self.locate_media(side, stream, &mut remote);
         self.tell_remote(side, remote);
     }
 
-    pub(super) fn tell_remote(&mut self, side: Side, remote: Remote) {
+    pub fn tell_remote(&mut self, side: Side, remote: Remote) {
         match side {
             Side::A => self.media.a_remote = Some(remote.clone()),
             Side::B => self.media.b_remote = Some(remote.clone()),
         }
         let command = Command::Remote { key: self.media.key, side, remote };
-        self.media.last_remote = (!self.is_up()).then(|| command.clone());
-        self.actions.push_back(Action::Media(command));
+        self.media.last_remote = (!self.media.up).then(|| command.clone());
+        self.act(Action::Media(command));
     }
 }
 
@@ -472,19 +326,4 @@ fn remote(stream: &Stream) -> Remote {
         }
     }
     remote
-}
-
-/// The codecs that two parties may speak with each other; `None`: any.
-fn both(from: Option<Vec<String>>, to: Option<Vec<String>>) -> Option<Vec<String>> {
-    match (from, to) {
-        (Some(mut from), Some(to)) => {
-            from.retain(|name| to.iter().any(|other| other.eq_ignore_ascii_case(name)));
-            Some(from)
-        }
-        (from, to) => from.or(to),
-    }
-}
-
-fn refused(error: AnchorError) -> Cause {
-    Cause::new(488, error.to_string())
 }

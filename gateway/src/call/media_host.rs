@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use sip::sdp::Stream;
 
-use super::{Action, Call};
+use super::Action;
+use super::cx::Cx;
+use super::leg::End;
 use crate::media::{Remote, Side};
 use crate::peer::Transport;
 use crate::resolve::Lookup;
@@ -26,9 +28,9 @@ pub(super) struct MediaHost {
     address: Option<IpAddr>,
 }
 
-impl Call {
+impl Cx<'_> {
     /// Where the media of `side` is, if its description names a host.
-    pub(super) fn locate_media(&mut self, side: Side, stream: &Stream, remote: &mut Remote) {
+    pub fn locate_media(&mut self, side: Side, stream: &Stream, remote: &mut Remote) {
         let before = self.media.host_mut(side).take();
         if !stream.names_host() {
             return;
@@ -37,12 +39,11 @@ impl Call {
         let host = match before.filter(|before| before.host == host) {
             Some(known) => known,
             None => {
-                self.next_query += 1;
-                let query = self.next_query;
+                let query = self.requests.query();
                 if is_name(&host) {
                     let lookup =
                         Lookup { host: host.clone(), port: Some(stream.port), transport: Transport::Udp };
-                    self.actions.push_back(Action::LocateMedia { query, lookup });
+                    self.act(Action::LocateMedia { query, lookup });
                 }
                 MediaHost { host, query, address: None }
             }
@@ -53,12 +54,15 @@ impl Call {
         *self.media.host_mut(side) = Some(host);
     }
 
-    /// The addresses behind the name; none: it is not known.
-    pub(super) fn handle_media_located(&mut self, query: u32, addresses: &[SocketAddr]) {
+    /// The side whose host was looked up under `query`.
+    pub fn media_was_asked_for(&self, query: u32) -> Option<Side> {
         let asked = |side: &Side| self.media.host(*side).is_some_and(|host| host.query == query);
-        let Some(side) = [Side::A, Side::B].into_iter().find(asked) else { return };
-        let Some(leg) = self.leg(side) else { return };
-        let (local, symmetric) = (leg.local.media, leg.profile.symmetric);
+        [Side::A, Side::B].into_iter().find(asked)
+    }
+
+    /// The addresses behind the name that the description of `end`, on `side`, has; none: it is not known.
+    pub fn media_located(&mut self, side: Side, end: &End, addresses: &[SocketAddr]) {
+        let (local, symmetric) = (end.local.media, end.profile.symmetric);
         let family = |address: &IpAddr| address.is_ipv4() == local.is_ipv4();
         let address = addresses.iter().map(|address| address.ip().to_canonical()).find(family);
         let port = self.media.remote(side).and_then(|remote| remote.rtp).map(|rtp| rtp.port());

@@ -1,76 +1,79 @@
 //! The B2BUA: one sans-IO machine a call.
 //!
 //! A [`Call`] takes [`Event`]s (a message on a leg, a timer, a resolved name, a media event, an operator's word) and
-//! puts out [`Action`]s (answer, request, cancel, media command, record). It never waits: whatever waits (DNS, disk,
+//! puts out [`Action`]s (respond, request, cancel, media command, record). It never waits: whatever waits (DNS, disk,
 //! sockets) is outside and answers with an event. One mutation, then drain [`Call::poll_action`], then arm
 //! [`Call::poll_timeout`].
 //!
 //! ```text
-//! INVITE admitted -> Opening (ports) -> Trying (route after route) -> Answering (journal) -> Established -> Ended
-//!                                         |  18x relayed: no other route any more                        |
-//!                                         +--- refused, cancelled, routes exhausted -------------------->+
+//! INVITE admitted -> Setup (ports, route after route) -> Accepted (journal) -> Established -> Ended
+//!                      |  18x relayed: no other route any more  |                               ^
+//!                      +--- refused, cancelled, routes exhausted+-------------------------------+
 //! ```
 //!
 //! A call that has ended lingers without ports or money until its last client INVITE transaction is over: a late 2xx
 //! still gets its ACK and BYE from here.
 
+mod accepted;
 mod addresses;
 mod allow;
-mod answer;
-mod attempt;
 mod body;
-mod confirmed;
-mod ending;
-mod exchange;
-mod failure;
-mod handshake;
+mod cx;
+mod ended;
+mod established;
 mod headers;
-mod invite;
+mod history;
+mod in_dialog;
 mod io;
 mod leg;
 mod media;
 mod media_host;
+mod negotiation;
 mod next_hop;
-mod proof;
-mod report;
+mod profile;
+mod requests;
+mod response;
 mod sdes;
+mod sent;
 mod setup;
+mod sides;
 mod snapshot;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sip::auth::Secret;
 use sip::dialog::Dialog;
 use sip::transaction::ServerId;
-use sip::{Message, Name};
+use sip::{Message, Method, Name};
 
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::{MediaKey, Side};
-use crate::peer::Party;
-use crate::record::{Account, AttemptDetail, Settled, Times};
+use crate::peer::{Party, Transport};
+use crate::record::{Account, Settled, Times};
 use crate::reply::Cause;
 
-pub use attempt::Route;
 pub use body::{offered_streams, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
-pub use leg::{Leg, LegRef, Local, Nat, PartyKind, Profile};
+pub use leg::{Leg, LegRef};
 pub(crate) use next_hop::leads_nowhere;
+pub use profile::{Local, Nat, PartyKind, Profile};
 pub use sdes::Policy;
+pub use setup::Route;
 pub use snapshot::Snapshot;
 
-use attempt::Attempt;
-use handshake::Handshake;
-use media::MediaSession;
+use accepted::Accepted;
+use cx::Cx;
+use ended::Ended;
+use established::Established;
+use history::History;
+use media::{MediaNews, MediaSession};
+use requests::Requests;
+use setup::{Caller, Setup};
 
 /// The longest that a callee may ring: Timer C of RFC 3261 §16.6, which must be above three minutes.
 pub const TIMER_C: Duration = Duration::from_secs(185);
-
-/// The longest from the INVITE to the answer, whatever is heard meanwhile: early media is free, each 1xx starts Timer C
-/// anew, and a name may have many addresses of which none answers. An emergency call may take longer.
-const LONGEST_SETUP: Duration = Duration::from_secs(300);
 
 /// What the core knows of an INVITE when it starts a call: everything is admitted and routed.
 pub struct NewCall {
@@ -80,9 +83,9 @@ pub struct NewCall {
     pub invite: Message,
     /// Its server transaction.
     pub server: ServerId,
-    /// Where answers and requests to the caller go.
+    /// Where responses and requests to the caller go.
     pub flow: crate::peer::Peer,
-    /// Our tag on the a-leg; the stateful answers so far carry it already.
+    /// Our tag on the a-leg; the stateful responses so far carry it already.
     pub local_tag: String,
     /// What we are towards the caller.
     pub local: Local,
@@ -102,101 +105,52 @@ pub struct NewCall {
     pub max_duration: Duration,
 }
 
-/// Where a call stands.
+/// Where a call stands, with what it needs there and nowhere else.
 #[derive(Debug)]
-enum Phase {
-    /// The media ports are being opened, or the next route's name resolved.
-    Preparing,
-    /// One attempt is out; `attempts.last()` is it.
-    Trying,
-    /// The callee answered; the journal has not confirmed it yet.
-    Answering,
+enum Stage {
+    /// Until the callee's 2xx.
+    Setup(Box<Setup>),
+    /// The callee took the call, and the caller does not know yet.
+    Accepted(Box<Accepted>),
     /// Both legs are up.
-    Established,
+    Established(Box<Established>),
     /// Down. What is left is only waiting for transactions to end.
-    Ended,
+    Ended(Ended),
+}
+
+/// Where an event leads.
+#[derive(Debug)]
+#[must_use]
+enum Next {
+    /// The stage goes on.
+    Stay,
+    Setup(Box<Setup>),
+    Accepted(Box<Accepted>),
+    /// The caller may hear of the 2xx, or is refused after all.
+    Accept,
+    Refuse(Cause),
+    Established(Box<Established>),
+    /// Both legs are down, for this cause.
+    Ended(Ended, Cause),
+}
+
+impl Next {
+    /// The call is over, and nobody has to be told any more.
+    fn down(cause: Cause) -> Next {
+        Next::Ended(Ended::default(), cause)
+    }
 }
 
 /// One B2BUA call.
 pub struct Call {
     /// Our id for the call.
     pub transaction_id: uuid::Uuid,
-    phase: Phase,
-    a: Leg,
-    b: Option<Leg>,
-    /// The caller's INVITE and its server transaction, until it is finally answered.
-    invite: Option<Message>,
-    server: Option<ServerId>,
-    routes: VecDeque<Route>,
-    redirections: Vec<(Name, String)>,
-    /// The route that the newest attempt uses, or that answered.
-    route: Option<Route>,
-    /// The carrier that took the call, and how the callee's challenges are answered.
-    carrier: Option<String>,
-    credentials: Option<(String, Secret)>,
-    /// How the challenges of a carrier that called are answered.
-    caller_credentials: Option<(String, Secret)>,
-    /// Addresses behind the route's host that were not tried yet.
-    targets: VecDeque<SocketAddr>,
-    attempts: Vec<Attempt>,
-    /// The caller has heard a route ring: nobody else is tried.
-    rang: bool,
-    /// What is told of every attempt; the last one may still go on.
-    tried: Vec<AttemptDetail>,
-    /// The routes that did not take the call.
-    failed: Vec<failure::Failed>,
-    /// The 2xx for the caller, while the journal is asked.
-    answer: Option<Message>,
-    handshakes: Vec<Handshake>,
-    exchanges: Vec<exchange::Exchange>,
-    /// INVITEs inside the dialogs that were sent again or given up, and who asked for them: a late 2xx must have its ACK
-    /// all the same.
-    repeated: Vec<(RequestId, Side)>,
-    /// ACKs to 2xx, kept to answer repeats while the client transaction lives.
-    acks: Vec<handshake::SentAck>,
-    /// Client transactions that are still alive: the call cannot be forgotten before they end.
-    open_requests: Vec<RequestId>,
-    media: MediaSession,
     account: Account,
-    pub(crate) times: Times,
-    /// When it was answered, by the clock that nobody sets; `None` also for a call that was taken over.
-    answered_at: Option<Instant>,
-    max_duration: Duration,
-    timers: Deadlines,
-    next_request: u32,
-    next_query: u32,
-    proof: proof::Proof,
-    ending: ending::Ending,
-    actions: VecDeque<Action>,
-}
-
-/// The call's own deadlines; each is `None` when it does not run.
-#[derive(Debug, Default)]
-struct Deadlines {
-    /// When to give up on a route that has said nothing.
-    first_response: Option<Instant>,
-    /// When to give up on a route that does not ring.
-    progress: Option<Instant>,
-    /// When to stop ringing (Timer C).
-    ringing: Option<Instant>,
-    /// When the call has been set up for long enough, whatever is heard meanwhile.
-    longest_setup: Option<Instant>,
-    /// When the call has lasted long enough.
-    max_duration: Option<Instant>,
-    /// When to go on without the journal.
-    journal: Option<Instant>,
-    /// When to give up on media ports.
-    media_open: Option<Instant>,
-    /// When to go on without the media workers' last word.
-    media_close: Option<Instant>,
-}
-
-impl Deadlines {
-    /// An INVITE goes out by `attempt`.
-    fn wait_for(&mut self, now: Now, attempt: &crate::route::Attempt) {
-        self.first_response = Some(now.instant + attempt.first_response_timeout());
-        self.progress = Some(now.instant + attempt.progress_timeout());
-    }
+    history: History,
+    media: MediaSession,
+    requests: Requests,
+    stage: Stage,
+    out: VecDeque<Action>,
 }
 
 impl Call {
@@ -209,143 +163,110 @@ impl Call {
     pub fn new(now: Now, new: NewCall, tokens: &mut Tokens) -> Result<Call, Cause> {
         let dialog = Dialog::uas(&new.invite, &new.local_tag)
             .map_err(|error| Cause::new(error.status().code(), error.to_string()))?;
-        let mut a = Leg::new(dialog, new.flow, new.local, new.profile);
-        a.contact_user = new.account.callee.clone();
-        a.heard(&new.invite);
         let times = Times { started: now.unix, ringing: None, answered: None, ended: None };
-        let mut call = Call::empty(new.transaction_id, a, new.account, times);
-        call.invite = Some(new.invite);
-        call.server = Some(new.server);
-        call.caller_credentials = new.credentials;
-        call.routes = new.routes.into();
-        call.redirections = new.redirections;
-        call.media = MediaSession::new(new.media);
-        call.max_duration = new.max_duration;
-        call.actions.push_back(Action::Bind { tag: call.a.dialog.local_tag.clone(), leg: LegRef::A });
-        call.begin(now, tokens);
+        let mut history = History::new(times, &dialog.call_id);
+        let forgeable = new.local.transport == Transport::Udp && new.account.sip_auth_user.is_none();
+        history.can_be_forged = forgeable && !new.account.emergency;
+        history.is_at(Side::A, new.flow.remote.ip());
+        let mut call = Call::over(new.transaction_id, new.account, history, MediaSession::new(new.media));
+        let mut leg = Leg::new(dialog, new.flow, new.local, new.profile);
+        leg.contact_user.clone_from(&call.account.callee);
+        leg.heard(&new.invite);
+        let caller = Caller { server: new.server, invite: new.invite, leg, login: new.credentials };
+        call.step(now, tokens, |_, cx| {
+            cx.bind(&caller.leg.dialog.local_tag.clone(), LegRef::A);
+            Setup::begin(cx, caller, new.routes, new.redirections, new.max_duration)
+        });
         Ok(call)
     }
 
-    /// A call of which only the a-leg is known.
-    fn empty(transaction_id: uuid::Uuid, a: Leg, account: Account, times: Times) -> Call {
-        Call {
-            transaction_id,
-            phase: Phase::Preparing,
-            a,
-            b: None,
-            invite: None,
-            server: None,
-            routes: VecDeque::new(),
-            redirections: Vec::new(),
-            route: None,
-            carrier: None,
-            credentials: None,
-            caller_credentials: None,
-            targets: VecDeque::new(),
-            attempts: Vec::new(),
-            rang: false,
-            tried: Vec::new(),
-            failed: Vec::new(),
-            answer: None,
-            handshakes: Vec::new(),
-            exchanges: Vec::new(),
-            repeated: Vec::new(),
-            acks: Vec::new(),
-            open_requests: Vec::new(),
-            media: MediaSession::new(MediaKey(0)),
-            account,
-            times,
-            answered_at: None,
-            max_duration: Duration::ZERO,
-            timers: Deadlines::default(),
-            next_request: 0,
-            next_query: 0,
-            proof: proof::Proof::default(),
-            ending: ending::Ending::default(),
-            actions: VecDeque::new(),
-        }
+    /// A call at its last stage, to be given another one.
+    fn over(transaction_id: uuid::Uuid, account: Account, history: History, media: MediaSession) -> Call {
+        let (requests, out) = Default::default();
+        Call { transaction_id, account, history, media, requests, stage: Stage::Ended(Ended::default()), out }
     }
 
     /// Something happened to this call.
     pub fn handle(&mut self, now: Now, tokens: &mut Tokens, event: Event) {
-        match event {
-            Event::Request { leg, server, message, source } => {
-                self.handle_request(now, tokens, leg, server, message, &source)
-            }
-            Event::Cancelled { server, message } => self.handle_cancel(now, tokens, server, &message),
-            Event::Ack { leg, message, source } => self.handle_ack(now, tokens, leg, &message, &source),
-            Event::Response { request, message, flow } => {
-                self.handle_response(now, tokens, request, message, flow)
-            }
-            Event::Failed { request, cause } => self.handle_failed(now, tokens, request, cause),
-            Event::Done { request } => {
-                self.open_requests.retain(|open| *open != request);
-                self.acks.retain(|ack| ack.request != request);
-                self.repeated.retain(|(repeated, _)| *repeated != request);
-            }
-            Event::Media(event) => self.handle_media(now, tokens, event),
-            Event::Resolved { query, addresses } => self.handle_resolved(now, tokens, query, addresses),
-            Event::MediaLocated { query, addresses } => self.handle_media_located(query, &addresses),
-            Event::Journaled => self.handle_journaled(now, tokens),
-            Event::MayAnswer { may } => self.handle_may_answer(now, tokens, may),
-            Event::Admitted => self.handle_admitted(now, tokens),
-            Event::Limited { cause } => self.handle_limited(now, cause),
-            Event::HangUp { cause } => self.hang_up(now, tokens, cause),
-        }
+        self.step(now, tokens, |stage, cx| enter(stage, cx, event));
     }
 
     /// Time passed. Early or repeated calls are harmless.
     pub fn handle_timeout(&mut self, now: Now, tokens: &mut Tokens) {
-        self.handshake_timeouts(now, tokens);
-        self.exchange_timeouts(now);
-        self.setup_timeouts(now, tokens);
-        if due(&mut self.timers.max_duration, now) {
-            self.hang_up(now, tokens, Cause::new(480, "Maximum call duration reached"));
+        self.step(now, tokens, |stage, cx| match stage {
+            Stage::Setup(setup) => setup.handle_timeout(cx),
+            Stage::Accepted(accepted) => accepted.handle_timeout(cx),
+            Stage::Established(up) => up.handle_timeout(cx),
+            Stage::Ended(ended) => {
+                ended.handle_timeout(cx);
+                Next::Stay
+            }
+        });
+        if let Some(cause) = self.media.handle_timeout(now) {
+            self.step(now, tokens, |stage, cx| hang_up(stage, cx, cause));
         }
-        self.media_timeouts(now);
     }
 
     /// The next thing to do; drain to `None` after every mutation.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        self.out.pop_front()
     }
 
     /// When to call [`Call::handle_timeout`] next; `None` when nothing runs.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let own = [
-            self.timers.first_response,
-            self.timers.progress,
-            self.timers.ringing,
-            self.timers.longest_setup,
-            self.timers.max_duration,
-            self.timers.journal,
-            self.timers.media_open,
-            self.timers.media_close,
-            self.proof.again,
-        ];
-        let handshakes = self.handshakes.iter().filter_map(Handshake::poll_timeout);
-        let exchanges = self.exchanges.iter().map(|exchange| exchange.give_up);
-        own.into_iter().flatten().chain(handshakes).chain(exchanges).min()
+        let stage = match &self.stage {
+            Stage::Setup(setup) => setup.poll_timeout(),
+            Stage::Accepted(accepted) => accepted.poll_timeout(),
+            Stage::Established(up) => up.poll_timeout(),
+            Stage::Ended(ended) => ended.poll_timeout(),
+        };
+        stage.into_iter().chain(self.media.poll_timeout()).min()
+    }
+
+    /// Brings the call from one stage to the next.
+    fn step(&mut self, now: Now, tokens: &mut Tokens, step: impl FnOnce(&mut Stage, &mut Cx<'_>) -> Next) {
+        let Call { transaction_id, account, history, media, requests, stage, out } = self;
+        let id = *transaction_id;
+        let mut cx = Cx { now, tokens, id, account, history, media, requests, out };
+        let mut next = step(stage, &mut cx);
+        loop {
+            next = match next {
+                Next::Stay => return,
+                Next::Accept => match std::mem::take(stage) {
+                    Stage::Accepted(accepted) => accepted.accept(&mut cx),
+                    other => return *stage = other,
+                },
+                Next::Refuse(cause) => match std::mem::take(stage) {
+                    Stage::Accepted(accepted) => accepted.refuse(&mut cx, cause),
+                    other => return *stage = other,
+                },
+                Next::Setup(setup) => return *stage = Stage::Setup(setup),
+                Next::Accepted(accepted) => return *stage = Stage::Accepted(accepted),
+                Next::Established(up) => return *stage = Stage::Established(up),
+                Next::Ended(ended, cause) => {
+                    *stage = Stage::Ended(ended);
+                    return cx.settle(cause);
+                }
+            }
+        }
     }
 
     /// Whether the call has ended and nothing of it is left to wait for: forget it.
     pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended)
-            && self.open_requests.is_empty()
-            && self.handshakes.is_empty()
-            && self.media.is_closed()
+        let ended = matches!(&self.stage, Stage::Ended(ended) if ended.is_over());
+        ended && self.requests.are_over() && self.media.is_closed()
     }
 
     /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
     pub fn is_live(&self) -> bool {
-        !matches!(self.phase, Phase::Ended)
+        !matches!(self.stage, Stage::Ended(_))
     }
 
     /// Whether the parties know that it has ended, as far as we can tell them: no BYE waits to be sent, and no INVITE
-    /// that was cancelled for its final answer.
+    /// that was cancelled for its final response.
     pub fn is_down(&self) -> bool {
-        let cancelled = |attempt: &Attempt| attempt.abandoned && !attempt.over;
-        !self.is_live() && !self.ending.has_deferred_bye() && !self.attempts.iter().any(cancelled)
+        let ended = matches!(&self.stage, Stage::Ended(ended) if !ended.has_deferred_bye());
+        ended && !self.requests.await_cancelled()
     }
 
     /// The parties and connectors of the call.
@@ -353,45 +274,37 @@ impl Call {
         &self.account
     }
 
+    /// When things happened.
+    pub fn times(&self) -> Times {
+        self.history.times
+    }
+
+    /// Whether the caller has shown that it hears us.
+    pub fn is_proven(&self) -> bool {
+        self.history.proven
+    }
+
     /// Our tags on all legs, as the core's index knows them.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        let legs = std::iter::once(self.a.dialog.local_tag.as_str());
-        legs.chain(self.attempts.iter().map(|attempt| attempt.local_tag.as_str()))
-            .chain(self.b.iter().map(|leg| leg.dialog.local_tag.as_str()))
+        self.requests.tags()
     }
 
-    /// Whether `message`, whose To tag is ours on `leg`, is inside that leg's dialog.
+    /// Whether `message`, whose To tag is ours on `leg`, is inside that leg's dialog, or one that an INVITE of ours
+    /// began which was left.
     pub fn is_dialog_of(&self, leg: LegRef, message: &Message) -> bool {
-        match leg {
-            LegRef::A => self.a.dialog.matches(message),
-            // Early dialogs of an attempt are not kept apart: the Call-ID must do, with our tag.
-            LegRef::B(index) => match &self.b {
-                Some(leg) if self.is_answered_by(index) => leg.dialog.matches(message),
-                _ => self.attempt_has(index, message.call_id().unwrap_or_default()),
-            },
-        }
+        is_dialog_of(&self.stage, leg, message)
+            || self.requests.is_dialog_of(message)
+            || self.is_left(leg, message)
     }
 
-    fn is_answered_by(&self, index: u32) -> bool {
-        // A restored call has its dialog, not its attempts.
-        let tag =
-            usize::try_from(index).ok().and_then(|index| self.attempts.get(index)).map(|one| &one.local_tag);
-        self.b.as_ref().is_some_and(|leg| tag.is_none_or(|tag| *tag == leg.dialog.local_tag))
-    }
-
-    fn attempt_has(&self, index: u32, call_id: &str) -> bool {
-        let attempt = usize::try_from(index).ok().and_then(|index| self.attempts.get(index));
-        attempt.is_some_and(|attempt| attempt.invite.call_id().is_ok_and(|own| own == call_id))
+    fn is_left(&self, leg: LegRef, message: &Message) -> bool {
+        let LegRef::B(index) = leg else { return false };
+        self.history.has_dialled(index, message.call_id().unwrap_or_default())
     }
 
     /// The SIP Call-ID of a leg; the b-leg's is that of the newest attempt, the caller's before there is one.
     pub fn call_id(&self, side: Side) -> &str {
-        let b = self.b.as_ref().map(|leg| leg.dialog.call_id.as_str()).filter(|id| !id.is_empty());
-        let newest = self.attempts.last().and_then(|attempt| attempt.invite.call_id().ok());
-        match side {
-            Side::A => &self.a.dialog.call_id,
-            Side::B => b.or(newest).unwrap_or(&self.a.dialog.call_id),
-        }
+        self.history.call_id(side)
     }
 
     /// The connector whose SIP log a message of this call belongs to, and the Call-ID of that connector's leg.
@@ -406,11 +319,7 @@ impl Call {
                 None => Some((account.inbound.as_deref()?, self.call_id(Side::B))),
             };
         }
-        // Each attempt has a Call-ID of its own; a restored call has no attempts.
-        let attempt = self.attempts.iter().find(|attempt| attempt.invite.call_id() == Ok(call_id));
-        let party =
-            attempt.map(|attempt| &attempt.flow).or(self.b.as_ref().map(|leg| &leg.flow))?.party.as_ref()?;
-        match party {
+        match self.history.party_of(call_id)?.as_ref()? {
             Party::VoiceConnector(own) => Some((own, call_id)),
             Party::Carrier(_) => Some((account.outbound.as_deref()?, self.call_id(Side::A))),
         }
@@ -418,76 +327,206 @@ impl Call {
 
     /// Where a leg's party is.
     pub fn endpoint(&self, side: Side) -> Option<std::net::IpAddr> {
-        self.leg(side).map(|leg| leg.flow.remote.ip())
+        self.history.endpoint(side)
     }
 
     /// What its record would say if the call ended now.
     pub fn settled(&self, cause: Cause) -> Settled {
-        let taken = |attempt: &AttemptDetail| attempt.status == Some(200);
-        let took_it = self.times.answered.is_some() || self.tried.last().is_some_and(taken);
-        Settled {
-            transaction_id: self.transaction_id,
-            account: self.account.clone(),
-            times: self.times,
-            a_call_id: self.call_id(Side::A).to_owned(),
-            b_call_id: self.call_id(Side::B).to_owned(),
-            cause,
-            notes: self.released_note().into_iter().chain(self.media.strangers_note()).collect(),
-            carrier: self.carrier.clone().filter(|_| took_it),
-            ended_by: self.ending.by(),
-            reason: self.ending.reason(),
-            attempts: self.tried.clone(),
-        }
+        settled(self.transaction_id, &self.account, &self.history, &self.media, cause)
     }
 
     /// Both legs, for whoever must hang them up after a restart, without what only their media needs (keys must not
     /// lie on the disk); `None` before the answer.
     pub fn legs(&self) -> Option<[Leg; 2]> {
-        Some([self.a.without_media(), self.b.as_ref()?.without_media()])
+        let legs = match &self.stage {
+            Stage::Accepted(accepted) => &accepted.up().legs,
+            Stage::Established(up) => &up.legs,
+            Stage::Setup(_) | Stage::Ended(_) => return None,
+        };
+        Some([legs.a.without_media(), legs.b.without_media()])
     }
+}
 
-    fn leg(&self, side: Side) -> Option<&Leg> {
-        match side {
-            Side::A => Some(&self.a),
-            Side::B => self.b.as_ref(),
+impl Default for Stage {
+    fn default() -> Self {
+        Stage::Ended(Ended::default())
+    }
+}
+
+/// The one door: what an event means at each stage.
+fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
+    use Stage::{Accepted, Ended, Established, Setup};
+    match (stage, event) {
+        (stage, Event::Request { leg, server, message, .. }) if !is_dialog_of(stage, leg, &message) => {
+            cx.left_dialog(stage, leg, server, &message);
+        }
+        (Setup(setup), Event::Request { leg, server, message, .. }) => {
+            return setup.handle_request(cx, leg, server, &message);
+        }
+        (Accepted(accepted), Event::Request { leg, server, message, .. }) => {
+            return accepted.handle_request(cx, leg.side(), server, &message);
+        }
+        (Established(up), Event::Request { leg, server, message, source }) => {
+            return up.handle_request(cx, leg.side(), server, message, &source);
+        }
+        (Ended(ended), Event::Request { leg, server, message, .. }) => {
+            ended.handle_request(cx, leg.side(), server, &message);
+        }
+
+        (Setup(setup), Event::Cancelled { server, message }) => {
+            return setup.handle_cancel(cx, server, &message);
+        }
+        (Accepted(accepted), Event::Cancelled { server, message }) => {
+            return accepted.handle_cancel(cx, server, &message);
+        }
+        (Established(up), Event::Cancelled { server, message }) => up.handle_cancel(cx, server, &message),
+
+        (Established(up), Event::Ack { leg, message, source }) => {
+            return up.handle_ack(cx, leg.side(), &message, &source);
+        }
+        (Ended(ended), Event::Ack { leg, message, .. }) => ended.handle_ack(cx, leg.side(), &message),
+
+        (stage, Event::Response { request, message, flow }) => {
+            let next = match stage {
+                Setup(setup) => setup.handle_response(cx, request, &message, flow),
+                Established(up) => up.handle_response(cx, request, &message),
+                Accepted(_) | Ended(_) => None,
+            };
+            let late = || {
+                cx.late_response(request, &message);
+                Next::Stay
+            };
+            return next.unwrap_or_else(late);
+        }
+        (stage, Event::Failed { request, cause }) => {
+            let next = match stage {
+                Setup(setup) => setup.handle_failed(cx, request, cause),
+                Established(up) => up.handle_failed(cx, request, cause),
+                Accepted(_) | Ended(_) => None,
+            };
+            let late = || {
+                cx.late_failure(request, cause);
+                Next::Stay
+            };
+            return next.unwrap_or_else(late);
+        }
+        (_, Event::Done { request }) => cx.requests.done(request),
+
+        (stage, Event::Media(event)) => {
+            return match (cx.media_news(event), stage) {
+                (MediaNews::Opened, Setup(setup)) => setup.try_route(cx),
+                (MediaNews::NoPorts(cause), stage) => hang_up(stage, cx, cause),
+                (MediaNews::Silent, stage) => hang_up(stage, cx, Cause::new(408, "Media inactivity")),
+                (MediaNews::Opened | MediaNews::None, _) => Next::Stay,
+            };
+        }
+        (stage, Event::MediaLocated { query, addresses }) => {
+            let side = cx.media_was_asked_for(query);
+            if let Some((side, end)) = side.and_then(|side| Some((side, end(stage, side)?))) {
+                cx.media_located(side, end, &addresses);
+            }
+        }
+
+        (Setup(setup), Event::Resolved { query, addresses }) => {
+            return setup.handle_resolved(cx, query, addresses);
+        }
+        (Setup(setup), Event::Admitted) => return setup.handle_admitted(cx),
+        (Setup(setup), Event::Limited { cause }) => return setup.handle_limited(cx, cause),
+        (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
+        (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
+        (stage, Event::HangUp { cause }) => return hang_up(stage, cx, cause),
+
+        // Words that came too late for their stage.
+        (Ended(_), Event::Cancelled { .. })
+        | (Setup(_) | Accepted(_), Event::Ack { .. })
+        | (Accepted(_) | Established(_) | Ended(_), Event::Resolved { .. })
+        | (Accepted(_) | Established(_) | Ended(_), Event::Admitted | Event::Limited { .. })
+        | (Setup(_) | Established(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. }) => {}
+    }
+    Next::Stay
+}
+
+/// We end the call.
+fn hang_up(stage: &mut Stage, cx: &mut Cx<'_>, cause: Cause) -> Next {
+    match stage {
+        Stage::Setup(setup) => setup.give_up(cx, cause),
+        Stage::Accepted(accepted) => accepted.hang_up(cause),
+        Stage::Established(up) => up.hang_up(cx, cause),
+        Stage::Ended(_) => Next::Stay,
+    }
+}
+
+/// The party at the end of a leg, as far as its media goes.
+fn end(stage: &Stage, side: Side) -> Option<&leg::End> {
+    match stage {
+        Stage::Setup(setup) => setup.end(side),
+        Stage::Accepted(accepted) => Some(&accepted.up().legs.of(side).end),
+        Stage::Established(up) => Some(&up.legs.of(side).end),
+        Stage::Ended(_) => None,
+    }
+}
+
+/// Whether `message`, whose To tag is ours on `leg`, is inside a dialog of the stage.
+fn is_dialog_of(stage: &Stage, leg: LegRef, message: &Message) -> bool {
+    match stage {
+        Stage::Setup(setup) => setup.is_dialog_of(leg, message),
+        Stage::Accepted(accepted) => accepted.up().is_dialog_of(leg.side(), message),
+        Stage::Established(up) => up.is_dialog_of(leg.side(), message),
+        Stage::Ended(ended) => ended.is_dialog_of(message),
+    }
+}
+
+impl Cx<'_> {
+    /// A request from where nobody is spoken to any more: a host that was left for another, whose late 2xx had a BYE of
+    /// ours and which must not pass for the party that took the call; or a party whose BYE crossed ours.
+    fn left_dialog(&mut self, stage: &mut Stage, leg: LegRef, server: ServerId, message: &Message) {
+        match (stage, message.method()) {
+            (Stage::Ended(ended), _) => ended.handle_request(self, leg.side(), server, message),
+            (_, Some(Method::Bye)) => in_dialog::respond_ok(self, server, message, None),
+            _ => in_dialog::refuse(self, server, message, &Cause::new(481, "Call Does Not Exist")),
         }
     }
 
-    fn leg_mut(&mut self, side: Side) -> Option<&mut Leg> {
-        match side {
-            Side::A => Some(&mut self.a),
-            Side::B => self.b.as_mut(),
+    /// The caller acknowledged, or asked for something in the dialog: nobody else knows our tag.
+    fn caller_is_proven(&mut self) {
+        if !std::mem::replace(&mut self.history.proven, true) {
+            self.act(Action::Proven);
         }
     }
 
-    /// How challenges of a leg's party are answered.
-    fn credentials_of(&self, side: Side) -> Option<(String, Secret)> {
-        match side {
-            Side::A => self.caller_credentials.clone(),
-            Side::B => self.credentials.clone(),
+    /// Everything that a call holds goes back, and its record is written.
+    fn settle(&mut self, cause: Cause) {
+        self.history.times.ended = Some(self.history.ended(self.now));
+        self.attempt_ends(AttemptEnd::GivenUp, None, cause.text.clone(), None);
+        self.close_media();
+        let mut settled = settled(self.id, self.account, self.history, self.media, cause);
+        if let Some(note) = self.history.unacknowledged_note(self.now) {
+            settled.times.answered = None;
+            settled.notes.push(note);
         }
+        self.act(Action::Settle(Box::new(settled)));
     }
+}
 
-    fn request_id(&mut self) -> RequestId {
-        self.next_request += 1;
-        RequestId(self.next_request)
-    }
-
-    /// Sends a request that a client transaction carries; the call outlives it.
-    fn send(&mut self, message: Message, hop: Hop) -> RequestId {
-        let request = self.request_id();
-        self.open_requests.push(request);
-        self.actions.push_back(Action::Request { request, message, hop });
-        request
-    }
-
-    fn respond(&mut self, server: ServerId, response: Message) {
-        self.actions.push_back(Action::Respond { server, response });
-    }
-
-    /// An answer that we give ourselves, its cause in the reason phrase and in `Reason`.
-    fn refuse(&mut self, server: ServerId, request: &Message, local_tag: &str, cause: &Cause) {
-        self.respond(server, cause.reply(request, Some(local_tag)).build());
+fn settled(
+    transaction_id: uuid::Uuid,
+    account: &Account,
+    history: &History,
+    media: &MediaSession,
+    cause: Cause,
+) -> Settled {
+    Settled {
+        transaction_id,
+        account: account.clone(),
+        times: history.times,
+        a_call_id: history.call_id(Side::A).to_owned(),
+        b_call_id: history.call_id(Side::B).to_owned(),
+        cause,
+        notes: history.released_note().into_iter().chain(media.strangers_note()).collect(),
+        carrier: history.taken_by(),
+        ended_by: history.by(),
+        reason: history.reason(),
+        attempts: history.tried.clone(),
     }
 }
 

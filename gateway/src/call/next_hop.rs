@@ -3,18 +3,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use sip::dialog::Role;
+use sip::dialog::{Dialog, Role};
 use sip::{SipUri, Uri};
 
 use super::io::Hop;
-use super::leg::{Leg, Nat};
+use super::leg::{End, Leg};
+use super::profile::Nat;
 use crate::peer::{Peer, Transport};
 use crate::resolve::Lookup;
 
-impl Leg {
-    /// Where the next request inside the dialog goes.
-    pub fn hop(&self) -> Hop {
-        let uri = match self.dialog.next_hop() {
+impl End {
+    /// Where the next request inside `dialog` goes.
+    pub fn hop(&self, dialog: &Dialog) -> Hop {
+        let uri = match dialog.next_hop() {
             Ok(Uri::Sip(uri)) if !self.target_fails => uri,
             _ => return Hop::Peer(self.flow.clone()),
         };
@@ -27,7 +28,7 @@ impl Leg {
             return self.towards(&uri);
         }
         let mut peer = self.flow.clone();
-        let called_us = self.dialog.role == Role::Uas;
+        let called_us = dialog.role == Role::Uas;
         // Once the peer's connection is gone, its Contact is where it may be dialled, unless what we dialled before is
         // somewhere else.
         match uri.host.address() {
@@ -39,25 +40,6 @@ impl Leg {
             _ => {}
         }
         Hop::Peer(peer)
-    }
-
-    /// Where a request goes that could not be delivered at `failed`: on a stream first by a new connection, at last by
-    /// the flow.
-    ///
-    /// - `tries`: how often it was sent again already.
-    pub fn after_failure(&mut self, failed: &Hop, tries: u8) -> Option<Hop> {
-        let by_flow = is_by_flow(&self.flow, failed);
-        if by_flow {
-            self.lost_connection();
-        }
-        let stream = self.flow.transport.is_reliable();
-        if stream && tries == 0 {
-            return Some(if by_flow { self.hop() } else { failed.clone() });
-        }
-        // Nobody listens at the port that a connection to us came from.
-        let leads = !stream || self.flow.connection.is_some() || self.dialog.role == Role::Uac;
-        self.target_fails |= !by_flow && leads;
-        (!by_flow && leads && tries < 2).then(|| Hop::Peer(self.flow.clone()))
     }
 
     fn prefers_flow(&self, uri: &SipUri) -> bool {
@@ -107,6 +89,27 @@ impl Leg {
         }
         let lookup = Lookup { host: host.into(), port: uri.port, transport: flow.transport };
         Hop::Name { lookup, fallback: flow }
+    }
+}
+
+impl Leg {
+    /// Where a request goes that could not be delivered at `failed`: on a stream first by a new connection, at last by
+    /// the flow.
+    ///
+    /// - `tries`: how often it was sent again already.
+    pub fn after_failure(&mut self, failed: &Hop, tries: u8) -> Option<Hop> {
+        let by_flow = is_by_flow(&self.flow, failed);
+        if by_flow {
+            self.lost_connection();
+        }
+        let stream = self.flow.transport.is_reliable();
+        if stream && tries == 0 {
+            return Some(if by_flow { self.hop() } else { failed.clone() });
+        }
+        // Nobody listens at the port that a connection to us came from.
+        let leads = !stream || self.flow.connection.is_some() || self.dialog.role == Role::Uac;
+        self.target_fails |= !by_flow && leads;
+        (!by_flow && leads && tries < 2).then(|| Hop::Peer(self.flow.clone()))
     }
 }
 

@@ -8,7 +8,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sip::auth::Secret;
 
-use super::{Call, Leg};
+use super::established::Established;
+use super::history::History;
+use super::media::MediaSession;
+use super::requests::reason_of;
+use super::sent::Login;
+use super::sides::Sides;
+use super::{Call, Leg, Next, Stage};
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::{MediaKey, Ports, Side};
@@ -45,54 +51,48 @@ pub struct Snapshot {
 impl Call {
     /// The call as plain data; `None` unless it is up on both legs.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        if !matches!(self.phase, super::Phase::Established) {
-            return None;
-        }
+        let Stage::Established(up) = &self.stage else { return None };
         let (media, addresses, ports) = self.media.opened()?;
         Some(Snapshot {
             version: VERSION,
             transaction_id: self.transaction_id,
-            a: self.a.clone(),
-            b: self.b.clone()?,
+            a: up.legs.a.clone(),
+            b: up.legs.b.clone(),
             account: self.account.clone(),
-            times: self.times,
+            times: self.history.times,
             media,
             addresses,
             ports,
-            carrier: self.carrier.clone(),
-            expires: self.times.answered? + self.max_duration,
+            carrier: self.history.carrier.clone(),
+            expires: self.history.times.answered? + up.max_duration,
         })
     }
 
     /// Goes on with a call from its snapshot: both dialogs as they were, their CSeq skipped ahead of whatever was
     /// sent since it was taken. The media session and limits are the caller's to restore.
     ///
-    /// - `credentials`: how the challenges of each leg's party are answered.
+    /// - `credentials`: how the challenges of each leg's party are met.
     ///
     /// # Errors
     /// The version of a snapshot that this build can't read.
     pub fn restore(
         now: Now,
-        mut snapshot: Snapshot,
+        snapshot: Snapshot,
         credentials: [Option<(String, Secret)>; 2],
     ) -> Result<Call, u32> {
         if snapshot.version != VERSION {
             return Err(snapshot.version);
         }
-        for leg in [&mut snapshot.a, &mut snapshot.b] {
-            leg.skip_ahead();
-            leg.lost_connection();
-        }
-        let left = snapshot.expires.saturating_sub(now.unix);
-        let mut call = Call::empty(snapshot.transaction_id, snapshot.a, snapshot.account, snapshot.times);
-        call.b = Some(snapshot.b);
-        call.carrier = snapshot.carrier;
-        [call.caller_credentials, call.credentials] = credentials;
-        call.media = super::media::MediaSession::restored(snapshot.media, snapshot.addresses, snapshot.ports);
-        call.phase = super::Phase::Established;
-        call.caller_was_proven();
-        call.max_duration = snapshot.expires.saturating_sub(snapshot.times.answered.unwrap_or(now.unix));
-        call.timers.max_duration = Some(now.instant + left);
+        let times = snapshot.times;
+        let media = MediaSession::restored(snapshot.media, snapshot.addresses, snapshot.ports);
+        let legs = [snapshot.a, snapshot.b];
+        let (mut call, legs) = taken_over(snapshot.transaction_id, snapshot.account, times, media, legs);
+        call.history.carrier = snapshot.carrier;
+        call.history.proven = true;
+        let max_duration = snapshot.expires.saturating_sub(times.answered.unwrap_or(now.unix));
+        let mut up = Established::new(legs, logins(credentials), max_duration);
+        up.lasts_until(now.instant + snapshot.expires.saturating_sub(now.unix));
+        call.stage = Stage::Established(Box::new(up));
         Ok(call)
     }
 
@@ -100,26 +100,52 @@ impl Call {
     /// media and no record of its own, and is over once its BYEs are.
     ///
     /// - `legs`: as [`Call::legs`] gave them.
-    /// - `credentials`: how the challenges of each leg's party are answered.
+    /// - `credentials`: how the challenges of each leg's party are met.
     pub fn orphan(
+        now: Now,
         legs: [Leg; 2],
         credentials: [Option<(String, Secret)>; 2],
         cause: &Cause,
         tokens: &mut Tokens,
     ) -> Call {
-        let [a, b] = legs.map(|mut leg| {
-            leg.skip_ahead();
-            leg.lost_connection();
-            leg
-        });
         let times = Times { started: Duration::ZERO, ringing: None, answered: None, ended: None };
-        let mut call = Call::empty(uuid::Uuid::nil(), a, Account::default(), times);
-        call.b = Some(b);
-        [call.caller_credentials, call.credentials] = credentials;
-        call.phase = super::Phase::Ended;
-        for side in [Side::A, Side::B] {
-            call.bye(tokens, side, super::ending::reason_of(cause));
-        }
+        let media = MediaSession::new(MediaKey(0));
+        let (mut call, legs) = taken_over(uuid::Uuid::nil(), Account::default(), times, media, legs);
+        let logins = logins(credentials);
+        call.step(now, tokens, |_, cx| {
+            for (leg, login) in [(legs.a, logins.a), (legs.b, logins.b)] {
+                cx.bye(leg, login, reason_of(cause));
+            }
+            Next::Stay
+        });
         call
     }
+}
+
+/// A call that another run began, and its legs as they are to be gone on with.
+fn taken_over(
+    transaction_id: uuid::Uuid,
+    account: Account,
+    times: Times,
+    media: MediaSession,
+    legs: [Leg; 2],
+) -> (Call, Sides<Leg>) {
+    let [a, b] = legs.map(|mut leg| {
+        leg.skip_ahead();
+        leg.lost_connection();
+        leg
+    });
+    let mut history = History::new(times, &a.dialog.call_id);
+    history.dialled(&b.dialog.call_id, b.flow.party.clone());
+    history.is_at(Side::A, a.flow.remote.ip());
+    history.is_at(Side::B, b.flow.remote.ip());
+    let mut call = Call::over(transaction_id, account, history, media);
+    for leg in [&a, &b] {
+        call.requests.bound(&leg.dialog.local_tag);
+    }
+    (call, Sides { a, b })
+}
+
+fn logins([a, b]: [Option<(String, Secret)>; 2]) -> Sides<Login> {
+    Sides { a, b }
 }

@@ -78,7 +78,8 @@ impl Core {
         };
         let live = self.live.clone();
         let credentials = legs.each_ref().map(|leg| credentials_of(&live, leg));
-        let call = Call::orphan(legs, credentials, &Cause::new(503, "Gateway restarted"), &mut self.tokens);
+        let call =
+            Call::orphan(now, legs, credentials, &Cause::new(503, "Gateway restarted"), &mut self.tokens);
         self.next_call += 1;
         let key = CallKey(self.next_call);
         self.calls.insert(key, Slot::new(call, Default::default()));

@@ -2,28 +2,35 @@
 
 use sip::{Builder, HeaderError, Message, Method, Name, NameAddr};
 
-use super::allow::allow;
-use super::attempt::Route;
-use super::body::Sent;
-use super::headers::is_let_through;
-use super::{Call, headers};
+use super::Route;
+use crate::call::allow::allow;
+use crate::call::body::SentBody;
+use crate::call::headers::{self, is_let_through};
+use crate::call::leg::End;
 use crate::ids::Tokens;
+use crate::record::Account;
 
-impl Call {
-    /// The INVITE of the b-leg, and our tag in it.
-    pub(super) fn build_invite(
-        &mut self,
-        tokens: &mut Tokens,
-        asked: &Message,
-        body: Option<Sent>,
-    ) -> Option<(Message, String)> {
-        let route = self.route.as_ref()?;
-        let leg = self.b.as_ref()?;
+/// What an INVITE of ours is made of.
+pub(super) struct ClientInvite<'a> {
+    pub asked: &'a Message,
+    /// Who asks, and who is called.
+    pub from: &'a End,
+    pub to: &'a End,
+    pub route: &'a Route,
+    pub account: &'a Account,
+    pub redirections: &'a [(Name, String)],
+}
+
+impl ClientInvite<'_> {
+    /// The INVITE.
+    ///
+    /// - `local_tag`: ours, in From.
+    pub fn build(&self, tokens: &mut Tokens, local_tag: &str, body: Option<SentBody>) -> Message {
+        let (asked, route) = (self.asked, self.route);
         let (target, number) = (&route.attempt.target, &route.attempt.number);
         let own_host = route.local.host();
-        let local_tag = tokens.tag();
         let from = match &route.caller_user {
-            Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name(asked)),
+            Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name()),
             // RFC 3323 §4.1.1.3.
             None => format!("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag={local_tag}"),
         };
@@ -39,26 +46,27 @@ impl Call {
             .header(Name::To, format!("<{}>", target.to_uri(Some(number))))
             .header(Name::CallId, tokens.call_id(&own_host))
             .header(Name::CSeq, "1 INVITE")
-            .header(Name::Contact, leg.local.contact(&leg.contact_user))
-            .header(Name::Allow, allow(self.a.allows.as_deref(), None));
-        builder = headers::cross(asked, builder, &self.a.profile, &route.profile);
+            .header(Name::Contact, self.to.contact())
+            .header(Name::Allow, allow(self.from.allows.as_deref(), None));
+        builder = headers::cross(asked, builder, &self.from.profile, &route.profile);
         if self.account.emergency {
             builder = builder.remove(Name::Privacy); // Help must know whom to call back.
         }
-        builder = self.identify(builder, asked, route);
+        builder = self.identify(builder);
         if let Some(connector) = route.connector() {
             builder = builder.raw("X-VoiceConnector-ID", connector);
         }
         for (name, value) in &route.profile.add_headers {
             builder = builder.set(name.as_str().into(), value);
         }
-        Some((Sent::attach(body, builder).build(), local_tag))
+        SentBody::attach(body, builder).build()
     }
 
     /// What is said of the caller beside From, and of who sent the call on: nothing that we do not know, or that was not
     /// checked. RFC 3325 §7.
-    fn identify(&self, mut builder: Builder, asked: &Message, route: &Route) -> Builder {
-        let (from, to) = (&self.a.profile, &route.profile);
+    fn identify(&self, mut builder: Builder) -> Builder {
+        let (asked, route) = (self.asked, self.route);
+        let (from, to) = (&self.from.profile, &route.profile);
         let passes = |name: &Name| is_let_through(name, from, to) && !to.adds(name);
         for (name, value) in self.redirections.iter().filter(|(name, _)| passes(name)) {
             builder = builder.header(name.clone(), value);
@@ -81,9 +89,9 @@ impl Call {
     }
 
     /// The caller's name for the far side's From: the inventory's, else what the caller said.
-    fn display_name(&self, asked: &Message) -> String {
+    fn display_name(&self) -> String {
         let name = self.account.caller_name.clone();
-        let name = name.or_else(|| asked.from().ok().and_then(|from| from.display_name));
+        let name = name.or_else(|| self.asked.from().ok().and_then(|from| from.display_name));
         match name {
             Some(name) if !name.is_empty() => {
                 let name = name.replace(char::is_control, "?");

@@ -1,0 +1,197 @@
+//! The callee has taken the call and the caller does not know yet: the journal is asked, and a caller whose address may
+//! be forged has to prove that it hears us (`core/unproven.rs`).
+
+use std::time::{Duration, Instant};
+
+use sip::transaction::ServerId;
+use sip::{Message, Method, Name};
+
+use super::cx::Cx;
+use super::established::{Established, FarInvite};
+use super::headers::{self, Lines};
+use super::io::Action;
+use super::requests::reason_of;
+use super::setup::Caller;
+use super::sides::Sides;
+use super::{Next, due, in_dialog};
+use crate::media::Side;
+use crate::reply::Cause;
+
+/// How long an answered call waits for the journal before it goes on without.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a 2xx is held back before the call is refused. The callee, who is up, hears nothing so long.
+const LONGEST: Duration = Duration::from_secs(4);
+/// How often it is asked whether it may go now.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    up: Box<Established>,
+    /// The caller's INVITE, its transaction, and the 2xx for it.
+    server: ServerId,
+    asked: Message,
+    response: Message,
+    /// Our INVITE that the callee took.
+    invite: FarInvite,
+    /// When to go on without the journal.
+    journal: Option<Instant>,
+    /// The 2xx is held back until then, and then refused.
+    held_until: Option<Instant>,
+    /// When to ask again whether it may go.
+    again: Option<Instant>,
+    /// The callee has hung up already, saying this.
+    callee_left: Option<Lines>,
+}
+
+impl Accepted {
+    /// Asks the journal.
+    pub fn new(
+        cx: &mut Cx<'_>,
+        up: Established,
+        caller: &Caller,
+        response: Message,
+        invite: FarInvite,
+    ) -> Self {
+        cx.act(Action::Journal);
+        Accepted {
+            up: Box::new(up),
+            server: caller.server,
+            asked: caller.invite.clone(),
+            response,
+            invite,
+            journal: Some(cx.now.instant + JOURNAL_TIMEOUT),
+            held_until: None,
+            again: None,
+            callee_left: None,
+        }
+    }
+
+    /// The answered call is safe: the caller may know, if it is there. Nobody can have forged an INVITE that came by a
+    /// stream, which has a handshake, or with a digest nonce, which was heard; who calls for help is not kept waiting.
+    pub fn handle_journaled(&mut self, cx: &mut Cx<'_>) -> Next {
+        self.journal = None;
+        if !cx.history.is_unproven() {
+            return Next::Accept;
+        }
+        if self.held_until.is_none() {
+            self.held_until = Some(cx.now.instant + LONGEST);
+            cx.act(Action::AskToAnswer);
+        }
+        Next::Stay
+    }
+
+    /// The response to [`Action::AskToAnswer`].
+    pub fn handle_may_answer(&mut self, cx: &mut Cx<'_>, may: bool) -> Next {
+        if may {
+            return Next::Accept;
+        }
+        if self.held_until.is_some_and(|until| until <= cx.now.instant) {
+            let cause = Cause::new(503, "Too many answers are not acknowledged").later(LONGEST);
+            return self.hang_up(cause);
+        }
+        self.again = Some(cx.now.instant + INTERVAL);
+        Next::Stay
+    }
+
+    /// The caller gets its 2xx.
+    pub fn accept(self: Box<Self>, cx: &mut Cx<'_>) -> Next {
+        let Accepted { mut up, server, response, invite, callee_left, .. } = *self;
+        up.begin(cx);
+        cx.act(Action::Answered);
+        cx.watch_for_silence();
+        up.accept(cx, Side::A, server, response, Some(invite));
+        match callee_left {
+            Some(says) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
+            None => Next::Established(up),
+        }
+    }
+
+    /// A request inside one of the dialogs.
+    pub fn handle_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        server: ServerId,
+        message: &Message,
+    ) -> Next {
+        match (message.method(), side) {
+            (Some(Method::Bye), Side::A) => {
+                in_dialog::respond_ok(cx, server, message, self.up.allows_of_other(side));
+                return self.caller_gave_up(cx, message);
+            }
+            // It hears that the call was answered and ended, in turn, once the journal has the answer.
+            (Some(Method::Bye), Side::B) => {
+                in_dialog::respond_ok(cx, server, message, self.up.allows_of_other(side));
+                self.invite.forgive();
+                cx.history.told(side, message.value(Name::Reason).as_deref());
+                let says = headers::lines(message, &self.up.legs.b.profile, &self.up.legs.a.profile);
+                self.callee_left.get_or_insert(says);
+            }
+            (Some(Method::Options), _) => {
+                in_dialog::respond_ok(cx, server, message, self.up.allows_of_other(side));
+            }
+            (Some(Method::Update), _) if message.body().is_empty() => {
+                self.up.refresh(cx, side, server, message);
+            }
+            _ => {
+                let cause = Cause::new(500, "The call is not answered yet").later(Duration::from_secs(1));
+                in_dialog::refuse(cx, server, message, &cause);
+            }
+        }
+        Next::Stay
+    }
+
+    /// The caller's INVITE was cancelled.
+    pub fn handle_cancel(&self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Next {
+        match self.server == server {
+            true => self.caller_gave_up(cx, message),
+            false => Next::Stay,
+        }
+    }
+
+    fn caller_gave_up(&self, cx: &mut Cx<'_>, message: &Message) -> Next {
+        cx.history.told(Side::A, message.value(Name::Reason).as_deref());
+        Next::Refuse(Cause::new(487, "Request Terminated"))
+    }
+
+    /// We end the call.
+    pub fn hang_up(&self, cause: Cause) -> Next {
+        // The caller is told that it was answered, and hung up.
+        match self.callee_left {
+            Some(_) => Next::Accept,
+            None => Next::Refuse(cause),
+        }
+    }
+
+    /// The callee is hung up, unless it did so itself, and the caller's INVITE refused.
+    pub fn refuse(self: Box<Self>, cx: &mut Cx<'_>, cause: Cause) -> Next {
+        let Accepted { up, server, asked, mut invite, callee_left, .. } = *self;
+        let Established { legs, logins, .. } = *up;
+        if callee_left.is_none() {
+            invite.acknowledge(cx, &legs.b, None);
+            cx.bye(legs.b, logins.b, reason_of(&cause));
+        }
+        cx.refuse(server, &asked, &legs.a.dialog.local_tag, &cause);
+        Next::down(cause)
+    }
+
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
+        if due(&mut self.again, cx.now) {
+            cx.act(Action::AskToAnswer);
+        }
+        if due(&mut self.journal, cx.now) {
+            return self.handle_journaled(cx);
+        }
+        Next::Stay
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.journal.into_iter().chain(self.again).min()
+    }
+
+    /// The call as it will be.
+    pub fn up(&self) -> &Established {
+        &self.up
+    }
+}

@@ -1,0 +1,97 @@
+//! A call that is down, and what is still on its way: a BYE that waits for the ACK which is owed to us first.
+//!
+//! What outlives every stage (INVITEs that may still be accepted, BYEs that are not answered) is with
+//! [`Requests`](super::requests::Requests).
+
+use std::time::Instant;
+
+use sip::transaction::ServerId;
+use sip::{Message, Method};
+
+use super::cx::Cx;
+use super::established::Handshake;
+use super::headers::Lines;
+use super::in_dialog;
+use super::leg::Leg;
+use super::sent::Login;
+use crate::media::Side;
+use crate::reply::Cause;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    waiting: Vec<Waiting>,
+}
+
+/// A leg whose party owes us an ACK: a UAS may not send BYE before (RFC 3261 §15).
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub side: Side,
+    pub leg: Leg,
+    pub login: Login,
+    pub handshake: Handshake,
+    /// What the BYE says.
+    pub bye: Option<Lines>,
+}
+
+impl Ended {
+    pub fn new(waiting: Vec<Waiting>) -> Self {
+        Ended { waiting }
+    }
+
+    /// A BYE that crossed ours is answered as it should be; everything else is too late.
+    pub fn handle_request(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        if message.method() != Some(Method::Bye) {
+            return in_dialog::refuse(cx, server, message, &Cause::new(481, "Call Does Not Exist"));
+        }
+        in_dialog::respond_ok(cx, server, message, None);
+        // Its ACK will not come any more, and a BYE of ours that waited for it is not needed.
+        self.waiting.retain(|waiting| waiting.side != side);
+        cx.requests.forget_bye_of(message);
+    }
+
+    /// The ACK came: the BYE that waited for it may go.
+    pub fn handle_ack(&mut self, cx: &mut Cx<'_>, side: Side, message: &Message) {
+        let mine = |one: &Waiting| one.side == side && one.handshake.is_acknowledged_by(message);
+        if let Some(index) = self.waiting.iter().position(mine) {
+            self.waiting.swap_remove(index).leave(cx);
+        }
+    }
+
+    /// Repeats 2xx, and gives up on ACKs that never come.
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            match waiting.handshake.handle_timeout(cx) {
+                true => waiting.leave(cx),
+                false => self.waiting.push(waiting),
+            }
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.waiting.iter().filter_map(|waiting| waiting.handshake.poll_timeout()).min()
+    }
+
+    /// Whether nothing is waited for.
+    pub fn is_over(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether a BYE waits to be sent.
+    pub fn has_deferred_bye(&self) -> bool {
+        self.waiting.iter().any(|waiting| waiting.bye.is_some())
+    }
+
+    /// Whether `message` is inside a dialog that waits.
+    pub fn is_dialog_of(&self, message: &Message) -> bool {
+        self.waiting.iter().any(|waiting| waiting.leg.dialog.matches(message))
+    }
+}
+
+impl Waiting {
+    fn leave(self, cx: &mut Cx<'_>) {
+        if let Some(says) = self.bye {
+            cx.bye(self.leg, self.login, says);
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Both legs are up: re-INVITE, UPDATE, INFO and MESSAGE cross to the other leg, BYE ends both, OPTIONS is answered here.
+
+mod crossing;
+mod handshake;
+
+use std::time::{Duration, Instant};
+
+use sip::dialog::DialogError;
+use sip::dialog::offer_answer::Carrier;
+use sip::transaction::ServerId;
+use sip::{Message, Method, Name};
+
+use super::body::Body;
+use super::cx::Cx;
+use super::ended::{Ended, Waiting};
+use super::headers::{self, Lines};
+use super::io::{Failure, RequestId};
+use super::leg::Leg;
+use super::negotiation::Bridge;
+use super::requests::reason_of;
+use super::sent::Login;
+use super::sides::Sides;
+use super::{Next, due, in_dialog};
+use crate::media::Side;
+use crate::peer::Source;
+use crate::reply::demanded;
+
+use crate::reply::Cause;
+use crossing::Crossing;
+pub(super) use handshake::{FarInvite, Handshake};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Established {
+    pub legs: Sides<Leg>,
+    /// How challenges of each leg's party are met.
+    pub logins: Sides<Login>,
+    /// Requests that crossed, or are our own, and wait for their response.
+    crossings: Vec<Crossing>,
+    /// 2xx of ours to each party's INVITE that wait for the ACK.
+    handshakes: Sides<Option<Handshake>>,
+    pub max_duration: Duration,
+    /// When the call has lasted long enough.
+    expires: Option<Instant>,
+}
+
+impl Established {
+    pub fn new(legs: Sides<Leg>, logins: Sides<Login>, max_duration: Duration) -> Self {
+        let handshakes = Sides::default();
+        Established { legs, logins, crossings: Vec::new(), handshakes, max_duration, expires: None }
+    }
+
+    /// The caller is told of the 2xx now.
+    pub fn begin(&mut self, cx: &mut Cx<'_>) {
+        self.legs.a.dialog.confirm();
+        cx.history.times.answered = Some(cx.now.unix);
+        cx.history.answered_at = Some(cx.now.instant);
+        self.lasts_until(cx.now.instant + self.max_duration);
+    }
+
+    /// The call must end then at the latest.
+    pub fn lasts_until(&mut self, expires: Instant) {
+        self.expires = Some(expires);
+    }
+
+    /// Sends `response`, a 2xx to `side`'s INVITE, until the ACK comes.
+    ///
+    /// - `invite`: the same on the other leg, if there is one.
+    pub fn accept(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        server: ServerId,
+        response: Message,
+        invite: Option<FarInvite>,
+    ) {
+        *self.handshakes.of_mut(side) = Some(Handshake::begin(cx, server, response, invite));
+    }
+
+    /// A request inside one of the dialogs.
+    pub fn handle_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        server: ServerId,
+        message: Message,
+        source: &Source,
+    ) -> Next {
+        let method = message.method().unwrap_or(Method::Options);
+        let leg = self.legs.of_mut(side);
+        // A BYE tells no key, and keeping up a call that is over helps nobody.
+        if !leg.may_use(source.transport) && method != Method::Bye {
+            let cause = Cause::new(403, format!("This call takes TLS only, not {}", source.transport));
+            in_dialog::refuse(cx, server, &message, &cause);
+            return Next::Stay;
+        }
+        if let Err(error) = leg.dialog.handle_request(&message) {
+            in_dialog::refuse(cx, server, &message, &refusal(&error));
+            return Next::Stay;
+        }
+        self.came_by(cx, side, source);
+        if let Some(demanded) = demanded(&message).filter(|_| method != Method::Bye) {
+            in_dialog::refuse_demand(cx, server, &message, &demanded);
+            return Next::Stay;
+        }
+        match method {
+            Method::Bye => return self.handle_bye(cx, side, server, &message),
+            Method::Options => {
+                in_dialog::respond_ok(cx, server, &message, self.allows_of_other(side));
+            }
+            Method::Invite => self.handle_invite(cx, side, server, message),
+            Method::Update | Method::Info | Method::Message => self.forward(cx, side, server, message),
+            _ => in_dialog::refuse_method(cx, server, &message, self.allows_of_other(side)),
+        }
+        Next::Stay
+    }
+
+    /// An INVITE inside the dialog: one at a time in either direction (RFC 3261 §14).
+    fn handle_invite(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
+        let early = if self.handshakes.of(side).is_some() {
+            super::negotiation::Refused::TooEarly
+        } else if self.handshakes.of(side.other()).is_some() {
+            super::negotiation::Refused::Glare
+        } else {
+            return self.forward(cx, side, server, message);
+        };
+        let cause = early.cause(cx);
+        in_dialog::refuse(cx, server, &message, &cause);
+    }
+
+    /// An UPDATE without a description before the caller knows of the 2xx. RFC 3311 §5.2.
+    pub fn refresh(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        let leg = self.legs.of_mut(side);
+        if let Err(error) = leg.dialog.handle_request(message) {
+            return in_dialog::refuse(cx, server, message, &refusal(&error));
+        }
+        leg.dialog.refresh_target(message);
+        if let Some(demanded) = demanded(message) {
+            return in_dialog::refuse_demand(cx, server, message, &demanded);
+        }
+        let contact = leg.contact();
+        let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
+        cx.respond(server, reply.build());
+    }
+
+    fn handle_bye(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) -> Next {
+        in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
+        // What it still owes an ACK for is over; what it accepted itself needs none any more.
+        if let Some(Handshake { invite: Some(mut invite), .. }) = self.handshakes.of_mut(side).take() {
+            invite.acknowledge(cx, self.legs.of(side.other()), None);
+        }
+        if let Some(invite) =
+            self.handshakes.of_mut(side.other()).as_mut().and_then(|one| one.invite.as_mut())
+        {
+            invite.forgive();
+        }
+        cx.history.told(side, message.value(Name::Reason).as_deref());
+        let profiles = [side, side.other()].map(|side| &self.legs.of(side).profile);
+        let says = headers::lines(message, profiles[0], profiles[1]);
+        let mut byes = Sides::default();
+        *byes.of_mut(side.other()) = Some(says);
+        self.end(cx, byes, Cause::new(200, "OK"))
+    }
+
+    /// An ACK of a 2xx.
+    pub fn handle_ack(&mut self, cx: &mut Cx<'_>, side: Side, message: &Message, source: &Source) -> Next {
+        let mine = |one: &mut Handshake| one.is_acknowledged_by(message);
+        let Some(handshake) = self.handshakes.of_mut(side).take_if(mine) else { return Next::Stay };
+        self.came_by(cx, side, source);
+        let Some(mut invite) = handshake.invite.filter(|invite| !invite.is_acknowledged()) else {
+            return Next::Stay;
+        };
+        // A delayed offer: this ACK carries the answer (RFC 3261 §13.2.2.4).
+        let crossed = Body::read(message)
+            .map_err(Into::into)
+            .and_then(|body| self.bridge(side).cross(cx, &body, Carrier::Ack, Carrier::Ack));
+        let far = self.legs.of(side.other());
+        match crossed {
+            Ok(body) => {
+                invite.acknowledge(cx, far, body);
+                Next::Stay
+            }
+            // An ACK can't be refused, and the two sides would be left with different ideas of the media.
+            Err(refused) => {
+                invite.acknowledge(cx, far, None);
+                self.hang_up(cx, refused.text())
+            }
+        }
+    }
+
+    /// The party of `side` said something that only it can know.
+    fn came_by(&mut self, cx: &mut Cx<'_>, side: Side, source: &Source) {
+        let leg = self.legs.of_mut(side);
+        leg.came_by(source.peer());
+        cx.history.is_at(side, leg.flow.remote.ip());
+        if side == Side::A {
+            cx.caller_is_proven();
+        }
+    }
+
+    /// A response to a request that crossed. `None`: the request is none of these.
+    pub fn handle_response(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        message: &Message,
+    ) -> Option<Next> {
+        let index = self.crossings.iter().position(|one| one.sent.id == request)?;
+        Some(self.crossing_heard(cx, index, message))
+    }
+
+    /// No response will come to a request that crossed. `None`: the request is none of these.
+    pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
+        let index = self.crossings.iter().position(|one| one.sent.id == request)?;
+        Some(self.crossing_lost(cx, index, lost))
+    }
+
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
+        for side in [Side::A, Side::B] {
+            let Some(handshake) = self.handshakes.of_mut(side) else { continue };
+            if handshake.handle_timeout(cx) {
+                return self.no_ack(cx, side);
+            }
+        }
+        self.crossing_timeouts(cx);
+        match due(&mut self.expires, cx.now) {
+            true => self.hang_up(cx, Cause::new(480, "Maximum call duration reached")),
+            false => Next::Stay,
+        }
+    }
+
+    /// The ACK of a 2xx never came: the leg that should have sent it is gone. RFC 3261 §13.3.1.4.
+    fn no_ack(&mut self, cx: &mut Cx<'_>, side: Side) -> Next {
+        if let Some(Handshake { invite: Some(mut invite), .. }) = self.handshakes.of_mut(side).take() {
+            invite.acknowledge(cx, self.legs.of(side.other()), None);
+        }
+        self.hang_up(cx, Cause::new(408, "ACK missing"))
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let handshakes = [&self.handshakes.a, &self.handshakes.b].into_iter().flatten();
+        let handshakes = handshakes.filter_map(Handshake::poll_timeout);
+        let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
+        handshakes.chain(crossings).chain(self.expires).min()
+    }
+
+    /// We end the call.
+    pub fn hang_up(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
+        let byes = Sides { a: Some(reason_of(&cause)), b: Some(reason_of(&cause)) };
+        self.end(cx, byes, cause)
+    }
+
+    /// Takes both legs down.
+    ///
+    /// - `byes`: what the BYE to each party says; `None`: it has hung up itself.
+    pub fn end(&mut self, cx: &mut Cx<'_>, byes: Sides<Option<Lines>>, cause: Cause) -> Next {
+        // A dialog that is up can only be ended after its ACK.
+        for side in [Side::A, Side::B] {
+            if let Some(invite) = self.handshakes.of_mut(side).as_mut().and_then(|one| one.invite.as_mut()) {
+                invite.acknowledge(cx, self.legs.of(side.other()), None);
+            }
+        }
+        let told = Sides { a: byes.a.is_some(), b: byes.b.is_some() };
+        let mut waiting = Vec::new();
+        for (side, bye) in [(Side::A, byes.a), (Side::B, byes.b)] {
+            let (leg, login) = (self.legs.of(side).clone(), self.logins.of(side).clone());
+            match (self.handshakes.of_mut(side).take(), bye) {
+                (Some(handshake), bye) => waiting.push(Waiting { side, leg, login, handshake, bye }),
+                (None, Some(says)) => cx.bye(leg, login, says),
+                (None, None) => {}
+            }
+        }
+        self.end_crossings(cx, &told);
+        Next::Ended(Ended::new(waiting), cause)
+    }
+
+    /// What `side` says to the other leg.
+    fn bridge(&mut self, side: Side) -> Bridge<'_> {
+        let Sides { a, b } = &mut self.legs;
+        let (from, to) = match side {
+            Side::A => (&mut a.end, &mut b.end),
+            Side::B => (&mut b.end, &mut a.end),
+        };
+        Bridge { from, to, side }
+    }
+
+    /// What the other party than `side` allows, if it has said.
+    pub fn allows_of_other(&self, side: Side) -> Option<&[String]> {
+        self.legs.of(side.other()).allows.as_deref()
+    }
+
+    /// Whether a message from the party of `side` is inside that leg's dialog.
+    pub fn is_dialog_of(&self, side: Side, message: &Message) -> bool {
+        self.legs.of(side).dialog.matches(message)
+    }
+}
+
+/// The refusal of a request that is not in order.
+pub(super) fn refusal(error: &DialogError) -> Cause {
+    match error {
+        DialogError::OutOfOrder { .. } => Cause::new(500, "CSeq out of order"),
+        other => Cause::new(400, other.to_string()),
+    }
+}

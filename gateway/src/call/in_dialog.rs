@@ -1,0 +1,37 @@
+//! Responses that we give ourselves to requests inside a dialog; their To tag is there already.
+
+use sip::transaction::ServerId;
+use sip::{Builder, Message, Name, StatusCode};
+
+use super::allow::allow;
+use super::cx::Cx;
+use crate::reply::Cause;
+
+/// 200 without a body.
+///
+/// - `other`: what the other party allows, if it has said.
+pub(super) fn ok(message: &Message, other: Option<&[String]>) -> Builder {
+    Builder::reply(message, StatusCode::OK, "OK", None).header(Name::Allow, allow(other, None))
+}
+
+/// Sends it.
+pub(super) fn respond_ok(cx: &mut Cx<'_>, server: ServerId, message: &Message, other: Option<&[String]>) {
+    cx.respond(server, ok(message, other).build());
+}
+
+/// A refusal.
+pub(super) fn refuse(cx: &mut Cx<'_>, server: ServerId, message: &Message, cause: &Cause) {
+    cx.respond(server, cause.reply(message, None).build());
+}
+
+/// A refusal of a method that the other party does not take. RFC 3261 §21.4.6.
+pub(super) fn refuse_method(cx: &mut Cx<'_>, server: ServerId, message: &Message, other: Option<&[String]>) {
+    let reply = Cause::new(405, "Method Not Allowed").reply(message, None);
+    cx.respond(server, reply.header(Name::Allow, allow(other, None)).build());
+}
+
+/// An extension that we lack: RFC 3261 §8.2.2.3.
+pub(super) fn refuse_demand(cx: &mut Cx<'_>, server: ServerId, message: &Message, demanded: &str) {
+    let cause = Cause::new(420, format!("Not supported: {demanded}"));
+    cx.respond(server, cause.reply(message, None).header(Name::Unsupported, demanded).build());
+}

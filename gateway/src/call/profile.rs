@@ -1,0 +1,98 @@
+//! How a party's systems speak.
+
+use config::Pattern;
+use serde::{Deserialize, Serialize};
+use sip::Name;
+
+use super::sdes::Policy;
+pub use crate::local::Local;
+
+/// How a party's systems speak, copied from the configuration: a call keeps what it began with. Plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// On which side of us the party is.
+    #[serde(default)]
+    pub kind: PartyKind,
+    /// Whether requests inside the dialog go by the flow that the peer came by.
+    pub nat: Nat,
+    /// Media goes where it comes from, whatever the SDP says.
+    pub symmetric: bool,
+    /// What it says of who calls is believed of a carrier, and what its network says of either; see [`super::headers`].
+    #[serde(default)]
+    pub believed: bool,
+    /// It is told who calls, and what the other side's network says.
+    #[serde(default)]
+    pub given: bool,
+    /// Names of headers that the gateway has no rule for and that pass to this party and from it, in lower case, each with
+    /// at most one `*`; `None`: `x-*` of a customer, nothing of a carrier.
+    #[serde(default)]
+    pub pass_headers: Option<Vec<String>>,
+    /// Headers that are not passed on to this party, nor from it.
+    pub strip_headers: Vec<String>,
+    /// Headers that every request to this party gets.
+    pub add_headers: Vec<(String, String)>,
+    /// The codecs that this party is offered; `None`: whatever the other side has.
+    pub codecs: Option<Vec<String>>,
+    /// Whether its media is SRTP.
+    pub srtp: Policy,
+    /// The suites that it is offered and may offer, best first.
+    pub srtp_suites: Vec<String>,
+}
+
+impl Profile {
+    /// Whether a header is not passed on to this party, nor from it. However it is written: compact, or in odd case.
+    pub fn strips(&self, name: &Name) -> bool {
+        self.strip_headers.iter().any(|stripped| Name::from(stripped.as_str()) == *name)
+    }
+
+    /// Whether a header that the gateway has no rule for passes to this party, and from it.
+    pub fn passes(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        match &self.pass_headers {
+            Some(patterns) => patterns.iter().any(|pattern| Pattern::matched(pattern, &name).is_some()),
+            None => self.kind == PartyKind::Customer && name.starts_with("x-"),
+        }
+    }
+
+    /// Whether requests to this party carry a header of the operator's, which stands in place of any other.
+    pub fn adds(&self, name: &Name) -> bool {
+        self.add_headers.iter().any(|(added, _)| Name::from(added.as_str()) == *name)
+    }
+}
+
+/// A party of which nothing special is known.
+pub static PLAIN: Profile = Profile {
+    kind: PartyKind::Customer,
+    nat: Nat::Auto,
+    symmetric: false,
+    believed: false,
+    given: false,
+    pass_headers: None,
+    strip_headers: Vec::new(),
+    add_headers: Vec::new(),
+    codecs: None,
+    srtp: Policy::Off,
+    srtp_suites: Vec::new(),
+};
+
+/// On which side of us a party is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PartyKind {
+    /// A voice connector's: what it says of numbers goes by its caller ID rule.
+    #[default]
+    Customer,
+    /// A carrier.
+    Carrier,
+}
+
+/// The `nat` key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Nat {
+    /// The route set or Contact; the flow where these lead nowhere from here, or where a connection of the peer's is
+    /// open.
+    Auto,
+    /// Always the flow.
+    Always,
+    /// Always the route set or Contact.
+    Never,
+}

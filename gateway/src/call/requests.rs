@@ -1,0 +1,292 @@
+//! Requests of ours that outlive the stage which sent them: INVITEs that may still be answered, ACKs that may have to be
+//! repeated, BYEs on their way.
+
+use std::net::SocketAddr;
+
+use sip::dialog::Dialog;
+use sip::{Message, Method, Name};
+
+use super::body::SentBody;
+use super::cx::Cx;
+use super::headers::Lines;
+use super::io::{Action, Failure, Hop, RequestId};
+use super::leg::{End, Leg};
+use super::next_hop::is_by_flow;
+use super::sent::{Login, Sent};
+use crate::peer::Peer;
+use crate::reply::Cause;
+
+/// So many late answers to one INVITE get ACK and BYE: a proxy may fork without end, and each costs us a transaction.
+/// To the others we say nothing, and they hang up by themselves (RFC 3261 §13.3.1.4).
+const MOST_RELEASED: u32 = 16;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    next: u32,
+    next_query: u32,
+    /// Client transactions that are still alive: the call cannot be forgotten before they end.
+    open: Vec<RequestId>,
+    /// INVITEs that nobody waits for any more.
+    left: Vec<Left>,
+    /// INVITEs inside a dialog that were sent again or given up, with that dialog: a late 2xx must have its ACK all the
+    /// same.
+    given_up: Vec<(RequestId, Box<Leg>)>,
+    /// ACKs to 2xx, kept to answer repeats while the client transaction lives.
+    acks: Vec<SentAck>,
+    byes: Vec<Bye>,
+    /// Our tags on all legs, as the core's index knows them.
+    tags: Vec<String>,
+}
+
+/// An INVITE that began dialogs and that nobody waits for any more: a late 2xx gets ACK and BYE.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub sent: Sent,
+    /// Without media.
+    pub end: Box<End>,
+    pub login: Login,
+    pub address: SocketAddr,
+    /// The To tag that became a leg of the call.
+    pub taken: Option<String>,
+    /// A final response came, or none ever will.
+    pub over: bool,
+    /// How many late answers of it (forks, too) got ACK and BYE.
+    pub released: u32,
+}
+
+/// An ACK that went out, kept for repeats of the 2xx.
+#[derive(Debug)]
+struct SentAck {
+    request: RequestId,
+    /// The To tag of the 2xx: one INVITE may be answered by several (forks).
+    remote_tag: String,
+    message: Message,
+    hop: Hop,
+    /// The flow of its receiver.
+    flow: Peer,
+}
+
+/// A BYE of ours, should it be challenged or not be delivered.
+#[derive(Debug)]
+struct Bye {
+    sent: Sent,
+    /// Without its media.
+    leg: Leg,
+    login: Login,
+}
+
+impl Requests {
+    /// A request that is about to be sent.
+    pub fn open(&mut self) -> RequestId {
+        self.next += 1;
+        let request = RequestId(self.next);
+        self.open.push(request);
+        request
+    }
+
+    /// A question to the names.
+    pub fn query(&mut self) -> u32 {
+        self.next_query += 1;
+        self.next_query
+    }
+
+    /// The newest question.
+    pub fn last_query(&self) -> u32 {
+        self.next_query
+    }
+
+    /// Requests with `tag` in To come to this call.
+    pub fn bound(&mut self, tag: &str) {
+        self.tags.push(tag.to_owned());
+    }
+
+    /// Our tags on all legs.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().map(String::as_str)
+    }
+
+    /// The client transaction is over; nothing more comes of it.
+    pub fn done(&mut self, request: RequestId) {
+        self.open.retain(|open| *open != request);
+        self.acks.retain(|ack| ack.request != request);
+        self.given_up.retain(|(given_up, _)| *given_up != request);
+        self.left.retain(|left| left.sent.id != request);
+        self.byes.retain(|bye| bye.sent.id != request);
+    }
+
+    /// Whether no client transaction is alive.
+    pub fn are_over(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whether an INVITE that was cancelled has had no final response.
+    pub fn await_cancelled(&self) -> bool {
+        self.left.iter().any(|left| !left.over)
+    }
+
+    /// Nobody waits for this INVITE any more.
+    pub fn leave(&mut self, left: Left) {
+        self.left.push(left);
+    }
+
+    /// An INVITE inside the dialog of `leg` was sent again, or is given up.
+    pub fn give_up(&mut self, request: RequestId, leg: &Leg) {
+        self.given_up.push((request, Box::new(leg.without_media())));
+    }
+
+    /// Whether `message` is inside a dialog that a BYE of ours ends.
+    pub fn is_dialog_of(&self, message: &Message) -> bool {
+        self.byes.iter().any(|bye| bye.leg.dialog.matches(message))
+    }
+
+    /// A party has hung up itself, by `bye`: one of ours that did not reach it is not sent again.
+    pub fn forget_bye_of(&mut self, bye: &Message) {
+        self.byes.retain(|ours| !ours.leg.dialog.matches(bye));
+        self.given_up.retain(|(_, leg)| !leg.dialog.matches(bye));
+    }
+
+    fn take_bye(&mut self, request: RequestId) -> Option<Bye> {
+        let index = self.byes.iter().position(|bye| bye.sent.id == request)?;
+        Some(self.byes.swap_remove(index))
+    }
+}
+
+impl Cx<'_> {
+    /// A response to a request of ours that outlived its stage, or to one that `stage` has done with: repeats of a 2xx,
+    /// late answers, challenges of a BYE.
+    pub fn late_response(&mut self, request: RequestId, message: &Message) {
+        let Some(status) = message.status().filter(|status| status.is_final()) else { return };
+        if let Some(left) = self.requests.left.iter_mut().find(|left| left.sent.id == request) {
+            left.over = true;
+            if status.is_success() {
+                self.release_late_answer(request, message);
+            }
+            return;
+        }
+        // In a dialog that is over nobody waits for an ACK.
+        if let Some(bye) = self.requests.byes.iter().find(|bye| bye.sent.id == request && status.is_success())
+        {
+            let ended = bye.leg.dialog.local_tag.clone();
+            self.requests.given_up.retain(|(_, leg)| leg.dialog.local_tag != ended);
+        }
+        match status.code() {
+            200..=299 if self.acknowledge_again(request, message) => {}
+            200..=299 => self.acknowledge_given_up(request, message),
+            401 | 407 => self.authenticate_bye(request, message),
+            _ => {}
+        }
+    }
+
+    /// No response will come to a request of ours that outlived its stage.
+    pub fn late_failure(&mut self, request: RequestId, lost: Failure) {
+        match self.requests.left.iter_mut().find(|left| left.sent.id == request) {
+            Some(left) => left.over = true,
+            None => self.repeat_bye(request, lost),
+        }
+    }
+
+    /// Sends the ACK of a 2xx of `leg`'s party, and keeps it for repeats.
+    ///
+    /// - `request`, `cseq`, `proof`: of the INVITE.
+    pub fn acknowledge(
+        &mut self,
+        leg: &Leg,
+        (request, cseq, proof): (RequestId, u32, &[(Name, String)]),
+        body: Option<SentBody>,
+    ) {
+        let (builder, hop) = leg.ack(cseq, self.tokens);
+        let builder =
+            proof.iter().fold(builder, |builder, (name, value)| builder.header(name.clone(), value));
+        let message = SentBody::attach(body, builder).build();
+        let (remote_tag, flow) = (leg.dialog.remote_tag.clone(), leg.flow.clone());
+        self.act(Action::Transmit { message: message.clone(), hop: hop.clone() });
+        self.requests.acks.reserve_exact(1); // Mostly there is only one.
+        self.requests.acks.push(SentAck { request, remote_tag, message, hop, flow });
+    }
+
+    /// A repeated 2xx: its ACK again, the one that went out; by the flow too, since it may not have arrived where it should
+    /// go. False when we know nothing of this answer (a fork).
+    pub fn acknowledge_again(&mut self, request: RequestId, message: &Message) -> bool {
+        let tag = message.to_tag().unwrap_or_default();
+        let mine = |ack: &&SentAck| ack.request == request && ack.remote_tag == tag;
+        let Some(ack) = self.requests.acks.iter().find(mine) else { return false };
+        let by_flow = (!is_by_flow(&ack.flow, &ack.hop)).then(|| Hop::Peer(ack.flow.clone()));
+        for hop in [ack.hop.clone()].into_iter().chain(by_flow) {
+            self.out.push_back(Action::Transmit { message: ack.message.clone(), hop });
+        }
+        true
+    }
+
+    fn acknowledge_given_up(&mut self, request: RequestId, message: &Message) {
+        let index = self.requests.given_up.iter().position(|(given_up, _)| *given_up == request);
+        if let (Some(index), Ok(cseq)) = (index, message.cseq()) {
+            let (_, leg) = self.requests.given_up.swap_remove(index);
+            self.acknowledge(&leg, (request, cseq.number, &[]), None);
+        }
+    }
+
+    /// A 2xx that nobody waits for any more (the attempt was left, the caller gave up, a fork lost): ACK and BYE.
+    fn release_late_answer(&mut self, request: RequestId, message: &Message) {
+        let mine = |left: &&mut Left| left.sent.id == request;
+        let acknowledged = self.acknowledge_again(request, message);
+        let Some(left) = self.requests.left.iter_mut().find(mine) else { return };
+        // What became a leg of the call has its ACK, or hung up before it had one.
+        let taken = left.taken.as_deref() == Some(&*message.to_tag().unwrap_or_default());
+        if acknowledged || taken || left.released >= MOST_RELEASED {
+            return;
+        }
+        left.released += 1;
+        self.history.released(left.address.ip());
+        let Ok(dialog) = Dialog::uac(&left.sent.message, message) else { return };
+        let (invite, login) = ((request, left.sent.cseq(), left.sent.proof()), left.login.clone());
+        let leg = Leg { dialog, end: (*left.end).clone() };
+        self.release(leg, (invite.0, invite.1, &invite.2), login, &Cause::new(487, "Answered too late"));
+    }
+
+    /// A 2xx that becomes no leg of the call: ACK and BYE.
+    pub fn release(
+        &mut self,
+        leg: Leg,
+        invite: (RequestId, u32, &[(Name, String)]),
+        login: Login,
+        cause: &Cause,
+    ) {
+        self.acknowledge(&leg, invite, None);
+        self.bye(leg, login, reason_of(cause));
+    }
+
+    /// Sends BYE in a dialog that is confirmed, and keeps it for what may become of it.
+    ///
+    /// - `says`: headers of it.
+    pub fn bye(&mut self, mut leg: Leg, login: Login, says: Lines) {
+        let (builder, hop) = leg.request(Method::Bye, self.tokens);
+        let builder = says.iter().fold(builder, |builder, (name, value)| builder.raw(name, value));
+        let sent = Sent::new(self, builder.no_body().build(), hop);
+        self.requests.byes.push(Bye { sent, leg: leg.without_media(), login });
+    }
+
+    /// A carrier challenged our BYE, the last request of its dialog.
+    fn authenticate_bye(&mut self, request: RequestId, response: &Message) {
+        let Some(Bye { mut sent, mut leg, login }) = self.requests.take_bye(request) else { return };
+        let hop = sent.hop.clone();
+        if sent.authenticate(self, response, &login, &leg.local.clone(), sent.cseq().saturating_add(1)) {
+            leg.dialog.local_cseq = sent.cseq();
+            sent.hop = hop;
+            self.requests.byes.push(Bye { sent, leg, login });
+        }
+    }
+
+    /// Our BYE could not be delivered, or nobody answered it: the peer must hear it, or its side of the call stays up.
+    fn repeat_bye(&mut self, request: RequestId, lost: Failure) {
+        let Some(Bye { mut sent, mut leg, login }) = self.requests.take_bye(request) else { return };
+        if sent.repeat_in(self, &mut leg, lost == Failure::Timeout) {
+            self.requests.byes.push(Bye { sent, leg, login });
+        }
+    }
+}
+
+/// What a BYE or CANCEL of ours says of its cause.
+pub(super) fn reason_of(cause: &Cause) -> Lines {
+    vec![(Name::Reason.as_str().to_owned(), cause.reason().into_bytes())]
+}

@@ -1,0 +1,95 @@
+//! The callee's 2xx: both legs are known, and the journal is asked before the caller hears of it.
+
+use sip::Message;
+use sip::dialog::offer_answer::Carrier;
+use sip::dialog::{Dialog, DialogError, Early, Heard};
+
+use super::attempt::Fork;
+use super::{Failed, Setup};
+use crate::call::accepted::Accepted;
+use crate::call::body::Body;
+use crate::call::cx::Cx;
+use crate::call::established::{Established, FarInvite};
+use crate::call::io::AttemptEnd;
+use crate::call::leg::Leg;
+use crate::call::sides::Sides;
+use crate::call::{Next, addresses, response};
+use crate::media::Side;
+use crate::peer::Peer;
+use crate::reply::Cause;
+use crate::route::RouteEnd;
+
+impl Setup {
+    /// The callee took the call.
+    pub(super) fn handle_accept(&mut self, cx: &mut Cx<'_>, message: &Message, flow: Peer) -> Next {
+        let Some(attempt) = &mut self.attempt else { return Next::Stay };
+        // Who says nothing usable of where its requests go is asked no more than to hang up.
+        let heard = match message.contact().map_err(DialogError::from) {
+            Ok(_) => attempt.forks.handle_response(cx.now.instant, &attempt.sent.message, message),
+            Err(error) => Err(error),
+        };
+        let fork = match heard {
+            Ok(Heard::Confirmed(fork)) => fork,
+            Ok(_) => return Next::Stay,
+            Err(error) => return self.accepted_without_dialog(cx, message, &error),
+        };
+        self.accepted(cx, fork, message, flow)
+    }
+
+    fn accepted_without_dialog(&mut self, cx: &mut Cx<'_>, message: &Message, error: &DialogError) -> Next {
+        let (Some(attempt), Some(target)) = (&self.attempt, &self.target) else { return Next::Stay };
+        if let Ok(dialog) = Dialog::uac(&attempt.sent.message, message) {
+            let leg = Leg { dialog, end: attempt.end().clone() };
+            let invite = FarInvite::new(&attempt.sent);
+            let cause = Cause::new(502, format!("The callee's answer: {error}"));
+            cx.release(leg, invite.parts(), target.route.credentials.clone(), &cause);
+        }
+        self.accepted_badly(cx, &error.to_string())
+    }
+
+    fn accepted(&mut self, cx: &mut Cx<'_>, fork: Early<Fork>, message: &Message, flow: Peer) -> Next {
+        let (Some(attempt), Some(target)) = (self.attempt.take(), &self.target) else { return Next::Stay };
+        let Early { dialog, data: mut fork } = fork;
+        fork.take_tag(cx, &mut self.tag_is_taken);
+        fork.b.heard(message);
+        let tag = dialog.remote_tag.clone();
+        let login = target.route.credentials.clone();
+        let mut invite = FarInvite::new(&attempt.sent);
+        // The caller offered, or leaves that to the callee.
+        let offered = fork.a.offers.open().is_some() || fork.a.offers.agreed().is_some();
+        // Where the body can't be read, what was described while it rang was the answer.
+        let (body, unreadable) = match Body::read(message) {
+            Ok(body) => (body, None),
+            Err(cause) => (Body::None, Some(cause)),
+        };
+        let crossed = fork.bridge().cross(cx, &body, Carrier::InviteOk, Carrier::InviteOk);
+        let crossed = crossed.map_err(|refused| unreadable.unwrap_or_else(|| refused.text()));
+        let mut b = Leg { dialog, end: fork.b };
+        b.moved(flow);
+        cx.history.is_at(Side::B, b.flow.remote.ip());
+        attempt.leave(cx, &login, Some(tag), true);
+        let body = match crossed {
+            Ok(body) => body,
+            Err(cause) => {
+                cx.release(b, invite.parts(), login, &cause);
+                return self.accepted_badly(cx, &cause.text);
+            }
+        };
+        if offered {
+            invite.acknowledge(cx, &b, None);
+        }
+        cx.attempt_ends(AttemptEnd::Answered, Some(200), "OK".to_owned(), None);
+        let caller = &mut self.caller;
+        let response = response::cross(&b, &fork.a, message, body, &caller.invite);
+        let logins = Sides { a: caller.login.clone(), b: login };
+        let up = Established::new(Sides { a: fork.a, b }, logins, self.max_duration);
+        Next::Accepted(Box::new(Accepted::new(cx, up, caller, response, invite)))
+    }
+
+    /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
+    fn accepted_badly(&mut self, cx: &mut Cx<'_>, text: &str) -> Next {
+        let text = addresses::without_addresses(&format!("The callee's answer: {text}"));
+        let failed = Failed { cause: Cause::new(502, &*text), ..Failed::silent(RouteEnd::BadAnswer, text) };
+        self.attempt_failed(cx, failed)
+    }
+}

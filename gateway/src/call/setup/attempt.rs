@@ -1,0 +1,195 @@
+//! One INVITE towards one address, and the route that it belongs to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sip::Name;
+use sip::auth::Secret;
+use sip::dialog::EarlyDialogs;
+use sip::transaction::Timers;
+
+use crate::call::cx::Cx;
+use crate::call::leg::{End, Leg};
+use crate::call::profile::{Local, Profile};
+use crate::call::requests::Left;
+use crate::call::sent::Sent;
+use crate::call::{TIMER_C, due};
+use crate::clock::Now;
+use crate::local::Locals;
+use crate::route;
+
+/// So many early dialogs of one INVITE are kept apart.
+const MOST_FORKS: usize = 16;
+
+/// One place that the b-leg may be tried at, and how we speak there.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Where, and the numbers as that side wants them.
+    pub attempt: route::Attempt,
+    /// What we are towards it: towards the address that is tried, once that is known.
+    pub local: Local,
+    /// What we are towards any address of it.
+    pub locals: Arc<Locals>,
+    /// How it speaks.
+    pub profile: Profile,
+    /// The user part of From; `None`: the caller is anonymous.
+    pub caller_user: Option<String>,
+    /// Who calls, asserted to a party that we trust: a header and its value (RFC 3325).
+    pub asserted: Option<(Name, String)>,
+    /// For the carrier's digest challenge: user and secret.
+    pub credentials: Option<(String, Secret)>,
+}
+
+impl Route {
+    /// What we are towards an address behind its host, under the name that we have there; `None` where no listener has the
+    /// transport and the address family.
+    fn local_at(&self, address: SocketAddr) -> Option<Local> {
+        let local = match self.attempt.registered.as_ref().and_then(|registered| registered.flow.as_ref()) {
+            Some(flow) => self.locals.by(flow.listener, flow.remote.ip()),
+            None => self.locals.towards(self.attempt.lookup.transport, address.ip()),
+        };
+        let local = local?;
+        Some(local.named(self.attempt.via.peer().contact.as_ref()))
+    }
+
+    /// Whether a listener reaches `address`.
+    pub(super) fn reaches(&self, address: SocketAddr) -> bool {
+        self.local_at(address).is_some()
+    }
+
+    /// `address` is tried now.
+    pub(super) fn settle_on(&mut self, address: SocketAddr) {
+        if let Some(local) = self.local_at(address) {
+            self.local = local;
+        }
+    }
+
+    /// The connector whose customer is called; `None` at a carrier.
+    pub fn connector(&self) -> Option<&str> {
+        self.attempt.via.connector().map(|id| id.as_str())
+    }
+}
+
+/// What one early dialog of the callee's side is to both legs: an answer never changes within one dialog, so that each
+/// fork has its own dialog with the caller too.
+#[derive(Debug, Clone)]
+pub(super) struct Fork {
+    pub a: Leg,
+    pub b: End,
+    /// It has a dialog with the caller.
+    pub has_tag: bool,
+}
+
+/// An INVITE that went out, and the dialogs that it has begun.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub sent: Sent,
+    pub address: SocketAddr,
+    pub forks: EarlyDialogs<Fork>,
+    /// A response came.
+    pub heard: bool,
+    /// The callee as it was when the INVITE left: what a late 2xx is released to.
+    end: Box<End>,
+    timers: Deadlines,
+}
+
+/// Until when an INVITE is waited for; each is `None` when it does not run.
+#[derive(Debug, Default)]
+struct Deadlines {
+    /// When to give up on a host that has said nothing.
+    first_response: Option<Instant>,
+    /// When to give up on a host that does not ring.
+    progress: Option<Instant>,
+    /// When to stop ringing (Timer C).
+    ringing: Option<Instant>,
+}
+
+/// What has not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missed {
+    FirstResponse,
+    Progress,
+    Answer,
+}
+
+impl Attempt {
+    /// An INVITE that leaves now.
+    pub fn new(now: Now, sent: Sent, address: SocketAddr, fork: Fork, attempt: &route::Attempt) -> Self {
+        let end = Box::new(fork.b.without_media());
+        let forks = EarlyDialogs::new(MOST_FORKS, fork, Timers::default());
+        let mut this = Attempt { sent, address, forks, heard: false, end, timers: Deadlines::default() };
+        this.wait(now, attempt);
+        this
+    }
+
+    /// The INVITE leaves now, for the first time or again.
+    pub fn wait(&mut self, now: Now, attempt: &route::Attempt) {
+        self.timers.first_response = Some(now.instant + attempt.first_response_timeout());
+        self.timers.progress = Some(now.instant + attempt.progress_timeout());
+    }
+
+    /// A provisional response came. Timer C starts again with each 101-199. RFC 3261 §16.7.
+    ///
+    /// - `progress`: it is more than 100 and 199, which ends one of several early dialogs (RFC 6228 §4).
+    pub fn heard(&mut self, now: Now, progress: bool) {
+        self.heard = true;
+        self.timers.first_response = None;
+        let timer_c = now.instant + TIMER_C;
+        match progress {
+            true => self.timers.ringing = Some(timer_c),
+            false => {
+                self.timers.ringing.get_or_insert(timer_c);
+            }
+        }
+    }
+
+    /// The callee's side rings.
+    pub fn rings(&mut self) {
+        self.timers.progress = None;
+    }
+
+    /// What has not come in time.
+    pub fn missed(&mut self, now: Now) -> Option<Missed> {
+        let timers = &mut self.timers;
+        if due(&mut timers.first_response, now) {
+            return Some(Missed::FirstResponse);
+        }
+        if due(&mut timers.progress, now) {
+            return Some(Missed::Progress);
+        }
+        due(&mut timers.ringing, now).then_some(Missed::Answer)
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let Deadlines { first_response, progress, ringing } = self.timers;
+        [first_response, progress, ringing].into_iter().flatten().min()
+    }
+
+    /// The party that it went to, without media.
+    pub fn end(&self) -> &End {
+        &self.end
+    }
+
+    /// How we speak where it went.
+    pub fn local(&self) -> &Local {
+        &self.end.local
+    }
+
+    /// How its host speaks.
+    pub fn profile(&self) -> &Profile {
+        &self.end.profile
+    }
+
+    /// Nobody waits for it any more; a late 2xx is released.
+    ///
+    /// - `taken`: the To tag that became a leg of the call.
+    /// - `over`: its final response came, or none ever will.
+    pub fn leave(self, cx: &mut Cx<'_>, login: &Option<(String, Secret)>, taken: Option<String>, over: bool) {
+        let Attempt { sent, address, end, .. } = self;
+        cx.requests.leave(Left { sent, end, login: login.clone(), address, taken, over, released: 0 });
+    }
+}
+
+/// An emergency call may take longer.
+pub(super) const LONGEST_SETUP: Duration = Duration::from_secs(300);

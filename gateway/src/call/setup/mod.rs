@@ -1,0 +1,302 @@
+//! From the INVITE to the 2xx: routes one after another, the early dialogs of the INVITE that is out, and the caller who
+//! waits.
+
+mod accept;
+mod attempt;
+mod client_invite;
+mod failover;
+mod provisional;
+mod target;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sip::dialog::DialogError;
+use sip::dialog::offer_answer::Carrier;
+use sip::dialog::offer_answer::Side::Remote;
+use sip::transaction::ServerId;
+use sip::{Message, Method, Name};
+
+use super::body::Body;
+use super::cx::Cx;
+use super::established::refusal;
+use super::headers::lines_of_cancel;
+use super::io::{Failure, RequestId};
+use super::leg::{End, Leg, LegRef};
+use super::profile::PLAIN;
+use super::sent::Login;
+use super::{Next, due, in_dialog};
+use crate::media::Side;
+use crate::peer::Peer;
+use crate::reply::demanded;
+use crate::route::RouteEnd;
+
+pub use attempt::Route;
+pub(super) use failover::Failed;
+
+use crate::reply::Cause;
+use attempt::{Attempt, LONGEST_SETUP, Missed};
+
+/// Whoever waits for the callee.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// Its INVITE, and the transaction that waits for the final response.
+    pub server: ServerId,
+    pub invite: Message,
+    /// The dialog of the first responses. Each fork of the callee's side has a copy of its own.
+    pub leg: Leg,
+    /// How the challenges of a carrier that called are met.
+    pub login: Login,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Setup {
+    caller: Caller,
+    /// The routes that were not tried yet, best first.
+    routes: VecDeque<Route>,
+    redirections: Vec<(Name, String)>,
+    /// The route in hand.
+    target: Option<Target>,
+    /// The INVITE that is out; none while ports are opened or a name is looked up.
+    attempt: Option<Box<Attempt>>,
+    /// The caller has heard a route ring: nobody else is tried.
+    rang: bool,
+    /// A fork has the dialog of the caller's first responses.
+    tag_is_taken: bool,
+    /// The routes that did not take the call.
+    failed: Vec<Failed>,
+    /// When the call has been set up for long enough, whatever is heard meanwhile.
+    longest: Option<Instant>,
+    /// The longest that the call may last once it is up.
+    max_duration: Duration,
+}
+
+/// A route, and the addresses behind its host that were not tried yet.
+#[derive(Debug)]
+struct Target {
+    route: Route,
+    addresses: VecDeque<SocketAddr>,
+}
+
+impl Setup {
+    /// Starts with the first of `routes`.
+    pub fn begin(
+        cx: &mut Cx<'_>,
+        mut caller: Caller,
+        routes: Vec<Route>,
+        redirections: Vec<(Name, String)>,
+        max_duration: Duration,
+    ) -> Next {
+        caller.leg.sdp.session_id = cx.tokens.session_id();
+        let description = Body::read(&caller.invite).ok().and_then(|body| body.description());
+        let _ = caller.leg.offers.take(Remote, Carrier::Invite, description);
+        let longest = (!cx.account.emergency).then(|| cx.now.instant + LONGEST_SETUP);
+        let mut setup = Setup {
+            caller,
+            routes: routes.into(),
+            redirections,
+            target: None,
+            attempt: None,
+            rang: false,
+            tag_is_taken: false,
+            failed: Vec::new(),
+            longest,
+            max_duration,
+        };
+        match setup.next_route(cx) {
+            Next::Stay => Next::Setup(Box::new(setup)),
+            next => next,
+        }
+    }
+
+    /// A response to the INVITE that is out. `None`: the request is none of the set-up's.
+    pub fn handle_response(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        message: &Message,
+        flow: Peer,
+    ) -> Option<Next> {
+        self.attempt.as_ref().filter(|attempt| attempt.sent.id == request)?;
+        let status = message.status()?;
+        if status.is_provisional() {
+            self.handle_provisional(cx, status, message);
+            return Some(Next::Stay);
+        }
+        if status.is_success() {
+            return Some(self.handle_accept(cx, message, flow));
+        }
+        if matches!(status.code(), 401 | 407) && self.authenticate(cx, message) {
+            return Some(Next::Stay);
+        }
+        self.rest_host(cx, message);
+        Some(self.attempt_failed(cx, Failed::answered(message)))
+    }
+
+    /// Sends the INVITE again with credentials for a carrier's challenge. RFC 3261 §22.2-3.
+    fn authenticate(&mut self, cx: &mut Cx<'_>, message: &Message) -> bool {
+        let (Some(target), Some(attempt)) = (&self.target, &mut self.attempt) else { return false };
+        let (route, number) = (&target.route, attempt.sent.cseq().saturating_add(1));
+        let met = attempt.sent.authenticate(cx, message, &route.credentials, &route.local, number);
+        if met {
+            attempt.wait(cx.now, &route.attempt);
+        }
+        met
+    }
+
+    /// No response will come to the INVITE that is out. `None`: the request is none of the set-up's.
+    pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
+        let last = self.is_last();
+        let attempt = self.attempt.as_mut().filter(|attempt| attempt.sent.id == request)?;
+        // A connection that was idle for long is often dead, and nobody knows before it is used. Where there is nobody
+        // else to ask, the same INVITE goes out once more by a new one.
+        let idle = attempt.local().transport.is_reliable() && !attempt.heard && !attempt.sent.was_repeated();
+        if lost == Failure::Transport && idle && last {
+            let local = attempt.local().clone();
+            attempt.sent.repeat_at(cx, &local);
+            return Some(Next::Stay);
+        }
+        let failed = match lost {
+            Failure::Timeout => Failed::silent(RouteEnd::NoResponse, "no response"),
+            Failure::Transport => Failed::silent(RouteEnd::TransportFailure, "it can't be reached"),
+        };
+        Some(self.attempt_failed(cx, failed))
+    }
+
+    /// A request inside one of the early dialogs: there is little that a party may ask.
+    pub fn handle_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        leg: LegRef,
+        server: ServerId,
+        message: &Message,
+    ) -> Next {
+        let side = leg.side();
+        match (message.method(), side) {
+            (Some(Method::Bye), Side::A) => {
+                in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
+                return self.caller_gave_up(cx, message);
+            }
+            (Some(Method::Bye), Side::B) => {
+                in_dialog::refuse(cx, server, message, &Cause::new(481, "No dialog is confirmed yet"));
+            }
+            (Some(Method::Options), _) => {
+                in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
+            }
+            (Some(Method::Update), _) if message.body().is_empty() => {
+                self.refresh(cx, server, message, side);
+            }
+            _ => {
+                let cause = Cause::new(500, "The call is not answered yet").later(Duration::from_secs(1));
+                in_dialog::refuse(cx, server, message, &cause);
+            }
+        }
+        Next::Stay
+    }
+
+    /// An UPDATE without an offer before the 2xx: for a session timer or a new Contact. RFC 3311 §5.2.
+    fn refresh(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message, side: Side) {
+        if let Err(error) = self.take_request(side, message) {
+            return in_dialog::refuse(cx, server, message, &refusal(&error));
+        }
+        if let Some(demanded) = demanded(message) {
+            return in_dialog::refuse_demand(cx, server, message, &demanded);
+        }
+        let contact = match side {
+            Side::A => self.caller.leg.contact(),
+            Side::B => self.attempt.as_ref().map(|attempt| attempt.end().contact()).unwrap_or_default(),
+        };
+        let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
+        cx.respond(server, reply.build());
+    }
+
+    /// Takes note of a request's CSeq and Contact, in the dialog that it is inside of.
+    fn take_request(&mut self, side: Side, message: &Message) -> Result<(), DialogError> {
+        let dialog = match (side, &mut self.attempt) {
+            (Side::A, _) => &mut self.caller.leg.dialog,
+            (Side::B, Some(attempt)) => match attempt.forks.find(message) {
+                Some(fork) => &mut fork.dialog,
+                None => return Ok(()),
+            },
+            (Side::B, None) => return Ok(()),
+        };
+        dialog.handle_request(message)?;
+        dialog.refresh_target(message);
+        Ok(())
+    }
+
+    fn allows_of_other(&self, side: Side) -> Option<&[String]> {
+        match side {
+            Side::A => None,
+            Side::B => self.caller.leg.allows.as_deref(),
+        }
+    }
+
+    /// The caller's INVITE was cancelled.
+    pub fn handle_cancel(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Next {
+        if self.caller.server == server { self.caller_gave_up(cx, message) } else { Next::Stay }
+    }
+
+    /// The caller gave up, by a CANCEL or, in its early dialog, by a BYE (RFC 3261 §15).
+    fn caller_gave_up(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
+        cx.history.told(Side::A, message.value(Name::Reason).as_deref());
+        let to = self.attempt.as_ref().map_or(&PLAIN, |attempt| attempt.profile());
+        let says = lines_of_cancel(message, &self.caller.leg.profile, to);
+        self.leave_attempt(cx, says, false);
+        self.refuse_caller(cx, Cause::new(487, "Request Terminated"))
+    }
+
+    /// Deadlines of the set-up.
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
+        let missed = self.attempt.as_mut().and_then(|attempt| attempt.missed(cx.now));
+        let next = match missed {
+            Some(Missed::FirstResponse) => self.leave_host(cx, "No response in time", RouteEnd::NoResponse),
+            // Where there is nobody else to ask, a slow country is waited for.
+            Some(Missed::Progress) if !self.is_last() => {
+                self.leave_host(cx, "No progress in time", RouteEnd::NoProgress)
+            }
+            Some(Missed::Answer) if cx.account.emergency => {
+                self.leave_host(cx, "The callee did not answer", RouteEnd::NoAnswer)
+            }
+            Some(Missed::Answer) => self.give_up(cx, Cause::new(408, "The callee did not answer")),
+            Some(Missed::Progress) | None => Next::Stay,
+        };
+        match next {
+            Next::Stay if due(&mut self.longest, cx.now) => {
+                self.give_up(cx, Cause::new(408, "No answer within five minutes"))
+            }
+            next => next,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let attempt = self.attempt.as_ref().and_then(|attempt| attempt.poll_timeout());
+        attempt.into_iter().chain(self.longest).min()
+    }
+
+    /// Whether `message`, whose To tag is ours on `leg`, is inside a dialog of the set-up.
+    pub fn is_dialog_of(&self, leg: LegRef, message: &Message) -> bool {
+        let forks = || self.attempt.iter().flat_map(|attempt| attempt.forks.iter());
+        match leg {
+            LegRef::A => {
+                self.caller.leg.dialog.matches(message)
+                    || forks().any(|fork| fork.data.a.dialog.matches(message))
+            }
+            // A request may come before the response that begins its dialog: the Call-ID must do, with our tag.
+            LegRef::B(_) => {
+                let call_id = self.attempt.as_ref().and_then(|attempt| attempt.sent.message.call_id().ok());
+                call_id.is_some_and(|own| message.call_id() == Ok(own))
+            }
+        }
+    }
+
+    /// The party on `side`, once there is one.
+    pub fn end(&self, side: Side) -> Option<&End> {
+        match side {
+            Side::A => Some(&self.caller.leg.end),
+            Side::B => self.attempt.as_ref().map(|attempt| attempt.end()),
+        }
+    }
+}
