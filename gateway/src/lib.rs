@@ -1,34 +1,61 @@
 //! The daemon: sockets, clocks, tasks, everything that can fail because of the outside world.
+//!
+//! A call through its modules, which are declared in this order (ARCHITECTURE.md says more of each):
+//!
+//! ```text
+//! listen -> shard -> core -> admit, limits, route -> call -> media
+//!                      \-> record, metrics
+//! ```
+//!
+//! - The ground floor, which imports nothing above it: [`peer`] where a message comes from and goes, [`clock`] the time,
+//!   [`direction`] who calls whom, [`reply`] why a request is refused, `local` what a peer is told of us,
+//!   [`realm`] who can reach an address, [`ids`] tags,
+//!   branches and Call-IDs that name their shard, [`random`] chance, [`pulse`] and [`readiness`] signs of life, `abort`
+//!   the end of the process after a panic.
+//! - In and out: [`listen`] bytes and connections, [`resolve`] names, [`media`] RTP.
+//! - The policy, pure and explained: [`number`] what was dialled, [`admit`] who may call, [`registrar`] where customers'
+//!   systems are, [`route`] where a call goes, [`limits`] how many there may be, [`mod@explain`] all of it for people.
+//! - What stays of a call: [`record`] journal and records, [`metrics`] counters.
+//! - Signalling, sans-IO: `call` the B2BUA, [`core`] transactions, dialogs and calls of one shard.
+//! - The process: [`shard`] a thread that drives a core, [`admin`] metrics and health over HTTP, [`daemon`] all of it put
+//!   together, [`cli`] the commands.
 
-pub mod admin;
-pub mod admit;
-pub(crate) mod call;
-pub mod cli;
 pub mod clock;
-pub mod core;
-pub mod daemon;
-#[cfg(feature = "demo")]
-pub mod demo;
 pub mod direction;
-pub mod explain;
 pub mod ids;
-pub mod limits;
-pub mod listen;
 pub(crate) mod local;
-pub mod media;
-pub mod metrics;
-pub mod number;
 pub mod peer;
 pub mod pulse;
 pub mod random;
 pub mod readiness;
-pub mod record;
-pub mod registrar;
+pub mod realm;
 pub mod reply;
-pub mod resolve;
-pub mod route;
-pub mod shard;
 
 mod abort;
+
+pub mod listen;
+pub mod media;
+pub mod resolve;
+
+pub mod admit;
+pub mod explain;
+pub mod limits;
+pub mod number;
+pub mod registrar;
+pub mod route;
+
+pub mod metrics;
+pub mod record;
+
+pub(crate) mod call;
+pub mod core;
+
+pub mod admin;
+pub mod cli;
+pub mod daemon;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod shard;
+
 #[cfg(test)]
 mod simulation;

@@ -57,7 +57,6 @@ use crate::reply::Cause;
 pub use body::{offered_streams, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
 pub use leg::{Leg, LegRef};
-pub(crate) use next_hop::leads_nowhere;
 pub use profile::{Local, Nat, PartyKind, Profile};
 pub use sdes::Policy;
 pub use setup::Route;

@@ -54,6 +54,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod attempt;
 mod cdr;
 mod deliveries;
 mod delivery;
@@ -79,8 +80,9 @@ pub(crate) mod testing;
 
 use std::time::Duration;
 
+pub use attempt::{AttemptDetail, EndedBy};
 pub use cdr::{CallDetailRecord, Status};
-pub use detail::{AttemptDetail, CallDetail, DetailDirection, DetailTimes, EndedBy};
+pub use detail::{CallDetail, DetailDirection, DetailTimes};
 pub use facts::{AnsweredCall, CallFacts, CallKey, Party};
 pub use journal::JournalError;
 pub use mask::mask;

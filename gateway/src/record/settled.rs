@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::detail::{AttemptDetail, EndedBy};
+use super::attempt::{AttemptDetail, EndedBy};
 use crate::reply::Cause;
 
 /// When things happened, as time since the Unix epoch. Plain data.

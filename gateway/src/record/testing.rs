@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::detail::{AttemptDetail, CallDetail, DetailDirection, DetailTimes, EndedBy};
+use super::attempt::{AttemptDetail, EndedBy};
+use super::detail::{CallDetail, DetailDirection, DetailTimes};
 use super::facts::{AnsweredCall, CallFacts, Party};
 use crate::direction::Direction;
 

@@ -4,8 +4,8 @@ use config::Nat;
 use sip::registration::{Asked, Contact};
 use sip::{NameAddr, SipUri, Uri};
 
-use crate::call::leads_nowhere;
 use crate::peer::{Peer, Transport};
+use crate::realm::leads_nowhere;
 use crate::resolve::Lookup;
 
 /// How a contact is reached: by the flow that its REGISTER came by, or where it says.
