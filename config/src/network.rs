@@ -20,18 +20,6 @@ pub struct Network {
 }
 
 impl Config {
-    /// The network of a peer: the one whose `local` has the narrowest CIDR for it, else the one without `local`.
-    pub fn network_of(&self, peer: IpAddr) -> Option<&Network> {
-        let peer = peer.to_canonical();
-        let narrowest = |network: &Network| {
-            network.local.iter().filter(|net| net.contains(&peer)).map(IpNet::prefix_len).max()
-        };
-        let local = self.network.iter().filter_map(|network| Some((narrowest(network)?, network)));
-        let nearest = local.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        let others = || self.network.iter().find(|network| network.local.is_empty());
-        nearest.map(|(_, network)| network).or_else(others)
-    }
-
     /// The local addresses of media, each once: those of `[media]` and of every network.
     pub fn media_addresses(&self) -> Vec<IpAddr> {
         let mut all = self.media.address.clone();
@@ -63,6 +51,18 @@ impl Config {
 }
 
 impl Network {
+    /// The network of a peer: the one whose `local` has the narrowest CIDR for it, else the one without `local`.
+    pub fn of(networks: &[Network], peer: IpAddr) -> Option<&Network> {
+        let peer = peer.to_canonical();
+        let narrowest = |network: &Network| {
+            network.local.iter().filter(|net| net.contains(&peer)).map(IpNet::prefix_len).max()
+        };
+        let local = networks.iter().filter_map(|network| Some((narrowest(network)?, network)));
+        let nearest = local.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let others = || networks.iter().find(|network| network.local.is_empty());
+        nearest.map(|(_, network)| network).or_else(others)
+    }
+
     /// Whether `peer` is reached without the advertised address.
     pub fn is_local(&self, peer: IpAddr) -> bool {
         self.local.iter().any(|net| net.contains(&peer.to_canonical()))
@@ -137,7 +137,7 @@ mod tests {
             ("10.9.3.4", "lab"),
             ("198.51.100.1", "outside"),
         ] {
-            let network = config.network_of(peer.parse().unwrap()).unwrap();
+            let network = Network::of(&config.network, peer.parse().unwrap()).unwrap();
             assert_eq!(network.name.as_str(), expected, "{peer}");
             assert_eq!(network.is_local(peer.parse().unwrap()), expected != "outside", "{peer}");
         }
@@ -150,6 +150,6 @@ mod tests {
         assert_eq!(warnings, [told]);
         let (config, _) =
             Config::parse("listen = [{ address = \"10.1.1.5\" }]", Path::new("f.toml")).unwrap();
-        assert_eq!(config.network_of([10, 1, 1, 9].into()), None);
+        assert_eq!(Network::of(&config.network, [10, 1, 1, 9].into()), None);
     }
 }

@@ -13,6 +13,7 @@ use crate::admit::{
 };
 use crate::direction::Direction;
 use crate::limits::EMERGENCY_CALLS;
+use crate::local::{Local, Locals};
 use crate::peer::Transport;
 use crate::registrar::Registrar;
 use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
@@ -64,6 +65,17 @@ pub enum ExplainedStep {
         whose: String,
         /// What would carry the call.
         transport: Transport,
+        /// One has it, for the other address family.
+        other_family: bool,
+    },
+    /// From where a route is reached, and as whom; told where there are networks or names.
+    From {
+        /// Whose: a connector's id or a carrier's name.
+        whose: String,
+        /// What Via and Contact say, and what carries it.
+        signalling: String,
+        /// Where the network, if any, has its media, and its name.
+        media: String,
     },
     /// A limit that would hold.
     Limit {
@@ -116,9 +128,11 @@ pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanatio
         Ok(attempts) => attempts,
         Err(refusal) => return Explanation { steps, outcome: Err(refusal) },
     };
+    let locals = Locals::new(config, &[]);
     let (carried, left): (Vec<Attempt>, Vec<Attempt>) =
-        attempts.into_iter().partition(|attempt| listens(config, attempt.lookup.transport));
-    steps.extend(left.iter().map(ExplainedStep::without_listener));
+        attempts.into_iter().partition(|attempt| local_to(&locals, attempt).is_some());
+    steps.extend(carried.iter().filter_map(|attempt| ExplainedStep::from(config, &locals, attempt)));
+    steps.extend(left.iter().map(|attempt| ExplainedStep::without_listener(config, attempt)));
     if carried.is_empty() {
         let refusal = Refusal::NoListener { number: admitted.number.clone() };
         return Explanation { steps, outcome: Err(refusal) };
@@ -127,7 +141,23 @@ pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanatio
     Explanation { steps, outcome: Ok(admitted) }
 }
 
-/// Whether we send by `transport`, which takes a listener.
+/// What we are towards the host of an attempt; towards whoever it is, where that is a name.
+fn local_to(locals: &Locals, attempt: &Attempt) -> Option<Local> {
+    let transport = attempt.lookup.transport;
+    let local = match address_of(attempt) {
+        Some(address) => locals.towards(transport, address),
+        None => locals.first(transport),
+    };
+    Some(local?.named(attempt.via.peer().contact.as_ref()))
+}
+
+/// The address of an attempt's host; none where it is looked up, or has registered from nobody knows where.
+fn address_of(attempt: &Attempt) -> Option<IpAddr> {
+    let literal = attempt.lookup.literal().filter(|_| attempt.registered.is_none());
+    literal.map(|address| address.ip())
+}
+
+/// Whether we hear by `transport`, which takes a listener.
 fn listens(config: &Config, transport: Transport) -> bool {
     config.listen.iter().any(|listen| Transport::from(listen.protocol) == transport)
 }
@@ -197,10 +227,35 @@ fn limits(admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
 }
 
 impl ExplainedStep {
-    fn without_listener(attempt: &Attempt) -> ExplainedStep {
+    /// `None` where everybody is reached alike.
+    fn from(config: &Config, locals: &Locals, attempt: &Attempt) -> Option<ExplainedStep> {
+        let contact = attempt.via.peer().contact.as_ref();
+        if contact.is_none() && config.network.is_empty() {
+            return None;
+        }
+        let local = local_to(locals, attempt)?;
+        let address = address_of(attempt);
+        let whose = attempt.via.name().to_owned();
+        let signalling = match (address, contact) {
+            (None, None) => "the listener of the network that its name leads to".to_owned(),
+            (None, Some(_)) => format!("{} over {}", local.host(), local.transport),
+            (Some(_), _) => format!("{} over {}", local.host_port(), local.transport),
+        };
+        let network = address.and_then(|address| locals.network_of(address));
+        let network = network.map(|name| format!(" in network {name}"));
+        let media = match address {
+            Some(_) => format!(", with media at {}{}", local.media_advertise, network.unwrap_or_default()),
+            None => String::new(),
+        };
+        Some(ExplainedStep::From { whose, signalling, media })
+    }
+
+    fn without_listener(config: &Config, attempt: &Attempt) -> ExplainedStep {
+        let transport = attempt.lookup.transport;
         ExplainedStep::NoListener {
             whose: attempt.via.name().to_owned(),
-            transport: attempt.lookup.transport,
+            transport,
+            other_family: listens(config, transport),
         }
     }
 }
@@ -214,8 +269,12 @@ impl fmt::Display for ExplainedStep {
             ExplainedStep::Assumed(what) => write!(f, "assumed: {what}"),
             ExplainedStep::Admission(step) => step.fmt(f),
             ExplainedStep::Route(step) => step.fmt(f),
-            ExplainedStep::NoListener { whose, transport } => {
-                write!(f, "route: {whose} is passed over: no listener has {transport}")
+            ExplainedStep::NoListener { whose, transport, other_family } => {
+                let family = if *other_family { " for its address" } else { "" };
+                write!(f, "route: {whose} is passed over: no listener has {transport}{family}")
+            }
+            ExplainedStep::From { whose, signalling, media } => {
+                write!(f, "from: {whose} is called from {signalling}{media}")
             }
             ExplainedStep::Limit { whose, calls_per_second: None, calls: None } => {
                 write!(f, "limits: none for {whose}")
@@ -355,6 +414,38 @@ mod tests {
         // The plan is on the number, whatever stands in the Request-URI.
         let (code, text) = asked("+442079460958");
         assert!(code == 1 && text.contains("GB is not in the calling plan"), "{text}");
+    }
+
+    /// From which network each host is called, and under which name.
+    #[test]
+    fn where_a_call_goes_out_is_explained() {
+        let text = r#"
+            listen = [{ address = "192.0.2.10", network = "outside" }, { address = "10.1.1.5", network = "inside" }]
+            network = [{ name = "outside" }, { name = "inside", local = ["10.0.0.0/8"], media_address = "10.1.1.6" }]
+            [[voice_connector]]
+            id = "office"
+            termination = { allowlist = ["127.0.0.2"], calling_plan = ["US"], caller_id_policy = "any" }
+            [[carrier]]
+            name = "east"
+            host = [{ host = "10.2.3.4" }, { host = "198.51.100.1" }, { host = "2001:db8::1" }, { host = "sip.east.example" }]
+            peer = { contact = "sbc.example.com:5070" }
+            [[carrier]]
+            name = "west"
+            priority = 2
+            host = [{ host = "sip.west.example" }]
+        "#;
+        let (config, _) = Config::parse(text, std::path::Path::new("f.toml")).unwrap();
+        let asked = Question { draw: 3, ..question("+12125550000", "+12065550123", "127.0.0.2") };
+        let text = explain(&config, Instant::now(), &asked).to_string();
+        for told in [
+            "from: east is called from sbc.example.com:5070 over udp, with media at 10.1.1.6 in network inside\n",
+            "from: east is called from sbc.example.com:5070 over udp, with media at 192.0.2.10 in network outside\n",
+            "from: east is called from sbc.example.com over udp\n",
+            "from: west is called from the listener of the network that its name leads to\n",
+            "route: east is passed over: no listener has udp for its address\n",
+        ] {
+            assert!(text.contains(told), "{told}\n{text}");
+        }
     }
 
     #[test]

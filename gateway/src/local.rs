@@ -1,9 +1,8 @@
 //! What we are towards a peer: the listener that it is reached by, and the addresses and names that it is told.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use config::{Config, ContactName, Listen, Network};
+use config::{Config, ContactName, Listen, Media, Network};
 use serde::{Deserialize, Serialize};
 
 use crate::peer::{ListenerId, Transport};
@@ -65,26 +64,36 @@ impl Local {
 /// What we are towards any peer, as the listeners, networks and media addresses of a configuration have it.
 #[derive(Debug, Clone)]
 pub struct Locals {
-    config: Arc<Config>,
+    listen: Vec<Listen>,
+    networks: Vec<Network>,
+    media: Media,
+    /// Each listener speaks for its own network.
+    has_networks: bool,
     /// The addresses that the listeners really have.
     bound: Vec<SocketAddr>,
 }
 
 impl Locals {
     /// - `bound`: the address of each listener; port 0 is one of the system's choice.
-    pub fn new(config: Arc<Config>, bound: &[SocketAddr]) -> Self {
-        Self { config, bound: bound.to_vec() }
+    pub fn new(config: &Config, bound: &[SocketAddr]) -> Self {
+        Self {
+            listen: config.listen.clone(),
+            networks: config.network.clone(),
+            media: config.media.clone(),
+            has_networks: config.has_networks(),
+            bound: bound.to_vec(),
+        }
     }
 
     /// Towards a peer that came by `listener`; `None` where a new configuration has fewer listeners than the sockets that
     /// are still bound.
     pub fn by(&self, listener: ListenerId, peer: IpAddr) -> Option<Local> {
         let peer = peer.to_canonical();
-        let configured = self.config.listen.get(usize::from(listener.0))?;
+        let configured = self.listen.get(usize::from(listener.0))?;
         let bound = self.bound.get(usize::from(listener.0)).copied().unwrap_or(configured.address);
-        let network = self.config.network_of(peer);
+        let network = Network::of(&self.networks, peer);
         let is_local = network.is_some_and(|network| network.is_local(peer));
-        let media = self.media(bound.ip(), network, peer)?;
+        let media = self.media_address(bound.ip(), network, peer)?;
         let reached = if bound.ip().is_unspecified() { media } else { bound.ip() };
         let advertise = match configured.advertise {
             // Who is in our own network reaches us where we are, if we know where that is.
@@ -104,7 +113,7 @@ impl Locals {
     /// the transport and the address family.
     pub fn towards(&self, transport: Transport, peer: IpAddr) -> Option<Local> {
         let peer = peer.to_canonical();
-        let network = self.config.network_of(peer).map(|network| &network.name);
+        let network = Network::of(&self.networks, peer).map(|network| &network.name);
         let rank = |listen: &Listen| match &listen.network {
             own if own.as_ref() == network => 0,
             None => 1,
@@ -122,27 +131,30 @@ impl Locals {
     }
 
     fn listeners(&self, transport: Transport) -> impl Iterator<Item = (ListenerId, &Listen)> {
-        let all = (0..).map(ListenerId).zip(&self.config.listen);
+        let all = (0..).map(ListenerId).zip(&self.listen);
         all.filter(move |(_, listen)| Transport::from(listen.protocol) == transport)
     }
 
     /// Where the media of a peer is bound: where its network has it, else beside the listener, else anywhere.
-    fn media(&self, listener: IpAddr, network: Option<&Network>, peer: IpAddr) -> Option<IpAddr> {
+    fn media_address(&self, listener: IpAddr, network: Option<&Network>, peer: IpAddr) -> Option<IpAddr> {
         let family = |address: &&IpAddr| address.is_ipv4() == peer.is_ipv4();
-        let all = || self.config.media.address.iter();
+        let all = || self.media.address.iter();
         let own = network.and_then(|network| network.media_address.iter().find(family));
         let beside = || all().filter(family).find(|address| **address == listener);
         own.or_else(beside).or_else(|| all().find(family)).or_else(|| all().next()).copied()
     }
 
+    /// The name of a peer's network.
+    pub fn network_of(&self, peer: IpAddr) -> Option<&str> {
+        Network::of(&self.networks, peer).map(|network| network.name.as_str())
+    }
+
     /// What SDP says to a peer outside.
     fn media_told(&self, listen: &Listen, bound: IpAddr, media: IpAddr) -> IpAddr {
-        let told = self.config.media.advertised(media);
+        let told = self.media.advertised(media);
         match listen.advertise {
             // Of several listeners each speaks for its own network.
-            Some(advertise) if told == media && media == bound && self.config.has_networks() => {
-                advertise.ip()
-            }
+            Some(advertise) if told == media && media == bound && self.has_networks => advertise.ip(),
             _ => told,
         }
     }
@@ -155,9 +167,9 @@ mod tests {
     use super::*;
 
     fn locals(text: &str) -> Locals {
-        let config = Arc::new(Config::parse(text, Path::new("f.toml")).unwrap().0);
+        let config = Config::parse(text, Path::new("f.toml")).unwrap().0;
         let bound: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.address).collect();
-        Locals::new(config, &bound)
+        Locals::new(&config, &bound)
     }
 
     /// Listener, signalling address, bound media address, told media address.

@@ -69,13 +69,7 @@ impl Core {
         peer: Peer,
     ) {
         match request {
-            Some(request) => {
-                let (message, peer, large) = self.by_size(message, peer);
-                let id = self.begin_request(now, key, request, message, peer);
-                if let Some(large) = large {
-                    self.large.insert(id, large);
-                }
-            }
+            Some(request) => self.send_request(now, key, request, message, peer),
             None => {
                 let message = self.as_carried(message, &peer);
                 self.log_message(now, key, &message);

@@ -94,7 +94,7 @@ impl Core {
             Reported::Timeout { id } => self.lost(now, id, Failure::Timeout),
             Reported::ClientTransport { id } => self.lost(now, id, Failure::Transport),
             Reported::ClientEnded { id } => {
-                self.large.remove(&id);
+                self.large.forget(id);
                 if let Some(Client::Call(key, request)) = self.clients.remove(&id) {
                     if let Some(slot) = self.calls.get_mut(&key) {
                         slot.requests.remove(&request);

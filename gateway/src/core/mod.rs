@@ -139,7 +139,7 @@ pub struct Core {
     tags: HashMap<String, (CallKey, LegRef)>,
     clients: HashMap<ClientId, Client>,
     /// Requests that went by TCP for their size.
-    large: HashMap<ClientId, large::Large>,
+    large: large::LargeRequests,
     /// BYEs of ours that are not answered yet: a gateway that stops waits for them.
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
@@ -180,14 +180,14 @@ impl Core {
         let mut core = Core {
             nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
-            locals: Arc::new(Locals::new(live.config.clone(), &shared.bound)),
+            locals: Arc::new(Locals::new(&live.config, &shared.bound)),
             shared,
             live,
             transactions: Transactions::new(Timers::default()),
             calls: HashMap::new(),
             tags: HashMap::new(),
             clients: HashMap::new(),
-            large: HashMap::new(),
+            large: large::LargeRequests::default(),
             byes: HashSet::new(),
             servers: HashMap::new(),
             per_source,
@@ -335,7 +335,7 @@ impl Machine for Core {
             Input::Orphan(state) => self.hang_up_orphan(now, &state),
             Input::Configuration(live) => {
                 self.live = live;
-                self.locals = Arc::new(Locals::new(self.live.config.clone(), &self.shared.bound));
+                self.locals = Arc::new(Locals::new(&self.live.config, &self.shared.bound));
                 self.shared.registrar.configure(&self.live.config);
                 let shard = self.tokens.shard();
                 self.probes = probe::Probes::new(now, &self.live.config, shard, self.tokens.random());

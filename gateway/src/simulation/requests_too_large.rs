@@ -75,6 +75,15 @@ fn who_takes_no_connection_is_asked_by_udp_after_all() {
         trunk.hang_up(b);
         trunk.run(1.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        // The next one wastes no time on a connection, until a minute has passed.
+        for (pause, expected) in [(0.1, &[Transport::Udp][..]), (60.0, &[Transport::Tcp, Transport::Udp])] {
+            trunk.run(pause);
+            let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+            let sent = invites(trunk, &trunk.call(b).call_id());
+            assert_eq!(sent.iter().map(|(transport, _)| *transport).collect::<Vec<_>>(), expected);
+            trunk.hang_up(a);
+            trunk.run(1.0);
+        }
         // One host was tried, once.
         assert_eq!(trunk.received(trunk.west), 0);
         trunk.finish();
