@@ -304,6 +304,21 @@ fn security(random: &mut SeededRandom, place: &'static str) -> (Change, Speaks) 
     }
 }
 
+/// Which parties are asked by TCP what is too large for a datagram, and which of these take connections. They know us by a
+/// name. Drawn apart, so that each seed tells its old story otherwise.
+fn sizes(seed: u64) -> Vec<(Change, bool)> {
+    let mut random = SeededRandom::new(seed ^ 0x51ce);
+    let limit = "udp_size_limit = 560\ncontact = \"sbc.example.com\"";
+    let places = ["pbx_peer", "east_peer", "west_peer"];
+    places
+        .into_iter()
+        .map(|place| {
+            let lines = if random.below(3) == 0 { limit } else { "" };
+            ((place, lines), !lines.is_empty() && random.below(2) == 0)
+        })
+        .collect()
+}
+
 /// A world of its own, with all that may be chosen of it; and whether limits may refuse calls.
 fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     let shards = [1, 2, 4][random.below(3) as usize];
@@ -326,6 +341,7 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
         .copied()
         .chain(marks)
         .chain(secure.iter().flatten().map(|(change, _)| *change))
+        .chain(sizes(seed).into_iter().map(|(change, _)| change))
         .collect();
     let limited = changes.iter().any(|(_, lines)| lines.contains("max_calls"));
     let mut trunk = Trunk::new(&changes, transport, shards, seed);
@@ -333,6 +349,11 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
         if let Some((_, speaks)) = secure {
             trunk.phone(phone).speaks = speaks;
             trunk.phone(phone).rekeys = random.below(2) == 0;
+        }
+    }
+    for (phone, (_, takes_tcp)) in [trunk.pbx, trunk.east, trunk.west].into_iter().zip(sizes(seed)) {
+        if takes_tcp {
+            trunk.world.takes_tcp(phone);
         }
     }
     trunk.world.link = [Link::PERFECT, Link::LOSSY, Link::LOSSY][random.below(3) as usize];
