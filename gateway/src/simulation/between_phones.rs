@@ -73,6 +73,7 @@ fn react(world: &mut World, id: PhoneId, news: News) {
             world.after(after / 3, move |world| respond(world, call, 180));
             world.after(after, move |world| respond(world, call, status));
         }
+        News::Refused(_) => {}
         News::Answered(index) | News::Acknowledged(index) => {
             let call = CallId(id, index);
             for _ in 0..random.below(4) {
@@ -130,7 +131,8 @@ fn agree(world: &mut World) {
 fn laws(world: &mut World) -> Vec<(String, String)> {
     agree(world);
     let mut all = std::mem::take(&mut world.watch.broken);
-    all.extend(broken(&world.phones, world.clocks().instant));
+    let broken = broken(&world.phones, world.clocks().instant);
+    all.extend(broken.into_iter().map(|one| (one.text, one.call_id)));
     for (phone, call) in
         world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call)))
     {

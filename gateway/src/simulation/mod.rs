@@ -7,6 +7,10 @@
 //!
 //! One file a scenario, named like an incident; `random_phones` places calls of every kind over a bad network and
 //! checks the laws after each run. A scenario runs with 1, 2 and 4 shards, over UDP and over TCP.
+//!
+//! How to write one: `trunk` has the stage and the verbs (dial, incoming, respond, request, connect, hang_up), `phone` the
+//! abilities of the parties with three lines for each, `legs` and `laws` what is checked at the end without being asked.
+//! `between_phones` holds the phones against each other, without a gateway, before they judge one.
 
 mod agreement;
 mod connections;
@@ -30,6 +34,7 @@ mod answers_without_media;
 mod asked_whether_calls_are_taken;
 mod asks_before_the_answer;
 mod between_phones;
+mod both_ends_agree;
 mod branches_used_again;
 mod bye_crossing_bye;
 mod caller_behind_nat;

@@ -9,10 +9,12 @@ use sip::Method;
 
 use super::answers_without_media::MUTE;
 use super::descriptions_under_any_name::NAMES;
+use super::legs::disagreement;
 use super::link::Link;
 use super::media::Speaks;
 use super::phone::{News, Phone, PhoneCall, Stage, Wrap};
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, PBX, Trunk};
+use super::whims::{self, Groups};
 use super::world::{Answers, CallId, PhoneId, World, transaction_ids};
 use crate::core::Input;
 use crate::direction::Direction;
@@ -22,6 +24,17 @@ use crate::random::{Random, SeededRandom};
 use crate::record::CallFacts;
 
 const CALLS_PER_SEED: u32 = 50;
+
+/// What the gateway carries beyond plain calls: phones do it by chance where it stands here. `CARRIES=reliable,timers`
+/// tries other groups, `CARRIES=all` all of them.
+const CARRIES: Groups = Groups::NONE;
+
+/// Something between two legs may be at work on one of them while the other rests.
+const QUIET: Duration = Duration::from_secs(5);
+
+fn carries() -> Groups {
+    std::env::var("CARRIES").map_or(CARRIES, |names| Groups::named(&names))
+}
 
 /// So long new calls are placed.
 const BUSY: Duration = Duration::from_secs(60);
@@ -56,6 +69,9 @@ enum Mood {
     /// It does not hear the INVITE at all.
     Absent,
 }
+
+/// A proxy before the gateway forks serially: so often does the INVITE come again by another branch.
+const BRANCHES: u32 = 3;
 
 /// What a party does once the call is up.
 #[derive(Debug, Clone, Copy)]
@@ -112,14 +128,39 @@ fn react(world: &mut World, id: PhoneId, news: News) {
         News::Incoming(index) => {
             let call = CallId(id, index);
             let mark = phone.calls[index].mark().unwrap_or(0);
+            let mut random = wits(phone, mark ^ 0x4000);
+            let host = phone.address;
+            let elsewhere = [format!("sip:{OUTSIDE}@{host}"), format!("sip:+12125550188@{host}")];
+            if carries() != Groups::NONE && whims::take(world, call, carries(), &elsewhere, &mut random) {
+                return;
+            }
+            let phone = &world.phones[id.0];
             incoming(world, call, mood(&mut wits(phone, mark)));
         }
+        News::Refused(index) => fork(world, CallId(id, index)),
         News::Answered(index) | News::Acknowledged(index) => {
             let mark = phone.calls[index].mark().unwrap_or(0);
             let mut random = wits(phone, mark ^ 0x8000);
             talk(world, CallId(id, index), &mut random);
         }
     }
+}
+
+/// Now and then who was refused comes again by another branch of the same INVITE.
+fn fork(world: &mut World, call: CallId) {
+    let phone = &world.phones[call.0.0];
+    let one = &phone.calls[call.1];
+    let branches =
+        phone.calls.iter().filter(|other| other.caller && other.call_id() == one.call_id()).count();
+    let mut random = wits(phone, one.mark().unwrap_or(0) ^ 0x10_0000 ^ branches as u32);
+    let busy = world.elapsed() < BUSY;
+    if !busy || one.cancelled || branches as u32 >= BRANCHES || random.below(4) > 0 {
+        return;
+    }
+    let after = millis(&mut random, 3_000);
+    world.after(after, move |world| {
+        world.with(call.0, |phone, now| phone.fork(now, call.1));
+    });
 }
 
 fn incoming(world: &mut World, call: CallId, mood: Mood) {
@@ -182,6 +223,16 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
         let after = millis(random, 20_000);
         world.after(after, move |world| act(world, call, what));
     }
+    for _ in 0..random.below(3) {
+        if carries() == Groups::NONE {
+            break;
+        }
+        let (after, seed) = (millis(random, 20_000), random.next_u64());
+        world.after(after, move |world| {
+            let target = format!("sip:+1212{:07}@vc.example.com", 6_000_000 + seed % 1_000_000);
+            whims::talk(world, call, carries(), &target, &mut SeededRandom::new(seed));
+        });
+    }
     // Both know it: an even mark is for the caller to end, an odd one for the callee, each third for both.
     let phone = &world.phones[call.0.0];
     let mark = phone.calls[call.1].mark().unwrap_or(0);
@@ -203,6 +254,12 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
     }
     if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled()) {
         return;
+    }
+    if let [(_, a), (_, b)] = parties.as_slice()
+        && let Some(text) = disagreement(a, b, world.clocks().instant, QUIET)
+    {
+        world.watch.broken.push((text, a.call_id()));
+        panic!("{:#?}", world.watch.broken);
     }
     for (name, call) in parties {
         let Some(agreed) = call.media.agreed() else { return };
@@ -369,6 +426,10 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
         _ => Answers::Never,
     };
     trunk.world.wits = Some(react);
+    let mut chance = SeededRandom::new(seed ^ 0xab1e);
+    for phone in &mut trunk.world.phones {
+        whims::equip(phone, carries(), &mut chance);
+    }
     for phone in &mut trunk.world.phones {
         phone.ignores = Some(is_absent);
         phone.wraps = (random.below(3) == 0).then(|| NAMES[random.below(NAMES.len() as u64) as usize]);
@@ -469,7 +530,7 @@ impl Trunk {
                 (_, true) => on_net += 1,
                 (_, false) => out += 1,
             }
-            heard_answer.insert(call.call_id(), call.answers().contains(&200));
+            *heard_answer.entry(call.call_id()).or_default() |= call.answers().contains(&200);
         }
         let of = |direction: Direction| self.world.cdrs.iter().filter(move |cdr| cdr.direction == direction);
         assert_eq!(of(Direction::Outbound).count(), out + on_net, "outbound records");
@@ -479,13 +540,14 @@ impl Trunk {
             assert_eq!(of(Direction::Inbound).count(), inward + on_net, "inbound records");
             assert_eq!(transaction_ids(&self.world.cdrs).len(), out + inward + on_net, "transaction ids");
         }
+        // One INVITE by several branches is one Call-ID, and a record for each.
+        let billed = |call_id: &str| {
+            let mine = self.world.cdrs.iter().filter(|cdr| cdr.call_id == call_id);
+            mine.filter(|cdr| cdr.answered_at.is_some() || is_unproven(cdr)).count()
+        };
         for cdr in of(Direction::Outbound) {
             let heard = heard_answer.get(&cdr.call_id).expect("a record's Call-ID is the caller's");
-            assert!(
-                !heard || cdr.answered_at.is_some() || is_unproven(cdr),
-                "{} was answered, its record says no",
-                cdr.call_id
-            );
+            assert!(!heard || billed(&cdr.call_id) > 0, "{} was answered, its record says no", cdr.call_id);
             let twins = of(Direction::Inbound).filter(|twin| twin.transaction_id == cdr.transaction_id);
             for twin in twins {
                 assert_eq!(twin.answered_at, cdr.answered_at, "{}", cdr.call_id);
@@ -509,7 +571,11 @@ impl Trunk {
                 continue;
             };
             let told = callers.get(mark).is_some_and(|call_id| self.world.watch.accepted.contains(call_id));
-            let recorded = cdr.answered_at.is_some() || is_unproven(cdr);
+            let is_billed = |one: &CallFacts| one.answered_at.is_some() || is_unproven(one);
+            let came_again = calls().filter(|call| call.caller && call.mark() == Some(*mark)).count() > 1;
+            let of_mark = |one: &&CallFacts| marks.get(&one.call_id) == Some(mark);
+            let recorded =
+                is_billed(cdr) || came_again && self.world.cdrs.iter().filter(of_mark).any(is_billed);
             assert_eq!(recorded, told, "{}: billed, and was the caller told?", cdr.call_id);
             let answers = answered.get(mark).copied().unwrap_or(0);
             assert!(!told || answers > 0, "{} is billed, nobody answered", cdr.call_id);
@@ -546,7 +612,7 @@ fn runs(quarter: u64) {
         agreements += trunk.world.watch.agreements;
         calls += trunk.world.phones.iter().flat_map(|phone| &phone.calls).filter(|call| call.caller).count();
     }
-    assert_eq!(calls, 5_000, "this many calls were placed");
+    assert!(calls > 5_000, "{calls} calls were placed, with those that come again by another branch");
     assert!(agreements > 1_000, "the media of parties was compared {agreements} times");
 }
 

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use sip::{Message, Method};
 
 use super::ladder::Line;
-use super::phone::{Phone, PhoneCall, Stage};
+use super::legs;
+use super::phone::{Abilities, Phone, PhoneCall, Stage};
 use super::world::{CallId, PhoneId, World};
 use crate::core::Input;
 use crate::direction::Direction;
@@ -308,6 +309,40 @@ impl Trunk {
         self.world.with(id.0, |phone, now| phone.respond(now, id.1, status, sdp, headers));
     }
 
+    /// What a phone can do beyond a plain call, from now on. Its descriptions carry marks, and it says what it allows.
+    pub fn able(&mut self, phone: PhoneId, abilities: Abilities) {
+        self.world.phones[phone.0].abilities = Abilities { marks: true, allow: true, ..abilities };
+    }
+
+    /// A forking callee answers under this To tag ([`Phone::fork_tag`]); 183 and 2xx with a description of its own.
+    pub fn respond_as(&mut self, id: CallId, status: u16, tag: &str) {
+        let sdp = status == 183 || (200..300).contains(&status);
+        self.world.with(id.0, |phone, now| phone.respond_as(now, id.1, status, sdp, &[], tag));
+    }
+
+    /// Answers an INVITE with a redirection to these URIs.
+    pub fn redirect(&mut self, id: CallId, status: u16, uris: &[&str]) {
+        let uris: Vec<String> = uris.iter().map(|uri| (*uri).to_owned()).collect();
+        self.world.with(id.0, |phone, now| phone.redirect(now, id.1, status, &uris));
+    }
+
+    /// Asks the peer of a call to call `target`, a URI.
+    pub fn refer(&mut self, id: CallId, target: &str) {
+        self.world.with(id.0, |phone, now| phone.refer(now, id.1, target));
+    }
+
+    /// Asks the peer of a call to take this phone's place in another call of it; `uri`: who is called for that.
+    pub fn refer_attended(&mut self, id: CallId, other: CallId, uri: &str) {
+        self.world.with(id.0, |phone, now| phone.refer_attended(now, id.1, other.1, Some(uri)));
+    }
+
+    /// Both ends of a call hold the same two descriptions to be agreed on.
+    pub fn assert_agreed(&self, a: CallId, b: CallId) {
+        let here = self.call(a).media.agreed().expect("agreed");
+        let there = self.call(b).media.agreed().expect("agreed");
+        assert_eq!((&here.ours, &here.theirs), (&there.theirs, &there.ours));
+    }
+
     pub fn cancel(&mut self, id: CallId) {
         self.world.with(id.0, |phone, now| phone.cancel(now, id.1));
     }
@@ -383,6 +418,7 @@ impl Trunk {
     /// The laws that hold when everything is over.
     pub fn check(&mut self) {
         self.world.watch.settle(&self.world.unreached);
+        self.check_legs();
         assert!(self.world.watch.broken.is_empty(), "broken: {:#?}", self.world.watch.broken);
         self.assert_nothing_held();
         for phone in &self.world.phones {
@@ -401,6 +437,17 @@ impl Trunk {
         let metrics = self.world.metrics.render();
         for line in metrics.lines().filter(|line| line.starts_with("voice_connector_calls_active{")) {
             assert!(line.ends_with(" 0"), "{line}");
+        }
+    }
+
+    /// What the gateway did on each leg, as the phone there sees it.
+    fn check_legs(&mut self) {
+        let broken = legs::broken(&self.world.phones, self.world.clocks().instant);
+        for one in broken.into_iter().filter(|one| !one.itself) {
+            if !self.world.unreached.contains(&one.call_id) && !self.world.watch.forged.contains(&one.call_id)
+            {
+                self.world.watch.broken.push((one.text, one.call_id));
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use super::world::{CallId, World};
 use crate::random::{Random, SeededRandom};
 
 /// Which abilities chance may switch on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Groups {
     /// 100rel and PRACK.
     pub reliable: bool,
@@ -47,6 +47,20 @@ impl Groups {
         corners: true,
         transfers: true,
     };
+
+    /// The groups of these names, with commas between; `all`.
+    pub fn named(names: &str) -> Groups {
+        let has = |name: &str| names.split(',').any(|one| one == name || one == "all");
+        Groups {
+            reliable: has("reliable"),
+            update: has("update"),
+            timers: has("timers"),
+            forks: has("forks"),
+            redirects: has("redirects"),
+            corners: has("corners"),
+            transfers: has("transfers"),
+        }
+    }
 
     fn any(self) -> bool {
         self.reliable || self.update || self.timers || self.forks || self.corners || self.transfers

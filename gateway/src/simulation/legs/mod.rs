@@ -17,14 +17,25 @@ use sip::{Message, Method};
 pub(crate) use self::agreement::disagreement;
 use super::phone::{Phone, PhoneCall, Seen};
 
-/// The broken laws of all calls of these phones, with the Call-ID; `end`: when the simulation stopped.
-pub(crate) fn broken(phones: &[Phone], end: Instant) -> Vec<(String, String)> {
+/// What is wrong at one end of a leg.
+pub(crate) struct Broken {
+    /// It is the phone itself that broke the law, and not who is at the other end.
+    pub itself: bool,
+    pub text: String,
+    pub call_id: String,
+}
+
+/// The broken laws of all calls of these phones; `end`: when the simulation stopped.
+pub(crate) fn broken(phones: &[Phone], end: Instant) -> Vec<Broken> {
     let mut broken = transfer::broken(phones);
     for (phone, call) in phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call))) {
         let of_call =
             [offers::broken(call), reliable::broken(call), session::broken(call, end).into_iter().collect()];
-        let texts = of_call.into_iter().flatten();
-        broken.extend(texts.map(|text| (format!("{}: {text}", phone.name), call.call_id())));
+        broken.extend(of_call.into_iter().flatten().map(|(itself, text)| Broken {
+            itself,
+            text: format!("{}: {text}", phone.name),
+            call_id: call.call_id(),
+        }));
     }
     broken
 }

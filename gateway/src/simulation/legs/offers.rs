@@ -2,12 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use sip::Method;
 
 use super::rseq;
 use crate::simulation::media::describes;
 use crate::simulation::phone::{PhoneCall, Seen};
+
+/// Who hears no response for so long has given its offer up.
+const GIVES_UP: Duration = Duration::from_secs(32);
 
 /// Whose request, its number and method.
 type Asked = (bool, u32, Method);
@@ -19,6 +24,7 @@ struct Offer {
     /// The request that it stands in, or whose response.
     asked: Asked,
     in_response: bool,
+    at: Instant,
 }
 
 #[derive(Default)]
@@ -30,7 +36,7 @@ struct Dialog {
     described: HashMap<Asked, Bytes>,
 }
 
-pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
+pub(super) fn broken(call: &PhoneCall) -> Vec<(bool, String)> {
     let mut broken = Vec::new();
     let mut dialogs: HashMap<String, Dialog> = HashMap::new();
     let mut initial: Option<Offer> = None;
@@ -47,7 +53,8 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
             offering.extend(describes.then(|| asked.clone()));
             if seen.message.to_tag().is_none() {
                 dialogs.clear();
-                initial = describes.then(|| Offer { ours: seen.said, asked, in_response: false });
+                initial =
+                    describes.then(|| Offer { ours: seen.said, asked, in_response: false, at: seen.at });
                 continue;
             }
         }
@@ -62,21 +69,23 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
 }
 
 impl Dialog {
-    fn asks(&mut self, seen: &Seen, asked: Asked, describes: bool, broken: &mut Vec<String>) {
+    fn asks(&mut self, seen: &Seen, asked: Asked, describes: bool, broken: &mut Vec<(bool, String)>) {
         if !describes {
             return;
         }
+        self.outstanding.take_if(|one| one.at + GIVES_UP <= seen.at && one.asked.2 == Method::Update);
         let answers = self.outstanding.as_ref().is_some_and(|one| one.in_response && one.ours != seen.said);
         match asked.2 {
             Method::Ack | Method::Prack if answers => self.outstanding = None,
             Method::Invite | Method::Update | Method::Prack => match &self.outstanding {
                 None => {
-                    self.outstanding = Some(Offer { ours: seen.said, asked, in_response: false });
+                    self.outstanding =
+                        Some(Offer { ours: seen.said, asked, in_response: false, at: seen.at });
                 }
                 Some(one) if one.ours == seen.said => {
                     let who = if seen.said { "offers" } else { "is offered" };
-                    broken
-                        .push(format!("{who} by {} {} before the last offer is answered", asked.2, asked.1));
+                    let text = format!("{who} by {} {} before the last offer is answered", asked.2, asked.1);
+                    broken.push((seen.said, text));
                 }
                 Some(_) => {
                     self.crossing.insert(asked);
@@ -92,7 +101,7 @@ impl Dialog {
         asked: Asked,
         describes: bool,
         offering: &HashSet<Asked>,
-        broken: &mut Vec<String>,
+        broken: &mut Vec<(bool, String)>,
     ) {
         let status = seen.status();
         let is_invite = asked.2 == Method::Invite;
@@ -104,17 +113,22 @@ impl Dialog {
             return;
         }
         if (200..300).contains(&status) && self.crossing.remove(&asked) {
-            broken
-                .push(format!("an offer by {} {} is taken while another is not answered", asked.2, asked.1));
+            let text = format!("an offer by {} {} is taken while another is not answered", asked.2, asked.1);
+            broken.push((seen.said, text));
         }
         if !describes {
+            // Whoever accepts an offer without an answer has none.
+            if status >= 200 {
+                self.outstanding.take_if(|one| one.asked == asked && !one.in_response);
+            }
             return;
         }
         if is_invite {
             let before = self.described.entry(asked.clone()).or_insert_with(|| seen.message.body().clone());
             if before != seen.message.body() {
-                broken.push(format!(
-                    "{status} describes other media than the response before it, in one dialog"
+                broken.push((
+                    seen.said,
+                    format!("{status} describes other media than the response before it, in one dialog"),
                 ));
             }
         }
@@ -127,7 +141,7 @@ impl Dialog {
                 // The offer is in the response; a repeat of it is the same offer.
                 let is_new = self.crossing.is_empty() && !self.is_answered(&asked);
                 if is_new {
-                    self.outstanding = Some(Offer { ours: seen.said, asked, in_response: true });
+                    self.outstanding = Some(Offer { ours: seen.said, asked, in_response: true, at: seen.at });
                 }
             }
             _ => {}

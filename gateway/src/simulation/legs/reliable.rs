@@ -20,7 +20,7 @@ struct Dialog {
     accepted: bool,
 }
 
-pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
+pub(super) fn broken(call: &PhoneCall) -> Vec<(bool, String)> {
     let mut broken = Vec::new();
     let mut dialogs: HashMap<String, Dialog> = HashMap::new();
     let mut pracks: HashMap<u32, u32> = HashMap::new();
@@ -57,7 +57,7 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
     for dialog in dialogs.values() {
         let numbers: Vec<u32> = dialog.reliable.keys().copied().collect();
         if numbers.windows(2).any(|two| two[1] != two[0] + 1) {
-            broken.push(format!("reliable responses are numbered {numbers:?}"));
+            broken.push((!call.caller, format!("reliable responses are numbered {numbers:?}")));
         }
         for (rseq, since) in &dialog.reliable {
             let times = dialog.acknowledged.get(rseq).copied().unwrap_or(0);
@@ -65,7 +65,8 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<String> {
             // A caller may have had the 2xx before its PRACK was answered.
             let owed = dialog.accepted && !call.caller || long && !dialog.accepted;
             if times > 1 || times == 0 && owed && !call.vanished {
-                broken.push(format!("the reliable response {rseq} was acknowledged {times} times"));
+                let text = format!("the reliable response {rseq} was acknowledged {times} times");
+                broken.push((call.caller, text));
             }
         }
     }

@@ -6,16 +6,16 @@ use sip::Method;
 
 use crate::simulation::phone::{PhoneCall, expires};
 
-pub(super) fn broken(call: &PhoneCall, end: Instant) -> Option<String> {
+pub(super) fn broken(call: &PhoneCall, end: Instant) -> Option<(bool, String)> {
     let mut deadline: Option<(Instant, u32)> = None;
     let mut last = None;
+    let ours = call.session.as_ref().is_some_and(|session| session.ours);
     for seen in &call.trace {
         let (_, method) = seen.cseq();
         if let Some((until, seconds)) = deadline.filter(|(until, _)| *until < seen.at) {
             let late = (seen.at - until).as_secs_f64();
-            return Some(format!(
-                "a session of {seconds} s was neither refreshed nor ended, {late:.1} s ago"
-            ));
+            let text = format!("a session of {seconds} s was neither refreshed nor ended, {late:.1} s ago");
+            return Some((ours, text));
         }
         if method == Method::Bye && seen.message.is_request() {
             return None;
@@ -33,5 +33,5 @@ pub(super) fn broken(call: &PhoneCall, end: Instant) -> Option<String> {
         }
     }
     let (_, seconds) = deadline.filter(|(until, _)| *until < end && !call.vanished)?;
-    Some(format!("a session of {seconds} s was neither refreshed nor ended"))
+    Some((ours, format!("a session of {seconds} s was neither refreshed nor ended")))
 }

@@ -1,8 +1,9 @@
 //! Each REFER that was accepted ends with a NOTIFY that tells what became of the call: RFC 3515 §2.4.
 
+use super::Broken;
 use crate::simulation::phone::Phone;
 
-pub(super) fn broken(phones: &[Phone]) -> Vec<(String, String)> {
+pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (phone, call) in phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call))) {
         for one in &call.subscriptions {
@@ -20,7 +21,7 @@ pub(super) fn broken(phones: &[Phone]) -> Vec<(String, String)> {
                 }
                 _ => continue,
             };
-            broken.push((text, call.call_id()));
+            broken.push(Broken { itself: false, text, call_id: call.call_id() });
         }
     }
     broken

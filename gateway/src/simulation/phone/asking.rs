@@ -190,6 +190,7 @@ impl Phone {
         if !status.is_success() {
             if is_first && !self.invites_again(now, index, &message) {
                 self.calls[index].stage = Stage::Over;
+                self.news.push_back(News::Refused(index));
                 self.notify(now, index, status.code());
             }
             if !suits && self.calls[index].stage == Stage::Up {

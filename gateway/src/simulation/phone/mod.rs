@@ -1,7 +1,59 @@
 //! A PBX or a carrier: a SIP user agent that does what it is told, and keeps what it heard.
 //!
 //! It stands on the project's own transactions and dialogs, so that a test says `answer` and not which bytes;
-//! what the gateway must never see from a sane peer is sent as raw messages by the test itself.
+//! what the gateway must never see from a sane peer is sent as raw messages by the test itself. Nothing here stands on
+//! the machines that the gateway is made of (offers, reliable responses, timers, REFER): one fault on both sides would
+//! hide.
+//!
+//! A phone does plain calls unless a scenario says more ([`Abilities`]). `trunk` is a [`Trunk`](super::trunk::Trunk),
+//! `a` the caller's call and `b` the callee's, as `dial`, `incoming` and `connect` give them:
+//!
+//! ```text
+//! // Reliable provisional responses, on one side or on both. A 200 waits for the PRACK by itself.
+//! trunk.able(trunk.pbx, Abilities { rel100: Rel100::Required, ..Abilities::default() });
+//! trunk.able(trunk.east, Abilities { rel100: Rel100::Supported, pracks: Pracks::Late(SECOND), ..Abilities::default() });
+//! trunk.respond(b, 183);                                    // with RSeq; the answer, or the offer where there was none
+//!
+//! // UPDATE, before the answer and after: with an offer of that direction, or without a description.
+//! trunk.able(trunk.east, Abilities { update: true, offers_again: true, ..Abilities::default() });
+//! trunk.request(b, Method::Update, Some("sendonly"));
+//! trunk.request(b, Method::Update, None);
+//!
+//! // Session timers: what it asks for, what it takes at least, who refreshes and how. It hangs up at expiry.
+//! let timer = Some(TimerHabit { expires: 120, min: 90, refreshes: Some(true), by_update: false });
+//! trunk.able(trunk.pbx, Abilities { timer, ..Abilities::default() });
+//! assert!(trunk.call(a).session.as_ref().is_some_and(|session| session.ours));
+//!
+//! // Forks: a callee that is a forking proxy. Each tag is a dialog with a description of its own.
+//! let (one, two) = (trunk.phone(trunk.east).fork_tag(), trunk.phone(trunk.east).fork_tag());
+//! trunk.respond_as(b, 183, &one);
+//! trunk.respond_as(b, 200, &two);                           // `Phone::end_early` says 199 of a tag
+//!
+//! // Redirection; a caller that follows by itself has `follows: 5`.
+//! trunk.redirect(b, 302, &["sip:+12125550188@10.0.1.1", "sip:+12125550189@10.0.1.1"]);
+//!
+//! // A re-INVITE at once after the own 200; offerless; given up; answered with nothing of use.
+//! trunk.respond(b, 200);
+//! trunk.request(b, Method::Invite, Some("sendrecv"));       // `None`: without an offer
+//! trunk.world.with(b.0, |phone, now| phone.cancel_offer(now, b.1));
+//! trunk.phone(a.0).abilities.spoils = 1;                    // its next answer inside a call has port 0
+//!
+//! // Both at once, which meets 491; `offers_again` comes back at the time of RFC 3261 §14.1.
+//! trunk.request(a, Method::Invite, Some("sendonly"));
+//! trunk.request(b, Method::Invite, Some("sendonly"));
+//!
+//! // Transfers: who refers, who takes a REFER that the gateway passes, who takes INVITE with Replaces.
+//! trunk.able(trunk.branch, Abilities { refer: true, replaces: true, ..Abilities::default() });
+//! trunk.refer(a, "sip:+12125550177@vc.example.com");        // a number that nobody else calls: its truth is checked
+//! assert_eq!(trunk.call(a).subscriptions[0].outcome(), Some(200));
+//!
+//! // Who holds what to be agreed on, at both ends.
+//! trunk.assert_agreed(a, b);
+//! ```
+//!
+//! When a scenario is over, `Trunk::check` holds each leg against the laws of [`legs`](super::legs). A phone that a test
+//! wants to break them has [`Phone::fault`], or sends raw messages. A new ability: a field of [`Abilities`], a file here,
+//! chance in [`whims`](super::whims), and a run of `between_phones`.
 
 mod abilities;
 mod again;
@@ -64,6 +116,8 @@ pub(crate) enum News {
     Answered(usize),
     /// The 2xx that it gave was acknowledged.
     Acknowledged(usize),
+    /// The call that it placed was refused.
+    Refused(usize),
 }
 
 /// See the module.
