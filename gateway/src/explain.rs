@@ -128,6 +128,13 @@ pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanatio
         Ok(attempts) => attempts,
         Err(refusal) => return Explanation { steps, outcome: Err(refusal) },
     };
+    let registers_us = |attempt: &Attempt| match &attempt.via {
+        Via::Carrier(carrier) => carrier.register.is_some(),
+        Via::Connector(_) => false,
+    };
+    if attempts.iter().any(registers_us) {
+        steps.push(ExplainedStep::Assumed("the carriers that want it have registered the gateway"));
+    }
     let locals = Locals::new(config, &[]);
     let (carried, left): (Vec<Attempt>, Vec<Attempt>) =
         attempts.into_iter().partition(|attempt| local_to(&locals, attempt).is_some());
@@ -446,6 +453,47 @@ mod tests {
         ] {
             assert!(text.contains(told), "{told}\n{text}");
         }
+    }
+
+    /// Nobody has registered in an explanation: it says what it takes for granted.
+    #[test]
+    fn registrations_are_taken_for_granted_and_told() {
+        let text = r#"
+            listen = [{ address = "192.0.2.10", protocol = "tcp" }]
+            [[voice_connector]]
+            id = "office"
+            origination = { }
+            peer = { registration = true }
+            [voice_connector.termination]
+            allowlist = ["127.0.0.2"]
+            calling_plan = ["US"]
+            credentials = [{ username = "u", password = "p" }]
+            [[phone_number]]
+            number = "+12065550100"
+            voice_connector = "office"
+            [[carrier]]
+            name = "far"
+            allowlist = ["127.0.0.3"]
+            register = { user = "trunk", domain = "far.example", password = "p" }
+            host = [{ host = "sip.far.example", protocol = "tcp" }]
+        "#;
+        let (config, _) = Config::parse(text, std::path::Path::new("f.toml")).unwrap();
+        let asked = |from: &str, to: &str, source: &str| {
+            let asked = Question { transport: Transport::Tcp, ..question(from, to, source) };
+            explain(&config, Instant::now(), &asked).to_string()
+        };
+        let inbound = asked("+12125550000", "+12065550100", "127.0.0.3");
+        for line in [
+            "  assumed: a system of the voice connector has registered\n",
+            "  registered: voice connector office has 1 contact\n",
+            "  routes: voice connector office has none that can be reached\n",
+            "  route: voice connector office at whatever contact has registered as +12065550100\n",
+        ] {
+            assert!(inbound.contains(line), "{line} in {inbound}");
+        }
+        let outbound = asked("+12065550100", "+12065550123", "127.0.0.2");
+        let line = "  assumed: the carriers that want it have registered the gateway\n";
+        assert!(outbound.contains(line), "{outbound}");
     }
 
     #[test]

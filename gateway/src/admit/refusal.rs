@@ -116,6 +116,11 @@ pub enum Refusal {
         /// The number.
         number: E164,
     },
+    /// The connectors that have the number have no route, and nobody has registered.
+    NotRegistered {
+        /// The number.
+        number: E164,
+    },
     /// The connectors that have the number have no route.
     NoRoute {
         /// The number.
@@ -208,6 +213,7 @@ impl Refusal {
             Refusal::NotAssigned { .. } => (404, "not_assigned"),
             Refusal::OriginationOff { .. } => (403, "origination_off"),
             Refusal::NoCarrier { .. } => (404, "no_carrier"),
+            Refusal::NotRegistered { .. } => (480, "not_registered"), // RFC 3261 §16.5
             Refusal::NoRoute { .. } => (503, "no_route"),
             Refusal::NoListener { .. } => (503, "no_listener"),
             Refusal::CallsPerSecond { .. } => (503, "cps"),
@@ -273,6 +279,7 @@ impl fmt::Display for Refusal {
                 write!(f, "Origination is off for voice connector {connector}")
             }
             Refusal::NoCarrier { number } => write!(f, "No carrier for {number}"),
+            Refusal::NotRegistered { number } => write!(f, "Nobody has registered for {number}"),
             Refusal::NoRoute { number } => write!(f, "No route to {number}"),
             Refusal::NoListener { number } => {
                 write!(f, "No listener has the transport of any route to {number}")

@@ -10,6 +10,10 @@ use crate::reply::{ALLOW, Cause};
 impl Core {
     /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2), but for its hops: it ends here. What we don't do is
     /// said so. Nothing is kept: repeats get the same answer, and copies by another way their own.
+    ///
+    /// What is not taken is refused with a true Allow (405, 501). So is a SUBSCRIBE or PUBLISH: 489 is the word of one who
+    /// takes them for other events (RFC 6665 §7.4, RFC 3903 §6). And a REGISTER of whom nobody lets register: 403 would have
+    /// a phone ask its user for another password.
     pub(super) fn answer_outside(&mut self, source: &Source, message: &Message) {
         let tag = self.stateless_tag(message);
         let fault = match message.method() {
@@ -20,9 +24,9 @@ impl Core {
             self.shared.metrics.refusal("protocol");
             return self.send_stateless(source, message, fault.reply(message, &tag));
         }
-        let allow = match self.takes_register(source, message) {
-            true => &format!("{ALLOW}, REGISTER"),
-            false => ALLOW,
+        let allow = || match self.takes_register(source, message) {
+            true => format!("{ALLOW}, REGISTER"),
+            false => ALLOW.to_owned(),
         };
         let reply = match message.method() {
             Some(Method::Options) => match self.would_refuse() {
@@ -30,15 +34,17 @@ impl Core {
                 None => self.known_as(source, Builder::reply(message, StatusCode::OK, "OK", Some(&tag))),
             }
             .header(Name::Accept, BODIES)
-            .header(Name::Allow, allow),
+            .header(Name::Allow, allow()),
             // A dialog of ours would have been found.
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 Cause::new(481, "Call/Transaction Does Not Exist").reply(message, Some(&tag))
             }
             Some(Method::Other(_)) => {
-                Cause::new(501, "Not Implemented").reply(message, Some(&tag)).header(Name::Allow, allow)
+                Cause::new(501, "Not Implemented").reply(message, Some(&tag)).header(Name::Allow, allow())
             }
-            _ => Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, allow),
+            _ => {
+                Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, allow())
+            }
         };
         self.send_stateless(source, message, reply);
     }

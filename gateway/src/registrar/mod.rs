@@ -152,12 +152,17 @@ impl Registrar {
         registrar.configure(config);
         let unspecified = ([0, 0, 0, 0], 0).into();
         for connector in &config.voice_connector {
-            let transport = if connector.encryption { Transport::Tls } else { Transport::Udp };
+            let able = |transport: Transport| !connector.encryption || transport == Transport::Tls;
+            let listeners = (0..).map(ListenerId).zip(&config.listen);
+            let mut listeners = listeners.map(|(id, listen)| (id, Transport::from(listen.protocol)));
+            let Some((listener, transport)) = listeners.find(|(_, transport)| able(*transport)) else {
+                continue;
+            };
             let uri = SipUri::new(None, sip::Host::Name("registered".to_owned()), None);
             let contact = Contact { uri, expires: None, q: 1000, instance: None, reg_id: None, bulk: true };
             let change = Change::Contacts(vec![contact]);
             let asked = Asked { call_id: String::new(), cseq: 1, change, path: Vec::new() };
-            let way = |_: &Contact| Way::by(Peer::new(transport, ListenerId(0), unspecified));
+            let way = |_: &Contact| Way::by(Peer::new(transport, listener, unspecified));
             let owner = Arc::from("");
             // One that registers nobody has no bindings.
             let lasts = [Duration::from_secs(LONGEST.into())];

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use config::{CarrierName, Config, ConnectorId, Registration, Route};
+use config::{Config, ConnectorId, Registration, Route};
 
 use crate::admit::{Admitted, Destination, Refusal};
 use crate::peer::Transport;
@@ -66,18 +66,20 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
             );
         }
     }
+    let is_down = |attempt: &Attempt| {
+        let carriers = &facts.registrar.carriers;
+        attempt.via.carrier().is_some_and(|name| carriers.is_down(name.as_str(), &attempt.lookup))
+    };
     for attempt in &mut attempts {
         // Whoever has registered was heard of lately.
-        let down =
-            |carrier: &CarrierName| facts.registrar.carriers.is_down(carrier.as_str(), &attempt.lookup);
-        attempt.usable = attempt.registered.is_some()
-            || health.is_usable(facts.now, &attempt.lookup) && !attempt.via.carrier().is_some_and(down);
+        attempt.usable =
+            attempt.registered.is_some() || health.is_usable(facts.now, &attempt.lookup) && !is_down(attempt);
     }
     if admitted.emergency.is_none() {
         attempts.sort_by_key(|attempt| !attempt.usable);
     }
-    steps.extend(attempts.iter().map(RouteStep::attempt));
-    let attempts = if attempts.is_empty() { Err(nowhere(admitted)) } else { Ok(attempts) };
+    steps.extend(attempts.iter().map(|attempt| RouteStep::attempt(attempt, is_down(attempt))));
+    let attempts = if attempts.is_empty() { Err(nowhere(config, admitted)) } else { Ok(attempts) };
     Plan { steps, attempts }
 }
 
@@ -106,8 +108,14 @@ fn to_connector(
     contacts.into_iter().chain(routes).collect()
 }
 
-fn nowhere(admitted: &Admitted) -> Refusal {
+fn nowhere(config: &Config, admitted: &Admitted) -> Refusal {
+    let registers = |id: &ConnectorId| {
+        config.connector(id.as_str()).is_some_and(|one| one.peer.registration == Registration::On)
+    };
     match &admitted.destination {
+        Destination::Connectors(ids) if ids.iter().any(registers) => {
+            Refusal::NotRegistered { number: admitted.number.clone() }
+        }
         Destination::Carriers => Refusal::NoCarrier { number: admitted.number.clone() },
         Destination::Connectors(_) => Refusal::NoRoute { number: admitted.number.clone() },
     }

@@ -39,13 +39,14 @@ pub enum RouteStep {
         target: String,
         /// The number, and what of the request and its way is not as usual.
         number: String,
-        /// It answered when it was last asked.
-        usable: bool,
+        /// Why it comes last, where it does.
+        trouble: Option<&'static str>,
     },
 }
 
 impl RouteStep {
-    pub(super) fn attempt(attempt: &Attempt) -> RouteStep {
+    /// - `unregistered`: its carrier wants a registration, which is down.
+    pub(super) fn attempt(attempt: &Attempt, unregistered: bool) -> RouteStep {
         let whose = match &attempt.via {
             Via::Carrier(carrier) => format!("carrier {}", carrier.name),
             Via::Connector(connector) => format!("voice connector {}", connector.id),
@@ -63,7 +64,11 @@ impl RouteStep {
                 None => format!("{} over {}", attempt.target.host(), lookup.transport),
             },
             number: format!("{}{}", attempt.number, attempt.target.notes(&attempt.number)),
-            usable: attempt.usable,
+            trouble: match attempt.usable {
+                true => None,
+                false if unregistered => Some("has not registered us"),
+                false => Some("does not answer probes"),
+            },
         }
     }
 }
@@ -92,9 +97,9 @@ impl fmt::Display for RouteStep {
                 0 => write!(f, "routes: voice connector {connector} has none that can be reached"),
                 routes => write!(f, "routes: voice connector {connector} has {routes}"),
             },
-            RouteStep::Attempt { whose, target, number, usable } => {
-                let health = if *usable { "" } else { ", does not answer probes" };
-                write!(f, "route: {whose} at {target} as {number}{health}")
+            RouteStep::Attempt { whose, target, number, trouble } => {
+                let trouble = trouble.map(|trouble| format!(", {trouble}")).unwrap_or_default();
+                write!(f, "route: {whose} at {target} as {number}{trouble}")
             }
         }
     }

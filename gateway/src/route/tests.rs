@@ -267,3 +267,36 @@ proptest! {
         prop_assert_eq!(order, again);
     }
 }
+
+/// A connector whose customer registers and has no route: nobody is there, and that is no trouble of the trunk.
+#[test]
+fn a_number_that_nobody_has_registered_for_is_unavailable() {
+    let text = r#"
+listen = [{ address = "192.0.2.10" }]
+[[voice_connector]]
+id = "office"
+origination = { }
+peer = { registration = true }
+termination = { credentials = [{ username = "u", password = "p" }] }
+[[phone_number]]
+number = "+12065550100"
+voice_connector = "office"
+[[carrier]]
+name = "far"
+prefixes = []
+allowlist = ["127.0.0.3"]
+"#;
+    let (config, _) = Config::parse(text, std::path::Path::new("f.toml")).unwrap();
+    let Outcome::Admit(admitted) = admit(&config, &call("127.0.0.3", "+12125550000", "+12065550100")).outcome
+    else {
+        panic!()
+    };
+    let registrar = Registrar::default();
+    registrar.configure(&config);
+    let facts = RouteFacts { admitted: &admitted, draw: 1, now: Instant::now(), registrar: &registrar };
+    let refusal = route(&config, &Health::new(), &facts).attempts.unwrap_err();
+    assert_eq!(
+        (refusal.verdict().status, refusal.to_string().as_str()),
+        (480, "Nobody has registered for +12065550100")
+    );
+}

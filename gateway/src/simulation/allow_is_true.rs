@@ -17,7 +17,15 @@ fn ours_and(more: &[&str]) -> Vec<String> {
 #[test]
 fn nothing_outside_a_call_promises_a_message() {
     everywhere(|trunk| {
-        for method in ["OPTIONS", "SUBSCRIBE", "MESSAGE", "REGISTER"] {
+        for (method, status) in [
+            ("OPTIONS", 200),
+            ("SUBSCRIBE", 405),
+            ("PUBLISH", 405),
+            ("MESSAGE", 405),
+            ("REFER", 405),
+            ("REGISTER", 405),
+            ("FOO", 501),
+        ] {
             let phone = trunk.phone(trunk.pbx);
             let (branch, call) = (phone.branch(), phone.token());
             let request = Builder::request(Method::parse(method).unwrap(), "sip:vc.example.com")
@@ -36,7 +44,9 @@ fn nothing_outside_a_call_promises_a_message() {
             let heard = trunk.world.ladder[line..].iter().find(|line| line.from == "gw");
             let heard = heard.map(|line| line.message.clone());
             let answer = heard.or_else(|| trunk.phone(trunk.pbx).strays.get(before).cloned()).unwrap();
+            assert_eq!(answer.status().unwrap().code(), status, "{method}");
             assert_eq!(allowed(&answer), ours_and(&["UPDATE", "INFO"]), "{method}");
+            assert!(!answer.has(Name::AllowEvents), "no event is notified outside a call");
         }
     });
 }

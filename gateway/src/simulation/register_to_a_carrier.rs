@@ -2,6 +2,7 @@
 
 use sip::{Method, Name};
 
+use super::ladder::Line;
 use super::phone::Stage;
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere_with, over_tcp, over_udp};
 use super::world::CallId;
@@ -152,6 +153,8 @@ fn the_next_address_of_a_registrar_is_asked_at_once() {
         trunk.run(0.2);
         let b = trunk.incoming(trunk.west);
         assert_eq!(trunk.went(b, &Method::Invite).remote, both[1]);
+        let lost = |line: &&Line| line.to == "nobody" && line.message.method() == Some(Method::Invite);
+        assert_eq!(trunk.world.ladder.iter().filter(lost).count(), 0, "the other was not tried first");
         trunk.cancel(a);
         trunk.run(1.0);
     });

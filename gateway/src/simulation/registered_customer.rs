@@ -210,6 +210,7 @@ fn a_registration_ends_when_it_is_taken_back_or_not_refreshed() {
             assert_eq!(trunk.received(trunk.pbx), before);
             assert!(trunk.heard(a).last().is_some_and(|status| *status >= 400), "{:?}", trunk.heard(a));
         }
+        // The routes were tried; a connector without any says that nobody is there.
         let fetched = line.register(trunk, &[("Contact", "")]);
         assert_eq!((status(&fetched), contacts(&fetched).len()), (200, 0));
     });

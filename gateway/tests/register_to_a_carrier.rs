@@ -1,0 +1,101 @@
+//! One gateway registers with another: a call from beyond the second reaches the first one's PBX.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // A test from its first line to its last.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{EMPTY, Gateway, Net, OURS, Script, Sipp, THEIRS, eventually, missing, with_sdp};
+
+/// What both have: a listener, a connector with one number, the PBX at .2 and the carrier at .3.
+fn config(net: Net, protocol: &str, connector: &str, carrier: &str) -> String {
+    let [gateway, admin] = [net.gateway(), net.admin()];
+    format!(
+        r#"
+[[listen]]
+protocol = "{protocol}"
+address = "{gateway}"
+[admin]
+address = "{admin}"
+[[phone_number]]
+number = "{OURS}"
+voice_connector = "office"
+[[voice_connector]]
+id = "office"
+{connector}
+[[carrier]]
+name = "carrier"
+options_interval = "0s"
+{carrier}
+"#
+    )
+}
+
+fn crosses_both(near: Net, far: Net, protocol: &str) {
+    if missing(&["sipp"]) {
+        return;
+    }
+    let registrar = far.gateway().ip();
+    let theirs = config(
+        far,
+        protocol,
+        &format!(
+            "peer = {{ registration = true }}\norigination = {{}}\ntermination = {{ allowlist = [\"0.0.0.0/0\"], \
+             calling_plan = [\"US\"], credentials = [{{ username = \"trunk\", password = \"p\" }}] }}"
+        ),
+        &format!(
+            "allowlist = [\"{carrier}\"]\nhost = [{{ host = \"{carrier}\", port = 5060, protocol = \"{protocol}\" }}]",
+            carrier = far.carrier()
+        ),
+    );
+    let ours = config(
+        near,
+        protocol,
+        &format!(
+            "origination = {{ options_interval = \"0s\", route = [{{ host = \"{pbx}\", port = 5070, protocol = \
+             \"{protocol}\" }}] }}\ntermination = {{ allowlist = [\"{pbx}\", \"127.0.0.1\"], calling_plan = [\"US\"] }}",
+            pbx = near.pbx()
+        ),
+        &format!(
+            "register = {{ user = \"trunk\", domain = \"{registrar}\", password = \"p\" }}\n\
+             host = [{{ host = \"{registrar}\", port = {port}, protocol = \"{protocol}\" }}]",
+            port = far.gateway().port()
+        ),
+    );
+    let far_gateway = Gateway::start(far, &theirs);
+    // Ready means registered here: there is no other way out.
+    let near_gateway = Gateway::start(near, &ours);
+    let registered = || near_gateway.metrics().sum("carrier_registered", &[("carrier", "carrier")]);
+    eventually("the gateway is registered", Duration::from_secs(10), || {
+        if registered() == 1.0 { Ok(()) } else { Err(near_gateway.log()) }
+    });
+    let transport = if protocol == "udp" { "u1" } else { "t1" };
+    let callee = Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
+    let callee = callee.expect("ACK").gets_hung_up_on();
+    let pbx = Sipp::new("callee", callee, near.at(2, 5070), transport).listen();
+    Sipp::new("caller", Script::connects().hangs_up(), far.at(3, 5061), transport)
+        .key("from", THEIRS)
+        .to(OURS)
+        .call(far.gateway())
+        .succeeded();
+    pbx.stop();
+    let record = near_gateway.call_details(1).remove(0);
+    assert_eq!(record["Direction"], "Inbound", "{record:#}");
+    near_gateway.settled();
+    // It is taken back at the end.
+    near_gateway.stop();
+    let left = far_gateway.metrics().sum("registered_contacts", &[]);
+    assert_eq!(left, 0.0);
+    far_gateway.stop();
+}
+
+#[test]
+fn over_udp() {
+    crosses_both(Net(113), Net(114), "udp");
+}
+
+#[test]
+fn over_tcp() {
+    crosses_both(Net(115), Net(116), "tcp");
+}
