@@ -46,6 +46,8 @@ pub(crate) struct Facts {
     pub listeners: Vec<(Protocol, SocketAddr, At)>,
     /// Hosts that are called, by what carries the calls.
     pub routes: Vec<(Protocol, At)>,
+    /// `udp_size_limit`, where it asks for TCP.
+    pub size_limits: Vec<At>,
     /// Voice connectors that take TLS only.
     pub encrypted: Vec<(ConnectorId, At)>,
     pub admin: Option<(SocketAddr, At)>,
@@ -117,6 +119,10 @@ impl Facts {
         for (protocol, at) in self.routes.iter().filter(|(protocol, _)| !listens(*protocol)) {
             let remedy = format!("write [[listen]] with protocol = \"{protocol}\"");
             reader.warn(*at, format!("no listener has {protocol}, so that no call goes here; {remedy}"));
+        }
+        for at in self.size_limits.iter().filter(|_| !listens(Protocol::Tcp)) {
+            let remedy = "write [[listen]] with protocol = \"tcp\"";
+            reader.warn(*at, format!("no listener has tcp, so that large requests stay on UDP; {remedy}"));
         }
         for (id, at) in self.encrypted.iter().filter(|_| !listens(Protocol::Tls)) {
             let remedy = "write [[listen]] with protocol = \"tls\"";

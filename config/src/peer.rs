@@ -179,6 +179,9 @@ fn udp_size_limit(item: &Item<'_>) -> Option<u16> {
     if (1..512).contains(&limit) {
         item.wrong(format!("`udp_size_limit` is {limit}"), "0, or a number of bytes from 512 to 65535");
     }
+    if limit > 0 {
+        item.reader().fact(|facts| facts.size_limits.push(item.at()));
+    }
     (limit > 0).then_some(limit)
 }
 

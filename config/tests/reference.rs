@@ -96,7 +96,7 @@ fn uncommented(text: &str) -> Vec<Uncommented> {
 }
 
 /// Commented keys that show an example; all others show their default.
-const EXAMPLES: [&str; 30] = [
+const EXAMPLES: [&str; 31] = [
     "gateway.phone_numbers",
     "listen.advertise",
     "listen.network",

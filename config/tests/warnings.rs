@@ -17,6 +17,11 @@ origination = { route = [{ host = "192.0.2.20" }] }
 [[carrier]]
 name = "west"
 host = [{ host = "192.0.2.30" }, { host = "192.0.2.31", protocol = "tcp" }]
+peer = { udp_size_limit = 1300 }
+[[carrier]]
+name = "far"
+outbound_proxy = "sip:192.0.2.40;transport=tls;lr"
+host = [{ host = "192.0.2.41", protocol = "tcp" }]
 "#;
     let (_, warnings) = Config::parse(text, Path::new("f.toml")).unwrap();
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
@@ -27,6 +32,8 @@ host = [{ host = "192.0.2.30" }, { host = "192.0.2.31", protocol = "tcp" }]
              write [[listen]] with protocol = \"tls\"",
             "f.toml:6:26: no listener has tls, so that no call goes here; write [[listen]] with protocol = \"tls\"",
             "f.toml:9:34: no listener has tcp, so that no call goes here; write [[listen]] with protocol = \"tcp\"",
+            "f.toml:10:27: no listener has tcp, so that large requests stay on UDP; write [[listen]] with protocol = \"tcp\"",
+            "f.toml:13:18: no listener has tls, so that no call goes here; write [[listen]] with protocol = \"tls\"",
         ]
     );
     let more = text.replace(

@@ -28,7 +28,7 @@ pub fn listeners(config: &Config) -> Vec<Listener> {
         .collect()
 }
 
-/// Every address that may call or is called: the allowlists of connectors and carriers and the hosts of both, for
+/// Every address that may call or is called: the allowlists of connectors and carriers, the hosts of both and proxies, for
 /// [`super::Guard::exempt`]. A host that is a name is not looked up.
 pub fn listed(config: &Config) -> Vec<IpNet> {
     let connectors = || config.voice_connector.iter();
@@ -36,8 +36,9 @@ pub fn listed(config: &Config) -> Vec<IpNet> {
     let lists = connectors().flat_map(|connector| &connector.termination.allowlist);
     let lists = lists.chain(carriers().flat_map(|carrier| &carrier.allowlist)).copied();
     let hosts = connectors().flat_map(|connector| &connector.origination.route);
-    let hosts = hosts.chain(carriers().flat_map(|carrier| &carrier.host));
-    lists.chain(hosts.filter_map(|route| route.host.ip()).map(IpNet::from)).collect()
+    let hosts = hosts.chain(carriers().flat_map(|carrier| &carrier.host)).map(|route| &route.host);
+    let proxies = carriers().filter_map(|carrier| carrier.outbound_proxy.as_ref()).map(|proxy| &proxy.host);
+    lists.chain(hosts.chain(proxies).filter_map(config::Host::ip).map(IpNet::from)).collect()
 }
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ mod tests {
         name = "carrier-a"
         allowlist = ["198.51.100.1/32"]
         prefixes = []
+        outbound_proxy = "sip:198.51.100.8:5070;lr"
         [[carrier.host]]
         host = "198.51.100.9"
         [[carrier.host]]
@@ -82,6 +84,6 @@ mod tests {
             [listener(0, Transport::Udp, "127.0.0.1:5060"), listener(1, Transport::Tcp, "[::1]:5070")]
         );
         let networks: Vec<String> = listed(&config).iter().map(IpNet::to_string).collect();
-        assert_eq!(networks, ["192.0.2.0/24", "198.51.100.1/32", "198.51.100.9/32"]);
+        assert_eq!(networks, ["192.0.2.0/24", "198.51.100.1/32", "198.51.100.9/32", "198.51.100.8/32"]);
     }
 }

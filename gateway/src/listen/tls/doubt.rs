@@ -30,9 +30,7 @@ pub(super) fn all(config: &Config) -> Vec<String> {
     };
     let mut doubts: Vec<String> = shown.chain(clients).filter_map(doubt).collect();
     doubts.dedup();
-    let by_system = |(peer, routes): (&Peer, &[Route])| {
-        peer.ca.is_none() && routes.iter().any(|route| route.protocol == Protocol::Tls)
-    };
+    let by_system = |(peer, dials_tls): (&Peer, bool)| peer.ca.is_none() && dials_tls;
     let listens = config.listen.iter().any(|listen| listen.protocol == Protocol::Tls);
     if listens && config.tls.ca.is_none() && peers(config).any(by_system) {
         let found = rustls_native_certs::load_native_certs();
@@ -45,10 +43,16 @@ pub(super) fn all(config: &Config) -> Vec<String> {
     doubts
 }
 
-/// Whom we may dial.
-fn peers(config: &Config) -> impl Iterator<Item = (&Peer, &[Route])> {
-    let connectors = config.voice_connector.iter().map(|one| (&one.peer, one.origination.route.as_slice()));
-    connectors.chain(config.carrier.iter().map(|one| (&one.peer, one.host.as_slice())))
+/// Whom we may dial, and whether by TLS.
+fn peers(config: &Config) -> impl Iterator<Item = (&Peer, bool)> {
+    let by_tls = |routes: &[Route]| routes.iter().any(|route| route.protocol == Protocol::Tls);
+    let connectors =
+        config.voice_connector.iter().map(move |one| (&one.peer, by_tls(&one.origination.route)));
+    let carriers = config.carrier.iter().map(move |one| match &one.outbound_proxy {
+        Some(proxy) => (&one.peer, proxy.protocol == Protocol::Tls),
+        None => (&one.peer, by_tls(&one.host)),
+    });
+    connectors.chain(carriers)
 }
 
 fn placed(config: &Config, path: &Path, doubt: &str) -> String {
