@@ -105,7 +105,7 @@ pub enum Destination {
 pub struct EmergencyCall {
     /// The country of the entry.
     pub country: CountryCode,
-    /// What was dialled, as `911`.
+    /// What was dialled, as `911`, or the service that was asked for, as `urn:service:sos`.
     pub digits: String,
     /// It goes to the test number; everything else is as in earnest, or the test would prove nothing.
     pub test: bool,

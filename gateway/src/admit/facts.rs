@@ -15,7 +15,8 @@ pub struct Facts {
     pub registered_with: Option<String>,
     /// Host of the Request-URI, IPv6 with or without brackets; empty for a `tel:` URI.
     pub host: String,
-    /// User part of the Request-URI, unescaped, or the number of a `tel:` URI; empty where there is none.
+    /// User part of the Request-URI, unescaped, or the number of a `tel:` URI, or the name of an emergency service
+    /// (`urn:service:sos`, RFC 5031); empty where there is none.
     pub user: String,
     /// User parts of P-Called-Party-ID and of To, in this order: the number that a carrier called where the Request-URI
     /// has our Contact. RFC 7315 §4.2.

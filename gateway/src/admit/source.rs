@@ -4,9 +4,10 @@ use std::sync::Arc;
 use config::{Carrier, Config, ConnectorId, VoiceConnector};
 use ipnet::IpNet;
 
-use crate::number::{dialled_digits, dialled_number};
+use crate::number::dialled_number;
 use crate::peer::Transport;
 
+use super::emergency::Asked;
 use super::step::{ConnectorBy, Listed};
 use super::{Facts, OfferedMedia, Origin, Refusal, Step};
 
@@ -193,12 +194,8 @@ fn by_emergency<'c>(
     candidates: &[&'c Arc<VoiceConnector>],
     facts: &Facts,
 ) -> Option<&'c Arc<VoiceConnector>> {
-    let digits = dialled_digits(&facts.user)?;
-    candidates
-        .iter()
-        .copied()
-        .filter(|item| item.termination.enabled)
-        .find(|item| super::emergency::entry(item, &digits).is_some())
+    let asked = Asked::of(facts)?;
+    candidates.iter().copied().filter(|item| item.termination.enabled).find(|item| asked.has_entry(item))
 }
 
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {

@@ -3,7 +3,8 @@
 //!
 //! | Headers | Cross |
 //! | --- | --- |
-//! | Accept, Accept-Encoding, Accept-Language, Accept-Contact, Reject-Contact, Request-Disposition, Accept-Resource-Priority, Alert-Info, Call-Info, Date, Error-Info, Expires, Geolocation, Geolocation-Routing, Geolocation-Error, Organization, P-Early-Media, Priority, Privacy, Reason, Info-Package, Recv-Info, Retry-After, Session-ID, Subject, User-to-User, Warning, and what speaks of the body: `Content-...`, MIME-Version | always |
+//! | Accept, Accept-Encoding, Accept-Language, Accept-Contact, Reject-Contact, Request-Disposition, Accept-Resource-Priority, Alert-Info, Date, Error-Info, Expires, Geolocation, Geolocation-Routing, Geolocation-Error, P-Early-Media, Priority, Privacy, Reason, Info-Package, Recv-Info, Retry-After, Session-ID, User-to-User, Warning, and what speaks of the body: `Content-...`, MIME-Version | always |
+//! | Call-Info, Organization, Subject | always, but from a caller that asked not to be shown: to a side that is given identities |
 //! | Diversion, History-Info | from a carrier; from a customer as far as its caller ID rule gives the number, in the INVITE that begins a call |
 //! | Identity | in the INVITE that begins a call, while both numbers are those that were signed (`call/invite.rs`) |
 //! | P-Asserted-Identity, P-Preferred-Identity, Remote-Party-ID, Reply-To | from a carrier that is believed to a side that is given identities, and not in the INVITE that begins a call: there we say it (`call/invite.rs`) |
@@ -16,7 +17,7 @@
 //!
 //! *Believed* and *given identities* are the keys `believe_identity` and `give_identity`. The table is the same for requests and
 //! responses, inside and outside a dialog; a CANCEL carries Reason and names that are not in the table alone. Whatever crosses
-//! does so as it came (addresses in words apart, see `addresses`), less the `strip_headers` of either party, and less what the
+//! does so as it came (addresses in words apart, see `addresses`; a Reason as far as `reasons` says), less the `strip_headers` of either party, and less what the
 //! receiving party's `add_headers` replace.
 //!
 //! Sources: RFC 3261 §20, RFC 3323 §4.2, RFC 3325 §6, RFC 3326, RFC 3841, RFC 4412 §11, RFC 5009, RFC 5373 §5, RFC 5393, RFC 5806,
@@ -24,8 +25,8 @@
 
 use sip::{Builder, Header, Message, Method, Name};
 
-use super::addresses;
 use super::profile::{PartyKind, Profile};
+use super::{addresses, reasons};
 
 /// Headers as they stand on the wire, name and value.
 pub type Lines = Vec<(String, Vec<u8>)>;
@@ -78,7 +79,17 @@ fn crossing<'m>(message: &'m Message, from: &Profile, to: &Profile) -> impl Iter
             Some(value) => Header { value: value.into_bytes().into(), ..header },
             None => header,
         })
+        .filter_map(bounded)
         .map(without_controls)
+}
+
+/// Reasons that nobody needs so long are cut, or stay.
+fn bounded(header: Header<'_>) -> Option<Header<'_>> {
+    if header.name != Name::Reason {
+        return Some(header);
+    }
+    let value = reasons::bounded(&header.value)?.to_vec();
+    Some(Header { value: value.into(), ..header })
 }
 
 /// The grammar has no controls in a header (RFC 3261 §25.1), and whoever reads this one may show it on a terminal. Its
@@ -104,6 +115,8 @@ enum May {
     Network,
     FromBelieved,
     AnswerYourself,
+    /// Unless it tells who hides.
+    Openly,
     WhereListed,
     Never,
 }
@@ -126,7 +139,6 @@ impl May {
             | Name::AcceptLanguage
             | Name::AcceptResourcePriority
             | Name::AlertInfo
-            | Name::CallInfo
             | Name::ContentDisposition
             | Name::ContentEncoding
             | Name::ContentId
@@ -139,7 +151,6 @@ impl May {
             | Name::GeolocationRouting
             | Name::InfoPackage
             | Name::MimeVersion
-            | Name::Organization
             | Name::PEarlyMedia
             | Name::Priority
             | Name::Privacy
@@ -149,9 +160,9 @@ impl May {
             | Name::RequestDisposition
             | Name::RetryAfter
             | Name::SessionId
-            | Name::Subject
             | Name::UserToUser
             | Name::Warning => May::Always,
+            Name::CallInfo | Name::Organization | Name::Subject => May::Openly,
             Name::Diversion | Name::HistoryInfo => May::FromCarrier,
             Name::Identity => May::Signature,
             Name::PAssertedIdentity | Name::PPreferredIdentity | Name::RemotePartyId | Name::ReplyTo => May::Caller,
@@ -250,6 +261,7 @@ impl May {
                 let is_private = matches!(&header.name, Name::Other(name) if begins_with(name, "x-"));
                 !from_carrier && from.believed && (!is_private || is_listed())
             }
+            May::Openly => !from.hidden || to.given,
             May::WhereListed => is_listed(),
         }
     }

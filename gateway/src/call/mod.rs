@@ -31,6 +31,7 @@ mod media_host;
 mod negotiation;
 mod next_hop;
 mod profile;
+mod reasons;
 mod requests;
 mod response;
 mod sdes;

@@ -23,6 +23,9 @@ pub struct Profile {
     /// It is told who calls, and what the other side's network says.
     #[serde(default)]
     pub given: bool,
+    /// It called, and asked not to be shown.
+    #[serde(default)]
+    pub hidden: bool,
     /// Names of headers that the gateway has no rule for and that pass to this party and from it, in lower case, each with
     /// at most one `*`; `None`: `x-*` of a customer, nothing of a carrier.
     #[serde(default)]
@@ -67,6 +70,7 @@ pub static PLAIN: Profile = Profile {
     symmetric: false,
     believed: false,
     given: false,
+    hidden: false,
     pass_headers: None,
     strip_headers: Vec::new(),
     add_headers: Vec::new(),

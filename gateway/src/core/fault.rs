@@ -4,6 +4,7 @@ use sip::text::word;
 use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
 
 use crate::call::unsupported_body;
+use crate::number::is_emergency_service;
 use crate::reply::{Cause, demanded, demanded_but};
 
 /// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
@@ -67,6 +68,7 @@ pub(super) fn registration_fault(message: &Message, merged: bool, understood: &[
 fn scheme_fault(message: &Message) -> Option<Fault> {
     match message.target() {
         Ok(Uri::Sip(_) | Uri::Tel(_)) => None,
+        Ok(other) if is_emergency_service(&other.to_string()) => None,
         Ok(other) => Some(Fault::new(416, format!("URI scheme {} is not supported", word(other.scheme())))),
         Err(error) => Some(Fault::new(400, format!("Request-URI: {error}"))),
     }

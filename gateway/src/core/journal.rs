@@ -49,7 +49,7 @@ impl Core {
                 "call ended"
             );
         }
-        self.watch_for_unanswered_emergency(settled);
+        self.watch_for_unanswered_emergency(now, settled);
         self.write_settled(settled);
     }
 

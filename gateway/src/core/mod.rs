@@ -152,6 +152,7 @@ pub struct Core {
     registrations: registrations::Registrations,
     refusals: refusal_records::RefusalRecords,
     refusal_lines: refusal_lines::RefusalLines,
+    emergency_lines: refusal_lines::RefusalLines<emergency::Told>,
     next_call: u64,
     next_query: u64,
     draining: Draining,
@@ -198,6 +199,7 @@ impl Core {
             registrations: registrations::Registrations::default(),
             refusals: refusal_records::RefusalRecords::default(),
             refusal_lines: refusal_lines::RefusalLines::default(),
+            emergency_lines: refusal_lines::RefusalLines::default(),
             next_call: u64::from(shard) << 40,
             next_query: 0,
             draining: Draining::No,
@@ -377,6 +379,7 @@ impl Machine for Core {
             let source = source.map(tracing::field::display);
             tracing::warn!(source, left_out, "more calls were refused");
         }
+        self.count_emergency_lines(now);
         self.handle_probes(now);
         self.handle_registrations(now);
         self.pump(now);
@@ -394,6 +397,7 @@ impl Machine for Core {
             self.registrations.poll_timeout(),
             self.unresolved.poll_timeout(),
             self.refusal_lines.poll_timeout(),
+            self.emergency_lines.poll_timeout(),
         ];
         own.into_iter().flatten().chain(calls).min()
     }

@@ -14,7 +14,7 @@ use super::parties::{account, asserted, facts, offered, profile, redirections, s
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, NewCall, PartyKind, Route};
+use crate::call::{Call, NewCall, PartyKind, Profile, Route};
 use crate::clock::Now;
 use crate::peer::{Party, Peer};
 use crate::reply::Cause;
@@ -58,7 +58,7 @@ impl Core {
     /// The call is allowed: is there room, and a way?
     fn admitted(&mut self, now: Now, live: &Live, asked: &Asked, admitted: &Admitted) {
         let (message, source) = (&asked.message, asked.from.source);
-        self.watch_for_emergency(admitted, message);
+        self.watch_for_emergency(now, admitted, message);
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
             return self.turn_away(now, asked, &cause);
         }
@@ -92,6 +92,8 @@ impl Core {
             }
             Origin::Carrier(carrier) => profile(PartyKind::Carrier, &carrier.peer, false, source.transport),
         };
+        let hidden = admitted.caller.private && admitted.emergency.is_none();
+        let profile = Profile { hidden, ..profile };
         let party = match &admitted.origin {
             Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
             Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
@@ -205,7 +207,12 @@ impl Core {
             return Digest::NotAttempted;
         };
         let username = credentials.username.as_str();
-        if self.shared.guard.is_guessing(now.instant, source, username) {
+        let asks_for_help =
+            || message.method() == Some(Method::Invite) && admit::asks_for_help(&live.config, facts);
+        let locked = self.shared.guard.is_guessing(now.instant, source, username);
+        if locked
+            && (self.shared.guard.is_guessing_for_help(now.instant, source, username) || !asks_for_help())
+        {
             return Digest::TooMany;
         }
         let lookup =
@@ -215,8 +222,7 @@ impl Core {
         let method = message.method().unwrap_or(Method::Invite).to_string();
         match self.nonces.verify(now.unix, source, &credentials, &method, protection, lookup) {
             Ok(_)
-                if !message.target().is_ok_and(|target| credentials.is_for(&target))
-                    && !admit::asks_for_help(&live.config, facts) =>
+                if !message.target().is_ok_and(|target| credentials.is_for(&target)) && !asks_for_help() =>
             {
                 tracing::warn!(%source, connector = %connector.id, "credentials for another number");
                 Digest::OtherTarget
@@ -226,6 +232,8 @@ impl Core {
                 Digest::Verified(user)
             }
             Err(failure) if failure.is_stale() => Digest::Stale,
+            // Made-up names have no count of their own that would stop them.
+            Err(AuthFailure::UnknownUser) if locked => Digest::TooMany,
             Err(failure) => {
                 let user = phrase(username);
                 tracing::warn!(%source, connector = %connector.id, user, %failure, "wrong credentials");

@@ -8,6 +8,7 @@ use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
 use crate::call::{Nat, PartyKind, Policy, Profile};
 use crate::direction::Direction;
+use crate::number::is_emergency_service;
 use crate::peer::{Source, Transport};
 use crate::record::Account;
 use crate::route::Attempt;
@@ -17,6 +18,7 @@ pub(super) fn facts(message: &Message, source: &Source) -> Facts {
     let (host, user) = match message.target() {
         Ok(Uri::Sip(uri)) => (uri.host.to_string(), uri.user_unescaped().unwrap_or_default()),
         Ok(Uri::Tel(uri)) => (String::new(), uri.number),
+        Ok(other) if is_emergency_service(&other.to_string()) => (String::new(), other.to_string()),
         _ => (String::new(), String::new()),
     };
     let users = |name: Name| -> Vec<String> {
@@ -135,6 +137,7 @@ pub(super) fn profile(kind: PartyKind, speech: &Speech, encryption: bool, transp
         symmetric: speech.symmetric,
         believed: speech.believe_identity,
         given: speech.give_identity,
+        hidden: false,
         pass_headers: speech.pass_headers.clone(),
         strip_headers: speech.strip_headers.clone(),
         add_headers: speech.add_headers.clone(),

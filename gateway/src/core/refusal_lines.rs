@@ -1,6 +1,8 @@
-//! Lines in the log for calls that are refused: some for each source, then how many more there were.
+//! Lines in the log for calls that are refused, or that ask for help: some for each source or connector, then how many
+//! more there were.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -8,32 +10,39 @@ use std::time::{Duration, Instant};
 const WINDOW: Duration = Duration::from_secs(10);
 /// So many lines of one source are written in a window, by one shard.
 const LINES: u32 = 10;
-/// So many sources are told apart; the others share their lines.
-const SOURCES: usize = 1_000;
+/// So many sources, or connectors, are told apart; the others share their lines.
+const SOURCES: usize = 20_000;
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct RefusalLines {
+#[derive(Debug)]
+pub(super) struct RefusalLines<K = IpAddr> {
     /// When the window ends; `None`: nobody was refused since the last one.
     until: Option<Instant>,
-    refused: HashMap<Option<IpAddr>, u32>,
+    refused: HashMap<Option<K>, u32>,
 }
 
-/// What was not written of a source; `None`: of all that came after the first thousand.
-pub(super) type LeftOut = (Option<IpAddr>, u32);
+impl<K> Default for RefusalLines<K> {
+    fn default() -> Self {
+        RefusalLines { until: None, refused: HashMap::new() }
+    }
+}
 
-impl RefusalLines {
+/// What was not written of a source; `None`: of all that could not be told apart.
+pub(super) type LeftOut<K> = (Option<K>, u32);
+
+impl<K: Hash + Eq> RefusalLines<K> {
     /// A call of `source` was refused: whether that is worth a line of its own.
-    pub(super) fn take(&mut self, now: Instant, source: IpAddr) -> bool {
+    pub(super) fn take(&mut self, now: Instant, source: K) -> bool {
         self.until.get_or_insert(now + WINDOW);
-        let known = self.refused.contains_key(&Some(source)) || self.refused.len() < SOURCES;
-        let refused = self.refused.entry(known.then_some(source)).or_default();
+        let source = Some(source);
+        let known = self.refused.contains_key(&source) || self.refused.len() < SOURCES;
+        let refused = self.refused.entry(source.filter(|_| known)).or_default();
         *refused += 1;
         *refused <= LINES
     }
 
     /// Whether `source` has lines left; takes none.
-    pub(super) fn has_line(&self, source: IpAddr) -> bool {
+    pub(super) fn has_line(&self, source: K) -> bool {
         self.refused.get(&Some(source)).is_none_or(|refused| *refused <= LINES)
     }
 
@@ -43,7 +52,7 @@ impl RefusalLines {
     }
 
     /// What is still to be said of the window that is over.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<LeftOut> {
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<LeftOut<K>> {
         if self.until.is_none_or(|until| until > now) {
             return Vec::new();
         }
@@ -78,6 +87,6 @@ mod tests {
             said.take(start, IpAddr::from(number.to_be_bytes()));
         }
         assert_eq!(said.refused.len(), SOURCES + 1);
-        assert_eq!(said.handle_timeout(start + WINDOW), [(None, 98_990)]);
+        assert_eq!(said.handle_timeout(start + WINDOW), [(None, 79_990)]);
     }
 }

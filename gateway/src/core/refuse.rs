@@ -140,7 +140,7 @@ impl Core {
             reason: None,
             attempts: Vec::new(),
         };
-        self.watch_for_unanswered_emergency(&settled);
+        self.watch_for_unanswered_emergency(now, &settled);
         self.write_refusal(now, connector.as_str(), &settled);
     }
 }

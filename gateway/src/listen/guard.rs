@@ -23,6 +23,9 @@ use crate::ids::HashKey;
 /// So many wrong answers to a digest challenge by one user at one address, and its answers are refused outright.
 const MAX_WRONG: u64 = 10;
 
+/// So many, and even those of a call for help are.
+const MAX_WRONG_FOR_HELP: u64 = 100;
+
 /// So many at one address, and so are those of all users that have not proved themselves there.
 const MAX_WRONG_OF_ADDRESS: u64 = 100;
 
@@ -139,6 +142,12 @@ impl Guard {
         self.wrong.count(now, (source, user)) >= MAX_WRONG
             || self.wrong_of_address.count(now, source) >= MAX_WRONG_OF_ADDRESS
                 && self.proven.count(now, (source, user)) == 0
+    }
+
+    /// Whether not even a call for help is worth a look at the credentials of `user` at `source`: so many wrong ones came
+    /// with such calls, or before.
+    pub fn is_guessing_for_help(&self, now: Instant, source: IpAddr, user: &str) -> bool {
+        self.wrong.count(now, (source, user)) >= MAX_WRONG_FOR_HELP
     }
 
     /// Whether the configuration lists `source`; see [`Guard::exempt`].

@@ -10,11 +10,14 @@ pub fn dialled_number(user: &str) -> Option<E164> {
     digits(user).parse().ok()
 }
 
-/// The digits of a user part that is dialled bare, as `911`; none where anything but 2 to 6 digits stands there.
+/// The digits of a user part that is dialled bare, as `911`; none where anything but 2 to 6 digits stands there. Some
+/// systems write a `+` before whatever is dialled: it goes where what follows is too short for E.164.
 pub fn dialled_digits(user: &str) -> Option<String> {
     let digits = digits(user);
-    let bare = (2..=6).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    bare.then(|| digits.into_owned())
+    let short = digits.strip_prefix('+').filter(|_| digits.parse::<E164>().is_err());
+    let bare = short.unwrap_or(&digits);
+    let dialled = (2..=6).contains(&bare.len()) && bare.bytes().all(|byte| byte.is_ascii_digit());
+    dialled.then(|| bare.to_owned())
 }
 
 fn digits(user: &str) -> Cow<'_, str> {
@@ -52,7 +55,14 @@ mod tests {
             ("911", Some("911")),
             ("9-1-1", Some("911")),
             ("911;phone-context=+1", Some("911")),
-            ("+911", None),
+            ("911;phone-context=example.com", Some("911")),
+            ("+911", Some("911")),
+            ("+9-1-1;phone-context=+1", Some("911")),
+            ("++911", None),
+            ("+9", None),
+            // Of five digits on it is E.164, whatever it begins with: India's 91 1..., the NANP's 1 911...
+            ("+91112", None),
+            ("+10111", None),
             ("9", None),
             ("1234567", None),
             ("sos", None),

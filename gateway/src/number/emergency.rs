@@ -61,9 +61,33 @@ pub fn is_well_known(digits: &str, countries: &[CountryCode]) -> bool {
     matches!(digits, "911" | "112") || countries.iter().any(|country| well_known(*country).contains(&digits))
 }
 
+/// Whether a URI is the name of an emergency service: `urn:service:sos`, or one below it as `urn:service:sos.fire`. Case
+/// does not count. RFC 5031 §4.2.
+pub fn is_emergency_service(uri: &str) -> bool {
+    const SOS: &str = "urn:service:sos";
+    let named = uri.get(..SOS.len()).is_some_and(|head| head.eq_ignore_ascii_case(SOS));
+    named && matches!(uri.as_bytes().get(SOS.len()), None | Some(b'.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_have_names() {
+        for (uri, named) in [
+            ("urn:service:sos", true),
+            ("URN:Service:SOS.fire", true),
+            ("urn:service:sos.animal-control", true),
+            ("urn:service:sosx", false),
+            ("urn:service:counseling", false),
+            ("urn:service:test.sos", false),
+            ("sos", false),
+            ("", false),
+        ] {
+            assert_eq!(is_emergency_service(uri), named, "{uri}");
+        }
+    }
 
     #[test]
     fn help_is_asked_for_by_country() {

@@ -10,7 +10,7 @@ mod surcharge;
 
 pub use country::{Numbering, calling_code_len, country};
 pub use dialled::{dialled_digits, dialled_number};
-pub use emergency::{is_well_known, well_known};
+pub use emergency::{is_emergency_service, is_well_known, well_known};
 pub use format::{read, write};
 pub use surcharge::{Surcharge, surcharge};
 

@@ -114,3 +114,25 @@ fn an_early_bye_is_a_cancel_that_says_why() {
         assert_eq!(lines(cancel, "X-Agent"), [SAID[3].1]);
     });
 }
+
+/// Twenty thousand bytes of reasons reach nobody: what says protocol and cause does.
+#[test]
+fn a_reason_without_end_is_cut() {
+    static LONG: std::sync::LazyLock<String> =
+        std::sync::LazyLock::new(|| format!("SIP;cause=200;text=\"{}\"", "elsewhere ".repeat(2_000)));
+    static SAYS: std::sync::LazyLock<[(&str, &str); 1]> = std::sync::LazyLock::new(|| [("Reason", &**LONG)]);
+    everywhere_with(&[PASSES], |trunk| {
+        trunk.phone(trunk.pbx).says = &*SAYS;
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        assert_eq!(lines(trunk.call(b).request(&Method::Bye).unwrap(), "Reason"), ["SIP;cause=200"]);
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        let extra = [(Name::Reason, LONG.clone())];
+        trunk.world.with(a.0, |phone, now| phone.cancel_saying(now, a.1, &extra));
+        trunk.run(1.0);
+        assert_eq!(lines(trunk.call(b).request(&Method::Cancel).unwrap(), "Reason"), ["SIP;cause=200"]);
+    });
+}

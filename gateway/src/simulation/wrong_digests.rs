@@ -12,8 +12,12 @@ const LOGINS: Change = (
 
 /// What an INVITE of `user` is told at last: after the challenge, 100 where it is admitted.
 fn tries(trunk: &mut Trunk, user: &str, password: &str) -> u16 {
+    tries_to_call(trunk, OUTSIDE, user, password)
+}
+
+fn tries_to_call(trunk: &mut Trunk, number: &str, user: &str, password: &str) -> u16 {
     let invite =
-        trunk.world.with(trunk.pbx, |phone, _| phone.invite("vc.example.com", PBX, OUTSIDE, true).build());
+        trunk.world.with(trunk.pbx, |phone, _| phone.invite("vc.example.com", PBX, number, true).build());
     let refused = ask(trunk, &invite);
     let lines: Vec<_> = refused.lines(Name::ProxyAuthenticate).collect();
     let secret = Secret::password(password);
@@ -67,5 +71,28 @@ fn a_hundred_wrong_digests_of_an_address_stop_whoever_is_new_there() {
         assert_eq!(tries(trunk, "user99", "guess"), 403);
         assert_eq!(tries(trunk, "lobby", "two"), 403);
         assert_eq!(tries(trunk, "desk", "one"), 100);
+    });
+}
+
+/// Whoever is locked out by the guesses of another, or by a wrong password in a phone's memory, may need help all the same.
+#[test]
+fn who_is_locked_out_may_call_for_help() {
+    over_udp(&[LOGINS], |trunk| {
+        for _ in 0..10 {
+            tries(trunk, "desk", "guess");
+        }
+        assert_eq!(tries(trunk, "desk", "one"), 403);
+        assert_eq!(tries_to_call(trunk, "911", "desk", "one"), 100);
+        assert_eq!(tries_to_call(trunk, "911", "desk", "guess"), 403);
+        assert_eq!(tries_to_call(trunk, "911", "nobody", "guess"), 407, "it is not locked out yet");
+        assert_eq!(tries(trunk, "desk", "one"), 403, "help proves nothing for other calls");
+        // A guesser gains little by calling for help: it is heard no longer either.
+        for _ in 11..100 {
+            assert_eq!(tries_to_call(trunk, "911", "desk", "guess"), 403);
+        }
+        assert_eq!(tries_to_call(trunk, "911", "desk", "one"), 403);
+        assert_eq!(tries_to_call(trunk, "911", "lobby", "two"), 100, "nor does it stop the others");
+        trunk.run(300.0);
+        assert_eq!(tries_to_call(trunk, "911", "desk", "one"), 100);
     });
 }
