@@ -6,12 +6,13 @@ use ipnet::IpNet;
 use crate::check::Kind;
 use crate::gateway::quotable;
 use crate::network::nets;
+use crate::number_format::Home;
 use crate::read::{Item, Table, parsed};
 use crate::route::{first_response_timeout, options_interval, progress_timeout};
 use crate::value::{ValueError, cidr};
 use crate::{
-    CarrierName, CountryCode, Credentials, Dialling, Host, Peer, Prefix, Priority, Protocol, Registration,
-    Route, Secret, Weight,
+    CarrierName, CountryCode, Credentials, Host, NumberFormat, Peer, Prefix, Priority, Protocol,
+    Registration, Route, Secret, Weight,
 };
 
 /// `[[carrier]]`: hosts of the remote side.
@@ -29,7 +30,7 @@ pub struct Carrier {
     pub countries: Vec<CountryCode>,
     /// How it wants the called number. Default: `e164`.
     pub number_format: NumberFormat,
-    /// Whose national format; required where any format is `national`. Default: none.
+    /// Whose formats; required where any format is `national`, `national-without-trunk` or `international`. Default: none.
     pub country: Option<CountryCode>,
     /// How it gives the called number of inbound calls. Default: `e164`.
     pub inbound_number_format: NumberFormat,
@@ -61,17 +62,6 @@ pub struct Carrier {
     pub host: Vec<Route>,
     /// How its systems speak.
     pub peer: Peer,
-}
-
-/// How a number is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NumberFormat {
-    /// `+12065550100`.
-    E164,
-    /// `12065550100`.
-    E164WithoutPlus,
-    /// As dialled inside the carrier's `country` (see [`Dialling`]): `2065550100`, `02079460100`.
-    National,
 }
 
 /// `carrier.outbound_proxy`: `sip:host[:port][;transport=udp|tcp|tls];lr`, a loose router.
@@ -124,8 +114,8 @@ impl Carrier {
             let remedy = "write [[carrier.host]] with its host, or prefixes = [] where it only brings calls";
             reader.error(table.at(), format!("carrier {name} has no host"), remedy);
         }
-        let format =
-            |key| get(key).and_then(|item| item.choice(NumberFormat::CHOICES)).unwrap_or(NumberFormat::E164);
+        let home = Home::read(table, "write country = \"US\" beside it");
+        let format = |key| home.format(table, key).unwrap_or(NumberFormat::E164);
         let limit = |key| get(key).and_then(|item| item.integer(1, 1_000_000));
         let outbound_proxy: Option<OutboundProxy> = get("outbound_proxy").and_then(|item| item.parse());
         if let (Some(item), Some(proxy)) = (get("outbound_proxy"), &outbound_proxy) {
@@ -141,7 +131,7 @@ impl Carrier {
             prefixes,
             countries,
             number_format: format("number_format"),
-            country: get("country").and_then(|item| item.parse()),
+            country: home.country,
             inbound_number_format: format("inbound_number_format"),
             caller_id_format: format("caller_id_format"),
             priority: Priority::read(table),
@@ -159,7 +149,6 @@ impl Carrier {
             peer: Peer::read_carriers(get("peer")),
             name,
         };
-        check_country(table, carrier.country);
         check_register(table, &carrier);
         Some(carrier)
     }
@@ -181,29 +170,6 @@ fn check_register(table: &Table<'_>, carrier: &Carrier) {
     }
 }
 
-fn check_country(table: &Table<'_>, country: Option<CountryCode>) {
-    if let (Some(_), None) = (table.get("country"), country) {
-        return; // Told already.
-    }
-    for key in ["number_format", "inbound_number_format", "caller_id_format"] {
-        if let Some(item) = table.get(key)
-            && item.quiet_string() == Some("national")
-        {
-            match country {
-                None => item.error(
-                    format!("`{key}` is national and there is no `country`"),
-                    "write country = \"US\" beside it",
-                ),
-                Some(country) if Dialling::of(country).is_none() => item.wrong(
-                    format!("how numbers are dialled inside {country} is not known for sure"),
-                    "\"e164\" or \"e164-without-plus\"",
-                ),
-                Some(_) => {}
-            }
-        }
-    }
-}
-
 fn failover_on(item: &Item<'_>) -> Vec<u16> {
     let code = |item: &Item<'_>| {
         let code: u16 = item.integer(400, 699)?;
@@ -213,14 +179,6 @@ fn failover_on(item: &Item<'_>) -> Vec<u16> {
         Some(code)
     };
     item.numbers(code)
-}
-
-impl NumberFormat {
-    const CHOICES: &[(&'static str, Self)] = &[
-        ("e164", NumberFormat::E164),
-        ("e164-without-plus", NumberFormat::E164WithoutPlus),
-        ("national", NumberFormat::National),
-    ];
 }
 
 impl FromStr for OutboundProxy {

@@ -11,6 +11,7 @@ pub use origination::Origination;
 pub use termination::{CallerIdPolicy, IdentityHeader, Termination};
 
 use crate::check::Kind;
+use crate::number_format::Home;
 use crate::read::{Item, Table};
 use crate::{ConnectorId, CountryCode, Peer, Registration, Srtp};
 
@@ -23,6 +24,9 @@ pub struct VoiceConnector {
     pub name: String,
     /// TLS and SRTP only. Default: false.
     pub encryption: bool,
+    /// Where the customer's systems dial from; required where a format of theirs is national or international. Default:
+    /// none.
+    pub country: Option<CountryCode>,
     /// Outbound. Default: off.
     pub termination: Termination,
     /// Inbound. Default: off.
@@ -45,6 +49,7 @@ impl VoiceConnector {
         if encryption {
             reader.fact(|facts| facts.encrypted.push((id.clone(), table.at())));
         }
+        let home = Home::read(table, "write country = \"US\" in [[voice_connector]]");
         let termination = table.get("termination").and_then(|item| item.table("termination"));
         let origination = table.get("origination").and_then(|item| item.table("origination"));
         let emergency = table.get("emergency").map(|item| item.tables("emergency")).unwrap_or_default();
@@ -53,9 +58,13 @@ impl VoiceConnector {
         let connector = Self {
             name: table.get("name").and_then(|item| item.name_text()).unwrap_or(id.as_str()).to_owned(),
             encryption,
-            termination: termination.as_ref().map(|table| Termination::read(table, &id)).unwrap_or_default(),
+            country: home.country,
+            termination: termination
+                .as_ref()
+                .map(|table| Termination::read(table, &id, &home))
+                .unwrap_or_default(),
             origination: origination
-                .map(|table| Origination::read(&table, encryption, registers))
+                .map(|table| Origination::read(&table, encryption, registers, &home))
                 .unwrap_or_default(),
             peer,
             emergency: emergency.iter().filter_map(Emergency::read).collect(),

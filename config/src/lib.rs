@@ -50,6 +50,7 @@ mod media;
 mod missing;
 mod network;
 mod number;
+mod number_format;
 mod peer;
 mod read;
 mod records;
@@ -59,7 +60,7 @@ mod secret;
 mod tls;
 
 pub use admin::Admin;
-pub use carrier::{Carrier, NumberFormat, OutboundProxy, Register};
+pub use carrier::{Carrier, OutboundProxy, Register};
 pub use config::Config;
 pub use connector::{
     CallerIdPolicy, ChallengeStatus, DigestAlgorithm, Emergency, IdentityHeader, Logging, Origination,
@@ -75,7 +76,11 @@ pub use media::Media;
 pub use missing::Missing;
 pub use network::Network;
 pub use number::{NumberEntry, Owner};
-pub use peer::{Dtmf, Nat, Peer, Prack, Refer, Registration, Srtp, SrtpSuite};
+pub use number_format::NumberFormat;
+pub use peer::{
+    Dtmf, HeaderChange, HeaderRule, Nat, NumberRole, NumberRule, Peer, Prack, Privacy, Refer, Registration,
+    ResponseRule, RuleDirection, Srtp, SrtpSuite,
+};
 pub use records::{Durability, Records};
 pub use route::Route;
 pub use secret::{Secret, SecretError};

@@ -1,17 +1,20 @@
 mod choice;
 mod codecs;
 mod headers;
+mod rules;
 mod srtp;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::read::Item;
-use crate::{ContactName, Protocol};
+use crate::{ContactName, Host, Protocol};
 
-pub use choice::{Dtmf, Nat, Prack, Refer, Registration};
+pub use choice::{Dtmf, Nat, Prack, Privacy, Refer, Registration};
 use codecs::codecs;
 use headers::{add_headers, pass_headers, strip_headers};
+pub use rules::{HeaderChange, HeaderRule, NumberRole, NumberRule, ResponseRule, RuleDirection};
+use rules::{header_rules, number_rules, response_rules};
 use srtp::suites;
 pub use srtp::{Srtp, SrtpSuite};
 
@@ -51,6 +54,19 @@ pub struct Peer {
     /// Headers put on each request to this side, in place of any that would cross: name and value, in the file's
     /// order. Default: none.
     pub add_headers: Vec<(String, String)>,
+    /// The host of From, and of what asserts the caller, towards this side. Default: none, our address and the gateway's
+    /// domain.
+    pub from_domain: Option<Host>,
+    /// Say `;user=phone` beside numbers towards this side, RFC 3261 §19.1.1. Default: false.
+    pub user_phone: bool,
+    /// How a caller that is not to be shown is written. Default: `anonymous`.
+    pub privacy: Privacy,
+    /// Default: none.
+    pub number_rules: Vec<NumberRule>,
+    /// Default: none.
+    pub header_rules: Vec<HeaderRule>,
+    /// Default: none.
+    pub response_rules: Vec<ResponseRule>,
     /// Trust anchors for this side's certificate, PEM. Default: none, those of `[tls]`.
     pub ca: Option<PathBuf>,
     /// What we show when asked, PEM; goes with `client_key`. Default: none.
@@ -82,6 +98,12 @@ impl Default for Peer {
             pass_headers: None,
             strip_headers: Vec::new(),
             add_headers: Vec::new(),
+            from_domain: None,
+            user_phone: false,
+            privacy: Privacy::Anonymous,
+            number_rules: Vec::new(),
+            header_rules: Vec::new(),
+            response_rules: Vec::new(),
             ca: None,
             client_certificate: None,
             client_key: None,
@@ -137,6 +159,12 @@ impl Peer {
             pass_headers: get("pass_headers").map(|item| pass_headers(&item)),
             strip_headers: get("strip_headers").map(|item| strip_headers(&item)).unwrap_or_default(),
             add_headers: get("add_headers").map(|item| add_headers(&item)).unwrap_or_default(),
+            from_domain: get("from_domain").and_then(|item| item.parse()),
+            user_phone: flag("user_phone"),
+            privacy: get("privacy").and_then(|item| item.choice(Privacy::CHOICES)).unwrap_or(default.privacy),
+            number_rules: get("number_rules").map(|item| number_rules(&item)).unwrap_or_default(),
+            header_rules: get("header_rules").map(|item| header_rules(&item)).unwrap_or_default(),
+            response_rules: get("response_rules").map(|item| response_rules(&item)).unwrap_or_default(),
             ca: get("ca").and_then(|item| item.needed_file()),
             client_certificate: get("client_certificate").and_then(|item| item.needed_file()),
             client_key: get("client_key").and_then(|item| item.needed_file()),
@@ -144,6 +172,10 @@ impl Peer {
             contact: get("contact").and_then(|item| item.parse()),
             registration: get("registration").and_then(|item| Registration::read(&item)).unwrap_or_default(),
         };
+        if let (Some(item), Privacy::Header, false) = (get("privacy"), peer.privacy, peer.give_identity) {
+            let problem = "`privacy` is \"header\", and this side is not given identities";
+            item.error(problem, "write give_identity = true beside it, or privacy = \"anonymous\"");
+        }
         for (key, other) in [("client_certificate", "client_key"), ("client_key", "client_certificate")] {
             if let (Some(item), None) = (get(key), get(other)) {
                 item.error(format!("`{key}` without `{other}`"), format!("write {other} = \"...\" too"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use config::{
     CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Durability, IdentityHeader, Nat, NumberFormat,
-    Owner, Proof, Protocol, Secret, Srtp, VoiceConnector,
+    NumberRole, Owner, Privacy, Proof, Protocol, RuleDirection, Secret, Srtp, VoiceConnector,
 };
 
 fn config() -> Config {
@@ -95,6 +95,12 @@ fn a_connector() {
     assert_eq!(origination.first_response_timeout, Duration::from_millis(2500));
     assert_eq!(origination.progress_timeout, Duration::from_secs(30));
     assert_eq!(origination.options_interval, Duration::ZERO);
+    assert_eq!(texts(office.country.as_slice()), ["DE"]);
+    let formats = [termination.number_format, termination.caller_id_format];
+    assert_eq!(formats, [NumberFormat::National, NumberFormat::International]);
+    let formats = [origination.number_format, origination.caller_id_format];
+    assert_eq!(formats, [NumberFormat::NationalWithoutTrunk; 2]);
+    assert_eq!(origination.extension_digits, Some(4));
     let routes: Vec<_> = origination
         .route
         .iter()
@@ -136,6 +142,14 @@ fn a_peer() {
     assert_eq!(peer.udp_size_limit, Some(1300));
     assert_eq!(peer.contact.as_ref().unwrap().to_string(), "sbc.example.com:5071");
     assert_eq!(config.carrier("carrier-a").unwrap().peer.nat, Nat::Never);
+    assert_eq!(texts(peer.from_domain.as_slice()), ["trunk.example.net"]);
+    assert!(peer.user_phone && peer.privacy == Privacy::Domain);
+    assert_eq!(texts(&peer.number_rules), ["9* -> *", "+49* -> 0*"]);
+    let numbers: Vec<_> = peer.number_rules.iter().map(|rule| (rule.direction, rule.number)).collect();
+    assert_eq!(numbers, [(RuleDirection::From, Some(NumberRole::Called)), (RuleDirection::To, None)]);
+    let headers = ["Diversion is removed", "X-Trunk is set to 7", "Organization: Old * -> New *"];
+    assert_eq!(texts(&peer.header_rules), headers);
+    assert_eq!(texts(&peer.response_rules), ["603 -> 486"]);
 }
 
 #[test]

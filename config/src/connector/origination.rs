@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use crate::Route;
+use crate::number_format::Home;
 use crate::read::Table;
 use crate::route::{first_response_timeout, options_interval, progress_timeout};
+use crate::{NumberFormat, Route};
 
 /// `[voice_connector.origination]`: the carriers to this customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,12 @@ pub struct Origination {
     pub cps_limit: u32,
     /// Calls at one time, at least 1. Default: 2000.
     pub max_calls: u32,
+    /// How the customer is told the called number. Default: `e164`.
+    pub number_format: NumberFormat,
+    /// How it is told the calling number. Default: as `number_format`.
+    pub caller_id_format: NumberFormat,
+    /// Of the called number its last digits alone, so many: an extension. Default: none, the whole number.
+    pub extension_digits: Option<u8>,
     /// Nothing heard for so long: next route. Default: 4 s.
     pub first_response_timeout: Duration,
     /// Heard, and not ringing after so long: next route, where there is one. Default: 20 s.
@@ -31,6 +38,9 @@ impl Default for Origination {
             enabled: false,
             cps_limit: 100,
             max_calls: 2000,
+            number_format: NumberFormat::E164,
+            caller_id_format: NumberFormat::E164,
+            extension_digits: None,
             first_response_timeout: first_response_timeout(None),
             progress_timeout: progress_timeout(None),
             options_interval: options_interval(None),
@@ -41,9 +51,10 @@ impl Default for Origination {
 
 impl Origination {
     /// - `registers`: whether the customer's systems register, so that calls have somewhere to go.
-    pub(crate) fn read(table: &Table<'_>, encryption: bool, registers: bool) -> Self {
+    pub(crate) fn read(table: &Table<'_>, encryption: bool, registers: bool, home: &Home) -> Self {
         let get = |key| table.get(key);
         let default = Self::default();
+        let number_format = home.format(table, "number_format").unwrap_or(NumberFormat::E164);
         let limit = |key, default| get(key).and_then(|item| item.integer(1, 1_000_000)).unwrap_or(default);
         let enabled = get("enabled").and_then(|item| item.boolean()).unwrap_or(true);
         let routes = get("route").map(|item| item.tables("route"));
@@ -55,6 +66,9 @@ impl Origination {
             enabled,
             cps_limit: limit("cps_limit", default.cps_limit),
             max_calls: limit("max_calls", default.max_calls),
+            number_format,
+            caller_id_format: home.format(table, "caller_id_format").unwrap_or(number_format),
+            extension_digits: get("extension_digits").and_then(|item| item.integer(1, 14)),
             first_response_timeout: first_response_timeout(get("first_response_timeout")),
             progress_timeout: progress_timeout(get("progress_timeout")),
             options_interval: options_interval(get("options_interval")),

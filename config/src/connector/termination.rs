@@ -5,9 +5,10 @@ use ipnet::IpNet;
 use super::{ChallengeStatus, DigestAlgorithm};
 use crate::check::Kind;
 use crate::network::nets;
+use crate::number_format::Home;
 use crate::read::{Item, Table, parsed};
 use crate::value::cidr;
-use crate::{CarrierName, ConnectorId, CountryCode, Credentials, E164, Prefix};
+use crate::{CarrierName, ConnectorId, CountryCode, Credentials, E164, NumberFormat, Prefix};
 
 /// `[voice_connector.termination]`: this customer to the carriers.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub struct Termination {
     pub caller_id_policy: CallerIdPolicy,
     /// Default: `p-asserted-identity`.
     pub identity_header: IdentityHeader,
+    /// How the customer dials. Default: `e164`.
+    pub number_format: NumberFormat,
+    /// How it names its callers, and who sent a call on. Default: as `number_format`.
+    pub caller_id_format: NumberFormat,
     /// Fraud stop. Default: none.
     pub daily_minutes: Option<u32>,
     /// Only these carriers. Default: none, all.
@@ -59,6 +64,8 @@ impl Default for Termination {
             allow_premium: Vec::new(),
             caller_id_policy: CallerIdPolicy::Owned,
             identity_header: IdentityHeader::PAssertedIdentity,
+            number_format: NumberFormat::E164,
+            caller_id_format: NumberFormat::E164,
             daily_minutes: None,
             carriers: None,
             max_duration: Duration::from_secs(12 * 60 * 60),
@@ -97,10 +104,11 @@ pub enum IdentityHeader {
 }
 
 impl Termination {
-    pub(crate) fn read(table: &Table<'_>, id: &ConnectorId) -> Self {
+    pub(crate) fn read(table: &Table<'_>, id: &ConnectorId, home: &Home) -> Self {
         let get = |key| table.get(key);
         let reader = table.reader();
         let default = Self::default();
+        let number_format = home.format(table, "number_format").unwrap_or(NumberFormat::E164);
         let limit = |key, default| get(key).and_then(|item| item.integer(1, 1_000_000)).unwrap_or(default);
         let logins = get("credentials").map(|item| item.tables("credentials")).unwrap_or_default();
         if let Some(items) = get("allowlist").and_then(|item| item.list()) {
@@ -129,6 +137,8 @@ impl Termination {
             identity_header: get("identity_header")
                 .and_then(|item| item.choice(IdentityHeader::CHOICES))
                 .unwrap_or(default.identity_header),
+            number_format,
+            caller_id_format: home.format(table, "caller_id_format").unwrap_or(number_format),
             daily_minutes: get("daily_minutes").and_then(|item| item.integer(1, 1_000_000_000)),
             carriers: get("carriers").and_then(|item| carriers(&item)),
             max_duration: get("max_duration")

@@ -69,6 +69,17 @@ impl Registration {
     }
 }
 
+/// `peer.privacy`: how a caller that is not to be shown is written in From towards this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    /// `<sip:anonymous@anonymous.invalid>`, RFC 3323 §4.1.1.3.
+    Anonymous,
+    /// `<sip:anonymous@...>` of the `from_domain`, for a side that knows its callers by it.
+    Domain,
+    /// With its number, and `Privacy: id`: for a side that is given identities, and hides the number itself.
+    Header,
+}
+
 impl Dtmf {
     pub(super) const CHOICES: &[(&'static str, Self)] =
         &[("rfc4733", Dtmf::Rfc4733), ("info", Dtmf::Info), ("inband", Dtmf::Inband)];
@@ -87,4 +98,9 @@ impl Refer {
 impl Nat {
     pub(super) const CHOICES: &[(&'static str, Self)] =
         &[("auto", Nat::Auto), ("never", Nat::Never), ("always", Nat::Always)];
+}
+
+impl Privacy {
+    pub(super) const CHOICES: &[(&'static str, Self)] =
+        &[("anonymous", Privacy::Anonymous), ("domain", Privacy::Domain), ("header", Privacy::Header)];
 }

@@ -33,7 +33,7 @@ const OWN_HEADERS: [&str; 26] = [
     "Proxy-Authorization",
 ];
 
-fn header_name<'a>(item: &Item<'_>, name: &'a str) -> Option<&'a str> {
+pub(super) fn header_name<'a>(item: &Item<'_>, name: &'a str) -> Option<&'a str> {
     if !is_token(name) {
         item.wrong(format!("{name:?} is no header name"), "one, as in \"X-Site\", without `:`");
         return None;

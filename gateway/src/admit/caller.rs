@@ -1,6 +1,8 @@
-use config::{CallerIdPolicy, Carrier, Config, E164, IdentityHeader, VoiceConnector};
+use std::borrow::Cow;
 
-use crate::number::{self, dialled_number};
+use config::{CallerIdPolicy, Carrier, Config, E164, IdentityHeader, NumberRole, VoiceConnector};
+
+use crate::number::Dialect;
 
 use super::{Facts, Refusal, Step};
 
@@ -61,7 +63,7 @@ type Named = (E164, CallerSource);
 /// `termination.caller_id` replaces whatever is shown. Else the caller is looked for in the header that
 /// `identity_header` names, then in the others that assert somebody (P-Asserted-Identity, P-Preferred-Identity,
 /// Remote-Party-ID), in From last. Trust is no question here: a header that lies about a number gains only numbers
-/// that the policy gives anyway. The number must be E.164 with `+`, and the first that `caller_id_policy` gives:
+/// that the policy gives anyway. The number must be one of the `caller_id_format`, and the first that `caller_id_policy` gives:
 ///
 /// - `owned`: assigned to the connector, or to a group that it is a member of;
 /// - `forwarded`: that; and where a number of the connector's in Diversion, History-Info or P-Asserted-Identity
@@ -81,13 +83,15 @@ pub(super) fn check(
         return Ok(caller(number.clone(), None, private, CallerSource::Override));
     }
     let policy = termination.caller_id_policy;
+    let dialect = Dialect::from_connector(connector);
     let owns = |number: &E164| config.owns(&connector.id, number.as_str());
     let forwarded = match policy {
-        CallerIdPolicy::Forwarded => sent_on_by(facts, owns),
+        CallerIdPolicy::Forwarded => sent_on_by(facts, dialect, owns),
         CallerIdPolicy::Owned | CallerIdPolicy::Any => None,
     };
-    let named = named(facts, termination.identity_header);
-    let numbers = || named.iter().filter_map(|(user, by)| Some((dialled_number(user)?, *by)));
+    let named = named(facts, termination.identity_header, dialect, steps);
+    let read = |user: &str| dialect.number(NumberRole::Caller, user);
+    let numbers = || named.iter().filter_map(|(user, by)| Some((read(user)?, *by)));
     let own = || numbers().find(|(number, _)| owns(number));
     let found = match (policy, &forwarded) {
         (CallerIdPolicy::Any, _) => numbers().next(),
@@ -96,24 +100,25 @@ pub(super) fn check(
             numbers().find(|(number, _)| !owns(number)).or_else(own).or(Some(by.clone()))
         }
     };
+    let format = termination.caller_id_format;
     for (user, by) in &named {
-        let number = dialled_number(user);
+        let number = read(user);
         if found.as_ref().is_some_and(|(shown, at)| number.as_ref() == Some(shown) && at == by) {
             break;
         }
         steps.push(match number {
             Some(number) => Step::CallerPassedOver { owned: owns(&number), number, by: *by, policy },
-            None => Step::CallerUnusable { text: (*user).to_owned(), by: *by },
+            None => Step::CallerUnusable { text: user.clone().into_owned(), by: *by, format },
         });
     }
     let Some((number, by)) = found else {
         let shown = facts.from.as_deref().filter(|_| !facts.is_anonymous());
-        let text = shown.or(named.first().map(|(user, _)| *user)).unwrap_or_default();
+        let text = shown.or(named.first().map(|(user, _)| user.as_ref())).unwrap_or_default();
         if named.is_empty() {
-            steps.push(Step::CallerUnusable { text: String::new(), by: CallerSource::From });
+            steps.push(Step::CallerUnusable { text: String::new(), by: CallerSource::From, format });
         }
         return Err(Refusal::CallerId {
-            caller: dialled_number(text).map_or(text.to_owned(), |e164| e164.to_string()),
+            caller: dialect.read(NumberRole::Caller, text).map_or(text.to_owned(), |e164| e164.to_string()),
         });
     };
     let owned = owns(&number);
@@ -130,8 +135,10 @@ pub(super) fn of_emergency(
     facts: &Facts,
     steps: &mut Vec<Step>,
 ) -> Caller {
-    let named = named(facts, connector.termination.identity_header);
-    let numbers = || named.iter().filter_map(|(user, by)| Some((dialled_number(user)?, *by)));
+    let dialect = Dialect::from_connector(connector);
+    let named = named(facts, connector.termination.identity_header, dialect, steps);
+    let numbers =
+        || named.iter().filter_map(|(user, by)| Some((dialect.number(NumberRole::Caller, user)?, *by)));
     let own = numbers().find(|(number, _)| config.owns(&connector.id, number.as_str()));
     let replaced = || connector.termination.caller_id.clone().map(|number| (number, CallerSource::Override));
     let (number, by) = match own.or_else(replaced).or_else(|| numbers().next()) {
@@ -147,10 +154,15 @@ pub(super) fn of_emergency(
 
 /// The caller of a call from `carrier`, in the carrier's format. No rule: whoever it is may call. What the carrier's
 /// network asserts is believed where we trust it.
-pub(super) fn of_carrier(carrier: &Carrier, facts: &Facts) -> Caller {
-    let read = |user: &str| number::read(user, carrier.caller_id_format, carrier.country);
+pub(super) fn of_carrier(carrier: &Carrier, facts: &Facts, steps: &mut Vec<Step>) -> Caller {
+    let dialect = Dialect::from_carrier(carrier);
+    let mut read = |user: &str| {
+        let (heard, rewritten) = dialect.heard(NumberRole::Caller, user);
+        steps.extend(rewritten.map(Step::Rewritten));
+        dialect.number(NumberRole::Caller, &heard)
+    };
     let from = facts.from.as_deref().filter(|_| !facts.is_anonymous());
-    let shown = from.and_then(read);
+    let shown = from.and_then(&mut read);
     let named = by(&facts.asserted, CallerSource::PAssertedIdentity)
         .into_iter()
         .chain(by(&facts.remote_party, CallerSource::RemotePartyId));
@@ -180,31 +192,42 @@ fn by(users: &[String], by: CallerSource) -> Vec<(&str, CallerSource)> {
     users.iter().map(|user| (user.as_str(), by)).collect()
 }
 
-/// Whoever is named as the caller, in the order in which the names count.
-fn named(facts: &Facts, first: IdentityHeader) -> Vec<(&str, CallerSource)> {
+/// Whoever is named as the caller, as the number rules leave it, in the order in which the names count.
+fn named<'f>(
+    facts: &'f Facts,
+    first: IdentityHeader,
+    dialect: Dialect<'_>,
+    steps: &mut Vec<Step>,
+) -> Vec<(Cow<'f, str>, CallerSource)> {
     let from = facts.from.as_slice();
     let from = by(if facts.is_anonymous() { &[] } else { from }, CallerSource::From);
     let asserted = by(&facts.asserted, CallerSource::PAssertedIdentity);
     let preferred = by(&facts.preferred, CallerSource::PPreferredIdentity);
     let remote_party = by(&facts.remote_party, CallerSource::RemotePartyId);
-    match first {
+    let named = match first {
         IdentityHeader::PAssertedIdentity => [asserted, preferred, remote_party, from],
         IdentityHeader::PPreferredIdentity => [preferred, asserted, remote_party, from],
         IdentityHeader::RemotePartyId => [remote_party, asserted, preferred, from],
         IdentityHeader::From => [from, asserted, preferred, remote_party],
-    }
-    .concat()
+    };
+    let heard = |(user, by): (&'f str, CallerSource)| {
+        let (user, rewritten) = dialect.heard(NumberRole::Caller, user);
+        steps.extend(rewritten.map(Step::Rewritten));
+        (user, by)
+    };
+    named.concat().into_iter().map(heard).collect()
 }
 
 /// The number of the connector's that sent the call on. RFC 5806, RFC 7044 (whose last entry is whom this call is for).
-fn sent_on_by(facts: &Facts, owns: impl Fn(&E164) -> bool) -> Option<Named> {
-    let called = dialled_number(&facts.user);
+fn sent_on_by(facts: &Facts, dialect: Dialect<'_>, owns: impl Fn(&E164) -> bool) -> Option<Named> {
+    let read = |user: &str| dialect.read(NumberRole::Caller, user);
+    let called = dialect.read(NumberRole::Called, &facts.user);
     let diversion = facts.diversion.iter().map(|user| (user, CallerSource::Diversion));
     let history = facts.history.iter().map(|user| (user, CallerSource::HistoryInfo));
-    let history = history.filter(|(user, _)| dialled_number(user) != called);
+    let history = history.filter(|(user, _)| read(user) != called);
     let asserted = facts.asserted.iter().map(|user| (user, CallerSource::PAssertedIdentity));
     let mut numbers =
-        diversion.chain(history).chain(asserted).filter_map(|(user, by)| Some((dialled_number(user)?, by)));
+        diversion.chain(history).chain(asserted).filter_map(|(user, by)| Some((read(user)?, by)));
     numbers.find(|(number, _)| owns(number))
 }
 

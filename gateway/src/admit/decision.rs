@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use config::{Carrier, ConnectorId, CountryCode, E164, VoiceConnector};
+use config::{Carrier, ConnectorId, CountryCode, E164, Peer, VoiceConnector};
 
 use crate::direction::Direction;
 
@@ -82,7 +82,7 @@ pub enum Origin {
 
 impl Origin {
     /// How that side speaks.
-    pub fn peer(&self) -> &config::Peer {
+    pub fn peer(&self) -> &Peer {
         match self {
             Origin::Connector(connector) => &connector.peer,
             Origin::Carrier(carrier) => &carrier.peer,

@@ -23,10 +23,10 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    pub(super) fn of(facts: &Facts) -> Option<Asked> {
-        match is_emergency_service(&facts.user) {
-            true => Some(Asked::Service(word(&facts.user).to_ascii_lowercase())),
-            false => dialled_digits(&facts.user).map(Asked::Digits),
+    pub(super) fn of(dialled: &str) -> Option<Asked> {
+        match is_emergency_service(dialled) {
+            true => Some(Asked::Service(word(dialled).to_ascii_lowercase())),
+            false => dialled_digits(dialled).map(Asked::Digits),
         }
     }
 
@@ -65,10 +65,11 @@ pub(super) fn look(
     config: &Config,
     connector: &VoiceConnector,
     facts: &Facts,
+    dialled: &str,
     steps: &mut Vec<Step>,
 ) -> Result<Option<Found>, Refusal> {
-    let Some(asked) = Asked::of(facts) else {
-        steps.push(Step::NoEmergency { dialled: facts.user.clone() });
+    let Some(asked) = Asked::of(dialled) else {
+        steps.push(Step::NoEmergency { dialled: dialled.to_owned() });
         return Ok(None);
     };
     let entry = match &asked {
@@ -91,7 +92,7 @@ pub(super) fn look(
         steps.push(Step::EmergencyWithoutEntry { digits: digits.clone() });
         return Err(Refusal::NoEmergencyEntry { digits });
     }
-    steps.push(Step::NoEmergency { dialled: facts.user.clone() });
+    steps.push(Step::NoEmergency { dialled: dialled.to_owned() });
     Ok(None)
 }
 
@@ -140,7 +141,7 @@ mod tests {
             ("+91112", None),
         ] {
             let facts = Facts::new([192, 0, 2, 2].into(), Transport::Udp, "", user);
-            let found = look(&config, connector, &facts, &mut Vec::new());
+            let found = look(&config, connector, &facts, &facts.user, &mut Vec::new());
             assert_eq!(found.err().map(|refusal| refusal.to_string()).as_deref(), told, "{user}");
         }
     }

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use config::{Carrier, Config, ConnectorId, E164, Owner};
+use config::{Carrier, Config, ConnectorId, E164, NumberRole, Owner};
 
 use crate::direction::Direction;
-use crate::number;
+use crate::number::Dialect;
 
 use super::{Admitted, Decision, Destination, Facts, Origin, Outcome, Refusal, Step, caller};
 
@@ -14,14 +14,16 @@ pub(super) fn admit(
     facts: &Facts,
     mut steps: Vec<Step>,
 ) -> Decision {
+    let dialect = Dialect::from_carrier(carrier);
     // Who registers is called at its Contact: the number stands elsewhere.
     let is_contact = carrier.register.as_ref().is_some_and(|register| register.user == facts.user);
-    let read = |user: &String| number::read(user, carrier.inbound_number_format, carrier.country);
-    let elsewhere = facts.called.iter().filter(|_| is_contact).find(|user| read(user).is_some());
-    let dialled = elsewhere.unwrap_or(&facts.user);
-    let number = read(dialled);
+    let is_number = |user: &&String| dialect.read(NumberRole::Called, user).is_some();
+    let elsewhere = facts.called.iter().filter(|_| is_contact).find(is_number);
+    let (dialled, rewritten) = dialect.heard(NumberRole::Called, elsewhere.unwrap_or(&facts.user));
+    steps.extend(rewritten.map(Step::Rewritten));
+    let number = dialect.number(NumberRole::Called, &dialled);
     steps.push(Step::Called {
-        dialled: dialled.clone(),
+        dialled: dialled.into_owned(),
         format: carrier.inbound_number_format,
         number: number.clone(),
     });
@@ -53,7 +55,7 @@ pub(super) fn admit(
         direction: Direction::Inbound,
         origin: Origin::Carrier(carrier.clone()),
         connector: connector.clone(),
-        caller: caller::of_carrier(carrier, facts),
+        caller: caller::of_carrier(carrier, facts, &mut steps),
         dialled: number.as_str().to_owned(),
         number,
         destination,

@@ -31,9 +31,12 @@ mod registration;
 mod source;
 mod step;
 
-use config::{Config, ConnectorId, VoiceConnector};
+use std::borrow::Cow;
+
+use config::{Config, ConnectorId, NumberRole, VoiceConnector};
 
 use crate::direction::Direction;
+use crate::number::Dialect;
 
 pub use allowlists::Allowlists;
 pub use caller::{Caller, CallerSource, calling_name};
@@ -81,7 +84,7 @@ pub fn decide(config: &Config, facts: &Facts, identified: Identified) -> Decisio
 pub fn asks_for_help(config: &Config, facts: &Facts) -> bool {
     match source(config, facts).outcome {
         Ok(Origin::Connector(from)) => {
-            matches!(emergency::look(config, &from, facts, &mut Vec::new()), Ok(Some(_)))
+            matches!(dialled(config, &from, facts, &mut Vec::new()), Ok(Dialled::Emergency(_)))
         }
         Ok(Origin::Carrier(_)) | Err(_) => false,
     }
@@ -121,9 +124,11 @@ fn outbound(
     digest_user: Option<String>,
     steps: &mut Vec<Step>,
 ) -> Outcome {
-    let admitted = match emergency::look(config, from, facts, steps) {
-        Ok(Some(call)) => Ok(emergency::admitted(config, from, facts, call, digest_user, steps)),
-        Ok(None) => ordinary(config, from, facts, digest_user, steps),
+    let admitted = match dialled(config, from, facts, steps) {
+        Ok(Dialled::Emergency(call)) => {
+            Ok(emergency::admitted(config, from, facts, call, digest_user, steps))
+        }
+        Ok(Dialled::Other(dialled)) => ordinary(config, from, facts, &dialled, digest_user, steps),
         Err(refusal) => Err(refusal),
     };
     match admitted {
@@ -132,14 +137,43 @@ fn outbound(
     }
 }
 
+/// What a customer dialled.
+enum Dialled<'f> {
+    Emergency(emergency::Found),
+    /// As its number rules leave it.
+    Other(Cow<'f, str>),
+}
+
+/// Emergency digits are looked for as they were dialled, then as the number rules leave them: no rule hides a call for
+/// help, and one may lay bare what a prefix hid.
+fn dialled<'f>(
+    config: &Config,
+    from: &VoiceConnector,
+    facts: &'f Facts,
+    steps: &mut Vec<Step>,
+) -> Result<Dialled<'f>, Refusal> {
+    if let Some(call) = emergency::look(config, from, facts, &facts.user, steps)? {
+        return Ok(Dialled::Emergency(call));
+    }
+    let (dialled, rewritten) = Dialect::from_connector(from).heard(NumberRole::Called, &facts.user);
+    if let Some(rewritten) = rewritten {
+        steps.push(Step::Rewritten(rewritten));
+        if let Some(call) = emergency::look(config, from, facts, &dialled, steps)? {
+            return Ok(Dialled::Emergency(call));
+        }
+    }
+    Ok(Dialled::Other(dialled))
+}
+
 fn ordinary(
     config: &Config,
     from: &std::sync::Arc<VoiceConnector>,
     facts: &Facts,
+    dialled: &str,
     digest_user: Option<String>,
     steps: &mut Vec<Step>,
 ) -> Result<Admitted, Refusal> {
-    let number = plan::dialled(facts, steps)?;
+    let number = plan::dialled(from, dialled, steps)?;
     let caller = caller::check(config, from, facts, steps)?;
     plan::check(from, &number, steps)?;
     let destination = match inbound::owners(config, &number, steps) {

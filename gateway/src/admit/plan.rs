@@ -1,14 +1,19 @@
-use config::{E164, VoiceConnector};
+use config::{E164, NumberRole, VoiceConnector};
 
-use crate::number::{Numbering, dialled_number, surcharge};
+use crate::number::{Dialect, Numbering, surcharge};
 
-use super::{Facts, Refusal, Step};
+use super::{Refusal, Step};
 
-/// What was dialled, which must be E.164 with its `+`.
-pub(super) fn dialled(facts: &Facts, steps: &mut Vec<Step>) -> Result<E164, Refusal> {
-    let number = dialled_number(&facts.user);
-    steps.push(Step::Dialled { dialled: facts.user.clone(), number: number.clone() });
-    number.ok_or_else(|| Refusal::NotE164 { dialled: facts.user.clone() })
+/// What was dialled, which must be a number as the customer's `number_format` has it.
+pub(super) fn dialled(
+    connector: &VoiceConnector,
+    dialled: &str,
+    steps: &mut Vec<Step>,
+) -> Result<E164, Refusal> {
+    let number = Dialect::from_connector(connector).number(NumberRole::Called, dialled);
+    let (dialled, format) = (dialled.to_owned(), connector.termination.number_format);
+    steps.push(Step::Dialled { dialled: dialled.clone(), format, number: number.clone() });
+    number.ok_or(Refusal::NotANumber { dialled, format })
 }
 
 /// The calling plan: country, denied prefixes, premium and non-country codes.

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use config::{ConnectorId, CountryCode, E164, Prefix};
+use config::{ConnectorId, CountryCode, E164, NumberFormat, Prefix};
 use sip::text::word;
 
 use crate::number::Surcharge;
@@ -70,10 +70,12 @@ pub enum Refusal {
         /// The digits.
         digits: String,
     },
-    /// What was dialled is not E.164 with `+`.
-    NotE164 {
+    /// What was dialled is no number as the customer writes them.
+    NotANumber {
         /// What was dialled.
         dialled: String,
+        /// `termination.number_format`.
+        format: NumberFormat,
     },
     /// The caller may not show this number.
     CallerId {
@@ -205,7 +207,7 @@ impl Refusal {
             Refusal::PlainMedia { .. } => (488, "encryption"), // As for every other offer that does not suit.
             Refusal::Digest { .. } | Refusal::DigestTarget { .. } => (403, "digest"),
             Refusal::NoEmergencyEntry { .. } => (404, "no_emergency_entry"),
-            Refusal::NotE164 { .. } => (484, "not_e164"),
+            Refusal::NotANumber { .. } => (484, "not_e164"),
             Refusal::CallerId { .. } => (403, "caller_id"),
             Refusal::CallingPlan { .. } => (403, "calling_plan"),
             Refusal::DeniedPrefix { .. } => (403, "denied_prefix"),
@@ -258,8 +260,11 @@ impl fmt::Display for Refusal {
             Refusal::Digest { .. } => f.write_str("Too many wrong credentials"),
             Refusal::DigestTarget { .. } => f.write_str("The credentials are for another number"),
             Refusal::NoEmergencyEntry { digits } => write!(f, "No emergency entry for {digits}"),
-            Refusal::NotE164 { dialled } => {
+            Refusal::NotANumber { dialled, format: NumberFormat::E164 } => {
                 write!(f, "{} is not an E.164 number with +", word_or(dialled, "Nothing dialled"))
+            }
+            Refusal::NotANumber { dialled, format } => {
+                write!(f, "{} is no number written as {format}", word_or(dialled, "Nothing dialled"))
             }
             Refusal::CallerId { caller } => {
                 write!(f, "Caller Id {} is not valid", word_or(caller, "anonymous"))

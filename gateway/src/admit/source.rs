@@ -1,10 +1,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use config::{Carrier, Config, ConnectorId, VoiceConnector};
+use config::{Carrier, Config, ConnectorId, NumberRole, VoiceConnector};
 use ipnet::IpNet;
 
-use crate::number::dialled_number;
+use crate::number::Dialect;
 use crate::peer::Transport;
 
 use super::emergency::Asked;
@@ -183,10 +183,12 @@ fn by_number<'c>(
     facts: &Facts,
 ) -> Option<&'c Arc<VoiceConnector>> {
     let asserted = facts.asserted.iter().chain(&facts.preferred).chain(&facts.remote_party);
-    let shown = facts.from.iter().chain(asserted).filter_map(|user| dialled_number(user));
-    shown.into_iter().find_map(|number| {
-        only(candidates.iter().copied().filter(|item| config.owns(&item.id, number.as_str())))
-    })
+    let shown = facts.from.iter().chain(asserted);
+    let has = |item: &VoiceConnector, user: &str| {
+        let number = Dialect::from_connector(item).read(NumberRole::Caller, user);
+        number.is_some_and(|number| config.owns(&item.id, number.as_str()))
+    };
+    shown.into_iter().find_map(|user| only(candidates.iter().copied().filter(|item| has(item, user))))
 }
 
 /// Nobody is left without help because two trunks share an address.
@@ -194,7 +196,7 @@ fn by_emergency<'c>(
     candidates: &[&'c Arc<VoiceConnector>],
     facts: &Facts,
 ) -> Option<&'c Arc<VoiceConnector>> {
-    let asked = Asked::of(facts)?;
+    let asked = Asked::of(&facts.user)?;
     candidates.iter().copied().filter(|item| item.termination.enabled).find(|item| asked.has_entry(item))
 }
 

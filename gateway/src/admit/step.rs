@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use config::{CallerIdPolicy, CarrierName, ConnectorId, E164, NumberFormat, Owner, Prefix};
 use sip::text::word;
 
-use crate::number::{Numbering, Surcharge};
+use crate::number::{Numbering, Rewritten, Surcharge};
 use crate::peer::Transport;
 
 use super::{CallerSource, EmergencyCall, OfferedMedia};
@@ -76,11 +76,15 @@ pub enum Step {
         /// Where it comes from.
         by: CallerSource,
     },
-    /// What was dialled as E.164.
+    /// A number rule of the side that calls was obeyed.
+    Rewritten(Rewritten),
+    /// What was dialled, as a number.
     Dialled {
         /// What was dialled.
         dialled: String,
-        /// The number; none where it is not E.164 with `+`.
+        /// `termination.number_format`.
+        format: NumberFormat,
+        /// The number; none where it is none of the format.
         number: Option<E164>,
     },
     /// `termination.caller_id` takes the caller's place.
@@ -92,6 +96,8 @@ pub enum Step {
     CallerUnusable {
         /// What stands there; empty where nothing names the caller.
         text: String,
+        /// `termination.caller_id_format`.
+        format: NumberFormat,
         /// Where it comes from.
         by: CallerSource,
     },
@@ -270,21 +276,25 @@ impl fmt::Display for Step {
             Step::EmergencyCaller { number: None, .. } => {
                 f.write_str("caller ID: none; not checked on an emergency call")
             }
-            Step::Dialled { dialled, number: Some(number) } if dialled == number.as_str() => {
+            Step::Rewritten(rewritten) => write!(f, "number rule: {rewritten}"),
+            Step::Dialled { dialled, number: Some(number), .. } if dialled == number.as_str() => {
                 write!(f, "dialled: {number} is E.164")
             }
-            Step::Dialled { dialled, number: Some(number) } => {
+            Step::Dialled { dialled, format: NumberFormat::E164, number: Some(number) } => {
                 write!(f, "dialled: {} is {number}", word(dialled))
             }
-            Step::Dialled { dialled, number: None } => {
-                write!(f, "dialled: {} is not E.164 with +", word(dialled))
+            Step::Dialled { dialled, format, number: Some(number) } => {
+                write!(f, "dialled: {} as {format} is {number}", word(dialled))
+            }
+            Step::Dialled { dialled, format, number: None } => {
+                write!(f, "dialled: {} is not {}", word(dialled), a_number(*format))
             }
             Step::CallerReplaced { number } => write!(f, "caller ID: {number} by termination.caller_id"),
             Step::CallerUnusable { text, .. } if text.is_empty() => {
                 f.write_str("caller ID: the caller is anonymous and nothing else names it")
             }
-            Step::CallerUnusable { text, by } => {
-                write!(f, "caller ID: {} of {by} is not E.164 with +", word(text))
+            Step::CallerUnusable { text, by, format } => {
+                write!(f, "caller ID: {} of {by} is not {}", word(text), a_number(*format))
             }
             Step::CallerPassedOver { number, by, owned, policy } => {
                 let owned = if *owned { "owned" } else { "not owned" };
@@ -315,17 +325,10 @@ impl fmt::Display for Step {
             Step::Premium { surcharge: Some(surcharge), allowed: Some(prefix) } => {
                 write!(f, "premium: {surcharge}, allowed by {prefix}")
             }
-            Step::Called { dialled, format, number } => {
-                let format = match format {
-                    NumberFormat::E164 => "e164",
-                    NumberFormat::E164WithoutPlus => "e164-without-plus",
-                    NumberFormat::National => "national",
-                };
-                match number {
-                    Some(number) => write!(f, "called: {} as {format} is {number}", word(dialled)),
-                    None => write!(f, "called: {} is not a number as {format}", word(dialled)),
-                }
-            }
+            Step::Called { dialled, format, number } => match number {
+                Some(number) => write!(f, "called: {} as {format} is {number}", word(dialled)),
+                None => write!(f, "called: {} is not a number as {format}", word(dialled)),
+            },
             Step::Assigned { number, owner } => match owner {
                 Some(Owner::Connector(id)) => {
                     write!(f, "number: {number} is assigned to voice connector {id}")
@@ -351,6 +354,13 @@ impl fmt::Display for DigestStep {
             DigestStep::TooMany => f.write_str("wrong too often"),
             DigestStep::OtherTarget => f.write_str("right, but for another number"),
         }
+    }
+}
+
+fn a_number(format: NumberFormat) -> String {
+    match format {
+        NumberFormat::E164 => "E.164 with +".to_owned(),
+        format => format!("a number as {format}"),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Facts, OfferedMedia};
 
 pub(crate) const DOMAIN: &str = "vc.example.com";
 
-const TEXT: &str = r#"
+pub(crate) const TEXT: &str = r#"
 [gateway]
 domain = "vc.example.com"
 default_calling_name = "Example Inc"

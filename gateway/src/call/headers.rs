@@ -17,8 +17,8 @@
 //!
 //! *Believed* and *given identities* are the keys `believe_identity` and `give_identity`. The table is the same for requests and
 //! responses, inside and outside a dialog; a CANCEL carries Reason and names that are not in the table alone. Whatever crosses
-//! does so as it came (addresses in words apart, see `addresses`; a Reason as far as `reasons` says), less the `strip_headers` of either party, and less what the
-//! receiving party's `add_headers` replace.
+//! does so as it came (addresses in words apart, see `addresses`; a Reason as far as `reasons` says), less the `strip_headers` of
+//! either party, and less what the receiving party's `add_headers` replace; then the `header_rules` of both are obeyed.
 //!
 //! Sources: RFC 3261 §20, RFC 3323 §4.2, RFC 3325 §6, RFC 3326, RFC 3841, RFC 4412 §11, RFC 5009, RFC 5373 §5, RFC 5393, RFC 5806,
 //! RFC 6086, RFC 6442, RFC 7044, RFC 7315 §6, RFC 7433, RFC 7989 §7 (a Session-ID outlives every B2BUA), RFC 8224, RFC 8496.
@@ -26,6 +26,7 @@
 use sip::{Builder, Header, Message, Method, Name};
 
 use super::profile::{PartyKind, Profile};
+use super::rules::{self, Way};
 use super::{addresses, reasons};
 
 /// Headers as they stand on the wire, name and value.
@@ -39,17 +40,34 @@ pub fn cross(message: &Message, builder: Builder, from: &Profile, to: &Profile) 
     let builder = crossing(message, from, to)
         .fold(builder, |builder, header| builder.raw(header.raw_name, &header.value));
     let name = if message.is_request() { Name::UserAgent } else { Name::Server };
-    match to.strips(&name) || message.is_request() && to.adds(&name) {
+    let builder = match to.strips(&name) || message.is_request() && to.adds(&name) {
         true => builder,
         false => builder.header(name, PRODUCT),
+    };
+    // Of the INVITE that begins a call the caller's rules were obeyed before it was read (`rules::heard`); more is said in it.
+    if begins(message) {
+        return builder;
     }
+    let builder = rules::obey(builder, &from.header_rules, Way::From);
+    rules::obey(builder, &to.header_rules, Way::To)
+}
+
+fn begins(message: &Message) -> bool {
+    message.method() == Some(Method::Invite) && message.to_tag().is_none()
 }
 
 /// What may cross of `message`, for a request that is written later.
 pub fn lines(message: &Message, from: &Profile, to: &Profile) -> Lines {
-    crossing(message, from, to)
-        .map(|header| (header.raw_name.to_owned(), header.value.into_owned()))
-        .collect()
+    let lines = |header: Header<'_>| (header.raw_name.to_owned(), header.value.into_owned());
+    if !rules::any(&from.header_rules, Way::From) && !rules::any(&to.header_rules, Way::To) {
+        return crossing(message, from, to).map(lines).collect();
+    }
+    let bare = Builder::request(Method::Bye, "sip:nobody");
+    let builder =
+        crossing(message, from, to).fold(bare, |builder, header| builder.raw(header.raw_name, &header.value));
+    let builder = rules::obey(builder, &from.header_rules, Way::From);
+    let ruled = rules::obey(builder, &to.header_rules, Way::To).build();
+    ruled.headers().filter(|header| header.name != Name::ContentLength).map(lines).collect()
 }
 
 /// What may cross of a CANCEL, where little may stand: reasons, and what no standard knows. RFC 3326 §1; RFC 3261 §20,
@@ -67,7 +85,7 @@ pub fn is_let_through(name: &Name, from: &Profile, to: &Profile) -> bool {
 }
 
 fn crossing<'m>(message: &'m Message, from: &Profile, to: &Profile) -> impl Iterator<Item = Header<'m>> {
-    let begins = message.method() == Some(Method::Invite) && message.to_tag().is_none();
+    let begins = begins(message);
     let is_request = message.is_request();
     let headers = message.headers().filter(move |header| {
         May::of(header).cross(header, from, to, begins)

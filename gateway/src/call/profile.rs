@@ -4,6 +4,7 @@ use config::Pattern;
 use serde::{Deserialize, Serialize};
 use sip::Name;
 
+use super::rules::{CodeRule, HeaderRule};
 use super::sdes::Policy;
 pub use crate::local::Local;
 
@@ -34,6 +35,12 @@ pub struct Profile {
     pub strip_headers: Vec<String>,
     /// Headers that every request to this party gets.
     pub add_headers: Vec<(String, String)>,
+    /// What becomes of single headers, beside that.
+    #[serde(default)]
+    pub header_rules: Vec<HeaderRule>,
+    /// What becomes of final responses to the INVITE that begins a call.
+    #[serde(default)]
+    pub code_rules: Vec<CodeRule>,
     /// The codecs that this party is offered; `None`: whatever the other side has.
     pub codecs: Option<Vec<String>>,
     /// Whether its media is SRTP.
@@ -74,6 +81,8 @@ pub static PLAIN: Profile = Profile {
     pass_headers: None,
     strip_headers: Vec::new(),
     add_headers: Vec::new(),
+    header_rules: Vec::new(),
+    code_rules: Vec::new(),
     codecs: None,
     srtp: Policy::Off,
     srtp_suites: Vec::new(),

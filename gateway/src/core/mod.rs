@@ -60,6 +60,7 @@ use crate::resolve::Lookup;
 pub use adopt::AdoptError;
 pub use io::{Effect, Input, Machine, Output, QueryId};
 pub use live::{Live, LiveError};
+pub(crate) use parties::facts;
 pub use shared::Shared;
 
 /// One call in this shard: the number that its media keys carry above their low 8 bits.

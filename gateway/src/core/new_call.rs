@@ -10,11 +10,11 @@ use sip::{Message, Method, Name};
 use super::asked::Asked;
 use super::fault::protocol_fault;
 use super::flow::Flow;
-use super::parties::{account, asserted, facts, offered, profile, redirections, sip_user};
+use super::parties::{account, asserted, facts, offered, profile, redirections};
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, NewCall, PartyKind, Profile, Route};
+use crate::call::{Call, NewCall, PartyKind, Profile, Route, caller_user, heard};
 use crate::clock::Now;
 use crate::peer::{Party, Peer};
 use crate::reply::Cause;
@@ -44,6 +44,9 @@ impl Core {
         };
         if let Some(fault) = protocol_fault(&asked.message, merged) {
             return self.reject(now, &asked, &fault);
+        }
+        if let Some(heard) = heard(&asked.message, origin.peer()) {
+            asked.facts = Facts { media: asked.facts.media, ..self::facts(&heard, &asked.from.source) };
         }
         asked.facts.digest = self.digest(now, &live, &origin, &asked);
         let decision = admit::decide(&live.config, &asked.facts, identified);
@@ -124,9 +127,11 @@ impl Core {
             routes = routes.len(),
             "call begins"
         );
+        let invite = heard(message, admitted.origin.peer()).unwrap_or_else(|| message.clone());
         let new = NewCall {
             transaction_id,
-            invite: message.clone(),
+            redirections: redirections(live, admitted, &invite),
+            invite,
             server: asked.server,
             flow: Peer { remote: source.remote, party: Some(party), ..asked.from.peer.clone() },
             local_tag: self.tokens.tag(),
@@ -134,7 +139,6 @@ impl Core {
             profile,
             credentials,
             routes,
-            redirections: redirections(live, admitted, message),
             account,
             media: key.media(),
             max_duration: match &admitted.origin {
@@ -172,14 +176,14 @@ impl Core {
             Via::Carrier(carrier) => live.carriers.get(carrier.name.as_str()).cloned(),
             Via::Connector(_) => None,
         };
-        let caller_user = (!hidden).then(|| sip_user(&attempt.caller));
+        let caller_user = caller_user(speech, &attempt.caller, hidden);
         let (kind, encryption) = match &attempt.via {
             Via::Connector(connector) => (PartyKind::Customer, connector.encryption),
             Via::Carrier(_) => (PartyKind::Carrier, false),
         };
         let profile = profile(kind, speech, encryption, transport);
         let locals = self.locals.clone();
-        Some(Route { local, locals, profile, caller_user, asserted, credentials, attempt })
+        Some(Route { local, locals, profile, caller_user, hidden, asserted, credentials, attempt })
     }
 
     pub(super) fn transaction_id(&mut self) -> uuid::Uuid {

@@ -1,20 +1,23 @@
 //! Who calls whom: what admission looks at, what the records and the legs are told.
 
-use config::{CallerIdPolicy, E164, IdentityHeader, Nat as ConfiguredNat, Peer as Speech, Protocol, Srtp};
+use config::{
+    CallerIdPolicy, E164, IdentityHeader, Nat as ConfiguredNat, NumberRole, Peer as Speech, Protocol, Srtp,
+};
 use sip::text::phrase;
+use sip::uri::escape_user;
 use sip::{Message, Name, NameAddr, Uri};
 
 use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
-use crate::call::{Nat, PartyKind, Policy, Profile};
+use crate::call::{CodeRule, HeaderRule, Nat, PartyKind, Policy, Profile};
 use crate::direction::Direction;
-use crate::number::is_emergency_service;
+use crate::number::{Dialect, is_emergency_service, is_phone};
 use crate::peer::{Source, Transport};
 use crate::record::Account;
 use crate::route::Attempt;
 
 /// What admission looks at, word for word, but for the offer and the credentials.
-pub(super) fn facts(message: &Message, source: &Source) -> Facts {
+pub(crate) fn facts(message: &Message, source: &Source) -> Facts {
     let (host, user) = match message.target() {
         Ok(Uri::Sip(uri)) => (uri.host.to_string(), uri.user_unescaped().unwrap_or_default()),
         Ok(Uri::Tel(uri)) => (String::new(), uri.number),
@@ -82,13 +85,24 @@ pub(super) fn redirections(live: &Live, admitted: &Admitted, message: &Message) 
     let is_any = connector.termination.caller_id_policy == CallerIdPolicy::Any;
     let is_given =
         |number: E164| number == admitted.number || live.config.owns(&connector.id, number.as_str());
-    let may = |value: &str| {
-        let number = NameAddr::parse(value).ok().and_then(|address| user_of(&address.uri));
-        is_any || number.and_then(|user| crate::number::dialled_number(&user)).is_some_and(is_given)
+    let dialect = Dialect::from_connector(connector);
+    let said_anew = |value: &str| {
+        let uri = NameAddr::parse(value).ok().map(|address| address.uri);
+        let number = uri.as_ref().and_then(user_of).and_then(|user| dialect.read(NumberRole::Caller, &user));
+        if !(is_any || number.clone().is_some_and(is_given)) {
+            return None;
+        }
+        // In the customer's own format it would mean nothing to others.
+        Some(match (uri.as_ref().and_then(Uri::user), number) {
+            (Some(user), Some(number)) if !user.starts_with('+') => {
+                value.replacen(&format!(":{user}"), &format!(":{number}"), 1)
+            }
+            _ => value.to_owned(),
+        })
     };
     let values = |name: Name| {
-        let all = message.values(name.clone()).filter(|value| may(value));
-        all.map(|value| (name.clone(), value.into_owned())).collect::<Vec<_>>()
+        let all = message.values(name.clone());
+        all.filter_map(|value| Some((name.clone(), said_anew(&value)?))).collect::<Vec<_>>()
     };
     [values(Name::Diversion), values(Name::HistoryInfo)].concat()
 }
@@ -141,6 +155,8 @@ pub(super) fn profile(kind: PartyKind, speech: &Speech, encryption: bool, transp
         pass_headers: speech.pass_headers.clone(),
         strip_headers: speech.strip_headers.clone(),
         add_headers: speech.add_headers.clone(),
+        header_rules: speech.header_rules.iter().map(HeaderRule::from).collect(),
+        code_rules: speech.response_rules.iter().map(CodeRule::from).collect(),
         codecs: speech.codecs.clone(),
         srtp: match speech.srtp(encryption, protocol) {
             Srtp::Off => Policy::Off,
@@ -154,7 +170,11 @@ pub(super) fn profile(kind: PartyKind, speech: &Speech, encryption: bool, transp
 /// How the caller is asserted to a trusted side: as the connector's `identity_header` says; a carrier's caller by
 /// P-Asserted-Identity.
 pub(super) fn asserted(live: &Live, admitted: &Admitted, attempt: &Attempt) -> Option<(Name, String)> {
-    let uri = format!("<sip:{}@{}>", sip_user(attempt.asserted.as_ref()?), live.config.gateway.domain);
+    let (speech, number) = (attempt.via.peer(), attempt.asserted.as_ref()?);
+    let domain = speech.from_domain.as_ref().map(ToString::to_string);
+    let domain = domain.as_ref().unwrap_or(&live.config.gateway.domain);
+    let phone = if speech.user_phone && is_phone(number) { ";user=phone" } else { "" };
+    let uri = format!("<sip:{}@{domain}{phone}>", escape_user(number));
     let header = match &admitted.origin {
         Origin::Connector(connector) => connector.termination.identity_header,
         Origin::Carrier(_) => IdentityHeader::PAssertedIdentity,
@@ -169,18 +189,4 @@ pub(super) fn asserted(live: &Live, admitted: &Admitted, attempt: &Attempt) -> O
         }
         IdentityHeader::From => None,
     }
-}
-
-/// A user part as it may stand in a URI. RFC 3261 §25.1, `user`.
-pub(super) fn sip_user(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut user, byte| {
-        match byte {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => user.push(char::from(byte)),
-            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' | b'&' | b'=' | b'+' | b'$' => {
-                user.push(char::from(byte));
-            }
-            other => user.push_str(&format!("%{other:02X}")),
-        }
-        user
-    })
 }

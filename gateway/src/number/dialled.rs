@@ -20,7 +20,8 @@ pub fn dialled_digits(user: &str) -> Option<String> {
     dialled.then(|| bare.to_owned())
 }
 
-fn digits(user: &str) -> Cow<'_, str> {
+/// The user part without parameters and visual separators.
+pub(super) fn digits(user: &str) -> Cow<'_, str> {
     let bare = user.split(';').next().unwrap_or_default();
     let separator = |c: char| matches!(c, '-' | '.' | '(' | ')');
     if bare.contains(separator) { bare.replace(separator, "").into() } else { bare.into() }

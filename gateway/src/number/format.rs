@@ -3,23 +3,23 @@ use phonelib::PhoneNumber;
 
 use super::Numbering;
 
-/// Writes `number` as a carrier wants it.
+/// Writes `number` as a side wants it.
 ///
 /// `national` writes numbers of the plan of `country` as dialled there, trunk prefix included (`2065550100`,
-/// `02079460100`), and all others as dialled from there abroad (`011442079460100`, `0012065550100`). Without
-/// a country, where no plan has the number, and where there is no one way to dial abroad, it falls back to E.164
+/// `02079460100`), and all others as dialled from there abroad (`011442079460100`, `0012065550100`);
+/// `national-without-trunk` the same without the trunk prefix, `international` all as dialled abroad. Without a country, where no plan has the number, and where there is no one way to dial abroad, it falls back to E.164
 /// with its `+`, which says what it is.
 pub fn write(number: &E164, format: NumberFormat, country: Option<CountryCode>) -> String {
     match format {
         NumberFormat::E164 => number.as_str().to_owned(),
         NumberFormat::E164WithoutPlus => number.digits().to_owned(),
-        NumberFormat::National => country
-            .and_then(|country| national(number, country))
+        NumberFormat::National | NumberFormat::NationalWithoutTrunk | NumberFormat::International => country
+            .and_then(|country| dialled_from(country, number, format))
             .unwrap_or_else(|| number.as_str().to_owned()),
     }
 }
 
-/// Reads a number as a carrier gives it: the inverse of [`write()`]. None where it is no such number.
+/// Reads a number as a side gives it: the inverse of [`write()`]. None where it is no such number.
 ///
 /// E.164 with its `+` is understood in every format, since it cannot mean anything else.
 pub fn read(user: &str, format: NumberFormat, country: Option<CountryCode>) -> Option<E164> {
@@ -27,30 +27,41 @@ pub fn read(user: &str, format: NumberFormat, country: Option<CountryCode>) -> O
     if global.is_some() || format == NumberFormat::E164 {
         return global;
     }
-    let digits: String =
-        user.split(';').next()?.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')')).collect();
+    let digits = super::digits(user);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     match (format, country) {
         (NumberFormat::E164WithoutPlus, _) => format!("+{digits}").parse().ok(),
-        (NumberFormat::National, Some(country)) => from_national(&digits, country),
-        (NumberFormat::National, None) | (NumberFormat::E164, _) => None,
+        (NumberFormat::International, Some(country)) => {
+            let number = digits.strip_prefix(Dialling::of(country)?.international?)?;
+            format!("+{number}").parse().ok()
+        }
+        (_, Some(country)) => from_national(&digits, country, format),
+        (_, None) => None,
     }
 }
 
-fn national(number: &E164, country: CountryCode) -> Option<String> {
+fn dialled_from(country: CountryCode, number: &E164, format: NumberFormat) -> Option<String> {
     let (dialling, code) = (Dialling::of(country)?, calling_code(country)?);
+    let abroad = || Some(format!("{}{}", dialling.international?, number.digits()));
+    if format == NumberFormat::International {
+        return abroad();
+    }
     let found = PhoneNumber::parse(number.as_str())?;
     if plan(found.country().prefix) != code {
-        return Some(format!("{}{}", dialling.international?, number.digits()));
+        return abroad();
     }
-    Some(dialling.national(number.digits().strip_prefix(&code.to_string())?))
+    let significant = number.digits().strip_prefix(&code.to_string())?;
+    Some(match format {
+        NumberFormat::NationalWithoutTrunk => significant.to_owned(),
+        _ => dialling.national(significant),
+    })
 }
 
-/// What is dialled inside `country` as `digits`. A number as its country writes it comes first; else one is taken with a
+/// What is dialled inside `country` as `digits`. A number as the format writes it comes first; else one is taken with a
 /// trunk prefix that it does not need, or without.
-fn from_national(digits: &str, country: CountryCode) -> Option<E164> {
+fn from_national(digits: &str, country: CountryCode, format: NumberFormat) -> Option<E164> {
     let (dialling, code) = (Dialling::of(country)?, calling_code(country)?);
     let known = |digits: &str| -> Option<E164> {
         let number = format!("+{digits}").parse().ok()?;
@@ -64,7 +75,7 @@ fn from_national(digits: &str, country: CountryCode) -> Option<E164> {
         dialling.international.and_then(without).and_then(known),
     ];
     let found = || found.iter().flatten();
-    let as_written = found().find(|number| national(number, country).as_deref() == Some(digits));
+    let as_written = found().find(|number| dialled_from(country, number, format).as_deref() == Some(digits));
     as_written.or_else(|| found().next()).cloned()
 }
 
@@ -83,8 +94,16 @@ mod tests {
 
     #[test]
     fn numbers_are_written_and_read_back() {
-        use NumberFormat::{E164 as Plus, E164WithoutPlus as Bare, National};
+        use NumberFormat::NationalWithoutTrunk as Short;
+        use NumberFormat::{E164 as Plus, E164WithoutPlus as Bare, International, National};
         for (number, format, country, text) in [
+            ("+4930123456", Short, Some("DE"), "30123456"),
+            ("+12065550100", Short, Some("DE"), "0012065550100"),
+            ("+12065550100", Short, Some("US"), "2065550100"),
+            ("+4930123456", International, Some("DE"), "004930123456"),
+            ("+12065550100", International, Some("DE"), "0012065550100"),
+            ("+12065550100", International, Some("US"), "01112065550100"),
+            ("+442079460958", International, Some("US"), "011442079460958"),
             ("+12065550100", Plus, None, "+12065550100"),
             ("+12065550100", Bare, None, "12065550100"),
             ("+12065550100", National, Some("US"), "2065550100"),
@@ -165,6 +184,8 @@ mod tests {
             ("", Bare, None),
             ("012065550100", Bare, None),
             ("2065550100", National, None),
+            ("2065550100", NumberFormat::International, us),
+            ("01112065550100", NumberFormat::International, None),
             ("1001", National, us),
             ("two06", National, us),
         ] {

@@ -1,15 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Carrier, CarrierName, ConnectorId, E164, NumberFormat, Peer, Route, VoiceConnector};
+use config::{Carrier, CarrierName, ConnectorId, E164, NumberRole, Peer, Route, VoiceConnector};
 use sip::registration::Binding;
 
 use crate::admit::Caller;
-use crate::number;
+use crate::number::{Dialect, Rewritten};
 use crate::peer::Party;
 use crate::registrar::Way;
 use crate::resolve::Lookup;
 use crate::route::Target;
+
+use super::RouteStep;
 
 /// One place where a call may go, and what it is told there.
 #[derive(Debug, Clone)]
@@ -120,15 +122,16 @@ impl Attempt {
         host: &Route,
         number: &E164,
         caller: &Caller,
+        steps: &mut Vec<RouteStep>,
     ) -> Attempt {
         let target = Target::new(host, carrier.outbound_proxy.as_ref());
-        let write = |number: &E164| number::write(number, carrier.caller_id_format, carrier.country);
+        let told = Told::new(Dialect::to_carrier(carrier), carrier.name.as_str(), number, caller, steps);
         Attempt {
             lookup: target.lookup.clone(),
             target,
-            number: number::write(number, carrier.number_format, carrier.country),
-            caller: caller.number.as_ref().map_or_else(|| caller.text.clone(), write),
-            asserted: caller.asserted.as_ref().map(write),
+            number: told.number,
+            caller: told.caller,
+            asserted: told.asserted,
             via: Via::Carrier(carrier.clone()),
             usable: true,
             registered: None,
@@ -141,7 +144,9 @@ impl Attempt {
         binding: &Binding<Way>,
         number: &E164,
         caller: &Caller,
+        steps: &mut Vec<RouteStep>,
     ) -> Attempt {
+        let told = Told::new(Dialect::to_connector(connector), connector.id.as_str(), number, caller, steps);
         let (uri, flow) = (binding.contact.target(number.as_str()), &binding.flow.flow);
         let by_flow = || Lookup {
             host: sip::Host::from(flow.remote.ip()).to_string().into(),
@@ -153,9 +158,9 @@ impl Attempt {
         Attempt {
             target: Target::registered(&uri, binding.path.clone(), lookup.clone()),
             lookup,
-            number: number::write(number, NumberFormat::E164, None),
-            caller: caller.text.clone(),
-            asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
+            number: told.number,
+            caller: told.caller,
+            asserted: told.asserted,
             via: Via::Connector(connector.clone()),
             usable: true,
             registered: Some(Arc::new(registered)),
@@ -167,17 +172,54 @@ impl Attempt {
         route: &Route,
         number: &E164,
         caller: &Caller,
+        steps: &mut Vec<RouteStep>,
     ) -> Attempt {
         let target = Target::new(route, None);
+        let told = Told::new(Dialect::to_connector(connector), connector.id.as_str(), number, caller, steps);
         Attempt {
             lookup: target.lookup.clone(),
             target,
-            number: number::write(number, NumberFormat::E164, None),
-            caller: caller.text.clone(),
-            asserted: caller.asserted.as_ref().map(|number| number.as_str().to_owned()),
+            number: told.number,
+            caller: told.caller,
+            asserted: told.asserted,
             via: Via::Connector(connector.clone()),
             usable: true,
             registered: None,
+        }
+    }
+}
+
+/// The numbers of a call as one side is told them.
+struct Told {
+    number: String,
+    caller: String,
+    asserted: Option<String>,
+}
+
+impl Told {
+    fn new(
+        dialect: Dialect<'_>,
+        whose: &str,
+        number: &E164,
+        caller: &Caller,
+        steps: &mut Vec<RouteStep>,
+    ) -> Told {
+        let mut seen = |(text, rewritten): (String, Option<Rewritten>)| {
+            if let Some(rewritten) = rewritten {
+                let step = RouteStep::Rewritten { whose: whose.to_owned(), rewritten };
+                if !steps.contains(&step) {
+                    steps.push(step);
+                }
+            }
+            text
+        };
+        Told {
+            number: seen(dialect.write(NumberRole::Called, number)),
+            caller: seen(match &caller.number {
+                Some(number) => dialect.write(NumberRole::Caller, number),
+                None => dialect.told(NumberRole::Caller, caller.text.clone()),
+            }),
+            asserted: caller.asserted.as_ref().map(|number| seen(dialect.write(NumberRole::Caller, number))),
         }
     }
 }

@@ -62,7 +62,9 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
                 by_priority_and_weight(hosts, |host: &&Route| (host.priority, host.weight), &mut random);
             let caller = &admitted.caller;
             attempts.extend(
-                hosts.into_iter().map(|host| Attempt::to_carrier(&carrier, host, &admitted.number, caller)),
+                hosts
+                    .into_iter()
+                    .map(|host| Attempt::to_carrier(&carrier, host, &admitted.number, caller, &mut steps)),
             );
         }
     }
@@ -95,7 +97,7 @@ fn to_connector(
     let contacts = facts.registrar.contacts(facts.now, id.as_str(), number);
     let contacts: Vec<Attempt> = contacts
         .iter()
-        .map(|binding| Attempt::to_registered(connector, binding, number, caller))
+        .map(|binding| Attempt::to_registered(connector, binding, number, caller, steps))
         .filter(|attempt| !connector.encryption || attempt.lookup.transport == Transport::Tls)
         .collect();
     if connector.peer.registration == Registration::On {
@@ -104,7 +106,10 @@ fn to_connector(
     let routes: Vec<_> = connector.origination.route.iter().collect();
     steps.push(RouteStep::Connector { connector: id.clone(), routes: routes.len() });
     let routes = by_priority_and_weight(routes, |route| (route.priority, route.weight), random);
-    let routes = routes.into_iter().map(|route| Attempt::to_connector(connector, route, number, caller));
+    let routes: Vec<Attempt> = routes
+        .into_iter()
+        .map(|route| Attempt::to_connector(connector, route, number, caller, steps))
+        .collect();
     contacts.into_iter().chain(routes).collect()
 }
 

@@ -1,6 +1,9 @@
 use std::fmt;
 
 use config::{CarrierName, ConnectorId};
+use sip::text::word;
+
+use crate::number::Rewritten;
 
 use super::{Attempt, Via};
 
@@ -31,6 +34,13 @@ pub enum RouteStep {
         /// Its `origination.route`.
         routes: usize,
     },
+    /// A number rule of a side that is called was obeyed.
+    Rewritten {
+        /// The carrier or connector.
+        whose: String,
+        /// What became of the number.
+        rewritten: Rewritten,
+    },
     /// A place in the plan.
     Attempt {
         /// The carrier or connector.
@@ -39,6 +49,8 @@ pub enum RouteStep {
         target: String,
         /// The number, and what of the request and its way is not as usual.
         number: String,
+        /// The caller's number as that side is told it, or what stands in its place.
+        caller: String,
         /// Why it comes last, where it does.
         trouble: Option<&'static str>,
     },
@@ -64,6 +76,7 @@ impl RouteStep {
                 None => format!("{} over {}", attempt.target.host(), lookup.transport),
             },
             number: format!("{}{}", attempt.number, attempt.target.notes(&attempt.number)),
+            caller: attempt.caller.clone(),
             trouble: match attempt.usable {
                 true => None,
                 false if unregistered => Some("has not registered us"),
@@ -97,9 +110,16 @@ impl fmt::Display for RouteStep {
                 0 => write!(f, "routes: voice connector {connector} has none that can be reached"),
                 routes => write!(f, "routes: voice connector {connector} has {routes}"),
             },
-            RouteStep::Attempt { whose, target, number, trouble } => {
-                let trouble = trouble.map(|trouble| format!(", {trouble}")).unwrap_or_default();
-                write!(f, "route: {whose} at {target} as {number}{trouble}")
+            RouteStep::Rewritten { whose, rewritten } => write!(f, "number rule: for {whose} {rewritten}"),
+            RouteStep::Attempt { whose, target, number, caller, trouble } => {
+                write!(f, "route: {whose} at {target} as {number}")?;
+                if !caller.starts_with('+') {
+                    write!(f, ", from {}", word(caller))?;
+                }
+                match trouble {
+                    Some(trouble) => write!(f, ", {trouble}"),
+                    None => Ok(()),
+                }
             }
         }
     }

@@ -82,6 +82,11 @@ impl Target {
         self.contact.clone().unwrap_or_else(host)
     }
 
+    /// Whether the number that is called stands in Request-URI and To, and nothing else is said of it there.
+    pub fn names_the_number(&self) -> bool {
+        !self.is_unusual && self.to_user.is_none() && self.contact.is_none()
+    }
+
     /// The Request-URI of a question to the host itself.
     pub fn host_uri(&self) -> String {
         format!("{}{}", uri(None, &self.host), self.parameters)

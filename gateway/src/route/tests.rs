@@ -220,7 +220,7 @@ fn termination_carriers_leaves_the_others_out() {
             "carrier: east is left out by termination.carriers",
             "carrier: west takes it by 1 digit",
             "carrier: britain is left out by termination.carriers",
-            "route: carrier west at 127.0.0.6 over tcp as 12125550123",
+            "route: carrier west at 127.0.0.6 over tcp as 12125550123, from 2065550103",
         ]
     );
 }

@@ -33,6 +33,7 @@ address = "192.0.2.1"
 
 [[voice_connector]]
 id = "pbx"
+{pbx}
 [voice_connector.termination]
 allowlist = ["10.0.0.1/32"]
 calling_plan = ["US"]
@@ -175,6 +176,7 @@ fn config(changes: &[Change], transport: Transport) -> String {
     let mut config = CONFIG.replace("{protocol}", transport.parameter());
     for place in [
         "gateway",
+        "pbx",
         "pbx_termination",
         "pbx_origination",
         "pbx_peer",

@@ -214,6 +214,16 @@ impl Builder {
         self
     }
 
+    /// Each header of that name with the value that `change` makes of its own; where it makes none, it stays.
+    pub fn rewrite(mut self, name: &Name, change: impl Fn(&str) -> Option<String>) -> Builder {
+        for entry in self.headers.iter_mut().filter(|entry| entry.name == *name) {
+            if let Some(value) = change(&String::from_utf8_lossy(&entry.value)) {
+                entry.value = one_line(value.as_bytes());
+            }
+        }
+        self
+    }
+
     /// Another Request-URI; a response has none, and stays as it is.
     pub fn uri(mut self, text: &str) -> Builder {
         if let Line::Request { uri, .. } = &mut self.start {

@@ -35,6 +35,8 @@ pub struct Route {
     pub profile: Profile,
     /// The user part of From; `None`: the caller is anonymous.
     pub caller_user: Option<String>,
+    /// The caller is not to be shown.
+    pub hidden: bool,
     /// Who calls, asserted to a party that we trust: a header and its value (RFC 3325).
     pub asserted: Option<(Name, String)>,
     /// For the carrier's digest challenge: user and secret.

@@ -7,6 +7,7 @@ use crate::call::allow::allow;
 use crate::call::body::SentBody;
 use crate::call::headers::{self, is_let_through};
 use crate::call::leg::End;
+use crate::call::rules::{self, Way};
 use crate::ids::Tokens;
 use crate::record::Account;
 
@@ -29,13 +30,10 @@ impl ClientInvite<'_> {
         let (asked, route) = (self.asked, self.route);
         let (target, number) = (&route.attempt.target, &route.attempt.number);
         let own_host = route.local.host();
-        let from = match &route.caller_user {
-            Some(user) => format!("{}<sip:{user}@{own_host}>;tag={local_tag}", self.display_name()),
-            // RFC 3323 §4.1.1.3.
-            None => format!("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag={local_tag}"),
-        };
+        let phone = route.phone();
+        let from = format!("{};tag={local_tag}", route.from(&own_host, &self.display_name()));
         let max_forwards = asked.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
-        let mut builder = Builder::request(Method::Invite, &target.request_uri(number))
+        let mut builder = Builder::request(Method::Invite, &format!("{}{phone}", target.request_uri(number)))
             .header(Name::Via, route.local.via(&tokens.branch()))
             .header(Name::MaxForwards, max_forwards.to_string());
         for hop in &target.route {
@@ -43,7 +41,7 @@ impl ClientInvite<'_> {
         }
         builder = builder
             .header(Name::From, from)
-            .header(Name::To, format!("<{}>", target.to_uri(Some(number))))
+            .header(Name::To, format!("<{}{phone}>", target.to_uri(Some(number))))
             .header(Name::CallId, tokens.call_id(&own_host))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.to.contact())
@@ -59,6 +57,7 @@ impl ClientInvite<'_> {
         for (name, value) in &route.profile.add_headers {
             builder = builder.set(name.as_str().into(), value);
         }
+        builder = rules::obey(builder, &route.profile.header_rules, Way::To);
         SentBody::attach(body, builder).build()
     }
 
@@ -76,12 +75,13 @@ impl ClientInvite<'_> {
                 builder = builder.header(Name::Identity, line.as_bytes());
             }
         }
-        let Some((name, value)) = route.asserted.as_ref().filter(|(name, _)| !to.strips(name)) else {
-            return builder;
-        };
-        builder = builder.header(name.clone(), value);
+        let asserted = route.asserted.as_ref().filter(|(name, _)| !to.strips(name));
+        if let Some((name, value)) = asserted {
+            builder = builder.header(name.clone(), value);
+        }
         // The number is for those that we trust, and they must know that it goes no further: RFC 3325 §7.
-        let hides = *name == Name::PAssertedIdentity && route.caller_user.is_none();
+        let is_told = asserted.is_some_and(|(name, _)| *name == Name::PAssertedIdentity);
+        let hides = route.hidden && (is_told || route.caller_user.is_some());
         match hides && !to.strips(&Name::Privacy) {
             true => builder.set(Name::Privacy, hidden(asked)),
             false => builder,

@@ -1,0 +1,359 @@
+//! Why a call would be taken or refused, and where it would go: the text of `voice-connector explain`.
+//!
+//! The steps are those of [`crate::admit`] and [`crate::route`] themselves; there is no second copy of the rules.
+
+mod asked;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use config::{Config, ConnectorId, HeaderRule, Registration, RuleDirection};
+
+use crate::admit::{Admitted, Destination, Origin, Outcome, Refusal, Step, admit};
+use crate::call::{caller_user, from};
+use crate::direction::Direction;
+use crate::limits::EMERGENCY_CALLS;
+use crate::local::{Local, Locals};
+use crate::peer::Transport;
+use crate::registrar::Registrar;
+use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
+
+use asked::{facts, header_rules};
+
+/// A call that nobody has made.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Who calls: user part of From, as `+12065550100`, `1001` or `anonymous`.
+    pub from: String,
+    /// Who calls by P-Asserted-Identity, as `from`.
+    pub asserted: Vec<String>,
+    /// Who sent the call on by Diversion, as `from`.
+    pub diversion: Vec<String>,
+    /// Who is called: user part of the Request-URI, as `+12065550100` or `911`.
+    pub to: String,
+    /// Where the INVITE comes from.
+    pub source: IpAddr,
+    /// What carries it.
+    pub transport: Transport,
+    /// The connector that the Request-URI names; none: the bare domain.
+    pub connector: Option<String>,
+    /// Draws among routes of equal priority; see [`RouteFacts::draw`].
+    pub draw: u64,
+}
+
+/// Every step of the decision, and the outcome. Displays as lines of text.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// In order.
+    pub steps: Vec<ExplainedStep>,
+    /// How it ends.
+    pub outcome: Result<Box<Admitted>, Refusal>,
+}
+
+/// A step of one of the functions that decide, or what they were told because nobody calls really.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExplainedStep {
+    /// Taken for granted.
+    Assumed(&'static str),
+    /// No listener has the transport of the question: no such call arrives.
+    Unheard(Transport),
+    /// Of admission.
+    Admission(Step),
+    /// Of routing.
+    Route(RouteStep),
+    /// A route that is passed over: no listener has its transport.
+    NoListener {
+        /// Whose: a connector's id or a carrier's name.
+        whose: String,
+        /// What would carry the call.
+        transport: Transport,
+        /// One has it, for the other address family.
+        other_family: bool,
+    },
+    /// From where a route is reached, and as whom; told where there are networks or names.
+    From {
+        /// Whose: a connector's id or a carrier's name.
+        whose: String,
+        /// What Via and Contact say, and what carries it.
+        signalling: String,
+        /// Where the network, if any, has its media, and its name.
+        media: String,
+    },
+    /// A header rule that is obeyed.
+    HeaderRule {
+        /// Whose.
+        whose: String,
+        /// The rule.
+        rule: HeaderRule,
+    },
+    /// How the caller stands in From.
+    Caller {
+        /// Who reads it: a connector's id or a carrier's name.
+        whose: String,
+        /// The value, without name and tag.
+        value: String,
+    },
+    /// A limit that would hold.
+    Limit {
+        /// Whose.
+        whose: String,
+        /// New calls a second.
+        calls_per_second: Option<u32>,
+        /// Calls at one time.
+        calls: Option<u32>,
+    },
+    /// No limit holds: an emergency call.
+    NoLimit,
+}
+
+/// Decides on a call that nobody has made, as it would be decided if somebody did.
+///
+/// What a question does not say is taken for granted and told: credentials are right, the offer is what the
+/// connector asks for, every host answers, and no limit is reached.
+///
+/// - `now`: any instant; nothing rests.
+pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanation {
+    let (facts, mut steps) = facts(config, question);
+    if !listens(config, question.transport) {
+        steps.push(ExplainedStep::Unheard(question.transport));
+    }
+    let decision = admit(config, &facts);
+    steps.extend(decision.steps.into_iter().map(ExplainedStep::Admission));
+    let admitted = match decision.outcome {
+        Outcome::Admit(admitted) => admitted,
+        Outcome::Refuse(refusal) => return Explanation { steps, outcome: Err(refusal) },
+        // Not reached: the credentials are taken for right. A challenge is no admission in any case.
+        Outcome::Challenge(_) => {
+            let connector = decision.connector.unwrap_or_else(|| "".into());
+            return Explanation { steps, outcome: Err(Refusal::Digest { connector }) };
+        }
+    };
+    let registrar = Registrar::assumed(config, now);
+    let registers = |id: &ConnectorId| {
+        config.connector(id.as_str()).is_some_and(|one| one.peer.registration == Registration::On)
+    };
+    if let Destination::Connectors(ids) = &admitted.destination
+        && ids.iter().any(registers)
+    {
+        steps.push(ExplainedStep::Assumed("a system of the voice connector has registered"));
+    }
+    let facts = RouteFacts { admitted: &admitted, draw: question.draw, now, registrar: &registrar };
+    let plan = route(config, &Health::new(), &facts);
+    steps.extend(plan.steps.into_iter().map(ExplainedStep::Route));
+    let attempts = match plan.attempts {
+        Ok(attempts) => attempts,
+        Err(refusal) => return Explanation { steps, outcome: Err(refusal) },
+    };
+    let registers_us = |attempt: &Attempt| match &attempt.via {
+        Via::Carrier(carrier) => carrier.register.is_some(),
+        Via::Connector(_) => false,
+    };
+    if attempts.iter().any(registers_us) {
+        steps.push(ExplainedStep::Assumed("the carriers that want it have registered the gateway"));
+    }
+    let locals = Locals::new(config, &[]);
+    let (carried, left): (Vec<Attempt>, Vec<Attempt>) =
+        attempts.into_iter().partition(|attempt| local_to(&locals, attempt).is_some());
+    steps.extend(carried.iter().filter_map(|attempt| ExplainedStep::from(config, &locals, attempt)));
+    steps.extend(left.iter().map(|attempt| ExplainedStep::without_listener(config, attempt)));
+    if carried.is_empty() {
+        let refusal = Refusal::NoListener { number: admitted.number.clone() };
+        return Explanation { steps, outcome: Err(refusal) };
+    }
+    steps.extend(told(&locals, &admitted, &carried));
+    steps.extend(limits(&admitted, &carried));
+    Explanation { steps, outcome: Ok(admitted) }
+}
+
+/// What we are towards the host of an attempt; towards whoever it is, where that is a name.
+fn local_to(locals: &Locals, attempt: &Attempt) -> Option<Local> {
+    let transport = attempt.lookup.transport;
+    let local = match address_of(attempt) {
+        Some(address) => locals.towards(transport, address),
+        None => locals.first(transport),
+    };
+    Some(local?.named(attempt.via.peer().contact.as_ref()))
+}
+
+/// The address of an attempt's host; none where it is looked up, or has registered from nobody knows where.
+fn address_of(attempt: &Attempt) -> Option<IpAddr> {
+    let literal = attempt.lookup.literal().filter(|_| attempt.registered.is_none());
+    literal.map(|address| address.ip())
+}
+
+/// Whether we hear by `transport`, which takes a listener.
+fn listens(config: &Config, transport: Transport) -> bool {
+    config.listen.iter().any(|listen| Transport::from(listen.protocol) == transport)
+}
+
+impl Explanation {
+    /// The exit code of the command: 0 admitted, 1 refused.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(self.outcome.is_err())
+    }
+}
+
+/// What the sides that may be called are told of the caller, and their rules.
+fn told(locals: &Locals, admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
+    let mut steps: Vec<ExplainedStep> = Vec::new();
+    let hidden = admitted.caller.private && admitted.emergency.is_none();
+    for attempt in attempts {
+        let (speech, whose) = (attempt.via.peer(), attempt.via.name());
+        let user = caller_user(speech, &attempt.caller, hidden);
+        let own_host = local_to(locals, attempt).map(|local| local.host()).unwrap_or_default();
+        let value = from(speech, user.as_deref(), hidden, &own_host, "");
+        let told = ExplainedStep::Caller { whose: whose.to_owned(), value };
+        if !steps.contains(&told) {
+            steps.push(told);
+            steps.extend(header_rules(whose, speech, RuleDirection::To));
+        }
+    }
+    steps
+}
+
+fn limits(admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
+    if admitted.emergency.is_some() {
+        return vec![ExplainedStep::NoLimit];
+    }
+    let mut steps = Vec::new();
+    if let Origin::Connector(connector) = &admitted.origin {
+        let termination = &connector.termination;
+        steps.push(ExplainedStep::Limit {
+            whose: format!("voice connector {}, outbound", connector.id),
+            calls_per_second: Some(termination.cps_limit),
+            calls: Some(termination.max_calls),
+        });
+    }
+    for attempt in attempts {
+        let step = match &attempt.via {
+            Via::Carrier(carrier) => ExplainedStep::Limit {
+                whose: format!("carrier {}", carrier.name),
+                calls_per_second: carrier.cps_limit,
+                calls: carrier.max_calls,
+            },
+            Via::Connector(connector) => ExplainedStep::Limit {
+                whose: format!("voice connector {}, inbound", connector.id),
+                calls_per_second: Some(connector.origination.cps_limit),
+                calls: Some(connector.origination.max_calls),
+            },
+        };
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps
+}
+
+impl ExplainedStep {
+    /// `None` where everybody is reached alike.
+    fn from(config: &Config, locals: &Locals, attempt: &Attempt) -> Option<ExplainedStep> {
+        let contact = attempt.via.peer().contact.as_ref();
+        if contact.is_none() && config.network.is_empty() {
+            return None;
+        }
+        let local = local_to(locals, attempt)?;
+        let address = address_of(attempt);
+        let whose = attempt.via.name().to_owned();
+        let signalling = match (address, contact) {
+            (None, None) => "the listener of the network that its name leads to".to_owned(),
+            (None, Some(_)) => format!("{} over {}", local.host(), local.transport),
+            (Some(_), _) => format!("{} over {}", local.host_port(), local.transport),
+        };
+        let network = address.and_then(|address| locals.network_of(address));
+        let network = network.map(|name| format!(" in network {name}"));
+        let media = match address {
+            Some(_) => format!(", with media at {}{}", local.media_advertise, network.unwrap_or_default()),
+            None => String::new(),
+        };
+        Some(ExplainedStep::From { whose, signalling, media })
+    }
+
+    fn without_listener(config: &Config, attempt: &Attempt) -> ExplainedStep {
+        let transport = attempt.lookup.transport;
+        ExplainedStep::NoListener {
+            whose: attempt.via.name().to_owned(),
+            transport,
+            other_family: listens(config, transport),
+        }
+    }
+}
+
+impl fmt::Display for ExplainedStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExplainedStep::Unheard(transport) => {
+                write!(f, "assumed: a listener has {transport}, and none does")
+            }
+            ExplainedStep::Assumed(what) => write!(f, "assumed: {what}"),
+            ExplainedStep::Admission(step) => step.fmt(f),
+            ExplainedStep::Route(step) => step.fmt(f),
+            ExplainedStep::HeaderRule { whose, rule } => {
+                let way = match rule.direction {
+                    RuleDirection::From => "from",
+                    RuleDirection::To => "to",
+                };
+                write!(f, "header rule: {way} {whose} {rule}")
+            }
+            ExplainedStep::Caller { whose, value } => write!(f, "caller: {whose} reads {value}"),
+            ExplainedStep::NoListener { whose, transport, other_family } => {
+                let family = if *other_family { " for its address" } else { "" };
+                write!(f, "route: {whose} is passed over: no listener has {transport}{family}")
+            }
+            ExplainedStep::From { whose, signalling, media } => {
+                write!(f, "from: {whose} is called from {signalling}{media}")
+            }
+            ExplainedStep::Limit { whose, calls_per_second: None, calls: None } => {
+                write!(f, "limits: none for {whose}")
+            }
+            ExplainedStep::Limit { whose, calls_per_second, calls } => {
+                let or_any =
+                    |limit: &Option<u32>| limit.map_or("any number of".to_owned(), |limit| limit.to_string());
+                write!(
+                    f,
+                    "limits: {} calls per second and {} calls at one time for {whose}",
+                    or_any(calls_per_second),
+                    or_any(calls)
+                )
+            }
+            ExplainedStep::NoLimit => {
+                write!(
+                    f,
+                    "limits: {EMERGENCY_CALLS} emergency calls at one time and no other on an emergency call"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "  {step}")?;
+        }
+        match &self.outcome {
+            Ok(admitted) => {
+                let direction = match (admitted.direction, &admitted.destination) {
+                    (_, Destination::Carriers) if admitted.emergency.is_some() => "emergency",
+                    (Direction::Outbound, Destination::Connectors(_)) => "on-net",
+                    (Direction::Outbound, Destination::Carriers) => "outbound",
+                    (Direction::Inbound, _) => "inbound",
+                };
+                let caller = &admitted.caller.text;
+                write!(
+                    f,
+                    "admitted: {direction} call from {caller} to {}, billed to voice connector {}",
+                    admitted.number, admitted.connector
+                )
+            }
+            Err(refusal) => {
+                let verdict = refusal.verdict();
+                writeln!(f, "refused: {} {}", verdict.status, verdict.phrase)?;
+                write!(f, "  Reason: {}", verdict.reason())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
