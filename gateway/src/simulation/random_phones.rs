@@ -249,7 +249,9 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
 fn check_agreement(world: &mut World, mark: Option<u32>) {
     let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
     let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
-    if parties.iter().any(|(_, call)| world.watch.forged.contains(&call.call_id())) {
+    // Somebody else spoke for it, or a party cannot be reached and the call is about to end.
+    let apart = |call_id: &String| world.watch.forged.contains(call_id) || world.unreached.contains(call_id);
+    if parties.iter().any(|(_, call)| apart(&call.call_id())) {
         return;
     }
     if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled()) {

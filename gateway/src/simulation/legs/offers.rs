@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sip::Method;
 
 use super::rseq;
@@ -33,7 +32,7 @@ struct Dialog {
     /// Offers that came though there was one: they must be refused.
     crossing: HashSet<Asked>,
     /// What the responses to one INVITE described.
-    described: HashMap<Asked, Bytes>,
+    described: HashMap<Asked, String>,
 }
 
 pub(super) fn broken(call: &PhoneCall) -> Vec<(bool, String)> {
@@ -124,8 +123,9 @@ impl Dialog {
             return;
         }
         if is_invite {
-            let before = self.described.entry(asked.clone()).or_insert_with(|| seen.message.body().clone());
-            if before != seen.message.body() {
+            let now = description(seen.message.body());
+            let before = self.described.entry(asked.clone()).or_insert_with(|| now.clone());
+            if *before != now {
                 broken.push((
                     seen.said,
                     format!("{status} describes other media than the response before it, in one dialog"),
@@ -151,6 +151,13 @@ impl Dialog {
     /// Whether an offer in a response to that INVITE was seen before.
     fn is_answered(&mut self, asked: &Asked) -> bool {
         let mark = (asked.0, asked.1, Method::Ack);
-        self.described.insert(mark, Bytes::new()).is_some()
+        self.described.insert(mark, String::new()).is_some()
     }
+}
+
+/// The lines of the session description in a body, whatever it is wrapped in.
+fn description(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let is_line = |line: &&str| line.as_bytes().get(1) == Some(&b'=');
+    text.lines().skip_while(|line| !line.starts_with("v=0")).filter(is_line).collect::<Vec<_>>().join("\n")
 }
