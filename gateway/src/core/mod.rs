@@ -293,6 +293,13 @@ impl Core {
             self.dispatch(now, output);
         }
         if self.draining != Draining::No && !self.drained && self.is_down() {
+            // Not before: a call for help may need a carrier that knows us.
+            self.stop_registrations(now);
+            while let Some(output) = self.transactions.poll_output() {
+                self.dispatch(now, output);
+            }
+        }
+        if self.draining != Draining::No && !self.drained && self.is_down() && self.registrations.are_over() {
             self.drained = true;
             self.effect(Effect::Drained);
         }
@@ -304,7 +311,6 @@ impl Core {
     fn is_down(&self) -> bool {
         let parked = |query: &Query| matches!(query, Query::Parked(_));
         self.byes.is_empty()
-            && self.registrations.are_over()
             && self.calls.values().all(|slot| slot.call.is_down())
             && !self.queries.values().any(parked)
     }
@@ -348,7 +354,6 @@ impl Machine for Core {
                 if self.draining == Draining::No {
                     self.draining = Draining::Yes;
                 }
-                self.stop_registrations(now);
             }
             Input::Stop => {
                 self.draining = Draining::Stopped;

@@ -139,7 +139,7 @@ impl Core {
                     tracing::info!(
                         connector = id,
                         user = phrase(&owner),
-                        record = phrase(&record),
+                        record = self.shown(&record),
                         source = %flow.remote,
                         transport = %flow.transport,
                         seconds = left,

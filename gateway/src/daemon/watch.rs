@@ -131,6 +131,32 @@ mod tests {
         assert_eq!(readiness.first(), None);
     }
 
+    /// One carrier, which wants a registration.
+    #[test]
+    fn a_registration_that_is_down_is_told_and_stops_where_nobody_else_takes_calls() {
+        let bench = bench(20_110..=20_199, drop);
+        let Watch { readiness, carriers, .. } = &bench.watch;
+        let text = |more: &str| {
+            let text = format!(
+                "listen = [{{ address = \"192.0.2.10\" }}]\n[[carrier]]\nname = \"east\"\n\
+                 register = {{ user = \"u\", domain = \"d\" }}\nhost = [{{ host = \"192.0.2.20\" }}]\n{more}"
+            );
+            config::Config::parse(&text, std::path::Path::new("f.toml")).unwrap().0
+        };
+        let transport = crate::peer::Transport::Udp;
+        let host = crate::resolve::Lookup { host: "192.0.2.20".into(), port: None, transport };
+        let line = || std::iter::once(("east".into(), host.clone()));
+        let down = "carrier east at 192.0.2.20: not registered yet";
+        carriers.configure(&text(""), line(), Duration::ZERO);
+        bench.watch.look(Instant::now());
+        assert_eq!(readiness.first(), Some(Obstacle::Registration));
+        assert_eq!(readiness.obstacles(), [format!("registration: {down}")]);
+        let other = "[[carrier]]\nname = \"west\"\nhost = [{ host = \"192.0.2.30\" }]\n";
+        carriers.configure(&text(other), line(), Duration::ZERO);
+        bench.watch.look(Instant::now());
+        assert_eq!((readiness.first(), readiness.notes()), (None, vec![format!("not registered: {down}")]));
+    }
+
     #[test]
     fn the_last_port_is_told_before_a_call_asks_for_it() {
         let (told, events) = channel();

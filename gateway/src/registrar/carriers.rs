@@ -134,3 +134,64 @@ impl AtCarriers {
         (told, all && !state.other_way)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::ListenerId;
+
+    fn lookup(host: &str) -> Lookup {
+        Lookup { host: host.into(), port: None, transport: Transport::Udp }
+    }
+
+    fn config(more: &str) -> Config {
+        let text = format!(
+            "listen = [{{ address = \"192.0.2.10\" }}]\n[[carrier]]\nname = \"east\"\n\
+             register = {{ user = \"u\", domain = \"east.example\" }}\n\
+             host = [{{ host = \"192.0.2.20\" }}, {{ host = \"192.0.2.21\" }}]\n{more}"
+        );
+        Config::parse(&text, std::path::Path::new("f.toml")).unwrap().0
+    }
+
+    fn lines() -> impl Iterator<Item = (Arc<str>, Lookup)> {
+        ["192.0.2.20", "192.0.2.21"].into_iter().map(|host| ("east".into(), lookup(host)))
+    }
+
+    fn flow(host: &str) -> Standing {
+        Standing::Registered(Peer::new(
+            Transport::Udp,
+            ListenerId(0),
+            format!("{host}:5060").parse().unwrap(),
+        ))
+    }
+
+    #[test]
+    fn what_is_down_is_told_and_counts_where_no_other_way_is() {
+        let other = "[[carrier]]\nname = \"west\"\nhost = [{ host = \"192.0.2.30\" }]\n";
+        let inbound = "[[carrier]]\nname = \"west\"\nprefixes = []\n";
+        for (more, no_other_way) in [("", true), (other, false), (inbound, true)] {
+            let carriers = AtCarriers::default();
+            carriers.configure(&config(more), lines(), Duration::ZERO);
+            let told = [20, 21].map(|host| format!("carrier east at 192.0.2.{host}: not registered yet"));
+            assert_eq!(carriers.trouble(), (told.to_vec(), no_other_way), "{more}");
+            carriers.stands("east", &lookup("192.0.2.21"), flow("192.0.2.21"), Duration::from_secs(5));
+            assert_eq!(carriers.trouble(), (told[..1].to_vec(), false), "{more}");
+        }
+    }
+
+    #[test]
+    fn what_stands_is_kept_under_another_configuration_and_since_when() {
+        let (carriers, host) = (AtCarriers::default(), lookup("192.0.2.20"));
+        carriers.configure(&config(""), lines(), Duration::ZERO);
+        for (second, standing) in
+            [(5, flow("192.0.2.20")), (6, flow("192.0.2.20")), (7, Standing::Down("x".into()))]
+        {
+            carriers.stands("east", &host, standing, Duration::from_secs(second));
+            carriers.configure(&config(""), lines(), Duration::from_secs(9));
+            let expect = if second == 6 { 5 } else { second };
+            assert_eq!(carriers.all()[0].since.as_secs(), expect);
+        }
+        carriers.configure(&config(""), lines().skip(1), Duration::ZERO);
+        assert_eq!(carriers.all().len(), 1);
+    }
+}

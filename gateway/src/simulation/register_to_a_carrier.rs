@@ -7,6 +7,7 @@ use super::phone::Stage;
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere_with, over_tcp, over_udp};
 use super::world::CallId;
 use crate::core::Input;
+use crate::peer::Transport;
 use crate::registrar::Standing;
 
 const REGISTER: Change = (
@@ -57,6 +58,26 @@ fn it_is_registered_refreshed_and_taken_back() {
         assert_eq!(expires(trunk)[4..], ["0", "0"]);
         assert!(!is_up(trunk));
         assert!(trunk.world.drained.contains(&0));
+    });
+}
+
+/// A new configuration that wants no registration any more, and one that wants it again.
+#[test]
+fn a_registration_that_is_wanted_no_more_is_taken_back() {
+    over_udp(&[REGISTER], |trunk| {
+        trunk.run(2.0);
+        trunk.configure(&[REGISTER], Transport::Udp);
+        trunk.run(2.0);
+        assert_eq!(expires(trunk), ["3600"], "what is wanted still stays as it is");
+        trunk.configure(&[], Transport::Udp);
+        trunk.run(2.0);
+        assert_eq!(expires(trunk), ["3600", "0"]);
+        assert!(trunk.world.shared.registrar.carriers.all().is_empty());
+        goes_first_to(trunk, trunk.east);
+        trunk.configure(&[REGISTER], Transport::Udp);
+        trunk.run(2.0);
+        assert_eq!(expires(trunk), ["3600", "0", "3600"]);
+        assert!(is_up(trunk));
     });
 }
 

@@ -286,6 +286,49 @@ fn a_flow_that_is_named_is_replaced() {
     });
 }
 
+/// A flow that has a name needs a way of its own: not through a proxy that nothing is known of. RFC 5626 §6.
+#[test]
+fn a_named_flow_comes_straight_or_through_a_path_that_says_ob() {
+    over_udp(&REGISTERS, |trunk| {
+        let mut line = Registering::new(trunk, trunk.pbx);
+        let contact = "<sip:office@10.0.0.1>;+sip.instance=\"<urn:uuid:1>\";reg-id=1";
+        for (path, supported, expect) in [
+            ("", "path, outbound", 439),
+            ("<sip:edge.example.com;lr>", "path, outbound", 439),
+            ("<sip:edge.example.com;lr;ob>", "path, outbound", 200),
+            ("", "path", 200),
+        ] {
+            let challenged = line.ask(trunk, &[]);
+            let mut headers = vec![("Contact", contact), ("Supported", supported)];
+            headers.extend(Some(("Path", path)).filter(|(_, path)| !path.is_empty()));
+            let register = line.prove(trunk, &challenged, &headers);
+            let register = register.edit().raw("Via", "SIP/2.0/UDP 10.9.9.9;branch=z9hG4bKx").build();
+            let answered = line.send(trunk, register);
+            assert_eq!(status(&answered), expect, "{path} {supported}");
+            let outbound = answered.value(Name::Require).as_deref() == Some("outbound");
+            assert_eq!(outbound, expect == 200 && supported.contains("outbound"));
+        }
+    });
+}
+
+/// A device that never says who it is, and has another Contact each time, has the newest ten.
+#[test]
+fn a_login_has_room_for_ten_contacts() {
+    over_udp(&REGISTERS, |trunk| {
+        let mut line = Registering::new(trunk, trunk.pbx);
+        let contact = |port: u16| format!("<sip:office@10.0.0.1:{port}>");
+        let mut last = Vec::new();
+        for port in 6000..6012 {
+            last = contacts(&line.register(trunk, &[("Contact", &contact(port))]));
+        }
+        let ports: Vec<String> = (6002..6012).map(contact).collect();
+        let bare: Vec<&str> = last.iter().filter_map(|one| Some(one.split_once(";expires=")?.0)).collect();
+        assert_eq!(bare, ports);
+        let many: Vec<String> = (7000..7020).map(contact).collect();
+        assert_eq!(status(&line.register(trunk, &[("Contact", &many.join(", "))])), 400);
+    });
+}
+
 /// A connection that breaks takes its registration with it: the routes are tried at once, without a wait.
 #[test]
 fn a_contact_whose_connection_is_gone_is_not_called() {
@@ -307,6 +350,21 @@ fn a_contact_whose_connection_is_gone_is_not_called() {
         trunk.world.is_also_at(trunk.pbx, "10.0.0.1:5060");
         trunk.run(0.1);
         assert_eq!(called(trunk, PBX), "sip:office@10.0.0.1:5060;transport=tcp");
+    });
+}
+
+/// A new configuration keeps what is registered, unless nobody may register any more.
+#[test]
+fn another_configuration_keeps_what_is_registered() {
+    over_udp(&REGISTERS, |trunk| {
+        let count = |trunk: &Trunk| trunk.world.shared.registrar.counts(trunk.world.clocks().instant);
+        let mut line = Registering::new(trunk, trunk.pbx);
+        line.register(trunk, &[]);
+        trunk.configure(&REGISTERS, Transport::Udp);
+        assert_eq!(count(trunk), [("pbx".to_owned(), 1)]);
+        trunk.configure(&[], Transport::Udp);
+        assert_eq!(count(trunk), []);
+        assert_eq!(status(&line.ask(trunk, &[])), 405);
     });
 }
 

@@ -206,7 +206,7 @@ impl Client {
     /// Takes it back; [`ClientOutput::Over`] comes when that is done. A REGISTER that is out is not waited for: its
     /// outcome is no longer of interest.
     pub fn stop(&mut self) {
-        if self.state == State::Over {
+        if matches!(self.state, State::Over | State::Asking { expires: 0, .. }) {
             return;
         }
         let may_be_known = self.granted.is_some() || matches!(self.state, State::Asking { .. });
@@ -522,6 +522,8 @@ mod tests {
         bench.next();
         bench.client.stop();
         assert_eq!(bench.next(), ask(2, 0));
+        bench.client.stop();
+        assert_eq!(bench.client.poll_output(), None);
         bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
         assert!(matches!(bench.next(), ClientOutput::Ask { cseq: 3, expires: 0, credentials: Some(_) }));
         bench.respond(200, &[]);
