@@ -87,14 +87,18 @@ impl Locals {
 
     /// Towards a peer that came by `listener`; `None` where a new configuration has fewer listeners than the sockets that
     /// are still bound.
-    pub fn by(&self, listener: ListenerId, peer: IpAddr) -> Option<Local> {
+    ///
+    /// - `arrived`: the address of ours that the peer's message was sent to, where that is known: what a wildcard is bound to
+    ///   says nothing.
+    pub fn by(&self, listener: ListenerId, peer: IpAddr, arrived: Option<IpAddr>) -> Option<Local> {
         let peer = peer.to_canonical();
         let configured = self.listen.get(usize::from(listener.0))?;
         let bound = self.bound.get(usize::from(listener.0)).copied().unwrap_or(configured.address);
         let network = Network::of(&self.networks, peer);
         let is_local = network.is_some_and(|network| network.is_local(peer));
         let media = self.media_address(bound.ip(), network, peer)?;
-        let reached = if bound.ip().is_unspecified() { media } else { bound.ip() };
+        let arrived = arrived.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified());
+        let reached = if bound.ip().is_unspecified() { arrived.unwrap_or(media) } else { bound.ip() };
         let advertise = match configured.advertise {
             // Who is in our own network reaches us where we are, if we know where that is.
             Some(told) if !is_local || reached.is_unspecified() => told,
@@ -121,13 +125,13 @@ impl Locals {
         };
         let able = self.listeners(transport).filter(|(_, listen)| listen.address.is_ipv4() == peer.is_ipv4());
         let (listener, _) = able.min_by_key(|(_, listen)| rank(listen))?;
-        self.by(listener, peer)
+        self.by(listener, peer, None)
     }
 
     /// By the first listener that has the transport: for a peer whose address is not known yet.
     pub fn first(&self, transport: Transport) -> Option<Local> {
         let (listener, listen) = self.listeners(transport).next()?;
-        self.by(listener, listen.address.ip())
+        self.by(listener, listen.address.ip(), None)
     }
 
     fn listeners(&self, transport: Transport) -> impl Iterator<Item = (ListenerId, &Listen)> {
@@ -225,10 +229,15 @@ mod tests {
     #[test]
     fn who_came_by_another_listener_is_told_of_that_one() {
         let locals = locals(TWO_SIDES);
-        let by = |listener, peer: &str| shown(locals.by(ListenerId(listener), peer.parse().unwrap()));
+        let by = |listener, peer: &str| {
+            shown(locals.by(ListenerId(listener), peer.parse().unwrap(), Some([10, 1, 1, 9].into())))
+        };
         assert_eq!(by(0, "10.2.3.4"), "0 192.168.9.2:5060 10.1.1.6 10.1.1.6");
         assert_eq!(by(1, "198.51.100.1"), "1 203.0.113.11:5060 10.1.1.5 203.0.113.11");
         assert_eq!(by(9, "10.2.3.4"), "none");
+        // Where a wildcard was reached is known once somebody has reached it.
+        assert_eq!(by(3, "10.2.3.4"), "3 10.1.1.9:5060 10.1.1.6 10.1.1.6");
+        assert_eq!(by(3, "198.51.100.1"), "3 203.0.113.12:5060 0.0.0.0 203.0.113.12");
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Core {
         if message.value(Name::Via).is_some_and(|via| is_ours(&via)) {
             return message;
         }
-        match self.locals.by(peer.listener, peer.remote.ip()) {
+        match self.locals.by(peer.listener, peer.remote.ip(), peer.local) {
             Some(local) => dressed(&message, &self.live, local, peer.party.as_ref()),
             None => message,
         }

@@ -84,7 +84,7 @@ impl Core {
         };
         let account = account(live, admitted);
         // A new configuration may have fewer listeners than the sockets that are still bound.
-        let Some(local) = self.locals.by(source.listener, source.remote.ip()) else {
+        let Some(local) = self.locals.by(source.listener, source.remote.ip(), Some(source.local.ip())) else {
             let cause = Cause::new(503, "The listener is not configured any more");
             return self.turn_away(now, asked, &cause);
         };
@@ -164,7 +164,7 @@ impl Core {
         let transport = attempt.lookup.transport;
         let flow = attempt.registered.as_ref().and_then(|registered| registered.flow.as_ref());
         let local = match (flow, attempt.lookup.literal()) {
-            (Some(flow), _) => self.locals.by(flow.listener, flow.remote.ip()),
+            (Some(flow), _) => self.locals.by(flow.listener, flow.remote.ip(), flow.local),
             (None, Some(address)) => self.locals.towards(transport, address.ip()),
             (None, None) => self.locals.first(transport),
         };

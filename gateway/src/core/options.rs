@@ -56,7 +56,7 @@ impl Core {
         let carrier = live.config.carrier_at(address).map(|carrier| &carrier.peer);
         let connectors = live.config.connectors_at(address).map(|connector| &connector.peer);
         let mut names = carrier.into_iter().chain(connectors).filter_map(|peer| peer.contact.as_ref());
-        let local = self.locals.by(source.listener, address);
+        let local = self.locals.by(source.listener, address, Some(source.local.ip()));
         match names.next().zip(local) {
             Some((name, local)) => reply.header(Name::Contact, local.named(Some(name)).contact("")),
             None => reply,

@@ -142,6 +142,28 @@ fn a_failover_from_one_network_to_the_other() {
     });
 }
 
+/// Of the addresses behind a name only those are tried that a listener has the family for.
+#[test]
+fn addresses_that_no_listener_reaches() {
+    two_networks(|trunk| {
+        let all = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        trunk.world.names.insert("sip.east.example".into(), all(&["[2001:db8::1]:5060", "10.0.1.1:5060"]));
+        let (a, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        trunk.world.names.insert("sip.east.example".into(), all(&["[2001:db8::1]:5060"]));
+        let (a, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.west);
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        trunk.finish();
+        let tried = |call: usize| trunk.world.details[call].attempts.iter().map(|one| one.address);
+        assert_eq!(tried(0).collect::<Vec<_>>(), [Some("10.0.1.1:5060".parse().unwrap())]);
+        assert_eq!(tried(1).collect::<Vec<_>>(), [None, Some("10.0.0.2:5060".parse().unwrap())]);
+        let cause = &trunk.world.details[1].attempts[0].cause;
+        assert_eq!(cause, "sip.east.example does not resolve: no address that a listener reaches");
+    });
+}
+
 #[test]
 fn probes_leave_from_the_network_of_the_host() {
     two_networks(|trunk| {

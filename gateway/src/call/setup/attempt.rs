@@ -48,7 +48,7 @@ impl Route {
     /// transport and the address family.
     fn local_at(&self, address: SocketAddr) -> Option<Local> {
         let local = match self.attempt.registered.as_ref().and_then(|registered| registered.flow.as_ref()) {
-            Some(flow) => self.locals.by(flow.listener, flow.remote.ip()),
+            Some(flow) => self.locals.by(flow.listener, flow.remote.ip(), flow.local),
             None => self.locals.towards(self.attempt.lookup.transport, address.ip()),
         };
         let local = local?;
