@@ -113,41 +113,43 @@ impl Accepted {
         cx: &mut Cx<'_>,
         side: Side,
         server: ServerId,
-        message: &Message,
+        message: Message,
     ) -> Next {
         match (message.method(), side) {
             (Some(Method::Bye), Side::A) => {
-                in_dialog::respond_ok(cx, server, message, self.up.allows_of_other(side));
-                return self.caller_gave_up(cx, message);
+                in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
+                return self.caller_gave_up(cx, &message);
             }
             // It hears that the call was answered and ended, in turn, once the journal has the answer.
             (Some(Method::Bye), Side::B) => {
-                in_dialog::respond_ok(cx, server, message, self.up.allows_of_other(side));
+                in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
                 self.invite.forgive();
                 cx.history.told(side, message.value(Name::Reason).as_deref());
-                let says = headers::lines(message, &self.up.legs.b.profile, &self.up.legs.a.profile);
+                let says = headers::lines(&message, &self.up.legs.b.profile, &self.up.legs.a.profile);
                 self.callee_left.get_or_insert(says);
             }
             (Some(Method::Options), _) => {
-                in_dialog::respond_ok(cx, server, message, self.up.allows_of_other(side));
+                in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
             }
             (Some(Method::Update), _) if message.body().is_empty() => {
-                self.up.refresh(cx, side, server, message);
+                self.up.refresh(cx, side, server, &message);
             }
+            (Some(Method::Invite | Method::Update), Side::B) => self.up.offered_early(cx, server, message),
             _ => {
                 let cause = Cause::new(500, "The call is not answered yet").later(Duration::from_secs(1));
-                in_dialog::refuse(cx, server, message, &cause);
+                in_dialog::refuse(cx, server, &message, &cause);
             }
         }
         Next::Stay
     }
 
     /// The caller's INVITE was cancelled.
-    pub fn handle_cancel(&self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Next {
-        match self.server == server {
-            true => self.caller_gave_up(cx, message),
-            false => Next::Stay,
+    pub fn handle_cancel(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Next {
+        if self.server == server {
+            return self.caller_gave_up(cx, message);
         }
+        self.up.handle_cancel(cx, server, message);
+        Next::Stay
     }
 
     fn caller_gave_up(&self, cx: &mut Cx<'_>, message: &Message) -> Next {
@@ -166,7 +168,8 @@ impl Accepted {
 
     /// The callee is hung up, unless it did so itself, and the caller's INVITE refused.
     pub fn refuse(self: Box<Self>, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        let Accepted { up, server, asked, mut invite, callee_left, .. } = *self;
+        let Accepted { mut up, server, asked, mut invite, callee_left, .. } = *self;
+        up.drop_held_back(cx, None);
         let Established { legs, logins, .. } = *up;
         if callee_left.is_none() {
             invite.acknowledge(cx, &legs.b, None);
@@ -177,6 +180,7 @@ impl Accepted {
     }
 
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
+        self.up.held_back_timeout(cx);
         if due(&mut self.again, cx.now) {
             cx.act(Action::AskToAnswer);
         }
@@ -187,7 +191,7 @@ impl Accepted {
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.journal.into_iter().chain(self.again).min()
+        [self.journal, self.again, self.up.held_back_until()].into_iter().flatten().min()
     }
 
     /// The call as it will be.

@@ -368,7 +368,7 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             return setup.handle_request(cx, leg, server, &message);
         }
         (Accepted(accepted), Event::Request { leg, server, message, .. }) => {
-            return accepted.handle_request(cx, leg.side(), server, &message);
+            return accepted.handle_request(cx, leg.side(), server, message);
         }
         (Established(up), Event::Request { leg, server, message, source }) => {
             return up.handle_request(cx, leg.side(), server, message, &source);

@@ -52,6 +52,11 @@ impl Refused {
         }
     }
 
+    /// Whether it is only the moment that is wrong.
+    pub fn is_untimely(&self) -> bool {
+        matches!(self, Refused::Glare | Refused::TooEarly)
+    }
+
     /// What is wrong with a description that can't be refused.
     pub fn text(self) -> Cause {
         match self {
@@ -165,6 +170,42 @@ impl Bridge<'_> {
     /// 488 for media that we can't carry.
     pub fn anchor_offer(&mut self, cx: &mut Cx<'_>, body: &Body, _: &Offer<Bytes>) -> Result<Bytes, Cause> {
         let Some(sdp) = body.sdp() else { return Err(Cause::new(488, "no session description")) };
+        self.anchor_offered(cx, sdp)
+    }
+
+    /// What `from` said last and what holds is offered to `to` again, in an INVITE of ours.
+    ///
+    /// # Errors
+    /// An offer can't be made now, or nothing holds that could be said again.
+    pub fn offer_again(&mut self, cx: &mut Cx<'_>) -> Result<Bytes, Refused> {
+        let said = self.from.offers.agreed().and_then(|agreed| Sdp::parse(&agreed.remote).ok());
+        let said = said.ok_or_else(|| Cause::new(488, "nothing was agreed on"))?;
+        let sent = self.anchor_offered(cx, &said)?;
+        self.say(Carrier::Invite, sent)
+    }
+
+    /// Takes `from`'s answer to an offer of our own, of which `to` knows nothing.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn take_answer(&mut self, cx: &mut Cx<'_>, body: &Body) -> Result<(), Cause> {
+        let said = body.sdp().filter(|sdp| sdp.relayed_stream().is_some());
+        let said = said.ok_or_else(|| Cause::new(488, "no session description"))?;
+        let _ = self.from.offers.take(Remote, Carrier::InviteOk, body.description());
+        let offered = Sdp::parse(&self.from.sdp.last).map_err(|_| Cause::new(488, "nothing was offered"))?;
+        let sdp = said.answering(&offered).map_err(refused)?;
+        let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
+        match kind(&stream)? {
+            Kind::Fax => self.from.sdes.take_fax()?,
+            Kind::Rtp => {
+                self.from.sdes.take_answer(&stream)?;
+            }
+        }
+        cx.learn_remote(self.side, self.from, &stream);
+        Ok(())
+    }
+
+    fn anchor_offered(&mut self, cx: &mut Cx<'_>, sdp: &Sdp) -> Result<Bytes, Cause> {
         let codecs = both(self.from.profile.codecs.clone(), self.to.profile.codecs.clone());
         let takes = |stream: &Stream| stream.has_codec(|codec| codec.is_among(codecs.as_deref()));
         let stream = self.from.sdes.choose(sdp, takes).ok_or_else(|| refused(AnchorError::NoStream))?;

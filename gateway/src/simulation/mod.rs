@@ -73,6 +73,7 @@ mod media_sent_to_ourselves;
 mod media_workers_say_nothing;
 mod noise_on_the_line;
 mod numbers_as_peers_write_them;
+mod offers_out_of_turn;
 mod on_net_call;
 mod one_checked_identity;
 mod one_peer_asks_too_much;

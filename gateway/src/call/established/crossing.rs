@@ -11,6 +11,7 @@ use sip::text::word;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name, StatusCode};
 
+use super::own::Purpose;
 use super::{Established, FarInvite};
 use crate::call::allow::allow;
 use crate::call::body::{Body, SentBody};
@@ -171,7 +172,7 @@ impl Established {
                 self.refuse_crossing(cx, crossing, Some(status));
             }
             300.. => self.cross_refusal(cx, crossing, message),
-            _ => self.cross_success(cx, crossing, message),
+            _ => return self.cross_success(cx, crossing, message),
         }
         Next::Stay
     }
@@ -190,7 +191,7 @@ impl Established {
     }
 
     /// A 2xx on its way to the party that asked.
-    fn cross_success(&mut self, cx: &mut Cx<'_>, crossing: Crossing, message: &Message) {
+    fn cross_success(&mut self, cx: &mut Cx<'_>, crossing: Crossing, message: &Message) -> Next {
         let (from, is_invite) = (crossing.from, crossing.is_invite());
         let Crossing { server, asked, sent, before, .. } = crossing;
         let far = self.legs.of_mut(from.other());
@@ -223,6 +224,7 @@ impl Established {
                     Some(invite) => self.accept(cx, from, server, response, Some(invite)),
                     None => cx.respond(server, response),
                 }
+                Next::Stay
             }
             Err(refused) => {
                 let cause = Cause::new(488, refused.text().text);
@@ -232,6 +234,7 @@ impl Established {
                 if let Some(refusable) = refusable(&method) {
                     let _ = self.legs.of_mut(from).offers.refused(Remote, refusable);
                 }
+                self.ask(cx, from.other(), Purpose::Rollback)
             }
         }
     }
@@ -332,6 +335,9 @@ impl Established {
     /// A re-INVITE was cancelled. Its asker hears what the other side makes of that: 487, or the 2xx that crossed the
     /// CANCEL, so that both have the same idea of the media.
     pub fn handle_cancel(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) {
+        if self.drop_held_back(cx, Some(server)) {
+            return;
+        }
         let mine = |one: &Crossing| one.server == server && one.cancelled.is_none();
         let Some(index) = self.crossings.iter().position(mine) else { return };
         let Some(from) = self.crossings.get(index).map(|one| one.from) else { return };

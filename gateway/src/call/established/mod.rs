@@ -2,6 +2,8 @@
 
 mod crossing;
 mod handshake;
+mod held_back;
+mod own;
 
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,8 @@ use crate::reply::demanded;
 use crate::reply::Cause;
 use crossing::Crossing;
 pub(super) use handshake::{FarInvite, Handshake};
+use held_back::HeldBack;
+use own::OwnRequests;
 
 /// See the module.
 #[derive(Debug)]
@@ -35,8 +39,12 @@ pub(super) struct Established {
     pub legs: Sides<Leg>,
     /// How challenges of each leg's party are met.
     pub logins: Sides<Login>,
-    /// Requests that crossed, or are our own, and wait for their response.
+    /// Requests that crossed and wait for their response.
     crossings: Vec<Crossing>,
+    /// Requests of our own.
+    own: OwnRequests,
+    /// An offer that waits for the ACK of the one before.
+    held_back: Option<HeldBack>,
     /// 2xx of ours to each party's INVITE that wait for the ACK.
     handshakes: Sides<Option<Handshake>>,
     pub max_duration: Duration,
@@ -46,8 +54,16 @@ pub(super) struct Established {
 
 impl Established {
     pub fn new(legs: Sides<Leg>, logins: Sides<Login>, max_duration: Duration) -> Self {
-        let handshakes = Sides::default();
-        Established { legs, logins, crossings: Vec::new(), handshakes, max_duration, expires: None }
+        Established {
+            legs,
+            logins,
+            crossings: Vec::new(),
+            own: OwnRequests::default(),
+            held_back: None,
+            handshakes: Sides::default(),
+            max_duration,
+            expires: None,
+        }
     }
 
     /// The caller is told of the 2xx now.
@@ -109,6 +125,10 @@ impl Established {
                 in_dialog::respond_ok(cx, server, &message, self.allows_of_other(side));
             }
             Method::Invite => self.handle_invite(cx, side, server, message),
+            // Who has not acknowledged its 2xx may not have it yet.
+            Method::Update if !message.body().is_empty() && self.handshakes.of(side.other()).is_some() => {
+                self.hold_back(cx, side, server, message);
+            }
             Method::Update | Method::Info | Method::Message => self.forward(cx, side, server, message),
             _ => in_dialog::refuse_method(cx, server, &message, self.allows_of_other(side)),
         }
@@ -117,15 +137,10 @@ impl Established {
 
     /// An INVITE inside the dialog: one at a time in either direction (RFC 3261 §14).
     fn handle_invite(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
-        let early = if self.handshakes.of(side).is_some() {
-            super::negotiation::Refused::TooEarly
-        } else if self.handshakes.of(side.other()).is_some() {
-            super::negotiation::Refused::Glare
-        } else {
-            return self.forward(cx, side, server, message);
-        };
-        let cause = early.cause(cx);
-        in_dialog::refuse(cx, server, &message, &cause);
+        match self.handshakes.a.is_some() || self.handshakes.b.is_some() {
+            true => self.hold_back(cx, side, server, message),
+            false => self.forward(cx, side, server, message),
+        }
     }
 
     /// An UPDATE without a description before the caller knows of the 2xx. RFC 3311 §5.2.
@@ -167,6 +182,15 @@ impl Established {
         let mine = |one: &mut Handshake| one.is_acknowledged_by(message);
         let Some(handshake) = self.handshakes.of_mut(side).take_if(mine) else { return Next::Stay };
         self.came_by(cx, side, source);
+        let next = self.acknowledged(cx, side, handshake, message);
+        if let Next::Stay = next {
+            self.go_on(cx);
+        }
+        next
+    }
+
+    /// What an ACK of `side`'s means for the other leg.
+    fn acknowledged(&mut self, cx: &mut Cx<'_>, side: Side, handshake: Handshake, message: &Message) -> Next {
         let Some(mut invite) = handshake.invite.filter(|invite| !invite.is_acknowledged()) else {
             return Next::Stay;
         };
@@ -198,21 +222,25 @@ impl Established {
         }
     }
 
-    /// A response to a request that crossed. `None`: the request is none of these.
+    /// A response to a request of ours. `None`: the request is none of the call's that are under way.
     pub fn handle_response(
         &mut self,
         cx: &mut Cx<'_>,
         request: RequestId,
         message: &Message,
     ) -> Option<Next> {
-        let index = self.crossings.iter().position(|one| one.sent.id == request)?;
-        Some(self.crossing_heard(cx, index, message))
+        match self.crossings.iter().position(|one| one.sent.id == request) {
+            Some(index) => Some(self.crossing_heard(cx, index, message)),
+            None => self.own_heard(cx, request, message),
+        }
     }
 
-    /// No response will come to a request that crossed. `None`: the request is none of these.
+    /// No response will come to a request of ours. `None`: as above.
     pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
-        let index = self.crossings.iter().position(|one| one.sent.id == request)?;
-        Some(self.crossing_lost(cx, index, lost))
+        match self.crossings.iter().position(|one| one.sent.id == request) {
+            Some(index) => Some(self.crossing_lost(cx, index, lost)),
+            None => self.own_lost(cx, request, lost),
+        }
     }
 
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
@@ -222,7 +250,11 @@ impl Established {
                 return self.no_ack(cx, side);
             }
         }
+        self.held_back_timeout(cx);
         self.crossing_timeouts(cx);
+        if let next @ Next::Ended(..) = self.own_timeouts(cx) {
+            return next;
+        }
         match due(&mut self.expires, cx.now) {
             true => self.hang_up(cx, Cause::new(480, "Maximum call duration reached")),
             false => Next::Stay,
@@ -241,7 +273,8 @@ impl Established {
         let handshakes = [&self.handshakes.a, &self.handshakes.b].into_iter().flatten();
         let handshakes = handshakes.filter_map(Handshake::poll_timeout);
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
-        handshakes.chain(crossings).chain(self.expires).min()
+        let own = [self.own.poll_timeout(), self.held_back_until(), self.expires];
+        handshakes.chain(crossings).chain(own.into_iter().flatten()).min()
     }
 
     /// We end the call.
@@ -271,6 +304,8 @@ impl Established {
             }
         }
         self.end_crossings(cx, &told);
+        self.end_own(cx);
+        self.drop_held_back(cx, None);
         Next::Ended(Ended::new(waiting), cause)
     }
 

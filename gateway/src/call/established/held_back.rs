@@ -1,0 +1,82 @@
+//! An offer that comes before the ACK of the one before: a callee that settles on one codec sends it right after its own
+//! 200, and a datagram may be overtaken. It waits a moment for its turn. RFC 5407 §3.1.
+
+use std::time::{Duration, Instant};
+
+use sip::Message;
+use sip::transaction::ServerId;
+
+use super::{Established, refusal};
+use crate::call::cx::Cx;
+use crate::call::in_dialog;
+use crate::call::negotiation::Refused;
+use crate::media::Side;
+use crate::reply::Cause;
+
+/// So long it waits.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// A request that waits for its turn; there is one at a time.
+#[derive(Debug)]
+pub(super) struct HeldBack {
+    side: Side,
+    server: ServerId,
+    message: Message,
+    until: Instant,
+}
+
+impl Established {
+    /// Holds an offer of `side`'s back, where none waits already.
+    pub fn hold_back(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
+        match self.held_back {
+            Some(_) => self.refuse_early(cx, side, server, &message),
+            None => {
+                let until = cx.now.instant + LONGEST;
+                self.held_back = Some(HeldBack { side, server, message, until });
+            }
+        }
+    }
+
+    /// The callee offers while the caller does not know yet that it has accepted.
+    pub fn offered_early(&mut self, cx: &mut Cx<'_>, server: ServerId, message: Message) {
+        match self.legs.b.dialog.handle_request(&message) {
+            Ok(()) => self.hold_back(cx, Side::B, server, message),
+            Err(error) => in_dialog::refuse(cx, server, &message, &refusal(&error)),
+        }
+    }
+
+    /// An ACK came: what waited for it goes on.
+    pub(super) fn go_on(&mut self, cx: &mut Cx<'_>) {
+        let free = self.handshakes.a.is_none() && self.handshakes.b.is_none();
+        if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(|_| free) {
+            self.forward(cx, side, server, message);
+        }
+    }
+
+    /// Refuses what has waited for long enough.
+    pub fn held_back_timeout(&mut self, cx: &mut Cx<'_>) {
+        let due = |held: &mut HeldBack| held.until <= cx.now.instant;
+        if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(due) {
+            self.refuse_early(cx, side, server, &message);
+        }
+    }
+
+    /// When [`Established::held_back_timeout`] has something to do.
+    pub fn held_back_until(&self) -> Option<Instant> {
+        self.held_back.as_ref().map(|held| held.until)
+    }
+
+    /// The request was cancelled, or its dialog is over. `false`: it is not the one that waits.
+    pub fn drop_held_back(&mut self, cx: &mut Cx<'_>, server: Option<ServerId>) -> bool {
+        let mine = |held: &mut HeldBack| server.is_none_or(|server| server == held.server);
+        let Some(held) = self.held_back.take_if(mine) else { return false };
+        in_dialog::refuse(cx, held.server, &held.message, &Cause::new(487, "Request Terminated"));
+        true
+    }
+
+    fn refuse_early(&self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        let early = if self.handshakes.of(side).is_some() { Refused::TooEarly } else { Refused::Glare };
+        let cause = early.cause(cx);
+        in_dialog::refuse(cx, server, message, &cause);
+    }
+}
