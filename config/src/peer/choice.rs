@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use crate::read::Item;
 
 /// `peer.dtmf`: how keys pressed reach this side.
@@ -33,14 +35,15 @@ pub enum Refer {
     Pass,
 }
 
-/// `peer.nat`: whether requests inside a dialog without a route set go by the flow that the peer came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `peer.nat`: whether requests inside a dialog go by the flow that the peer came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Nat {
-    /// Where the Contact is unroutable or differs from the source.
+    /// The route set or Contact; the flow where these lead nowhere from here, or where a connection of the peer's is
+    /// open.
     Auto,
-    /// Always to the Contact.
+    /// Always the route set or Contact.
     Never,
-    /// Always by the flow.
+    /// Always the flow.
     Always,
 }
 

@@ -1,13 +1,15 @@
+use serde::{Deserialize, Serialize};
+
 use crate::read::{Item, one_of};
 
 use super::distinct;
 
-/// `peer.srtp`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a party's media is SRTP: `peer.srtp`, or what follows from encryption and transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Srtp {
     /// RTP only.
     Off,
-    /// SRTP where the other side can.
+    /// SRTP where the party can: offered as `RTP/AVP` with keys, which a party that knows none ignores.
     Optional,
     /// SRTP only.
     Required,

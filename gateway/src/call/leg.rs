@@ -1,6 +1,9 @@
 //! One leg: our dialog with one party, and what both ends know of each other beside it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use config::Srtp;
 use serde::{Deserialize, Serialize};
 use sip::dialog::offer_answer::OfferAnswer;
 use sip::dialog::{Dialog, Role};
@@ -9,7 +12,7 @@ use sip::{Builder, Message, Method, Name};
 use super::allow::allowed_by;
 use super::io::Hop;
 use super::profile::{Local, Profile};
-use super::sdes::{Policy, Sdes};
+use super::sdes::Sdes;
 use crate::ids::Tokens;
 use crate::media::Side;
 use crate::peer::{Peer, Transport};
@@ -63,7 +66,7 @@ pub struct End {
     #[serde(default)]
     pub target_fails: bool,
     pub local: Local,
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Who has offered what, and what holds. A call that is gone on with begins with no offer open.
     #[serde(skip)]
     pub offers: OfferAnswer<Bytes>,
@@ -93,7 +96,7 @@ impl std::ops::DerefMut for Leg {
 
 impl Leg {
     /// A leg whose SDP has not been sent yet.
-    pub fn new(dialog: Dialog, flow: Peer, local: Local, profile: Profile) -> Self {
+    pub fn new(dialog: Dialog, flow: Peer, local: Local, profile: Arc<Profile>) -> Self {
         let peers_flow = dialog.role == Role::Uas;
         Leg { dialog, end: End { peers_flow, ..End::new(flow, local, profile) } }
     }
@@ -149,7 +152,7 @@ impl Leg {
 
 impl End {
     /// A party to which no SDP has been sent yet.
-    pub fn new(flow: Peer, local: Local, profile: Profile) -> Self {
+    pub fn new(flow: Peer, local: Local, profile: Arc<Profile>) -> Self {
         let suites: Vec<&str> = profile.srtp_suites.iter().map(String::as_str).collect();
         End {
             sdes: Sdes::new(profile.srtp, &suites),
@@ -203,7 +206,7 @@ impl End {
     /// Whether requests of this leg may come and go so: where TLS and SRTP are demanded, what tells the keys, and who
     /// calls whom, stays under TLS, whatever a Contact or a route set says.
     pub fn may_use(&self, transport: Transport) -> bool {
-        let secret = self.local.transport == Transport::Tls && self.profile.srtp == Policy::Required;
+        let secret = self.local.transport == Transport::Tls && self.profile.srtp == Srtp::Required;
         !secret || transport == Transport::Tls
     }
 

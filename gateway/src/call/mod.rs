@@ -43,6 +43,7 @@ mod sides;
 mod snapshot;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::auth::Secret;
@@ -61,9 +62,8 @@ pub use body::{offered_streams, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
 pub use leg::{Leg, LegRef};
 pub use party::{caller_user, from};
-pub use profile::{Local, Nat, PartyKind, Profile};
+pub use profile::{Local, PartyKind, Profile};
 pub use rules::{CodeRule, HeaderRule, heard};
-pub use sdes::Policy;
 pub use setup::Route;
 pub use snapshot::Snapshot;
 
@@ -94,7 +94,7 @@ pub struct NewCall {
     /// What we are towards the caller.
     pub local: Local,
     /// How the caller's system speaks.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// For the digest challenges of a carrier that calls: user and secret.
     pub credentials: Option<(String, Secret)>,
     /// Where the b-leg may be tried, best first. Never empty.

@@ -3,12 +3,12 @@
 
 use std::net::SocketAddr;
 
+use config::Nat;
 use sip::dialog::{Dialog, Role};
 use sip::{SipUri, Uri};
 
 use super::io::Hop;
 use super::leg::{End, Leg};
-use super::profile::Nat;
 use crate::peer::{Peer, Transport};
 use crate::realm::{is_nobodys, leads_nowhere};
 use crate::resolve::Lookup;

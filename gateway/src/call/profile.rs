@@ -1,11 +1,10 @@
 //! How a party's systems speak.
 
-use config::Pattern;
+use config::{Nat, Pattern, Srtp};
 use serde::{Deserialize, Serialize};
 use sip::Name;
 
 use super::rules::{CodeRule, HeaderRule};
-use super::sdes::Policy;
 pub use crate::local::Local;
 
 /// How a party's systems speak, copied from the configuration: a call keeps what it began with. Plain data.
@@ -44,7 +43,7 @@ pub struct Profile {
     /// The codecs that this party is offered; `None`: whatever the other side has.
     pub codecs: Option<Vec<String>>,
     /// Whether its media is SRTP.
-    pub srtp: Policy,
+    pub srtp: Srtp,
     /// The suites that it is offered and may offer, best first.
     pub srtp_suites: Vec<String>,
 }
@@ -84,7 +83,7 @@ pub static PLAIN: Profile = Profile {
     header_rules: Vec::new(),
     code_rules: Vec::new(),
     codecs: None,
-    srtp: Policy::Off,
+    srtp: Srtp::Off,
     srtp_suites: Vec::new(),
 };
 
@@ -96,16 +95,4 @@ pub enum PartyKind {
     Customer,
     /// A carrier.
     Carrier,
-}
-
-/// The `nat` key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Nat {
-    /// The route set or Contact; the flow where these lead nowhere from here, or where a connection of the peer's is
-    /// open.
-    Auto,
-    /// Always the flow.
-    Always,
-    /// Always the route set or Contact.
-    Never,
 }

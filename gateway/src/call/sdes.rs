@@ -3,6 +3,7 @@
 //! Each leg has keys of its own, so that RTP and SRTP meet in every combination; a key of ours serves one leg and one
 //! direction, and stays when the leg is renegotiated, so that the receiver's packet index goes on.
 
+use config::Srtp;
 use rtp::srtp::Suite;
 use serde::{Deserialize, Serialize};
 use sip::sdp::crypto::{Crypto, key_and_salt_length};
@@ -10,17 +11,6 @@ use sip::sdp::{Sdp, Stream, StreamKind};
 
 use crate::random::Random;
 use crate::reply::Cause;
-
-/// Whether a party's media is SRTP: the `srtp` key, or what follows from encryption and transport.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Policy {
-    /// RTP only.
-    Off,
-    /// SRTP where the party can: offered as `RTP/AVP` with keys, which a party that knows none ignores.
-    Optional,
-    /// SRTP only.
-    Required,
-}
 
 /// Keys of a leg's media. `Debug` shows the suite alone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +40,7 @@ struct Own {
 /// The negotiation of one leg. Plain data.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sdes {
-    policy: Policy,
+    policy: Srtp,
     /// The suites that we take and offer, best first.
     suites: Vec<String>,
     /// Our keys, one for each suite that was ever offered or taken on this leg.
@@ -81,7 +71,7 @@ pub struct Lines {
 
 impl Sdes {
     /// Nothing negotiated yet. Suites that we do not know are left out.
-    pub fn new(policy: Policy, suites: &[&str]) -> Sdes {
+    pub fn new(policy: Srtp, suites: &[&str]) -> Sdes {
         let known = suites.iter().filter(|suite| suite.parse::<Suite>().is_ok());
         let suites = known.map(|suite| (*suite).to_owned()).collect();
         Sdes { policy, suites, own: Vec::new(), taken: None, protocol: None, keys: None }
@@ -101,10 +91,10 @@ impl Sdes {
         let streams: Vec<Stream> = offer.streams().into_iter().filter(Stream::is_relayed).collect();
         let secured = |one: &Stream| self.usable(one).is_some();
         let fits = |one: &Stream| match (one.is_udptl(), self.policy) {
-            (true, policy) => policy != Policy::Required,
-            (false, Policy::Off) => one.is_plain_rtp(),
-            (false, Policy::Optional) => one.is_plain_rtp() || secured(one),
-            (false, Policy::Required) => secured(one),
+            (true, policy) => policy != Srtp::Required,
+            (false, Srtp::Off) => one.is_plain_rtp(),
+            (false, Srtp::Optional) => one.is_plain_rtp() || secured(one),
+            (false, Srtp::Required) => secured(one),
         };
         let takeable: Vec<&Stream> = streams.iter().filter(|one| fits(one) && speaks(one)).collect();
         let first = takeable.first().copied();
@@ -123,12 +113,12 @@ impl Sdes {
             self.taken = None;
             self.keys = None;
             return match (self.policy, stream.is_srtp()) {
-                (Policy::Required, _) => {
+                (Srtp::Required, _) => {
                     Err(Cause::new(488, format!("SRTP is required: {}", self.lacks(stream))))
                 }
-                (Policy::Optional, true) => Err(Cause::new(488, self.lacks(stream))),
-                (Policy::Off, true) => Err(Cause::new(488, "SRTP is off for this side")),
-                (Policy::Optional | Policy::Off, false) => Ok(()),
+                (Srtp::Optional, true) => Err(Cause::new(488, self.lacks(stream))),
+                (Srtp::Off, true) => Err(Cause::new(488, "SRTP is off for this side")),
+                (Srtp::Optional | Srtp::Off, false) => Ok(()),
             };
         };
         let suite = self.known_name(&line.suite);
@@ -152,13 +142,13 @@ impl Sdes {
         // Whoever has SRTP under the name of SRTP may insist on it.
         let insists = self.protocol.as_deref().is_some_and(sip::sdp::is_srtp) && self.keys.is_some();
         let protocol = match self.policy {
-            Policy::Required => "RTP/SAVP",
-            Policy::Optional if insists => "RTP/SAVP",
-            Policy::Off | Policy::Optional => "RTP/AVP",
+            Srtp::Required => "RTP/SAVP",
+            Srtp::Optional if insists => "RTP/SAVP",
+            Srtp::Off | Srtp::Optional => "RTP/AVP",
         };
         let crypto = match self.policy {
-            Policy::Off => Vec::new(),
-            Policy::Optional | Policy::Required => {
+            Srtp::Off => Vec::new(),
+            Srtp::Optional | Srtp::Required => {
                 for suite in self.suites.clone() {
                     self.own_key(&suite, random);
                 }
@@ -188,10 +178,10 @@ impl Sdes {
         });
         let renumbered = chosen.is_some() && by_tag.is_none();
         // Whoever answers an offer of keys with some sends SRTP under them, whatever the transport is called.
-        let keyed = !stream.crypto.is_empty() && self.policy != Policy::Off;
+        let keyed = !stream.crypto.is_empty() && self.policy != Srtp::Off;
         match (&chosen, self.policy) {
             (None, _) if keyed => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),
-            (None, policy) if policy == Policy::Required || stream.is_srtp() => {
+            (None, policy) if policy == Srtp::Required || stream.is_srtp() => {
                 Err(Cause::new(488, "The answer has no SRTP key"))
             }
             _ => {
@@ -213,7 +203,7 @@ impl Sdes {
     /// 488 where SRTP is required.
     pub fn take_fax(&mut self) -> Result<(), Cause> {
         match self.policy {
-            Policy::Required => Err(Cause::new(488, "SRTP is required, and fax has none")),
+            Srtp::Required => Err(Cause::new(488, "SRTP is required, and fax has none")),
             _ => Ok(()),
         }
     }
@@ -248,7 +238,7 @@ impl Sdes {
         let [key] = line.keys.as_slice() else { return false };
         // A key of ours that comes back would let everybody send us what we sent.
         let is_ours = self.own.iter().any(|own| own.key == *key.key_and_salt);
-        self.policy != Policy::Off
+        self.policy != Srtp::Off
             && line.is_plain()
             && key.mki.is_none()
             && !is_ours
@@ -312,7 +302,7 @@ mod tests {
         Sdp::parse(text.as_bytes()).unwrap().relayed_stream().unwrap()
     }
 
-    fn sdes(policy: Policy) -> (Sdes, SeededRandom) {
+    fn sdes(policy: Srtp) -> (Sdes, SeededRandom) {
         (Sdes::new(policy, &SUITES), SeededRandom::new(1))
     }
 
@@ -321,17 +311,17 @@ mod tests {
         let line = [format!("7 AES_CM_128_HMAC_SHA1_80 {KEY}")];
         let foreign = ["1 F8_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj".to_owned()];
         for (policy, protocol, crypto, expected) in [
-            (Policy::Off, "RTP/AVP", &[][..], Ok(false)),
-            (Policy::Off, "RTP/AVP", &line[..], Ok(false)),
-            (Policy::Off, "RTP/SAVP", &line[..], Err(488)),
-            (Policy::Optional, "RTP/AVP", &[][..], Ok(false)),
-            (Policy::Optional, "RTP/AVP", &line[..], Ok(true)),
-            (Policy::Optional, "RTP/SAVP", &line[..], Ok(true)),
-            (Policy::Optional, "RTP/SAVP", &foreign[..], Err(488)),
-            (Policy::Required, "RTP/AVP", &[][..], Err(488)),
-            (Policy::Required, "RTP/AVP", &line[..], Ok(true)),
-            (Policy::Required, "RTP/SAVP", &line[..], Ok(true)),
-            (Policy::Required, "RTP/SAVP", &[][..], Err(488)),
+            (Srtp::Off, "RTP/AVP", &[][..], Ok(false)),
+            (Srtp::Off, "RTP/AVP", &line[..], Ok(false)),
+            (Srtp::Off, "RTP/SAVP", &line[..], Err(488)),
+            (Srtp::Optional, "RTP/AVP", &[][..], Ok(false)),
+            (Srtp::Optional, "RTP/AVP", &line[..], Ok(true)),
+            (Srtp::Optional, "RTP/SAVP", &line[..], Ok(true)),
+            (Srtp::Optional, "RTP/SAVP", &foreign[..], Err(488)),
+            (Srtp::Required, "RTP/AVP", &[][..], Err(488)),
+            (Srtp::Required, "RTP/AVP", &line[..], Ok(true)),
+            (Srtp::Required, "RTP/SAVP", &line[..], Ok(true)),
+            (Srtp::Required, "RTP/SAVP", &[][..], Err(488)),
         ] {
             let (mut leg, mut random) = sdes(policy);
             let taken = leg.take_offer(&stream(protocol, crypto), &mut random);
@@ -349,8 +339,8 @@ mod tests {
 
     #[test]
     fn an_offer_and_its_answer_agree_on_both_keys() {
-        let (mut we, mut random) = sdes(Policy::Required);
-        let (mut they, mut other) = (Sdes::new(Policy::Required, &SUITES), SeededRandom::new(2));
+        let (mut we, mut random) = sdes(Srtp::Required);
+        let (mut they, mut other) = (Sdes::new(Srtp::Required, &SUITES), SeededRandom::new(2));
         let offer = we.offer(&mut random);
         assert_eq!((offer.protocol.as_deref(), offer.crypto.len()), (Some("RTP/SAVP"), 3));
         they.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut other).unwrap();
@@ -365,13 +355,13 @@ mod tests {
 
     #[test]
     fn an_answer_may_only_choose_what_was_offered() {
-        let (mut leg, mut random) = sdes(Policy::Optional);
+        let (mut leg, mut random) = sdes(Srtp::Optional);
         assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some("RTP/AVP"));
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_ok());
         assert!(leg.keys().is_none());
         let foreign = format!("1 F8_128_HMAC_SHA1_80 {KEY}");
         assert!(leg.take_answer(&stream("RTP/SAVP", &[foreign])).is_err(), "a suite that was not offered");
-        let (mut leg, mut random) = sdes(Policy::Required);
+        let (mut leg, mut random) = sdes(Srtp::Required);
         leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/AVP", &[])).is_err());
     }
@@ -380,7 +370,7 @@ mod tests {
     fn a_tag_may_be_another_where_the_suite_says_which_line_is_meant() {
         let suite = "AES_CM_128_HMAC_SHA1_80";
         for (tag, renumbered) in [(2, false), (1, true), (9, true)] {
-            let (mut leg, mut random) = sdes(Policy::Required);
+            let (mut leg, mut random) = sdes(Srtp::Required);
             let offer = leg.offer(&mut random);
             let answer = stream("RTP/SAVP", &[format!("{tag} {suite} {KEY}")]);
             assert_eq!(leg.take_answer(&answer).unwrap(), renumbered);
@@ -390,7 +380,7 @@ mod tests {
             assert_eq!(keys.send, *ours.keys[0].key_and_salt);
         }
         // Of two lines, the one that repeats the tag.
-        let (mut leg, mut random) = sdes(Policy::Required);
+        let (mut leg, mut random) = sdes(Srtp::Required);
         leg.offer(&mut random);
         let lines = [format!("1 {suite} {KEY}"), format!("3 AES_CM_128_HMAC_SHA1_32 {KEY}")];
         assert!(!leg.take_answer(&stream("RTP/SAVP", &lines)).unwrap());
@@ -409,10 +399,10 @@ mod tests {
             (vec![line(&format!(";{KEY}"))], "several keys in one crypto line are not supported"),
             (vec![line(" UNENCRYPTED_SRTP")], "session parameters of the crypto line are not supported"),
         ] {
-            let (mut leg, mut random) = sdes(Policy::Optional);
+            let (mut leg, mut random) = sdes(Srtp::Optional);
             let refusal = leg.take_offer(&stream("RTP/SAVP", &crypto), &mut random).unwrap_err();
             assert_eq!((refusal.status.code(), refusal.text.as_str()), (488, lacks));
-            let (mut leg, mut random) = sdes(Policy::Required);
+            let (mut leg, mut random) = sdes(Srtp::Required);
             let refusal = leg.take_offer(&stream("RTP/SAVP", &crypto), &mut random).unwrap_err();
             assert_eq!(refusal.text, format!("SRTP is required: {lacks}"));
         }
@@ -420,7 +410,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_rtp_under_a_key_that_was_not_offered_is_noise() {
-        for (policy, taken) in [(Policy::Optional, false), (Policy::Off, true)] {
+        for (policy, taken) in [(Srtp::Optional, false), (Srtp::Off, true)] {
             let (mut leg, mut random) = sdes(policy);
             leg.offer(&mut random);
             let answer = stream("RTP/AVP", &[format!("9 F8_128_HMAC_SHA1_80 {KEY}")]);
@@ -432,7 +422,7 @@ mod tests {
     /// Everybody on the way could send us what we sent, and two streams might share a keystream.
     #[test]
     fn our_own_key_is_no_answer() {
-        let (mut leg, mut random) = sdes(Policy::Required);
+        let (mut leg, mut random) = sdes(Srtp::Required);
         let offer = leg.offer(&mut random);
         assert!(leg.take_answer(&stream("RTP/SAVP", &offer.crypto)).is_err());
         assert!(leg.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut random).is_err());
@@ -442,7 +432,7 @@ mod tests {
     fn whoever_said_srtp_is_asked_for_no_less() {
         let keyed = |protocol| stream(protocol, &[format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
         for (said, asked) in [("RTP/AVP", "RTP/AVP"), ("RTP/SAVP", "RTP/SAVP"), ("RTP/SAVPF", "RTP/SAVP")] {
-            let (mut leg, mut random) = sdes(Policy::Optional);
+            let (mut leg, mut random) = sdes(Srtp::Optional);
             leg.take_offer(&keyed(said), &mut random).unwrap();
             assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
             leg.take_answer(&keyed(asked)).unwrap();
@@ -468,7 +458,7 @@ mod tests {
             (format!("AES_CM_128_HMAC_SHA1_80 {KEY} -something WSH=64"), true),
             (format!("aes_cm_128_hmac_sha1_80 {KEY}"), true),
         ] {
-            let (mut leg, mut random) = sdes(Policy::Required);
+            let (mut leg, mut random) = sdes(Srtp::Required);
             // What we lack may stand in front of what we have.
             let second = format!("2 AES_CM_128_HMAC_SHA1_32 {KEY}");
             let offered = stream("RTP/SAVP", &[format!("1 {line}"), second]);
@@ -508,8 +498,7 @@ mod tests {
             let [one, other] = streams;
             let text = format!("v=0\nc=IN IP4 192.0.2.1\n{one}\n{other}\n");
             let offer = Sdp::parse(text.as_bytes()).unwrap();
-            for (policy, index) in
-                [(Policy::Off, off), (Policy::Optional, optional), (Policy::Required, required)]
+            for (policy, index) in [(Srtp::Off, off), (Srtp::Optional, optional), (Srtp::Required, required)]
             {
                 let speaks = |stream: &Stream| stream.has_codec(|_| true);
                 let chosen = sdes(policy).0.choose(&offer, speaks).map(|stream| stream.index);
@@ -520,7 +509,7 @@ mod tests {
 
     #[test]
     fn the_guides_spelling_of_a_suite_is_understood_and_repeated() {
-        let (mut leg, mut random) = sdes(Policy::Optional);
+        let (mut leg, mut random) = sdes(Srtp::Optional);
         let offered = stream("RTP/SAVP", &[format!("1 AES_CM_256_HMAC_SHA1_80 inline:{}==", "A".repeat(62))]);
         leg.take_offer(&offered, &mut random).unwrap();
         assert_eq!(leg.keys().unwrap().suite, "AES_256_CM_HMAC_SHA1_80");
@@ -529,7 +518,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_forgotten_is_never_used_again() {
-        let (mut leg, mut random) = sdes(Policy::Required);
+        let (mut leg, mut random) = sdes(Srtp::Required);
         let offered = stream("RTP/SAVP", &[format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}")]);
         leg.take_offer(&offered, &mut random).unwrap();
         let before = leg.keys().unwrap().send.clone();
@@ -540,7 +529,7 @@ mod tests {
 
     #[test]
     fn keys_stay_out_of_debug_output() {
-        let (mut leg, mut random) = sdes(Policy::Required);
+        let (mut leg, mut random) = sdes(Srtp::Required);
         let line = format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}");
         leg.take_offer(&stream("RTP/SAVP", &[line]), &mut random).unwrap();
         let text = format!("{leg:?}");

@@ -8,6 +8,7 @@ use config::{Config, Proof, SecretError};
 use secrecy::ExposeSecret;
 use sip::auth::Secret;
 
+use super::profiles::Profiles;
 use super::refuse::algorithms;
 use crate::admit::Allowlists;
 
@@ -17,6 +18,8 @@ pub struct Live {
     pub config: Arc<Config>,
     /// Who is no stranger.
     pub allowlists: Allowlists,
+    /// How each party's systems speak.
+    pub(super) profiles: Profiles,
     /// Digest users of each connector, by its id.
     pub users: HashMap<String, Vec<(String, Vec<Secret>)>>,
     /// How we answer each carrier's challenge, by its name.
@@ -104,8 +107,8 @@ impl Live {
             };
             registrations.extend(login.map(|login| (name, login)));
         }
-        let allowlists = Allowlists::new(&config);
-        Ok(Live { config, allowlists, users, carriers, registrations })
+        let (allowlists, profiles) = (Allowlists::new(&config), Profiles::new(&config));
+        Ok(Live { config, allowlists, profiles, users, carriers, registrations })
     }
 }
 

@@ -30,6 +30,7 @@ mod parties;
 mod per_source;
 mod permits;
 mod probe;
+mod profiles;
 mod refusal_lines;
 mod refusal_records;
 mod refuse;

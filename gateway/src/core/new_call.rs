@@ -1,5 +1,6 @@
 //! A new INVITE: whose it is, whether it may be, where it goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::auth::{AuthFailure, Credentials, Protection};
@@ -10,11 +11,11 @@ use sip::{Message, Method, Name};
 use super::asked::Asked;
 use super::fault::protocol_fault;
 use super::flow::Flow;
-use super::parties::{account, asserted, facts, offered, profile, redirections};
+use super::parties::{account, asserted, facts, offered, redirections};
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, NewCall, PartyKind, Profile, Route, caller_user, heard};
+use crate::call::{Call, NewCall, Profile, Route, caller_user, heard};
 use crate::clock::Now;
 use crate::peer::{Party, Peer};
 use crate::reply::Cause;
@@ -83,23 +84,22 @@ impl Core {
             Err(refusal) => return self.refuse(now, asked, &refusal),
         };
         let account = account(live, admitted);
+        let party = match &admitted.origin {
+            Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
+            Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
+        };
+        let profile = live.profiles.of(&party, source.transport);
         // A new configuration may have fewer listeners than the sockets that are still bound.
-        let Some(local) = self.locals.by(source.listener, source.remote.ip(), Some(source.local.ip())) else {
+        let local = self.locals.by(source.listener, source.remote.ip(), Some(source.local.ip()));
+        let (Some(local), Some(profile)) = (local, profile) else {
             let cause = Cause::new(503, "The listener is not configured any more");
             return self.turn_away(now, asked, &cause);
         };
         let local = local.named(admitted.origin.peer().contact.as_ref());
-        let profile = match &admitted.origin {
-            Origin::Connector(connector) => {
-                profile(PartyKind::Customer, &connector.peer, connector.encryption, source.transport)
-            }
-            Origin::Carrier(carrier) => profile(PartyKind::Carrier, &carrier.peer, false, source.transport),
-        };
         let hidden = admitted.caller.private && admitted.emergency.is_none();
-        let profile = Profile { hidden, ..profile };
-        let party = match &admitted.origin {
-            Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
-            Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
+        let profile = match hidden {
+            true => Arc::new(Profile { hidden, ..Profile::clone(&profile) }),
+            false => profile,
         };
         let credentials = match &admitted.origin {
             Origin::Connector(_) => None,
@@ -177,11 +177,7 @@ impl Core {
             Via::Connector(_) => None,
         };
         let caller_user = caller_user(speech, &attempt.caller, hidden);
-        let (kind, encryption) = match &attempt.via {
-            Via::Connector(connector) => (PartyKind::Customer, connector.encryption),
-            Via::Carrier(_) => (PartyKind::Carrier, false),
-        };
-        let profile = profile(kind, speech, encryption, transport);
+        let profile = live.profiles.of(&attempt.via.party(), transport)?;
         let locals = self.locals.clone();
         Some(Route { local, locals, profile, caller_user, hidden, asserted, credentials, attempt })
     }

@@ -1,18 +1,15 @@
 //! Who calls whom: what admission looks at, what the records and the legs are told.
 
-use config::{
-    CallerIdPolicy, E164, IdentityHeader, Nat as ConfiguredNat, NumberRole, Peer as Speech, Protocol, Srtp,
-};
+use config::{CallerIdPolicy, E164, IdentityHeader, NumberRole};
 use sip::text::phrase;
 use sip::uri::escape_user;
 use sip::{Message, Name, NameAddr, Uri};
 
 use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
-use crate::call::{CodeRule, HeaderRule, Nat, PartyKind, Policy, Profile};
 use crate::direction::Direction;
 use crate::number::{Dialect, is_emergency_service, is_phone};
-use crate::peer::{Source, Transport};
+use crate::peer::Source;
 use crate::record::Account;
 use crate::route::Attempt;
 
@@ -131,39 +128,6 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
             Origin::Carrier(carrier) => Some(carrier.name.to_string()),
             Origin::Connector(_) => None,
         },
-    }
-}
-
-/// How a party speaks, whose signalling goes by `transport`.
-pub(super) fn profile(kind: PartyKind, speech: &Speech, encryption: bool, transport: Transport) -> Profile {
-    let protocol = match transport {
-        Transport::Udp => Protocol::Udp,
-        Transport::Tcp => Protocol::Tcp,
-        Transport::Tls => Protocol::Tls,
-    };
-    Profile {
-        kind,
-        nat: match speech.nat {
-            ConfiguredNat::Auto => Nat::Auto,
-            ConfiguredNat::Always => Nat::Always,
-            ConfiguredNat::Never => Nat::Never,
-        },
-        symmetric: speech.symmetric,
-        believed: speech.believe_identity,
-        given: speech.give_identity,
-        hidden: false,
-        pass_headers: speech.pass_headers.clone(),
-        strip_headers: speech.strip_headers.clone(),
-        add_headers: speech.add_headers.clone(),
-        header_rules: speech.header_rules.iter().map(HeaderRule::from).collect(),
-        code_rules: speech.response_rules.iter().map(CodeRule::from).collect(),
-        codecs: speech.codecs.clone(),
-        srtp: match speech.srtp(encryption, protocol) {
-            Srtp::Off => Policy::Off,
-            Srtp::Optional => Policy::Optional,
-            Srtp::Required => Policy::Required,
-        },
-        srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),
     }
 }
 

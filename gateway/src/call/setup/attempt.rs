@@ -32,7 +32,7 @@ pub struct Route {
     /// What we are towards any address of it.
     pub locals: Arc<Locals>,
     /// How it speaks.
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// The user part of From; `None`: the caller is anonymous.
     pub caller_user: Option<String>,
     /// The caller is not to be shown.

@@ -119,7 +119,7 @@ impl Setup {
 
     fn relay_failure(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
         let caller = &self.caller;
-        let from = self.target.as_ref().map_or(&PLAIN, |target| &target.route.profile);
+        let from = self.target.as_ref().map_or(&PLAIN, |target| target.route.profile.as_ref());
         let response = response::refuse(from, &caller.leg, message, &caller.invite);
         let status = response.status().map_or(500, |status| status.code());
         cx.respond(caller.server, response);
