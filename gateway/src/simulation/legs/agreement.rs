@@ -11,7 +11,11 @@ use crate::simulation::phone::{PhoneCall, Stage};
 pub(crate) fn disagreement(a: &PhoneCall, b: &PhoneCall, now: Instant, quiet: Duration) -> Option<String> {
     let rests = |call: &PhoneCall| {
         let last = call.trace.last().map_or(now, |seen| seen.at);
-        call.stage == Stage::Up && call.is_settled() && last + quiet <= now && call.forks.is_empty()
+        call.stage == Stage::Up
+            && call.is_settled()
+            && !call.spoilt
+            && last + quiet <= now
+            && call.forks.is_empty()
     };
     if !rests(a) || !rests(b) {
         return None;

@@ -55,6 +55,8 @@ pub(crate) struct PhoneCall {
     pub described: Option<Bytes>,
     /// Status codes of the answers that it gave to its first INVITE.
     pub gave: Vec<u16>,
+    /// It gave an answer of no use, and was offered anew what held before: its word on that is for nobody else.
+    pub spoilt: bool,
     /// It acknowledges 2xx.
     pub acknowledges: bool,
     /// How it wraps its first description, where not as the phone does.
@@ -179,6 +181,7 @@ impl Phone {
             described: None,
             gave: Vec::new(),
             acknowledges: true,
+            spoilt: false,
             wraps: None,
             vanished: false,
             others: Vec::new(),
