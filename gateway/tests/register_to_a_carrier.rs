@@ -83,6 +83,21 @@ fn crosses_both(near: Net, far: Net, protocol: &str) {
     let record = near_gateway.call_details(1).remove(0);
     assert_eq!(record["Direction"], "Inbound", "{record:#}");
     near_gateway.settled();
+    // And the other way, as the same login and by the same connection.
+    let callee = Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
+    let carrier =
+        Sipp::new("callee", callee.expect("ACK").gets_hung_up_on(), far.at(3, 5060), transport).listen();
+    Sipp::new("caller", Script::connects().hangs_up(), near.at(2, 5061), transport)
+        .key("from", OURS)
+        .to(THEIRS)
+        .call(near.gateway())
+        .succeeded();
+    carrier.stop();
+    near_gateway.call_details(2);
+    near_gateway.settled();
+    let dialled = near_gateway.metrics().sum("connections_total", &[("event", "dialled")]);
+    // To the registrar once, to the PBX once.
+    assert_eq!(dialled, if protocol == "udp" { 0.0 } else { 2.0 }, "{}", near_gateway.log());
     // It is taken back at the end.
     near_gateway.stop();
     let left = far_gateway.metrics().sum("registered_contacts", &[]);

@@ -81,8 +81,13 @@ fn is_called(net: Net, protocol: &str) {
     assert_eq!(record["Status"], "Completed", "{record:#}");
     assert_eq!(record["Direction"], "Inbound", "{record:#}");
     gateway.settled();
-    // It is refreshed, and taken back when the phone ends.
+    // A phone that is gone without a word leaves a datagram's address, and no connection.
     drop(phone);
+    if protocol == "tcp" {
+        eventually("nobody is registered", Duration::from_secs(5), || {
+            if contacts(&gateway) == 0.0 { Ok(()) } else { Err("one is".to_owned()) }
+        });
+    }
     gateway.stop();
 }
 

@@ -22,7 +22,7 @@ pub struct Live {
     pub(super) profiles: Profiles,
     /// Digest users of each connector, by its id.
     pub users: HashMap<String, Vec<(String, Vec<Secret>)>>,
-    /// How we answer each carrier's challenge, by its name.
+    /// How we answer each carrier's challenge to a call, by its name: by its login, or else as we register.
     pub carriers: HashMap<String, (String, Secret)>,
     /// How we register with each carrier that wants it, by its name: as its own user, or else as for calls.
     pub registrations: HashMap<String, (String, Secret)>,
@@ -106,6 +106,10 @@ impl Live {
                 None => carriers.get(&name).cloned(),
             };
             registrations.extend(login.map(|login| (name, login)));
+        }
+        // Who is known by one login is asked for it when it calls, too.
+        for (name, login) in &registrations {
+            carriers.entry(name.clone()).or_insert_with(|| login.clone());
         }
         let (allowlists, profiles) = (Allowlists::new(&config), Profiles::new(&config));
         Ok(Live { config, allowlists, profiles, users, carriers, registrations })
