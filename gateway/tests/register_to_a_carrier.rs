@@ -4,9 +4,10 @@
 
 mod support;
 
+use std::process::Command;
 use std::time::Duration;
 
-use support::{EMPTY, Gateway, Net, OURS, Script, Sipp, THEIRS, eventually, missing, with_sdp};
+use support::{EMPTY, Gateway, Net, OURS, Process, Script, Sipp, THEIRS, eventually, missing, with_sdp};
 
 /// What both have: a listener, a connector with one number, the PBX at .2 and the carrier at .3.
 fn config(net: Net, protocol: &str, connector: &str, carrier: &str) -> String {
@@ -103,6 +104,111 @@ fn crosses_both(near: Net, far: Net, protocol: &str) {
     let left = far_gateway.metrics().sum("registered_contacts", &[]);
     assert_eq!(left, 0.0);
     far_gateway.stop();
+}
+
+/// A registrar of another make checks our digest, and wants longer registrations than we ask for.
+const REGISTRAR: &str = r#"<?xml version="1.0" encoding="ISO-8859-1" ?>
+<scenario name="registrar">
+<recv request="REGISTER"/>
+<send><![CDATA[
+SIP/2.0 401 Unauthorized
+[last_Via:]
+[last_From:]
+[last_To:];tag=r1
+[last_Call-ID:]
+[last_CSeq:]
+WWW-Authenticate: Digest realm="carrier.example", nonce="47ebe028cda119c35d4877b383027d28", algorithm=MD5, qop="auth"
+Content-Length: 0
+
+]]></send>
+<recv request="REGISTER"><action><verifyauth assign_to="right" username="trunk" password="s3cret"/></action></recv>
+<nop next="right" test="right"/>
+<send><![CDATA[
+SIP/2.0 403 Forbidden
+[last_Via:]
+[last_From:]
+[last_To:];tag=r1
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+<pause milliseconds="60000"/>
+<label id="right"/>
+<send><![CDATA[
+SIP/2.0 423 Interval Too Brief
+[last_Via:]
+[last_From:]
+[last_To:];tag=r1
+[last_Call-ID:]
+[last_CSeq:]
+Min-Expires: 7200
+Content-Length: 0
+
+]]></send>
+<recv request="REGISTER"><action><ereg regexp="7200" search_in="hdr" header="Expires:" check_it="true" assign_to="long"/><log message="[$long]"/></action></recv>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=r1
+[last_Call-ID:]
+[last_CSeq:]
+[last_Contact:];expires=7200
+Content-Length: 0
+
+]]></send>
+<recv request="REGISTER"><action><ereg regexp="0" search_in="hdr" header="Expires:" check_it="true" assign_to="none"/><log message="[$none]"/></action></recv>
+<send><![CDATA[
+SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:];tag=r1
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+
+]]></send>
+</scenario>
+"#;
+
+#[test]
+fn a_registrar_of_another_make() {
+    if missing(&["sipp"]) {
+        return;
+    }
+    let net = Net(118);
+    let carrier = net.carrier();
+    let files = tempfile::tempdir().unwrap();
+    std::fs::write(files.path().join("registrar.xml"), REGISTRAR).unwrap();
+    let mut sipp = Command::new("sipp");
+    sipp.args([
+        "-sf",
+        "registrar.xml",
+        "-i",
+        &carrier.to_string(),
+        "-p",
+        "5060",
+        "-m",
+        "1",
+        "-nostdin",
+        "-trace_err",
+    ]);
+    sipp.current_dir(files.path());
+    let mut registrar = Process::start("registrar", sipp, files.path());
+    let office = config(
+        net,
+        "udp",
+        "",
+        &format!(
+            "register = {{ user = \"trunk\", domain = \"carrier.example\", password = \"s3cret\" }}\n\
+             host = [{{ host = \"{carrier}\" }}]"
+        ),
+    );
+    let gateway = Gateway::start(net, &office);
+    assert_eq!(gateway.metrics().sum("carrier_registered", &[]), 1.0, "{}", gateway.log());
+    gateway.stop();
+    assert!(registrar.wait(Duration::from_secs(10)).success(), "{}", registrar.output());
 }
 
 #[test]

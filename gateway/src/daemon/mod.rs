@@ -242,6 +242,7 @@ impl Gateway {
                 .chain(media.pulses())
                 .collect(),
         };
+        watch.look(Instant::now());
         let watch = runtime.spawn(watch.run());
         readiness.clear(Obstacle::Starting);
         hang_up_orphans(&records.orphans, &records.recorder, &mailboxes);

@@ -35,7 +35,8 @@ impl Watch {
         }
     }
 
-    fn look(&self, now: Instant) {
+    /// Looks once.
+    pub fn look(&self, now: Instant) {
         let silent = self.pulses.iter().filter(|pulse| pulse.silence(now) > SILENCE);
         let silent: Vec<String> = silent
             .map(|pulse| format!("{pulse} has not been heard of for {} s", pulse.silence(now).as_secs()))
