@@ -26,6 +26,7 @@ pub mod ids;
 pub(crate) mod local;
 pub mod peer;
 pub mod pulse;
+pub mod q850;
 pub mod random;
 pub mod readiness;
 pub mod realm;

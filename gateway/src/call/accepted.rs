@@ -175,7 +175,7 @@ impl Accepted {
             invite.acknowledge(cx, &legs.b, None);
             cx.bye(legs.b, logins.b, reason_of(&cause));
         }
-        cx.refuse(server, &asked, &legs.a.dialog.local_tag, &cause);
+        cx.refuse(server, &asked, &legs.a, &cause);
         Next::down(cause)
     }
 

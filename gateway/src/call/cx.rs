@@ -7,10 +7,10 @@ use sip::transaction::ServerId;
 
 use super::history::History;
 use super::io::{Action, Hop, RequestId};
-
-use super::leg::LegRef;
+use super::leg::{Leg, LegRef};
 use super::media::MediaSession;
 use super::requests::Requests;
+use super::response;
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::record::Account;
@@ -44,9 +44,9 @@ impl Cx<'_> {
         self.act(Action::Respond { server, response });
     }
 
-    /// A refusal of ours, its cause in the reason phrase and in `Reason`.
-    pub fn refuse(&mut self, server: ServerId, request: &Message, local_tag: &str, cause: &Cause) {
-        self.respond(server, cause.reply(request, Some(local_tag)).build());
+    /// A refusal of ours of the INVITE that began the call, its cause in the reason phrase and in `Reason`.
+    pub fn refuse(&mut self, server: ServerId, request: &Message, to: &Leg, cause: &Cause) {
+        self.respond(server, response::refusal(to, request, cause));
     }
 
     /// Requests with `tag` in To are this call's.

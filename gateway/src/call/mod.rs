@@ -63,7 +63,7 @@ pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
 pub use leg::{Leg, LegRef};
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
-pub use rules::{CodeRule, HeaderRule, heard};
+pub use rules::{CodeRule, HeaderRule, heard, told};
 pub use setup::Route;
 pub use snapshot::Snapshot;
 

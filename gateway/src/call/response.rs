@@ -6,7 +6,9 @@ use super::allow::{allow, allowed_by};
 use super::body::SentBody;
 use super::leg::{End, Leg};
 use super::profile::Profile;
+use super::rules::{self, Way};
 use super::{addresses, headers};
+use crate::q850::{self, Q850};
 use crate::reply::Cause;
 
 /// A response of `from`'s, as `to` gets it to its `request`.
@@ -20,9 +22,40 @@ pub(super) fn cross(
     crossing((&from.profile, from.allows.as_deref()), to, message, body, request)
 }
 
-/// A final refusal of a party that speaks like `from`.
+/// A final refusal of the INVITE that began a call, by a party that speaks like `from`: under the code that the operator's
+/// rules make of it, or the Q.850 cause where the code says little, and with that cause.
 pub(super) fn refuse(from: &Profile, to: &Leg, message: &Message, request: &Message) -> Message {
-    crossing((from, None), to, message, None, request)
+    let said = message.status().map_or(500, StatusCode::code);
+    let q850 = Q850::of(message);
+    let meant = rules::code(said, &from.code_rules, Way::From);
+    let meant = if meant == said { q850.map_or(said, |q850| q850.refine(said)) } else { meant };
+    // What one carrier can't do now is not true of the whole trunk: RFC 3261 §16.7.
+    let meant = if meant == 503 { 500 } else { meant };
+    let told = rules::code(meant, &to.profile.code_rules, Way::To);
+    let refusal = match StatusCode::new(told) {
+        Some(status) if told != said => {
+            let words = addresses::phrase(message);
+            let words = if (said, told) == (503, 500) { &words } else { status.default_reason() };
+            message.edit().status(status, words).remove(Name::RetryAfter).build()
+        }
+        _ => message.clone(),
+    };
+    let response = crossing((from, None), to, &refusal, None, request);
+    let cause = q850::cause_of(told).filter(|_| q850.is_none() && !to.profile.strips(&Name::Reason));
+    match cause {
+        Some(cause) => response.edit().header(Name::Reason, q850::reason(cause)).build(),
+        None => response,
+    }
+}
+
+/// A refusal of ours of the INVITE that began a call, as `to` is told it.
+pub(super) fn refusal(to: &Leg, request: &Message, cause: &Cause) -> Message {
+    let cause = rules::ruled(cause, &to.profile.code_rules);
+    let reply = cause.reply(request, Some(&to.dialog.local_tag));
+    match q850::cause_of(cause.status.code()) {
+        Some(q850) => reply.header(Name::Reason, q850::reason(q850)).build(),
+        None => reply.build(),
+    }
 }
 
 /// - `from`: how the party speaks, and what it allows.

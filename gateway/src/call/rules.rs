@@ -1,8 +1,9 @@
 //! The operator's rules for headers and response codes, as a call keeps them.
 
 use serde::{Deserialize, Serialize};
-use sip::{Builder, Message, Name};
+use sip::{Builder, Message, Name, StatusCode};
 
+use crate::reply::Cause;
 use config::{HeaderChange, Pattern, Peer, ResponseRule, RuleDirection};
 
 /// Which way a rule holds, seen from us.
@@ -91,6 +92,18 @@ impl From<&ResponseRule> for CodeRule {
     fn from(rule: &ResponseRule) -> Self {
         Self { way: rule.direction.into(), code: rule.code, replacement: rule.replacement }
     }
+}
+
+/// A refusal of ours of an INVITE that would begin a call, as the rules of its sender leave it.
+pub fn told(cause: &Cause, to: &Peer) -> Cause {
+    let rules: Vec<CodeRule> = to.response_rules.iter().map(CodeRule::from).collect();
+    ruled(cause, &rules)
+}
+
+/// A refusal of ours as the rules of what its receiver is told leave it.
+pub(super) fn ruled(cause: &Cause, rules: &[CodeRule]) -> Cause {
+    let code = code(cause.status.code(), rules, Way::To);
+    Cause { status: StatusCode::new(code).unwrap_or(cause.status), ..cause.clone() }
 }
 
 /// What the rules of one way make of a final response's code: the first that is about it.

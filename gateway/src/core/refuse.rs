@@ -9,6 +9,7 @@ use super::asked::Asked;
 use super::fault::Fault;
 use super::{Core, Live};
 use crate::admit::Refusal;
+use crate::call::told;
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::record::{Account, EndedBy, Settled, Times};
@@ -76,7 +77,14 @@ impl Core {
 
     pub(super) fn turn_away(&mut self, now: Now, asked: &Asked, cause: &Cause) {
         let tag = self.tokens.tag();
-        let reply = cause.reply(&asked.message, Some(&tag));
+        let connector = || asked.connector().and_then(|id| self.live.config.connector(id));
+        let speech = match (&asked.carrier, &asked.whose) {
+            (Some(carrier), _) => Some(&carrier.peer),
+            (None, Some((_, Direction::Outbound))) => connector().map(|connector| &connector.peer),
+            (None, _) => None,
+        };
+        let told = speech.map_or_else(|| cause.clone(), |speech| told(cause, speech));
+        let reply = told.reply(&asked.message, Some(&tag));
         self.finish_refusal(now, asked, cause, reply);
     }
 

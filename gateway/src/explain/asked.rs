@@ -32,6 +32,11 @@ pub(super) fn facts(config: &Config, question: &Question) -> (Facts, Vec<Explain
         };
         steps.extend(header_rules(&whose, origin.peer(), RuleDirection::From));
     }
+    let whose = match &origin {
+        Origin::Connector(connector) => connector.id.as_str(),
+        Origin::Carrier(carrier) => carrier.name.as_str(),
+    };
+    steps.extend(response_rules(whose, origin.peer(), RuleDirection::To));
     if let Origin::Connector(connector) = origin {
         facts.media = if connector.encryption { OfferedMedia::Srtp } else { OfferedMedia::Plain };
         steps.push(ExplainedStep::Assumed("the offer is what the voice connector takes"));
@@ -51,6 +56,16 @@ pub(super) fn header_rules<'p>(
 ) -> impl Iterator<Item = ExplainedStep> + 'p {
     let rules = speech.header_rules.iter().filter(move |rule| rule.direction == direction);
     rules.map(move |rule| ExplainedStep::HeaderRule { whose: whose.to_owned(), rule: rule.clone() })
+}
+
+/// The response rules of a side that hold in one direction.
+pub(super) fn response_rules<'p>(
+    whose: &'p str,
+    speech: &'p Peer,
+    direction: RuleDirection,
+) -> impl Iterator<Item = ExplainedStep> + 'p {
+    let rules = speech.response_rules.iter().filter(move |rule| rule.direction == direction);
+    rules.map(move |rule| ExplainedStep::ResponseRule { whose: whose.to_owned(), rule: *rule })
 }
 
 fn invite(config: &Config, question: &Question) -> Message {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use config::{Config, ConnectorId, HeaderRule, Registration, RuleDirection};
+use config::{Config, ConnectorId, HeaderRule, Registration, ResponseRule, RuleDirection};
 
 use crate::admit::{Admitted, Destination, Origin, Outcome, Refusal, Step, admit};
 use crate::call::{caller_user, from};
@@ -19,7 +19,7 @@ use crate::peer::Transport;
 use crate::registrar::Registrar;
 use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
 
-use asked::{facts, header_rules};
+use asked::{facts, header_rules, response_rules};
 
 /// A call that nobody has made.
 #[derive(Debug, Clone)]
@@ -86,6 +86,13 @@ pub enum ExplainedStep {
         whose: String,
         /// The rule.
         rule: HeaderRule,
+    },
+    /// A response rule of a side of the call.
+    ResponseRule {
+        /// Whose: a connector's id or a carrier's name.
+        whose: String,
+        /// The rule.
+        rule: ResponseRule,
     },
     /// How the caller stands in From.
     Caller {
@@ -207,6 +214,7 @@ fn told(locals: &Locals, admitted: &Admitted, attempts: &[Attempt]) -> Vec<Expla
         if !steps.contains(&told) {
             steps.push(told);
             steps.extend(header_rules(whose, speech, RuleDirection::To));
+            steps.extend(response_rules(whose, speech, RuleDirection::From));
         }
     }
     steps
@@ -294,6 +302,13 @@ impl fmt::Display for ExplainedStep {
                     RuleDirection::To => "to",
                 };
                 write!(f, "header rule: {way} {whose} {rule}")
+            }
+            ExplainedStep::ResponseRule { whose, rule } => {
+                let way = match rule.direction {
+                    RuleDirection::From => "from",
+                    RuleDirection::To => "to",
+                };
+                write!(f, "response rule: {way} {whose} {rule}")
             }
             ExplainedStep::Caller { whose, value } => write!(f, "caller: {whose} reads {value}"),
             ExplainedStep::NoListener { whose, transport, other_family } => {

@@ -325,7 +325,7 @@ fn the_explanation_says_what_the_call_would_hear() {
 /// A rule changes what is decided, by the code that changes it in calls.
 #[test]
 fn a_header_rule_is_obeyed_before_the_caller_is_looked_for() {
-    let rule = "[voice_connector.peer]\nheader_rules = [{ direction = \"from\", header = \"Diversion\", remove = true }]\n";
+    let rule = "[voice_connector.peer]\nheader_rules = [{ direction = \"from\", header = \"Diversion\", remove = true }]\nresponse_rules = [{ direction = \"to\", code = 603, replace = 486 }]\n";
     let at = "id = \"two\"\n";
     let ruled = crate::admit::testing::TEXT.replace(at, &format!("{at}{rule}"));
     let asked = Question {
@@ -338,6 +338,8 @@ fn a_header_rule_is_obeyed_before_the_caller_is_looked_for() {
         let explanation = explain(&config, Instant::now(), &asked);
         assert_eq!(explanation.exit_code(), code, "{explanation}");
         let rule = "header rule: from voice connector two Diversion is removed";
+        assert_eq!(explanation.to_string().contains(rule), code == 1, "{explanation}");
+        let rule = "response rule: to two 603 -> 486";
         assert_eq!(explanation.to_string().contains(rule), code == 1, "{explanation}");
     }
 }

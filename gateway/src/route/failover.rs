@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::q850::Q850;
+
 /// How an attempt ended without an answer of 2xx that is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouteEnd {
@@ -29,6 +31,13 @@ pub enum RouteEnd {
 }
 
 impl RouteEnd {
+    /// Whether it is an answer that says something about the call, by its status or by its cause.
+    fn says_something(&self) -> bool {
+        let RouteEnd::Answer { status, q850 } = *self else { return false };
+        let refined = q850.map(|cause| Q850 { cause, by_user: false }.refine(status));
+        !matches!(status, 401 | 407 | 408 | 430 | 503) || refined.is_some_and(|refined| refined != status)
+    }
+
     /// The label of counters: one of few words.
     pub fn as_label(self) -> &'static str {
         match self {
@@ -207,8 +216,7 @@ fn ordinarily(end: RouteEnd, relayed_18x: bool, failover_on: &[u16]) -> Failover
 ///
 /// - `ends`: in the order of the attempts. Returns an index into it.
 pub fn last_answer(ends: &[RouteEnd]) -> Option<usize> {
-    ends.iter()
-        .rposition(|end| matches!(end, RouteEnd::Answer { status, .. } if !matches!(status, 401 | 407 | 408 | 430 | 503)))
+    ends.iter().rposition(|end| end.says_something())
 }
 
 #[cfg(test)]

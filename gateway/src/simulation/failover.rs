@@ -71,8 +71,16 @@ fn the_verdict_of_each_answer() {
         for (status, header, goes_on) in cases {
             let (tried, heard) = refused(trunk, *status, header);
             assert_eq!(tried, *goes_on, "{status} {header:?}");
-            // RFC 3261 §16.7: a 503 stays on its leg.
-            let told = if *status == 503 { 500 } else { *status };
+            // RFC 3261 §16.7: a 503 stays on its leg. RFC 3398 §7.2.4.1: a cause says more than a vague status.
+            let cause =
+                header.iter().find_map(|(_, value)| value.split_once("Q.850")?.1.split_once("cause="));
+            let told = match (status, cause.and_then(|(_, cause)| cause.split(';').next())) {
+                (_, Some("17")) => 486,
+                (_, Some("1")) => 404,
+                (_, Some("28")) => 484,
+                (503, _) => 500,
+                (other, _) => *other,
+            };
             assert_eq!(heard, [if *goes_on { 200 } else { told }], "{status} {header:?}");
         }
         trunk.finish();

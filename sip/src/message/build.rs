@@ -224,6 +224,14 @@ impl Builder {
         self
     }
 
+    /// Another status, under its own phrase; a request has none, and stays as it is.
+    pub fn status(mut self, status: StatusCode, reason: &str) -> Builder {
+        if let Line::Response { .. } = &self.start {
+            self.start = Line::Response { status, reason: one_line(reason.as_bytes()) };
+        }
+        self
+    }
+
     /// Another Request-URI; a response has none, and stays as it is.
     pub fn uri(mut self, text: &str) -> Builder {
         if let Line::Request { uri, .. } = &mut self.start {

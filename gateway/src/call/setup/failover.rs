@@ -1,14 +1,18 @@
 //! A route that does not take the call: the next one, or the end of trying.
 
+use std::sync::Arc;
+
 use sip::text::phrase;
 use sip::{Message, Name, StatusCode};
 
 use super::Setup;
 use crate::call::cx::Cx;
 use crate::call::io::Action;
-use crate::call::profile::PLAIN;
+use crate::call::profile::Profile;
+use crate::call::rules::{self, Way};
 use crate::call::{Next, addresses, response};
 use crate::media::Side;
+use crate::q850::Q850;
 use crate::reply::Cause;
 use crate::route::{RouteEnd, last_answer, next_route};
 
@@ -16,8 +20,8 @@ use crate::route::{RouteEnd, last_answer, next_route};
 #[derive(Debug)]
 pub(in crate::call) struct Failed {
     pub end: RouteEnd,
-    /// What it said.
-    pub answer: Option<Message>,
+    /// What it said, and how it speaks.
+    pub answer: Option<(Message, Arc<Profile>)>,
     /// What the caller hears of it where no answer crosses: without any name or address.
     pub cause: Cause,
     /// Why, for the log and the record.
@@ -25,11 +29,15 @@ pub(in crate::call) struct Failed {
 }
 
 impl Failed {
-    pub(in crate::call) fn answered(message: &Message) -> Failed {
-        let status = message.status().map_or(500, |status| status.code());
+    /// - `from`: how the party speaks, whose response is taken for what its rules make of it.
+    pub(in crate::call) fn answered(message: &Message, from: Arc<Profile>) -> Failed {
+        let said = message.status().map_or(500, |status| status.code());
+        let status = rules::code(said, &from.code_rules, Way::From);
         let reason = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default());
-        let end = RouteEnd::Answer { status, q850: q850(message) };
-        Failed { answer: Some(message.clone()), ..Failed::silent(end, format!("{status} {reason}")) }
+        let taken = if status == said { String::new() } else { format!(", taken for {status}") };
+        let end = RouteEnd::Answer { status, q850: Q850::of(message).map(|found| found.cause) };
+        let silent = Failed::silent(end, format!("{said} {reason}{taken}"));
+        Failed { answer: Some((message.clone(), from)), ..silent }
     }
 
     /// - `detail`: for the log and the record.
@@ -46,17 +54,6 @@ impl Failed {
             _ => None,
         }
     }
-}
-
-/// The cause of a `Reason: Q.850;cause=N` header. RFC 3326.
-fn q850(message: &Message) -> Option<u16> {
-    message.values(Name::Reason).find_map(|value| {
-        let mut fields = value.split(';').map(str::trim);
-        if !fields.next()?.eq_ignore_ascii_case("Q.850") {
-            return None;
-        }
-        fields.find_map(|field| field.strip_prefix("cause=")?.trim().parse().ok())
-    })
 }
 
 impl Setup {
@@ -112,19 +109,21 @@ impl Setup {
                 self.give_up(cx, Cause::new(480, format!("Redirected ({status}), not followed")))
             }
             // A challenge is for us, who have no answer; the caller's would be of no use.
-            (Some(message), Some(status)) if !matches!(status, 401 | 407) => self.relay_failure(cx, message),
+            (Some((message, from)), Some(status)) if !matches!(status, 401 | 407) => {
+                self.relay_failure(cx, message, from)
+            }
             _ => self.give_up(cx, failed.cause.clone()),
         }
     }
 
-    fn relay_failure(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
+    fn relay_failure(&mut self, cx: &mut Cx<'_>, message: &Message, from: &Profile) -> Next {
         let caller = &self.caller;
-        let from = self.target.as_ref().map_or(&PLAIN, |target| target.route.profile.as_ref());
         let response = response::refuse(from, &caller.leg, message, &caller.invite);
         let status = response.status().map_or(500, |status| status.code());
+        let cause = Cause::new(status, addresses::phrase(&response));
         cx.respond(caller.server, response);
         cx.history.told(Side::B, message.value(Name::Reason).as_deref());
-        Next::down(Cause::new(status, addresses::phrase(message)))
+        Next::down(cause)
     }
 
     /// Refuses the caller's INVITE and ends the call.
@@ -136,7 +135,7 @@ impl Setup {
     /// Answers the caller's INVITE, and with that the call is over.
     pub(super) fn refuse_caller(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
         let caller = &self.caller;
-        cx.refuse(caller.server, &caller.invite, &caller.leg.dialog.local_tag, &cause);
+        cx.refuse(caller.server, &caller.invite, &caller.leg, &cause);
         Next::down(cause)
     }
 

@@ -10,6 +10,7 @@ mod target;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::dialog::DialogError;
@@ -132,7 +133,9 @@ impl Setup {
             return Some(Next::Stay);
         }
         self.rest_host(cx, message);
-        Some(self.attempt_failed(cx, Failed::answered(message)))
+        let from = self.target.as_ref().map(|target| target.route.profile.clone());
+        let failed = Failed::answered(message, from.unwrap_or_else(|| Arc::new(PLAIN.clone())));
+        Some(self.attempt_failed(cx, failed))
     }
 
     /// Sends the INVITE again with credentials for a carrier's challenge. RFC 3261 §22.2-3.
