@@ -18,7 +18,7 @@ use super::{Core, Live, Output};
 use crate::admit::{self, Origin};
 use crate::clock::Now;
 use crate::direction::Direction;
-use crate::peer::{Party, Peer, Source};
+use crate::peer::{Party, Peer, Source, Transport};
 use crate::registrar::{self, SHORTEST, Way};
 use crate::reply::Cause;
 
@@ -72,7 +72,7 @@ impl Core {
             }
         };
         let party = Some(Party::VoiceConnector(connector.id.as_str().into()));
-        let flow = Peer { party, ..request.from.peer.clone() };
+        let flow = Peer { party, ..came_by(&request.from, &request.message) };
         match self.registered(now, &live, &connector, &request.message, user, &flow) {
             Ok(reply) => {
                 self.shared.metrics.register_answered(connector.id.as_str(), "accepted");
@@ -201,6 +201,18 @@ fn date(unix: Duration) -> String {
     let (weekday, month) = (first(date.weekday().to_string()), first(date.month().to_string()));
     let (hour, minute, second) = date.to_hms();
     format!("{weekday}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} GMT", date.day(), date.year())
+}
+
+/// The flow of a REGISTER. A phone that asks for no `rport` listens at the port that its Via names (RFC 3261 §18.2.2); but
+/// not where a NAT lies between, which alone knows what leads to it.
+fn came_by(flow: &Flow, message: &Message) -> Peer {
+    let source = flow.source.remote.ip().to_canonical();
+    let sent_by = message.via().ok().and_then(|via| via.host.address());
+    let translated = sent_by.is_none_or(|ip| ip.to_canonical() != source);
+    match flow.peer.transport {
+        Transport::Udp if translated => Peer { remote: flow.source.remote, ..flow.peer.clone() },
+        _ => flow.peer.clone(),
+    }
 }
 
 /// The address of record: the user part of To.

@@ -141,6 +141,27 @@ fn a_call_in_goes_by_the_flow_that_the_customer_registered_by() {
     });
 }
 
+/// It knows nothing of `rport`: its router's port counts all the same; without a router, the port that it names.
+#[test]
+fn a_phone_that_asks_for_no_rport_is_called_where_it_can_be() {
+    over_udp(&REGISTERS, |trunk| {
+        for (inside, expect) in [(INSIDE, OUT), ("10.0.0.1:5062", "10.0.0.1:5062")] {
+            trunk.world.hides_at(trunk.pbx, inside);
+            trunk.world.sends_from(trunk.pbx, OUT);
+            trunk.world.is_also_at(trunk.pbx, expect);
+            let mut line = Registering::new(trunk, trunk.pbx);
+            let challenged = line.ask(trunk, &[]);
+            let register = line.prove(trunk, &challenged, &[]);
+            let via = register.value(Name::Via).unwrap().replace(";rport", "");
+            let ok = line.send(trunk, register.edit().set(Name::Via, via).build());
+            assert_eq!(status(&ok), 200);
+            called(trunk, PBX);
+            let invite = trunk.incoming(trunk.pbx);
+            assert_eq!(trunk.went(invite, &Method::Invite).remote, expect.parse().unwrap());
+        }
+    });
+}
+
 /// RFC 6140: one registration for all numbers, each called under itself.
 #[test]
 fn a_bulk_contact_is_called_under_each_number() {
