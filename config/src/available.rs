@@ -9,7 +9,7 @@
 pub(crate) enum Availability {
     Here,
     NotYet,
-    /// Only this value, as it is written in the file.
+    /// Only this value, as it is written in the file; several have ` or ` between them.
     Only(&'static str),
 }
 
@@ -180,7 +180,7 @@ const SECTIONS: &[Section] = &[
             only("dtmf", "\"rfc4733\""),
             not_yet("session_timer"),
             only("prack", "\"supported\""),
-            only("refer", "\"off\""),
+            only("refer", "\"off\" or \"handle\""),
             here("nat"),
             here("symmetric"),
             here("trusted"),

@@ -25,9 +25,10 @@ pub enum Prack {
 }
 
 /// `peer.refer`: what becomes of a transfer, RFC 3515.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refer {
     /// Refused.
+    #[default]
     Off,
     /// Carried out here.
     Handle,

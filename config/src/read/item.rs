@@ -332,7 +332,7 @@ impl<'a> Item<'a> {
     /// Refuses a value whose capability is not there yet.
     fn only(&self, written: &str) {
         if let Availability::Only(available) = self.reader.availability(self.key)
-            && available != written
+            && available.split(" or ").all(|one| one != written)
         {
             let problem = format!("{} = {written} is not available yet in this version", self.name());
             self.wrong(problem, available);

@@ -10,7 +10,9 @@ use super::cx::Cx;
 use super::established::{Established, FarInvite};
 use super::headers::{self, Lines};
 use super::io::Action;
+use super::leg::Leg;
 use super::requests::reason_of;
+use super::sent::Login;
 use super::setup::Caller;
 use super::sides::Sides;
 use super::{Next, due, in_dialog};
@@ -28,10 +30,10 @@ const INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Accepted {
     up: Box<Established>,
-    /// The caller's INVITE, its transaction, and the 2xx for it.
-    server: ServerId,
-    asked: Message,
-    response: Message,
+    /// The caller's INVITE, its transaction, and the 2xx for it; none where it is transferred to here.
+    caller: Option<Waits>,
+    /// Who was transferred to here.
+    joined: Option<Box<(Leg, Login)>>,
     /// Our INVITE that the callee took.
     invite: FarInvite,
     /// When to go on without the journal.
@@ -42,6 +44,14 @@ pub(super) struct Accepted {
     again: Option<Instant>,
     /// The callee has hung up already, saying this.
     callee_left: Option<Lines>,
+}
+
+/// A caller's INVITE.
+#[derive(Debug)]
+struct Waits {
+    server: ServerId,
+    asked: Message,
+    response: Message,
 }
 
 impl Accepted {
@@ -56,9 +66,8 @@ impl Accepted {
         cx.act(Action::Journal);
         Accepted {
             up: Box::new(up),
-            server: caller.server,
-            asked: caller.invite.clone(),
-            response,
+            caller: caller.server.map(|server| Waits { server, asked: caller.invite.clone(), response }),
+            joined: None,
             invite,
             journal: Some(cx.now.instant + JOURNAL_TIMEOUT),
             held_until: None,
@@ -96,15 +105,33 @@ impl Accepted {
 
     /// The caller gets its 2xx.
     pub fn accept(self: Box<Self>, cx: &mut Cx<'_>) -> Next {
-        let Accepted { mut up, server, response, invite, callee_left, .. } = *self;
+        if self.caller.is_none() && self.joined.is_none() {
+            cx.act(Action::Taken);
+            return Next::Accepted(self);
+        }
+        let Accepted { mut up, caller, joined, invite, callee_left, .. } = *self;
         up.begin(cx);
         cx.act(Action::Answered);
         cx.watch_for_silence();
-        up.accept(cx, Side::A, server, response, Some(invite));
-        match callee_left {
-            Some(says) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
-            None => Next::Established(up),
+        let next = match (caller, joined) {
+            (Some(Waits { server, response, .. }), _) => {
+                up.accept(cx, Side::A, server, response, Some(invite));
+                Next::Stay
+            }
+            (None, Some(joined)) => up.join(cx, Side::A, joined.0, joined.1),
+            (None, None) => Next::Stay,
+        };
+        match (next, callee_left) {
+            (Next::Stay, Some(says)) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
+            (Next::Stay, None) => Next::Established(up),
+            (next, _) => next,
         }
+    }
+
+    /// Who is transferred comes.
+    pub fn handle_joined(&mut self, leg: Leg, login: Login) -> Next {
+        self.joined = Some(Box::new((leg, login)));
+        Next::Accept
     }
 
     /// A request inside one of the dialogs.
@@ -145,7 +172,7 @@ impl Accepted {
 
     /// The caller's INVITE was cancelled.
     pub fn handle_cancel(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Next {
-        if self.server == server {
+        if self.caller.as_ref().is_some_and(|caller| caller.server == server) {
             return self.caller_gave_up(cx, message);
         }
         self.up.handle_cancel(cx, server, message);
@@ -168,14 +195,17 @@ impl Accepted {
 
     /// The callee is hung up, unless it did so itself, and the caller's INVITE refused.
     pub fn refuse(self: Box<Self>, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        let Accepted { mut up, server, asked, mut invite, callee_left, .. } = *self;
+        let Accepted { mut up, caller, mut invite, callee_left, .. } = *self;
         up.drop_held_back(cx, None);
         let Established { legs, logins, .. } = *up;
         if callee_left.is_none() {
             invite.acknowledge(cx, &legs.b, None);
             cx.bye(legs.b, logins.b, reason_of(&cause));
         }
-        cx.refuse(server, &asked, &legs.a, &cause);
+        match caller {
+            Some(Waits { server, asked, .. }) => cx.refuse(server, &asked, &legs.a, &cause),
+            None => cx.act(Action::Progress { status: cause.status }),
+        }
         Next::down(cause)
     }
 

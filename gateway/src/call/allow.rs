@@ -1,6 +1,9 @@
 //! Which methods a party is told that it may use inside a call: ours, less what the other party does not take.
 
+use config::Refer;
 use sip::{Message, Name};
+
+use super::profile::Profile;
 
 /// What is ours to take, whatever the other side can do.
 const OURS: [&str; 5] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"];
@@ -14,6 +17,17 @@ pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
     };
     let methods = || THEIRS.into_iter().filter(has).map(str::to_owned).collect();
     message.has(Name::Allow).then(methods)
+}
+
+/// The value of Allow for a party that speaks like `to`, whose REFER we may take ourselves.
+///
+/// - `other`, `but`: as in [`allow`].
+pub(super) fn allow_to(to: &Profile, other: Option<&[String]>, but: Option<&str>) -> String {
+    let methods = allow(other, but);
+    match to.refer {
+        Refer::Handle => format!("{methods}, REFER"),
+        Refer::Off | Refer::Pass => methods,
+    }
 }
 
 /// The value of Allow for a party.

@@ -12,7 +12,9 @@ use super::cx::Cx;
 use super::established::Handshake;
 use super::headers::Lines;
 use super::in_dialog;
+use super::io::{Failure, RequestId};
 use super::leg::Leg;
+use super::referral::Subscriber;
 use super::sent::Login;
 use crate::media::Side;
 use crate::reply::Cause;
@@ -21,6 +23,8 @@ use crate::reply::Cause;
 #[derive(Debug, Default)]
 pub(super) struct Ended {
     waiting: Vec<Waiting>,
+    /// Who asked for a transfer and has not heard everything of it.
+    subscriber: Option<Box<Subscriber>>,
 }
 
 /// A leg whose party owes us an ACK: a UAS may not send BYE before (RFC 3261 §15).
@@ -36,7 +40,13 @@ pub(super) struct Waiting {
 
 impl Ended {
     pub fn new(waiting: Vec<Waiting>) -> Self {
-        Ended { waiting }
+        Ended { waiting, subscriber: None }
+    }
+
+    /// The same, and somebody is to hear the end of a transfer.
+    pub fn telling(waiting: Vec<Waiting>, subscriber: Subscriber) -> Self {
+        let subscriber = (!subscriber.referral.is_over()).then(|| Box::new(subscriber));
+        Ended { waiting, subscriber }
     }
 
     /// A BYE that crossed ours is answered as it should be; everything else is too late.
@@ -58,6 +68,20 @@ impl Ended {
         }
     }
 
+    /// A response came. `false`: it is none of what is still told of a transfer.
+    pub fn handle_response(&mut self, cx: &mut Cx<'_>, request: RequestId, message: &Message) -> bool {
+        let mine = self.subscriber.as_mut().is_some_and(|one| one.heard(cx, request, message));
+        self.subscriber.take_if(|one| one.referral.is_over());
+        mine
+    }
+
+    /// No response will come. `false`: it was none of what is still told of a transfer.
+    pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> bool {
+        let mine = self.subscriber.as_mut().is_some_and(|one| one.lost(cx, request, lost));
+        self.subscriber.take_if(|one| one.referral.is_over());
+        mine
+    }
+
     /// Repeats 2xx, and gives up on ACKs that never come.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) {
         for mut waiting in std::mem::take(&mut self.waiting) {
@@ -74,7 +98,7 @@ impl Ended {
 
     /// Whether nothing is waited for.
     pub fn is_over(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && self.subscriber.is_none()
     }
 
     /// Whether a BYE waits to be sent.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::cx::Cx;
 use super::io::{Action, AttemptEnd};
+use super::leg::Leg;
 use super::setup::{Failed, Route};
 use super::sides::Sides;
 use crate::clock::Now;
@@ -27,6 +28,8 @@ pub(super) struct History {
     a_call_id: String,
     /// The Call-ID of each INVITE of ours that began a dialog, and whose host it went to.
     dialled: Vec<(String, Option<Party>)>,
+    /// The same of a party that came from another call.
+    came: Option<(String, Option<Party>)>,
     /// The carrier that takes the call, or took it.
     pub carrier: Option<String>,
     /// What is told of every attempt; the last one may still go on.
@@ -51,6 +54,7 @@ impl History {
             answered_at: None,
             a_call_id: a_call_id.to_owned(),
             dialled: Vec::new(),
+            came: None,
             carrier: None,
             tried: Vec::new(),
             released: Default::default(),
@@ -68,6 +72,12 @@ impl History {
         self.dialled.push((call_id.to_owned(), party));
     }
 
+    /// A party comes from another call.
+    pub fn comes(&mut self, side: Side, leg: &Leg) {
+        self.is_at(side, leg.flow.remote.ip());
+        self.came = Some((leg.dialog.call_id.clone(), leg.flow.party.clone()));
+    }
+
     /// Whether our INVITE of this number, from 0, has this Call-ID.
     pub fn has_dialled(&self, index: u32, call_id: &str) -> bool {
         let dialled = usize::try_from(index).ok().and_then(|index| self.dialled.get(index));
@@ -79,9 +89,10 @@ impl History {
         u32::try_from(self.dialled.len()).unwrap_or(u32::MAX)
     }
 
-    /// Who was dialled under this Call-ID; `None`: nobody was.
+    /// Who was dialled under this Call-ID, or came under it; `None`: nobody did.
     pub fn party_of(&self, call_id: &str) -> Option<&Option<Party>> {
-        self.dialled.iter().find(|(dialled, _)| dialled == call_id).map(|(_, party)| party)
+        let mut all = self.dialled.iter().chain(&self.came);
+        all.find(|(known, _)| known == call_id).map(|(_, party)| party)
     }
 
     /// The SIP Call-ID of a leg; the b-leg's is that of the newest attempt, the caller's before there is one.

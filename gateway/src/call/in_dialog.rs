@@ -5,6 +5,7 @@ use sip::{Builder, Message, Name, StatusCode};
 
 use super::allow::allow;
 use super::cx::Cx;
+use super::leg::Leg;
 use crate::reply::Cause;
 
 /// 200 without a body.
@@ -34,4 +35,24 @@ pub(super) fn refuse_method(cx: &mut Cx<'_>, server: ServerId, message: &Message
 pub(super) fn refuse_demand(cx: &mut Cx<'_>, server: ServerId, message: &Message, demanded: &str) {
     let cause = Cause::new(420, format!("Not supported: {demanded}"));
     cx.respond(server, cause.reply(message, None).header(Name::Unsupported, demanded).build());
+}
+
+/// The response to a SUBSCRIBE to what came of a REFER: RFC 6665 §4.2.1.
+///
+/// - `granted`: for so many seconds; none where there is no such subscription.
+pub(super) fn respond_subscribed(
+    cx: &mut Cx<'_>,
+    server: ServerId,
+    message: &Message,
+    leg: &Leg,
+    granted: Option<u32>,
+) {
+    match granted {
+        Some(seconds) => {
+            let reply =
+                Builder::reply(message, StatusCode::OK, "OK", None).header(Name::Contact, leg.contact());
+            cx.respond(server, reply.header(Name::Expires, seconds.to_string()).build());
+        }
+        None => refuse(cx, server, message, &Cause::new(481, "Subscription Does Not Exist")),
+    }
 }

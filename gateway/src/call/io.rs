@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use sip::transaction::ServerId;
-use sip::{Message, Name};
+use sip::{Message, Name, StatusCode};
 
-use super::LegRef;
+use super::sent::Login;
+use super::{Leg, LegRef};
 use crate::media::{Command, MediaEvent};
 use crate::peer::{Peer, Source, Transport};
 use crate::record::{AttemptDetail, Settled};
@@ -47,6 +48,14 @@ pub enum Event {
     Admitted,
     /// The newest [`Action::Admit`] was refused: the route has no room.
     Limited { cause: Cause },
+    /// The call that a REFER in this one asked for came so far; a final status: it failed.
+    Progress { status: StatusCode },
+    /// That call was accepted: it wants who is transferred.
+    Taken,
+    /// That call is over, for this cause.
+    Over { cause: Cause },
+    /// This call is one that a REFER asked for and was accepted: who is transferred, of the other call.
+    Joined { leg: Box<Leg>, login: Login },
     /// An operator, a drain or a stop of the daemon ends the call.
     HangUp { cause: Cause },
 }
@@ -95,12 +104,39 @@ pub enum Action {
     Answered,
     /// A host wants no calls for a while (503 with Retry-After).
     Rest { address: SocketAddr, transport: Transport, rest: Duration },
+    /// A REFER asks for a call: [`Event::Progress`], [`Event::Taken`] and [`Event::Over`] come back.
+    Refer(Box<Referred>),
+    /// To the call in which a REFER asked for this one: [`Event::Progress`].
+    Progress { status: StatusCode },
+    /// To the call in which a REFER asked for this one: [`Event::Taken`]; [`Event::Joined`] comes back.
+    Taken,
+    /// To the call that a REFER asked for, which was accepted: who is transferred.
+    HandOver { leg: Box<Leg>, login: Login },
+    /// To the call that a REFER asked for: nobody waits for it any more.
+    Abandon { cause: Cause },
     /// May the answer go to a caller whose address may be forged? [`Event::MayAnswer`] comes back.
     AskToAnswer,
     /// The caller hears us. Once.
     Proven,
     /// The call ended: release its limits, write its record.
     Settle(Box<Settled>),
+}
+
+/// A call that a REFER asks for.
+#[derive(Debug)]
+pub struct Referred {
+    /// The user part of Refer-To, unescaped; all of it that counts.
+    pub user: String,
+    /// Who asked, who pays for the call and whose rules hold for it.
+    pub by: Peer,
+    /// The number of who asked.
+    pub caller: String,
+    /// It is not to be shown.
+    pub hidden: bool,
+    /// The INVITE that is as if who is transferred had sent it.
+    pub invite: Message,
+    /// The leg of who is transferred.
+    pub leg: Leg,
 }
 
 /// How an attempt at a host ended.

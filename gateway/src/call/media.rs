@@ -286,6 +286,11 @@ impl Cx<'_> {
         self.tell_remote(side, remote);
     }
 
+    /// Nothing is sent to `side`'s party, whatever was described: it is elsewhere.
+    pub fn is_elsewhere(&mut self, side: Side) {
+        self.tell_remote(side, Remote { on_hold: true, ..Remote::default() });
+    }
+
     pub fn tell_remote(&mut self, side: Side, remote: Remote) {
         match side {
             Side::A => self.media.a_remote = Some(remote.clone()),

@@ -21,6 +21,7 @@ mod body;
 mod cx;
 mod ended;
 mod established;
+mod handed;
 mod headers;
 mod history;
 mod in_dialog;
@@ -33,6 +34,7 @@ mod next_hop;
 mod party;
 mod profile;
 mod reasons;
+mod referral;
 mod requests;
 mod response;
 mod rules;
@@ -59,7 +61,7 @@ use crate::record::{Account, Settled, Times};
 use crate::reply::Cause;
 
 pub use body::{offered_streams, unsupported as unsupported_body};
-pub use io::{Action, AttemptEnd, Event, Failure, Hop, RequestId};
+pub use io::{Action, AttemptEnd, Event, Failure, Hop, Referred, RequestId};
 pub use leg::{Leg, LegRef};
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
@@ -71,6 +73,7 @@ use accepted::Accepted;
 use cx::Cx;
 use ended::Ended;
 use established::Established;
+use handed::Handed;
 use history::History;
 use media::{MediaNews, MediaSession};
 use requests::Requests;
@@ -85,8 +88,8 @@ pub struct NewCall {
     pub transaction_id: uuid::Uuid,
     /// The INVITE as it came.
     pub invite: Message,
-    /// Its server transaction.
-    pub server: ServerId,
+    /// Its server transaction; none where a REFER asked for the call, and the INVITE is ours.
+    pub server: Option<ServerId>,
     /// Where responses and requests to the caller go.
     pub flow: crate::peer::Peer,
     /// Our tag on the a-leg; the stateful responses so far carry it already.
@@ -118,6 +121,8 @@ enum Stage {
     Accepted(Box<Accepted>),
     /// Both legs are up.
     Established(Box<Established>),
+    /// One party has left, the other goes to another call.
+    Handed(Box<Handed>),
     /// Down. What is left is only waiting for transactions to end.
     Ended(Ended),
 }
@@ -134,6 +139,7 @@ enum Next {
     Accept,
     Refuse(Cause),
     Established(Box<Established>),
+    Handed(Box<Handed>),
     /// Both legs are down, for this cause.
     Ended(Ended, Cause),
 }
@@ -170,7 +176,8 @@ impl Call {
         let times = Times { started: now.unix, ringing: None, answered: None, ended: None };
         let mut history = History::new(times, &dialog.call_id);
         let forgeable = new.local.transport == Transport::Udp && new.account.sip_auth_user.is_none();
-        history.can_be_forged = forgeable && !new.account.emergency;
+        history.can_be_forged = forgeable && !new.account.emergency && new.server.is_some();
+        history.proven = new.server.is_none();
         history.is_at(Side::A, new.flow.remote.ip());
         let mut call = Call::over(new.transaction_id, new.account, history, MediaSession::new(new.media));
         let mut leg = Leg::new(dialog, new.flow, new.local, new.profile);
@@ -201,6 +208,7 @@ impl Call {
             Stage::Setup(setup) => setup.handle_timeout(cx),
             Stage::Accepted(accepted) => accepted.handle_timeout(cx),
             Stage::Established(up) => up.handle_timeout(cx),
+            Stage::Handed(handed) => handed.handle_timeout(cx),
             Stage::Ended(ended) => {
                 ended.handle_timeout(cx);
                 Next::Stay
@@ -222,6 +230,7 @@ impl Call {
             Stage::Setup(setup) => setup.poll_timeout(),
             Stage::Accepted(accepted) => accepted.poll_timeout(),
             Stage::Established(up) => up.poll_timeout(),
+            Stage::Handed(handed) => handed.poll_timeout(),
             Stage::Ended(ended) => ended.poll_timeout(),
         };
         stage.into_iter().chain(self.media.poll_timeout()).min()
@@ -247,6 +256,7 @@ impl Call {
                 Next::Setup(setup) => return *stage = Stage::Setup(setup),
                 Next::Accepted(accepted) => return *stage = Stage::Accepted(accepted),
                 Next::Established(up) => return *stage = Stage::Established(up),
+                Next::Handed(handed) => return *stage = Stage::Handed(handed),
                 Next::Ended(ended, cause) => {
                     *stage = Stage::Ended(ended);
                     return cx.settle(cause);
@@ -269,7 +279,11 @@ impl Call {
     /// Whether the parties know that it has ended, as far as we can tell them: no BYE waits to be sent, and no INVITE
     /// that was cancelled for its final response.
     pub fn is_down(&self) -> bool {
-        let ended = matches!(&self.stage, Stage::Ended(ended) if !ended.has_deferred_bye());
+        let ended = match &self.stage {
+            Stage::Ended(ended) => !ended.has_deferred_bye(),
+            Stage::Handed(handed) => handed.is_down(),
+            Stage::Setup(_) | Stage::Accepted(_) | Stage::Established(_) => false,
+        };
         ended && !self.requests.await_cancelled()
     }
 
@@ -345,7 +359,7 @@ impl Call {
         let legs = match &self.stage {
             Stage::Accepted(accepted) => &accepted.up().legs,
             Stage::Established(up) => &up.legs,
-            Stage::Setup(_) | Stage::Ended(_) => return None,
+            Stage::Setup(_) | Stage::Handed(_) | Stage::Ended(_) => return None,
         };
         Some([legs.a.without_media(), legs.b.without_media()])
     }
@@ -359,7 +373,7 @@ impl Default for Stage {
 
 /// The one door: what an event means at each stage.
 fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
-    use Stage::{Accepted, Ended, Established, Setup};
+    use Stage::{Accepted, Ended, Established, Handed, Setup};
     match (stage, event) {
         (stage, Event::Request { leg, server, message, .. }) if !is_dialog_of(stage, leg, &message) => {
             cx.left_dialog(stage, leg, server, &message);
@@ -372,6 +386,9 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         }
         (Established(up), Event::Request { leg, server, message, source }) => {
             return up.handle_request(cx, leg.side(), server, message, &source);
+        }
+        (Handed(handed), Event::Request { leg, server, message, .. }) => {
+            return handed.handle_request(cx, leg.side(), server, &message);
         }
         (Ended(ended), Event::Request { leg, server, message, .. }) => {
             ended.handle_request(cx, leg.side(), server, &message);
@@ -394,7 +411,9 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             let next = match stage {
                 Setup(setup) => setup.handle_response(cx, request, &message, flow),
                 Established(up) => up.handle_response(cx, request, &message),
-                Accepted(_) | Ended(_) => None,
+                Handed(handed) => handed.handle_response(cx, request, &message),
+                Ended(ended) => ended.handle_response(cx, request, &message).then_some(Next::Stay),
+                Accepted(_) => None,
             };
             let late = || {
                 cx.late_response(request, &message);
@@ -406,7 +425,9 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             let next = match stage {
                 Setup(setup) => setup.handle_failed(cx, request, cause),
                 Established(up) => up.handle_failed(cx, request, cause),
-                Accepted(_) | Ended(_) => None,
+                Handed(handed) => handed.handle_failed(cx, request, cause),
+                Ended(ended) => ended.handle_failed(cx, request, cause).then_some(Next::Stay),
+                Accepted(_) => None,
             };
             let late = || {
                 cx.late_failure(request, cause);
@@ -420,6 +441,8 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             return match (cx.media_news(event), stage) {
                 (MediaNews::Opened, Setup(setup)) => setup.try_route(cx),
                 (MediaNews::NoPorts(cause), stage) => hang_up(stage, cx, cause),
+                // Who waits for another call hears nothing.
+                (MediaNews::Silent, Handed(_)) => Next::Stay,
                 (MediaNews::Silent, stage) => hang_up(stage, cx, Cause::new(408, "Media inactivity")),
                 (MediaNews::Opened | MediaNews::None, _) => Next::Stay,
             };
@@ -438,14 +461,26 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Setup(setup), Event::Limited { cause }) => return setup.handle_limited(cx, cause),
         (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
+        (Established(up), Event::Progress { status }) => up.handle_progress(cx, status),
+        (Handed(handed), Event::Progress { status }) => return handed.handle_progress(cx, status),
+        (Established(up), Event::Taken) => return up.handle_taken(cx),
+        (Handed(handed), Event::Taken) => return handed.handle_taken(cx),
+        (Handed(handed), Event::Over { cause }) => return handed.handle_over(cx, cause),
+        (Accepted(accepted), Event::Joined { leg, login }) => return accepted.handle_joined(*leg, login),
+        // There is no call any more that it could come to.
+        (_, Event::Joined { leg, login }) => {
+            cx.bye(*leg, login, requests::reason_of(&Cause::new(480, "The transfer failed")));
+        }
         (stage, Event::HangUp { cause }) => return hang_up(stage, cx, cause),
 
         // Words that came too late for their stage.
-        (Ended(_), Event::Cancelled { .. })
-        | (Setup(_) | Accepted(_), Event::Ack { .. })
-        | (Accepted(_) | Established(_) | Ended(_), Event::Resolved { .. })
-        | (Accepted(_) | Established(_) | Ended(_), Event::Admitted | Event::Limited { .. })
-        | (Setup(_) | Established(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. }) => {}
+        (Handed(_) | Ended(_), Event::Cancelled { .. })
+        | (Setup(_) | Accepted(_) | Handed(_), Event::Ack { .. })
+        | (Accepted(_) | Established(_) | Handed(_) | Ended(_), Event::Resolved { .. })
+        | (Accepted(_) | Established(_) | Handed(_) | Ended(_), Event::Admitted | Event::Limited { .. })
+        | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
+        | (Setup(_) | Accepted(_) | Ended(_), Event::Progress { .. } | Event::Taken)
+        | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}
     }
     Next::Stay
 }
@@ -456,6 +491,7 @@ fn hang_up(stage: &mut Stage, cx: &mut Cx<'_>, cause: Cause) -> Next {
         Stage::Setup(setup) => setup.give_up(cx, cause),
         Stage::Accepted(accepted) => accepted.hang_up(cause),
         Stage::Established(up) => up.hang_up(cx, cause),
+        Stage::Handed(handed) => handed.hang_up(cx, cause),
         Stage::Ended(_) => Next::Stay,
     }
 }
@@ -466,7 +502,7 @@ fn end(stage: &Stage, side: Side) -> Option<&leg::End> {
         Stage::Setup(setup) => setup.end(side),
         Stage::Accepted(accepted) => Some(&accepted.up().legs.of(side).end),
         Stage::Established(up) => Some(&up.legs.of(side).end),
-        Stage::Ended(_) => None,
+        Stage::Handed(_) | Stage::Ended(_) => None,
     }
 }
 
@@ -476,6 +512,7 @@ fn is_dialog_of(stage: &Stage, leg: LegRef, message: &Message) -> bool {
         Stage::Setup(setup) => setup.is_dialog_of(leg, message),
         Stage::Accepted(accepted) => accepted.up().is_dialog_of(leg.side(), message),
         Stage::Established(up) => up.is_dialog_of(leg.side(), message),
+        Stage::Handed(handed) => handed.is_dialog_of(leg.side(), message),
         Stage::Ended(ended) => ended.is_dialog_of(message),
     }
 }

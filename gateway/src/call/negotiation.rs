@@ -189,18 +189,11 @@ impl Bridge<'_> {
     /// # Errors
     /// What is wrong with it.
     pub fn take_answer(&mut self, cx: &mut Cx<'_>, body: &Body) -> Result<(), Cause> {
-        let said = body.sdp().filter(|sdp| sdp.relayed_stream().is_some());
-        let said = said.ok_or_else(|| Cause::new(488, "no session description"))?;
-        let _ = self.from.offers.take(Remote, Carrier::InviteOk, body.description());
-        let offered = Sdp::parse(&self.from.sdp.last).map_err(|_| Cause::new(488, "nothing was offered"))?;
-        let sdp = said.answering(&offered).map_err(refused)?;
-        let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
-        match kind(&stream)? {
-            Kind::Fax => self.from.sdes.take_fax()?,
-            Kind::Rtp => {
-                self.from.sdes.take_answer(&stream)?;
-            }
+        if body.sdp().is_none_or(|sdp| sdp.relayed_stream().is_none()) {
+            return Err(Cause::new(488, "no session description"));
         }
+        let _ = self.from.offers.take(Remote, Carrier::InviteOk, body.description());
+        let (_, stream) = self.answered(cx, body)?;
         cx.learn_remote(self.side, self.from, &stream);
         Ok(())
     }
@@ -217,16 +210,44 @@ impl Bridge<'_> {
                 self.to.sdes.offer(random)
             }
         };
+        let sent = self.offer(cx, sdp, &stream, lines, codecs)?;
+        cx.learn_remote(self.side, self.from, &stream);
+        Ok(sent)
+    }
+
+    fn offer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        sdp: &Sdp,
+        stream: &Stream,
+        lines: Lines,
+        codecs: Option<Vec<String>>,
+    ) -> Result<Bytes, Cause> {
         // Until the answer brings the party's key, what it sends early cannot be read.
         let only = lines.protocol.as_deref().is_some_and(is_srtp);
-        let sent = self.describe(cx, sdp, &stream, lines, codecs)?;
+        let sent = self.describe(cx, sdp, stream, lines, codecs)?;
         let side = self.side.other();
         if cx.media.expect_srtp(side, only) {
             let key = cx.media.key;
             cx.act(Action::Media(Command::ExpectSrtp { key, side, only }));
         }
-        cx.learn_remote(self.side, self.from, &stream);
         Ok(sent)
+    }
+
+    /// What `to`, who comes from another call, is offered in an INVITE of ours: what `from` has described, of whom nothing is
+    /// asked.
+    ///
+    /// # Errors
+    /// Nothing may leave.
+    pub fn offer_anew(&mut self, cx: &mut Cx<'_>, sdp: &Sdp) -> Result<Bytes, Refused> {
+        let codecs = both(self.from.profile.codecs.clone(), self.to.profile.codecs.clone());
+        let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
+        let lines = match kind(&stream)? {
+            Kind::Fax => self.fax()?,
+            Kind::Rtp => self.to.sdes.offer(cx.tokens.random()),
+        };
+        let sent = self.offer(cx, sdp, &stream, lines, codecs)?;
+        self.say(Carrier::Invite, sent)
     }
 
     /// What `to` is answered when `from` gives this answer, which has the streams of the offer (RFC 3264 §6).
@@ -234,23 +255,32 @@ impl Bridge<'_> {
     /// # Errors
     /// 488 for media that we can't carry.
     fn anchor_answer(&mut self, cx: &mut Cx<'_>, body: &Body, _: &Answer<Bytes>) -> Result<Bytes, Cause> {
+        let (sdp, stream) = self.answered(cx, body)?;
+        let lines = match kind(&stream)? {
+            Kind::Fax => self.fax()?,
+            Kind::Rtp => self.to.sdes.answer(),
+        };
+        let sent = self.describe(cx, &sdp, &stream, lines, None)?;
+        cx.learn_remote(self.side, self.from, &stream);
+        Ok(sent)
+    }
+
+    /// The answer of `from`'s as it holds, and the stream of it that is carried.
+    fn answered(&mut self, cx: &Cx<'_>, body: &Body) -> Result<(Sdp, Stream), Cause> {
         let Some(said) = body.sdp() else { return Err(Cause::new(488, "no session description")) };
         let offered = Sdp::parse(&self.from.sdp.last).map_err(|_| Cause::new(488, "nothing was offered"))?;
         let sdp = said.answering(&offered).map_err(refused)?;
         let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
-        let lines = match kind(&stream)? {
-            Kind::Fax => self.fax()?,
+        match kind(&stream)? {
+            Kind::Fax => self.from.sdes.take_fax()?,
             Kind::Rtp => {
                 if self.from.sdes.take_answer(&stream)? {
                     let transaction_id = cx.id;
                     tracing::info!(%transaction_id, "an SRTP answer's crypto tag is not that of the offer: taken by its suite");
                 }
-                self.to.sdes.answer()
             }
-        };
-        let sent = self.describe(cx, &sdp, &stream, lines, None)?;
-        cx.learn_remote(self.side, self.from, &stream);
-        Ok(sent)
+        }
+        Ok((sdp, stream))
     }
 
     fn fax(&mut self) -> Result<Lines, Cause> {

@@ -1,6 +1,6 @@
 //! How a party's systems speak.
 
-use config::{Nat, Pattern, Srtp};
+use config::{Nat, Pattern, Refer, Srtp};
 use serde::{Deserialize, Serialize};
 use sip::Name;
 
@@ -46,6 +46,9 @@ pub struct Profile {
     pub srtp: Srtp,
     /// The suites that it is offered and may offer, best first.
     pub srtp_suites: Vec<String>,
+    /// What becomes of its REFER.
+    #[serde(default)]
+    pub refer: Refer,
 }
 
 impl Profile {
@@ -85,6 +88,7 @@ pub static PLAIN: Profile = Profile {
     codecs: None,
     srtp: Srtp::Off,
     srtp_suites: Vec::new(),
+    refer: Refer::Off,
 };
 
 /// On which side of us a party is.

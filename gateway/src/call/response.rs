@@ -2,7 +2,7 @@
 
 use sip::{Builder, Message, Name, StatusCode};
 
-use super::allow::{allow, allowed_by};
+use super::allow::{allow_to, allowed_by};
 use super::body::SentBody;
 use super::leg::{End, Leg};
 use super::profile::Profile;
@@ -72,7 +72,7 @@ fn crossing(
     let reason = addresses::phrase(message);
     let said = allowed_by(message);
     let known = said.as_deref().or(allows);
-    let allowed = |but: Option<&str>| allow(known, but);
+    let allowed = |but: Option<&str>| allow_to(&to.profile, known, but);
     let mut builder = Builder::reply(request, status, &reason, Some(&to.dialog.local_tag));
     builder = headers::cross(message, builder, from, &to.profile);
     if message.status() != Some(status) {

@@ -38,7 +38,15 @@ impl Core {
             Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
             Action::AskToAnswer => return self.ask_to_answer(now, key).into_iter().collect(),
             Action::Proven => self.caller_is_proven(now, key),
-            Action::Settle(settled) => self.write_records(now, key, &settled),
+            Action::Refer(referred) => return self.refer(now, key, *referred).into_iter().collect(),
+            Action::Progress { status } => self.tell_asked_in(key, Event::Progress { status }),
+            Action::Taken => self.tell_asked_in(key, Event::Taken),
+            Action::HandOver { leg, login } => self.tell_asked_for(key, Event::Joined { leg, login }),
+            Action::Abandon { cause } => self.tell_asked_for(key, Event::HangUp { cause }),
+            Action::Settle(settled) => {
+                self.write_records(now, key, &settled);
+                self.tell_asked_in(key, Event::Over { cause: settled.cause });
+            }
         }
         Vec::new()
     }

@@ -31,6 +31,7 @@ mod per_source;
 mod permits;
 mod probe;
 mod profiles;
+mod refer;
 mod refusal_lines;
 mod refusal_records;
 mod refuse;
@@ -88,6 +89,7 @@ struct Slot {
     /// Client transactions by the call's own numbers.
     requests: HashMap<RequestId, ClientId>,
     permits: permits::Permits,
+    kin: refer::Kin,
     /// Media packets that were lost since it began.
     lost: Lost,
 }
@@ -95,8 +97,8 @@ struct Slot {
 impl Slot {
     /// A call that nothing has left yet.
     fn new(call: Call, permits: permits::Permits) -> Box<Self> {
-        let (requests, lost) = Default::default();
-        Box::new(Self { call, wakeup: None, requests, permits, lost })
+        let (requests, kin, lost) = Default::default();
+        Box::new(Self { call, wakeup: None, requests, permits, kin, lost })
     }
 }
 
@@ -150,6 +152,8 @@ pub struct Core {
     queries: HashMap<QueryId, Query>,
     unresolved: parked::Unresolved,
     wakeups: BTreeSet<(Instant, CallKey)>,
+    /// What calls have to tell each other.
+    told: VecDeque<(CallKey, Event)>,
     probes: probe::Probes,
     registrations: registrations::Registrations,
     refusals: refusal_records::RefusalRecords,
@@ -197,6 +201,7 @@ impl Core {
             queries: HashMap::new(),
             unresolved: parked::Unresolved::default(),
             wakeups: BTreeSet::new(),
+            told: VecDeque::new(),
             probes,
             registrations: registrations::Registrations::default(),
             refusals: refusal_records::RefusalRecords::default(),
@@ -283,15 +288,22 @@ impl Core {
         }
         if over && let Some(slot) = self.calls.remove(&key) {
             for tag in slot.call.tags() {
-                self.tags.remove(tag);
+                // A party that went to another call has its tag with it.
+                if self.tags.get(tag).is_some_and(|(whose, _)| *whose == key) {
+                    self.tags.remove(tag);
+                }
             }
         }
     }
 
     /// Carries out what the transaction layer wants until it is quiet.
     fn pump(&mut self, now: Now) {
-        while let Some(output) = self.transactions.poll_output() {
-            self.dispatch(now, output);
+        loop {
+            while let Some(output) = self.transactions.poll_output() {
+                self.dispatch(now, output);
+            }
+            let Some((key, event)) = self.told.pop_front() else { break };
+            self.event(now, key, event);
         }
         if self.draining != Draining::No && !self.drained && self.is_down() {
             // Not before: a call for help may need a carrier that knows us.

@@ -17,12 +17,29 @@ use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Digest, Facts, Origin, Outcome, Refusal};
 use crate::call::{Call, NewCall, Profile, Route, caller_user, heard};
 use crate::clock::Now;
+use crate::limits::Permit;
 use crate::peer::{Party, Peer};
 use crate::reply::Cause;
 use crate::route::{self, Attempt, RouteFacts, Via};
 
 /// A call from a carrier has no connector's `max_duration` until it is routed: the default holds.
 const INBOUND_MAX_DURATION: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// What a call needs of the gateway to begin.
+pub(super) struct Room {
+    /// Its connector's place, and that among the calls which are not up yet.
+    pub permits: [Permit; 2],
+    /// Where it may be tried, best first. Never empty.
+    pub routes: Vec<Route>,
+}
+
+/// The longest that a call of this party may last.
+pub(super) fn max_duration(origin: &Origin) -> Duration {
+    match origin {
+        Origin::Connector(connector) => connector.termination.max_duration,
+        Origin::Carrier(_) => INBOUND_MAX_DURATION,
+    }
+}
 
 impl Core {
     /// An INVITE outside any dialog, from a listed source.
@@ -66,21 +83,8 @@ impl Core {
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
             return self.turn_away(now, asked, &cause);
         }
-        let permit = match self.shared.limits.call(admitted, now.unix) {
-            Ok(permit) => permit,
-            Err(refusal) => return self.refuse(now, asked, &refusal),
-        };
-        let unanswered = match self.shared.limits.unanswered(admitted, self.shared.media.calls, now.unix) {
-            Ok(permit) => permit,
-            Err(refusal) => return self.refuse(now, asked, &refusal),
-        };
-        let draw = self.tokens.random().next_u64();
-        let health = self.shared.health();
-        let registrar = &self.shared.registrar;
-        let routed = RouteFacts { admitted, draw, now: now.instant, registrar };
-        let plan = route::route(&live.config, &health, &routed);
-        let attempts = match plan.attempts {
-            Ok(attempts) => attempts,
+        let Room { permits, routes } = match self.room(now, live, admitted) {
+            Ok(room) => room,
             Err(refusal) => return self.refuse(now, asked, &refusal),
         };
         let account = account(live, admitted);
@@ -105,12 +109,6 @@ impl Core {
             Origin::Connector(_) => None,
             Origin::Carrier(carrier) => live.carriers.get(carrier.name.as_str()).cloned(),
         };
-        let routes: Vec<Route> =
-            attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
-        if routes.is_empty() {
-            let refusal = Refusal::NoListener { number: admitted.number.clone() };
-            return self.refuse(now, asked, &refusal);
-        }
         self.next_call += 1;
         let key = CallKey(self.next_call);
         let transaction_id = self.transaction_id();
@@ -132,7 +130,7 @@ impl Core {
             transaction_id,
             redirections: redirections(live, admitted, &invite),
             invite,
-            server: asked.server,
+            server: Some(asked.server),
             flow: Peer { remote: source.remote, party: Some(party), ..asked.from.peer.clone() },
             local_tag: self.tokens.tag(),
             local,
@@ -141,12 +139,9 @@ impl Core {
             routes,
             account,
             media: key.media(),
-            max_duration: match &admitted.origin {
-                Origin::Connector(connector) => connector.termination.max_duration,
-                Origin::Carrier(_) => INBOUND_MAX_DURATION,
-            },
+            max_duration: max_duration(&admitted.origin),
         };
-        let permits = self.open_permits(&new.account, [permit, unanswered]);
+        let permits = self.open_permits(&new.account, permits);
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
                 self.shared.call_began();
@@ -157,6 +152,23 @@ impl Core {
             }
             Err(cause) => self.turn_away(now, asked, &cause),
         }
+    }
+
+    /// The places that a call of an admitted party takes, and where it may go.
+    pub(super) fn room(&mut self, now: Now, live: &Live, admitted: &Admitted) -> Result<Room, Refusal> {
+        let permit = self.shared.limits.call(admitted, now.unix)?;
+        let unanswered = self.shared.limits.unanswered(admitted, self.shared.media.calls, now.unix)?;
+        let draw = self.tokens.random().next_u64();
+        let health = self.shared.health();
+        let registrar = &self.shared.registrar;
+        let routed = RouteFacts { admitted, draw, now: now.instant, registrar };
+        let attempts = route::route(&live.config, &health, &routed).attempts?;
+        let routes: Vec<Route> =
+            attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
+        if routes.is_empty() {
+            return Err(Refusal::NoListener { number: admitted.number.clone() });
+        }
+        Ok(Room { permits: [permit, unanswered], routes })
     }
 
     /// An attempt with what we are and say there; none where no listener has its transport.

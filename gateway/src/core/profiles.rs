@@ -63,6 +63,7 @@ fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Protoco
         code_rules: speech.response_rules.iter().map(CodeRule::from).collect(),
         codecs: speech.codecs.clone(),
         srtp: speech.srtp(encryption, protocol),
+        refer: speech.refer,
         srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),
     }
 }

@@ -34,6 +34,7 @@ mod answers_without_media;
 mod asked_whether_calls_are_taken;
 mod asks_before_the_answer;
 mod between_phones;
+mod blind_transfer;
 mod both_ends_agree;
 mod branches_used_again;
 mod bye_crossing_bye;

@@ -22,6 +22,7 @@ mod answer;
 mod codec;
 pub mod crypto;
 mod foreign;
+mod resumed;
 mod stream;
 mod tidy;
 

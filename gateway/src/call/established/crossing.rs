@@ -13,7 +13,7 @@ use sip::{Message, Method, Name, StatusCode};
 
 use super::own::Purpose;
 use super::{Established, FarInvite};
-use crate::call::allow::allow;
+use crate::call::allow::allow_to;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::headers::{self, lines_of_cancel};
@@ -112,10 +112,11 @@ impl Established {
         if matches!(method, Method::Invite | Method::Update) {
             from.heard(&message);
         }
-        let (profile, allowed) = (from.profile.clone(), allow(from.allows.as_deref(), None));
+        let (profile, allows) = (from.profile.clone(), from.allows.clone());
         let to = self.legs.of_mut(side.other());
         let (builder, hop) = to.request(method, cx.tokens);
-        let builder = headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
+        let builder = headers::cross(&message, builder, &profile, &to.profile)
+            .header(Name::Allow, allow_to(&to.profile, allows.as_deref(), None));
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let before = Some(before).filter(|_| offers);
         self.crossings.push(Crossing::new(cx, side, (server, message), sent, before));
@@ -350,6 +351,21 @@ impl Established {
         crossing.cancelled = Some(by);
         crossing.give_up = cx.now.instant + PATIENCE;
         cx.act(Action::Cancel { request: crossing.sent.id, says, left: false });
+    }
+
+    /// Whether an INVITE waits for its response.
+    pub(super) fn has_invites(&self) -> bool {
+        self.crossings.iter().any(Crossing::is_invite)
+    }
+
+    /// Cancels the INVITEs that wait for their response.
+    pub(super) fn cancel_invites(&mut self, cx: &mut Cx<'_>) {
+        for index in 0..self.crossings.len() {
+            let waits = |one: &Crossing| one.is_invite() && one.cancelled.is_none();
+            if self.crossings.get(index).is_some_and(waits) {
+                self.cancel_crossing(cx, index, Canceller::TimerC, Vec::new());
+            }
+        }
     }
 
     /// Refuses whoever still waits for a response: the dialog is over (RFC 3261 §15.1.2).

@@ -1,9 +1,12 @@
-//! Both legs are up: re-INVITE, UPDATE, INFO and MESSAGE cross to the other leg, BYE ends both, OPTIONS is answered here.
+//! Both legs are up: re-INVITE, UPDATE, INFO and MESSAGE cross to the other leg, BYE ends both, OPTIONS is answered here,
+//! REFER transfers the other party.
 
 mod crossing;
 mod handshake;
 mod held_back;
+mod joining;
 mod own;
+mod transfer;
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +15,7 @@ use sip::dialog::offer_answer::Carrier;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
+use super::allow::allow_to;
 use super::body::Body;
 use super::cx::Cx;
 use super::ended::{Ended, Waiting};
@@ -32,6 +36,7 @@ use crossing::Crossing;
 pub(super) use handshake::{FarInvite, Handshake};
 use held_back::HeldBack;
 use own::OwnRequests;
+use transfer::Transfer;
 
 /// See the module.
 #[derive(Debug)]
@@ -47,6 +52,8 @@ pub(super) struct Established {
     held_back: Option<HeldBack>,
     /// 2xx of ours to each party's INVITE that wait for the ACK.
     handshakes: Sides<Option<Handshake>>,
+    /// The transfer that a party asked for.
+    transfer: Option<Box<Transfer>>,
     pub max_duration: Duration,
     /// When the call has lasted long enough.
     expires: Option<Instant>,
@@ -61,6 +68,7 @@ impl Established {
             own: OwnRequests::default(),
             held_back: None,
             handshakes: Sides::default(),
+            transfer: None,
             max_duration,
             expires: None,
         }
@@ -122,7 +130,9 @@ impl Established {
         match method {
             Method::Bye => return self.handle_bye(cx, side, server, &message),
             Method::Options => {
-                in_dialog::respond_ok(cx, server, &message, self.allows_of_other(side));
+                let allowed = allow_to(&self.legs.of(side).profile, self.allows_of_other(side), None);
+                let reply = in_dialog::ok(&message, None).set(Name::Allow, allowed);
+                cx.respond(server, reply.build());
             }
             Method::Invite => self.handle_invite(cx, side, server, message),
             // Who has not acknowledged its 2xx may not have it yet.
@@ -130,6 +140,8 @@ impl Established {
                 self.hold_back(cx, side, server, message);
             }
             Method::Update | Method::Info | Method::Message => self.forward(cx, side, server, message),
+            Method::Refer => self.refer(cx, side, server, &message),
+            Method::Subscribe => self.subscribe(cx, side, server, &message),
             _ => in_dialog::refuse_method(cx, server, &message, self.allows_of_other(side)),
         }
         Next::Stay
@@ -160,6 +172,9 @@ impl Established {
 
     fn handle_bye(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) -> Next {
         in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
+        if let Some(next) = self.deserted_by(cx, side) {
+            return next;
+        }
         // What it still owes an ACK for is over; what it accepted itself needs none any more.
         if let Some(Handshake { invite: Some(mut invite), .. }) = self.handshakes.of_mut(side).take() {
             invite.acknowledge(cx, self.legs.of(side.other()), None);
@@ -229,6 +244,12 @@ impl Established {
         request: RequestId,
         message: &Message,
     ) -> Option<Next> {
+        if let Some(transfer) = &mut self.transfer {
+            let (leg, login) = (self.legs.of_mut(transfer.by), self.logins.of(transfer.by));
+            if transfer.referral.heard(cx, (leg, login), request, message) {
+                return Some(Next::Stay);
+            }
+        }
         match self.crossings.iter().position(|one| one.sent.id == request) {
             Some(index) => Some(self.crossing_heard(cx, index, message)),
             None => self.own_heard(cx, request, message),
@@ -237,6 +258,11 @@ impl Established {
 
     /// No response will come to a request of ours. `None`: as above.
     pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
+        if let Some(transfer) = &mut self.transfer
+            && transfer.referral.lost(cx, self.legs.of_mut(transfer.by), request, lost)
+        {
+            return Some(Next::Stay);
+        }
         match self.crossings.iter().position(|one| one.sent.id == request) {
             Some(index) => Some(self.crossing_lost(cx, index, lost)),
             None => self.own_lost(cx, request, lost),
@@ -252,8 +278,11 @@ impl Established {
         }
         self.held_back_timeout(cx);
         self.crossing_timeouts(cx);
-        if let next @ Next::Ended(..) = self.own_timeouts(cx) {
-            return next;
+        for timeouts in [Self::own_timeouts, Self::transfer_timeouts] {
+            match timeouts(self, cx) {
+                Next::Stay => {}
+                next => return next,
+            }
         }
         match due(&mut self.expires, cx.now) {
             true => self.hang_up(cx, Cause::new(480, "Maximum call duration reached")),
@@ -273,7 +302,8 @@ impl Established {
         let handshakes = [&self.handshakes.a, &self.handshakes.b].into_iter().flatten();
         let handshakes = handshakes.filter_map(Handshake::poll_timeout);
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
-        let own = [self.own.poll_timeout(), self.held_back_until(), self.expires];
+        let transfer = self.transfer.as_ref().and_then(|transfer| transfer.poll_timeout());
+        let own = [self.own.poll_timeout(), self.held_back_until(), self.expires, transfer];
         handshakes.chain(crossings).chain(own.into_iter().flatten()).min()
     }
 
@@ -294,6 +324,7 @@ impl Established {
             }
         }
         let told = Sides { a: byes.a.is_some(), b: byes.b.is_some() };
+        let subscriber = self.end_transfer(cx);
         let mut waiting = Vec::new();
         for (side, bye) in [(Side::A, byes.a), (Side::B, byes.b)] {
             let (leg, login) = (self.legs.of(side).clone(), self.logins.of(side).clone());
@@ -306,7 +337,11 @@ impl Established {
         self.end_crossings(cx, &told);
         self.end_own(cx);
         self.drop_held_back(cx, None);
-        Next::Ended(Ended::new(waiting), cause)
+        let ended = match subscriber {
+            Some(subscriber) => Ended::telling(waiting, subscriber),
+            None => Ended::new(waiting),
+        };
+        Next::Ended(ended, cause)
     }
 
     /// What `side` says to the other leg.

@@ -22,6 +22,8 @@ pub(super) enum Purpose {
     /// The party has an idea of the media that the other one does not share: what both had agreed on is offered again.
     /// RFC 6337 §3.4.
     Rollback,
+    /// The party comes from another call, and is offered what the other one described last.
+    Join,
 }
 
 /// A request of ours that waits for its response.
@@ -41,6 +43,11 @@ pub(super) struct OwnRequests {
 }
 
 impl OwnRequests {
+    /// Whether nothing is asked, now or later.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty() && self.again.is_empty()
+    }
+
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sent = self.sent.iter().map(|own| own.give_up);
         sent.chain(self.again.iter().map(|(at, ..)| *at)).min()
@@ -52,6 +59,7 @@ impl Established {
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>, to: Side, purpose: Purpose) -> Next {
         let body = match purpose {
             Purpose::Rollback => self.bridge(to.other()).offer_again(cx),
+            Purpose::Join => self.offer_to_joining(cx, to),
         };
         match body {
             Ok(_) if self.handshakes.of(to).is_some() => {
@@ -110,6 +118,9 @@ impl Established {
                 Next::Stay
             }
             (_, Purpose::Rollback) => self.hang_up(cx, disagreement()),
+            (code, Purpose::Join) => {
+                self.hang_up(cx, Cause::new(480, format!("The transfer was refused ({code})")))
+            }
         })
     }
 

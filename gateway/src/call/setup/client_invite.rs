@@ -3,7 +3,7 @@
 use sip::{Builder, HeaderError, Message, Method, Name, NameAddr};
 
 use super::Route;
-use crate::call::allow::allow;
+use crate::call::allow::allow_to;
 use crate::call::body::SentBody;
 use crate::call::headers::{self, is_let_through};
 use crate::call::leg::End;
@@ -45,7 +45,7 @@ impl ClientInvite<'_> {
             .header(Name::CallId, tokens.call_id(&own_host))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.to.contact())
-            .header(Name::Allow, allow(self.from.allows.as_deref(), None));
+            .header(Name::Allow, allow_to(&route.profile, self.from.allows.as_deref(), None));
         builder = headers::cross(asked, builder, &self.from.profile, &route.profile);
         if self.account.emergency {
             builder = builder.remove(Name::Privacy); // Help must know whom to call back.

@@ -121,7 +121,7 @@ impl Setup {
         let response = response::refuse(from, &caller.leg, message, &caller.invite);
         let status = response.status().map_or(500, |status| status.code());
         let cause = Cause::new(status, addresses::phrase(&response));
-        cx.respond(caller.server, response);
+        caller.hears(cx, response);
         cx.history.told(Side::B, message.value(Name::Reason).as_deref());
         Next::down(cause)
     }
@@ -135,7 +135,10 @@ impl Setup {
     /// Answers the caller's INVITE, and with that the call is over.
     pub(super) fn refuse_caller(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
         let caller = &self.caller;
-        cx.refuse(caller.server, &caller.invite, &caller.leg, &cause);
+        match caller.server {
+            Some(server) => cx.refuse(server, &caller.invite, &caller.leg, &cause),
+            None => cx.act(Action::Progress { status: cause.status }),
+        }
         Next::down(cause)
     }
 

@@ -23,7 +23,7 @@ use super::body::Body;
 use super::cx::Cx;
 use super::established::refusal;
 use super::headers::lines_of_cancel;
-use super::io::{Failure, RequestId};
+use super::io::{Action, Failure, RequestId};
 use super::leg::{End, Leg, LegRef};
 use super::profile::PLAIN;
 use super::sent::Login;
@@ -42,13 +42,26 @@ use attempt::{Attempt, LONGEST_SETUP, Missed};
 /// Whoever waits for the callee.
 #[derive(Debug)]
 pub(super) struct Caller {
-    /// Its INVITE, and the transaction that waits for the final response.
-    pub server: ServerId,
+    /// The transaction of its INVITE, which waits for the final response; none of a party that is transferred, for whom the
+    /// call in which that was asked for waits.
+    pub server: Option<ServerId>,
+    /// Its INVITE.
     pub invite: Message,
     /// The dialog of the first responses. Each fork of the callee's side has a copy of its own.
     pub leg: Leg,
     /// How the challenges of a carrier that called are met.
     pub login: Login,
+}
+
+impl Caller {
+    /// A response to its INVITE, but for a 2xx.
+    pub fn hears(&self, cx: &mut Cx<'_>, response: Message) {
+        match (self.server, response.status()) {
+            (Some(server), _) => cx.respond(server, response),
+            (None, Some(status)) => cx.act(Action::Progress { status }),
+            (None, None) => {}
+        }
+    }
 }
 
 /// See the module.
@@ -239,7 +252,7 @@ impl Setup {
 
     /// The caller's INVITE was cancelled.
     pub fn handle_cancel(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Next {
-        if self.caller.server == server { self.caller_gave_up(cx, message) } else { Next::Stay }
+        if self.caller.server == Some(server) { self.caller_gave_up(cx, message) } else { Next::Stay }
     }
 
     /// The caller gave up, by a CANCEL or, in its early dialog, by a BYE (RFC 3261 §15).

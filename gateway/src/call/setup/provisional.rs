@@ -41,7 +41,7 @@ impl Setup {
             attempt.rings();
             cx.history.times.ringing.get_or_insert(cx.now.unix);
         }
-        cx.respond(caller.server, response);
+        caller.hears(cx, response);
     }
 }
 

@@ -143,6 +143,9 @@ impl Setup {
             }
             Err(cause) => return self.give_up(cx, cause),
         };
+        if caller.server.is_none() {
+            cx.is_elsewhere(Side::A);
+        }
         let _ = to.offers.take(Local, Carrier::Invite, description);
         let local_tag = cx.tokens.tag();
         let invite = ClientInvite {

@@ -1,0 +1,239 @@
+//! REFER: one party asks that the other be connected with a third. RFC 3515, RFC 5589.
+//!
+//! ```text
+//! REFER -> 202, and a call to the target that the core admits and begins  (Action::Refer)
+//!          its progress -> NOTIFY                                         (Event::Progress)
+//!          it failed    -> NOTIFY with its status, and everything stays as it is
+//!          accepted     -> NOTIFY 200; who is transferred goes there      (Event::Taken, Action::HandOver)
+//! ```
+//!
+//! The new call is one of its own: its limits, its records and its media are not this call's. Who asked pays for both.
+
+use std::time::{Duration, Instant};
+
+use config::Refer;
+use sip::dialog::offer_answer::Side::Remote;
+use sip::header::ReferTo;
+use sip::sdp::Sdp;
+use sip::text::word;
+use sip::transaction::ServerId;
+use sip::uri::unescape;
+use sip::{Builder, Message, Method, Name, NameAddr, StatusCode, Uri};
+
+use super::Established;
+use crate::call::allow::{allow, allow_to};
+use crate::call::cx::Cx;
+use crate::call::handed::Handed;
+use crate::call::io::{Action, Referred};
+use crate::call::leg::Leg;
+use crate::call::referral::{Referral, Subscriber};
+use crate::call::{Next, in_dialog};
+use crate::media::Side;
+use crate::reply::Cause;
+
+/// How often it is looked whether who is transferred may go, while something else is under way.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// A REFER, and what came of it.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    /// Whose it is; the other party is transferred.
+    pub by: Side,
+    pub referral: Referral,
+    /// The call that it asked for may still be accepted.
+    pending: bool,
+    /// It was accepted: when who is transferred goes there.
+    taken: Option<Instant>,
+}
+
+impl Transfer {
+    /// Whether there is nothing to do and to say any more.
+    fn is_over(&self) -> bool {
+        !self.pending && self.referral.is_over()
+    }
+
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.taken.into_iter().chain(self.referral.poll_timeout()).min()
+    }
+}
+
+impl Established {
+    /// A REFER.
+    pub(super) fn refer(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        if self.legs.of(side).profile.refer != Refer::Handle {
+            return in_dialog::refuse_method(cx, server, message, self.allows_of_other(side));
+        }
+        let user = match self.target_of(cx, message) {
+            Ok(user) => user,
+            Err(cause) => return in_dialog::refuse(cx, server, message, &cause),
+        };
+        let Some(invite) = self.invite_of(side.other(), &user) else {
+            let cause = Cause::new(480, "No description of the other party's media is known");
+            return in_dialog::refuse(cx, server, message, &cause);
+        };
+        let mut referral = Referral::new(cx, message);
+        let allowed = allow_to(&self.legs.of(side).profile, self.allows_of_other(side), None);
+        let leg = self.legs.of_mut(side);
+        let mut reply = Builder::reply(message, StatusCode::ACCEPTED, "Accepted", None)
+            .header(Name::Contact, leg.contact())
+            .header(Name::Allow, allowed);
+        if referral.is_silent() {
+            reply = reply.header(Name::ReferSub, "false");
+        }
+        cx.respond(server, reply.build());
+        referral.drain(cx, leg);
+        self.transfer = Some(Box::new(Transfer { by: side, referral, pending: true, taken: None }));
+        let caller = match side {
+            Side::A => cx.account.caller.clone(),
+            Side::B => cx.account.callee.clone(),
+        };
+        let Leg { end, .. } = self.legs.of(side);
+        let (by, hidden) = (end.flow.clone(), end.profile.hidden);
+        let leg = self.legs.of(side.other()).without_media();
+        cx.act(Action::Refer(Box::new(Referred { user, by, caller, hidden, invite, leg })));
+    }
+
+    /// Whom a REFER wants called.
+    fn target_of(&self, cx: &Cx<'_>, message: &Message) -> Result<String, Cause> {
+        if cx.account.emergency {
+            return Err(Cause::new(403, "An emergency call is not transferred"));
+        }
+        let joins = !self.own.is_empty();
+        if joins || self.transfer.as_ref().is_some_and(|transfer| !transfer.is_over()) {
+            return Err(Cause::new(491, "Another transfer is under way"));
+        }
+        // Zero or several are for 400: RFC 3515 §2.4.2.
+        let values: Vec<_> = message.lines(Name::ReferTo).collect();
+        let [value] = values.as_slice() else { return Err(Cause::new(400, "Not one Refer-To")) };
+        let to = ReferTo::parse(value).map_err(|fault| Cause::new(400, format!("Refer-To: {fault}")))?;
+        if to.method != Method::Invite {
+            let method = word(&to.method.to_string());
+            return Err(Cause::new(403, format!("Refer-To asks for {method}, and only calls are made")));
+        }
+        if to.replaces.is_some() {
+            return Err(Cause::new(501, "Refer-To with Replaces is not carried out"));
+        }
+        match to.uri {
+            Uri::Sip(uri) => Ok(uri.user.as_deref().map(unescape).unwrap_or_default()),
+            Uri::Tel(uri) => Ok(uri.number),
+            other => Err(Cause::new(416, format!("URI scheme {} is not supported", word(other.scheme())))),
+        }
+    }
+
+    /// An INVITE as if the party of `side` had called `user`: an offer of the media that it described last, which is held
+    /// for nobody. It names the party that asked for the transfer, who is checked, and nobody else.
+    fn invite_of(&self, side: Side, user: &str) -> Option<Message> {
+        let (leg, by) = (self.legs.of(side), self.legs.of(side.other()));
+        let described = leg.offers.agreed()?.of(Remote);
+        let offer = Sdp::parse(described).ok()?.resumed(leg.flow.remote.ip());
+        let name = NameAddr::parse(&by.dialog.remote_uri).ok().and_then(|address| address.display_name);
+        let name = name.map(|name| format!("\"{}\" ", name.replace(['"', '\\'], "")));
+        let name = name.unwrap_or_default();
+        let host = leg.local.host();
+        let user: String = user.chars().filter(|one| one.is_ascii_alphanumeric() || *one == '+').collect();
+        let mut invite = Builder::request(Method::Invite, &format!("sip:{user}@{host}"))
+            .header(Name::MaxForwards, "70")
+            .header(Name::From, format!("{name}<sip:{host}>;tag={}", by.dialog.remote_tag))
+            .header(Name::To, format!("<sip:{user}@{host}>"))
+            .header(Name::CallId, &by.dialog.call_id)
+            .header(Name::CSeq, "1 INVITE")
+            .header(Name::Contact, format!("<sip:{host}>"));
+        if let Some(allows) = &leg.allows {
+            invite = invite.header(Name::Allow, allow(Some(allows), None));
+        }
+        Some(invite.body("application/sdp", offer.to_bytes()).build())
+    }
+
+    /// The call that was asked for came so far.
+    pub fn handle_progress(&mut self, cx: &mut Cx<'_>, status: StatusCode) {
+        let Some(transfer) = &mut self.transfer else { return };
+        transfer.referral.tell(cx, self.legs.of_mut(transfer.by), status);
+        if status.is_final() {
+            transfer.pending = false;
+        }
+    }
+
+    /// It was accepted: who is transferred goes there once nothing else is under way with it.
+    pub fn handle_taken(&mut self, cx: &mut Cx<'_>) -> Next {
+        let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.pending) else {
+            return Next::Stay;
+        };
+        transfer.taken = None;
+        let by = transfer.by;
+        if !self.is_idle() {
+            self.cancel_invites(cx);
+            if let Some(transfer) = &mut self.transfer {
+                transfer.taken = Some(cx.now.instant + INTERVAL);
+            }
+            return Next::Stay;
+        }
+        let Some(mut subscriber) = self.leave(cx) else { return Next::Stay };
+        let (leg, login) = self.part(by.other());
+        subscriber.tell(cx, StatusCode::OK);
+        cx.act(Action::HandOver { leg: Box::new(leg), login });
+        cx.close_media();
+        Next::Handed(Box::new(Handed::gone(cx, by, subscriber)))
+    }
+
+    /// Whether no INVITE and no 2xx is under way.
+    fn is_idle(&self) -> bool {
+        let handshakes = &self.handshakes;
+        handshakes.a.is_none() && handshakes.b.is_none() && !self.has_invites() && self.own.is_empty()
+    }
+
+    /// Who asked for the transfer has hung up, and the other party waits for the target. `None`: there is no such transfer.
+    pub(super) fn deserted_by(&mut self, cx: &mut Cx<'_>, side: Side) -> Option<Next> {
+        let waits = self.transfer.as_ref().is_some_and(|transfer| transfer.pending && transfer.by == side);
+        if !waits || !self.is_idle() {
+            return None;
+        }
+        let subscriber = self.leave(cx)?;
+        let waiting = self.part(side.other());
+        Some(Next::Handed(Box::new(Handed::deserted(side, subscriber, waiting))))
+    }
+
+    /// Takes the transfer and the leg of who asked for it out of the call.
+    fn leave(&mut self, cx: &mut Cx<'_>) -> Option<Subscriber> {
+        let Transfer { by, referral, .. } = *self.transfer.take()?;
+        self.end_crossings(cx, &Default::default());
+        self.drop_held_back(cx, None);
+        let (leg, login) = self.part(by);
+        Some(Subscriber { referral, leg, login })
+    }
+
+    fn part(&self, side: Side) -> (Leg, crate::call::sent::Login) {
+        (self.legs.of(side).clone(), self.logins.of(side).clone())
+    }
+
+    /// The call ends: nobody waits for the one that was asked for, and whoever asked for it hears so.
+    pub(super) fn end_transfer(&mut self, cx: &mut Cx<'_>) -> Option<Subscriber> {
+        let Transfer { by, referral, pending, .. } = *self.transfer.take()?;
+        let (leg, login) = self.part(by);
+        let mut subscriber = Subscriber { referral, leg, login };
+        if pending {
+            cx.act(Action::Abandon { cause: Cause::new(487, "The caller hung up") });
+            subscriber.tell(cx, StatusCode::REQUEST_TERMINATED);
+        }
+        // The BYE comes after it.
+        self.legs.of_mut(by).dialog.local_cseq = subscriber.leg.dialog.local_cseq;
+        Some(subscriber)
+    }
+
+    /// A SUBSCRIBE to what comes of a REFER.
+    pub(super) fn subscribe(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        let leg = self.legs.of_mut(side);
+        let transfer = self.transfer.as_mut().filter(|transfer| transfer.by == side);
+        let granted = transfer.and_then(|transfer| transfer.referral.subscribed(cx, leg, message));
+        in_dialog::respond_subscribed(cx, server, message, leg, granted);
+    }
+
+    /// Deadlines of the transfer.
+    pub(super) fn transfer_timeouts(&mut self, cx: &mut Cx<'_>) -> Next {
+        let Some(transfer) = &mut self.transfer else { return Next::Stay };
+        transfer.referral.handle_timeout(cx, self.legs.of_mut(transfer.by));
+        match crate::call::due(&mut transfer.taken, cx.now) {
+            true => self.handle_taken(cx),
+            false => Next::Stay,
+        }
+    }
+}

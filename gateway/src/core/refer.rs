@@ -1,0 +1,185 @@
+//! A call that a REFER in another call asks for: admitted, limited, routed and billed like any other call of the party that
+//! asked. What the two calls tell each other waits until neither is in the middle of something.
+
+use std::net::IpAddr;
+
+use config::ConnectorId;
+
+use super::new_call::Room;
+use super::parties::account;
+use super::{CallKey, Core, Live, Slot};
+use crate::admit::{self, Admitted, Decision, Facts, Identified, Origin, Outcome};
+use crate::call::{Call, Event, NewCall, Referred};
+use crate::clock::Now;
+use crate::direction::Direction;
+use crate::peer::Party;
+use crate::record::{Account, EndedBy, Settled, Times};
+use crate::reply::Cause;
+
+/// The calls that a call belongs with by a transfer.
+#[derive(Debug, Default)]
+pub(super) struct Kin {
+    /// The one in which it was asked for.
+    asked_in: Option<CallKey>,
+    /// The one that was asked for in it.
+    asked_for: Option<CallKey>,
+}
+
+impl Core {
+    /// Begins the call that a REFER in the call `key` asks for; what it hears at once if there is none.
+    pub(super) fn refer(&mut self, now: Now, key: CallKey, referred: Referred) -> Option<Event> {
+        let call_id = referred.invite.call_id().unwrap_or_default().to_owned();
+        let live = self.live.clone();
+        let Some(decision) = referral_decision(&live, &referred) else {
+            return Some(Event::Progress { status: sip::StatusCode::FORBIDDEN });
+        };
+        let whose = decision.connector.clone().zip(decision.direction);
+        let began = match decision.outcome {
+            Outcome::Admit(admitted) => self.begin_referred(now, key, &live, &admitted, &referred),
+            Outcome::Refuse(refusal) => {
+                self.shared.metrics.refusal(refusal.verdict().cause);
+                Err(refusal.verdict().into())
+            }
+            Outcome::Challenge(_) => Err(Cause::new(403, "No credentials can be asked for")),
+        };
+        let cause = began.err()?;
+        tracing::info!(
+            transaction_id = self.calls.get(&key).map(|slot| slot.call.transaction_id.to_string()),
+            connector = whose.as_ref().map(|(id, _)| id.as_str()),
+            number = self.shown(&referred.user),
+            status = cause.status.code(),
+            cause = self.shown(&cause.text),
+            "a transfer is refused"
+        );
+        if let Some((connector, direction)) = whose {
+            self.record_refused_referral(now, &connector, direction, (&referred, call_id), &cause);
+        }
+        Some(Event::Progress { status: cause.status })
+    }
+
+    fn begin_referred(
+        &mut self,
+        now: Now,
+        parent: CallKey,
+        live: &Live,
+        admitted: &Admitted,
+        referred: &Referred,
+    ) -> Result<(), Cause> {
+        self.watch_for_emergency(now, admitted, &referred.invite);
+        if let Some(cause) = self.closed(admitted.emergency.is_some()) {
+            return Err(cause);
+        }
+        let Room { permits, routes } = self.room(now, live, admitted).map_err(|refusal| {
+            self.shared.metrics.refusal(refusal.verdict().cause);
+            Cause::from(refusal.verdict())
+        })?;
+        self.next_call += 1;
+        let key = CallKey(self.next_call);
+        let transaction_id = self.transaction_id();
+        tracing::info!(
+            %transaction_id,
+            transfer_of = self.calls.get(&parent).map(|slot| slot.call.transaction_id.to_string()),
+            connector = admitted.connector.as_str(),
+            direction = admitted.direction.as_label(),
+            emergency = admitted.emergency.is_some(),
+            routes = routes.len(),
+            "call begins"
+        );
+        let leg = &referred.leg;
+        let new = NewCall {
+            transaction_id,
+            invite: referred.invite.clone(),
+            server: None,
+            flow: leg.flow.clone(),
+            local_tag: self.tokens.tag(),
+            local: leg.local.clone(),
+            profile: leg.profile.clone(),
+            credentials: None,
+            routes,
+            redirections: Vec::new(),
+            account: account(live, admitted),
+            media: key.media(),
+            max_duration: super::new_call::max_duration(&admitted.origin),
+        };
+        let permits = self.open_permits(&new.account, permits);
+        let call = Call::new(now, new, &mut self.tokens)?;
+        self.shared.call_began();
+        let mut slot = Slot::new(call, permits);
+        slot.kin.asked_in = Some(parent);
+        self.calls.insert(key, slot);
+        if let Some(slot) = self.calls.get_mut(&parent) {
+            slot.kin.asked_for = Some(key);
+        }
+        self.drain(now, key);
+        Ok(())
+    }
+
+    /// A call that was asked for in a call that is up, and never began.
+    fn record_refused_referral(
+        &mut self,
+        now: Now,
+        connector: &ConnectorId,
+        direction: Direction,
+        (referred, call_id): (&Referred, String),
+        cause: &Cause,
+    ) {
+        let calls = self.shared.metrics.connector(connector.as_str());
+        calls.calls(direction).attempt();
+        calls.calls(direction).failed();
+        let mut account = Account {
+            caller: referred.caller.clone(),
+            callee: sip::text::phrase(&referred.user),
+            ..Account::default()
+        };
+        match direction {
+            Direction::Outbound => account.outbound = Some(connector.to_string()),
+            Direction::Inbound => account.inbound = Some(connector.to_string()),
+        }
+        let settled = Settled {
+            transaction_id: self.transaction_id(),
+            account,
+            times: Times { started: now.unix, ringing: None, answered: None, ended: Some(now.unix) },
+            a_call_id: call_id.clone(),
+            b_call_id: call_id,
+            cause: cause.clone(),
+            notes: Vec::new(),
+            carrier: None,
+            ended_by: EndedBy::Gateway,
+            reason: None,
+            attempts: Vec::new(),
+        };
+        self.write_refusal(now, connector.as_str(), &settled);
+    }
+
+    /// To the call in which this one was asked for, once it listens.
+    pub(super) fn tell_asked_in(&mut self, key: CallKey, event: Event) {
+        let kin = self.calls.get(&key).and_then(|slot| slot.kin.asked_in);
+        self.told.extend(kin.map(|kin| (kin, event)));
+    }
+
+    /// To the call that was asked for in this one, once it listens.
+    pub(super) fn tell_asked_for(&mut self, key: CallKey, event: Event) {
+        let kin = self.calls.get(&key).and_then(|slot| slot.kin.asked_for);
+        self.told.extend(kin.map(|kin| (kin, event)));
+    }
+}
+
+/// Whether a party may have its call transferred to a target: as a call of its own, which a carrier's is only to a number of
+/// ours. `None`: nobody knows the party any more.
+fn referral_decision(live: &Live, referred: &Referred) -> Option<Decision> {
+    let config = &live.config;
+    let (source, transport): (IpAddr, _) = (referred.by.remote.ip(), referred.by.transport);
+    let mut facts = Facts::new(source, transport, &config.gateway.domain, &referred.user);
+    facts.from = Some(referred.caller.clone());
+    facts.privacy = referred.hidden;
+    match referred.by.party.as_ref()? {
+        Party::VoiceConnector(id) => {
+            Some(admit::admit_target(config, &config.connector(id)?.id.clone(), &facts))
+        }
+        Party::Carrier(name) => {
+            let outcome = Ok(Origin::Carrier(config.carrier(name)?.clone()));
+            let identified = Identified { steps: Vec::new(), connector: None, outcome };
+            Some(admit::decide(config, &facts, identified))
+        }
+    }
+}
