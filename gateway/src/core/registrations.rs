@@ -37,6 +37,9 @@ pub(super) struct Asking {
     cseq: u32,
 }
 
+/// A REGISTER that is ready but for its address: CSeq, seconds, credentials.
+type Ready = (u32, u32, Vec<(Name, String)>);
+
 struct Line {
     number: u32,
     carrier: Arc<Carrier>,
@@ -48,8 +51,8 @@ struct Line {
     tag: String,
     /// The addresses behind the host that were not tried since it last failed; the first is asked.
     addresses: VecDeque<SocketAddr>,
-    /// The REGISTER that waits for an address: CSeq, seconds, credentials.
-    ready: Option<(u32, u32, Option<(Name, String)>)>,
+    /// The REGISTER that waits for an address.
+    ready: Option<Ready>,
     /// The CSeq of the REGISTER that is out.
     out: Option<u32>,
     /// Our Contact in it.
@@ -333,7 +336,7 @@ impl Core {
     }
 
     /// Sends a REGISTER, once there is an address.
-    fn ask_registrar(&mut self, now: Now, number: u32, ready: (u32, u32, Option<(Name, String)>)) {
+    fn ask_registrar(&mut self, now: Now, number: u32, ready: Ready) {
         let Some(line) = self.registrations.line(number) else { return };
         if line.addresses.is_empty() {
             match line.host.literal() {
@@ -351,7 +354,7 @@ impl Core {
         self.ask_at(now, number, ready);
     }
 
-    fn ask_at(&mut self, now: Now, number: u32, ready: (u32, u32, Option<(Name, String)>)) {
+    fn ask_at(&mut self, now: Now, number: u32, ready: Ready) {
         let (cseq, expires, credentials) = ready;
         let Some(line) = self.registrations.lines.iter().find(|line| line.number == number) else { return };
         let Some(address) = line.addresses.front().copied() else { return };
@@ -381,7 +384,7 @@ impl Core {
         for hop in &line.route {
             register = register.header(Name::Route, hop);
         }
-        if let Some((name, value)) = credentials {
+        for (name, value) in credentials {
             register = register.header(name, value);
         }
         for (name, value) in &line.carrier.peer.add_headers {

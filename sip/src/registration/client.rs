@@ -35,6 +35,8 @@ pub struct Client {
     state: State,
     granted: Option<Granted>,
     failures: u32,
+    /// What this REGISTER was proved by so far.
+    proofs: Vec<(Name, String)>,
     outputs: VecDeque<ClientOutput>,
 }
 
@@ -47,8 +49,8 @@ pub enum ClientOutput {
         cseq: u32,
         /// Seconds; 0: it is taken back.
         expires: u32,
-        /// `Authorization` or `Proxy-Authorization`.
-        credentials: Option<(Name, String)>,
+        /// `Authorization`, `Proxy-Authorization`, or both: each for who asked for it (RFC 3261 §22.3).
+        credentials: Vec<(Name, String)>,
     },
     /// It is registered; `new`: it was not before.
     Registered {
@@ -133,6 +135,7 @@ impl Client {
             state: State::Waiting { at },
             granted: None,
             failures: 0,
+            proofs: Vec::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -143,7 +146,8 @@ impl Client {
         if let State::Waiting { at } = self.state
             && at <= now
         {
-            self.ask(self.expires, None, 0, false);
+            self.proofs.clear();
+            self.ask(self.expires, 0, false);
         }
     }
 
@@ -165,17 +169,22 @@ impl Client {
         match status.code() {
             _ if status.is_success() && expires == 0 => self.finish(),
             _ if status.is_success() => self.accepted(now, response, contact, random),
-            code @ (401 | 407) => match login
-                .filter(|_| proofs < MOST_PROOFS)
-                .and_then(|login| proof(response, code, login, proofs))
-            {
-                Some(proof) => self.ask(expires, Some(proof), proofs + 1, lengthened),
-                None => self.failed(now, ClientFailure::Credentials, None, random),
-            },
+            code @ (401 | 407) => {
+                let login = login.filter(|_| proofs < MOST_PROOFS);
+                match login.and_then(|login| proof(response, code, login, &self.proofs)) {
+                    Some((name, proof)) => {
+                        self.proofs.retain(|(given, _)| *given != name);
+                        self.proofs.push((name, proof));
+                        self.ask(expires, proofs + 1, lengthened);
+                    }
+                    None => self.failed(now, ClientFailure::Credentials, None, random),
+                }
+            }
             423 if !lengthened => match response.number(Name::MinExpires, LONGEST) {
                 Ok(Some(least)) if least > expires => {
                     self.expires = least;
-                    self.ask(least, None, 0, true);
+                    self.proofs.clear();
+                    self.ask(least, 0, true);
                 }
                 _ => self.failed(now, ClientFailure::Refused(423), None, random),
             },
@@ -211,7 +220,10 @@ impl Client {
         }
         let may_be_known = self.granted.is_some() || matches!(self.state, State::Asking { .. });
         match may_be_known {
-            true => self.ask(0, None, 0, false),
+            true => {
+                self.proofs.clear();
+                self.ask(0, 0, false);
+            }
             false => self.finish(),
         }
     }
@@ -239,10 +251,11 @@ impl Client {
         self.state == State::Over
     }
 
-    fn ask(&mut self, expires: u32, credentials: Option<(Name, String)>, proofs: u8, lengthened: bool) {
+    fn ask(&mut self, expires: u32, proofs: u8, lengthened: bool) {
         self.cseq = self.cseq.saturating_add(1);
         self.state = State::Asking { expires, proofs, lengthened };
-        self.outputs.push_back(ClientOutput::Ask { cseq: self.cseq, expires, credentials });
+        let (cseq, credentials) = (self.cseq, self.proofs.clone());
+        self.outputs.push_back(ClientOutput::Ask { cseq, expires, credentials });
     }
 
     fn accepted(&mut self, now: Instant, response: &Message, contact: &str, random: u64) {
@@ -286,14 +299,20 @@ impl Client {
 }
 
 /// What answers a challenge; none where nothing does, or where what was given was wrong.
-fn proof(response: &Message, code: u16, login: Login<'_>, proofs: u8) -> Option<(Name, String)> {
+fn proof(
+    response: &Message,
+    code: u16,
+    login: Login<'_>,
+    given: &[(Name, String)],
+) -> Option<(Name, String)> {
     let (asks, answers) = match code {
         401 => (Name::WwwAuthenticate, Name::Authorization),
         _ => (Name::ProxyAuthenticate, Name::ProxyAuthorization),
     };
     let lines: Vec<_> = response.lines(asks).collect();
     let challenge = Challenge::choose(lines.iter().map(|line| &**line), login.secret)?;
-    if proofs > 0 && !challenge.stale {
+    let was_given = given.iter().any(|(name, _)| *name == answers);
+    if was_given && !challenge.stale {
         return None;
     }
     let proof = auth::answer(&challenge, login.user, login.secret, "REGISTER", login.uri, login.cnonce, 1)?;
@@ -369,7 +388,7 @@ mod tests {
     }
 
     fn ask(cseq: u32, expires: u32) -> ClientOutput {
-        ClientOutput::Ask { cseq, expires, credentials: None }
+        ClientOutput::Ask { cseq, expires, credentials: Vec::new() }
     }
 
     fn registered(new: bool, seconds: u64) -> ClientOutput {
@@ -403,23 +422,24 @@ mod tests {
         let mut bench = Bench::new(600);
         assert_eq!(bench.next(), ask(1, 600));
         bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
-        let ClientOutput::Ask { cseq: 2, expires: 600, credentials: Some((name, value)) } = bench.next()
-        else {
-            panic!()
-        };
-        assert_eq!(name, Name::Authorization);
+        let ClientOutput::Ask { cseq: 2, expires: 600, credentials } = bench.next() else { panic!() };
+        let [(Name::Authorization, value)] = &credentials[..] else { panic!("{credentials:?}") };
         assert!(
             value.contains("username=\"trunk\"") && value.contains("uri=\"sip:carrier.example\""),
             "{value}"
         );
-        // A stale nonce says nothing of the password.
+        // A proxy before it has a challenge of its own, and a stale nonce says nothing of the password.
+        bench.respond(407, &[("Proxy-Authenticate", CHALLENGE)]);
+        let ClientOutput::Ask { credentials, .. } = bench.next() else { panic!() };
+        let names: Vec<&Name> = credentials.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [&Name::Authorization, &Name::ProxyAuthorization]);
         let stale = format!("{CHALLENGE}, stale=true");
         bench.respond(407, &[("Proxy-Authenticate", &stale)]);
         let next = bench.next();
-        assert!(matches!(&next, ClientOutput::Ask { credentials: Some((Name::ProxyAuthorization, _)), .. }));
+        assert!(matches!(&next, ClientOutput::Ask { credentials, .. } if credentials.len() == 2), "{next:?}");
         bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
         assert_eq!(bench.next(), failed(ClientFailure::Credentials, 15));
-        assert_eq!(bench.wait(), (15, ask(4, 600)));
+        assert_eq!(bench.wait(), (15, ask(5, 600)));
         for _ in 0..3 {
             bench.respond(401, &[("WWW-Authenticate", &stale)]);
             assert!(matches!(bench.next(), ClientOutput::Ask { .. }));
@@ -525,7 +545,11 @@ mod tests {
         bench.client.stop();
         assert_eq!(bench.client.poll_output(), None);
         bench.respond(401, &[("WWW-Authenticate", CHALLENGE)]);
-        assert!(matches!(bench.next(), ClientOutput::Ask { cseq: 3, expires: 0, credentials: Some(_) }));
+        let next = bench.next();
+        let proves = |credentials: &[(Name, String)]| credentials.len() == 1;
+        assert!(
+            matches!(&next, ClientOutput::Ask { cseq: 3, expires: 0, credentials } if proves(credentials))
+        );
         bench.respond(200, &[]);
         assert_eq!(bench.next(), ClientOutput::Over);
         bench.client.stop();
