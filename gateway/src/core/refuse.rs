@@ -1,6 +1,6 @@
 //! What becomes of an INVITE that is not admitted: the answer, the count, the record.
 
-use config::{ChallengeStatus, DigestAlgorithm, Termination};
+use config::{ChallengeStatus, DigestAlgorithm, NumberRole, Termination};
 use sip::auth::{Algorithm, Protection};
 use sip::text::phrase;
 use sip::{Builder, Method, Name};
@@ -12,6 +12,7 @@ use crate::admit::Refusal;
 use crate::call::told;
 use crate::clock::Now;
 use crate::direction::Direction;
+use crate::number::Dialect;
 use crate::record::{Account, EndedBy, Settled, Times};
 use crate::reply::Cause;
 
@@ -115,12 +116,18 @@ impl Core {
         let calls = self.shared.metrics.connector(connector.as_str());
         calls.calls(*direction).attempt();
         calls.calls(*direction).failed();
-        let number = |user: &str| crate::number::dialled_number(user);
+        let dialect = match (&asked.carrier, self.live.config.connector(connector.as_str())) {
+            (Some(carrier), _) => Some(Dialect::from_carrier(carrier)),
+            (None, connector) => connector.map(|connector| Dialect::from_connector(connector)),
+        };
         let caller = phrase(facts.from.as_deref().unwrap_or_default());
-        let country = |user: &str| number(user).and_then(|number| crate::number::country(&number));
+        let country = |role, user: &str| {
+            let number = dialect.and_then(|dialect| dialect.read(role, user));
+            number.and_then(|number| crate::number::country(&number)).map(|country| country.to_string())
+        };
         let mut account = Account {
-            caller_country: country(&caller).map(|country| country.to_string()),
-            callee_country: country(&facts.user).map(|country| country.to_string()),
+            caller_country: country(NumberRole::Caller, &caller),
+            callee_country: country(NumberRole::Called, &facts.user),
             caller,
             callee: phrase(&facts.user),
             emergency: asked.help.is_some(),

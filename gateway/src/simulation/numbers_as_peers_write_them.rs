@@ -117,6 +117,9 @@ fn the_caller_id_rule_reads_the_customers_own_format() {
         assert_eq!(trunk.heard(call), [484]);
         let phrase = trunk.call(call).response(484).unwrap().reason_phrase().unwrap().to_vec();
         assert_eq!(String::from_utf8(phrase).unwrap(), "5550123 is no number written as national");
+        // The record of a refused call knows whose numbers they are.
+        let cdr = trunk.world.cdrs.last().unwrap();
+        assert_eq!((cdr.source.country.as_deref(), cdr.destination.country.as_deref()), (Some("US"), None));
     });
 }
 
