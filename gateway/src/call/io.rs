@@ -7,10 +7,10 @@ use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
 use super::sent::Login;
-use super::{Leg, LegRef};
+use super::{Leg, LegRef, Route};
 use crate::media::{Command, MediaEvent};
-use crate::peer::{Peer, Source, Transport};
-use crate::record::{AttemptDetail, Settled};
+use crate::peer::{Party, Peer, Source, Transport};
+use crate::record::{AttemptDetail, Forward, Settled};
 use crate::reply::Cause;
 use crate::resolve::Lookup;
 use crate::route::{RouteEnd, Via};
@@ -56,6 +56,8 @@ pub enum Event {
     Over { cause: Cause },
     /// This call is one that a REFER asked for and was accepted: who is transferred, of the other call.
     Joined { leg: Box<Leg>, login: Login },
+    /// Where the call goes that a host sent on, or why it may not.
+    Redirected { sent_on: Result<SentOn, Cause> },
     /// An operator, a drain or a stop of the daemon ends the call.
     HangUp { cause: Cause },
 }
@@ -114,6 +116,8 @@ pub enum Action {
     HandOver { leg: Box<Leg>, login: Login },
     /// To the call that a REFER asked for: nobody waits for it any more.
     Abandon { cause: Cause },
+    /// A host sends the call on: [`Event::Redirected`] comes back.
+    Redirect(Box<Redirected>),
     /// May the answer go to a caller whose address may be forged? [`Event::MayAnswer`] comes back.
     AskToAnswer,
     /// The caller hears us. Once.
@@ -137,6 +141,35 @@ pub struct Referred {
     pub invite: Message,
     /// The leg of who is transferred.
     pub leg: Leg,
+}
+
+/// A 3xx of a host.
+#[derive(Debug)]
+pub struct Redirected {
+    /// Whose the host is.
+    pub by: Party,
+    /// The user parts of its Contacts, best first.
+    pub users: Vec<String>,
+    /// Who calls, as the records have it.
+    pub caller: String,
+    /// Whether that is not to be shown.
+    pub hidden: bool,
+    /// The status.
+    pub status: u16,
+}
+
+/// Where a call goes that was sent on.
+#[derive(Debug)]
+pub struct SentOn {
+    /// Best first. Never empty.
+    pub routes: Vec<Route>,
+    /// The number, as the record has it, and its country.
+    pub callee: String,
+    pub country: Option<String>,
+    /// The connector that pays for it, where that is another than who called.
+    pub forward: Option<Forward>,
+    /// The Diversion that tells who sent it on. RFC 5806.
+    pub diversion: String,
 }
 
 /// How an attempt at a host ended.

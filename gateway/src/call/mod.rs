@@ -61,7 +61,7 @@ use crate::record::{Account, Settled, Times};
 use crate::reply::Cause;
 
 pub use body::{offered_streams, unsupported as unsupported_body};
-pub use io::{Action, AttemptEnd, Event, Failure, Hop, Referred, RequestId};
+pub use io::{Action, AttemptEnd, Event, Failure, Hop, Redirected, Referred, RequestId, SentOn};
 pub use leg::{Leg, LegRef};
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
@@ -459,6 +459,7 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         }
         (Setup(setup), Event::Admitted) => return setup.handle_admitted(cx),
         (Setup(setup), Event::Limited { cause }) => return setup.handle_limited(cx, cause),
+        (Setup(setup), Event::Redirected { sent_on }) => return setup.handle_redirected(cx, sent_on),
         (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
         (Established(up), Event::Progress { status }) => up.handle_progress(cx, status),
@@ -477,7 +478,10 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Handed(_) | Ended(_), Event::Cancelled { .. })
         | (Setup(_) | Accepted(_) | Handed(_), Event::Ack { .. })
         | (Accepted(_) | Established(_) | Handed(_) | Ended(_), Event::Resolved { .. })
-        | (Accepted(_) | Established(_) | Handed(_) | Ended(_), Event::Admitted | Event::Limited { .. })
+        | (
+            Accepted(_) | Established(_) | Handed(_) | Ended(_),
+            Event::Admitted | Event::Limited { .. } | Event::Redirected { .. },
+        )
         | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
         | (Setup(_) | Accepted(_) | Ended(_), Event::Progress { .. } | Event::Taken)
         | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}

@@ -36,6 +36,9 @@ impl Core {
             Action::Offered { connector } => self.offered(key, connector.as_deref()),
             Action::Answered => self.count_answered(key),
             Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
+            Action::Redirect(redirected) => {
+                return self.redirect(now, key, &redirected).into_iter().collect();
+            }
             Action::AskToAnswer => return self.ask_to_answer(now, key).into_iter().collect(),
             Action::Proven => self.caller_is_proven(now, key),
             Action::Refer(referred) => return self.refer(now, key, *referred).into_iter().collect(),

@@ -31,6 +31,7 @@ mod per_source;
 mod permits;
 mod probe;
 mod profiles;
+mod redirect;
 mod refer;
 mod refusal_lines;
 mod refusal_records;

@@ -121,6 +121,7 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
         callee_country: country(&admitted.number),
         outbound,
         inbound: None,
+        forwards: Vec::new(),
         sip_auth_user: admitted.digest_user.clone(),
         emergency: admitted.emergency.is_some(),
         routing_number: admitted.emergency.is_some().then(|| admitted.number.to_string()),

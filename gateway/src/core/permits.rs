@@ -20,6 +20,8 @@ pub(super) struct Permits {
     _termination: Option<Permit>,
     /// The present route's.
     route: Option<Permit>,
+    /// Of the connectors that sent the call on, and their counters.
+    pub(super) forwards: Vec<(Permit, Arc<ConnectorMetrics>)>,
     /// The connector that calls out, and the one that is called.
     outbound: Option<Arc<ConnectorMetrics>>,
     inbound: Option<Arc<ConnectorMetrics>>,
@@ -35,7 +37,8 @@ pub(super) struct Permits {
 impl Permits {
     fn sides(&self) -> impl Iterator<Item = (&Arc<ConnectorMetrics>, Direction)> {
         let outbound = self.outbound.iter().map(|metrics| (metrics, Direction::Outbound));
-        outbound.chain(self.inbound.iter().map(|metrics| (metrics, Direction::Inbound)))
+        let forwards = self.forwards.iter().map(|(_, metrics)| (metrics, Direction::Outbound));
+        outbound.chain(forwards).chain(self.inbound.iter().map(|metrics| (metrics, Direction::Inbound)))
     }
 }
 

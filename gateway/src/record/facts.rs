@@ -59,7 +59,8 @@ pub struct CallFacts {
 }
 
 impl CallFacts {
-    /// One set of facts for each connector of a call: the calling one (Outbound) and the called one (Inbound).
+    /// One set of facts for each connector of a call: the calling one (Outbound), the called one (Inbound), and those that
+    /// sent it on (Outbound).
     #[must_use]
     pub fn of(settled: &Settled, gateway: &config::Gateway) -> Vec<Self> {
         let account = &settled.account;
@@ -104,7 +105,12 @@ impl CallFacts {
         let b_call_id = settled.b_call_id.as_str();
         let outbound = account.outbound.iter().map(|id| facts(id, Direction::Outbound, &settled.a_call_id));
         let inbound = account.inbound.iter().map(|id| facts(id, Direction::Inbound, b_call_id));
-        outbound.chain(inbound).collect()
+        let forwards = account.forwards.iter().map(|forward| {
+            let destination =
+                Party { number: phrase(&forward.callee), name: None, country: forward.country.clone() };
+            CallFacts { destination, ..facts(&forward.connector, Direction::Outbound, b_call_id) }
+        });
+        outbound.chain(inbound).chain(forwards).collect()
     }
 
     /// The key by which the journal pairs the answer of a call with its end.

@@ -90,7 +90,7 @@ pub use name::{LogGroup, call, call_detail, hourly, rfc3339};
 pub use quality::{FlowFacts, Lost, Minute, PathFacts, QualityFacts, quality};
 pub use recorder::{Ack, Full, NotJournaled, Opened, Record, RecordWriter, Recorder, RecorderSettings, open};
 pub use recovery::Orphan;
-pub use settled::{Account, Settled, Times};
+pub use settled::{Account, Forward, Settled, Times};
 pub use sip_log::SipMessageFacts;
 pub use usage::{region_code, usage_type};
 

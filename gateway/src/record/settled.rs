@@ -40,6 +40,9 @@ pub struct Account {
     pub outbound: Option<String>,
     /// The connector that is called (set when a route to it is tried): gets an Inbound record.
     pub inbound: Option<String>,
+    /// The connectors that sent the call on, each to the next: gets an Outbound record.
+    #[serde(default)]
+    pub forwards: Vec<Forward>,
     /// The user that digest verified.
     pub sip_auth_user: Option<String>,
     /// Whether this is an emergency call.
@@ -50,6 +53,17 @@ pub struct Account {
     /// The carrier that the call comes from.
     #[serde(default)]
     pub carrier: Option<String>,
+}
+
+/// A connector whose system sent a call on to another number, and pays for that part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// Its id.
+    pub connector: String,
+    /// The number that the call was sent on to.
+    pub callee: String,
+    /// Its ISO 3166 country, where known.
+    pub country: Option<String>,
 }
 
 /// A call's end, for its records.

@@ -89,6 +89,7 @@ mod registered_customer;
 mod requests_from_strangers;
 mod requests_too_large;
 mod rings_for_ever;
+mod sent_on;
 mod serial_forks;
 mod streams_of_an_answer;
 mod timers_of_a_carrier;

@@ -10,7 +10,7 @@ use sip::{Message, Method};
 use super::{Established, FarInvite};
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
-use crate::call::io::{Failure, RequestId};
+use crate::call::io::{Action, Failure, RequestId};
 use crate::call::sent::Sent;
 use crate::call::{Next, TIMER_C};
 use crate::media::Side;
@@ -109,7 +109,11 @@ impl Established {
         }
         let Own { purpose, sent, .. } = self.own.sent.swap_remove(index);
         if status.is_success() {
-            return Some(self.own_accepted(cx, to, &sent, message));
+            return Some(match (self.own_accepted(cx, to, &sent, message), purpose) {
+                (Err(cause), Purpose::Join) => self.hang_up(cx, cause),
+                // An answer of no use changes nothing: what held before holds on here.
+                (Ok(()) | Err(_), _) => Next::Stay,
+            });
         }
         let _ = leg.offers.refused(Local, Refusable::Invite);
         Some(match (status.code(), purpose) {
@@ -117,22 +121,26 @@ impl Established {
                 self.ask_later(cx, to, purpose);
                 Next::Stay
             }
-            (_, Purpose::Rollback) => self.hang_up(cx, disagreement()),
+            // Nothing more can be said; silence of the media ends the call where nobody hears anybody.
+            (_, Purpose::Rollback) => Next::Stay,
             (code, Purpose::Join) => {
                 self.hang_up(cx, Cause::new(480, format!("The transfer was refused ({code})")))
             }
         })
     }
 
-    fn own_accepted(&mut self, cx: &mut Cx<'_>, to: Side, sent: &Sent, message: &Message) -> Next {
+    fn own_accepted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: Side,
+        sent: &Sent,
+        message: &Message,
+    ) -> Result<(), Cause> {
         let leg = self.legs.of_mut(to);
         leg.dialog.handle_response(message);
         leg.heard(message);
         FarInvite::new(sent).acknowledge(cx, self.legs.of(to), None);
-        match Body::read(message).and_then(|body| self.bridge(to).take_answer(cx, &body)) {
-            Ok(()) => Next::Stay,
-            Err(cause) => self.hang_up(cx, cause),
-        }
+        Body::read(message).and_then(|body| self.bridge(to).take_answer(cx, &body))
     }
 
     /// No response will come to a request of our own. `None`: the request is none of these.
@@ -150,8 +158,15 @@ impl Established {
 
     /// Asks what waited for a better moment, and gives up on what nobody answers.
     pub(super) fn own_timeouts(&mut self, cx: &mut Cx<'_>) -> Next {
-        if self.own.sent.iter().any(|own| own.give_up <= cx.now.instant) {
-            return self.hang_up(cx, disagreement());
+        let silent = |own: &mut Own| own.give_up <= cx.now.instant;
+        for own in Vec::from_iter(self.own.sent.extract_if(.., silent)) {
+            cx.act(Action::Cancel { request: own.sent.id, says: Vec::new(), left: false });
+            let leg = self.legs.of_mut(own.to);
+            let _ = leg.offers.refused(Local, Refusable::Invite);
+            cx.requests.give_up(own.sent.id, leg);
+            if own.purpose == Purpose::Join {
+                return self.hang_up(cx, Cause::new(480, "The transfer was not answered"));
+            }
         }
         let due = |(at, ..): &mut (Instant, Side, Purpose)| *at <= cx.now.instant;
         for (_, to, purpose) in Vec::from_iter(self.own.again.extract_if(.., due)) {
@@ -169,9 +184,4 @@ impl Established {
             cx.requests.give_up(own.sent.id, self.legs.of(own.to));
         }
     }
-}
-
-/// Two parties with different ideas of their media hear nothing of each other.
-fn disagreement() -> Cause {
-    Cause::new(488, "The two sides do not agree on their media")
 }

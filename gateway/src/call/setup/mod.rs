@@ -6,6 +6,7 @@ mod attempt;
 mod client_invite;
 mod failover;
 mod provisional;
+mod redirect;
 mod target;
 
 use std::collections::VecDeque;
@@ -38,6 +39,7 @@ pub(super) use failover::Failed;
 
 use crate::reply::Cause;
 use attempt::{Attempt, LONGEST_SETUP, Missed};
+use redirect::Redirections;
 
 /// Whoever waits for the callee.
 #[derive(Debug)]
@@ -70,7 +72,8 @@ pub(super) struct Setup {
     caller: Caller,
     /// The routes that were not tried yet, best first.
     routes: VecDeque<Route>,
-    redirections: Vec<(Name, String)>,
+    diverted: Vec<(Name, String)>,
+    redirections: Redirections,
     /// The route in hand.
     target: Option<Target>,
     /// The INVITE that is out; none while ports are opened or a name is looked up.
@@ -100,7 +103,7 @@ impl Setup {
         cx: &mut Cx<'_>,
         mut caller: Caller,
         routes: Vec<Route>,
-        redirections: Vec<(Name, String)>,
+        diverted: Vec<(Name, String)>,
         max_duration: Duration,
     ) -> Next {
         caller.leg.sdp.session_id = cx.tokens.session_id();
@@ -110,7 +113,8 @@ impl Setup {
         let mut setup = Setup {
             caller,
             routes: routes.into(),
-            redirections,
+            diverted,
+            redirections: Redirections::default(),
             target: None,
             attempt: None,
             rang: false,
@@ -144,6 +148,9 @@ impl Setup {
         }
         if matches!(status.code(), 401 | 407) && self.authenticate(cx, message) {
             return Some(Next::Stay);
+        }
+        if let Some(next) = self.redirect(cx, message) {
+            return Some(next);
         }
         self.rest_host(cx, message);
         let from = self.target.as_ref().map(|target| target.route.profile.clone());

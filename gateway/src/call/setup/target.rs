@@ -30,7 +30,9 @@ impl Setup {
     pub(super) fn next_route(&mut self, cx: &mut Cx<'_>) -> Next {
         self.target = None;
         let Some(route) = self.routes.pop_front() else { return self.exhausted(cx) };
-        if cx.account.inbound.as_deref() != route.connector() {
+        // Whose system sent the call on was called all the same.
+        let sent_on = route.connector().is_none() && !cx.account.forwards.is_empty();
+        if cx.account.inbound.as_deref() != route.connector() && !sent_on {
             cx.account.inbound = route.connector().map(str::to_owned);
             let connector = cx.account.inbound.clone();
             cx.act(Action::Offered { connector });
@@ -154,7 +156,7 @@ impl Setup {
             to: &to,
             route,
             account: cx.account,
-            redirections: &self.redirections,
+            redirections: &self.diverted,
         };
         let invite = invite.build(cx.tokens, &local_tag, body);
         cx.bind(&local_tag, LegRef::B(cx.history.dialled_count()));

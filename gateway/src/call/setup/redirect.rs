@@ -1,0 +1,130 @@
+//! 3xx: a host sends the call on to other numbers. Each Contact contributes its number and nothing else, which is admitted
+//! and routed anew, and billed to the connector that asked for it. RFC 3261 §8.1.3.4.
+
+use sip::{Message, Name, Uri};
+
+use super::{Failed, Setup};
+use crate::call::Next;
+use crate::call::cx::Cx;
+use crate::call::io::{Action, AttemptEnd, Redirected, SentOn};
+use crate::reply::Cause;
+
+/// So often a call is sent on.
+const MOST_HOPS: usize = 5;
+
+/// So many Contacts of one response are looked at.
+const MOST_CONTACTS: usize = 5;
+
+/// Where the call has been sent on to so far.
+#[derive(Debug, Default)]
+pub(super) struct Redirections {
+    /// The users that it was sent on to.
+    users: Vec<String>,
+    hops: usize,
+    /// A response says where else to try, and that is being looked at.
+    asked: bool,
+}
+
+impl Setup {
+    /// Follows a 300, 301 or 302 of the host that is tried. `None`: it is a failure like any other, as 305 and 380 are, and as
+    /// every refusal of an emergency call is.
+    pub(super) fn redirect(&mut self, cx: &mut Cx<'_>, message: &Message) -> Option<Next> {
+        let status = message.status()?.code();
+        let target = self.target.as_ref().filter(|_| matches!(status, 300..=302) && !cx.account.emergency)?;
+        let (by, profile) = (target.route.attempt.via.party(), target.route.profile.clone());
+        let users = contacts(message);
+        if users.is_empty() {
+            return None;
+        }
+        let new: Vec<String> =
+            users.into_iter().filter(|user| !self.redirections.users.contains(user)).collect();
+        if let Some(attempt) = self.attempt.take() {
+            attempt.leave(cx, &None, None, true);
+        }
+        let failed = Failed::answered(message, profile);
+        let end = AttemptEnd::Failed { end: failed.end, left: true };
+        cx.attempt_ends(end, failed.status(), failed.detail, Some("it sends the call on".to_owned()));
+        self.target = None;
+        if new.is_empty() || self.redirections.hops >= MOST_HOPS {
+            return Some(self.give_up(cx, Cause::new(482, "The call is sent on in a circle")));
+        }
+        self.redirections.hops += 1;
+        self.redirections.users.extend(new.iter().cloned());
+        self.redirections.asked = true;
+        let (caller, hidden) = (cx.account.caller.clone(), self.caller.leg.profile.hidden);
+        cx.act(Action::Redirect(Box::new(Redirected { by, users: new, caller, hidden, status })));
+        Some(Next::Stay)
+    }
+
+    /// Where the call goes instead, or why it may not.
+    pub fn handle_redirected(&mut self, cx: &mut Cx<'_>, sent_on: Result<SentOn, Cause>) -> Next {
+        if !std::mem::take(&mut self.redirections.asked) {
+            return Next::Stay;
+        }
+        let sent_on = match sent_on {
+            Ok(sent_on) => sent_on,
+            Err(cause) => return self.give_up(cx, cause),
+        };
+        // What the host says holds for the call: nobody else is tried after all.
+        self.routes = sent_on.routes.into();
+        self.redirections_said(&sent_on.diversion);
+        match sent_on.forward {
+            Some(forward) => cx.account.forwards.push(forward),
+            None => {
+                cx.account.callee = sent_on.callee;
+                cx.account.callee_country = sent_on.country;
+            }
+        }
+        self.next_route(cx)
+    }
+
+    /// The newest diversion stands first. RFC 5806 §3.
+    fn redirections_said(&mut self, diversion: &str) {
+        self.diverted.insert(0, (Name::Diversion, diversion.to_owned()));
+    }
+}
+
+/// The users that the Contacts of a 3xx name, the one that is wanted most first.
+fn contacts(message: &Message) -> Vec<String> {
+    let addresses = message.addresses(Name::Contact).filter_map(Result::ok);
+    let mut all: Vec<(f32, String)> = addresses
+        .filter_map(|address| {
+            let wanted = address.params.value("q").and_then(|q| q.parse().ok()).unwrap_or(1.0);
+            let user = match &address.uri {
+                Uri::Sip(uri) => uri.user_unescaped(),
+                Uri::Tel(uri) => Some(uri.number.clone()),
+                _ => None,
+            };
+            Some((wanted, user.filter(|user| !user.is_empty())?))
+        })
+        .collect();
+    all.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    let mut users: Vec<String> = Vec::new();
+    for (_, user) in all {
+        if !users.contains(&user) && users.len() < MOST_CONTACTS {
+            users.push(user);
+        }
+    }
+    users
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::{Builder, Method, StatusCode};
+
+    use super::*;
+
+    #[test]
+    fn what_contacts_name() {
+        let check = |contact: &str, expect: &[&str]| {
+            let invite = Builder::request(Method::Invite, "sip:a@b").build();
+            let moved = Builder::reply(&invite, StatusCode::new(302).unwrap(), "Moved", None);
+            assert_eq!(contacts(&moved.header(Name::Contact, contact).build()), expect, "{contact}");
+        };
+        check("<sip:+12125550188@a>;q=0.1, <sip:+12125550177@b;x=y>", &["+12125550177", "+12125550188"]);
+        check("<sip:1@a>;q=nonsense, <sip:2@a>;q=0.999, <sip:1@c>", &["1", "2"]);
+        check("<tel:+12125550177>, <mailto:a@b>, <sip:c>, <sip:%31@d>", &["+12125550177", "1"]);
+        check("<sip:1@a>,<sip:2@a>,<sip:3@a>,<sip:4@a>,<sip:5@a>,<sip:6@a>", &["1", "2", "3", "4", "5"]);
+        check("*", &[]);
+    }
+}

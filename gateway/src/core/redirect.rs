@@ -1,0 +1,123 @@
+//! A host sends a call on to other numbers: whether these may be called, for whom, and where they are.
+
+use config::ConnectorId;
+
+use super::{CallKey, Core};
+use crate::admit::{self, Admitted, Facts, Outcome};
+use crate::call::{Event, Redirected, SentOn};
+use crate::clock::Now;
+use crate::direction::Direction;
+use crate::media::Side;
+use crate::peer::Party;
+use crate::record::Forward;
+use crate::reply::Cause;
+use crate::route::{self, RouteFacts};
+
+impl Core {
+    /// Admits and routes the first number that may be called, or says why none may.
+    pub(super) fn redirect(&mut self, now: Now, key: CallKey, redirected: &Redirected) -> Option<Event> {
+        let sent_on = self.sent_on(now, key, redirected);
+        if let Err(cause) = &sent_on {
+            tracing::info!(
+                transaction_id = self.calls.get(&key).map(|slot| slot.call.transaction_id.to_string()),
+                status = cause.status.code(),
+                cause = self.shown(&cause.text),
+                "a call is not sent on"
+            );
+        }
+        Some(Event::Redirected { sent_on })
+    }
+
+    fn sent_on(&mut self, now: Now, key: CallKey, redirected: &Redirected) -> Result<SentOn, Cause> {
+        let nobody = || Cause::new(480, format!("Redirected ({}), not followed", redirected.status));
+        let slot = self.calls.get(&key).ok_or_else(nobody)?;
+        let (account, source) = (slot.call.account().clone(), slot.call.endpoint(Side::A));
+        // A customer forwards, and pays; what a carrier wants is for who called, and paid for it so far.
+        let forwards = matches!(redirected.by, Party::VoiceConnector(_));
+        let payer = match &redirected.by {
+            Party::VoiceConnector(id) => Some(id.to_string()),
+            Party::Carrier(_) => {
+                account.forwards.last().map(|one| one.connector.clone()).or(account.outbound)
+            }
+        };
+        let live = self.live.clone();
+        let payer: ConnectorId = payer
+            .and_then(|payer| live.config.connector(&payer).map(|found| found.id.clone()))
+            .ok_or_else(nobody)?;
+        let transport = crate::peer::Transport::Udp; // Not looked at.
+        let mut refused = None;
+        for user in &redirected.users {
+            let mut facts =
+                Facts::new(source.ok_or_else(nobody)?, transport, &live.config.gateway.domain, user);
+            facts.from = Some(redirected.caller.clone());
+            facts.privacy = redirected.hidden;
+            if forwards {
+                facts.diversion.push(account.callee.clone());
+            }
+            let admitted = match admit::admit_target(&live.config, &payer, &facts).outcome {
+                Outcome::Admit(admitted) if admitted.emergency.is_none() => admitted,
+                Outcome::Admit(_) | Outcome::Challenge(_) => continue,
+                Outcome::Refuse(refusal) => {
+                    self.shared.metrics.refusal(refusal.verdict().cause);
+                    refused.get_or_insert(Cause::from(refusal.verdict()));
+                    continue;
+                }
+            };
+            match self.way_on(now, key, &admitted, forwards) {
+                Ok(routes) => {
+                    let callee = sip::text::phrase(&admitted.dialled);
+                    let country = crate::number::country(&admitted.number).map(|country| country.to_string());
+                    let forward = forwards.then(|| Forward {
+                        connector: payer.to_string(),
+                        callee: callee.clone(),
+                        country: country.clone(),
+                    });
+                    let domain = &live.config.gateway.domain;
+                    let diversion = format!(
+                        "<sip:{}@{domain}>;reason=unconditional",
+                        sip::uri::escape_user(&account.callee)
+                    );
+                    return Ok(SentOn { routes, callee, country, forward, diversion });
+                }
+                Err(cause) => {
+                    refused.get_or_insert(cause);
+                }
+            }
+        }
+        Err(refused.unwrap_or_else(nobody))
+    }
+
+    /// The routes to a number, and a place among the calls of who forwards.
+    fn way_on(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        admitted: &Admitted,
+        forwards: bool,
+    ) -> Result<Vec<crate::call::Route>, Cause> {
+        let permit = match forwards {
+            true => Some(self.shared.limits.call(admitted, now.unix).map_err(|refusal| refusal.verdict())?),
+            false => None,
+        };
+        let draw = self.tokens.random().next_u64();
+        let health = self.shared.health();
+        let registrar = &self.shared.registrar;
+        let routed = RouteFacts { admitted, draw, now: now.instant, registrar };
+        let plan = route::route(&self.live.config, &health, &routed);
+        let attempts = plan.attempts.map_err(|refusal| refusal.verdict())?;
+        let live = self.live.clone();
+        let routes: Vec<_> =
+            attempts.into_iter().filter_map(|attempt| self.call_route(&live, admitted, attempt)).collect();
+        if routes.is_empty() {
+            return Err(Cause::new(500, "No listener has the transport of a route"));
+        }
+        if let Some(permit) = permit {
+            let metrics = self.shared.metrics.connector(admitted.connector.as_str());
+            metrics.calls(Direction::Outbound).attempt();
+            if let Some(slot) = self.calls.get_mut(&key) {
+                slot.permits.forwards.push((permit, metrics));
+            }
+        }
+        Ok(routes)
+    }
+}
