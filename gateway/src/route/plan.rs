@@ -37,8 +37,9 @@ pub struct Plan {
 ///
 /// Outbound: carriers by longest prefix, then priority, then weight, and by the next shorter prefix when they are
 /// exhausted; the hosts of one carrier by priority, then weight. Inbound and on-net: the connectors in the order of
-/// [`Destination::Connectors`]: of each, the contacts that have registered, then its routes by priority, then weight. Hosts that do not answer probes come
-/// last, rather than never, and in the same order among themselves.
+/// [`Destination::Connectors`]: of each, the contacts that have registered, then its routes by priority, then weight.
+/// Hosts that do not answer probes, and carriers' hosts that have not registered us, come last, rather than never, and in
+/// the same order among themselves.
 ///
 /// An emergency call gets every carrier, whatever its prefixes and its health, but no host with a `user` of its own.
 ///
