@@ -179,7 +179,7 @@ const SECTIONS: &[Section] = &[
             here("codecs"),
             only("dtmf", "\"rfc4733\""),
             not_yet("session_timer"),
-            only("prack", "\"supported\""),
+            here("prack"),
             only("refer", "\"off\" or \"handle\""),
             here("nat"),
             here("symmetric"),

@@ -6,7 +6,7 @@ use sip::text::{phrase, word};
 use sip::{Builder, Message, Name, StatusCode};
 
 /// The methods that we take. RFC 3261 §20.5.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, INFO";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 
 /// Why a call was refused or ended: a status and a text for the reason phrase, the `Reason` header, the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Cause {
 /// demands nothing. The first few do: who demands more than these hears of the others when it comes again.
 pub(crate) fn demanded(message: &Message) -> Option<String> {
     demanded_but(message, |_| true)
+}
+
+/// The same of a party with which provisional responses may be reliable.
+///
+/// - `reliable`: whether we take `100rel` from it.
+pub(crate) fn demanded_beside_100rel(message: &Message, reliable: bool) -> Option<String> {
+    demanded_but(message, |tag| !(reliable && tag.eq_ignore_ascii_case("100rel")))
 }
 
 /// Those of them that are `unknown`.

@@ -14,9 +14,10 @@ pub enum Dtmf {
 }
 
 /// `peer.prack`: reliable provisional responses, RFC 3262.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Prack {
     /// Used where the other side can.
+    #[default]
     Supported,
     /// Asked for.
     Required,

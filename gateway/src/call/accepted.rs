@@ -9,7 +9,7 @@ use sip::{Message, Method, Name};
 use super::cx::Cx;
 use super::established::{Established, FarInvite};
 use super::headers::{self, Lines};
-use super::io::Action;
+use super::io::{Action, Failure, RequestId};
 use super::leg::Leg;
 use super::requests::reason_of;
 use super::sent::Login;
@@ -158,6 +158,7 @@ impl Accepted {
             (Some(Method::Options), _) => {
                 in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
             }
+            (Some(Method::Prack), _) => self.up.take_prack(cx, side, server, &message),
             (Some(Method::Update), _) if message.body().is_empty() => {
                 self.up.refresh(cx, side, server, &message);
             }
@@ -168,6 +169,24 @@ impl Accepted {
             }
         }
         Next::Stay
+    }
+
+    /// A response to a request that crossed before the 2xx.
+    pub fn handle_response(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: RequestId,
+        message: &Message,
+    ) -> Option<Next> {
+        self.up.handle_response(cx, request, message)
+    }
+
+    /// No response will come to it.
+    pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
+        self.up.is_crossing(request).then(|| {
+            self.up.early_crossing_lost(cx, request, lost);
+            Next::Stay
+        })
     }
 
     /// The caller's INVITE was cancelled.
@@ -197,6 +216,9 @@ impl Accepted {
     pub fn refuse(self: Box<Self>, cx: &mut Cx<'_>, cause: Cause) -> Next {
         let Accepted { mut up, caller, mut invite, callee_left, .. } = *self;
         up.drop_held_back(cx, None);
+        for crossing in std::mem::take(&mut up.crossings) {
+            crossing.end(cx);
+        }
         let Established { legs, logins, .. } = *up;
         if callee_left.is_none() {
             invite.acknowledge(cx, &legs.b, None);

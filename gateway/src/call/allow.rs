@@ -6,7 +6,7 @@ use sip::{Message, Name};
 use super::profile::Profile;
 
 /// What is ours to take, whatever the other side can do.
-const OURS: [&str; 5] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"];
+const OURS: [&str; 6] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK"];
 /// What crosses to the other side.
 const THEIRS: [&str; 3] = ["UPDATE", "INFO", "MESSAGE"];
 
@@ -19,11 +19,14 @@ pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
     message.has(Name::Allow).then(methods)
 }
 
-/// The value of Allow for a party that speaks like `to`, whose REFER we may take ourselves.
+/// The value of Allow for a party that speaks like `to`, whose REFER we may take ourselves, and its PRACK not.
 ///
 /// - `other`, `but`: as in [`allow`].
 pub(super) fn allow_to(to: &Profile, other: Option<&[String]>, but: Option<&str>) -> String {
-    let methods = allow(other, but);
+    let methods = match to.prack {
+        Prack::Off => allow(other, but).replace(", PRACK", ""),
+        Prack::Supported | Prack::Required => allow(other, but),
+    };
     match to.refer {
         Refer::Handle => format!("{methods}, REFER"),
         Refer::Off | Refer::Pass => methods,

@@ -219,6 +219,11 @@ impl End {
         self.flow = Peer { remote, server_name, party, ..flow };
     }
 
+    /// Whether the party takes UPDATE; `None`: it has not said what it allows.
+    pub fn allows_update(&self) -> Option<bool> {
+        Some(self.allows.as_ref()?.iter().any(|method| method == "UPDATE"))
+    }
+
     /// Remembers what the party allows, where a message of its says so.
     pub fn heard(&mut self, message: &Message) {
         self.allows = allowed_by(message).or(self.allows.take());

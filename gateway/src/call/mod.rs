@@ -410,10 +410,10 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (stage, Event::Response { request, message, flow }) => {
             let next = match stage {
                 Setup(setup) => setup.handle_response(cx, request, &message, flow),
+                Accepted(accepted) => accepted.handle_response(cx, request, &message),
                 Established(up) => up.handle_response(cx, request, &message),
                 Handed(handed) => handed.handle_response(cx, request, &message),
                 Ended(ended) => ended.handle_response(cx, request, &message).then_some(Next::Stay),
-                Accepted(_) => None,
             };
             let late = || {
                 cx.late_response(request, &message);
@@ -424,10 +424,10 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (stage, Event::Failed { request, cause }) => {
             let next = match stage {
                 Setup(setup) => setup.handle_failed(cx, request, cause),
+                Accepted(accepted) => accepted.handle_failed(cx, request, cause),
                 Established(up) => up.handle_failed(cx, request, cause),
                 Handed(handed) => handed.handle_failed(cx, request, cause),
                 Ended(ended) => ended.handle_failed(cx, request, cause).then_some(Next::Stay),
-                Accepted(_) => None,
             };
             let late = || {
                 cx.late_failure(request, cause);

@@ -140,7 +140,8 @@ impl Bridge<'_> {
     /// Whether `to` has an offer open that is answered in `leaves` at the latest.
     fn owes(&self, leaves: Carrier) -> bool {
         let open = self.to.offers.open();
-        leaves == Carrier::InviteOk && open.is_some_and(|offer| offer.by() == Remote)
+        let asks = |offer: &Offer<Bytes>| offer.by() == Remote && offer.carrier() == Carrier::Invite;
+        leaves == Carrier::InviteOk && open.is_some_and(asks)
     }
 
     /// Takes note of what leaves to `to`.

@@ -1,6 +1,6 @@
 //! How a party's systems speak.
 
-use config::{Nat, Pattern, Refer, Srtp};
+use config::{Nat, Pattern, Prack, Refer, Srtp};
 use serde::{Deserialize, Serialize};
 use sip::Name;
 
@@ -49,6 +49,9 @@ pub struct Profile {
     /// What becomes of its REFER.
     #[serde(default)]
     pub refer: Refer,
+    /// Whether provisional responses to it and from it are reliable.
+    #[serde(default)]
+    pub prack: Prack,
 }
 
 impl Profile {
@@ -89,6 +92,7 @@ pub static PLAIN: Profile = Profile {
     srtp: Srtp::Off,
     srtp_suites: Vec::new(),
     refer: Refer::Off,
+    prack: Prack::Supported,
 };
 
 /// On which side of us a party is.

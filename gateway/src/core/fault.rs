@@ -5,7 +5,7 @@ use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
 
 use crate::call::unsupported_body;
 use crate::number::is_emergency_service;
-use crate::reply::{Cause, demanded, demanded_but};
+use crate::reply::{Cause, demanded_beside_100rel, demanded_but};
 
 /// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
 pub(super) const BODIES: &str = "application/sdp, multipart/mixed, application/pidf+xml";
@@ -40,19 +40,21 @@ impl Fault {
 
 /// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2,
 /// §16.3).
-pub(super) fn protocol_fault(message: &Message, merged: bool) -> Option<Fault> {
+///
+/// - `reliable`: whether its sender may demand `100rel`.
+pub(super) fn protocol_fault(message: &Message, merged: bool, reliable: bool) -> Option<Fault> {
     let hops = || (message.max_forwards() == Ok(Some(0))).then(|| Fault::new(483, "Too Many Hops"));
     scheme_fault(message)
         .or_else(hops)
         .or_else(|| merged_fault(merged))
-        .or_else(|| require_fault(message))
+        .or_else(|| require_fault(message, reliable))
         .or_else(|| body_fault(message))
         .or_else(|| accept_fault(message))
 }
 
 /// What is wrong with a request that ends here and begins nothing, so that hops, body and copies do not matter.
 pub(super) fn terminal_fault(message: &Message) -> Option<Fault> {
-    scheme_fault(message).or_else(|| require_fault(message))
+    scheme_fault(message).or_else(|| require_fault(message, false))
 }
 
 /// What is wrong with a REGISTER for a registrar that understands `understood`.
@@ -78,8 +80,8 @@ fn merged_fault(merged: bool) -> Option<Fault> {
     merged.then(|| Fault::new(482, "Merged request"))
 }
 
-fn require_fault(message: &Message) -> Option<Fault> {
-    let demanded = demanded(message)?;
+fn require_fault(message: &Message, reliable: bool) -> Option<Fault> {
+    let demanded = demanded_beside_100rel(message, reliable)?;
     let fault = Fault::new(420, format!("Not supported: {demanded}"));
     Some(fault.with(Name::Unsupported, demanded))
 }

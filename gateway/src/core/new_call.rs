@@ -60,7 +60,8 @@ impl Core {
             Ok(origin) => origin.clone(),
             Err(refusal) => return self.refuse(now, &asked, &refusal.clone()),
         };
-        if let Some(fault) = protocol_fault(&asked.message, merged) {
+        if let Some(fault) = protocol_fault(&asked.message, merged, origin.peer().prack != config::Prack::Off)
+        {
             return self.reject(now, &asked, &fault);
         }
         if let Some(heard) = heard(&asked.message, origin.peer()) {

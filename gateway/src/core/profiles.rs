@@ -65,5 +65,6 @@ fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Protoco
         srtp: speech.srtp(encryption, protocol),
         refer: speech.refer,
         srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),
+        prack: speech.prack,
     }
 }

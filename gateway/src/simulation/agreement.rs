@@ -14,7 +14,10 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// What was said of media, by Call-ID.
 #[derive(Default)]
 pub(crate) struct Described {
-    /// Calls whose first INVITE offers nothing: the 2xx offers, and the ACK must answer.
+    /// Call-IDs and To tags in which a reliable ringing of the gateway's said what its 2xx need not say again.
+    settled: HashSet<(String, String)>,
+    /// Calls whose first INVITE offers nothing: the 2xx offers, and the ACK must answer; or a reliable ringing, and the
+    /// PRACK.
     unoffered: HashSet<String>,
     /// Since when an answer is lacking that no other message will bring.
     lacking: HashMap<String, Duration>,
@@ -32,8 +35,14 @@ impl Described {
             return Some(format!("a description that is not the gateway's: {line}"));
         }
         let invite = message.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
+        let dialog =
+            || (message.call_id().unwrap_or_default().to_owned(), message.to_tag().unwrap_or_default());
+        if describes(message) && message.reliable().is_ok_and(|rseq| rseq.is_some()) {
+            self.settled.insert(dialog());
+        }
         let success = message.status().is_some_and(|status| status.is_success());
-        (invite && success && !describes(message)).then(|| "a 2xx without media".to_owned())
+        let mute = invite && success && !describes(message) && !self.settled.contains(&dialog());
+        mute.then(|| "a 2xx without media".to_owned())
     }
 
     /// A message from or to the gateway, not a repeated one: an ACK without the answer that it owes ends the call.
@@ -44,9 +53,10 @@ impl Described {
                 self.unoffered.insert(call_id);
             }
             Method::Ack if !self.unoffered.contains(&call_id) || self.ended.contains(&call_id) => {}
-            Method::Ack if describes(message) => {
+            Method::Ack | Method::Prack if describes(message) => {
                 self.unoffered.remove(&call_id);
             }
+            Method::Prack => {}
             Method::Ack => {
                 self.lacking.entry(call_id).or_insert(at);
             }

@@ -8,7 +8,7 @@ fn allowed(message: &Message) -> Vec<String> {
     message.values(Name::Allow).map(|one| one.into_owned()).collect()
 }
 
-const OURS: [&str; 5] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"];
+const OURS: [&str; 6] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK"];
 
 fn ours_and(more: &[&str]) -> Vec<String> {
     OURS.iter().chain(more).map(|one| (*one).to_owned()).collect()

@@ -39,7 +39,7 @@ fn a_405_says_what_is_allowed() {
         trunk.respond_with(b, 405, &[("Allow", "REGISTER, INFO")]);
         trunk.run(0.5);
         let refusal = trunk.call(a).response(405).unwrap();
-        let allowed = "ACK, BYE, CANCEL, OPTIONS, INFO";
+        let allowed = "ACK, BYE, CANCEL, OPTIONS, PRACK, INFO";
         assert_eq!(super::trunk::Trunk::header(refusal, "Allow"), allowed);
     });
 }

@@ -182,7 +182,7 @@ fn requests_out_of_order_and_unknown_demands_are_refused() {
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Info), [200, 200, 200, 500]);
         trunk.phone(a.0).calls[a.1].dialog.as_mut().unwrap().local_cseq += 2;
-        trunk.phone(a.0).requires = Some("100rel");
+        trunk.phone(a.0).requires = Some("outbound");
         trunk.request(a, Method::Invite, Some("sendonly"));
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Invite).last(), Some(&420));

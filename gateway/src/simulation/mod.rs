@@ -86,6 +86,7 @@ mod refusals_in_the_log;
 mod refused_inside_a_call;
 mod register_to_a_carrier;
 mod registered_customer;
+mod reliable_ringing;
 mod requests_from_strangers;
 mod requests_too_large;
 mod rings_for_ever;

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use sip::dialog::DialogState;
 use sip::dialog::offer_answer::Carrier;
 use sip::dialog::offer_answer::Side::{Local, Remote};
 use sip::text::word;
@@ -17,7 +18,7 @@ use crate::call::allow::allow_to;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::headers::{self, lines_of_cancel};
-use crate::call::io::{Action, Failure};
+use crate::call::io::{Action, Failure, RequestId};
 use crate::call::negotiation::{Before, Refused, refusable};
 use crate::call::sent::Sent;
 use crate::call::sides::Sides;
@@ -34,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request that waits for its response.
 #[derive(Debug)]
-pub(super) struct Crossing {
+pub(in crate::call) struct Crossing {
     /// Whose it is; it went to the other party.
     pub from: Side,
     /// What was asked, and the transaction that waits for the response.
@@ -71,6 +72,11 @@ impl Crossing {
         this
     }
 
+    /// The dialog that it went to is over, and had no 2xx.
+    pub fn end(self, cx: &mut Cx<'_>) {
+        in_dialog::refuse(cx, self.server, &self.asked, &Cause::new(487, "Call Ended"));
+    }
+
     fn is_invite(&self) -> bool {
         self.sent.message.method() == Some(Method::Invite)
     }
@@ -92,12 +98,25 @@ impl Crossing {
 impl Established {
     /// Sends a request across and remembers whom to tell of its response.
     pub(super) fn forward(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
+        let method = message.method().unwrap_or(Method::Info);
+        self.forward_as(cx, side, server, message, method);
+    }
+
+    /// The same as a request of the method `sends`: an offer is an offer, whatever carries it.
+    pub fn forward_as(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        server: ServerId,
+        message: Message,
+        sends: Method,
+    ) {
         if self.crossings.len() >= MOST_CROSSINGS {
             let cause = Cause::new(503, "Too many requests at one time").later(Duration::from_secs(1));
             return in_dialog::refuse(cx, server, &message, &cause);
         }
         let before = self.bridge(side).before(cx);
-        let (method, body, offers) = match self.cross_request(cx, side, &message) {
+        let (body, offers) = match self.cross_request(cx, side, &message, &sends) {
             Ok(crossed) => crossed,
             Err(refused) => {
                 // An offer that came at the wrong time changed nothing.
@@ -109,38 +128,39 @@ impl Established {
             }
         };
         let from = self.legs.of_mut(side);
-        if matches!(method, Method::Invite | Method::Update) {
+        if matches!(sends, Method::Invite | Method::Update) {
             from.heard(&message);
         }
         let (profile, allows) = (from.profile.clone(), from.allows.clone());
         let to = self.legs.of_mut(side.other());
-        let (builder, hop) = to.request(method, cx.tokens);
-        let builder = headers::cross(&message, builder, &profile, &to.profile)
-            .header(Name::Allow, allow_to(&to.profile, allows.as_deref(), None));
+        let allowed = allow_to(&to.profile, allows.as_deref(), None);
+        let (builder, hop) = to.request(sends, cx.tokens);
+        let builder = headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let before = Some(before).filter(|_| offers);
         self.crossings.push(Crossing::new(cx, side, (server, message), sent, before));
     }
 
-    /// The method and the body of a request as the other party gets it, and whether it makes an offer.
+    /// The body of a request as the other party gets it, and whether it makes an offer.
     fn cross_request(
         &mut self,
         cx: &mut Cx<'_>,
         side: Side,
         message: &Message,
-    ) -> Result<(Method, Option<SentBody>, bool), Refused> {
+        sends: &Method,
+    ) -> Result<(Option<SentBody>, bool), Refused> {
         let method = message.method().unwrap_or(Method::Info);
         let body = Body::read(message)?;
-        match Carrier::of(&method, None, false) {
-            Some(carrier) => {
-                let crossed = self.bridge(side).cross(cx, &body, carrier, carrier)?;
-                Ok((method, crossed, body.sdp().is_some()))
+        match (Carrier::of(&method, None, false), Carrier::of(sends, None, false)) {
+            (Some(came), Some(leaves)) => {
+                let crossed = self.bridge(side).cross(cx, &body, came, leaves)?;
+                Ok((crossed, body.sdp().is_some()))
             }
-            None if body.sdp().is_some() => {
+            _ if body.sdp().is_some() => {
                 let method = word(&method.to_string());
                 Err(Cause::new(415, format!("A session description has no meaning in {method}")).into())
             }
-            None => Ok((method, body.as_is(), false)),
+            _ => Ok((body.as_is(), false)),
         }
     }
 
@@ -180,7 +200,9 @@ impl Established {
 
     fn cross_provisional(&mut self, cx: &mut Cx<'_>, index: usize, message: &Message) {
         let Some(crossing) = self.crossings.get_mut(index) else { return };
-        if crossing.cancelled.is_some() || message.status().is_none_or(|status| status.code() == 100) {
+        let reliable = crossing.asked.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("100rel"));
+        let says = message.status().is_some_and(|status| status.code() > 100) && !reliable;
+        if crossing.cancelled.is_some() || !says || crossing.asked.method() != Some(Method::Invite) {
             return;
         }
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
@@ -203,9 +225,11 @@ impl Established {
         // Without an offer in the request, this response brings one.
         let offered = before.is_some();
         let before = before.unwrap_or_else(|| self.bridge(from.other()).before(cx));
-        let body = match (Body::read(message), Carrier::of(&method, message.status(), false)) {
-            (Ok(body), Some(carrier)) if is_invite || offered => {
-                self.bridge(from.other()).cross(cx, &body, carrier, carrier)
+        let carrier = |method: &Method| Carrier::of(method, message.status(), false);
+        let carriers = sent.message.method().and_then(|sent| Some((carrier(&sent)?, carrier(&method)?)));
+        let body = match (Body::read(message), carriers) {
+            (Ok(body), Some((came, leaves))) if is_invite || offered => {
+                self.bridge(from.other()).cross(cx, &body, came, leaves)
             }
             (Err(cause), Some(_)) if is_invite || offered => Err(cause.into()),
             (body, _) => Ok(body.ok().and_then(|body| body.as_is())),
@@ -221,7 +245,7 @@ impl Established {
                 self.legs.of_mut(from).dialog.refresh_target(&asked);
                 let (near, far) = (self.legs.of(from), self.legs.of(from.other()));
                 let response = response::cross(far, near, message, body, &asked);
-                match invite {
+                match invite.filter(|_| method == Method::Invite) {
                     Some(invite) => self.accept(cx, from, server, response, Some(invite)),
                     None => cx.respond(server, response),
                 }
@@ -235,7 +259,11 @@ impl Established {
                 if let Some(refusable) = refusable(&method) {
                     let _ = self.legs.of_mut(from).offers.refused(Remote, refusable);
                 }
-                self.ask(cx, from.other(), Purpose::Rollback)
+                // In an early dialog there is no INVITE to say it with.
+                match self.legs.a.dialog.state == DialogState::Confirmed {
+                    true => self.ask(cx, from.other(), Purpose::Rollback),
+                    false => Next::Stay,
+                }
             }
         }
     }
@@ -245,7 +273,7 @@ impl Established {
     fn cross_refusal(&mut self, cx: &mut Cx<'_>, crossing: Crossing, message: &Message) {
         let (from, status) = (crossing.from, message.status().map_or(500, |status| status.code()));
         let Crossing { server, asked, sent, before, .. } = crossing;
-        self.take_back(&sent, from);
+        self.take_back(&asked, &sent, from);
         self.give_back(cx, from, before);
         let text = match status {
             401 | 407 => "The other side asks for credentials".to_owned(),
@@ -264,7 +292,7 @@ impl Established {
     fn refuse_crossing(&mut self, cx: &mut Cx<'_>, crossing: Crossing, said: Option<StatusCode>) {
         let failure = crossing.failure(said);
         let Crossing { from, server, asked, sent, before, .. } = crossing;
-        self.take_back(&sent, from);
+        self.take_back(&asked, &sent, from);
         self.give_back(cx, from, before);
         let mut reply = failure.reply(&asked, None);
         if let Some(said) = said {
@@ -274,10 +302,13 @@ impl Established {
     }
 
     /// The request had no 2xx on either leg: its offer is gone.
-    fn take_back(&mut self, sent: &Sent, from: Side) {
-        let Some(request) = sent.message.method().as_ref().and_then(refusable) else { return };
-        let _ = self.legs.of_mut(from).offers.refused(Remote, request);
-        let _ = self.legs.of_mut(from.other()).offers.refused(Local, request);
+    fn take_back(&mut self, asked: &Message, sent: &Sent, from: Side) {
+        if let Some(request) = asked.method().as_ref().and_then(refusable) {
+            let _ = self.legs.of_mut(from).offers.refused(Remote, request);
+        }
+        if let Some(request) = sent.message.method().as_ref().and_then(refusable) {
+            let _ = self.legs.of_mut(from.other()).offers.refused(Local, request);
+        }
     }
 
     /// What held before the offer of `from`'s holds on.
@@ -301,6 +332,15 @@ impl Established {
         self.hang_up(cx, cause)
     }
 
+    /// The same before the 2xx, where the INVITE tells whether the other side is there.
+    pub fn early_crossing_lost(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) {
+        let Some(index) = self.crossings.iter().position(|one| one.sent.id == request) else { return };
+        if lost != Failure::Transport || !self.repeat_crossing(cx, index) {
+            let crossing = self.crossings.remove(index);
+            self.refuse_crossing(cx, crossing, None);
+        }
+    }
+
     /// The request could not be delivered: it is sent once more, where it may be.
     fn repeat_crossing(&mut self, cx: &mut Cx<'_>, index: usize) -> bool {
         let Some(crossing) = self.crossings.get_mut(index).filter(|one| one.cancelled.is_none()) else {
@@ -318,7 +358,7 @@ impl Established {
     }
 
     /// Refuses whoever has waited for long enough. An INVITE is cancelled before (RFC 3261 §16.8).
-    pub(super) fn crossing_timeouts(&mut self, cx: &mut Cx<'_>) {
+    pub fn crossing_timeouts(&mut self, cx: &mut Cx<'_>) {
         while let Some(index) = self.crossings.iter().position(|one| one.give_up <= cx.now.instant) {
             let Some(crossing) = self.crossings.get(index) else { return };
             if crossing.is_invite() && crossing.cancelled.is_none() {

@@ -10,8 +10,8 @@ mod transfer;
 
 use std::time::{Duration, Instant};
 
-use sip::dialog::DialogError;
 use sip::dialog::offer_answer::Carrier;
+use sip::dialog::{DialogError, UasReliable};
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
@@ -27,12 +27,13 @@ use super::requests::reason_of;
 use super::sent::Login;
 use super::sides::Sides;
 use super::{Next, due, in_dialog};
+use config::Prack;
 use crate::media::Side;
 use crate::peer::Source;
-use crate::reply::demanded;
+use crate::reply::demanded_beside_100rel;
 
 use crate::reply::Cause;
-use crossing::Crossing;
+pub(super) use crossing::Crossing;
 pub(super) use handshake::{FarInvite, Handshake};
 use held_back::HeldBack;
 use own::OwnRequests;
@@ -45,7 +46,9 @@ pub(super) struct Established {
     /// How challenges of each leg's party are met.
     pub logins: Sides<Login>,
     /// Requests that crossed and wait for their response.
-    crossings: Vec<Crossing>,
+    pub crossings: Vec<Crossing>,
+    /// What the caller may still acknowledge of the ringing.
+    pub provisionals: Option<UasReliable<Message>>,
     /// Requests of our own.
     own: OwnRequests,
     /// An offer that waits for the ACK of the one before.
@@ -65,6 +68,7 @@ impl Established {
             legs,
             logins,
             crossings: Vec::new(),
+            provisionals: None,
             own: OwnRequests::default(),
             held_back: None,
             handshakes: Sides::default(),
@@ -123,7 +127,8 @@ impl Established {
             return Next::Stay;
         }
         self.came_by(cx, side, source);
-        if let Some(demanded) = demanded(&message).filter(|_| method != Method::Bye) {
+        let demanded = self.demanded(side, &message);
+        if let Some(demanded) = demanded.filter(|_| method != Method::Bye) {
             in_dialog::refuse_demand(cx, server, &message, &demanded);
             return Next::Stay;
         }
@@ -135,6 +140,7 @@ impl Established {
                 cx.respond(server, reply.build());
             }
             Method::Invite => self.handle_invite(cx, side, server, message),
+            Method::Prack => self.handle_prack(cx, side, server, &message),
             // Who has not acknowledged its 2xx may not have it yet.
             Method::Update if !message.body().is_empty() && self.handshakes.of(side.other()).is_some() => {
                 self.hold_back(cx, side, server, message);
@@ -162,12 +168,51 @@ impl Established {
             return in_dialog::refuse(cx, server, message, &refusal(&error));
         }
         leg.dialog.refresh_target(message);
-        if let Some(demanded) = demanded(message) {
+        if let Some(demanded) = self.demanded(side, message) {
             return in_dialog::refuse_demand(cx, server, message, &demanded);
         }
-        let contact = leg.contact();
+        let contact = self.legs.of(side).contact();
         let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
         cx.respond(server, reply.build());
+    }
+
+    /// What a request demands that we have not.
+    fn demanded(&self, side: Side, message: &Message) -> Option<String> {
+        demanded_beside_100rel(message, self.legs.of(side).profile.prack != Prack::Off)
+    }
+
+    /// A PRACK after the 2xx, of what described no session. RFC 3262 §3.
+    fn handle_prack(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        let uas = self.provisionals.as_mut().filter(|_| side == Side::A);
+        let known = match message.rack() {
+            Ok(rack) => uas.is_some_and(|uas| uas.handle_prack(cx.now.instant, &rack)),
+            Err(error) => return in_dialog::refuse(cx, server, message, &Cause::new(400, error.to_string())),
+        };
+        match known {
+            false => in_dialog::refuse(cx, server, message, &Cause::new(481, "Nothing waits for this PRACK")),
+            true if !message.body().is_empty() => {
+                in_dialog::refuse(
+                    cx,
+                    server,
+                    message,
+                    &Cause::new(488, "A session description has no place here"),
+                );
+            }
+            true => in_dialog::respond_ok(cx, server, message, self.allows_of_other(side)),
+        }
+    }
+
+    /// The same before the caller knows of the 2xx.
+    pub fn take_prack(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
+        match self.legs.of_mut(side).dialog.handle_request(message) {
+            Ok(()) => self.handle_prack(cx, side, server, message),
+            Err(error) => in_dialog::refuse(cx, server, message, &refusal(&error)),
+        }
+    }
+
+    /// Whether a request of ours is one that crossed.
+    pub fn is_crossing(&self, request: RequestId) -> bool {
+        self.crossings.iter().any(|one| one.sent.id == request)
     }
 
     fn handle_bye(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) -> Next {

@@ -19,6 +19,25 @@ use crate::peer::Peer;
 use crate::reply::Cause;
 use crate::route::RouteEnd;
 
+/// The callee's 2xx, held back until the caller has acknowledged what was agreed on while it rang. RFC 3262 §3.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    pub fork: Early<Fork>,
+    flow: Peer,
+}
+
+impl Accepting {
+    /// Whether a request of the callee's is inside its dialog.
+    pub fn matches(&self, message: &Message) -> bool {
+        self.fork.dialog.matches(message)
+    }
+
+    /// The callee's leg.
+    pub fn leg(&self) -> Leg {
+        Fork::far(&self.fork)
+    }
+}
+
 impl Setup {
     /// The callee took the call.
     pub(super) fn handle_accept(&mut self, cx: &mut Cx<'_>, message: &Message, flow: Peer) -> Next {
@@ -28,12 +47,39 @@ impl Setup {
             Ok(_) => attempt.forks.handle_response(cx.now.instant, &attempt.sent.message, message),
             Err(error) => Err(error),
         };
-        let fork = match heard {
+        let mut fork = match heard {
             Ok(Heard::Confirmed(fork)) => fork,
+            Ok(Heard::Forked(fork)) => {
+                let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
+                let (leg, invite) = (Fork::far(&fork), FarInvite::new(&attempt.sent));
+                cx.release(leg, invite.parts(), login, &Cause::new(487, "Answered too late"));
+                return Next::Stay;
+            }
             Ok(_) => return Next::Stay,
             Err(error) => return self.accepted_without_dialog(cx, message, &error),
         };
-        self.accepted(cx, fork, message, flow)
+        let tag = fork.dialog.remote_tag.clone();
+        let Some(uas) = &mut fork.data.reliable.to_caller else {
+            return self.accepted(cx, fork, message, flow);
+        };
+        uas.accept(message.clone());
+        self.accepting = Some(Box::new(Accepting { fork, flow }));
+        self.go_on(cx, &tag)
+    }
+
+    /// Nothing holds the callee's 2xx back any more.
+    pub(super) fn go_on_accepting(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
+        let Some(accepting) = self.accepting.take() else { return Next::Stay };
+        self.accepted(cx, accepting.fork, message, accepting.flow)
+    }
+
+    /// The callee hung up before its 2xx went to the caller.
+    pub(super) fn callee_gave_up(&mut self, cx: &mut Cx<'_>) -> Next {
+        if let (Some(accepting), Some(attempt)) = (self.accepting.take(), self.attempt.take()) {
+            let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
+            attempt.leave(cx, &login, Some(accepting.fork.dialog.remote_tag), true);
+        }
+        self.refuse_caller(cx, Cause::new(480, "The callee hung up"))
     }
 
     fn accepted_without_dialog(&mut self, cx: &mut Cx<'_>, message: &Message, error: &DialogError) -> Next {
@@ -48,8 +94,10 @@ impl Setup {
     }
 
     fn accepted(&mut self, cx: &mut Cx<'_>, fork: Early<Fork>, message: &Message, flow: Peer) -> Next {
-        let (Some(attempt), Some(target)) = (self.attempt.take(), &self.target) else { return Next::Stay };
         let Early { dialog, data: mut fork } = fork;
+        let crossings = self.crossings_of(&dialog.remote_tag);
+        self.end_crossings(cx);
+        let (Some(attempt), Some(target)) = (self.attempt.take(), &self.target) else { return Next::Stay };
         fork.take_tag(cx, &mut self.tag_is_taken);
         fork.b.heard(message);
         let tag = dialog.remote_tag.clone();
@@ -82,7 +130,9 @@ impl Setup {
         let caller = &mut self.caller;
         let response = response::cross(&b, &fork.a, message, body, &caller.invite);
         let logins = Sides { a: caller.login.clone(), b: login };
-        let up = Established::new(Sides { a: fork.a, b }, logins, self.max_duration);
+        let mut up = Established::new(Sides { a: fork.a, b }, logins, self.max_duration);
+        up.crossings = crossings;
+        up.provisionals = fork.reliable.to_caller;
         Next::Accepted(Box::new(Accepted::new(cx, up, caller, response, invite)))
     }
 

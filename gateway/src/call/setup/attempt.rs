@@ -9,6 +9,7 @@ use sip::auth::Secret;
 use sip::dialog::EarlyDialogs;
 use sip::transaction::Timers;
 
+use super::reliable::Reliable;
 use crate::call::cx::Cx;
 use crate::call::leg::{End, Leg};
 use crate::call::profile::{Local, Profile};
@@ -81,6 +82,7 @@ pub(super) struct Fork {
     pub b: End,
     /// It has a dialog with the caller.
     pub has_tag: bool,
+    pub reliable: Reliable,
 }
 
 /// An INVITE that went out, and the dialogs that it has begun.
@@ -89,6 +91,8 @@ pub(super) struct Attempt {
     pub sent: Sent,
     pub address: SocketAddr,
     pub forks: EarlyDialogs<Fork>,
+    /// Its INVITE says that we take reliable provisional responses.
+    pub reliable: bool,
     /// A response came.
     pub heard: bool,
     /// The callee as it was when the INVITE left: what a late 2xx is released to.
@@ -119,8 +123,12 @@ impl Attempt {
     /// An INVITE that leaves now.
     pub fn new(now: Now, sent: Sent, address: SocketAddr, fork: Fork, attempt: &route::Attempt) -> Self {
         let end = Box::new(fork.b.without_media());
+        let supported = [Name::Supported, Name::Require]
+            .map(|name| sent.message.values(name).any(|tag| tag.eq_ignore_ascii_case("100rel")));
+        let reliable = supported.contains(&true);
         let forks = EarlyDialogs::new(MOST_FORKS, fork, Timers::default());
-        let mut this = Attempt { sent, address, forks, heard: false, end, timers: Deadlines::default() };
+        let mut this =
+            Attempt { sent, address, forks, reliable, heard: false, end, timers: Deadlines::default() };
         this.wait(now, attempt);
         this
     }

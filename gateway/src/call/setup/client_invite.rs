@@ -7,6 +7,7 @@ use crate::call::allow::allow_to;
 use crate::call::body::SentBody;
 use crate::call::headers::{self, is_let_through};
 use crate::call::leg::End;
+use config::Prack;
 use crate::call::rules::{self, Way};
 use crate::ids::Tokens;
 use crate::record::Account;
@@ -20,6 +21,8 @@ pub(super) struct ClientInvite<'a> {
     pub route: &'a Route,
     pub account: &'a Account,
     pub redirections: &'a [(Name, String)],
+    /// We can take reliable provisional responses to it.
+    pub reliably: bool,
 }
 
 impl ClientInvite<'_> {
@@ -54,11 +57,24 @@ impl ClientInvite<'_> {
         if let Some(connector) = route.connector() {
             builder = builder.raw("X-VoiceConnector-ID", connector);
         }
+        if let Some(name) = self.asks_reliably() {
+            builder = builder.header(name, "100rel");
+        }
         for (name, value) in &route.profile.add_headers {
             builder = builder.set(name.as_str().into(), value);
         }
         builder = rules::obey(builder, &route.profile.header_rules, Way::To);
         SentBody::attach(body, builder).build()
+    }
+
+    /// The header in which our INVITE says `100rel`.
+    fn asks_reliably(&self) -> Option<Name> {
+        match self.route.profile.prack {
+            Prack::Off => None,
+            _ if !self.reliably => None,
+            Prack::Required => Some(Name::Require),
+            Prack::Supported => Some(Name::Supported),
+        }
     }
 
     /// What is said of the caller beside From, and of who sent the call on: nothing that we do not know, or that was not

@@ -7,6 +7,7 @@ use sip::{Message, Name, StatusCode};
 
 use super::Setup;
 use crate::call::cx::Cx;
+use crate::call::established::FarInvite;
 use crate::call::io::Action;
 use crate::call::profile::Profile;
 use crate::call::rules::{self, Way};
@@ -59,6 +60,7 @@ impl Failed {
 impl Setup {
     /// The INVITE that is out is lost: the next address, the next route, or the end.
     pub(super) fn attempt_failed(&mut self, cx: &mut Cx<'_>, failed: Failed) -> Next {
+        self.end_crossings(cx);
         if let Some(attempt) = self.attempt.take() {
             attempt.leave(cx, &None, None, true);
         }
@@ -147,8 +149,18 @@ impl Setup {
     /// - `says`: what the CANCEL says.
     /// - `left`: for another host, so that this one must not get its INVITE again.
     pub(super) fn leave_attempt(&mut self, cx: &mut Cx<'_>, says: Vec<(Name, String)>, left: bool) {
+        self.end_crossings(cx);
         if let Some(attempt) = self.attempt.take() {
             let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
+            if let Some(accepting) = self.accepting.take() {
+                let (leg, invite) = (accepting.leg(), FarInvite::new(&attempt.sent));
+                let tag = leg.dialog.remote_tag.clone();
+                cx.acknowledge(&leg, invite.parts(), None);
+                let says =
+                    says.into_iter().map(|(name, value)| (name.as_str().to_owned(), value.into_bytes()));
+                cx.bye(leg, login.clone(), says.collect());
+                return attempt.leave(cx, &login, Some(tag), true);
+            }
             cx.act(Action::Cancel { request: attempt.sent.id, says, left });
             attempt.leave(cx, &login, None, false);
         }

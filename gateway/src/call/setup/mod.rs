@@ -7,7 +7,9 @@ mod client_invite;
 mod failover;
 mod provisional;
 mod redirect;
+mod reliable;
 mod target;
+mod update;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use sip::{Message, Method, Name};
 
 use super::body::Body;
 use super::cx::Cx;
-use super::established::refusal;
+use super::established::{Crossing, refusal};
 use super::headers::lines_of_cancel;
 use super::io::{Action, Failure, RequestId};
 use super::leg::{End, Leg, LegRef};
@@ -31,15 +33,17 @@ use super::sent::Login;
 use super::{Next, due, in_dialog};
 use crate::media::Side;
 use crate::peer::Peer;
-use crate::reply::demanded;
+use crate::reply::demanded_beside_100rel;
 use crate::route::RouteEnd;
 
 pub use attempt::Route;
 pub(super) use failover::Failed;
 
 use crate::reply::Cause;
+use accept::Accepting;
 use attempt::{Attempt, LONGEST_SETUP, Missed};
 use redirect::Redirections;
+use reliable::OwnPrack;
 
 /// Whoever waits for the callee.
 #[derive(Debug)]
@@ -78,6 +82,12 @@ pub(super) struct Setup {
     target: Option<Target>,
     /// The INVITE that is out; none while ports are opened or a name is looked up.
     attempt: Option<Box<Attempt>>,
+    /// The callee's 2xx, which waits for a PRACK of the caller's.
+    accepting: Option<Box<Accepting>>,
+    /// PRACKs of ours that are not answered.
+    pracks: Vec<OwnPrack>,
+    /// Requests inside the early dialogs that crossed and are not answered, each with the callee's tag.
+    crossings: Vec<(String, Crossing)>,
     /// The caller has heard a route ring: nobody else is tried.
     rang: bool,
     /// A fork has the dialog of the caller's first responses.
@@ -117,6 +127,9 @@ impl Setup {
             redirections: Redirections::default(),
             target: None,
             attempt: None,
+            accepting: None,
+            pracks: Vec::new(),
+            crossings: Vec::new(),
             rang: false,
             tag_is_taken: false,
             failed: Vec::new(),
@@ -137,11 +150,13 @@ impl Setup {
         message: &Message,
         flow: Peer,
     ) -> Option<Next> {
+        if self.prack_answered(cx, request, message) || self.crossing_answered(cx, request, message) {
+            return Some(Next::Stay);
+        }
         self.attempt.as_ref().filter(|attempt| attempt.sent.id == request)?;
         let status = message.status()?;
         if status.is_provisional() {
-            self.handle_provisional(cx, status, message);
-            return Some(Next::Stay);
+            return Some(self.handle_provisional(cx, status, message));
         }
         if status.is_success() {
             return Some(self.handle_accept(cx, message, flow));
@@ -171,6 +186,9 @@ impl Setup {
 
     /// No response will come to the INVITE that is out. `None`: the request is none of the set-up's.
     pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
+        if self.prack_lost(cx, request, lost) || self.crossing_lost(cx, request, lost) {
+            return Some(Next::Stay);
+        }
         let last = self.is_last();
         let attempt = self.attempt.as_mut().filter(|attempt| attempt.sent.id == request)?;
         // A connection that was idle for long is often dead, and nobody knows before it is used. Where there is nobody
@@ -188,7 +206,7 @@ impl Setup {
         Some(self.attempt_failed(cx, failed))
     }
 
-    /// A request inside one of the early dialogs: there is little that a party may ask.
+    /// A request inside one of the early dialogs.
     pub fn handle_request(
         &mut self,
         cx: &mut Cx<'_>,
@@ -202,15 +220,21 @@ impl Setup {
                 in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
                 return self.caller_gave_up(cx, message);
             }
+            (Some(Method::Bye), Side::B)
+                if self.accepting.as_ref().is_some_and(|one| one.matches(message)) =>
+            {
+                in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
+                cx.history.told(side, message.value(Name::Reason).as_deref());
+                return self.callee_gave_up(cx);
+            }
             (Some(Method::Bye), Side::B) => {
                 in_dialog::refuse(cx, server, message, &Cause::new(481, "No dialog is confirmed yet"));
             }
             (Some(Method::Options), _) => {
                 in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
             }
-            (Some(Method::Update), _) if message.body().is_empty() => {
-                self.refresh(cx, server, message, side);
-            }
+            (Some(Method::Prack), _) => return self.handle_prack(cx, side, server, message),
+            (Some(Method::Update), _) => self.handle_update(cx, side, server, message),
             _ => {
                 let cause = Cause::new(500, "The call is not answered yet").later(Duration::from_secs(1));
                 in_dialog::refuse(cx, server, message, &cause);
@@ -219,12 +243,16 @@ impl Setup {
         Next::Stay
     }
 
-    /// An UPDATE without an offer before the 2xx: for a session timer or a new Contact. RFC 3311 §5.2.
+    /// An UPDATE in a dialog that no fork has: one without an offer is taken. RFC 3311 §5.2.
     fn refresh(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message, side: Side) {
+        if !message.body().is_empty() {
+            let cause = Cause::new(500, "The call is not answered yet").later(Duration::from_secs(1));
+            return in_dialog::refuse(cx, server, message, &cause);
+        }
         if let Err(error) = self.take_request(side, message) {
             return in_dialog::refuse(cx, server, message, &refusal(&error));
         }
-        if let Some(demanded) = demanded(message) {
+        if let Some(demanded) = demanded_beside_100rel(message, self.caller.takes_reliable()) {
             return in_dialog::refuse_demand(cx, server, message, &demanded);
         }
         let contact = match side {
@@ -237,13 +265,9 @@ impl Setup {
 
     /// Takes note of a request's CSeq and Contact, in the dialog that it is inside of.
     fn take_request(&mut self, side: Side, message: &Message) -> Result<(), DialogError> {
-        let dialog = match (side, &mut self.attempt) {
-            (Side::A, _) => &mut self.caller.leg.dialog,
-            (Side::B, Some(attempt)) => match attempt.forks.find(message) {
-                Some(fork) => &mut fork.dialog,
-                None => return Ok(()),
-            },
-            (Side::B, None) => return Ok(()),
+        let dialog = match side {
+            Side::A => &mut self.caller.leg.dialog,
+            Side::B => return Ok(()),
         };
         dialog.handle_request(message)?;
         dialog.refresh_target(message);
@@ -273,7 +297,13 @@ impl Setup {
 
     /// Deadlines of the set-up.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
-        let missed = self.attempt.as_mut().and_then(|attempt| attempt.missed(cx.now));
+        self.crossing_timeouts(cx);
+        match self.repeat_reliable(cx) {
+            Next::Stay => {}
+            next => return next,
+        }
+        let waits = self.accepting.is_none();
+        let missed = self.attempt.as_mut().filter(|_| waits).and_then(|attempt| attempt.missed(cx.now));
         let next = match missed {
             Some(Missed::FirstResponse) => self.leave_host(cx, "No response in time", RouteEnd::NoResponse),
             // Where there is nobody else to ask, a slow country is waited for.
@@ -295,8 +325,10 @@ impl Setup {
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let attempt = self.attempt.as_ref().and_then(|attempt| attempt.poll_timeout());
-        attempt.into_iter().chain(self.longest).min()
+        let waits = self.accepting.is_none();
+        let attempt = self.attempt.as_ref().filter(|_| waits).and_then(|attempt| attempt.poll_timeout());
+        let crossings = self.crossings.iter().map(|(_, crossing)| crossing.give_up);
+        crossings.chain(attempt).chain(self.longest).chain(self.poll_reliable()).min()
     }
 
     /// Whether `message`, whose To tag is ours on `leg`, is inside a dialog of the set-up.
@@ -306,6 +338,7 @@ impl Setup {
             LegRef::A => {
                 self.caller.leg.dialog.matches(message)
                     || forks().any(|fork| fork.data.a.dialog.matches(message))
+                    || self.accepting.as_ref().is_some_and(|one| one.fork.data.a.dialog.matches(message))
             }
             // A request may come before the response that begins its dialog: the Call-ID must do, with our tag.
             LegRef::B(_) => {

@@ -8,40 +8,84 @@ use super::Setup;
 use super::attempt::Fork;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
-use crate::call::leg::LegRef;
-use crate::call::negotiation::Bridge;
-use crate::call::response;
+use crate::call::leg::{End, LegRef};
+use crate::call::negotiation::{Bridge, Refused};
+use crate::call::{Next, response};
 use crate::media::Side;
+use crate::route::RouteEnd;
 
 impl Setup {
-    pub(super) fn handle_provisional(&mut self, cx: &mut Cx<'_>, status: StatusCode, message: &Message) {
-        let Setup { caller, attempt: Some(attempt), .. } = self else { return };
+    pub(super) fn handle_provisional(
+        &mut self,
+        cx: &mut Cx<'_>,
+        status: StatusCode,
+        message: &Message,
+    ) -> Next {
+        let Setup { caller, attempt: Some(attempt), pracks, .. } = self else { return Next::Stay };
         // 199 ends one of several early dialogs (RFC 6228 §4).
         let progress = !matches!(status.code(), 100 | 199);
         attempt.heard(cx.now, progress);
         let heard = attempt.forks.handle_response(cx.now.instant, &attempt.sent.message, message);
-        if !progress {
-            return;
-        }
-        let response = match heard {
-            Ok(Heard::Began(fork) | Heard::Early(fork)) => {
-                fork.data.b.heard(message);
-                fork.data.take_tag(cx, &mut self.tag_is_taken);
-                let body = early_body(cx, fork, message);
-                response::cross(&fork.data.b, &fork.data.a, message, body, &caller.invite)
+        let rseq = if attempt.reliable { message.reliable().ok().flatten() } else { None };
+        let fork = match heard {
+            Ok(Heard::Ended(mut fork)) => {
+                if let Some(Ok(Some(rack))) = rseq.map(|rseq| fork.data.reliable.heard(message, rseq)) {
+                    pracks.extend(Fork::acknowledge(cx, &mut fork, rack));
+                }
+                return Next::Stay;
             }
-            // Without a tag there is no dialog that an answer could belong to.
+            _ if !progress => return Next::Stay,
+            Ok(Heard::Began(fork) | Heard::Early(fork)) => fork,
+            // Without a tag there is no dialog that an answer could belong to, nor a PRACK.
             Ok(Heard::NoDialog) if message.to_tag().is_none() => {
-                response::cross(attempt.end(), &caller.leg, message, None, &caller.invite)
+                if !caller.demands_reliable() {
+                    let response = response::cross(attempt.end(), &caller.leg, message, None, &caller.invite);
+                    caller.hears(cx, response);
+                }
+                self.rings(cx, status);
+                return Next::Stay;
             }
-            Ok(_) | Err(_) => return,
+            Ok(_) | Err(_) => return Next::Stay,
         };
+        let rack = match rseq.map(|rseq| fork.data.reliable.heard(message, rseq)) {
+            Some(Err(())) => return Next::Stay,
+            Some(Ok(rack)) => rack,
+            None => None,
+        };
+        fork.data.b.heard(message);
+        fork.data.take_tag(cx, &mut self.tag_is_taken);
+        let reliably = caller.demands_reliable() || rack.is_some() && caller.takes_reliable();
+        let (body, session) = match early_body(cx, fork, message, rack.is_some(), reliably) {
+            Ok(body) => body,
+            // Both sides would believe something else of what this INVITE has agreed on.
+            Err(refused) if rack.is_some() => {
+                let text = refused.text().text;
+                return self.leave_host(cx, &text, RouteEnd::BadAnswer);
+            }
+            Err(_) => (None, false),
+        };
+        let response = response::cross(&fork.data.b, &fork.data.a, message, body, &caller.invite);
+        if let Some(rack) = rack {
+            pracks.extend(Fork::acknowledge(cx, fork, rack));
+        }
+        if reliably {
+            fork.data.reliable.respond(cx, caller, response, session);
+        } else {
+            caller.hears(cx, response);
+        }
+        self.rings(cx, status);
+        Next::Stay
+    }
+
+    /// The caller has heard a route ring.
+    fn rings(&mut self, cx: &mut Cx<'_>, status: StatusCode) {
         if matches!(status.code(), 180..=189) {
             self.rang = true;
-            attempt.rings();
+            if let Some(attempt) = &mut self.attempt {
+                attempt.rings();
+            }
             cx.history.times.ringing.get_or_insert(cx.now.unix);
         }
-        caller.hears(cx, response);
     }
 }
 
@@ -60,13 +104,44 @@ impl Fork {
 
     /// What is said from the callee to the caller.
     pub(super) fn bridge(&mut self) -> Bridge<'_> {
-        Bridge { from: &mut self.b, to: &mut self.a.end, side: Side::B }
+        self.bridge_from(Side::B)
+    }
+
+    /// What `side` says to the other leg.
+    pub(super) fn bridge_from(&mut self, side: Side) -> Bridge<'_> {
+        match side {
+            Side::A => Bridge { from: &mut self.a.end, to: &mut self.b, side },
+            Side::B => Bridge { from: &mut self.b, to: &mut self.a.end, side },
+        }
+    }
+
+    /// The party on `side`.
+    pub(super) fn end(&self, side: Side) -> &End {
+        match side {
+            Side::A => &self.a.end,
+            Side::B => &self.b,
+        }
     }
 }
 
-/// What crosses with a ringing: a preview of the answer, or what describes no session. An offer has no place in a
-/// response that may be lost (RFC 3261 §13.2.1).
-fn early_body(cx: &mut Cx<'_>, fork: &mut Early<Fork>, message: &Message) -> Option<SentBody> {
-    let body = Body::read(message).ok()?;
-    fork.data.bridge().cross(cx, &body, Carrier::Provisional, Carrier::Provisional).ok()?
+/// What crosses with a ringing, and whether it describes a session. An offer has no place in a response that may be lost
+/// (RFC 3261 §13.2.1); the answer that a party shows in one is not final, and so has none in a response that the caller can
+/// rely on.
+///
+/// - `came`, `leaves`: whether the response is reliable on the callee's leg, and on the caller's.
+fn early_body(
+    cx: &mut Cx<'_>,
+    fork: &mut Early<Fork>,
+    message: &Message,
+    came: bool,
+    leaves: bool,
+) -> Result<(Option<SentBody>, bool), Refused> {
+    let body = Body::read(message)?;
+    if leaves && !came {
+        return Ok((body.as_is(), false));
+    }
+    let carrier = |reliable: bool| if reliable { Carrier::ReliableProvisional } else { Carrier::Provisional };
+    let sent = fork.data.bridge().cross(cx, &body, carrier(came), carrier(leaves))?;
+    let session = sent.is_some() && body.sdp().is_some();
+    Ok((sent, session))
 }

@@ -8,6 +8,7 @@ use sip::dialog::offer_answer::Side::Local;
 
 use super::attempt::{Attempt, Fork};
 use super::client_invite::ClientInvite;
+use super::reliable::Reliable;
 use super::{Failed, Setup, Target};
 use crate::call::Next;
 use crate::call::body::Body;
@@ -148,6 +149,8 @@ impl Setup {
         if caller.server.is_none() {
             cx.is_elsewhere(Side::A);
         }
+        // What is offered in a reliable response needs the caller's answer in a PRACK. RFC 3262 §5.
+        let reliably = description.is_some() || caller.takes_reliable();
         let _ = to.offers.take(Local, Carrier::Invite, description);
         let local_tag = cx.tokens.tag();
         let invite = ClientInvite {
@@ -157,6 +160,7 @@ impl Setup {
             route,
             account: cx.account,
             redirections: &self.diverted,
+            reliably,
         };
         let invite = invite.build(cx.tokens, &local_tag, body);
         cx.bind(&local_tag, LegRef::B(cx.history.dialled_count()));
@@ -165,7 +169,7 @@ impl Setup {
         cx.attempt_begins(route, Some(address));
         let hop = Hop::Peer(to.flow.clone());
         let sent = Sent::new(cx, invite, hop);
-        let fork = Fork { a: caller.leg.clone(), b: to, has_tag: false };
+        let fork = Fork { a: caller.leg.clone(), b: to, has_tag: false, reliable: Reliable::default() };
         self.attempt = Some(Box::new(Attempt::new(cx.now, sent, address, fork, &route.attempt)));
         Next::Stay
     }

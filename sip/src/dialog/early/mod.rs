@@ -157,6 +157,11 @@ impl<T: Clone> EarlyDialogs<T> {
         self.dialogs.iter()
     }
 
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Early<T>> {
+        self.dialogs.iter_mut()
+    }
+
     fn provisional(
         &mut self,
         invite: &Message,

@@ -20,7 +20,7 @@ use crate::{CSeq, RAck, RSeq};
 /// through here, and nothing at all unless the INVITE has `100rel` in Supported or Require.
 ///
 /// Source: RFC 3262 §3 and §5.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct UasReliable<M> {
     timers: Timers,
     invite: CSeq,
@@ -61,7 +61,7 @@ pub enum UasReliableError {
     Full,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum State<M> {
     /// All that was sent is acknowledged.
     Idle,
