@@ -55,13 +55,8 @@ impl Cause {
     }
 }
 
-/// The option tags that a request demands, none of which we have, for the answer to it (RFC 3261 §8.2.2.3); `None`: it
-/// demands nothing. The first few do: who demands more than these hears of the others when it comes again.
-pub(crate) fn demanded(message: &Message) -> Option<String> {
-    demanded_but(message, |_| true)
-}
-
-/// The same of a party with which provisional responses may be reliable.
+/// The option tags that a request demands and that we have not, for the answer to it (RFC 3261 §8.2.2.3); `None`: it
+/// demands nothing more. The first few do: who demands more than these hears of the others when it comes again.
 ///
 /// - `reliable`: whether we take `100rel` from it.
 pub(crate) fn demanded_beside_100rel(message: &Message, reliable: bool) -> Option<String> {

@@ -1,6 +1,6 @@
 //! Which methods a party is told that it may use inside a call: ours, less what the other party does not take.
 
-use config::Refer;
+use config::{Prack, Refer};
 use sip::{Message, Name};
 
 use super::profile::Profile;
@@ -17,6 +17,11 @@ pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
     };
     let methods = || THEIRS.into_iter().filter(has).map(str::to_owned).collect();
     message.has(Name::Allow).then(methods)
+}
+
+/// What of [`THEIRS`] is tried with a party that does not say.
+pub(super) fn allowed_by_default() -> Vec<String> {
+    THEIRS.map(str::to_owned).to_vec()
 }
 
 /// The value of Allow for a party that speaks like `to`, whose REFER we may take ourselves, and its PRACK not.

@@ -9,7 +9,7 @@ use sip::dialog::offer_answer::OfferAnswer;
 use sip::dialog::{Dialog, Role};
 use sip::{Builder, Message, Method, Name};
 
-use super::allow::allowed_by;
+use super::allow::{allowed_by, allowed_by_default};
 use super::io::Hop;
 use super::profile::{Local, Profile};
 use super::sdes::Sdes;
@@ -222,6 +222,11 @@ impl End {
     /// Whether the party takes UPDATE; `None`: it has not said what it allows.
     pub fn allows_update(&self) -> Option<bool> {
         Some(self.allows.as_ref()?.iter().any(|method| method == "UPDATE"))
+    }
+
+    /// The party takes no UPDATE, whatever it said.
+    pub fn refuses_update(&mut self) {
+        self.allows.get_or_insert_with(allowed_by_default).retain(|method| method != "UPDATE");
     }
 
     /// Remembers what the party allows, where a message of its says so.

@@ -96,6 +96,7 @@ mod streams_of_an_answer;
 mod timers_of_a_carrier;
 mod trying_at_once;
 mod two_networks;
+mod updates;
 mod what_a_refusal_means;
 mod what_the_caller_is_told;
 mod what_the_log_says;

@@ -13,8 +13,9 @@ impl Phone {
     /// Sends the INVITE of a call once more by another branch: Call-ID, From tag and CSeq stay.
     pub fn fork(&mut self, now: Instant, index: usize) -> usize {
         let branch = self.branch();
-        let (invite, media) = (self.calls[index].invite.clone(), self.calls[index].media.clone());
+        let (invite, media) = (self.calls[index].invite.clone(), self.calls[index].first_media.clone());
         let fork = self.place(now, invite.edit().set(Name::Via, self.via(&branch)).build());
+        self.calls[fork].first_media = media.clone();
         self.calls[fork].media = media;
         fork
     }

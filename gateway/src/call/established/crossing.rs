@@ -68,13 +68,24 @@ impl Crossing {
     ) -> Self {
         let give_up = cx.now.instant;
         let mut this = Crossing { from, server, asked, sent, before, give_up, cancelled: None };
-        this.give_up += if this.is_invite() { TIMER_C } else { PATIENCE };
+        this.give_up += if this.answers_invite() { TIMER_C } else { PATIENCE };
         this
     }
 
     /// The dialog that it went to is over, and had no 2xx.
     pub fn end(self, cx: &mut Cx<'_>) {
         in_dialog::refuse(cx, self.server, &self.asked, &Cause::new(487, "Call Ended"));
+    }
+
+    /// Whether an UPDATE with an offer went out as what it is.
+    fn is_update(&self) -> bool {
+        let is = |message: &Message| message.method() == Some(Method::Update);
+        self.before.is_some() && is(&self.asked) && is(&self.sent.message)
+    }
+
+    /// Whether the asker waits for the response to an INVITE, which may take its time.
+    fn answers_invite(&self) -> bool {
+        self.asked.method() == Some(Method::Invite)
     }
 
     fn is_invite(&self) -> bool {
@@ -88,7 +99,7 @@ impl Crossing {
     fn failure(&self, said: Option<StatusCode>) -> Cause {
         match self.cancelled {
             Some(Canceller::Asker) => Cause::new(487, "Request Terminated"),
-            _ if self.is_invite() => Cause::new(504, "The other side does not answer"),
+            _ if self.answers_invite() => Cause::new(504, "The other side does not answer"),
             _ if said.is_some() => Cause::new(500, "The other side does not take it"),
             _ => Cause::new(500, "The other side does not answer"),
         }
@@ -192,17 +203,32 @@ impl Established {
             300.. if crossing.cancelled == Some(Canceller::TimerC) => {
                 self.refuse_crossing(cx, crossing, Some(status));
             }
+            405 | 501 if crossing.is_update() && self.is_up() => self.turn(cx, crossing),
             300.. => self.cross_refusal(cx, crossing, message),
             _ => return self.cross_success(cx, crossing, message),
         }
         Next::Stay
     }
 
+    /// Whether the caller knows of the 2xx.
+    fn is_up(&self) -> bool {
+        self.legs.a.dialog.state == DialogState::Confirmed
+    }
+
+    /// The other side takes no UPDATE, and has not said so before: the offer goes to it as a re-INVITE.
+    fn turn(&mut self, cx: &mut Cx<'_>, crossing: Crossing) {
+        let Crossing { from, server, asked, sent, before, .. } = crossing;
+        self.take_back(&asked, &sent, from);
+        self.give_back(cx, from, before);
+        self.legs.of_mut(from.other()).refuses_update();
+        self.handle_update(cx, from, server, asked);
+    }
+
     fn cross_provisional(&mut self, cx: &mut Cx<'_>, index: usize, message: &Message) {
         let Some(crossing) = self.crossings.get_mut(index) else { return };
         let reliable = crossing.asked.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("100rel"));
         let says = message.status().is_some_and(|status| status.code() > 100) && !reliable;
-        if crossing.cancelled.is_some() || !says || crossing.asked.method() != Some(Method::Invite) {
+        if crossing.cancelled.is_some() || !says || !crossing.answers_invite() {
             return;
         }
         // Timer C starts again with each 101-199. RFC 3261 §16.7.
@@ -260,7 +286,7 @@ impl Established {
                     let _ = self.legs.of_mut(from).offers.refused(Remote, refusable);
                 }
                 // In an early dialog there is no INVITE to say it with.
-                match self.legs.a.dialog.state == DialogState::Confirmed {
+                match self.is_up() {
                     true => self.ask(cx, from.other(), Purpose::Rollback),
                     false => Next::Stay,
                 }
@@ -362,8 +388,11 @@ impl Established {
         while let Some(index) = self.crossings.iter().position(|one| one.give_up <= cx.now.instant) {
             let Some(crossing) = self.crossings.get(index) else { return };
             if crossing.is_invite() && crossing.cancelled.is_none() {
-                self.cancel_crossing(cx, index, Canceller::TimerC, Vec::new());
-                continue;
+                if crossing.answers_invite() {
+                    self.cancel_crossing(cx, index, Canceller::TimerC, Vec::new());
+                    continue;
+                }
+                cx.act(Action::Cancel { request: crossing.sent.id, says: Vec::new(), left: false });
             }
             let crossing = self.crossings.remove(index);
             if crossing.is_invite() {

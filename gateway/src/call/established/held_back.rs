@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sip::Message;
+use sip::{Message, Method};
 use sip::transaction::ServerId;
 
 use super::{Established, refusal};
@@ -47,9 +47,12 @@ impl Established {
 
     /// An ACK came: what waited for it goes on.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>) {
-        let free = self.handshakes.a.is_none() && self.handshakes.b.is_none();
+        let free = !self.awaits_ack();
         if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(|_| free) {
-            self.forward(cx, side, server, message);
+            match message.method() {
+                Some(Method::Update) => self.handle_update(cx, side, server, message),
+                _ => self.forward(cx, side, server, message),
+            }
         }
     }
 

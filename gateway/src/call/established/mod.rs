@@ -7,6 +7,7 @@ mod held_back;
 mod joining;
 mod own;
 mod transfer;
+mod update;
 
 use std::time::{Duration, Instant};
 
@@ -145,7 +146,8 @@ impl Established {
             Method::Update if !message.body().is_empty() && self.handshakes.of(side.other()).is_some() => {
                 self.hold_back(cx, side, server, message);
             }
-            Method::Update | Method::Info | Method::Message => self.forward(cx, side, server, message),
+            Method::Update => self.handle_update(cx, side, server, message),
+            Method::Info | Method::Message => self.forward(cx, side, server, message),
             Method::Refer => self.refer(cx, side, server, &message),
             Method::Subscribe => self.subscribe(cx, side, server, &message),
             _ => in_dialog::refuse_method(cx, server, &message, self.allows_of_other(side)),
@@ -155,10 +157,15 @@ impl Established {
 
     /// An INVITE inside the dialog: one at a time in either direction (RFC 3261 §14).
     fn handle_invite(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
-        match self.handshakes.a.is_some() || self.handshakes.b.is_some() {
+        match self.awaits_ack() {
             true => self.hold_back(cx, side, server, message),
             false => self.forward(cx, side, server, message),
         }
+    }
+
+    /// Whether a 2xx of ours has had no ACK: no other INVITE may cross.
+    fn awaits_ack(&self) -> bool {
+        self.handshakes.a.is_some() || self.handshakes.b.is_some()
     }
 
     /// An UPDATE without a description before the caller knows of the 2xx. RFC 3311 §5.2.

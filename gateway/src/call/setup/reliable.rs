@@ -234,11 +234,20 @@ impl Setup {
         }
         match body {
             Err(cause) => in_dialog::refuse(cx, server, message, &cause),
-            Ok(body) if body.sdp().is_some() => self.cross_early(cx, tag, Side::A, server, message),
-            Ok(_) => {
+            Ok(body) if body.sdp().is_some() && fork.data.b.allows_update() == Some(true) => {
+                self.cross_early(cx, tag, Side::A, server, message);
+            }
+            Ok(body) => {
                 let _ = fork.data.a.offers.take(Remote, Carrier::Prack, None);
                 let _ = fork.data.a.offers.take(Local, Carrier::PrackOk, None);
-                in_dialog::respond_ok(cx, server, message, other.as_deref());
+                match body.sdp() {
+                    None => in_dialog::respond_ok(cx, server, message, other.as_deref()),
+                    // The response is acknowledged all the same.
+                    Some(_) => {
+                        let cause = Cause::new(488, "The other side takes no offer now");
+                        in_dialog::refuse(cx, server, message, &cause);
+                    }
+                }
             }
         }
         Ok(())

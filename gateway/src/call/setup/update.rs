@@ -71,11 +71,6 @@ impl Setup {
         server: ServerId,
         message: &Message,
     ) {
-        let far = self.fork_mut(|fork| fork.dialog.remote_tag == tag).map(|fork| fork.data.end(side.other()));
-        if far.and_then(|far| far.allows_update()) != Some(true) {
-            let cause = crate::reply::Cause::new(488, "The other side takes no offer now");
-            return in_dialog::refuse(cx, server, message, &cause);
-        }
         self.with_up(tag, |up| up.forward_as(cx, side, server, message.clone(), Method::Update));
     }
 

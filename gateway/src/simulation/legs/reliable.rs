@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use sip::{Method, Name};
 
 use super::rseq;
+use crate::simulation::media::describes;
 use crate::simulation::phone::PhoneCall;
 
 /// Who repeats it gives up after 64*T1.
@@ -53,6 +54,8 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<(bool, String)> {
             _ => {}
         }
     }
+    // An offer that came in one is somebody else's to answer, who may be gone.
+    let alone = call.caller || describes(call.invite.body());
     let end = call.trace.last().map(|seen| seen.at);
     for dialog in dialogs.values() {
         let numbers: Vec<u32> = dialog.reliable.keys().copied().collect();
@@ -63,7 +66,7 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<(bool, String)> {
             let times = dialog.acknowledged.get(rseq).copied().unwrap_or(0);
             let long = over.or(end).is_some_and(|until| until > *since + PATIENCE);
             // A caller may have had the 2xx before its PRACK was answered.
-            let owed = dialog.accepted && !call.caller || long && !dialog.accepted;
+            let owed = dialog.accepted && !call.caller || long && !dialog.accepted && alone;
             if times > 1 || times == 0 && owed && !call.vanished {
                 let text = format!("the reliable response {rseq} was acknowledged {times} times");
                 broken.push((call.caller, text));

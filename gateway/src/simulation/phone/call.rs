@@ -68,7 +68,7 @@ pub(crate) struct PhoneCall {
     /// How far the early dialog is that the call goes by.
     pub progress: Progress,
     /// As it was when the INVITE was sent, for each dialog of it.
-    pub(super) first_media: Media,
+    pub first_media: Media,
     /// What must be refreshed.
     pub session: Option<Session>,
     pub(super) sessions: u64,
