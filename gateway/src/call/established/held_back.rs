@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use sip::{Message, Method};
 use sip::transaction::ServerId;
+use sip::{Message, Method};
 
 use super::{Established, refusal};
 use crate::call::cx::Cx;

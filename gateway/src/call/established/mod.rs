@@ -28,10 +28,10 @@ use super::requests::reason_of;
 use super::sent::Login;
 use super::sides::Sides;
 use super::{Next, due, in_dialog};
-use config::Prack;
 use crate::media::Side;
 use crate::peer::Source;
 use crate::reply::demanded_beside_100rel;
+use config::Prack;
 
 use crate::reply::Cause;
 pub(super) use crossing::Crossing;

@@ -7,10 +7,10 @@ use crate::call::allow::allow_to;
 use crate::call::body::SentBody;
 use crate::call::headers::{self, is_let_through};
 use crate::call::leg::End;
-use config::Prack;
 use crate::call::rules::{self, Way};
 use crate::ids::Tokens;
 use crate::record::Account;
+use config::Prack;
 
 /// What an INVITE of ours is made of.
 pub(super) struct ClientInvite<'a> {

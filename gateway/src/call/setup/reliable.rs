@@ -23,11 +23,11 @@ use crate::call::cx::Cx;
 use crate::call::established::refusal;
 use crate::call::io::{Failure, RequestId};
 use crate::call::leg::Leg;
-use config::Prack;
 use crate::call::sent::Sent;
 use crate::call::{Next, in_dialog};
 use crate::media::Side;
 use crate::reply::{Cause, demanded_beside_100rel};
+use config::Prack;
 
 /// What one fork has of them on both legs.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,9 @@ impl Caller {
     /// Whether provisional responses to the caller may be reliable.
     pub fn takes_reliable(&self) -> bool {
         let says = |name: Name| self.invite.values(name).any(|tag| tag.eq_ignore_ascii_case("100rel"));
-        self.server.is_some() && self.leg.profile.prack != Prack::Off && (says(Name::Supported) || says(Name::Require))
+        self.server.is_some()
+            && self.leg.profile.prack != Prack::Off
+            && (says(Name::Supported) || says(Name::Require))
     }
 
     /// Whether the caller wants all of them so.
