@@ -178,7 +178,7 @@ const SECTIONS: &[Section] = &[
             here("srtp_suites"),
             here("codecs"),
             only("dtmf", "\"rfc4733\""),
-            not_yet("session_timer"),
+            here("session_timer"),
             here("prack"),
             only("refer", "\"off\" or \"handle\""),
             here("nat"),

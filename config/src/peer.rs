@@ -31,7 +31,8 @@ pub struct Peer {
     pub codecs: Option<Vec<String>>,
     /// Default: `rfc4733`.
     pub dtmf: Dtmf,
-    /// Session interval that we ask for, RFC 4028. Default: none.
+    /// Session interval that we ask this side for, and keep up alone where it knows none, RFC 4028. Default: none, we go along
+    /// with what it asks.
     pub session_timer: Option<Duration>,
     /// Default: `supported`.
     pub prack: Prack,

@@ -63,10 +63,10 @@ pub(crate) fn demanded_beside_100rel(message: &Message, reliable: bool) -> Optio
     demanded_but(message, |tag| !(reliable && tag.eq_ignore_ascii_case("100rel")))
 }
 
-/// Those of them that are `unknown`.
+/// Those of them that are `unknown`. `timer` is not: each leg keeps its session timer (RFC 4028).
 pub(crate) fn demanded_but(message: &Message, unknown: impl Fn(&str) -> bool) -> Option<String> {
     const MOST: usize = 8;
-    let tags = message.values(Name::Require).filter(|tag| unknown(tag));
+    let tags = message.values(Name::Require).filter(|tag| !tag.eq_ignore_ascii_case("timer") && unknown(tag));
     let tags: Vec<String> = tags.take(MOST).map(|tag| word(&tag)).collect();
     (!tags.is_empty()).then(|| tags.join(", "))
 }

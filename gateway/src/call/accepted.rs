@@ -114,7 +114,8 @@ impl Accepted {
         cx.act(Action::Answered);
         cx.watch_for_silence();
         let next = match (caller, joined) {
-            (Some(Waits { server, response, .. }), _) => {
+            (Some(Waits { server, asked, response }), _) => {
+                let response = up.session_accepted(cx, Side::A, &asked, response);
                 up.accept(cx, Side::A, server, response, Some(invite));
                 Next::Stay
             }

@@ -40,6 +40,7 @@ mod response;
 mod rules;
 mod sdes;
 mod sent;
+mod session;
 mod setup;
 mod sides;
 mod snapshot;
@@ -66,6 +67,7 @@ pub use leg::{Leg, LegRef};
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
 pub use rules::{CodeRule, HeaderRule, heard, told};
+pub use session::session_timer_with;
 pub use setup::Route;
 pub use snapshot::Snapshot;
 

@@ -185,6 +185,22 @@ impl Bridge<'_> {
         self.say(Carrier::Invite, sent)
     }
 
+    /// What holds is offered to `to` in the words in which it knows it: nothing changes. RFC 4028 §7.4.
+    ///
+    /// # Errors
+    /// An offer can't be made now, or nothing was said that could be said again.
+    pub fn offer_same(&mut self) -> Result<Bytes, Refused> {
+        let held = self.to.offers.agreed().map(|agreed| agreed.local.clone());
+        // A call that is gone on with knows only what was said last.
+        let held = held.unwrap_or_else(|| Bytes::copy_from_slice(&self.to.sdp.last));
+        if held.is_empty() {
+            return Err(Cause::new(488, "nothing was agreed on").into());
+        }
+        let sent = self.say(Carrier::Invite, held)?;
+        self.to.sdp.last = sent.to_vec();
+        Ok(sent)
+    }
+
     /// Takes `from`'s answer to an offer of our own, of which `to` knows nothing.
     ///
     /// # Errors

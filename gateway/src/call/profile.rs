@@ -42,6 +42,9 @@ pub struct Profile {
     pub code_rules: Vec<CodeRule>,
     /// The codecs that this party is offered; `None`: whatever the other side has.
     pub codecs: Option<Vec<String>>,
+    /// The session interval that it is asked for, in seconds; `None`: it may ask. RFC 4028.
+    #[serde(default)]
+    pub session_timer: Option<u32>,
     /// Whether its media is SRTP.
     pub srtp: Srtp,
     /// The suites that it is offered and may offer, best first.
@@ -89,6 +92,7 @@ pub static PLAIN: Profile = Profile {
     header_rules: Vec::new(),
     code_rules: Vec::new(),
     codecs: None,
+    session_timer: None,
     srtp: Srtp::Off,
     srtp_suites: Vec::new(),
     refer: Refer::Off,

@@ -66,9 +66,10 @@ fn crossing(
     body: Option<SentBody>,
     request: &Message,
 ) -> Message {
-    // What one party can't do now is not true of the whole trunk: a 503 stays on its leg, RFC 3261 §16.7.
+    // What one party can't do now is not true of the whole trunk: a 503 stays on its leg, RFC 3261 §16.7. So does a 422:
+    // the session interval was ours.
     let failed = StatusCode::SERVER_INTERNAL_ERROR;
-    let status = message.status().filter(|status| status.code() != 503).unwrap_or(failed);
+    let status = message.status().filter(|status| !matches!(status.code(), 422 | 503)).unwrap_or(failed);
     let reason = addresses::phrase(message);
     let said = allowed_by(message);
     let known = said.as_deref().or(allows);
@@ -97,13 +98,11 @@ fn crossing(
     SentBody::attach(body, builder).build()
 }
 
-/// The header that a refusal is about, which crosses with it though each leg has its own otherwise: RFC 3261 §21.4.15-16,
-/// RFC 4028 §6.
+/// The header that a refusal is about, which crosses with it though each leg has its own otherwise: RFC 3261 §21.4.15-17.
 fn about(status: StatusCode) -> Option<Name> {
     match status.code() {
         420 => Some(Name::Unsupported),
         421 => Some(Name::Require),
-        422 => Some(Name::MinSe),
         423 => Some(Name::MinExpires),
         _ => None,
     }

@@ -1,8 +1,7 @@
 //! A request of ours that may be said once more: to a challenge, or by a new connection.
 
-use sip::Message;
-use sip::Name;
 use sip::auth::{self, Challenge, Credentials, Secret};
+use sip::{Builder, Message, Name};
 
 use super::cx::Cx;
 use super::io::{Hop, RequestId};
@@ -76,6 +75,26 @@ impl Sent {
             leg.dialog.local_cseq = number;
         }
         met
+    }
+
+    /// Sends it again, changed, under the CSeq `number`, and without what proved to a challenge that it was ours.
+    pub fn change(
+        &mut self,
+        cx: &mut Cx<'_>,
+        local: &Local,
+        number: u32,
+        change: impl FnOnce(Builder) -> Builder,
+    ) {
+        let again = renewed(&self.message, number, local, cx.tokens);
+        let again = again.remove(Name::Authorization).remove(Name::ProxyAuthorization);
+        self.send(cx, change(again).build());
+    }
+
+    /// The same inside the dialog of `leg`.
+    pub fn change_in(&mut self, cx: &mut Cx<'_>, leg: &mut Leg, change: impl FnOnce(Builder) -> Builder) {
+        leg.dialog.local_cseq = leg.dialog.local_cseq.saturating_add(1);
+        self.hop = leg.hop();
+        self.change(cx, &leg.end.local, leg.dialog.local_cseq, change);
     }
 
     /// It could not be delivered: sends it once more inside the dialog of `leg`, where it may be.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sip::auth::Secret;
+use sip::dialog::SessionTerms;
 
 use super::established::Established;
 use super::history::History;
@@ -34,6 +35,9 @@ pub struct Snapshot {
     pub a: Leg,
     /// The callee's leg.
     pub b: Leg,
+    /// What was agreed of the session timer of either leg, if anything.
+    #[serde(default)]
+    pub sessions: [Option<SessionTerms>; 2],
     /// Who is billed.
     pub account: Account,
     /// When it began and was answered.
@@ -58,6 +62,7 @@ impl Call {
             transaction_id: self.transaction_id,
             a: up.legs.a.clone(),
             b: up.legs.b.clone(),
+            sessions: [up.sessions.a.terms(), up.sessions.b.terms()],
             account: self.account.clone(),
             times: self.history.times,
             media,
@@ -91,6 +96,7 @@ impl Call {
         call.history.proven = true;
         let max_duration = snapshot.expires.saturating_sub(times.answered.unwrap_or(now.unix));
         let mut up = Established::new(legs, logins(credentials), max_duration);
+        up.resume_sessions(now, snapshot.sessions);
         up.lasts_until(now.instant + snapshot.expires.saturating_sub(now.unix));
         call.stage = Stage::Established(Box::new(up));
         Ok(call)

@@ -1,9 +1,10 @@
 //! What is wrong with a request by the protocol's own rules.
 
+use sip::dialog::SessionHeaders;
 use sip::text::word;
 use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
 
-use crate::call::unsupported_body;
+use crate::call::{session_timer_with, unsupported_body};
 use crate::number::is_emergency_service;
 use crate::reply::{Cause, demanded_beside_100rel, demanded_but};
 
@@ -38,7 +39,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2,
+/// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, session interval, body; in this order (RFC 3261 §8.2,
 /// §16.3).
 ///
 /// - `reliable`: whether its sender may demand `100rel`.
@@ -48,6 +49,7 @@ pub(super) fn protocol_fault(message: &Message, merged: bool, reliable: bool) ->
         .or_else(hops)
         .or_else(|| merged_fault(merged))
         .or_else(|| require_fault(message, reliable))
+        .or_else(|| session_fault(message))
         .or_else(|| body_fault(message))
         .or_else(|| accept_fault(message))
 }
@@ -84,6 +86,13 @@ fn require_fault(message: &Message, reliable: bool) -> Option<Fault> {
     let demanded = demanded_beside_100rel(message, reliable)?;
     let fault = Fault::new(420, format!("Not supported: {demanded}"));
     Some(fault.with(Name::Unsupported, demanded))
+}
+
+/// A session interval below what anybody may ask for. RFC 4028 §5 and §9.
+fn session_fault(message: &Message) -> Option<Fault> {
+    let asked = SessionHeaders::of(message).ok()?;
+    let least = session_timer_with(None).answer(&asked).err()?;
+    Some(Fault::new(422, "Session Interval Too Small").with(Name::MinSe, least.to_string()))
 }
 
 fn body_fault(message: &Message) -> Option<Fault> {

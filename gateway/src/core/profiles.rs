@@ -62,6 +62,7 @@ fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Protoco
         header_rules: speech.header_rules.iter().map(HeaderRule::from).collect(),
         code_rules: speech.response_rules.iter().map(CodeRule::from).collect(),
         codecs: speech.codecs.clone(),
+        session_timer: speech.session_timer.map(|timer| timer.as_secs().try_into().unwrap_or(u32::MAX)),
         srtp: speech.srtp(encryption, protocol),
         refer: speech.refer,
         srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),

@@ -62,6 +62,7 @@ pub(crate) struct Media {
     agreed: Option<Agreed>,
     /// What its newest description is told apart by.
     mark: String,
+    last: Bytes,
 }
 
 /// What a phone's descriptions say beside keys: its address, and its streams as lines.
@@ -75,6 +76,8 @@ pub(crate) struct Terms {
     pub at: Option<SocketAddr>,
     /// Each description carries a mark, `a=x-mark`, by which it is told apart.
     pub marked: bool,
+    /// What says the same as the description before is the same, version included. RFC 3264 §8.
+    pub repeats: bool,
 }
 
 /// The other side's description.
@@ -195,8 +198,6 @@ impl Media {
     }
 
     fn describe(&mut self, terms: Terms, transport: &str, lines: &[Line], direction: &str) -> Bytes {
-        self.version += 1;
-        let version = self.version;
         let crypto: String = lines
             .iter()
             .map(|line| {
@@ -212,11 +213,18 @@ impl Media {
         let ip = at.map_or(ip, |at| at.ip());
         let host = host.map_or(ip.to_string(), str::to_owned);
         let (media, attributes) = streams.split_once("\r\n").unwrap_or((&streams, ""));
-        format!(
-            "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
-             {media}\r\n{crypto}{attributes}a={direction}\r\n{mark}"
-        )
-        .into()
+        let describe = |version: u32| -> Bytes {
+            format!(
+                "v=0\r\no=- 42 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
+                 {media}\r\n{crypto}{attributes}a={direction}\r\n{mark}"
+            )
+            .into()
+        };
+        if !terms.repeats || describe(self.version) != self.last {
+            self.version += 1;
+            self.last = describe(self.version);
+        }
+        self.last.clone()
     }
 }
 

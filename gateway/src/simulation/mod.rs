@@ -92,6 +92,7 @@ mod requests_too_large;
 mod rings_for_ever;
 mod sent_on;
 mod serial_forks;
+mod session_timers;
 mod streams_of_an_answer;
 mod timers_of_a_carrier;
 mod trying_at_once;

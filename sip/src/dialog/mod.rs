@@ -28,5 +28,8 @@ pub use refer::{
 pub use reliable::{
     Provisional, UacReliable, UacReliableVerdict, UasReliable, UasReliableError, UasReliableOutput,
 };
-pub use session_timer::{SessionAnswer, SessionHeaders, SessionPolicy, SessionTimer, SessionTimerOutput};
+pub use session_timer::{
+    SessionAnswer, SessionHeaders, SessionPolicy, SessionRefresher, SessionTerms, SessionTimer,
+    SessionTimerOutput,
+};
 pub use state::{Dialog, DialogState, Role};

@@ -21,8 +21,9 @@ use crate::call::headers::{self, lines_of_cancel};
 use crate::call::io::{Action, Failure, RequestId};
 use crate::call::negotiation::{Before, Refused, refusable};
 use crate::call::sent::Sent;
+use crate::call::session::refreshes;
 use crate::call::sides::Sides;
-use crate::call::{Next, TIMER_C, in_dialog, response};
+use crate::call::{Next, TIMER_C, in_dialog, response, session};
 use crate::media::Side;
 use crate::reply::Cause;
 
@@ -126,6 +127,9 @@ impl Established {
             let cause = Cause::new(503, "Too many requests at one time").later(Duration::from_secs(1));
             return in_dialog::refuse(cx, server, &message, &cause);
         }
+        if self.answer_refresh(cx, side, server, &message) {
+            return;
+        }
         let before = self.bridge(side).before(cx);
         let (body, offers) = match self.cross_request(cx, side, &message, &sends) {
             Ok(crossed) => crossed,
@@ -145,8 +149,13 @@ impl Established {
         let (profile, allows) = (from.profile.clone(), from.allows.clone());
         let to = self.legs.of_mut(side.other());
         let allowed = allow_to(&to.profile, allows.as_deref(), None);
+        let timed = refreshes(Some(sends.clone()));
         let (builder, hop) = to.request(sends, cx.tokens);
-        let builder = headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
+        let mut builder =
+            headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
+        if timed {
+            builder = session::offering(builder, self.sessions.of(side.other()));
+        }
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let before = Some(before).filter(|_| offers);
         self.crossings.push(Crossing::new(cx, side, (server, message), sent, before));
@@ -191,7 +200,12 @@ impl Established {
                 return Next::Stay;
             }
         }
-        let crossing = self.crossings.remove(index);
+        let mut crossing = self.crossings.remove(index);
+        let waits = crossing.cancelled.is_none();
+        if waits && self.ask_for_longer_session(cx, side, &mut crossing.sent, message) {
+            self.crossings.push(crossing);
+            return Next::Stay;
+        }
         match status.code() {
             // An INVITE concerns the whole dialog: who does not know it has lost the call.
             481 if crossing.is_invite() => {
@@ -246,6 +260,7 @@ impl Established {
         let far = self.legs.of_mut(from.other());
         far.dialog.handle_response(message);
         far.heard(message);
+        self.session_heard(cx, from.other(), &sent.message, message);
         let invite = is_invite.then(|| FarInvite::new(&sent));
         let method = asked.method().unwrap_or(Method::Info);
         // Without an offer in the request, this response brings one.
@@ -271,6 +286,7 @@ impl Established {
                 self.legs.of_mut(from).dialog.refresh_target(&asked);
                 let (near, far) = (self.legs.of(from), self.legs.of(from.other()));
                 let response = response::cross(far, near, message, body, &asked);
+                let response = self.session_accepted(cx, from, &asked, response);
                 match invite.filter(|_| method == Method::Invite) {
                     Some(invite) => self.accept(cx, from, server, response, Some(invite)),
                     None => cx.respond(server, response),

@@ -45,10 +45,10 @@ impl Established {
         }
     }
 
-    /// An ACK came: what waited for it goes on.
+    /// An ACK came, or the response to an INVITE of our own: what waited for it goes on.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>) {
-        let free = !self.awaits_ack();
-        if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(|_| free) {
+        let busy = self.held_back.as_ref().is_none_or(|held| self.is_busy(held.side));
+        if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(|_| !busy) {
             match message.method() {
                 Some(Method::Update) => self.handle_update(cx, side, server, message),
                 _ => self.forward(cx, side, server, message),

@@ -23,6 +23,8 @@ impl Established {
         };
         cx.bind(&leg.dialog.local_tag, leg_ref);
         cx.history.comes(side, &leg);
+        // Its session begins anew with the 2xx to what it is asked now.
+        *self.sessions.of_mut(side) = leg.session_timer();
         *self.legs.of_mut(side) = leg;
         *self.logins.of_mut(side) = login;
         // New packet indices must not come under an old key.

@@ -6,13 +6,14 @@ mod handshake;
 mod held_back;
 mod joining;
 mod own;
+mod session;
 mod transfer;
 mod update;
 
 use std::time::{Duration, Instant};
 
 use sip::dialog::offer_answer::Carrier;
-use sip::dialog::{DialogError, UasReliable};
+use sip::dialog::{DialogError, SessionTimer, UasReliable};
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
@@ -52,6 +53,8 @@ pub(super) struct Established {
     pub provisionals: Option<UasReliable<Message>>,
     /// Requests of our own.
     own: OwnRequests,
+    /// The session timer of each leg.
+    pub sessions: Sides<SessionTimer>,
     /// An offer that waits for the ACK of the one before.
     held_back: Option<HeldBack>,
     /// 2xx of ours to each party's INVITE that wait for the ACK.
@@ -65,7 +68,9 @@ pub(super) struct Established {
 
 impl Established {
     pub fn new(legs: Sides<Leg>, logins: Sides<Login>, max_duration: Duration) -> Self {
+        let sessions = session::timers(&legs);
         Established {
+            sessions,
             legs,
             logins,
             crossings: Vec::new(),
@@ -133,6 +138,9 @@ impl Established {
             in_dialog::refuse_demand(cx, server, &message, &demanded);
             return Next::Stay;
         }
+        if self.refuse_short_session(cx, side, server, &message) {
+            return Next::Stay;
+        }
         match method {
             Method::Bye => return self.handle_bye(cx, side, server, &message),
             Method::Options => {
@@ -157,7 +165,7 @@ impl Established {
 
     /// An INVITE inside the dialog: one at a time in either direction (RFC 3261 §14).
     fn handle_invite(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
-        match self.awaits_ack() {
+        match self.is_busy(side) {
             true => self.hold_back(cx, side, server, message),
             false => self.forward(cx, side, server, message),
         }
@@ -166,6 +174,11 @@ impl Established {
     /// Whether a 2xx of ours has had no ACK: no other INVITE may cross.
     fn awaits_ack(&self) -> bool {
         self.handshakes.a.is_some() || self.handshakes.b.is_some()
+    }
+
+    /// Whether an INVITE of `side`'s must wait: for an ACK, or for the other party's response to an INVITE of our own.
+    fn is_busy(&self, side: Side) -> bool {
+        self.awaits_ack() || self.own.has_invited(side.other())
     }
 
     /// An UPDATE without a description before the caller knows of the 2xx. RFC 3311 §5.2.
@@ -179,8 +192,15 @@ impl Established {
             return in_dialog::refuse_demand(cx, server, message, &demanded);
         }
         let contact = self.legs.of(side).contact();
-        let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
-        cx.respond(server, reply.build());
+        let response =
+            in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact).build();
+        // The caller's session begins with its 2xx.
+        let response = match side {
+            Side::A => response,
+            Side::B if self.refuse_short_session(cx, side, server, message) => return,
+            Side::B => self.session_accepted(cx, side, message, response),
+        };
+        cx.respond(server, response);
     }
 
     /// What a request demands that we have not.
@@ -330,7 +350,7 @@ impl Established {
         }
         self.held_back_timeout(cx);
         self.crossing_timeouts(cx);
-        for timeouts in [Self::own_timeouts, Self::transfer_timeouts] {
+        for timeouts in [Self::own_timeouts, Self::transfer_timeouts, Self::session_timeouts] {
             match timeouts(self, cx) {
                 Next::Stay => {}
                 next => return next,
@@ -356,7 +376,9 @@ impl Established {
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
         let transfer = self.transfer.as_ref().and_then(|transfer| transfer.poll_timeout());
         let own = [self.own.poll_timeout(), self.held_back_until(), self.expires, transfer];
-        handshakes.chain(crossings).chain(own.into_iter().flatten()).min()
+        let sessions = [&self.sessions.a, &self.sessions.b].map(SessionTimer::poll_timeout);
+        let single = own.into_iter().chain(sessions).flatten();
+        handshakes.chain(crossings).chain(single).min()
     }
 
     /// We end the call.

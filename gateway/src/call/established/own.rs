@@ -2,19 +2,22 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use sip::dialog::offer_answer::Side::Local;
 use sip::dialog::offer_answer::{Refusable, glare_wait};
-use sip::{Message, Method};
+use sip::{Message, Method, Name, StatusCode};
 
 use super::{Established, FarInvite};
+use crate::call::allow::allow_to;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::io::{Action, Failure, RequestId};
 use crate::call::sent::Sent;
-use crate::call::{Next, TIMER_C};
+use crate::call::{Next, TIMER_C, session};
 use crate::media::Side;
 use crate::reply::Cause;
+
+/// What a party's Allow says of it.
+const UPDATE: &str = "UPDATE";
 
 /// Why we ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) enum Purpose {
     Rollback,
     /// The party comes from another call, and is offered what the other one described last.
     Join,
+    /// The session timer of the leg is half over. RFC 4028 §10.
+    Refresh,
 }
 
 /// A request of ours that waits for its response.
@@ -33,6 +38,12 @@ struct Own {
     purpose: Purpose,
     sent: Sent,
     give_up: Instant,
+}
+
+impl Own {
+    fn is_invite(&self) -> bool {
+        self.sent.message.method() == Some(Method::Invite)
+    }
 }
 
 /// The requests of our own, those that wait for a better moment among them.
@@ -48,6 +59,11 @@ impl OwnRequests {
         self.sent.is_empty() && self.again.is_empty()
     }
 
+    /// Whether an INVITE waits for the response of `to`'s party.
+    pub fn has_invited(&self, to: Side) -> bool {
+        self.sent.iter().any(|own| own.to == to && own.is_invite())
+    }
+
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sent = self.sent.iter().map(|own| own.give_up);
         sent.chain(self.again.iter().map(|(at, ..)| *at)).min()
@@ -60,23 +76,46 @@ impl Established {
         let body = match purpose {
             Purpose::Rollback => self.bridge(to.other()).offer_again(cx),
             Purpose::Join => self.offer_to_joining(cx, to),
+            // Another request may have done it meanwhile.
+            Purpose::Refresh if !self.sessions.of(to).is_refreshing() => return Next::Stay,
+            Purpose::Refresh if self.updates(to) => {
+                self.send_own(cx, to, purpose, Method::Update, None);
+                return Next::Stay;
+            }
+            Purpose::Refresh => self.bridge(to.other()).offer_same(),
         };
         match body {
             Ok(_) if self.handshakes.of(to).is_some() => {
                 let _ = self.legs.of_mut(to).offers.refused(Local, Refusable::Invite);
                 self.ask_later(cx, to, purpose);
             }
-            Ok(body) => self.reinvite(cx, to, purpose, body),
+            Ok(body) => {
+                let body = Some(SentBody::description(body));
+                self.send_own(cx, to, purpose, Method::Invite, body);
+            }
             Err(refused) if refused.is_untimely() => self.ask_later(cx, to, purpose),
             Err(refused) => return self.hang_up(cx, refused.text()),
         }
         Next::Stay
     }
 
-    fn reinvite(&mut self, cx: &mut Cx<'_>, to: Side, purpose: Purpose, offer: Bytes) {
-        let (builder, hop) = self.legs.of_mut(to).request(Method::Invite, cx.tokens);
-        let message = SentBody::attach(Some(SentBody::description(offer)), builder).build();
-        let sent = Sent::new(cx, message, hop);
+    /// Whether the party of `to` says that it takes UPDATE. One without a description is no offer, and has no glare.
+    fn updates(&self, to: Side) -> bool {
+        self.legs.of(to).allows.as_ref().is_some_and(|all| all.iter().any(|one| one == UPDATE))
+    }
+
+    fn send_own(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: Side,
+        purpose: Purpose,
+        method: Method,
+        body: Option<SentBody>,
+    ) {
+        let allowed = allow_to(&self.legs.of(to).profile, self.allows_of_other(to), None);
+        let (builder, hop) = self.legs.of_mut(to).request(method, cx.tokens);
+        let builder = session::offering(builder.header(Name::Allow, allowed), self.sessions.of(to));
+        let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         self.own.sent.push(Own { to, purpose, sent, give_up: cx.now.instant + TIMER_C });
     }
 
@@ -107,16 +146,34 @@ impl Established {
         if matches!(status.code(), 401 | 407) && own.sent.authenticate_in(cx, message, login, leg) {
             return Some(Next::Stay);
         }
-        let Own { purpose, sent, .. } = self.own.sent.swap_remove(index);
-        if status.is_success() {
-            return Some(match (self.own_accepted(cx, to, &sent, message), purpose) {
-                (Err(cause), Purpose::Join) => self.hang_up(cx, cause),
-                // An answer of no use changes nothing: what held before holds on here.
-                (Ok(()) | Err(_), _) => Next::Stay,
-            });
+        let mut own = self.own.sent.swap_remove(index);
+        if self.ask_for_longer_session(cx, to, &mut own.sent, message) {
+            self.own.sent.push(own);
+            return Some(Next::Stay);
         }
-        let _ = leg.offers.refused(Local, Refusable::Invite);
-        Some(match (status.code(), purpose) {
+        let next = match status.is_success() {
+            true => self.own_accepted(cx, &own, message),
+            false => self.own_refused(cx, &own, status),
+        };
+        if let Next::Stay = next {
+            self.go_on(cx);
+        }
+        Some(next)
+    }
+
+    fn own_refused(&mut self, cx: &mut Cx<'_>, own: &Own, status: StatusCode) -> Next {
+        let Own { to, purpose, .. } = *own;
+        let leg = self.legs.of_mut(to);
+        match own.is_invite() {
+            true => drop(leg.offers.refused(Local, Refusable::Invite)),
+            // It takes no UPDATE, whatever it said.
+            false if matches!(status.code(), 405 | 501) => {
+                leg.allows.iter_mut().for_each(|all| all.retain(|one| one != UPDATE));
+                return self.ask(cx, to, purpose);
+            }
+            false => {}
+        }
+        match (status.code(), purpose) {
             (491, _) => {
                 self.ask_later(cx, to, purpose);
                 Next::Stay
@@ -126,21 +183,25 @@ impl Established {
             (code, Purpose::Join) => {
                 self.hang_up(cx, Cause::new(480, format!("The transfer was refused ({code})")))
             }
-        })
+            (_, Purpose::Refresh) => self.not_refreshed(cx, to, status),
+        }
     }
 
-    fn own_accepted(
-        &mut self,
-        cx: &mut Cx<'_>,
-        to: Side,
-        sent: &Sent,
-        message: &Message,
-    ) -> Result<(), Cause> {
+    fn own_accepted(&mut self, cx: &mut Cx<'_>, own: &Own, message: &Message) -> Next {
+        let to = own.to;
         let leg = self.legs.of_mut(to);
         leg.dialog.handle_response(message);
         leg.heard(message);
-        FarInvite::new(sent).acknowledge(cx, self.legs.of(to), None);
-        Body::read(message).and_then(|body| self.bridge(to).take_answer(cx, &body))
+        self.session_heard(cx, to, &own.sent.message, message);
+        if !own.is_invite() {
+            return Next::Stay;
+        }
+        FarInvite::new(&own.sent).acknowledge(cx, self.legs.of(to), None);
+        match Body::read(message).and_then(|body| self.bridge(to).take_answer(cx, &body)) {
+            Err(cause) if own.purpose == Purpose::Join => self.hang_up(cx, cause),
+            // An answer of no use changes nothing: what held before holds on here.
+            Ok(()) | Err(_) => Next::Stay,
+        }
     }
 
     /// No response will come to a request of our own. `None`: the request is none of these.
@@ -149,10 +210,15 @@ impl Established {
         let own = self.own.sent.get_mut(index)?;
         let leg = self.legs.of_mut(own.to);
         if lost == Failure::Transport && own.sent.repeat_in(cx, leg, false) {
-            cx.requests.give_up(request, leg);
+            if own.is_invite() {
+                cx.requests.give_up(request, leg);
+            }
             return Some(Next::Stay);
         }
-        self.own.sent.swap_remove(index);
+        let own = self.own.sent.swap_remove(index);
+        if own.purpose == Purpose::Refresh {
+            return Some(self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT));
+        }
         Some(self.hang_up(cx, Cause::new(502, "The other side can't be reached")))
     }
 
@@ -160,12 +226,18 @@ impl Established {
     pub(super) fn own_timeouts(&mut self, cx: &mut Cx<'_>) -> Next {
         let silent = |own: &mut Own| own.give_up <= cx.now.instant;
         for own in Vec::from_iter(self.own.sent.extract_if(.., silent)) {
-            cx.act(Action::Cancel { request: own.sent.id, says: Vec::new(), left: false });
-            let leg = self.legs.of_mut(own.to);
-            let _ = leg.offers.refused(Local, Refusable::Invite);
-            cx.requests.give_up(own.sent.id, leg);
-            if own.purpose == Purpose::Join {
-                return self.hang_up(cx, Cause::new(480, "The transfer was not answered"));
+            if own.is_invite() {
+                cx.act(Action::Cancel { request: own.sent.id, says: Vec::new(), left: false });
+                cx.requests.give_up(own.sent.id, self.legs.of(own.to));
+            }
+            let next = match own.purpose {
+                Purpose::Join => self.hang_up(cx, Cause::new(480, "The transfer was not answered")),
+                Purpose::Rollback | Purpose::Refresh => {
+                    self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT)
+                }
+            };
+            if let Next::Ended(..) = next {
+                return next;
             }
         }
         let due = |(at, ..): &mut (Instant, Side, Purpose)| *at <= cx.now.instant;
@@ -180,7 +252,7 @@ impl Established {
 
     /// The dialogs end: a 2xx that crosses our BYE is acknowledged.
     pub(super) fn end_own(&mut self, cx: &mut Cx<'_>) {
-        for own in std::mem::take(&mut self.own.sent) {
+        for own in std::mem::take(&mut self.own.sent).into_iter().filter(Own::is_invite) {
             cx.requests.give_up(own.sent.id, self.legs.of(own.to));
         }
     }

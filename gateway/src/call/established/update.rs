@@ -18,7 +18,7 @@ impl Established {
         }
         match Body::read(&message) {
             Err(cause) => in_dialog::refuse(cx, server, &message, &cause),
-            Ok(body) if body.sdp().is_some() => match self.awaits_ack() {
+            Ok(body) if body.sdp().is_some() => match self.is_busy(side) {
                 true => self.hold_back(cx, side, server, message),
                 false => self.forward_as(cx, side, server, message, Method::Invite),
             },
@@ -27,8 +27,10 @@ impl Established {
                 let leg = self.legs.of_mut(side);
                 leg.dialog.refresh_target(&message);
                 let contact = leg.contact();
-                let reply = in_dialog::ok(&message, self.allows_of_other(side));
-                cx.respond(server, reply.header(Name::Contact, contact).build());
+                let reply =
+                    in_dialog::ok(&message, self.allows_of_other(side)).header(Name::Contact, contact);
+                let response = self.session_accepted(cx, side, &message, reply.build());
+                cx.respond(server, response);
             }
         }
     }

@@ -102,7 +102,7 @@ impl Setup {
         fork.b.heard(message);
         let tag = dialog.remote_tag.clone();
         let login = target.route.credentials.clone();
-        let mut invite = FarInvite::new(&attempt.sent);
+        let (mut invite, session) = (FarInvite::new(&attempt.sent), attempt.session.clone());
         // The caller offered, or leaves that to the callee.
         let offered = fork.a.offers.open().is_some() || fork.a.offers.agreed().is_some();
         // Where the body can't be read, what was described while it rang was the answer.
@@ -133,6 +133,7 @@ impl Setup {
         let mut up = Established::new(Sides { a: fork.a, b }, logins, self.max_duration);
         up.crossings = crossings;
         up.provisionals = fork.reliable.to_caller;
+        up.session_agreed(cx, session, message);
         Next::Accepted(Box::new(Accepted::new(cx, up, caller, response, invite)))
     }
 

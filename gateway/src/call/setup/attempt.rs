@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sip::Name;
 use sip::auth::Secret;
-use sip::dialog::EarlyDialogs;
+use sip::dialog::{EarlyDialogs, SessionTimer};
 use sip::transaction::Timers;
 
 use super::reliable::Reliable;
@@ -93,6 +93,8 @@ pub(super) struct Attempt {
     pub forks: EarlyDialogs<Fork>,
     /// Its INVITE says that we take reliable provisional responses.
     pub reliable: bool,
+    /// The session timer of whichever dialog is confirmed.
+    pub session: SessionTimer,
     /// A response came.
     pub heard: bool,
     /// The callee as it was when the INVITE left: what a late 2xx is released to.
@@ -122,13 +124,13 @@ pub(super) enum Missed {
 impl Attempt {
     /// An INVITE that leaves now.
     pub fn new(now: Now, sent: Sent, address: SocketAddr, fork: Fork, attempt: &route::Attempt) -> Self {
-        let end = Box::new(fork.b.without_media());
+        let (end, session) = (Box::new(fork.b.without_media()), fork.b.session_timer());
         let supported = [Name::Supported, Name::Require]
             .map(|name| sent.message.values(name).any(|tag| tag.eq_ignore_ascii_case("100rel")));
         let reliable = supported.contains(&true);
         let forks = EarlyDialogs::new(MOST_FORKS, fork, Timers::default());
-        let mut this =
-            Attempt { sent, address, forks, reliable, heard: false, end, timers: Deadlines::default() };
+        let (heard, timers) = (false, Deadlines::default());
+        let mut this = Attempt { sent, address, forks, reliable, session, heard, end, timers };
         this.wait(now, attempt);
         this
     }

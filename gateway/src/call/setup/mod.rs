@@ -30,7 +30,7 @@ use super::io::{Action, Failure, RequestId};
 use super::leg::{End, Leg, LegRef};
 use super::profile::PLAIN;
 use super::sent::Login;
-use super::{Next, due, in_dialog};
+use super::{Next, due, in_dialog, session};
 use crate::media::Side;
 use crate::peer::Peer;
 use crate::reply::demanded_beside_100rel;
@@ -164,6 +164,9 @@ impl Setup {
         if matches!(status.code(), 401 | 407) && self.authenticate(cx, message) {
             return Some(Next::Stay);
         }
+        if status.code() == 422 && self.ask_for_longer_session(cx, message) {
+            return Some(Next::Stay);
+        }
         if let Some(next) = self.redirect(cx, message) {
             return Some(next);
         }
@@ -182,6 +185,19 @@ impl Setup {
             attempt.wait(cx.now, &route.attempt);
         }
         met
+    }
+
+    /// Sends the INVITE again with the session interval that its receiver bears. RFC 4028 §7.3.
+    fn ask_for_longer_session(&mut self, cx: &mut Cx<'_>, message: &Message) -> bool {
+        let (Some(target), Some(attempt)) = (&self.target, &mut self.attempt) else { return false };
+        if !attempt.session.handle_too_small(session::said(message).min_se) {
+            return false;
+        }
+        let Attempt { sent, session, .. } = &mut **attempt;
+        let number = sent.cseq().saturating_add(1);
+        sent.change(cx, &target.route.local, number, |again| session::asking(again, session));
+        attempt.wait(cx.now, &target.route.attempt);
+        true
     }
 
     /// No response will come to the INVITE that is out. `None`: the request is none of the set-up's.

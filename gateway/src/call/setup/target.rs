@@ -10,13 +10,13 @@ use super::attempt::{Attempt, Fork};
 use super::client_invite::ClientInvite;
 use super::reliable::Reliable;
 use super::{Failed, Setup, Target};
-use crate::call::Next;
 use crate::call::body::Body;
 use crate::call::cx::Cx;
 use crate::call::io::{Action, Hop};
 use crate::call::leg::{End, LegRef};
 use crate::call::negotiation::Bridge;
 use crate::call::sent::Sent;
+use crate::call::{Next, session};
 use crate::media::Side;
 use crate::peer::Peer;
 use crate::reply::Cause;
@@ -163,6 +163,7 @@ impl Setup {
             reliably,
         };
         let invite = invite.build(cx.tokens, &local_tag, body);
+        let invite = session::offering(invite.edit(), &to.session_timer()).build();
         cx.bind(&local_tag, LegRef::B(cx.history.dialled_count()));
         cx.history.dialled(invite.call_id().unwrap_or_default(), to.flow.party.clone());
         cx.history.is_at(Side::B, address.ip());

@@ -36,6 +36,8 @@ pub(crate) struct Abilities {
     pub spoils: u32,
     /// Its descriptions carry a mark that tells them apart.
     pub marks: bool,
+    /// It says the same again under the same version.
+    pub repeats: bool,
 }
 
 /// What a phone makes of 100rel.

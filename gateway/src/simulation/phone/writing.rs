@@ -39,6 +39,7 @@ impl Phone {
             host: self.media_host,
             at: self.media_at,
             marked: self.abilities.marks,
+            repeats: self.abilities.repeats,
         }
     }
 

@@ -198,7 +198,7 @@ fn each_dialog_answers_the_offer_by_itself() {
     let ok = answer("200 OK", "b", &[CONTACT]);
     let Ok(Heard::Confirmed(mut one)) = early.handle_response(start, &invite, &ok) else { panic!() };
     assert!(matches!(one.data.take(Side::Remote, Carrier::InviteOk, None), Verdict::Answer(_)));
-    assert_eq!(one.data.agreed(), Some(&Agreed { local: "offer", remote: "b" }));
+    assert_eq!(one.data.agreed(), Some(&Agreed { local: "offer", remote: "b", offered_by: Side::Local }));
 }
 
 proptest! {

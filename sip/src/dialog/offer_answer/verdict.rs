@@ -62,13 +62,15 @@ pub struct Agreed<D> {
     pub local: D,
     /// What the peer said last.
     pub remote: D,
+    /// Who offered, and so had the other one's description for an answer.
+    pub offered_by: Side,
 }
 
 impl<D> Agreed<D> {
     pub(super) fn new(offer: Offer<D>, answer: D) -> Self {
         match offer.by {
-            Side::Local => Agreed { local: offer.description, remote: answer },
-            Side::Remote => Agreed { local: answer, remote: offer.description },
+            Side::Local => Agreed { local: offer.description, remote: answer, offered_by: offer.by },
+            Side::Remote => Agreed { local: answer, remote: offer.description, offered_by: offer.by },
         }
     }
 

@@ -4,4 +4,4 @@ mod headers;
 mod timer;
 
 pub use headers::{SessionAnswer, SessionHeaders, SessionPolicy};
-pub use timer::{SessionTimer, SessionTimerOutput};
+pub use timer::{SessionRefresher, SessionTerms, SessionTimer, SessionTimerOutput};

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::{SessionAnswer, SessionHeaders, SessionPolicy};
 use crate::header::{Refresher, SessionExpires};
 use crate::{MinSe, StatusCode};
@@ -24,7 +26,7 @@ use crate::{MinSe, StatusCode};
 /// The answers of early dialogs begin no interval: hand over 2xx to UPDATE only after the 2xx to the INVITE.
 ///
 /// Source: RFC 4028 §7 to §10.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SessionTimer {
     policy: SessionPolicy,
     /// The largest Min-SE of the peer's requests and 422s. RFC 4028 §7.4.
@@ -43,7 +45,29 @@ pub enum SessionTimerOutput {
     Expired,
 }
 
-#[derive(Debug)]
+/// What a [`SessionTimer`] has agreed on, without its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionTerms {
+    /// The session interval, in seconds.
+    pub interval: u32,
+    /// Whose refreshes keep the session up.
+    pub refresher: SessionRefresher,
+    /// The largest Min-SE that the peer asked for, in seconds.
+    pub least: u32,
+}
+
+/// Who refreshes a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionRefresher {
+    /// This side of the dialog.
+    Us,
+    /// The peer knows no session timers.
+    UsAlone,
+    /// The other side.
+    Peer,
+}
+
+#[derive(Debug, Clone)]
 enum State {
     Off,
     /// We refresh. `alone`: the peer knows no session timers, and no end of its own.
@@ -77,6 +101,39 @@ impl SessionTimer {
     /// Nothing is agreed yet.
     pub fn new(policy: SessionPolicy) -> Self {
         SessionTimer { policy, least: MinSe::LEAST, raises: 0, state: State::Off, outputs: VecDeque::new() }
+    }
+
+    /// Goes on by the terms of another [`SessionTimer`] of the dialog, which nobody could keep meanwhile: the interval begins
+    /// now, and a refresh of ours is due before the peer, that had the last one half an interval ago, loses patience.
+    pub fn resumed(now: Instant, policy: SessionPolicy, terms: SessionTerms) -> Self {
+        let SessionTerms { interval, refresher, least } = terms;
+        let mut this = SessionTimer { least: MinSe(least).max(MinSe::LEAST), ..SessionTimer::new(policy) };
+        match refresher {
+            SessionRefresher::Peer => this.peers(now, interval),
+            SessionRefresher::Us | SessionRefresher::UsAlone => {
+                this.ours(now, interval, refresher == SessionRefresher::UsAlone);
+                if let State::Ours { interval, refresh, .. } = &mut this.state {
+                    *refresh = Refresh::At(now + Duration::from_secs((*interval).into()) / 10, None);
+                }
+            }
+        }
+        this
+    }
+
+    /// What is agreed on, as plain data; `None` while no timer runs.
+    pub fn terms(&self) -> Option<SessionTerms> {
+        let (interval, refresher) = match self.state {
+            State::Ours { interval, alone: true, .. } => (interval, SessionRefresher::UsAlone),
+            State::Ours { interval, .. } => (interval, SessionRefresher::Us),
+            State::Peers { interval, .. } => (interval, SessionRefresher::Peer),
+            State::Off | State::Ended => return None,
+        };
+        Some(SessionTerms { interval, refresher, least: self.least.0 })
+    }
+
+    /// Whether a refresh of ours is due and has had no response: no other request has begun the interval anew.
+    pub fn is_refreshing(&self) -> bool {
+        matches!(self.state, State::Ours { refresh: Refresh::Sent(_), .. })
     }
 
     /// What an INVITE or UPDATE of ours says, the first one and each after it. `supported` is always true.
@@ -505,6 +562,26 @@ mod tests {
         assert_eq!(request(&timer), "900;refresher=uac Min-SE 900");
         let short = SessionHeaders { min_se: None, ..self::asked("89", true) };
         assert_eq!(timer.machine.answer(&short), Err(MinSe(90)));
+    }
+
+    /// Half of the interval may be gone when the terms are written down: the refresh comes before the rest is.
+    #[test]
+    fn terms_are_gone_on_with() {
+        for (wish, expires, log) in [
+            (None, "90;refresher=uac", vec![(9_000, Refresh), (90_000, Expired)]),
+            (None, "1800;refresher=uac", vec![(180_000, Refresh), (1_800_000, Expired)]),
+            (Some(90), "", vec![(9_000, Refresh), (90_000, Expired)]),
+            (None, "1800;refresher=uas", vec![(1_768_000, Expired)]),
+        ] {
+            let mut timer = timer(wish);
+            assert_eq!(timer.machine.terms(), None);
+            success(&mut timer, 0, expires);
+            let (terms, said) = (timer.machine.terms().unwrap(), request(&timer));
+            let policy = SessionPolicy { interval: wish, least: MinSe::LEAST };
+            let mut resumed = Clock::new(|now| SessionTimer::resumed(now, policy, terms));
+            assert_eq!((resumed.machine.terms(), request(&resumed)), (Some(terms), said), "{expires}");
+            assert_eq!(resumed.finish().1, log, "{expires}");
+        }
     }
 
     #[test]

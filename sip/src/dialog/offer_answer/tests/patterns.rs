@@ -230,7 +230,7 @@ fn each_early_dialog_is_a_clone_of_what_the_invite_left() {
     let mut second = first.clone();
     assert_eq!(kind(&first.take(Side::Remote, Carrier::Provisional, Some("b"))), "preview");
     assert_eq!(kind(&second.take(Side::Remote, Carrier::InviteOk, Some("c"))), "answer");
-    assert_eq!(second.agreed(), Some(&Agreed { local: "a", remote: "c" }));
+    assert_eq!(second.agreed(), Some(&Agreed { local: "a", remote: "c", offered_by: Side::Local }));
     assert_eq!(first.open().map(|offer| *offer.description()), Some("a"));
 }
 
