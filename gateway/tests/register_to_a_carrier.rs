@@ -41,10 +41,8 @@ fn crosses_both(near: Net, far: Net, protocol: &str) {
     let theirs = config(
         far,
         protocol,
-        &format!(
-            "peer = {{ registration = true }}\norigination = {{}}\ntermination = {{ allowlist = [\"0.0.0.0/0\"], \
-             calling_plan = [\"US\"], credentials = [{{ username = \"trunk\", password = \"p\" }}] }}"
-        ),
+        "peer = { registration = true }\norigination = {}\ntermination = { allowlist = [\"0.0.0.0/0\"], \
+         calling_plan = [\"US\"], credentials = [{ username = \"trunk\", password = \"p\" }] }",
         &format!(
             "allowlist = [\"{carrier}\"]\nhost = [{{ host = \"{carrier}\", port = 5060, protocol = \"{protocol}\" }}]",
             carrier = far.carrier()

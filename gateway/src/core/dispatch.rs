@@ -115,12 +115,12 @@ impl Core {
     fn lost(&mut self, now: Now, id: sip::transaction::ClientId, cause: Failure) {
         self.byes.remove(&id);
         match self.clients.get(&id).copied() {
-            Some(Client::Call(key, request)) if cause == Failure::Transport => {
-                if !self.falls_back(now, id, key, request) {
+            Some(Client::Call(key, request)) => {
+                let left = cause == Failure::Transport && self.falls_back(now, id, key, request);
+                if !left {
                     self.event(now, key, Event::Failed { request, cause });
                 }
             }
-            Some(Client::Call(key, request)) => self.event(now, key, Event::Failed { request, cause }),
             Some(Client::Probe(probe)) => self.probe_lost(now, probe),
             Some(Client::Registration(asking)) => {
                 let cause = match cause {

@@ -72,11 +72,14 @@ fn talk(trunk: &mut Trunk, from: PhoneId, number: &str, to: PhoneId) -> [Vec<Mes
 
 const UNKNOWN: &[&str] = &["X-Site", "X-PBX-Node", "Acme-Token"];
 
+/// What is configured, who is called and under which number, and what reaches him.
+type Case = (&'static [Change], fn(&Trunk) -> PhoneId, &'static str, &'static [&'static str]);
+
 #[test]
 fn an_unknown_header_crosses_where_both_sides_pass_it() {
     let east: fn(&Trunk) -> PhoneId = |trunk| trunk.east;
     let branch: fn(&Trunk) -> PhoneId = |trunk| trunk.branch;
-    let cases: &[(&[Change], fn(&Trunk) -> PhoneId, &str, &[&str])] = &[
+    let cases: &[Case] = &[
         (&[], east, OUTSIDE, &[]),
         (&[], branch, super::trunk::BRANCH, &["X-Site", "X-PBX-Node"]),
         (&[("pbx_peer", "pass_headers = []")], branch, super::trunk::BRANCH, &[]),

@@ -199,10 +199,10 @@ impl Phone {
             return;
         }
         if call.is_confirmed()
-            && !call
+            && call
                 .dialog
                 .as_ref()
-                .is_some_and(|dialog| message.to_tag().unwrap_or_default() == dialog.remote_tag)
+                .is_none_or(|dialog| message.to_tag().unwrap_or_default() != dialog.remote_tag)
         {
             return self.leave_fork(now, index, &message);
         }
