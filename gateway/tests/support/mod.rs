@@ -8,6 +8,7 @@
 mod baresip;
 mod certificates;
 mod gateway;
+mod kamailio;
 mod linphone;
 mod media;
 mod metrics;
@@ -24,6 +25,7 @@ mod tools;
 pub use baresip::{Baresip, Heard, Phone};
 pub use certificates::{Authority, Leaf, Purpose};
 pub use gateway::Gateway;
+pub use kamailio::Kamailio;
 pub use linphone::Linphone;
 pub use media::{Media, Word, both_hear, describe, stream};
 pub use metrics::{Metrics, get};

@@ -204,8 +204,8 @@ impl Script {
         self.send(
             attributes,
             &format!(
-                "SIP/2.0 {status} {reason}\n[last_Via:]\n[last_From:]\n[last_To:]{tag}\n[last_Call-ID:]\n\
-                 [last_CSeq:]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
+                "SIP/2.0 {status} {reason}\n[last_Via:]\n[last_Record-Route:]\n[last_From:]\n[last_To:]{tag}\n\
+                 [last_Call-ID:]\n[last_CSeq:]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
             ),
         )
     }
