@@ -38,6 +38,7 @@ mod blind_transfer;
 mod both_ends_agree;
 mod branches_used_again;
 mod bye_crossing_bye;
+mod call_flows;
 mod caller_behind_nat;
 mod cancel_before_any_answer;
 mod carrier_challenge;
