@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use sip::Method;
 use sip::dialog::offer_answer::Side::{Local, Remote};
-use sip::dialog::offer_answer::{Answer, Carrier, Offer, RETRY_AFTER_SECONDS, Refusable, Verdict};
+use sip::dialog::offer_answer::{
+    Answer, Carrier, Offer, OfferAnswer, RETRY_AFTER_SECONDS, Refusable, Verdict,
+};
 use sip::sdp::{Anchor, AnchorError, Sdp, Stream, is_srtp};
 use sip::text::word;
 
@@ -99,7 +101,9 @@ impl Bridge<'_> {
         let silent = described.is_none();
         match self.from.offers.take(Remote, came, described) {
             Verdict::Offer(offer) => {
-                let sent = self.anchor_offer(cx, body, &offer).map_err(Refused::Cause);
+                // At the wrong time for `to` nothing of it may change what `to` was told.
+                let timely = takes(&mut self.to.offers.clone(), leaves, offer.description().clone());
+                let sent = timely.and_then(|_| Ok(self.anchor_offer(cx, body, &offer)?));
                 let sent = sent.and_then(|sent| self.say(leaves, sent));
                 if sent.is_err()
                     && let Some(request) = came_in(came)
@@ -146,14 +150,7 @@ impl Bridge<'_> {
 
     /// Takes note of what leaves to `to`.
     fn say(&mut self, leaves: Carrier, sent: Bytes) -> Result<Bytes, Refused> {
-        match self.to.offers.take(Local, leaves, Some(sent.clone())) {
-            Verdict::Glare => Err(Refused::Glare),
-            Verdict::TooEarly => Err(Refused::TooEarly),
-            Verdict::Missing | Verdict::Unexpected => {
-                Err(Cause::new(488, "The other side expects no session description").into())
-            }
-            _ => Ok(sent),
-        }
+        takes(&mut self.to.offers, leaves, sent)
     }
 
     /// What `to` was told last, once more.
@@ -377,6 +374,18 @@ fn kind(stream: &Stream) -> Result<Kind, Cause> {
     match stream.is_plain_rtp() || stream.is_srtp() {
         true => Ok(Kind::Rtp),
         false => Err(Cause::new(488, format!("Media transport {} is not supported", word(&stream.protocol)))),
+    }
+}
+
+/// Takes note of a description that leaves, where it may.
+fn takes(offers: &mut OfferAnswer<Bytes>, leaves: Carrier, sent: Bytes) -> Result<Bytes, Refused> {
+    match offers.take(Local, leaves, Some(sent.clone())) {
+        Verdict::Glare => Err(Refused::Glare),
+        Verdict::TooEarly => Err(Refused::TooEarly),
+        Verdict::Missing | Verdict::Unexpected => {
+            Err(Cause::new(488, "The other side expects no session description").into())
+        }
+        _ => Ok(sent),
     }
 }
 

@@ -110,6 +110,13 @@ impl Sent {
         true
     }
 
+    /// Sends it once more inside the dialog of `leg`, under a number that follows on all that was sent there since.
+    pub fn number_anew(&mut self, cx: &mut Cx<'_>, leg: &mut Leg) {
+        self.hop = leg.hop();
+        let again = leg.again(&self.message, cx.tokens);
+        self.send(cx, again);
+    }
+
     /// It could not be delivered to where an INVITE that begins a dialog goes: the same by a new connection. Who did get
     /// the first knows it by its Call-ID and CSeq (RFC 3261 §8.2.2.2), so that nobody rings twice.
     pub fn repeat_at(&mut self, cx: &mut Cx<'_>, local: &Local) {

@@ -3,7 +3,7 @@
 use sip::{Method, Name};
 
 use super::phone::{Abilities, Rel100, Stage};
-use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
+use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
 use super::world::CallId;
 
 fn able(update: bool) -> Abilities {
@@ -206,6 +206,56 @@ fn a_connected_line_update_crosses() {
                 trunk.run(1.0);
             }
         }
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
+/// Our PRACK is lost, and the caller's UPDATE overtakes it: out of order it is refused, and comes again.
+#[test]
+fn an_update_overtakes_our_prack() {
+    over_udp(&[], |trunk| {
+        trunk.phone(trunk.east).habits.renegotiates = Some(200);
+        trunk.able(trunk.pbx, able(true));
+        trunk.able(trunk.east, able(true));
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        let east = trunk.phone(trunk.east).address;
+        trunk.respond(b, 183);
+        trunk.run(0.005);
+        trunk.world.dead.insert(east, false);
+        trunk.run(0.1);
+        trunk.world.dead.remove(&east);
+        trunk.request(a, Method::Update, Some("sendonly"));
+        trunk.run(2.0);
+        assert_eq!(trunk.call(a).statuses(&Method::Update), [200]);
+        let pracks = trunk.call(b).requests().iter().filter(|one| *one == "PRACK").count();
+        assert!(pracks >= 2, "one out of order, and one that counts");
+        answered(trunk, a, b);
+    });
+}
+
+/// The callee offers anew while the caller, who knows no 100rel, has not had the answer for good: it may come again, and
+/// the 2xx says what the ringing said.
+#[test]
+fn an_update_to_a_caller_that_has_no_answer_changes_nothing() {
+    everywhere(|trunk| {
+        trunk.able(trunk.pbx, Abilities { update: true, ..Abilities::default() });
+        trunk.able(trunk.east, able(true));
+        let a = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 183);
+        trunk.run(0.5);
+        let shown = trunk.call(a).response(183).unwrap().body().clone();
+        trunk.request(b, Method::Update, Some("sendonly"));
+        trunk.run(0.5);
+        assert_eq!(trunk.call(b).statuses(&Method::Update), [491]);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        assert_eq!(trunk.call(a).response(200).unwrap().body(), &shown);
+        trunk.assert_agreed(a, b);
         trunk.hang_up(a);
         trunk.run(1.0);
     });

@@ -38,6 +38,7 @@ impl Setup {
         }
         let new: Vec<String> =
             users.into_iter().filter(|user| !self.redirections.users.contains(user)).collect();
+        self.end_crossings(cx);
         if let Some(attempt) = self.attempt.take() {
             attempt.leave(cx, &None, None, true);
         }

@@ -315,6 +315,12 @@ impl Setup {
                 fork.dialog = leg.dialog;
                 self.pracks.push(own);
             }
+        } else if own.sent.cseq() < fork.dialog.local_cseq {
+            // An UPDATE overtook it, so that it came out of order: RFC 3261 §12.2.2.
+            let mut leg = Fork::far(fork);
+            own.sent.number_anew(cx, &mut leg);
+            fork.dialog = leg.dialog;
+            self.pracks.push(own);
         }
         true
     }
