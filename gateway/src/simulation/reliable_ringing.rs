@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sip::{Message, Method, Name};
 
+use super::media::Speaks;
 use super::phone::{Abilities, Pracks, Rel100, Stage};
 use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
 use super::world::CallId;
@@ -220,5 +221,39 @@ fn a_prack_of_nothing_is_told_so() {
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Prack), [200, 481]);
         answered(trunk, a, b);
+    });
+}
+
+/// A fork answers that was not the last to agree on media while it rang: the media workers have what it agreed on.
+#[test]
+fn the_fork_that_answers_has_its_own_media() {
+    everywhere_with(&[("east_peer", "srtp = \"required\"")], |trunk| {
+        trunk.phone(trunk.east).speaks = Speaks::Srtp;
+        trunk.phone(trunk.east).rekeys = true;
+        trunk.able(trunk.pbx, with(Rel100::Supported));
+        trunk.able(trunk.east, with(Rel100::Supported));
+        for offers in [true, false] {
+            let a = match offers {
+                true => trunk.dial(trunk.pbx, OUTSIDE),
+                false => trunk.dial_without_offer(trunk.pbx, OUTSIDE),
+            };
+            trunk.run(0.5);
+            let b = trunk.incoming(trunk.east);
+            let (first, second) = (trunk.phone(b.0).fork_tag(), trunk.phone(b.0).fork_tag());
+            for tag in [&first, &second] {
+                trunk.respond_as(b, 183, tag);
+                trunk.run(0.5);
+            }
+            trunk.respond_as(b, 200, &first);
+            trunk.run(1.0);
+            assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+            for call in [a, b] {
+                let agreed = trunk.call(call).media.agreed().unwrap().clone();
+                let told = trunk.world.told_of(agreed.port).unwrap();
+                assert_eq!((&told.srtp, told.on_hold), (&agreed.keys, agreed.on_hold), "{offers}");
+            }
+            trunk.hang_up(a);
+            trunk.run(1.0);
+        }
     });
 }

@@ -100,6 +100,7 @@ impl Setup {
         let (Some(attempt), Some(target)) = (self.attempt.take(), &self.target) else { return Next::Stay };
         fork.take_tag(cx, &mut self.tag_is_taken);
         fork.b.heard(message);
+        fork.takes_media(cx);
         let tag = dialog.remote_tag.clone();
         let login = target.route.credentials.clone();
         let (mut invite, session) = (FarInvite::new(&attempt.sent), attempt.session.clone());

@@ -15,9 +15,11 @@ use crate::call::leg::{End, Leg};
 use crate::call::profile::{Local, Profile};
 use crate::call::requests::Left;
 use crate::call::sent::Sent;
+use crate::call::sides::Sides;
 use crate::call::{TIMER_C, due};
 use crate::clock::Now;
 use crate::local::Locals;
+use crate::media::{Remote, Side};
 use crate::route;
 
 /// So many early dialogs of one INVITE are kept apart.
@@ -83,6 +85,27 @@ pub(super) struct Fork {
     /// It has a dialog with the caller.
     pub has_tag: bool,
     pub reliable: Reliable,
+    /// What the media workers were told in it of both parties.
+    pub told: Sides<Option<Remote>>,
+}
+
+impl Fork {
+    /// Its dialogs have described something.
+    pub(super) fn described(&mut self, cx: &Cx<'_>) {
+        let remote = |side| cx.media.remote(side).cloned();
+        self.told = Sides { a: remote(Side::A), b: remote(Side::B) };
+    }
+
+    /// It goes on, and others may have described something since.
+    pub(super) fn takes_media(&self, cx: &mut Cx<'_>) {
+        for side in [Side::A, Side::B] {
+            let now = cx.media.remote(side);
+            if let Some(remote) = self.told.of(side).clone().filter(|remote| now != Some(remote)) {
+                *cx.media.host_mut(side) = None;
+                cx.tell_remote(side, remote);
+            }
+        }
+    }
 }
 
 /// An INVITE that went out, and the dialogs that it has begun.

@@ -143,5 +143,8 @@ fn early_body(
     let carrier = |reliable: bool| if reliable { Carrier::ReliableProvisional } else { Carrier::Provisional };
     let sent = fork.data.bridge().cross(cx, &body, carrier(came), carrier(leaves))?;
     let session = sent.is_some() && body.sdp().is_some();
+    if session {
+        fork.data.described(cx);
+    }
     Ok((sent, session))
 }

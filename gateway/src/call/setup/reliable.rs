@@ -228,6 +228,7 @@ impl Setup {
                     return Err(cause);
                 }
             };
+            fork.data.described(cx);
             let own = prack(cx, fork, &rack, body);
             let _ = fork.data.a.offers.take(Local, Carrier::PrackOk, None);
             in_dialog::respond_ok(cx, server, message, other.as_deref());

@@ -17,6 +17,7 @@ use crate::call::leg::{End, LegRef};
 use crate::call::negotiation::Bridge;
 use crate::call::sent::Sent;
 use crate::call::{Next, session};
+use crate::call::sides::Sides;
 use crate::media::Side;
 use crate::peer::Peer;
 use crate::reply::Cause;
@@ -170,7 +171,13 @@ impl Setup {
         cx.attempt_begins(route, Some(address));
         let hop = Hop::Peer(to.flow.clone());
         let sent = Sent::new(cx, invite, hop);
-        let fork = Fork { a: caller.leg.clone(), b: to, has_tag: false, reliable: Reliable::default() };
+        let fork = Fork {
+            a: caller.leg.clone(),
+            b: to,
+            has_tag: false,
+            reliable: Reliable::default(),
+            told: Sides::default(),
+        };
         self.attempt = Some(Box::new(Attempt::new(cx.now, sent, address, fork, &route.attempt)));
         Next::Stay
     }

@@ -71,7 +71,7 @@ impl Setup {
         server: ServerId,
         message: &Message,
     ) {
-        self.with_up(tag, |up| up.forward_as(cx, side, server, message.clone(), Method::Update));
+        self.with_up(cx, tag, |up, cx| up.forward_as(cx, side, server, message.clone(), Method::Update));
     }
 
     /// A response to a request that crossed; true: it is one.
@@ -82,7 +82,7 @@ impl Setup {
         message: &Message,
     ) -> bool {
         let Some(tag) = self.tag_of_crossing(request) else { return false };
-        self.with_up(&tag, |up| {
+        self.with_up(cx, &tag, |up, cx| {
             let _: Option<Next> = up.handle_response(cx, request, message);
         });
         true
@@ -91,7 +91,7 @@ impl Setup {
     /// No response will come to a request that crossed; true: it is one.
     pub(super) fn crossing_lost(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> bool {
         let Some(tag) = self.tag_of_crossing(request) else { return false };
-        self.with_up(&tag, |up| up.early_crossing_lost(cx, request, lost));
+        self.with_up(cx, &tag, |up, cx| up.early_crossing_lost(cx, request, lost));
         true
     }
 
@@ -105,7 +105,7 @@ impl Setup {
         let due = |(_, crossing): &&(String, Crossing)| crossing.give_up <= cx.now.instant;
         let tags: Vec<String> = self.crossings.iter().filter(due).map(|(tag, _)| tag.clone()).collect();
         for tag in tags {
-            self.with_up(&tag, |up| up.crossing_timeouts(cx));
+            self.with_up(cx, &tag, Established::crossing_timeouts);
         }
     }
 
@@ -126,7 +126,7 @@ impl Setup {
     }
 
     /// Does something with both legs of a fork that a call does with its own when they are up: requests cross alike.
-    fn with_up(&mut self, tag: &str, act: impl FnOnce(&mut Established)) {
+    fn with_up(&mut self, cx: &mut Cx<'_>, tag: &str, act: impl FnOnce(&mut Established, &mut Cx<'_>)) {
         let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
         let logins = Sides { a: self.caller.login.clone(), b: login };
         let (crossings, longest) = (self.crossings_of(tag), self.max_duration);
@@ -134,7 +134,8 @@ impl Setup {
         let legs = Sides { a: fork.data.a.clone(), b: Fork::far(fork) };
         let mut up = Established::new(legs, logins, longest);
         up.crossings = crossings;
-        act(&mut up);
+        act(&mut up, cx);
+        fork.data.described(cx);
         fork.data.a = up.legs.a;
         Fork::put_back(fork, up.legs.b);
         self.crossings.extend(up.crossings.into_iter().map(|crossing| (tag.to_owned(), crossing)));
