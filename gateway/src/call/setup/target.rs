@@ -16,8 +16,8 @@ use crate::call::io::{Action, Hop};
 use crate::call::leg::{End, LegRef};
 use crate::call::negotiation::Bridge;
 use crate::call::sent::Sent;
-use crate::call::{Next, session};
 use crate::call::sides::Sides;
+use crate::call::{Next, session};
 use crate::media::Side;
 use crate::peer::Peer;
 use crate::reply::Cause;
@@ -176,7 +176,7 @@ impl Setup {
             b: to,
             has_tag: false,
             reliable: Reliable::default(),
-            told: Sides::default(),
+            told: Sides { a: cx.media.remote(Side::A).cloned(), b: None },
         };
         self.attempt = Some(Box::new(Attempt::new(cx.now, sent, address, fork, &route.attempt)));
         Next::Stay
