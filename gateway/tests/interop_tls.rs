@@ -73,7 +73,8 @@ fn callee(net: Net, authority: &Authority) -> Phone {
     let carrier = net.carrier();
     let account = format!("<sip:{THEIRS}@{carrier}:5061;transport=tls>;regint=0;answermode=auto;{CODEC}");
     let leaf = authority.leaf(&[&carrier.to_string()]);
-    let callee = Baresip::new((carrier, 5060).into(), REMOTE, &account).secure(&leaf, authority).listen();
+    let callee = Baresip::new((carrier, 5060).into(), REMOTE, &account).secure(&leaf, authority);
+    let callee = callee.showing_sip().listen();
     eventually("the callee listens", Duration::from_secs(10), || {
         let output = callee.output();
         if output.contains("baresip is ready") { Ok(()) } else { Err(output) }
@@ -182,5 +183,48 @@ fn linphone_calls_over_tls() {
     assert!(caller.quit().success());
     is_tone(&callee, CUSTOMER);
     all_by_one_connection(&gateway);
+    gateway.stop();
+}
+
+/// linphone offers `sendonly` to hold, and everything again to resume: over TLS from one phone to the other.
+#[test]
+fn linphone_holds_and_resumes() {
+    if missing(&["linphonec", "baresip", "sox"]) {
+        return;
+    }
+    let net = Net(44);
+    let files = tempfile::tempdir().unwrap();
+    let theirs = Authority::new("theirs");
+    let own = Leaf::by_common_name(&net.ip(1).to_string());
+    own.write(files.path(), "gateway");
+    std::fs::write(files.path().join("carrier-ca.pem"), &theirs.pem).unwrap();
+    let callee = callee(net, &theirs);
+    let gateway = Gateway::start(net, &config(net, files.path()));
+    let mut caller = Linphone::start(&format!("<sip:{OURS}@127.0.0.1>"), 7178, &own);
+    caller.dial(THEIRS, net.at(1, 5061));
+    eventually("the call is up", Duration::from_secs(15), || {
+        let up = gateway.metrics().sum("calls_active", &[]);
+        if up == 1.0 { Ok(()) } else { Err(caller.output()) }
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    // What baresip was offered by our second and third INVITE.
+    let offered = |number: u32| {
+        let output = callee.output();
+        let invite = output.split("INVITE sip:").find(|one| one.contains(&format!("CSeq: {number} INVITE")));
+        let held = invite.map(|one| one.contains("a=sendonly") || one.contains("a=inactive"));
+        held.ok_or(output)
+    };
+    caller.hold();
+    let held = eventually("it holds", Duration::from_secs(10), || offered(2));
+    std::thread::sleep(Duration::from_secs(1));
+    caller.resume();
+    let resumed = eventually("it resumes", Duration::from_secs(10), || offered(3));
+    assert!(held && !resumed, "{}", callee.output());
+    std::thread::sleep(Duration::from_secs(1));
+    caller.hang_up();
+    let record = gateway.call_details(1).remove(0);
+    assert_eq!(record["Status"], "Completed", "{record:#}");
+    gateway.settled();
+    assert!(caller.quit().success());
     gateway.stop();
 }

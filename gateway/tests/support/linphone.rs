@@ -76,6 +76,14 @@ impl Linphone {
         self.say("terminate");
     }
 
+    pub fn hold(&mut self) {
+        self.say("pause");
+    }
+
+    pub fn resume(&mut self) {
+        self.say("resume");
+    }
+
     /// Ends it in order.
     pub fn quit(&mut self) -> ExitStatus {
         self.say("quit");
