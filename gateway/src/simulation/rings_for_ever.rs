@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::phone::Stage;
+use super::phone::{Abilities, Stage};
 use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
 use crate::core::Input;
 use crate::direction::Direction;
@@ -29,7 +29,11 @@ fn ringing_ends_with_timer_c() {
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Open, Stage::Open));
         trunk.run(10.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
-        assert_eq!(trunk.heard(a), [180, 183, 408]);
+        assert_eq!(
+            trunk.heard(a),
+            [180, 180, 183, 183, 183, 183, 408],
+            "repeated each minute, RFC 3261 §13.3.1.1"
+        );
         trunk.finish();
         let cdr = trunk.cdr("pbx", Direction::Outbound);
         assert_eq!(cdr.status_message, "408 The callee did not answer");
@@ -125,4 +129,35 @@ fn the_longest_duration_ends_a_call() {
         let talked = cdr.ended_at - cdr.answered_at.unwrap();
         assert!(talked >= Duration::from_secs(90) && talked < Duration::from_secs(91), "{talked:?}");
     });
+}
+
+/// RFC 6228: one of several phones rings no more, which the caller hears in that dialog, if it knows what it means.
+#[test]
+fn the_end_of_one_early_dialog_crosses() {
+    for (knows, heard) in [(true, vec![183, 183, 199, 200]), (false, vec![183, 183, 200])] {
+        everywhere(|trunk| {
+            trunk.able(trunk.pbx, Abilities { early_end: knows, ..Abilities::default() });
+            let a = trunk.dial(trunk.pbx, OUTSIDE);
+            trunk.run(0.5);
+            let b = trunk.incoming(trunk.east);
+            let (first, second) = (trunk.phone(b.0).fork_tag(), trunk.phone(b.0).fork_tag());
+            trunk.able(b.0, Abilities::default());
+            for (status, tag) in [(183, &first), (183, &second), (199, &first), (200, &second)] {
+                trunk.respond_as(b, status, tag);
+                trunk.run(0.5);
+            }
+            assert_eq!(trunk.heard(a), heard);
+            let tags: Vec<_> = trunk.call(a).heard.iter().filter_map(|one| one.to_tag()).collect();
+            let of = |status: u16| {
+                let is = |one: &&sip::Message| one.status().is_some_and(|is| is.code() == status);
+                trunk.call(a).heard.iter().filter(is).find_map(|one| one.to_tag())
+            };
+            assert_ne!(of(183), of(200), "{tags:?}");
+            if knows {
+                assert_eq!(of(183), of(199), "{tags:?}");
+            }
+            trunk.hang_up(a);
+            trunk.run(1.0);
+        });
+    }
 }

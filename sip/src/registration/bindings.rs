@@ -200,6 +200,7 @@ mod tests {
     }
 
     impl Bench {
+        #[expect(clippy::disallowed_methods, reason = "a starting instant")]
         fn new() -> Bench {
             Bench { bindings: Bindings::default(), now: Instant::now() }
         }

@@ -354,6 +354,7 @@ mod tests {
     }
 
     impl Bench {
+        #[expect(clippy::disallowed_methods, reason = "a starting instant")]
         fn new(wants: u32) -> Bench {
             let now = Instant::now();
             let client = Client::new(now, wants);

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sip::Name;
 use sip::auth::Secret;
 use sip::dialog::{EarlyDialogs, SessionTimer};
 use sip::transaction::Timers;
+use sip::{Message, Name};
 
 use super::reliable::Reliable;
 use crate::call::cx::Cx;
@@ -24,6 +24,9 @@ use crate::route;
 
 /// So many early dialogs of one INVITE are kept apart.
 const MOST_FORKS: usize = 16;
+
+/// Provisional responses are repeated each minute, since proxies forget what says nothing for three. RFC 3261 §13.3.1.1.
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// One place that the b-leg may be tried at, and how we speak there.
 #[derive(Debug, Clone)]
@@ -120,6 +123,8 @@ pub(super) struct Attempt {
     pub session: SessionTimer,
     /// A response came.
     pub heard: bool,
+    /// The provisional response that the caller heard last and that may have been lost, and when it is repeated.
+    ringing: Option<(Instant, Box<Message>)>,
     /// The callee as it was when the INVITE left: what a late 2xx is released to.
     end: Box<End>,
     timers: Deadlines,
@@ -153,7 +158,8 @@ impl Attempt {
         let reliable = supported.contains(&true);
         let forks = EarlyDialogs::new(MOST_FORKS, fork, Timers::default());
         let (heard, timers) = (false, Deadlines::default());
-        let mut this = Attempt { sent, address, forks, reliable, session, heard, end, timers };
+        let ringing = None;
+        let mut this = Attempt { sent, address, forks, reliable, session, heard, ringing, end, timers };
         this.wait(now, attempt);
         this
     }
@@ -184,6 +190,18 @@ impl Attempt {
         self.timers.progress = None;
     }
 
+    /// The caller heard `response`, which may be lost.
+    pub fn said(&mut self, now: Now, response: &Message) {
+        self.ringing = Some((now.instant + A_MINUTE, Box::new(response.clone())));
+    }
+
+    /// What the caller is told again.
+    pub fn repeat(&mut self, now: Now) -> Option<Message> {
+        let (at, response) = self.ringing.as_mut().filter(|(at, _)| *at <= now.instant)?;
+        *at = now.instant + A_MINUTE;
+        Some(response.as_ref().clone())
+    }
+
     /// What has not come in time.
     pub fn missed(&mut self, now: Now) -> Option<Missed> {
         let timers = &mut self.timers;
@@ -198,7 +216,8 @@ impl Attempt {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let Deadlines { first_response, progress, ringing } = self.timers;
-        [first_response, progress, ringing].into_iter().flatten().min()
+        let again = self.ringing.as_ref().map(|(at, _)| *at);
+        [first_response, progress, ringing, again].into_iter().flatten().min()
     }
 
     /// The party that it went to, without media.

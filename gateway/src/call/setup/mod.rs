@@ -319,6 +319,9 @@ impl Setup {
             next => return next,
         }
         let waits = self.accepting.is_none();
+        if let Some(response) = self.attempt.as_mut().filter(|_| waits).and_then(|one| one.repeat(cx.now)) {
+            self.caller.hears(cx, response);
+        }
         let missed = self.attempt.as_mut().filter(|_| waits).and_then(|attempt| attempt.missed(cx.now));
         let next = match missed {
             Some(Missed::FirstResponse) => self.leave_host(cx, "No response in time", RouteEnd::NoResponse),

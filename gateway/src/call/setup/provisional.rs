@@ -2,10 +2,10 @@
 
 use sip::dialog::offer_answer::Carrier;
 use sip::dialog::{Early, Heard};
-use sip::{Message, StatusCode};
+use sip::{Message, Name, StatusCode};
 
-use super::Setup;
-use super::attempt::Fork;
+use super::attempt::{Attempt, Fork};
+use super::{Caller, Setup};
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::leg::{End, LegRef};
@@ -32,6 +32,11 @@ impl Setup {
                 if let Some(Ok(Some(rack))) = rseq.map(|rseq| fork.data.reliable.heard(message, rseq)) {
                     pracks.extend(Fork::acknowledge(cx, &mut fork, rack));
                 }
+                // The caller's dialog with it ends too, if the caller knows what that means.
+                if fork.data.has_tag && caller.knows_199() {
+                    let (from, to) = (&fork.data.b, &fork.data.a);
+                    caller.hears(cx, response::cross(from, to, message, None, &caller.invite));
+                }
                 return Next::Stay;
             }
             _ if !progress => return Next::Stay,
@@ -40,7 +45,7 @@ impl Setup {
             Ok(Heard::NoDialog) if message.to_tag().is_none() => {
                 if !caller.demands_reliable() {
                     let response = response::cross(attempt.end(), &caller.leg, message, None, &caller.invite);
-                    caller.hears(cx, response);
+                    caller.rings(cx, attempt, response);
                 }
                 self.rings(cx, status);
                 return Next::Stay;
@@ -71,7 +76,7 @@ impl Setup {
         if reliably {
             fork.data.reliable.respond(cx, caller, response, session);
         } else {
-            caller.hears(cx, response);
+            caller.rings(cx, attempt, response);
         }
         self.rings(cx, status);
         Next::Stay
@@ -86,6 +91,22 @@ impl Setup {
             }
             cx.history.times.ringing.get_or_insert(cx.now.unix);
         }
+    }
+}
+
+impl Caller {
+    /// Hears a provisional response that may be lost.
+    fn rings(&self, cx: &mut Cx<'_>, attempt: &mut Attempt, response: Message) {
+        if self.server.is_some() {
+            attempt.said(cx.now, &response);
+        }
+        self.hears(cx, response);
+    }
+
+    /// RFC 6228 §4.
+    fn knows_199(&self) -> bool {
+        let is = |tag: std::borrow::Cow<'_, str>| tag == "199";
+        self.server.is_some() && self.invite.values(Name::Supported).any(is)
     }
 }
 
