@@ -3,6 +3,7 @@
 
 use sip::{Message, Method};
 
+use super::media::Speaks;
 use super::phone::{Abilities, Fault, Stage, TimerHabit};
 use super::trunk::{Change, OUTSIDE, Trunk, everywhere, everywhere_with, over_udp};
 use super::world::{CallId, PhoneId};
@@ -90,6 +91,25 @@ fn only_one_party_knows_timers() {
                 _ => assert_eq!(asked, ["INVITE", "ACK"].repeat(6)),
             }
             ends(trunk, knowing);
+        });
+    }
+}
+
+/// The answer to a refresh has the key of the answer before.
+#[test]
+fn a_refresh_changes_no_key() {
+    for refreshes in [Some(true), Some(false)] {
+        everywhere_with(&[("pbx_peer", "srtp = \"required\"")], |trunk| {
+            trunk.phone(trunk.pbx).speaks = Speaks::Srtp;
+            knows(trunk, trunk.pbx, TimerHabit { refreshes, ..HABIT });
+            let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+            let keys = |trunk: &Trunk| trunk.call(a).media.agreed().unwrap().keys.clone();
+            let before = keys(trunk);
+            assert!(before.is_some());
+            trunk.run(300.0);
+            are_up(trunk, [a, b]);
+            assert_eq!((keys(trunk) == before, later(trunk, b)), (true, vec![]));
+            ends(trunk, a);
         });
     }
 }
