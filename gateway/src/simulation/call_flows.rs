@@ -37,7 +37,10 @@ fn tests(root: &Path) -> BTreeSet<String> {
                     tests.insert(format!("{stem}::{name}"));
                     is_test = false;
                 }
-                _ => is_test = line.starts_with("#[test]") || is_test && line.starts_with("#["),
+                _ => {
+                    let begins = line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                    is_test = begins || is_test && line.starts_with("#[");
+                }
             }
         }
     }
