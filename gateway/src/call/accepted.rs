@@ -206,10 +206,10 @@ impl Accepted {
 
     /// We end the call.
     pub fn hang_up(&self, cause: Cause) -> Next {
-        // The caller is told that it was answered, and hung up.
+        // The caller is told that it was answered, and hung up. Who is transferred comes no more.
         match self.callee_left {
-            Some(_) => Next::Accept,
-            None => Next::Refuse(cause),
+            Some(_) if self.caller.is_some() || self.joined.is_some() => Next::Accept,
+            _ => Next::Refuse(cause),
         }
     }
 

@@ -169,6 +169,9 @@ impl Handed {
         self.hang_up = None;
         if std::mem::take(&mut self.is_up) {
             cx.bye(self.subscriber.leg.clone(), self.subscriber.login.clone(), says);
+            // A NOTIFY that comes after it has the next number.
+            let number = &mut self.subscriber.leg.dialog.local_cseq;
+            *number = number.saturating_add(1);
         }
     }
 

@@ -176,6 +176,7 @@ impl Bridge<'_> {
     /// # Errors
     /// An offer can't be made now, or nothing holds that could be said again.
     pub fn offer_again(&mut self, cx: &mut Cx<'_>) -> Result<Bytes, Refused> {
+        takes(&mut self.to.offers.clone(), Carrier::Invite, Bytes::new())?;
         let said = self.from.offers.agreed().and_then(|agreed| Sdp::parse(&agreed.remote).ok());
         let said = said.ok_or_else(|| Cause::new(488, "nothing was agreed on"))?;
         let sent = self.anchor_offered(cx, &said)?;
@@ -254,6 +255,7 @@ impl Bridge<'_> {
     /// # Errors
     /// Nothing may leave.
     pub fn offer_anew(&mut self, cx: &mut Cx<'_>, sdp: &Sdp) -> Result<Bytes, Refused> {
+        takes(&mut self.to.offers.clone(), Carrier::Invite, Bytes::new())?;
         let codecs = both(self.from.profile.codecs.clone(), self.to.profile.codecs.clone());
         let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
         let lines = match kind(&stream)? {

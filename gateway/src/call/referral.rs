@@ -22,6 +22,8 @@ pub(super) struct Referral {
     event: String,
     /// The NOTIFY under way.
     sent: Option<Sent>,
+    /// It came after a later request of ours, and was sent again.
+    overtaken: bool,
 }
 
 impl Referral {
@@ -34,6 +36,7 @@ impl Referral {
             notifier: (!silent).then(|| ReferNotifier::new(cx.now.instant, LASTS)),
             event: format!("refer;id={number}"),
             sent: None,
+            overtaken: false,
         }
     }
 
@@ -88,7 +91,9 @@ impl Referral {
         let Some(sent) = self.sent.as_mut().filter(|sent| sent.id == request) else { return false };
         let Some(status) = message.status().filter(|status| status.is_final()) else { return true };
         let challenge = matches!(status.code(), 401 | 407);
-        if !(challenge && sent.authenticate_in(cx, message, login, leg)) {
+        if status.code() == 500 && !std::mem::replace(&mut self.overtaken, true) {
+            sent.number_anew(cx, leg);
+        } else if !(challenge && sent.authenticate_in(cx, message, login, leg)) {
             self.answered(cx, leg, status);
         }
         true
@@ -105,6 +110,7 @@ impl Referral {
 
     fn answered(&mut self, cx: &mut Cx<'_>, leg: &mut Leg, status: StatusCode) {
         self.sent = None;
+        self.overtaken = false;
         if let Some(notifier) = &mut self.notifier {
             notifier.handle_response(cx.now.instant, status);
         }

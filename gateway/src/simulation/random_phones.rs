@@ -124,9 +124,27 @@ fn mood(random: &mut SeededRandom) -> Mood {
     }
 }
 
+/// Whether a record is of a call that a transfer led to.
+fn is_transfer(cdr: &CallFacts) -> bool {
+    cdr.direction == Direction::Outbound && cdr.destination.number.starts_with("+12126")
+}
+
 fn is_absent(phone: &Phone, invite: &sip::Message) -> bool {
-    let mark = invite.value("X-Call".into()).and_then(|mark| mark.parse().ok()).unwrap_or(0);
+    let mark = invite.value("X-Call".into()).and_then(|mark| mark.parse().ok());
+    let mark = mark.unwrap_or_else(|| target_mark(invite));
     matches!(mood(&mut wits(phone, mark)), Mood::Absent)
+}
+
+/// Of a call that a transfer led to, which carries no mark: its number is its own.
+fn target_mark(invite: &sip::Message) -> u32 {
+    let uri = invite.request_uri().unwrap_or_default();
+    let digits: String = uri.chars().skip_while(|one| *one != '+').take_while(|one| *one != '@').collect();
+    digits.get(5..).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// A number of a call's own.
+fn mark_of(call: &PhoneCall) -> u32 {
+    call.mark().unwrap_or_else(|| target_mark(&call.invite))
 }
 
 /// What the phones make of what happens to them.
@@ -135,11 +153,13 @@ fn react(world: &mut World, id: PhoneId, news: News) {
     match news {
         News::Incoming(index) => {
             let call = CallId(id, index);
-            let mark = phone.calls[index].mark().unwrap_or(0);
+            let mark = mark_of(&phone.calls[index]);
             let mut random = wits(phone, mark ^ 0x4000);
             let host = phone.address;
             let elsewhere = [format!("sip:{OUTSIDE}@{host}"), format!("sip:+12125550188@{host}")];
-            if carries() != Groups::NONE && whims::take(world, call, carries(), &elsewhere, &mut random) {
+            // Who sends a transferred call on would be known by another number.
+            let elsewhere = if phone.calls[index].mark().is_some() { &elsewhere[..] } else { &[] };
+            if carries() != Groups::NONE && whims::take(world, call, carries(), elsewhere, &mut random) {
                 return;
             }
             let phone = &world.phones[id.0];
@@ -147,7 +167,7 @@ fn react(world: &mut World, id: PhoneId, news: News) {
         }
         News::Refused(index) => fork(world, CallId(id, index)),
         News::Answered(index) | News::Acknowledged(index) => {
-            let mark = phone.calls[index].mark().unwrap_or(0);
+            let mark = mark_of(&phone.calls[index]);
             let mut random = wits(phone, mark ^ 0x8000);
             talk(world, CallId(id, index), &mut random);
         }
@@ -243,8 +263,10 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
     }
     // Both know it: an even mark is for the caller to end, an odd one for the callee, each third for both.
     let phone = &world.phones[call.0.0];
-    let mark = phone.calls[call.1].mark().unwrap_or(0);
+    let mark = mark_of(&phone.calls[call.1]);
     let mine = phone.calls[call.1].caller == mark.is_multiple_of(2) || mark.is_multiple_of(3);
+    // Who was called by a transfer has nobody to agree on it with.
+    let mine = mine || phone.calls[call.1].mark().is_none();
     let shared = SeededRandom::new(u64::from(mark)).below(25_000);
     let after = if mark.is_multiple_of(7) { 0 } else { shared };
     if mine {
@@ -255,6 +277,9 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
 /// The media workers know of both parties of a call what these have agreed on with us, whenever nobody waits for an
 /// answer: keys above all.
 fn check_agreement(world: &mut World, mark: Option<u32>) {
+    if mark.is_none() {
+        return;
+    }
     let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
     let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
     // Somebody else spoke for it, or a party cannot be reached and the call is about to end.
@@ -403,10 +428,12 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     // The phones know their calls by X-Call.
     const PASS: &str = "pass_headers = [\"X-*\"]";
     let marks: [Change; 2] = [("east_peer", PASS), ("west_peer", PASS)];
+    let refers: Option<Change> = carries().transfers.then_some(("pbx_peer", "refer = \"handle\""));
     let changes: Vec<Change> = changes
         .iter()
         .copied()
         .chain(marks)
+        .chain(refers)
         .chain(secure.iter().flatten().map(|(change, _)| *change))
         .chain(sizes(seed).into_iter().map(|(change, _)| change))
         .collect();
@@ -514,6 +541,35 @@ impl Trunk {
         }
     }
 
+    /// Each transfer has a record, answered where the target was, and where that was told. How many there were.
+    fn check_transfers(&self, refused: bool) -> usize {
+        let phones =
+            || self.world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call)));
+        let taken: Vec<_> = phones()
+            .filter(|(phone, _)| phone.name == "pbx")
+            .flat_map(|(_, call)| &call.subscriptions)
+            .filter(|one| !one.replaces && one.response == Some(202))
+            .collect();
+        let records: Vec<_> = self.world.cdrs.iter().filter(|cdr| is_transfer(cdr)).collect();
+        for cdr in &records {
+            let number = cdr.destination.number.as_str();
+            let gave = phones().any(|(_, call)| {
+                let is_target = call.invite.request_uri().is_some_and(|uri| uri.contains(number));
+                is_target && !call.caller && call.gave.contains(&200)
+            });
+            assert!(gave || cdr.answered_at.is_none(), "{number} is billed, and never answered");
+            let told = taken.iter().any(|one| one.target.contains(number) && one.outcome() == Some(200));
+            // Both parties of a call may think of the same target.
+            let billed = |one: &&&CallFacts| one.destination.number == number && one.answered_at.is_some();
+            let billed = records.iter().any(|one| billed(&one));
+            assert!(!told || billed, "{number} is not billed, and was told to have answered");
+        }
+        if !refused {
+            assert!(records.len() >= taken.len(), "{} transfers, {} records", taken.len(), records.len());
+        }
+        records.len()
+    }
+
     /// Each call has the records that it should, and nobody pays for what was not answered.
     fn check_records(&self, refused: bool) {
         let mut answered: HashMap<u32, usize> = HashMap::new();
@@ -522,7 +578,10 @@ impl Trunk {
         for (phone, call) in
             self.world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call)))
         {
-            let mark = call.mark().expect("every call has a mark");
+            let Some(mark) = call.mark() else {
+                assert!(target_mark(&call.invite) > 0 && !call.caller, "every other call has a mark");
+                continue;
+            };
             if !call.caller {
                 *answered.entry(mark).or_default() += usize::from(call.gave.contains(&200));
                 continue;
@@ -542,7 +601,9 @@ impl Trunk {
             }
             *heard_answer.entry(call.call_id()).or_default() |= call.answers().contains(&200);
         }
-        let of = |direction: Direction| self.world.cdrs.iter().filter(move |cdr| cdr.direction == direction);
+        let cdrs = || self.world.cdrs.iter().filter(|cdr| !is_transfer(cdr));
+        let of = |direction: Direction| cdrs().filter(move |cdr| cdr.direction == direction);
+        let transfers = self.check_transfers(refused);
         // A customer that sent the call on pays for its way, under the Call-ID of that.
         let (asked, sent_on): (Vec<_>, Vec<_>) =
             of(Direction::Outbound).partition(|cdr| heard_answer.contains_key(&cdr.call_id));
@@ -555,11 +616,12 @@ impl Trunk {
             assert!(of(Direction::Inbound).count() <= inward + on_net, "inbound records");
         } else {
             assert_eq!(of(Direction::Inbound).count(), inward + on_net, "inbound records");
-            assert_eq!(transaction_ids(&self.world.cdrs).len(), out + inward + on_net, "transaction ids");
+            let ids = transaction_ids(&self.world.cdrs).len();
+            assert_eq!(ids, out + inward + on_net + transfers, "transaction ids");
         }
         // One INVITE by several branches is one Call-ID, and a record for each.
         let billed = |call_id: &str| {
-            let mine = self.world.cdrs.iter().filter(|cdr| cdr.call_id == call_id);
+            let mine = cdrs().filter(|cdr| cdr.call_id == call_id);
             mine.filter(|cdr| cdr.answered_at.is_some() || is_unproven(cdr)).count()
         };
         for cdr in asked {
@@ -582,7 +644,7 @@ impl Trunk {
             .filter(|call| call.caller)
             .filter_map(|call| Some((call.mark()?, call.call_id())))
             .collect();
-        for cdr in &self.world.cdrs {
+        for cdr in cdrs() {
             let Some(mark) = marks.get(&cdr.call_id) else {
                 assert_eq!(cdr.answered_at, None, "{} is billed, it reached nobody", cdr.call_id);
                 continue;
@@ -591,8 +653,7 @@ impl Trunk {
             let is_billed = |one: &CallFacts| one.answered_at.is_some() || is_unproven(one);
             let came_again = calls().filter(|call| call.caller && call.mark() == Some(*mark)).count() > 1;
             let of_mark = |one: &&CallFacts| marks.get(&one.call_id) == Some(mark);
-            let recorded =
-                is_billed(cdr) || came_again && self.world.cdrs.iter().filter(of_mark).any(is_billed);
+            let recorded = is_billed(cdr) || came_again && cdrs().filter(of_mark).any(is_billed);
             assert_eq!(recorded, told, "{}: billed, and was the caller told?", cdr.call_id);
             let answers = answered.get(mark).copied().unwrap_or(0);
             assert!(!told || answers > 0, "{} is billed, nobody answered", cdr.call_id);

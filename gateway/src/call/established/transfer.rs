@@ -214,8 +214,9 @@ impl Established {
             cx.act(Action::Abandon { cause: Cause::new(487, "The caller hung up") });
             subscriber.tell(cx, StatusCode::REQUEST_TERMINATED);
         }
-        // The BYE comes after it.
+        // The BYE comes after it, and has the next number.
         self.legs.of_mut(by).dialog.local_cseq = subscriber.leg.dialog.local_cseq;
+        subscriber.leg.dialog.local_cseq = subscriber.leg.dialog.local_cseq.saturating_add(1);
         Some(subscriber)
     }
 
