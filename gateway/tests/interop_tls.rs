@@ -186,7 +186,7 @@ fn linphone_calls_over_tls() {
     gateway.stop();
 }
 
-/// linphone offers `sendonly` to hold, and everything again to resume: over TLS from one phone to the other.
+/// A hold of linphone's and its end, over TLS from one phone to the other.
 #[test]
 fn linphone_holds_and_resumes() {
     if missing(&["linphonec", "baresip", "sox"]) {
