@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use sip::dialog::offer_answer::Side::Local;
-use sip::dialog::offer_answer::{Refusable, glare_wait};
+use sip::dialog::offer_answer::Side::{Local, Remote};
+use sip::dialog::offer_answer::{Carrier, Refusable, glare_wait};
 use sip::{Message, Method, Name, StatusCode};
 
 use super::{Established, FarInvite};
@@ -198,9 +198,13 @@ impl Established {
         }
         FarInvite::new(&own.sent).acknowledge(cx, self.legs.of(to), None);
         match Body::read(message).and_then(|body| self.bridge(to).take_answer(cx, &body)) {
+            Ok(()) => Next::Stay,
             Err(cause) if own.purpose == Purpose::Join => self.hang_up(cx, cause),
-            // An answer of no use changes nothing: what held before holds on here.
-            Ok(()) | Err(_) => Next::Stay,
+            // An answer of no use changes nothing: what held before holds on here, and no offer is open.
+            Err(_) => {
+                let _ = self.legs.of_mut(to).offers.take(Remote, Carrier::InviteOk, None);
+                Next::Stay
+            }
         }
     }
 
