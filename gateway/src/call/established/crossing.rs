@@ -438,9 +438,9 @@ impl Established {
         cx.act(Action::Cancel { request: crossing.sent.id, says, left: false });
     }
 
-    /// Whether an INVITE waits for its response.
-    pub(super) fn has_invites(&self) -> bool {
-        self.crossings.iter().any(Crossing::is_invite)
+    /// Whether an INVITE or an offer waits for its response.
+    pub(super) fn has_offers(&self) -> bool {
+        self.crossings.iter().any(|one| one.is_invite() || one.before.is_some())
     }
 
     /// Cancels the INVITEs that wait for their response.

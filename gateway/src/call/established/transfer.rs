@@ -175,10 +175,10 @@ impl Established {
         Next::Handed(Box::new(Handed::gone(cx, by, subscriber)))
     }
 
-    /// Whether no INVITE and no 2xx is under way.
+    /// Whether no INVITE, no offer and no 2xx is under way.
     fn is_idle(&self) -> bool {
         let handshakes = &self.handshakes;
-        handshakes.a.is_none() && handshakes.b.is_none() && !self.has_invites() && self.own.is_empty()
+        handshakes.a.is_none() && handshakes.b.is_none() && !self.has_offers() && self.own.is_empty()
     }
 
     /// Who asked for the transfer has hung up, and the other party waits for the target. `None`: there is no such transfer.
