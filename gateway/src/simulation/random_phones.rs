@@ -34,6 +34,7 @@ const CARRIES: Groups = Groups {
     forks: true,
     redirects: true,
     corners: true,
+    transfers: true,
     ..Groups::NONE
 };
 
