@@ -288,7 +288,7 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
     if parties.iter().any(|(_, call)| apart(&call.call_id())) {
         return;
     }
-    if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled()) {
+    if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled() && !call.out_of_step) {
         return;
     }
     if let [(_, a), (_, b)] = parties.as_slice()

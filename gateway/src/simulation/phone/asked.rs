@@ -194,6 +194,7 @@ impl Phone {
             self.abilities.spoils > 0 && !asked.body().is_empty() && self.calls[index].is_confirmed();
         self.abilities.spoils -= u32::from(spoils);
         self.calls[index].spoilt |= spoils;
+        self.calls[index].out_of_step = spoils;
         let sdp = match spoils {
             true => String::from_utf8_lossy(&sdp).replace("audio 40000", "audio 0").into(),
             false => sdp,

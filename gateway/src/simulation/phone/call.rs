@@ -57,6 +57,8 @@ pub(crate) struct PhoneCall {
     pub gave: Vec<u16>,
     /// It gave an answer of no use, and was offered anew what held before: its word on that is for nobody else.
     pub spoilt: bool,
+    /// What held before has not been offered to it again yet.
+    pub out_of_step: bool,
     /// It acknowledges 2xx.
     pub acknowledges: bool,
     /// How it wraps its first description, where not as the phone does.
@@ -182,6 +184,7 @@ impl Phone {
             gave: Vec::new(),
             acknowledges: true,
             spoilt: false,
+            out_of_step: false,
             wraps: None,
             vanished: false,
             others: Vec::new(),
