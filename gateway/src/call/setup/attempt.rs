@@ -103,12 +103,22 @@ impl Fork {
     pub(super) fn takes_media(&self, cx: &mut Cx<'_>) {
         for side in [Side::A, Side::B] {
             let now = cx.media.remote(side);
-            if let Some(remote) = self.told.of(side).clone().filter(|remote| now != Some(remote)) {
+            let named = cx.media.host(side).is_some();
+            let is_known =
+                |told: &Remote| now.is_some_and(|now| told == now || named && is_located(told, now));
+            if let Some(remote) = self.told.of(side).clone().filter(|remote| !is_known(remote)) {
                 *cx.media.host_mut(side) = None;
                 cx.tell_remote(side, remote);
             }
         }
     }
+}
+
+/// Whether `now` is what was told, after the name that stood there was looked up.
+fn is_located(told: &Remote, now: &Remote) -> bool {
+    let port = |remote: &Remote| remote.rtp.map(|rtp| rtp.port());
+    let located = Remote { rtp: now.rtp, rtcp: now.rtcp, symmetric: now.symmetric, ..told.clone() };
+    port(told) == port(now) && located == *now
 }
 
 /// An INVITE that went out, and the dialogs that it has begun.

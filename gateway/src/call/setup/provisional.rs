@@ -162,6 +162,9 @@ fn early_body(
         return Ok((body.as_is(), false));
     }
     let carrier = |reliable: bool| if reliable { Carrier::ReliableProvisional } else { Carrier::Provisional };
+    if body.sdp().is_some() {
+        fork.data.takes_media(cx);
+    }
     let sent = fork.data.bridge().cross(cx, &body, carrier(came), carrier(leaves))?;
     let session = sent.is_some() && body.sdp().is_some();
     if session {

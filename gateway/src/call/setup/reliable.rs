@@ -217,6 +217,7 @@ impl Setup {
         let other = fork.data.b.allows.clone();
         let body = Body::read(message);
         if let Some(rack) = fork.data.reliable.owed.take() {
+            fork.data.takes_media(cx);
             let mut bridge = fork.data.bridge_from(Side::A);
             let crossed = body.map_err(Into::into);
             let crossed = crossed.and_then(|body| bridge.cross(cx, &body, Carrier::Prack, Carrier::Prack));

@@ -131,6 +131,8 @@ impl Setup {
         let logins = Sides { a: self.caller.login.clone(), b: login };
         let (crossings, longest) = (self.crossings_of(tag), self.max_duration);
         let Some(fork) = self.fork_mut(|fork| fork.dialog.remote_tag == tag) else { return };
+        // What is said now is said of its own media.
+        fork.data.takes_media(cx);
         let legs = Sides { a: fork.data.a.clone(), b: Fork::far(fork) };
         let mut up = Established::new(legs, logins, longest);
         up.crossings = crossings;
