@@ -27,16 +27,7 @@ const CALLS_PER_SEED: u32 = 50;
 
 /// What the gateway carries beyond plain calls: phones do it by chance where it stands here. `CARRIES=reliable,timers`
 /// tries other groups, `CARRIES=all` all of them.
-const CARRIES: Groups = Groups {
-    reliable: true,
-    update: true,
-    timers: true,
-    forks: true,
-    redirects: true,
-    corners: true,
-    transfers: true,
-    ..Groups::NONE
-};
+const CARRIES: Groups = Groups::ALL;
 
 /// Something between two legs may be at work on one of them while the other rests.
 const QUIET: Duration = Duration::from_secs(5);
