@@ -508,6 +508,7 @@ fn a_refused_offer_leaves_the_old_keys() {
     call.reinvites(Who::Caller, Some(other.keyed("RTP/SAVP", 1, CM_80)));
     let answer = call.refuses_answer(callee.plain());
     assert!(reason(&answer).contains("The answer has no SRTP key"));
+    call.takes_rollback(callee.again("RTP/SAVP", 2, &[]));
     both_hear(&mut phone, &mut callee);
     call.ends();
     trunk.ends(1, 0.0);

@@ -188,6 +188,16 @@ impl<'a> Talk<'a> {
         answer
     }
 
+    /// What held before is offered again to whoever gave an answer of no use, who takes it.
+    pub fn takes_rollback(&mut self, sdp: String) {
+        let who = other(self.asked.0);
+        let got = self.peer(who).receive_request(Method::Invite);
+        self.dialog(who).handle_request(&got).unwrap();
+        let reply = Builder::reply(&got, StatusCode::OK, "OK", None).header(Name::Contact, self.contact(who));
+        self.peer(who).send(&with_body(reply, Some(sdp)).build());
+        self.peer(who).receive_request(Method::Ack);
+    }
+
     /// An offer, its answer and the ACK; returns the offer as it came across, and the answer.
     pub fn renegotiates(
         &mut self,

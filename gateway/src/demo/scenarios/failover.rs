@@ -38,10 +38,11 @@ pub const TABLE: &[Scenario] = &[
     },
     Scenario {
         title: "A number that does not exist",
-        story: "500 alone would fail over; Q.850 cause 1, unallocated number, holds on every route.",
+        story: "500 alone would fail over; Q.850 cause 1, unallocated number, holds on every route, \
+                    and is told as 404.",
         play: |stage| Box::pin(unallocated(stage)),
-        answer: Expected::PassedOn(500, "Server Internal Error"),
-        records: &[failed("headoffice", "Outbound", "500 Server Internal Error")],
+        answer: Expected::PassedOn(404, "Not Found"),
+        records: &[failed("headoffice", "Outbound", "404 Not Found")],
         refusals: None,
     },
     Scenario {
