@@ -68,6 +68,7 @@ mod hold_and_resume;
 mod late_200_after_cancel;
 mod late_answer_of_a_left_host;
 mod location_in_the_body;
+mod loops;
 mod lost_ack;
 mod media_host_by_name;
 mod media_of_a_stranger;
