@@ -185,7 +185,8 @@ impl Call {
         let mut leg = Leg::new(dialog, new.flow, new.local, new.profile);
         leg.contact_user.clone_from(&call.account.callee);
         leg.heard(&new.invite);
-        let caller = Caller { server: new.server, invite: new.invite, leg, login: new.credentials };
+        let (login, emergency) = (new.credentials, call.account.emergency);
+        let caller = Caller { server: new.server, invite: new.invite, leg, login, emergency };
         call.step(now, tokens, |_, cx| {
             cx.bind(&caller.leg.dialog.local_tag.clone(), LegRef::A);
             Setup::begin(cx, caller, new.routes, new.redirections, new.max_duration)

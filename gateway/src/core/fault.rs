@@ -39,8 +39,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, session interval, body; in this order (RFC 3261 §8.2,
-/// §16.3).
+/// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2, §16.3).
 ///
 /// - `reliable`: whether its sender may demand `100rel`.
 pub(super) fn protocol_fault(message: &Message, merged: bool, reliable: bool) -> Option<Fault> {
@@ -49,7 +48,6 @@ pub(super) fn protocol_fault(message: &Message, merged: bool, reliable: bool) ->
         .or_else(hops)
         .or_else(|| merged_fault(merged))
         .or_else(|| require_fault(message, reliable))
-        .or_else(|| session_fault(message))
         .or_else(|| body_fault(message))
         .or_else(|| accept_fault(message))
 }
@@ -89,7 +87,7 @@ fn require_fault(message: &Message, reliable: bool) -> Option<Fault> {
 }
 
 /// A session interval below what anybody may ask for. RFC 4028 §5 and §9.
-fn session_fault(message: &Message) -> Option<Fault> {
+pub(super) fn session_fault(message: &Message) -> Option<Fault> {
     let asked = SessionHeaders::of(message).ok()?;
     let least = session_timer_with(None).answer(&asked).err()?;
     Some(Fault::new(422, "Session Interval Too Small").with(Name::MinSe, least.to_string()))

@@ -9,7 +9,7 @@ use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
 use super::asked::Asked;
-use super::fault::protocol_fault;
+use super::fault::{protocol_fault, session_fault};
 use super::flow::Flow;
 use super::parties::{account, asserted, facts, offered, redirections};
 use super::refuse::algorithms;
@@ -62,6 +62,12 @@ impl Core {
         };
         if let Some(fault) = protocol_fault(&asked.message, merged, origin.peer().prack != config::Prack::Off)
         {
+            return self.reject(now, &asked, &fault);
+        }
+        // Who calls for help has no timer instead.
+        let short =
+            session_fault(&asked.message).filter(|_| !admit::asks_for_help(&live.config, &asked.facts));
+        if let Some(fault) = short {
             return self.reject(now, &asked, &fault);
         }
         if let Some(heard) = heard(&asked.message, origin.peer()) {
@@ -159,6 +165,16 @@ impl Core {
     pub(super) fn room(&mut self, now: Now, live: &Live, admitted: &Admitted) -> Result<Room, Refusal> {
         let permit = self.shared.limits.call(admitted, now.unix)?;
         let unanswered = self.shared.limits.unanswered(admitted, self.shared.media.calls, now.unix)?;
+        Ok(Room { permits: [permit, unanswered], routes: self.routes(now, live, admitted)? })
+    }
+
+    /// Where a call of an admitted party may be tried, best first. Never empty.
+    pub(super) fn routes(
+        &mut self,
+        now: Now,
+        live: &Live,
+        admitted: &Admitted,
+    ) -> Result<Vec<Route>, Refusal> {
         let draw = self.tokens.random().next_u64();
         let health = self.shared.health();
         let registrar = &self.shared.registrar;
@@ -169,7 +185,7 @@ impl Core {
         if routes.is_empty() {
             return Err(Refusal::NoListener { number: admitted.number.clone() });
         }
-        Ok(Room { permits: [permit, unanswered], routes })
+        Ok(routes)
     }
 
     /// An attempt with what we are and say there; none where no listener has its transport.

@@ -11,7 +11,6 @@ use crate::media::Side;
 use crate::peer::Party;
 use crate::record::Forward;
 use crate::reply::Cause;
-use crate::route::{self, RouteFacts};
 
 impl Core {
     /// Admits and routes the first number that may be called, or says why none may.
@@ -99,18 +98,8 @@ impl Core {
             true => Some(self.shared.limits.call(admitted, now.unix).map_err(|refusal| refusal.verdict())?),
             false => None,
         };
-        let draw = self.tokens.random().next_u64();
-        let health = self.shared.health();
-        let registrar = &self.shared.registrar;
-        let routed = RouteFacts { admitted, draw, now: now.instant, registrar };
-        let plan = route::route(&self.live.config, &health, &routed);
-        let attempts = plan.attempts.map_err(|refusal| refusal.verdict())?;
         let live = self.live.clone();
-        let routes: Vec<_> =
-            attempts.into_iter().filter_map(|attempt| self.call_route(&live, admitted, attempt)).collect();
-        if routes.is_empty() {
-            return Err(Cause::new(500, "No listener has the transport of a route"));
-        }
+        let routes = self.routes(now, &live, admitted).map_err(|refusal| refusal.verdict())?;
         if let Some(permit) = permit {
             let metrics = self.shared.metrics.connector(admitted.connector.as_str());
             metrics.calls(Direction::Outbound).attempt();

@@ -1,8 +1,10 @@
 //! Somebody dials 911.
 
+use std::time::Duration;
+
 use sip::Name;
 
-use super::phone::Stage;
+use super::phone::{Abilities, Pracks, Rel100, Stage, TimerHabit};
 use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
 use crate::direction::Direction;
 
@@ -132,5 +134,46 @@ fn a_carrier_whose_answer_makes_no_sense_is_left_for_the_next() {
         trunk.hang_up(a);
         trunk.run(1.0);
         assert_eq!(trunk.call(west).requests(), ["INVITE", "ACK", "BYE"]);
+    });
+}
+
+/// An interval that is too small refuses no call for help, and nobody is hung up for want of a refresh: there is no timer.
+#[test]
+fn session_timers_do_not_hold_for_it() {
+    let asked = ("east_peer", "session_timer = \"90s\"");
+    everywhere_with(&[asked], |trunk| {
+        let timer = Some(TimerHabit { expires: 60, min: 60, refreshes: Some(true), by_update: false });
+        trunk.phone(trunk.pbx).abilities = Abilities { allow: true, timer, ..Abilities::default() };
+        let (a, b) = trunk.connect(trunk.pbx, "911", trunk.east);
+        assert_eq!(trunk.heard(a), [200]);
+        assert!(!trunk.call(a).response(200).unwrap().has(Name::SessionExpires));
+        assert!(!trunk.call(b).invite.has(Name::SessionExpires));
+        trunk.phone(b.0).habits.deaf = true;
+        trunk.run(300.0);
+        trunk.phone(b.0).habits.deaf = false;
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}
+
+/// A caller whose PRACKs reach nobody is put through all the same.
+#[test]
+fn it_does_not_fail_for_want_of_a_prack() {
+    everywhere(|trunk| {
+        let late = Pracks::Late(Duration::from_secs(60));
+        let able = Abilities { rel100: Rel100::Supported, pracks: late, ..Abilities::default() };
+        trunk.able(trunk.pbx, able);
+        trunk.able(trunk.east, Abilities { rel100: Rel100::Supported, ..Abilities::default() });
+        let a = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 183);
+        trunk.run(40.0);
+        trunk.respond(b, 200);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
     });
 }

@@ -153,7 +153,7 @@ impl Established {
         let (builder, hop) = to.request(sends, cx.tokens);
         let mut builder =
             headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
-        if timed {
+        if timed && !cx.account.emergency {
             builder = session::offering(builder, self.sessions.of(side.other()));
         }
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);

@@ -114,7 +114,11 @@ impl Established {
     ) {
         let allowed = allow_to(&self.legs.of(to).profile, self.allows_of_other(to), None);
         let (builder, hop) = self.legs.of_mut(to).request(method, cx.tokens);
-        let builder = session::offering(builder.header(Name::Allow, allowed), self.sessions.of(to));
+        let builder = builder.header(Name::Allow, allowed);
+        let builder = match cx.account.emergency {
+            true => builder,
+            false => session::offering(builder, self.sessions.of(to)),
+        };
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         self.own.sent.push(Own { to, purpose, sent, give_up: cx.now.instant + TIMER_C });
     }

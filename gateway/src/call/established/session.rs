@@ -43,6 +43,9 @@ impl Established {
     ///
     /// - `timer`: the one that its INVITE asked by.
     pub fn session_agreed(&mut self, cx: &Cx<'_>, timer: SessionTimer, response: &Message) {
+        if cx.account.emergency {
+            return;
+        }
         self.sessions.b = timer;
         self.sessions.b.handle_success(cx.now.instant, said(response).expires);
     }
@@ -62,6 +65,10 @@ impl Established {
         asked: &Message,
         response: Message,
     ) -> Message {
+        let demanded = asked.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("timer"));
+        if cx.account.emergency && !demanded {
+            return response;
+        }
         let timer = self.sessions.of_mut(side);
         match timer.answer(&said(asked)) {
             Ok(answer) if refreshes(asked.method()) => {
@@ -150,10 +157,10 @@ impl Established {
             timer.handle_timeout(cx.now.instant);
             let next = match timer.poll_output() {
                 Some(SessionTimerOutput::Refresh) => self.ask(cx, side, Purpose::Refresh),
-                Some(SessionTimerOutput::Expired) => {
+                Some(SessionTimerOutput::Expired) if !cx.account.emergency => {
                     self.hang_up(cx, Cause::new(408, "Session timer expired"))
                 }
-                None => continue,
+                Some(SessionTimerOutput::Expired) | None => continue,
             };
             if let Next::Ended(..) = next {
                 return next;
@@ -170,7 +177,7 @@ impl Established {
             Some(SessionTimerOutput::Expired) if status == StatusCode::CALL_DOES_NOT_EXIST => {
                 self.hang_up(cx, Cause::new(481, "The other side lost the call"))
             }
-            Some(SessionTimerOutput::Expired) => {
+            Some(SessionTimerOutput::Expired) if !cx.account.emergency => {
                 self.hang_up(cx, Cause::new(408, "A session refresh was not answered"))
             }
             _ => Next::Stay,

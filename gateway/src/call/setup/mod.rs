@@ -57,6 +57,8 @@ pub(super) struct Caller {
     pub leg: Leg,
     /// How the challenges of a carrier that called are met.
     pub login: Login,
+    /// It calls for help.
+    pub emergency: bool,
 }
 
 impl Caller {

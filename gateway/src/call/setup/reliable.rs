@@ -58,12 +58,13 @@ pub(super) enum Reached {
 }
 
 impl Caller {
-    /// Whether provisional responses to the caller may be reliable.
+    /// Whether provisional responses to the caller may be reliable. A call for help does not fail for want of a PRACK, unless
+    /// the caller wants it so.
     pub fn takes_reliable(&self) -> bool {
         let says = |name: Name| self.invite.values(name).any(|tag| tag.eq_ignore_ascii_case("100rel"));
         self.server.is_some()
             && self.leg.profile.prack != Prack::Off
-            && (says(Name::Supported) || says(Name::Require))
+            && (!self.emergency && says(Name::Supported) || says(Name::Require))
     }
 
     /// Whether the caller wants all of them so.

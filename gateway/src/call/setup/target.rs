@@ -164,7 +164,11 @@ impl Setup {
             reliably,
         };
         let invite = invite.build(cx.tokens, &local_tag, body);
-        let invite = session::offering(invite.edit(), &to.session_timer()).build();
+        // Silence of its media ends a call for help, and nothing else that a party may forget.
+        let invite = match cx.account.emergency {
+            true => invite,
+            false => session::offering(invite.edit(), &to.session_timer()).build(),
+        };
         cx.bind(&local_tag, LegRef::B(cx.history.dialled_count()));
         cx.history.dialled(invite.call_id().unwrap_or_default(), to.flow.party.clone());
         cx.history.is_at(Side::B, address.ip());
