@@ -59,4 +59,6 @@ pub mod demo;
 pub mod shard;
 
 #[cfg(test)]
+mod effort;
+#[cfg(test)]
 mod simulation;

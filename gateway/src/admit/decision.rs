@@ -3,6 +3,7 @@ use std::sync::Arc;
 use config::{Carrier, ConnectorId, CountryCode, E164, Peer, VoiceConnector};
 
 use crate::direction::Direction;
+use crate::number::PlanEntry;
 
 use super::{Caller, Refusal, Step};
 
@@ -63,6 +64,8 @@ pub struct Admitted {
     pub dialled: String,
     /// The number that the call is routed by: the dialled one, or where the emergency digits lead.
     pub number: E164,
+    /// What the numbering plans say of that number.
+    pub plan: PlanEntry,
     /// Where that number lives.
     pub destination: Destination,
     /// It is an emergency call: limits, health and drain do not stop it.

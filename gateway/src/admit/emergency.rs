@@ -4,7 +4,7 @@ use config::{Config, E164, Emergency, VoiceConnector};
 use sip::text::word;
 
 use crate::direction::Direction;
-use crate::number::{dialled_digits, is_emergency_service, is_well_known};
+use crate::number::{PlanEntry, dialled_digits, is_emergency_service, is_well_known};
 
 use super::{Admitted, Destination, EmergencyCall, Facts, Origin, Refusal, Step, caller, inbound};
 
@@ -116,6 +116,7 @@ pub(super) fn admitted(
         connector: from.id.clone(),
         caller: caller::of_emergency(config, from, facts, steps),
         dialled: call.digits.clone(),
+        plan: PlanEntry::of(&number),
         number,
         destination,
         emergency: Some(call),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use config::{Carrier, Config, ConnectorId, E164, NumberRole, Owner};
 
 use crate::direction::Direction;
-use crate::number::Dialect;
+use crate::number::{Dialect, PlanEntry};
 
 use super::{Admitted, Decision, Destination, Facts, Origin, Outcome, Refusal, Step, caller};
 
@@ -57,6 +57,7 @@ pub(super) fn admit(
         connector: connector.clone(),
         caller: caller::of_carrier(carrier, facts, &mut steps),
         dialled: number.as_str().to_owned(),
+        plan: PlanEntry::of(&number),
         number,
         destination,
         emergency: None,

@@ -80,13 +80,19 @@ pub fn decide(config: &Config, facts: &Facts, identified: Identified) -> Decisio
     }
 }
 
-/// Whether emergency digits of its connector are dialled, so that a call goes before others. Credentials are not asked.
+/// Whether emergency digits of its connector are dialled, so that a call goes before others, whoever it comes from.
+/// Credentials are not asked.
 pub fn asks_for_help(config: &Config, facts: &Facts) -> bool {
-    match source(config, facts).outcome {
-        Ok(Origin::Connector(from)) => {
-            matches!(dialled(config, &from, facts, &mut Vec::new()), Ok(Dialled::Emergency(_)))
+    source(config, facts).outcome.is_ok_and(|origin| is_for_help(config, &origin, facts))
+}
+
+/// [`asks_for_help()`], of a call from `origin`.
+pub fn is_for_help(config: &Config, origin: &Origin, facts: &Facts) -> bool {
+    match origin {
+        Origin::Connector(from) => {
+            matches!(dialled(config, from, facts, &mut Vec::new()), Ok(Dialled::Emergency(_)))
         }
-        Ok(Origin::Carrier(_)) | Err(_) => false,
+        Origin::Carrier(_) => false,
     }
 }
 
@@ -175,7 +181,7 @@ fn ordinary(
 ) -> Result<Admitted, Refusal> {
     let number = plan::dialled(from, dialled, steps)?;
     let caller = caller::check(config, from, facts, steps)?;
-    plan::check(from, &number, steps)?;
+    let plan = plan::check(from, &number, steps)?;
     let destination = match inbound::owners(config, &number, steps) {
         Some(owners) => inbound::open(config, owners, steps)?,
         None => Destination::Carriers,
@@ -187,6 +193,7 @@ fn ordinary(
         caller,
         dialled: number.as_str().to_owned(),
         number,
+        plan,
         destination,
         emergency: None,
         digest_user,

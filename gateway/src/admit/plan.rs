@@ -1,6 +1,6 @@
 use config::{E164, NumberRole, VoiceConnector};
 
-use crate::number::{Dialect, Numbering, surcharge};
+use crate::number::{Dialect, Numbering, PlanEntry, surcharge};
 
 use super::{Refusal, Step};
 
@@ -19,10 +19,15 @@ pub(super) fn dialled(
 /// The calling plan: country, denied prefixes, premium and non-country codes.
 ///
 /// A code of no country is in no calling plan: `allow_premium` alone opens it. A premium number of a country
-/// needs both.
-pub(super) fn check(connector: &VoiceConnector, number: &E164, steps: &mut Vec<Step>) -> Result<(), Refusal> {
+/// needs both. Returns what the numbering plans say of `number`.
+pub(super) fn check(
+    connector: &VoiceConnector,
+    number: &E164,
+    steps: &mut Vec<Step>,
+) -> Result<PlanEntry, Refusal> {
     let termination = &connector.termination;
-    let numbering = Numbering::of(number);
+    let entry = PlanEntry::of(number);
+    let numbering = entry.numbering;
     let in_plan = match numbering {
         Numbering::Country(country) => termination.calling_plan.contains(&country),
         Numbering::NonCountry(_) => true,
@@ -30,22 +35,18 @@ pub(super) fn check(connector: &VoiceConnector, number: &E164, steps: &mut Vec<S
     };
     steps.push(Step::CallingPlan { number: number.clone(), numbering, in_plan });
     if !in_plan {
-        let country = match numbering {
-            Numbering::Country(country) => Some(country),
-            Numbering::NonCountry(_) | Numbering::Unknown => None,
-        };
-        return Err(Refusal::CallingPlan { number: number.clone(), country });
+        return Err(Refusal::CallingPlan { number: number.clone(), country: numbering.country() });
     }
     let denied = termination.denied_prefixes.iter().find(|prefix| prefix.matches(number)).cloned();
     steps.push(Step::DeniedPrefixes { denied: denied.clone() });
     if let Some(prefix) = denied {
         return Err(Refusal::DeniedPrefix { number: number.clone(), prefix });
     }
-    let surcharge = surcharge(number);
+    let surcharge = surcharge(number, &entry);
     let allowed = termination.allow_premium.iter().find(|prefix| prefix.matches(number)).cloned();
     steps.push(Step::Premium { surcharge, allowed: allowed.clone() });
     match (surcharge, allowed) {
         (Some(surcharge), None) => Err(Refusal::Premium { number: number.clone(), surcharge }),
-        _ => Ok(()),
+        _ => Ok(entry),
     }
 }

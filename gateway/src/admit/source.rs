@@ -36,6 +36,8 @@ pub struct Identified {
 ///
 /// A source listed nowhere gets 403, a listed source that names no connector 404.
 pub fn identify(config: &Config, facts: &Facts) -> Identified {
+    #[cfg(test)]
+    crate::effort::spend("identify the source");
     let mut steps = Vec::new();
     let outcome = find(config, facts, &mut steps);
     let connector = match &outcome {

@@ -531,7 +531,7 @@ proptest! {
                     prop_assert!(country.is_none_or(|country| termination.calling_plan.contains(&country)));
                     prop_assert!(!termination.denied_prefixes.iter().any(|prefix| prefix.matches(&admitted.number)));
                     let named = termination.allow_premium.iter().any(|prefix| prefix.matches(&admitted.number));
-                    prop_assert!(named || (country.is_some() && crate::number::surcharge(&admitted.number).is_none()));
+                    prop_assert!(named || (country.is_some() && crate::number::surcharge(&admitted.number, &admitted.plan).is_none()));
                 }
             }
         }

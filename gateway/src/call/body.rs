@@ -72,6 +72,12 @@ impl Body {
         }
     }
 
+    /// The streams of the session description that we could carry.
+    pub fn relayed_streams(&self) -> Vec<Stream> {
+        let streams = self.sdp().map(Sdp::streams).unwrap_or_default();
+        streams.into_iter().filter(Stream::is_relayed).collect()
+    }
+
     /// The session description as it came, in memory of its own: the message need not be kept for it.
     pub fn description(&self) -> Option<Bytes> {
         match self {
@@ -171,12 +177,7 @@ fn parts<'a>(media_type: &MediaType, body: &'a [u8]) -> Result<Multipart<'a>, Ca
 }
 
 fn sdp(bytes: &[u8]) -> Result<Sdp, Cause> {
+    #[cfg(test)]
+    crate::effort::spend("parse SDP");
     Sdp::parse(bytes).map_err(|error| Cause::new(400, format!("SDP: {error}")))
-}
-
-/// The streams of a message's session description that we could carry.
-pub fn offered_streams(message: &Message) -> Vec<Stream> {
-    let body = Body::read(message);
-    let streams = body.ok().and_then(|body| body.sdp().map(Sdp::streams)).unwrap_or_default();
-    streams.into_iter().filter(Stream::is_relayed).collect()
 }

@@ -61,7 +61,7 @@ use crate::peer::{Party, Transport};
 use crate::record::{Account, Settled, Times};
 use crate::reply::Cause;
 
-pub use body::{offered_streams, unsupported as unsupported_body};
+pub use body::{Body, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, Redirected, Referred, RequestId, SentOn};
 pub use leg::{Leg, LegRef};
 pub use party::{caller_user, from};
@@ -90,6 +90,8 @@ pub struct NewCall {
     pub transaction_id: uuid::Uuid,
     /// The INVITE as it came.
     pub invite: Message,
+    /// What [`Body::read`] found in the INVITE.
+    pub body: Result<Body, Cause>,
     /// Its server transaction; none where a REFER asked for the call, and the INVITE is ours.
     pub server: Option<ServerId>,
     /// Where responses and requests to the caller go.
@@ -186,7 +188,7 @@ impl Call {
         leg.contact_user.clone_from(&call.account.callee);
         leg.heard(&new.invite);
         let (login, emergency) = (new.credentials, call.account.emergency);
-        let caller = Caller { server: new.server, invite: new.invite, leg, login, emergency };
+        let caller = Caller { server: new.server, invite: new.invite, body: new.body, leg, login, emergency };
         call.step(now, tokens, |_, cx| {
             cx.bind(&caller.leg.dialog.local_tag.clone(), LegRef::A);
             Setup::begin(cx, caller, new.routes, new.redirections, new.max_duration)

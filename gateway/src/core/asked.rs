@@ -7,8 +7,9 @@ use sip::Message;
 use sip::transaction::ServerId;
 
 use super::flow::Flow;
-use crate::admit::{Decision, Facts, Identified, Origin, Outcome};
+use crate::admit::{Decision, Facts, Identified, Origin, Outcome, Step};
 use crate::direction::Direction;
+use crate::number::Numbering;
 
 /// See the module.
 pub(super) struct Asked {
@@ -21,6 +22,8 @@ pub(super) struct Asked {
     pub carrier: Option<Arc<Carrier>>,
     /// The connector that a refusal is recorded for, where it is known and the source is listed.
     pub whose: Option<(ConnectorId, Direction)>,
+    /// To whom the number belongs that it calls, where the policy has looked that up.
+    pub numbering: Option<Numbering>,
     /// Where it goes if it is an emergency call.
     pub help: Option<String>,
 }
@@ -39,12 +42,16 @@ impl Asked {
             _ => None,
         };
         let whose = identified.connector.clone().map(|id| (id, Direction::Outbound));
-        Self { server, message, from, facts, carrier, whose, help: None }
+        Self { server, message, from, facts, carrier, whose, numbering: None, help: None }
     }
 
     /// The policy has decided.
     pub(super) fn decided(&mut self, decision: &Decision) {
         self.whose = decision.connector.clone().zip(decision.direction);
+        self.numbering = decision.steps.iter().find_map(|step| match step {
+            Step::CallingPlan { numbering, .. } => Some(*numbering),
+            _ => None,
+        });
         self.help = match &decision.outcome {
             Outcome::Admit(admitted) if admitted.emergency.is_some() => Some(admitted.number.to_string()),
             _ => None,

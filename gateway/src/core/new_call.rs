@@ -14,8 +14,8 @@ use super::flow::Flow;
 use super::parties::{account, asserted, facts, offered, redirections};
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
-use crate::admit::{self, Admitted, Digest, Facts, Origin, Outcome, Refusal};
-use crate::call::{Call, NewCall, Profile, Route, caller_user, heard};
+use crate::admit::{self, Admitted, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal};
+use crate::call::{Body, Call, NewCall, Profile, Route, caller_user, heard};
 use crate::clock::Now;
 use crate::limits::Permit;
 use crate::peer::{Party, Peer};
@@ -53,7 +53,9 @@ impl Core {
     ) {
         let live = self.live.clone();
         let registered_with = self.registered_with(&from.source);
-        let facts = Facts { media: offered(&message), registered_with, ..facts(&message, &from.source) };
+        let body = Body::read(&message);
+        let media = body.as_ref().map_or(OfferedMedia::None, offered);
+        let facts = Facts { media, registered_with, ..facts(&message, &from.source) };
         let identified = admit::source(&live.config, &facts);
         let mut asked = Asked::new(server, message, from, facts, &identified);
         let origin = match &identified.outcome {
@@ -65,13 +67,13 @@ impl Core {
             return self.reject(now, &asked, &fault);
         }
         // Who calls for help has no timer instead.
-        let short =
-            session_fault(&asked.message).filter(|_| !admit::asks_for_help(&live.config, &asked.facts));
+        let short = session_fault(&asked.message)
+            .filter(|_| !admit::is_for_help(&live.config, &origin, &asked.facts));
         if let Some(fault) = short {
             return self.reject(now, &asked, &fault);
         }
         if let Some(heard) = heard(&asked.message, origin.peer()) {
-            asked.facts = Facts { media: asked.facts.media, ..self::facts(&heard, &asked.from.source) };
+            asked.facts = Facts { media, ..self::facts(&heard, &asked.from.source) };
         }
         asked.facts.digest = self.digest(now, &live, &origin, &asked);
         let decision = admit::decide(&live.config, &asked.facts, identified);
@@ -79,12 +81,21 @@ impl Core {
         match decision.outcome {
             Outcome::Challenge(challenge) => self.challenge(now, &live, &asked, challenge.stale),
             Outcome::Refuse(refusal) => self.refuse(now, &asked, &refusal),
-            Outcome::Admit(admitted) => self.admitted(now, &live, &asked, &admitted),
+            Outcome::Admit(admitted) => self.admitted(now, &live, &asked, &admitted, body),
         }
     }
 
     /// The call is allowed: is there room, and a way?
-    fn admitted(&mut self, now: Now, live: &Live, asked: &Asked, admitted: &Admitted) {
+    ///
+    /// - `body`: what the INVITE carries.
+    fn admitted(
+        &mut self,
+        now: Now,
+        live: &Live,
+        asked: &Asked,
+        admitted: &Admitted,
+        body: Result<Body, Cause>,
+    ) {
         let (message, source) = (&asked.message, asked.from.source);
         self.watch_for_emergency(now, admitted, message);
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
@@ -137,6 +148,7 @@ impl Core {
             transaction_id,
             redirections: redirections(live, admitted, &invite),
             invite,
+            body,
             server: Some(asked.server),
             flow: Peer { remote: source.remote, party: Some(party), ..asked.from.peer.clone() },
             local_tag: self.tokens.tag(),
@@ -237,7 +249,7 @@ impl Core {
         };
         let username = credentials.username.as_str();
         let asks_for_help =
-            || message.method() == Some(Method::Invite) && admit::asks_for_help(&live.config, facts);
+            || message.method() == Some(Method::Invite) && admit::is_for_help(&live.config, origin, facts);
         let locked = self.shared.guard.is_guessing(now.instant, source, username);
         if locked
             && (self.shared.guard.is_guessing_for_help(now.instant, source, username) || !asks_for_help())

@@ -7,6 +7,7 @@ use sip::{Message, Name, NameAddr, Uri};
 
 use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
+use crate::call::Body;
 use crate::direction::Direction;
 use crate::number::{Dialect, is_emergency_service, is_phone};
 use crate::peer::Source;
@@ -53,9 +54,9 @@ pub(crate) fn facts(message: &Message, source: &Source) -> Facts {
     facts
 }
 
-/// What an INVITE offers.
-pub(super) fn offered(message: &Message) -> OfferedMedia {
-    let offered = crate::call::offered_streams(message);
+/// What an INVITE with this body offers.
+pub(super) fn offered(body: &Body) -> OfferedMedia {
+    let offered = body.relayed_streams();
     match offered.is_empty() {
         true => OfferedMedia::None,
         // Keys beside `RTP/AVP` offer SRTP too. Whether they are of use is seen when they are taken.
@@ -107,7 +108,6 @@ pub(super) fn redirections(live: &Live, admitted: &Admitted, message: &Message) 
 pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
     let config = &live.config;
     let caller = admitted.caller.number.as_ref();
-    let country = |number| crate::number::country(number).map(|country| country.to_string());
     let outbound = match admitted.direction {
         Direction::Outbound => Some(admitted.connector.to_string()),
         Direction::Inbound => None,
@@ -117,8 +117,8 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
         callee: phrase(&admitted.dialled),
         caller_name: caller.and_then(|number| admit::calling_name(config, number)).map(str::to_owned),
         callee_name: admit::calling_name(config, &admitted.number).map(str::to_owned),
-        caller_country: caller.and_then(country),
-        callee_country: country(&admitted.number),
+        caller_country: caller.and_then(crate::number::country).map(|country| country.to_string()),
+        callee_country: admitted.plan.numbering.country().map(|country| country.to_string()),
         outbound,
         inbound: None,
         forwards: Vec::new(),

@@ -65,7 +65,7 @@ impl Core {
             match self.way_on(now, key, &admitted, forwards) {
                 Ok(routes) => {
                     let callee = sip::text::phrase(&admitted.dialled);
-                    let country = crate::number::country(&admitted.number).map(|country| country.to_string());
+                    let country = admitted.plan.numbering.country().map(|country| country.to_string());
                     let forward = forwards.then(|| Forward {
                         connector: payer.to_string(),
                         callee: callee.clone(),

@@ -9,7 +9,7 @@ use super::new_call::Room;
 use super::parties::account;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Decision, Facts, Identified, Origin, Outcome};
-use crate::call::{Call, Event, NewCall, Referred};
+use crate::call::{Body, Call, Event, NewCall, Referred};
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::peer::Party;
@@ -89,6 +89,7 @@ impl Core {
         let new = NewCall {
             transaction_id,
             invite: referred.invite.clone(),
+            body: Body::read(&referred.invite),
             server: None,
             flow: leg.flow.clone(),
             local_tag: self.tokens.tag(),

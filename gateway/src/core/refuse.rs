@@ -123,11 +123,15 @@ impl Core {
         let caller = phrase(facts.from.as_deref().unwrap_or_default());
         let country = |role, user: &str| {
             let number = dialect.and_then(|dialect| dialect.read(role, user));
-            number.and_then(|number| crate::number::country(&number)).map(|country| country.to_string())
+            number.and_then(|number| crate::number::country(&number))
+        };
+        let callee_country = match asked.numbering {
+            Some(numbering) => numbering.country(),
+            None => country(NumberRole::Called, &facts.user),
         };
         let mut account = Account {
-            caller_country: country(NumberRole::Caller, &caller),
-            callee_country: country(NumberRole::Called, &facts.user),
+            caller_country: country(NumberRole::Caller, &caller).map(|country| country.to_string()),
+            callee_country: callee_country.map(|country| country.to_string()),
             caller,
             callee: phrase(&facts.user),
             emergency: asked.help.is_some(),

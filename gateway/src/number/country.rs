@@ -1,5 +1,32 @@
 use config::{CountryCode, E164};
-use phonelib::PhoneNumber;
+use phonelib::{PhoneNumber, PhoneNumberType};
+
+/// What the numbering plans say of a number, found by one look through their tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlanEntry {
+    /// To whom the number belongs.
+    pub numbering: Numbering,
+    /// How many digits of the number its country's calling code has; the area code belongs to it where that makes the
+    /// country (`+1876` Jamaica: 4; the United States and Canada: 1). Zero where no plan has the number.
+    pub calling_code_len: usize,
+    /// What kind of number it is; `None` where no plan has it.
+    pub(super) kind: Option<PhoneNumberType>,
+}
+
+impl PlanEntry {
+    /// Looks `number` up: the plan's lengths hold everywhere, under +1 the area code too.
+    pub fn of(number: &E164) -> Self {
+        #[cfg(test)]
+        crate::effort::spend(format!("look up {number}"));
+        let found = PhoneNumber::parse(number.as_str());
+        let found = found.as_ref();
+        Self {
+            numbering: Numbering::found(number, found),
+            calling_code_len: found.map_or(0, |found| found.country().prefix.to_string().len()),
+            kind: found.map(PhoneNumber::phone_type),
+        }
+    }
+}
 
 /// To whom a number belongs, by ITU-T E.164 and the plans under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +44,26 @@ pub enum Numbering {
 const NON_COUNTRY: [&str; 11] = ["800", "808", "870", "878", "881", "882", "883", "888", "979", "991", "999"];
 
 impl Numbering {
-    /// Looks `number` up: the plan's lengths hold everywhere, under +1 the area code too.
-    ///
-    /// A trunk prefix after the calling code (`+44 0 871 ...`) makes it no number: a carrier drops that prefix and
-    /// connects what no list of prefixes was asked about.
+    /// The numbering of `number` alone.
     pub fn of(number: &E164) -> Numbering {
+        PlanEntry::of(number).numbering
+    }
+
+    /// The country or territory, where there is one.
+    pub fn country(self) -> Option<CountryCode> {
+        match self {
+            Numbering::Country(country) => Some(country),
+            Numbering::NonCountry(_) | Numbering::Unknown => None,
+        }
+    }
+
+    /// A trunk prefix after the calling code (`+44 0 871 ...`) makes `number` none: a carrier drops that prefix and connects
+    /// what no list of prefixes was asked about.
+    fn found(number: &E164, found: Option<&PhoneNumber>) -> Numbering {
         if let Some(code) = NON_COUNTRY.iter().find(|code| number.digits().starts_with(**code)) {
             return Numbering::NonCountry(code);
         }
-        match PhoneNumber::parse(number.as_str()) {
+        match found {
             _ if has_belarus_trunk(number.digits()) => Numbering::Unknown,
             Some(found) if found.e164() == number.as_str() => {
                 iso(found.country().code).map_or(Numbering::Unknown, Numbering::Country)
@@ -35,18 +73,9 @@ impl Numbering {
     }
 }
 
-/// The country of `number`; none for a number of no plan or of no country.
+/// The country of `number`; `None` for a number of no plan or of no country.
 pub fn country(number: &E164) -> Option<CountryCode> {
-    match Numbering::of(number) {
-        Numbering::Country(country) => Some(country),
-        Numbering::NonCountry(_) | Numbering::Unknown => None,
-    }
-}
-
-/// How many digits of `number` its country's calling code has; the area code belongs to it where that makes
-/// the country (`+1876` Jamaica: 4; the United States and Canada: 1). Zero where no plan has the number.
-pub fn calling_code_len(number: &E164) -> usize {
-    phonelib::extract_country(number.as_str()).map_or(0, |found| found.prefix.to_string().len())
+    Numbering::of(number).country()
 }
 
 /// Belarus dials 8 (or 80) before a number, and has numbers of its own under 8, up to ten digits long: the tables tell
@@ -114,7 +143,7 @@ mod tests {
         for (number, length) in
             [("+12065550100", 1), ("+18765550100", 4), ("+442079460958", 2), ("+21012345678", 0)]
         {
-            assert_eq!(calling_code_len(&number.parse().unwrap()), length, "{number}");
+            assert_eq!(PlanEntry::of(&number.parse().unwrap()).calling_code_len, length, "{number}");
         }
     }
 }

@@ -10,7 +10,7 @@ mod format;
 mod surcharge;
 mod user;
 
-pub use country::{Numbering, calling_code_len, country};
+pub use country::{Numbering, PlanEntry, country};
 pub use dialect::{Dialect, Rewritten};
 use dialled::digits;
 pub use dialled::{dialled_digits, dialled_number};

@@ -7,7 +7,7 @@ use phonenumber::metadata::DATABASE;
 use phonenumber::{Metadata, Mode, Type};
 use regex::Regex;
 
-use super::{Numbering, read, surcharge, write};
+use super::{Numbering, PlanEntry, read, surcharge, write};
 use crate::random::{Random, SeededRandom};
 
 /// What the oracle says of a number that it holds for valid: its region and type.
@@ -59,7 +59,7 @@ fn countries_and_premium_agree_with_libphonenumber() {
         }
         // We may refuse more: whole ranges, where the oracle knows the blocks in use.
         let is_paid = matches!(kind, Type::PremiumRate | Type::SharedCost | Type::PersonalNumber);
-        if is_paid && surcharge(&number).is_none() {
+        if is_paid && surcharge(&number, &PlanEntry::of(&number)).is_none() {
             missed.insert(country, number);
         }
     }
@@ -143,7 +143,7 @@ fn an_example_of_every_region_and_type_costs_what_its_type_says() {
                 continue;
             };
             compared += 1;
-            let is_paid = surcharge(&number).is_some();
+            let is_paid = surcharge(&number, &PlanEntry::of(&number)).is_some();
             let at = (region.id().to_owned(), format!("{of_kind:?}"));
             match PAID.contains(&of_kind) {
                 true if !is_paid => drop(missed.insert(at, number)),

@@ -1,7 +1,7 @@
 use config::E164;
 use phonelib::PhoneNumberType;
 
-use super::Numbering;
+use super::{Numbering, PlanEntry};
 
 /// Why a call costs more than its country says, so that a calling plan does not cover it by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +41,15 @@ const PERSONAL: &[&str] = &["4470", "49700"];
 const CANADIAN: &[&str] = &["1600", "1622", "1633", "1644", "1655", "1677", "1688"];
 
 /// What `number` costs beyond its country; none for an ordinary number, and for toll-free ones.
-pub fn surcharge(number: &E164) -> Option<Surcharge> {
-    if let Numbering::NonCountry(code) = Numbering::of(number) {
+///
+/// - `entry`: the number's own.
+pub fn surcharge(number: &E164, entry: &PlanEntry) -> Option<Surcharge> {
+    if let Numbering::NonCountry(code) = entry.numbering {
         return Some(Surcharge::NonCountry(code));
     }
     let digits = number.digits();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| digits.starts_with(prefix));
-    let kind = phonelib::detect_phone_number_type(number.as_str());
+    let kind = entry.kind;
     match kind {
         Some(PhoneNumberType::TollFree) => return None,
         Some(PhoneNumberType::PremiumRate) => return Some(Surcharge::Premium),
@@ -121,7 +123,8 @@ mod tests {
             ("+979123456789", Some(Surcharge::NonCountry("979"))),
             ("+870123456789", Some(Surcharge::NonCountry("870"))),
         ] {
-            assert_eq!(surcharge(&number.parse().unwrap()), expected, "{number}");
+            let number = number.parse().unwrap();
+            assert_eq!(surcharge(&number, &PlanEntry::of(&number)), expected, "{number}");
         }
     }
 }

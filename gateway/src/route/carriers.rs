@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
-use config::{Carrier, Config, CountryCode, E164};
+use config::{Carrier, Config};
 
 use crate::admit::{Admitted, Origin};
-use crate::number::{calling_code_len, country};
 use crate::random::SeededRandom;
 
 use super::RouteStep;
@@ -20,15 +19,13 @@ pub(super) fn ordered(
     random: &mut SeededRandom,
     steps: &mut Vec<RouteStep>,
 ) -> Vec<Arc<Carrier>> {
-    let number = &admitted.number;
-    let country = country(number);
     let only = match &admitted.origin {
         Origin::Connector(connector) => connector.termination.carriers.as_deref(),
         Origin::Carrier(_) => None,
     };
     let mut levels: Vec<(Level, Vec<Arc<Carrier>>)> = Vec::new();
     for carrier in &config.carrier {
-        let matched = matched_digits(carrier, number, country);
+        let matched = matched_digits(carrier, admitted);
         let allowed = only.is_none_or(|names| names.contains(&carrier.name));
         steps.push(RouteStep::Carrier { name: carrier.name.clone(), matched, allowed });
         let level = match (allowed, matched) {
@@ -56,11 +53,10 @@ enum Level {
     LeftOut,
 }
 
-/// How many digits of `number` the carrier's longest match has; a country counts as its calling code.
-fn matched_digits(carrier: &Carrier, number: &E164, country: Option<CountryCode>) -> Option<usize> {
-    let prefixes =
-        carrier.prefixes.iter().filter(|prefix| prefix.matches(number)).map(|prefix| prefix.digits_len());
-    let by_country =
-        country.filter(|country| carrier.countries.contains(country)).map(|_| calling_code_len(number));
-    prefixes.chain(by_country).max()
+/// How many digits of the number the carrier's longest match has; a country counts as its calling code.
+fn matched_digits(carrier: &Carrier, admitted: &Admitted) -> Option<usize> {
+    let Admitted { number, plan, .. } = admitted;
+    let prefixes = carrier.prefixes.iter().filter(|prefix| prefix.matches(number));
+    let by_country = plan.numbering.country().filter(|country| carrier.countries.contains(country));
+    prefixes.map(|prefix| prefix.digits_len()).chain(by_country.map(|_| plan.calling_code_len)).max()
 }

@@ -85,6 +85,7 @@ mod our_name;
 mod outbound_proxy;
 mod plain_call;
 mod random_phones;
+mod read_once;
 mod refusals_in_the_log;
 mod refused_inside_a_call;
 mod register_to_a_carrier;

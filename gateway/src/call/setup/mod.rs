@@ -53,6 +53,8 @@ pub(super) struct Caller {
     pub server: Option<ServerId>,
     /// Its INVITE.
     pub invite: Message,
+    /// What the INVITE carries, or why nothing of it may cross.
+    pub body: Result<Body, Cause>,
     /// The dialog of the first responses. Each fork of the callee's side has a copy of its own.
     pub leg: Leg,
     /// How the challenges of a carrier that called are met.
@@ -119,7 +121,7 @@ impl Setup {
         max_duration: Duration,
     ) -> Next {
         caller.leg.sdp.session_id = cx.tokens.session_id();
-        let description = Body::read(&caller.invite).ok().and_then(|body| body.description());
+        let description = caller.body.as_ref().ok().and_then(Body::description);
         let _ = caller.leg.offers.take(Remote, Carrier::Invite, description);
         let longest = (!cx.account.emergency).then(|| cx.now.instant + LONGEST_SETUP);
         let mut setup = Setup {

@@ -10,7 +10,6 @@ use super::attempt::{Attempt, Fork};
 use super::client_invite::ClientInvite;
 use super::reliable::Reliable;
 use super::{Failed, Setup, Target};
-use crate::call::body::Body;
 use crate::call::cx::Cx;
 use crate::call::io::{Action, Hop};
 use crate::call::leg::{End, LegRef};
@@ -126,11 +125,11 @@ impl Setup {
         target.addresses.pop_front();
         let route = &target.route;
         let mut to = callee(cx, route, address);
-        let offered = Body::read(&caller.invite).and_then(|body| {
-            let mut bridge = Bridge { from: &mut caller.leg.end, to: &mut to, side: Side::A };
+        let mut bridge = Bridge { from: &mut caller.leg.end, to: &mut to, side: Side::A };
+        let offered = caller.body.as_ref().map_err(Clone::clone).and_then(|body| {
             match bridge.from.offers.open().cloned() {
                 Some(offer) => {
-                    let sent = bridge.anchor_offer(cx, &body, &offer)?;
+                    let sent = bridge.anchor_offer(cx, body, &offer)?;
                     Ok((Some(body.with_sdp(sent.clone())), Some(sent)))
                 }
                 None => Ok((body.as_is(), None)),
