@@ -1,4 +1,4 @@
-//! One open call: four sockets and its relay.
+//! One open call: four ports and its relay.
 
 use std::io;
 use std::net::IpAddr;
@@ -7,8 +7,8 @@ use std::time::Instant;
 use rtp::relay::{Component, Relay, Side};
 
 use super::counters::Whose;
+use super::driver::{Driver, PortId, Tag};
 use super::ports::Claim;
-use super::socket::MediaSocket;
 use super::{MediaEvent, MediaKey, NoRoom, Ports, Room};
 use crate::random::Random;
 
@@ -22,8 +22,6 @@ pub(super) enum OpenError {
     NoRoom { address: IpAddr, cause: NoRoom },
     #[error("media port {port} of {address}: {error}")]
     Bind { address: IpAddr, port: u16, error: io::Error },
-    #[error("media worker: {0}")]
-    Watch(nix::errno::Errno),
     #[error("the call is open already")]
     Open,
     #[error("media workers are overloaded")]
@@ -36,9 +34,7 @@ impl OpenError {
         let cause = match self {
             OpenError::NoRoom { cause, .. } => *cause,
             OpenError::Bind { error, .. } if has_no_descriptor(error) => NoRoom::Descriptors,
-            OpenError::Bind { .. } | OpenError::Watch(_) | OpenError::Open | OpenError::Overloaded => {
-                NoRoom::System
-            }
+            OpenError::Bind { .. } | OpenError::Open | OpenError::Overloaded => NoRoom::System,
         };
         MediaEvent::OpenFailed { key, cause, text: self.to_string() }
     }
@@ -50,10 +46,10 @@ fn has_no_descriptor(error: &io::Error) -> bool {
     matches!(errno, Some(nix::errno::Errno::EMFILE | nix::errno::Errno::ENFILE))
 }
 
-/// The sockets of one leg; its ports go back to rest when it is dropped, which also closes them.
-pub(super) struct LegSockets<'a> {
-    pub(super) rtp: MediaSocket,
-    pub(super) rtcp: MediaSocket,
+/// The ports of one leg: closed first, then dropped, by which they go back to rest.
+pub(super) struct LegPorts<'a> {
+    pub(super) rtp: PortId,
+    pub(super) rtcp: PortId,
     pub(super) whose: Whose,
     pair: Pair<'a>,
 }
@@ -82,26 +78,28 @@ impl Drop for Pair<'_> {
     }
 }
 
-impl LegSockets<'_> {
-    /// Draws pairs until both ports of one can be bound.
+impl LegPorts<'_> {
+    /// Draws pairs until both ports of one can be opened.
+    ///
+    /// - `whose`: the place of the call among the worker's, and the leg.
     pub(super) fn open<'a>(
         room: &'a Room,
+        driver: &mut Driver,
         address: IpAddr,
         claim: &Claim,
         random: &mut impl Random,
-    ) -> Result<LegSockets<'a>, OpenError> {
+        whose: (u32, Side),
+    ) -> Result<LegPorts<'a>, OpenError> {
         for _ in 0..ATTEMPTS {
             let port = room.pools().draw(Instant::now(), address, claim, random);
             let port = port.map_err(|cause| OpenError::NoRoom { address, cause })?;
             let mut pair = Pair { room, address, port, claim: claim.clone(), used: true };
-            let bound = MediaSocket::bind(address, port)
-                .and_then(|rtp| Ok((rtp, MediaSocket::bind(address, port | 1)?)));
-            match bound {
+            match open_pair(driver, address, port, whose) {
                 Ok((rtp, rtcp)) => {
                     for port in [port, port | 1] {
                         room.own.set_open(address, port, true);
                     }
-                    return Ok(LegSockets { rtp, rtcp, whose: Whose::Remote, pair });
+                    return Ok(LegPorts { rtp, rtcp, whose: Whose::Remote, pair });
                 }
                 // Somebody else has it: let it rest, draw another.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -114,6 +112,12 @@ impl LegSockets<'_> {
         Err(OpenError::NoRoom { address, cause: NoRoom::Ports })
     }
 
+    /// Closes both ports.
+    pub(super) fn close(&self, driver: &mut Driver) {
+        driver.close(self.rtp);
+        driver.close(self.rtcp);
+    }
+
     /// Under which side its packets count.
     pub(super) fn set_customer(&mut self, customer: bool) {
         self.whose = if customer { Whose::Customer } else { Whose::Remote };
@@ -123,10 +127,10 @@ impl LegSockets<'_> {
         Ports { rtp: self.pair.port, rtcp: self.pair.port | 1 }
     }
 
-    pub(super) fn socket(&self, component: Component) -> &MediaSocket {
+    pub(super) fn port(&self, component: Component) -> PortId {
         match component {
-            Component::Rtp => &self.rtp,
-            Component::Rtcp => &self.rtcp,
+            Component::Rtp => self.rtp,
+            Component::Rtcp => self.rtcp,
         }
     }
 
@@ -136,13 +140,29 @@ impl LegSockets<'_> {
     }
 }
 
+/// Opens both ports of a pair, or none.
+fn open_pair(
+    driver: &mut Driver,
+    address: IpAddr,
+    port: u16,
+    (place, side): (u32, Side),
+) -> io::Result<(PortId, PortId)> {
+    let tag = |component| Tag { place, side, component };
+    let rtp = driver.open(address, port, tag(Component::Rtp))?;
+    match driver.open(address, port | 1, tag(Component::Rtcp)) {
+        Ok(rtcp) => Ok((rtp, rtcp)),
+        Err(error) => {
+            driver.close(rtp);
+            Err(error)
+        }
+    }
+}
+
 /// An open call.
 pub(super) struct OpenCall<'a> {
     pub(super) key: MediaKey,
-    /// Tells this call from others that had its place before.
-    pub(super) generation: u16,
-    pub(super) a: LegSockets<'a>,
-    pub(super) b: LegSockets<'a>,
+    pub(super) a: LegPorts<'a>,
+    pub(super) b: LegPorts<'a>,
     pub(super) relay: Relay,
     /// When its next minute ends.
     pub(super) minute: Instant,
@@ -151,14 +171,14 @@ pub(super) struct OpenCall<'a> {
 }
 
 impl<'a> OpenCall<'a> {
-    pub(super) fn leg(&self, side: Side) -> &LegSockets<'a> {
+    pub(super) fn leg(&self, side: Side) -> &LegPorts<'a> {
         match side {
             Side::A => &self.a,
             Side::B => &self.b,
         }
     }
 
-    pub(super) fn leg_mut(&mut self, side: Side) -> &mut LegSockets<'a> {
+    pub(super) fn leg_mut(&mut self, side: Side) -> &mut LegPorts<'a> {
         match side {
             Side::A => &mut self.a,
             Side::B => &mut self.b,

@@ -5,15 +5,16 @@
 //! copy and no log line.
 
 mod call;
+mod calls;
 mod command;
 mod counters;
+mod driver;
 mod event;
 mod export;
 mod no_room;
 mod own;
 mod ports;
 mod settings;
-mod socket;
 mod worker;
 
 use std::collections::HashSet;
@@ -201,7 +202,7 @@ impl Media {
             }
         })?;
         match failed.recv() {
-            Ok(error) => Err(error.into()),
+            Ok(error) => Err(error),
             Err(_) => Ok(Handle { inbox, shared, thread: Some(thread) }),
         }
     }

@@ -20,16 +20,14 @@ const SEND_BUFFER: usize = 32 * 1024;
 #[derive(Debug)]
 pub(super) struct MediaSocket(UdpSocket);
 
-/// A datagram that came in.
+/// A datagram that came in, as the kernel describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Datagram {
+pub(super) struct Received {
     pub(super) from: SocketAddr,
-    /// Bytes of the buffer.
+    /// Bytes of the buffer; more than any buffer has where the datagram was longer.
     pub(super) len: usize,
-    /// It was longer than the buffer.
-    pub(super) truncated: bool,
     /// Kernel's time of arrival, since the Unix epoch; `None`: it gave none.
-    pub(super) arrival: Option<Duration>,
+    pub(super) stamp: Option<Duration>,
 }
 
 /// Room for the control message that carries the time.
@@ -53,7 +51,7 @@ impl MediaSocket {
     }
 
     /// Receives one datagram; `None`: none waits.
-    pub(super) fn receive(&self, buffer: &mut [u8], control: &mut [u8]) -> Option<Datagram> {
+    pub(super) fn receive(&self, buffer: &mut [u8], control: &mut [u8]) -> Option<Received> {
         let mut slices = [IoSliceMut::new(buffer)];
         loop {
             let message = recvmsg::<SockaddrStorage>(
@@ -64,7 +62,7 @@ impl MediaSocket {
             );
             match message {
                 Ok(message) => {
-                    let arrival = message.cmsgs().ok().and_then(|mut messages| {
+                    let stamp = message.cmsgs().ok().and_then(|mut messages| {
                         messages.find_map(|message| match message {
                             ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
                             _ => None,
@@ -72,7 +70,8 @@ impl MediaSocket {
                     });
                     let from = message.address.as_ref().and_then(socket_addr)?;
                     let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
-                    return Some(Datagram { from, len: message.bytes, truncated, arrival });
+                    let len = if truncated { usize::MAX } else { message.bytes };
+                    return Some(Received { from, len, stamp });
                 }
                 Err(Errno::EINTR) => {}
                 // EAGAIN: nothing waits. Anything else was an error of an earlier send, and is cleared by this call.

@@ -1,0 +1,202 @@
+//! The open calls of a worker: whose datagram it is, what becomes of it, and when to look at which call.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtp::relay::{Output, Refusal};
+
+use super::call::OpenCall;
+use super::driver::{BUFFER, Datagram, Driver, Outgoing, Sink, Tag};
+use super::worker::Shared;
+use super::{EventSink, MediaEvent, MediaKey, Room};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The calls of one worker.
+pub(super) struct Calls<'a> {
+    shared: &'a Shared,
+    events: Arc<EventSink>,
+    room: &'a Room,
+    /// Boxed: there are as many places as calls were ever open at one time.
+    calls: Vec<Option<Box<OpenCall<'a>>>>,
+    /// Empty places of `calls`.
+    vacant: Vec<usize>,
+    places: HashMap<MediaKey, usize>,
+    /// When to look at which place; an entry that its call no longer agrees with is passed over.
+    wakes: BinaryHeap<Reverse<(Instant, usize)>>,
+}
+
+impl<'a> Calls<'a> {
+    pub(super) fn new(shared: &'a Shared, events: Arc<EventSink>, room: &'a Room) -> Self {
+        Self {
+            shared,
+            events,
+            room,
+            calls: Vec::new(),
+            vacant: Vec::new(),
+            places: HashMap::new(),
+            wakes: BinaryHeap::new(),
+        }
+    }
+
+    pub(super) fn keys(&self) -> Vec<MediaKey> {
+        self.places.keys().copied().collect()
+    }
+
+    pub(super) fn has(&self, key: MediaKey) -> bool {
+        self.places.contains_key(&key)
+    }
+
+    /// Where the next call goes, if [`Calls::insert`] follows.
+    pub(super) fn next_place(&self) -> usize {
+        self.vacant.last().copied().unwrap_or(self.calls.len())
+    }
+
+    /// Puts a call into the next place; its first minute begins at `now`.
+    pub(super) fn insert(&mut self, now: Instant, call: impl FnOnce(Instant) -> OpenCall<'a>) {
+        let (place, minute) = (self.next_place(), now + MINUTE);
+        let call = Box::new(call(minute));
+        self.places.insert(call.key, place);
+        match self.calls.get_mut(place) {
+            Some(vacant) => {
+                self.vacant.pop();
+                *vacant = Some(call);
+            }
+            None => self.calls.push(Some(call)),
+        }
+        self.wakes.push(Reverse((minute, place)));
+        self.shared.counters.calls.set(self.places.len() as u64);
+    }
+
+    pub(super) fn remove(&mut self, key: MediaKey) -> Option<Box<OpenCall<'a>>> {
+        let place = self.places.remove(&key)?;
+        self.vacant.push(place);
+        self.shared.counters.calls.set(self.places.len() as u64);
+        self.calls.get_mut(place)?.take()
+    }
+
+    /// Lets `change` at the call, and looks at it earlier if it wants to be.
+    pub(super) fn change(&mut self, key: MediaKey, change: impl FnOnce(&mut OpenCall<'a>)) {
+        let Some(place) = self.places.get(&key).copied() else { return };
+        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
+            change(call);
+            if let Some(timeout) = call.relay.poll_timeout()
+                && timeout < call.wake
+            {
+                call.wake = timeout;
+                self.wakes.push(Reverse((timeout, place)));
+            }
+        }
+    }
+
+    /// When a call is to be looked at.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.wakes.peek().map(|Reverse((wake, _))| *wake)
+    }
+
+    pub(super) fn handle_timeouts(&mut self, driver: &mut Driver) {
+        let Some(first) = self.poll_timeout() else { return };
+        let now = Instant::now();
+        if first > now {
+            return;
+        }
+        while let Some(Reverse((wake, place))) = self.wakes.peek().copied()
+            && wake <= now
+        {
+            self.wakes.pop();
+            if let Some(call) = self.calls.get(place).and_then(Option::as_deref)
+                && call.wake == wake
+            {
+                self.handle_timeout(now, place, driver);
+                self.reschedule(place);
+            }
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant, place: usize, driver: &mut Driver) {
+        let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) else { return };
+        let key = call.key;
+        call.relay.handle_timeout(now);
+        let mut told = Vec::new();
+        let mut buffer = [0; BUFFER];
+        while let Some(output) = call.relay.poll_output(&mut buffer) {
+            match output {
+                Output::Transmit { side, component, to, len } => {
+                    let leg = call.leg(side);
+                    let port = leg.port(component);
+                    if let Some(Ok(())) = buffer.get(..len).map(|bytes| driver.send(port, bytes, to)) {
+                        self.shared.counters.sent(leg.whose).add(true, len);
+                    }
+                }
+                Output::Silent => told.push(MediaEvent::Silent { key }),
+            }
+        }
+        if call.minute <= now {
+            call.minute += MINUTE;
+            if call.minute <= now {
+                call.minute = now + MINUTE; // the host has slept
+            }
+            let statistics = Box::new(call.relay.minute_statistics(now));
+            told.push(MediaEvent::Minute { key, statistics });
+        }
+        told.into_iter().for_each(|event| self.tell(event));
+    }
+
+    /// Its entry in the heap is used up: makes a new one.
+    fn reschedule(&mut self, place: usize) {
+        if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
+            let timeout = call.relay.poll_timeout();
+            call.wake = timeout.map_or(call.minute, |timeout| timeout.min(call.minute));
+            self.wakes.push(Reverse((call.wake, place)));
+        }
+    }
+
+    pub(super) fn tell(&self, event: MediaEvent) {
+        (self.events)(event.key().shard(), event);
+    }
+}
+
+impl Sink for Calls<'_> {
+    fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Option<Outgoing> {
+        let Tag { place, side, component } = tag;
+        let call = self.calls.get_mut(place as usize)?.as_deref_mut()?;
+        let counters = &self.shared.counters;
+        let (whose, other) = (call.leg(side).whose, call.leg(side.other()).rtp);
+        let &Datagram { from, len, arrival } = datagram;
+        if self.room.own.holds(from) {
+            call.relay.handle_looped(side);
+            counters.refused(Refusal::Looped);
+            return None;
+        }
+        match call.relay.handle_datagram(arrival, side, component, from, buffer, len) {
+            Ok(forward) => {
+                if let Some(stranger) = call.relay.take_displaced(side) {
+                    let key = call.key;
+                    (self.events)(key.shard(), MediaEvent::Displaced { key, side, stranger });
+                }
+                counters.received(whose).add(forward.is_none(), len);
+                forward.map(|forward| Outgoing { port: other, to: forward.to, len: forward.len })
+            }
+            Err(cause) => {
+                counters.refused(cause);
+                None
+            }
+        }
+    }
+
+    fn handle_sent(&mut self, tag: Tag, len: usize, result: io::Result<()>) {
+        let side = tag.side.other();
+        let call = self.calls.get_mut(tag.place as usize).and_then(Option::as_deref_mut);
+        let Some(call) = call else { return };
+        let counters = &self.shared.counters;
+        if result.is_ok() {
+            counters.sent(call.leg(side).whose).add(false, len);
+        } else {
+            call.relay.handle_unsent(side);
+            counters.refused(Refusal::Unsent);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A socket for each port, watched by epoll.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+
+use super::socket::{MediaSocket, control_buffer};
+use super::{BUFFER, Datagram, LONGEST, PortId, Sink, Tag};
+use crate::clock::Now;
+
+/// Sockets that are served in one wake.
+const EVENTS: usize = 256;
+/// A datagram that waited longer than this has others behind it, most likely: drain.
+const BEHIND: Duration = Duration::from_millis(5);
+/// At most so many at once, so that no socket starves the others.
+const DRAIN: usize = 16;
+/// Marks the event of the command channel among those of sockets.
+const COMMAND_TOKEN: u64 = u64::MAX;
+
+/// The driver.
+pub(in crate::media) struct EpollDriver {
+    epoll: Epoll,
+    ports: Vec<Option<Port>>,
+    /// Empty places of `ports`.
+    vacant: Vec<u32>,
+    generation: u32,
+    ready: Box<[EpollEvent; EVENTS]>,
+    /// How many of `ready` the last wait filled.
+    count: usize,
+    buffer: Box<[u8; BUFFER]>,
+    control: Vec<u8>,
+}
+
+struct Port {
+    socket: MediaSocket,
+    tag: Tag,
+    /// Tells this port from others that had its place before.
+    generation: u32,
+}
+
+impl EpollDriver {
+    pub(super) fn new(commands: &EventFd) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN, COMMAND_TOKEN))?;
+        Ok(Self {
+            epoll,
+            ports: Vec::new(),
+            vacant: Vec::new(),
+            generation: 0,
+            ready: Box::new([EpollEvent::empty(); EVENTS]),
+            count: 0,
+            buffer: Box::new([0; BUFFER]),
+            control: control_buffer(),
+        })
+    }
+
+    pub(super) fn open(&mut self, address: IpAddr, port: u16, tag: Tag) -> io::Result<PortId> {
+        let socket = MediaSocket::bind(address, port)?;
+        let index = self.vacant.last().copied().unwrap_or(self.ports.len() as u32);
+        let generation = self.generation.wrapping_add(1);
+        let token = pack(index, generation);
+        self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        self.generation = generation;
+        let port = Some(Port { socket, tag, generation });
+        match self.ports.get_mut(index as usize) {
+            Some(vacant) => {
+                self.vacant.pop();
+                *vacant = port;
+            }
+            None => self.ports.push(port),
+        }
+        Ok(PortId(index))
+    }
+
+    pub(super) fn close(&mut self, port: PortId) {
+        let PortId(index) = port;
+        if self.ports.get_mut(index as usize).is_some_and(|port| port.take().is_some()) {
+            self.vacant.push(index);
+        }
+    }
+
+    pub(super) fn wait(&mut self, most: Duration) -> bool {
+        // Rounded up: waking before the time would only mean to wait again.
+        let millis = u16::try_from(most.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+        let count = self.epoll.wait(self.ready.as_mut_slice(), EpollTimeout::from(millis));
+        self.count = count.unwrap_or(0); // EINTR
+        self.ready.iter().take(self.count).any(|event| event.data() == COMMAND_TOKEN)
+    }
+
+    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
+        let Self { ports, ready, count, buffer, control, .. } = self;
+        let tokens = ready.iter().take(*count).map(EpollEvent::data);
+        for token in tokens.filter(|token| *token != COMMAND_TOKEN) {
+            let (index, generation) = unpack(token);
+            let Some(port) = ports.get(index as usize).and_then(Option::as_ref) else { continue };
+            if port.generation != generation {
+                continue; // closed earlier in this wake
+            }
+            for _ in 0..DRAIN {
+                let room = buffer.get_mut(..LONGEST).unwrap_or_default();
+                let Some(received) = port.socket.receive(room, control) else { break };
+                let arrival = now.arrival(received.stamp);
+                let datagram = Datagram { from: received.from, len: received.len, arrival };
+                if let Some(outgoing) = sink.handle_datagram(port.tag, &datagram, buffer.as_mut_slice()) {
+                    let bytes = buffer.get(..outgoing.len).unwrap_or_default();
+                    let result = send(ports, outgoing.port, bytes, outgoing.to);
+                    sink.handle_sent(port.tag, outgoing.len, result);
+                }
+                if now.instant.saturating_duration_since(arrival) < BEHIND {
+                    break; // Level-triggered: if more waits after all, the next wake says so.
+                }
+            }
+        }
+        self.count = 0;
+    }
+
+    pub(super) fn send(&self, port: PortId, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        send(&self.ports, port, datagram, to)
+    }
+}
+
+fn send(ports: &[Option<Port>], port: PortId, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+    let PortId(index) = port;
+    match ports.get(index as usize) {
+        Some(Some(port)) => port.socket.send(datagram, to),
+        _ => Err(io::ErrorKind::NotConnected.into()),
+    }
+}
+
+/// Place and generation of a port in the 64 bits that epoll keeps for a socket.
+fn pack(index: u32, generation: u32) -> u64 {
+    u64::from(index) << 32 | u64::from(generation)
+}
+
+fn unpack(token: u64) -> (u32, u32) {
+    ((token >> 32) as u32, token as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_one_port() {
+        for (index, generation) in [(0, 0), (70_000, 0xffff_fffe), (u32::MAX - 1, u32::MAX)] {
+            let token = pack(index, generation);
+            assert_eq!(unpack(token), (index, generation));
+            assert_ne!(token, COMMAND_TOKEN);
+        }
+    }
+}

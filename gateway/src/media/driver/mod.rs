@@ -1,0 +1,107 @@
+//! How datagrams reach a worker and leave it: a driver holds the ports, waits, and hands what comes to a [`Sink`].
+
+mod epoll;
+mod socket;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use nix::sys::eventfd::EventFd;
+use rtp::relay::{Component, Side};
+
+use crate::clock::Now;
+use epoll::EpollDriver;
+
+/// Room for a datagram of any Ethernet, and for what SRTP adds.
+pub(super) const BUFFER: usize = 2048;
+/// Longest datagram that is taken.
+const LONGEST: usize = BUFFER - 64;
+
+/// An open port, as its driver numbers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PortId(u32);
+
+/// Whose port it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tag {
+    /// Place of the call among the worker's.
+    pub(super) place: u32,
+    pub(super) side: Side,
+    pub(super) component: Component,
+}
+
+/// A datagram that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Datagram {
+    pub(super) from: SocketAddr,
+    /// Bytes of the buffer; more than the buffer has where the datagram was longer.
+    pub(super) len: usize,
+    /// When it reached this host.
+    pub(super) arrival: Instant,
+}
+
+/// What to send: the first `len` bytes of the buffer that was lent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outgoing {
+    pub(super) port: PortId,
+    pub(super) to: SocketAddr,
+    pub(super) len: usize,
+}
+
+/// Who takes the datagrams of all ports.
+pub(super) trait Sink {
+    /// A datagram came to the port of `tag`; it is in `buffer`, whose rest is room to work in. Returns what to send of it.
+    fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Option<Outgoing>;
+
+    /// What a datagram of `tag` led to was sent, or the kernel would not have it.
+    fn handle_sent(&mut self, tag: Tag, len: usize, result: io::Result<()>);
+}
+
+/// The ports of one worker.
+pub(super) enum Driver {
+    /// A socket for each.
+    Epoll(EpollDriver),
+}
+
+impl Driver {
+    /// - `commands`: ends a wait.
+    pub(super) fn new(commands: &EventFd) -> io::Result<Driver> {
+        Ok(Driver::Epoll(EpollDriver::new(commands)?))
+    }
+
+    /// Opens `port` of `address` for `tag`; an error of kind `AddrInUse` when somebody else has it.
+    pub(super) fn open(&mut self, address: IpAddr, port: u16, tag: Tag) -> io::Result<PortId> {
+        match self {
+            Driver::Epoll(driver) => driver.open(address, port, tag),
+        }
+    }
+
+    /// Closes a port: nothing that came to it is handed out any more.
+    pub(super) fn close(&mut self, port: PortId) {
+        match self {
+            Driver::Epoll(driver) => driver.close(port),
+        }
+    }
+
+    /// Waits for datagrams and commands. Returns whether commands are there.
+    pub(super) fn wait(&mut self, most: Duration) -> bool {
+        match self {
+            Driver::Epoll(driver) => driver.wait(most),
+        }
+    }
+
+    /// Hands out what the last wait found, and sends what comes of it.
+    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
+        match self {
+            Driver::Epoll(driver) => driver.serve(now, sink),
+        }
+    }
+
+    /// Sends from a port; a datagram that the kernel will not take now is lost, for a late one is worth nothing.
+    pub(super) fn send(&mut self, port: PortId, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        match self {
+            Driver::Epoll(driver) => driver.send(port, datagram, to),
+        }
+    }
+}
