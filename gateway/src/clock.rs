@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A stamp that is further than this from now is not believed: the host's clock was set in between.
-const PLAUSIBLE: Duration = Duration::from_secs(2);
+/// A stamp that is further ahead of now than this is not believed: the host's clock was set in between.
+const AHEAD: Duration = Duration::from_secs(2);
+/// Nor is one that is further behind: no datagram waits that long, however long the program was stopped.
+const BEHIND: Duration = Duration::from_secs(60);
 
 /// One moment on both clocks, read once for each turn of a driver or a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +28,11 @@ impl Now {
         let Some(stamp) = stamp else { return self.instant };
         if stamp <= self.unix {
             let age = self.unix - stamp;
-            let arrival = if age <= PLAUSIBLE { self.instant.checked_sub(age) } else { None };
+            let arrival = if age <= BEHIND { self.instant.checked_sub(age) } else { None };
             return arrival.unwrap_or(self.instant);
         }
         let ahead = stamp - self.unix; // it came after this moment was taken
-        if ahead <= PLAUSIBLE { self.instant + ahead } else { self.instant }
+        if ahead <= AHEAD { self.instant + ahead } else { self.instant }
     }
 }
 
@@ -44,6 +46,7 @@ mod tests {
         let arrival = |millis| now.arrival(Some(Duration::from_millis(millis)));
         assert_eq!(arrival(999_990), now.instant - Duration::from_millis(10));
         assert_eq!(arrival(1_000_003), now.instant + Duration::from_millis(3));
+        assert_eq!(arrival(991_000), now.instant - Duration::from_secs(9)); // the program was stopped
         assert_eq!(arrival(900_000), now.instant);
         assert_eq!(arrival(1_100_000), now.instant);
         assert_eq!(now.arrival(None), now.instant);

@@ -165,6 +165,62 @@ fn sound_passes_both_ways_and_is_counted() {
     assert_eq!(gateway.media.gauges().calls, 0);
 }
 
+/// A worker that was busy finds a queue: its socket was full, which is no loss of the phone's, and what is there is old.
+#[test]
+fn what_the_gateway_did_not_read_in_time_is_its_own_fault() {
+    let gate = Arc::new(std::sync::Barrier::new(2));
+    let (sink, events) = channel();
+    let held = gate.clone();
+    let one_worker = MediaSettings { workers: 1, ..settings(18_000..=18_999) };
+    let media = Media::start(&one_worker, move |shard, event| {
+        let is_gate = matches!(&event, MediaEvent::Closed { key, .. } if key.0 == 99);
+        let _ = sink.send((shard, event));
+        if is_gate {
+            held.wait(); // the worker is held up
+            held.wait();
+        }
+    });
+    let gateway = Gateway { media: Arc::new(media.unwrap()), events };
+    let key = MediaKey::new(0, 1);
+    let (a, b) = gateway.open(key);
+    let (caller, callee) = (Phone::new(), Phone::new());
+    for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
+        gateway.media.send(Command::Remote { key, side, remote: phone.remote() });
+    }
+    caller.send(a.rtp, &rtp(1, 0));
+    assert_eq!(callee.receive(), (rtp(1, 0), b.rtp));
+    gateway.media.send(Command::Close { key: MediaKey(99) });
+    assert!(matches!(gateway.event(), MediaEvent::Closed { .. }));
+    gate.wait();
+    const SENT: u16 = 2000; // many times what a socket holds
+    for seq in 1..=SENT {
+        caller.send(a.rtp, &rtp(1, seq));
+    }
+    std::thread::sleep(Duration::from_millis(300)); // what waits gets old
+    gate.wait();
+    let counted = |cause| gateway.media.gauges().refusals().find(|(one, _)| *one == cause).unwrap().1;
+    let mut seq = SENT;
+    wait_until("the queue is read", || counted(Refusal::Late) > 0 && gateway.media.gauges().queued == 0);
+    // The next one is in time. Its predecessors were read: the queue is served in order.
+    loop {
+        seq += 1;
+        caller.send(a.rtp, &rtp(1, seq));
+        callee.0.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let mut buffer = [0; 2048];
+        if let Ok((len, _)) = callee.0.recv_from(&mut buffer) {
+            assert!(buffer[..len] == rtp(1, seq), "an old packet was played");
+            break;
+        }
+    }
+    let (late, unread) = (counted(Refusal::Late), counted(Refusal::Unread));
+    assert!(late > 0 && unread > 0, "{late} late, {unread} unread");
+    let statistics = gateway.close(key);
+    assert_eq!(late + unread + 1 + 1, u64::from(seq) + 1);
+    assert_eq!((statistics.a.received.packets_lost, statistics.b.sent.rtp_packets), (0, 2));
+    assert_eq!(statistics.a.refused.of(Refusal::Late), late);
+    assert_eq!(statistics.a.refused.of(Refusal::Unread), unread);
+}
+
 #[test]
 fn fax_passes_opaque() {
     let gateway = Gateway::start(settings(21_000..=21_999));

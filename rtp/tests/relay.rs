@@ -136,6 +136,44 @@ fn packets_pass_unchanged_both_ways() {
     }
 }
 
+/// Sound that waited too long in our own queue goes no further, a digit does; the peer lost neither.
+#[test]
+fn what_waited_too_long_is_refused_and_is_nobodys_loss() {
+    let mut call = Call::connected();
+    call.remote(Side::B, Remote { events: vec![101], ..remote(B) });
+    let late = |call: &mut Call, seq: u16, payload_type: u8| {
+        let mut packet = rtp(1, seq);
+        packet[1] = payload_type;
+        call.buffer[..packet.len()].copy_from_slice(&packet);
+        let (now, from, len) = (call.now, address(A), packet.len());
+        let taken =
+            call.relay.handle_late_datagram(now, Side::A, Component::Rtp, from, &mut call.buffer, len);
+        taken.map(|forward| forward.unwrap().to)
+    };
+    assert_eq!(call.rtp(Side::A, A, 1, 1), Ok(address(B)));
+    assert_eq!(late(&mut call, 2, 0), Err(Refusal::Late));
+    assert_eq!(late(&mut call, 3, 101), Ok(address(B)));
+    assert_eq!(call.rtp(Side::A, A, 1, 4), Ok(address(B)));
+    let statistics = call.relay.call_statistics(call.now);
+    assert_eq!((statistics.a.received.rtp_packets, statistics.a.received.packets_lost), (4, 0));
+    assert_eq!((statistics.a.refused.of(Refusal::Late), statistics.b.sent.rtp_packets), (1, 3));
+}
+
+/// A gap is the peer's loss less what our own socket may have dropped since its last packet.
+#[test]
+fn what_our_own_socket_dropped_is_nobodys_loss() {
+    let mut call = Call::connected();
+    assert_eq!(call.rtp(Side::A, A, 1, 10), Ok(address(B)));
+    call.relay.handle_unread(Side::A, 3);
+    assert_eq!(call.rtp(Side::A, A, 1, 15), Ok(address(B))); // four are missing
+    call.relay.handle_unread(Side::A, 9); // of others: nothing is missing here
+    assert_eq!(call.rtp(Side::A, A, 1, 16), Ok(address(B)));
+    assert_eq!(call.rtp(Side::A, A, 1, 18), Ok(address(B))); // lost on the way
+    let statistics = call.relay.call_statistics(call.now);
+    assert_eq!(statistics.a.received.packets_lost, 2);
+    assert_eq!(statistics.a.refused.of(Refusal::Unread), 3);
+}
+
 #[test]
 fn refusals_are_counted_by_cause() {
     let mut call = Call::new();

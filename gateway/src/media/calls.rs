@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtp::relay::{Output, Refusal};
+use rtp::relay::{Component, Output, Refusal};
 
 use super::call::OpenCall;
 use super::driver::{BUFFER, Datagram, Driver, Outgoing, Sink, Tag};
@@ -165,13 +165,20 @@ impl Sink for Calls<'_> {
         let call = self.calls.get_mut(place as usize)?.as_deref_mut()?;
         let counters = &self.shared.counters;
         let (whose, other) = (call.leg(side).whose, call.leg(side.other()).rtp);
-        let &Datagram { from, len, arrival } = datagram;
+        let &Datagram { from, len, arrival, late, unread } = datagram;
+        if unread > 0 && component == Component::Rtp {
+            call.relay.handle_unread(side, unread);
+        }
         if self.room.own.holds(from) {
             call.relay.handle_looped(side);
             counters.refused(Refusal::Looped);
             return None;
         }
-        match call.relay.handle_datagram(arrival, side, component, from, buffer, len) {
+        let taken = match late {
+            true => call.relay.handle_late_datagram(arrival, side, component, from, buffer, len),
+            false => call.relay.handle_datagram(arrival, side, component, from, buffer, len),
+        };
+        match taken {
             Ok(forward) => {
                 if let Some(stranger) = call.relay.take_displaced(side) {
                     let key = call.key;
@@ -185,6 +192,10 @@ impl Sink for Calls<'_> {
                 None
             }
         }
+    }
+
+    fn handle_unread(&mut self, count: u64) {
+        self.shared.counters.refused_many(Refusal::Unread, count);
     }
 
     fn handle_sent(&mut self, tag: Tag, len: usize, result: io::Result<()>) {

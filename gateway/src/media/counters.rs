@@ -71,8 +71,12 @@ impl Counters {
     }
 
     pub(super) fn refused(&self, cause: Refusal) {
+        self.refused_many(cause, 1);
+    }
+
+    pub(super) fn refused_many(&self, cause: Refusal, many: u64) {
         if let Some(counter) = self.refused.get(cause as usize) {
-            counter.add(1);
+            counter.add(many);
         }
     }
 

@@ -119,6 +119,11 @@ impl Receiver {
         self.paused = Some(now);
     }
 
+    /// So many packets of the gap that the last packet left did reach us, and were not read: they are no loss.
+    pub fn excuse(&mut self, count: u64) {
+        self.sequence.excuse(count);
+    }
+
     /// The peer's sender report came: our next report block answers it, unless it has no clock (some phones send zeros).
     pub fn handle_sender_report(&mut self, arrival: Instant, ntp: NtpTime) {
         self.last_sr = (ntp.short() != NtpShort(0)).then(|| (ntp.short(), arrival));

@@ -27,10 +27,11 @@ pub enum Arrived {
 ///
 /// RFC 3550 A.1 with these differences: a new source counts from its first packet (the source lock has judged it, so
 /// `MIN_SEQUENTIAL` applies to jumps only); repeats are told apart by a bitmap of the last 128 numbers; a restart keeps
-/// the totals of what went before and counts both of the packets that proved it; and a gap that follows [`pause`]
-/// is not loss.
+/// the totals of what went before and counts both of the packets that proved it; and a gap that follows [`pause`],
+/// or is known to be our own doing ([`excuse`]), is not loss.
 ///
 /// [`pause`]: Sequence::pause
+/// [`excuse`]: Sequence::excuse
 #[derive(Debug, Clone)]
 pub struct Sequence {
     /// Highest number, extended: cycles above the low 16 bits.
@@ -43,7 +44,7 @@ pub struct Sequence {
     restart_at: Option<u16>,
     /// The next gap was announced.
     paused: bool,
-    /// Numbers skipped in pauses of this run.
+    /// Numbers of this run that were skipped in pauses, or dropped by us.
     excused: u64,
     /// Expected in earlier runs.
     earlier: u64,
@@ -99,6 +100,11 @@ impl Sequence {
     /// The stream was suspended by agreement (hold, T.38): whatever gap comes next is no loss.
     pub fn pause(&mut self) {
         self.paused = true;
+    }
+
+    /// So many numbers of the last gap did reach us, and were not read.
+    pub fn excuse(&mut self, count: u64) {
+        self.excused += count;
     }
 
     /// Highest number so far: cycles above, sequence number below, as a report carries it.

@@ -14,7 +14,7 @@ use super::{LegStatistics, Refusal, Remote, StreamKind};
 use crate::lock::{Judgement, Position, SourceLock};
 use crate::ntp::NtpTime;
 use crate::packet::{RtpPacket, Ssrc};
-use crate::quality::{PayloadFormat, Receiver};
+use crate::quality::{Arrived, PayloadFormat, Receiver};
 use crate::rtcp::ReportBlock;
 use crate::sender::Sender;
 
@@ -57,6 +57,8 @@ pub(super) struct Leg {
     pub(super) displaced: Option<SocketAddr>,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
+    /// Datagrams for this leg that our own socket may have dropped since its last RTP packet.
+    pub(super) unread: u64,
 }
 
 impl Leg {
@@ -83,6 +85,7 @@ impl Leg {
             meter: Meter::default(),
             displaced: None,
             heard: None,
+            unread: 0,
         }
     }
 
@@ -189,9 +192,14 @@ impl Leg {
                 self.received_before = self.received.take();
             }
         }
+        let unread = std::mem::take(&mut self.unread);
         match &mut self.received {
             Some(received) => {
-                received.handle_packet(now, packet, format);
+                if let Arrived::Ahead { gap } = received.handle_packet(now, packet, format) {
+                    let missed = unread.min(u64::from(gap));
+                    received.excuse(missed);
+                    self.meter.refused.add_many(Refusal::Unread, missed);
+                }
             }
             None => self.received = Some(Receiver::new(now, packet, format)),
         }

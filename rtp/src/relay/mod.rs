@@ -24,7 +24,7 @@ pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, Refusal, Ref
 use crate::lock::{Judgement, Position};
 use crate::ntp::NtpClock;
 use crate::packet::{self, PayloadType, RtpPacket, Ssrc};
-use crate::quality::PayloadFormat;
+use crate::quality::{PayloadFormat, PayloadUse};
 use crate::rtcp::{Compound, Packet};
 use crate::srtp::{Session, SessionSnapshot};
 
@@ -180,6 +180,39 @@ impl Relay {
         buffer: &mut [u8],
         len: usize,
     ) -> Result<Option<Forward>, Refusal> {
+        self.take(now, (side, component), from, buffer, len, false)
+    }
+
+    /// The same for a datagram that waited so long to be read that nobody would play it any more: sound goes no further,
+    /// and is refused as [`Refusal::Late`]. The peer has not lost it, and keys, locks and figures follow it.
+    pub fn handle_late_datagram(
+        &mut self,
+        now: Instant,
+        side: Side,
+        component: Component,
+        from: SocketAddr,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<Option<Forward>, Refusal> {
+        self.take(now, (side, component), from, buffer, len, true)
+    }
+
+    /// Our own socket may have dropped so many datagrams of this leg, at most, since the last one that was read: what is
+    /// missing before its next RTP packet is none of the peer's loss.
+    pub fn handle_unread(&mut self, side: Side, count: u64) {
+        let leg = self.leg(side);
+        leg.unread = leg.unread.saturating_add(count);
+    }
+
+    fn take(
+        &mut self,
+        now: Instant,
+        (side, component): (Side, Component),
+        from: SocketAddr,
+        buffer: &mut [u8],
+        len: usize,
+        late: bool,
+    ) -> Result<Option<Forward>, Refusal> {
         let Some(datagram) = buffer.get(..len) else {
             return self.refuse(side, Refusal::Oversized);
         };
@@ -189,7 +222,7 @@ impl Relay {
         } else if component == Component::Rtcp || packet::is_rtcp(datagram) {
             self.handle_rtcp(now, side, component, from, buffer, len).map(|()| None)
         } else {
-            self.handle_rtp(now, side, from, buffer, len)
+            self.handle_rtp(now, side, from, buffer, len, late)
         };
         result.or_else(|cause| self.refuse(side, cause))
     }
@@ -285,6 +318,7 @@ impl Relay {
         from: SocketAddr,
         buffer: &mut [u8],
         mut len: usize,
+        late: bool,
     ) -> Result<Option<Forward>, Refusal> {
         let (leg, other) = self.legs(side);
         let judgement = judge(leg, now, Component::Rtp, from)?;
@@ -299,6 +333,9 @@ impl Relay {
         let format = format(leg, other, packet.payload_type());
         leg.receive(now, &packet, format);
         leg.meter.received.rtp.add(on_the_wire);
+        if late && format.used_for != PayloadUse::Event {
+            return Err(Refusal::Late); // A digit is not played, and late is better than never.
+        }
 
         let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
         if !leg.spoken && other.security.active().is_some() {

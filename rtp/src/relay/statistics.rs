@@ -26,11 +26,15 @@ pub enum Refusal {
     Unsent,
     /// From a media or signalling port of the gateway's own: it would go round for ever.
     Looped,
+    /// Sound that waited behind other datagrams until it was too late to be played.
+    Late,
+    /// Never read: our own socket was full.
+    Unread,
 }
 
 impl Refusal {
     /// Every cause, in the order of [`Refusals::iter`].
-    pub const ALL: [Refusal; 10] = [
+    pub const ALL: [Refusal; 12] = [
         Refusal::Source,
         Refusal::Discontinuous,
         Refusal::Malformed,
@@ -41,6 +45,8 @@ impl Refusal {
         Refusal::Surplus,
         Refusal::Unsent,
         Refusal::Looped,
+        Refusal::Late,
+        Refusal::Unread,
     ];
 
     /// The cause as a metric label: lower-case letters.
@@ -56,6 +62,8 @@ impl Refusal {
             Refusal::Surplus => "surplus",
             Refusal::Unsent => "unsent",
             Refusal::Looped => "looped",
+            Refusal::Late => "late",
+            Refusal::Unread => "unread",
         }
     }
 }
@@ -67,8 +75,13 @@ pub struct Refusals([u64; Refusal::ALL.len()]);
 impl Refusals {
     /// Counts one more.
     pub fn add(&mut self, cause: Refusal) {
+        self.add_many(cause, 1);
+    }
+
+    /// Counts `many` more.
+    pub fn add_many(&mut self, cause: Refusal, many: u64) {
         if let Some(count) = self.0.get_mut(cause as usize) {
-            *count += 1;
+            *count += many;
         }
     }
 
@@ -115,7 +128,8 @@ pub struct FlowStatistics {
     pub udptl_packets: u64,
     /// Bytes of those.
     pub udptl_bytes: u64,
-    /// RTP packets lost on this leg's own path. Received: counted by us, RFC 3550 A.3, less repeats. Sent: what the
+    /// RTP packets lost on this leg's own path. Received: counted by us, RFC 3550 A.3, less repeats, and less what our
+    /// own socket dropped ([`Refusal::Unread`]). Sent: what the
     /// peer reported, less the gaps that we forwarded to it; 0 while it has reported nothing.
     pub packets_lost: u64,
     /// Repeated RTP packets (received only).

@@ -1,5 +1,6 @@
 //! A socket for each port, watched by epoll.
 
+use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 
-use super::socket::{MediaSocket, control_buffer};
-use super::{BUFFER, Datagram, LONGEST, PortId, Sink, Tag};
+use super::socket::{MediaSocket, Received, control_buffer};
+use super::{BUFFER, Datagram, LATE, LONGEST, PortId, Sink, Tag};
 use crate::clock::Now;
 
 /// Sockets that are served in one wake.
@@ -37,6 +38,8 @@ pub(in crate::media) struct EpollDriver {
 struct Port {
     socket: MediaSocket,
     tag: Tag,
+    /// What the kernel has counted of datagrams that found the socket full.
+    unread: Cell<u32>,
     /// Tells this port from others that had its place before.
     generation: u32,
 }
@@ -64,7 +67,7 @@ impl EpollDriver {
         let token = pack(index, generation);
         self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         self.generation = generation;
-        let port = Some(Port { socket, tag, generation });
+        let port = Some(Port { socket, tag, unread: Cell::new(0), generation });
         match self.ports.get_mut(index as usize) {
             Some(vacant) => {
                 self.vacant.pop();
@@ -103,13 +106,19 @@ impl EpollDriver {
                 let room = buffer.get_mut(..LONGEST).unwrap_or_default();
                 let Some(received) = port.socket.receive(room, control) else { break };
                 let arrival = now.arrival(received.stamp);
-                let datagram = Datagram { from: received.from, len: received.len, arrival };
+                let waited = now.instant.saturating_duration_since(arrival);
+                let unread = u64::from(received.unread.wrapping_sub(port.unread.replace(received.unread)));
+                if unread > 0 {
+                    sink.handle_unread(unread);
+                }
+                let Received { from, len, .. } = received;
+                let datagram = Datagram { from, len, arrival, late: waited > LATE, unread };
                 if let Some(outgoing) = sink.handle_datagram(port.tag, &datagram, buffer.as_mut_slice()) {
                     let bytes = buffer.get(..outgoing.len).unwrap_or_default();
                     let result = send(ports, outgoing.port, bytes, outgoing.to);
                     sink.handle_sent(port.tag, outgoing.len, result);
                 }
-                if now.instant.saturating_duration_since(arrival) < BEHIND {
+                if waited < BEHIND {
                     break; // Level-triggered: if more waits after all, the next wake says so.
                 }
             }

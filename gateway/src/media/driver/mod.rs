@@ -39,7 +39,14 @@ pub(super) struct Datagram {
     pub(super) len: usize,
     /// When it reached this host.
     pub(super) arrival: Instant,
+    /// It waited so long that its sound would be played too late.
+    pub(super) late: bool,
+    /// Datagrams of its port that our socket may have dropped since the last one that was read, at most.
+    pub(super) unread: u64,
 }
+
+/// Sound that waited longer than this behind other datagrams is not played any more.
+const LATE: Duration = Duration::from_millis(250);
 
 /// What to send: the first `len` bytes of the buffer that was lent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +60,9 @@ pub(super) struct Outgoing {
 pub(super) trait Sink {
     /// A datagram came to the port of `tag`; it is in `buffer`, whose rest is room to work in. Returns what to send of it.
     fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Option<Outgoing>;
+
+    /// A socket of ours was full: so many more datagrams were dropped.
+    fn handle_unread(&mut self, count: u64);
 
     /// What a datagram of `tag` led to was sent, or the kernel would not have it.
     fn handle_sent(&mut self, tag: Tag, len: usize, result: io::Result<()>);

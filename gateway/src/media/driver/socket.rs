@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::sockopt::{ReceiveTimestampns, RxqOvfl};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -28,11 +28,13 @@ pub(super) struct Received {
     pub(super) len: usize,
     /// Kernel's time of arrival, since the Unix epoch; `None`: it gave none.
     pub(super) stamp: Option<Duration>,
+    /// Datagrams before it that found the socket full, since the port was opened.
+    pub(super) unread: u32,
 }
 
-/// Room for the control message that carries the time.
+/// Room for the control messages that carry the time, and the count of what found no room.
 pub(super) fn control_buffer() -> Vec<u8> {
-    nix::cmsg_space!(TimeSpec)
+    nix::cmsg_space!(TimeSpec, u32)
 }
 
 impl MediaSocket {
@@ -47,6 +49,7 @@ impl MediaSocket {
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_send_buffer_size(SEND_BUFFER)?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
+        setsockopt(&socket, RxqOvfl, &1)?;
         Ok(MediaSocket(socket.into()))
     }
 
@@ -62,16 +65,19 @@ impl MediaSocket {
             );
             match message {
                 Ok(message) => {
-                    let stamp = message.cmsgs().ok().and_then(|mut messages| {
-                        messages.find_map(|message| match message {
-                            ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
-                            _ => None,
-                        })
-                    });
+                    let (mut stamp, mut unread) = (None, 0);
+                    for message in message.cmsgs().into_iter().flatten() {
+                        match message {
+                            ControlMessageOwned::ScmTimestampns(time) => stamp = Some(Duration::from(time)),
+                            // Left out as long as it is 0.
+                            ControlMessageOwned::RxqOvfl(count) => unread = count,
+                            _ => {}
+                        }
+                    }
                     let from = message.address.as_ref().and_then(socket_addr)?;
                     let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
                     let len = if truncated { usize::MAX } else { message.bytes };
-                    return Some(Received { from, len, stamp });
+                    return Some(Received { from, len, stamp, unread });
                 }
                 Err(Errno::EINTR) => {}
                 // EAGAIN: nothing waits. Anything else was an error of an earlier send, and is cleared by this call.
