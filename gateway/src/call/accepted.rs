@@ -10,9 +10,8 @@ use super::cx::Cx;
 use super::established::{Established, FarInvite};
 use super::headers::{self, Lines};
 use super::io::{Action, Failure, RequestId};
-use super::leg::Leg;
+use super::lent::Lent;
 use super::requests::reason_of;
-use super::sent::Login;
 use super::setup::Caller;
 use super::sides::Sides;
 use super::{Next, due, in_dialog};
@@ -33,7 +32,7 @@ pub(super) struct Accepted {
     /// The caller's INVITE, its transaction, and the 2xx for it; none where it is transferred to here.
     caller: Option<Waits>,
     /// Who was transferred to here.
-    joined: Option<Box<(Leg, Login)>>,
+    joined: Option<Box<Lent>>,
     /// Our INVITE that the callee took.
     invite: FarInvite,
     /// When to go on without the journal.
@@ -112,26 +111,26 @@ impl Accepted {
         let Accepted { mut up, caller, joined, invite, callee_left, .. } = *self;
         up.begin(cx);
         cx.act(Action::Answered);
+        if let Some(joined) = joined {
+            return match up.join(cx, Side::A, *joined, callee_left.is_some()) {
+                Next::Stay => Next::Established(up),
+                next => next,
+            };
+        }
         cx.watch_for_silence();
-        let next = match (caller, joined) {
-            (Some(Waits { server, asked, response }), _) => {
-                let response = up.session_accepted(cx, Side::A, &asked, response);
-                up.accept(cx, Side::A, server, response, Some(invite));
-                Next::Stay
-            }
-            (None, Some(joined)) => up.join(cx, Side::A, joined.0, joined.1),
-            (None, None) => Next::Stay,
-        };
-        match (next, callee_left) {
-            (Next::Stay, Some(says)) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
-            (Next::Stay, None) => Next::Established(up),
-            (next, _) => next,
+        if let Some(Waits { server, asked, response }) = caller {
+            let response = up.session_accepted(cx, Side::A, &asked, response);
+            up.accept(cx, Side::A, server, response, Some(invite));
+        }
+        match callee_left {
+            Some(says) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
+            None => Next::Established(up),
         }
     }
 
     /// Who is transferred comes.
-    pub fn handle_joined(&mut self, leg: Leg, login: Login) -> Next {
-        self.joined = Some(Box::new((leg, login)));
+    pub fn handle_joined(&mut self, lent: Box<Lent>) -> Next {
+        self.joined = Some(lent);
         Next::Accept
     }
 

@@ -1,21 +1,18 @@
-//! A call that one party left for another: whoever asked for that transfer goes, and whoever is transferred waits for the
-//! other call, or is there already.
+//! A call that a party left for another by a transfer, and has joined it: whoever asked for that goes.
 //!
-//! The call is not over before the other one is: its record goes on, for the leg of the party that stayed does.
+//! The call is not over before the other one is: its record goes on, for the leg of the party that was transferred does.
 
 use std::time::{Duration, Instant};
 
 use sip::transaction::ServerId;
-use sip::{Message, Method, Name, StatusCode};
+use sip::{Message, Method};
 
 use super::cx::Cx;
 use super::ended::Ended;
-use super::headers::{self, Lines};
-use super::io::{Action, Failure, RequestId};
-use super::leg::Leg;
+use super::headers::Lines;
+use super::io::{Failure, RequestId};
 use super::referral::Subscriber;
 use super::requests::reason_of;
-use super::sent::Login;
 use super::{Next, due, in_dialog};
 use crate::media::Side;
 use crate::peer::Party;
@@ -34,20 +31,19 @@ pub(super) struct Handed {
     is_up: bool,
     /// When we hang it up.
     hang_up: Option<Instant>,
-    /// Who is transferred, while the other call does not have it.
-    waiting: Option<(Leg, Login)>,
 }
 
 impl Handed {
     /// Who is transferred has gone to the other call.
-    pub fn gone(cx: &Cx<'_>, by: Side, subscriber: Subscriber) -> Self {
-        let hang_up = Some(cx.now.instant + HANGS_UP_WITHIN);
-        Handed { by, subscriber, is_up: true, hang_up, waiting: None }
-    }
-
-    /// Who asked for it has hung up; the other party waits for its new call.
-    pub fn deserted(by: Side, subscriber: Subscriber, waiting: (Leg, Login)) -> Self {
-        Handed { by, subscriber, is_up: false, hang_up: None, waiting: Some(waiting) }
+    ///
+    /// - `is_up`: who asked for it has not hung up.
+    pub fn begin(cx: &Cx<'_>, by: Side, subscriber: Subscriber, is_up: bool) -> Next {
+        let hang_up = is_up.then(|| cx.now.instant + HANGS_UP_WITHIN);
+        let mut this = Handed { by, subscriber, is_up, hang_up };
+        match this.end_unless_billed() {
+            Next::Stay => Next::Handed(Box::new(this)),
+            next => next,
+        }
     }
 
     /// A request inside one of the dialogs.
@@ -58,14 +54,11 @@ impl Handed {
         server: ServerId,
         message: &Message,
     ) -> Next {
-        let leg = match (side == self.by, &mut self.waiting) {
-            (true, _) => &mut self.subscriber.leg,
-            (false, Some((leg, _))) => leg,
-            (false, None) => {
-                in_dialog::refuse(cx, server, message, &Cause::new(481, "Call Does Not Exist"));
-                return Next::Stay;
-            }
-        };
+        if side != self.by {
+            in_dialog::refuse(cx, server, message, &Cause::new(481, "Call Does Not Exist"));
+            return Next::Stay;
+        }
+        let Subscriber { referral, leg, .. } = &mut self.subscriber;
         if let Err(error) = leg.dialog.handle_request(message) {
             in_dialog::refuse(cx, server, message, &super::established::refusal(&error));
             return Next::Stay;
@@ -73,95 +66,35 @@ impl Handed {
         match message.method() {
             Some(Method::Bye) => {
                 in_dialog::respond_ok(cx, server, message, None);
-                return self.hung_up(cx, side, message);
+                self.is_up = false;
+                return self.end_unless_billed();
             }
             Some(Method::Options) => in_dialog::respond_ok(cx, server, message, None),
-            Some(Method::Subscribe) if side == self.by => {
-                let Subscriber { referral, leg, .. } = &mut self.subscriber;
+            Some(Method::Subscribe) => {
                 let granted = referral.subscribed(cx, leg, message);
                 in_dialog::respond_subscribed(cx, server, message, leg, granted);
             }
             _ => {
-                let cause = Cause::new(500, "The call is being transferred").later(Duration::from_secs(2));
+                let cause = Cause::new(500, "The call was transferred").later(Duration::from_secs(2));
                 in_dialog::refuse(cx, server, message, &cause);
             }
         }
         Next::Stay
     }
 
-    fn hung_up(&mut self, cx: &mut Cx<'_>, side: Side, message: &Message) -> Next {
-        if side == self.by {
-            self.is_up = false;
-            return self.end_unless_billed();
-        }
-        let Some((leg, _)) = self.waiting.take() else { return Next::Stay };
-        cx.history.told(side, message.value(Name::Reason).as_deref());
-        let says = headers::lines(message, &leg.profile, &self.subscriber.leg.profile);
-        cx.act(Action::Abandon { cause: Cause::new(487, "The caller hung up") });
-        self.subscriber.tell(cx, StatusCode::REQUEST_TERMINATED);
-        self.end(cx, says, Cause::new(200, "OK"))
-    }
-
     /// What holds a carrier's leg costs nothing any more once the carrier is gone.
     fn end_unless_billed(&mut self) -> Next {
         let carriers = matches!(self.subscriber.leg.flow.party, Some(Party::Carrier(_)));
-        match carriers && self.waiting.is_none() && !self.is_up {
+        match carriers && !self.is_up {
             true => Next::Ended(self.telling(), Cause::new(200, "OK")),
             false => Next::Stay,
         }
     }
 
-    /// The other call came so far.
-    pub fn handle_progress(&mut self, cx: &mut Cx<'_>, status: StatusCode) -> Next {
-        self.subscriber.tell(cx, status);
-        match self.waiting.take() {
-            // Nobody is left to whom it could return.
-            Some((leg, login)) if status.is_final() => {
-                let cause = Cause::new(status.code(), "The transfer failed");
-                cx.bye(leg, login, reason_of(&cause));
-                self.end(cx, reason_of(&cause), cause)
-            }
-            waiting => {
-                self.waiting = waiting;
-                Next::Stay
-            }
-        }
-    }
-
-    /// The other call was accepted: who waits goes there.
-    pub fn handle_taken(&mut self, cx: &mut Cx<'_>) -> Next {
-        if let Some((leg, login)) = self.waiting.take() {
-            self.subscriber.tell(cx, StatusCode::OK);
-            cx.act(Action::HandOver { leg: Box::new(leg), login });
-            cx.close_media();
-            return self.end_unless_billed();
-        }
+    /// We end the call. The other one is hung up, too, and tells of it.
+    pub fn hang_up(&mut self, cx: &mut Cx<'_>, cause: &Cause) -> Next {
+        self.release(cx, reason_of(cause));
         Next::Stay
-    }
-
-    /// The other call is over, and with it this one.
-    pub fn handle_over(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        match self.waiting {
-            Some(_) => Next::Stay,
-            None => self.end(cx, reason_of(&cause), cause),
-        }
-    }
-
-    /// We end the call.
-    pub fn hang_up(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        match self.waiting.take() {
-            Some((leg, login)) => {
-                cx.bye(leg, login, reason_of(&cause));
-                cx.act(Action::Abandon { cause: cause.clone() });
-                self.subscriber.tell(cx, cause.status);
-                self.end(cx, reason_of(&cause), cause)
-            }
-            // The other call is hung up, too, and tells of it.
-            None => {
-                self.release(cx, reason_of(&cause));
-                Next::Stay
-            }
-        }
     }
 
     /// Hangs up who asked for the transfer, unless it has done so itself.
@@ -175,8 +108,9 @@ impl Handed {
         }
     }
 
-    fn end(&mut self, cx: &mut Cx<'_>, says: Lines, cause: Cause) -> Next {
-        self.release(cx, says);
+    /// The other call is over, and with it this one.
+    pub fn end(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
+        self.release(cx, reason_of(&cause));
         Next::Ended(self.telling(), cause)
     }
 
@@ -218,15 +152,11 @@ impl Handed {
 
     /// Whether the parties know that they have left, as far as we can tell them.
     pub fn is_down(&self) -> bool {
-        !self.is_up && self.waiting.is_none()
+        !self.is_up
     }
 
     /// Whether a message from the party of `side` is inside that leg's dialog.
     pub fn is_dialog_of(&self, side: Side, message: &Message) -> bool {
-        match (side == self.by, &self.waiting) {
-            (true, _) => self.subscriber.leg.dialog.matches(message),
-            (false, Some((leg, _))) => leg.dialog.matches(message),
-            (false, None) => false,
-        }
+        side == self.by && self.subscriber.leg.dialog.matches(message)
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
-use super::sent::Login;
-use super::{Leg, LegRef, Route};
+use super::{GivenBack, Leg, LegRef, Lent, Route};
 use crate::media::{Command, MediaEvent};
 use crate::peer::{Party, Peer, Source, Transport};
 use crate::record::{AttemptDetail, Forward, Settled};
@@ -48,14 +47,22 @@ pub enum Event {
     Admitted,
     /// The newest [`Action::Admit`] was refused: the route has no room.
     Limited { cause: Cause },
-    /// The call that a REFER in this one asked for came so far; a final status: it failed.
+    /// The call that a REFER in this one asked for came so far. 2xx: who is transferred has joined it; another final status:
+    /// it failed.
     Progress { status: StatusCode },
     /// That call was accepted: it wants who is transferred.
     Taken,
     /// That call is over, for this cause.
     Over { cause: Cause },
-    /// This call is one that a REFER asked for and was accepted: who is transferred, of the other call.
-    Joined { leg: Box<Leg>, login: Login },
+    /// This call is one that a REFER asked for and was accepted: who is transferred comes, of the other call. A 2xx
+    /// [`Action::Progress`] once it has joined, or [`Action::GiveBack`].
+    Joined(Box<Lent>),
+    /// Who is transferred did not join, and is in this call again.
+    Returned(Box<GivenBack>),
+    /// It hung up, by this BYE, on its way to the other call.
+    LeftOnTheWay { bye: Box<Message> },
+    /// Nobody waits any more for what a REFER asked for.
+    Abandoned { cause: Cause },
     /// Where the call goes that a host sent on, or why it may not.
     Redirected { sent_on: Result<SentOn, Cause> },
     /// An operator, a drain or a stop of the daemon ends the call.
@@ -113,8 +120,12 @@ pub enum Action {
     /// To the call in which a REFER asked for this one: [`Event::Taken`]; [`Event::Joined`] comes back.
     Taken,
     /// To the call that a REFER asked for, which was accepted: who is transferred.
-    HandOver { leg: Box<Leg>, login: Login },
-    /// To the call that a REFER asked for: nobody waits for it any more.
+    HandOver(Box<Lent>),
+    /// To the call in which a REFER asked for this one: [`Event::Returned`].
+    GiveBack(Box<GivenBack>),
+    /// To the same: [`Event::LeftOnTheWay`].
+    LeftOnTheWay { bye: Box<Message> },
+    /// To the call that a REFER asked for: [`Event::Abandoned`].
     Abandon { cause: Cause },
     /// A host sends the call on: [`Event::Redirected`] comes back.
     Redirect(Box<Redirected>),

@@ -252,6 +252,11 @@ impl Cx<'_> {
         }
     }
 
+    /// Silence is in order: a party waits for another call.
+    pub fn bear_silence(&mut self) {
+        self.media.up = false;
+    }
+
     /// Gives the ports back; the figures come with [`MediaEvent::Closed`].
     pub fn close_media(&mut self) {
         self.media.give_up = None;

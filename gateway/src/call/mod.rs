@@ -27,6 +27,7 @@ mod history;
 mod in_dialog;
 mod io;
 mod leg;
+mod lent;
 mod media;
 mod media_host;
 mod negotiation;
@@ -64,6 +65,7 @@ use crate::reply::Cause;
 pub use body::{Body, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, Redirected, Referred, RequestId, SentOn};
 pub use leg::{Leg, LegRef};
+pub use lent::{GivenBack, Lent};
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
 pub use rules::{CodeRule, HeaderRule, heard, told};
@@ -125,7 +127,7 @@ enum Stage {
     Accepted(Box<Accepted>),
     /// Both legs are up.
     Established(Box<Established>),
-    /// One party has left, the other goes to another call.
+    /// The party that was transferred is in another call.
     Handed(Box<Handed>),
     /// Down. What is left is only waiting for transactions to end.
     Ended(Ended),
@@ -446,7 +448,6 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             return match (cx.media_news(event), stage) {
                 (MediaNews::Opened, Setup(setup)) => setup.try_route(cx),
                 (MediaNews::NoPorts(cause), stage) => hang_up(stage, cx, cause),
-                // Who waits for another call hears nothing.
                 (MediaNews::Silent, Handed(_)) => Next::Stay,
                 (MediaNews::Silent, stage) => hang_up(stage, cx, Cause::new(408, "Media inactivity")),
                 (MediaNews::Opened | MediaNews::None, _) => Next::Stay,
@@ -467,15 +468,21 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Setup(setup), Event::Redirected { sent_on }) => return setup.handle_redirected(cx, sent_on),
         (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
-        (Established(up), Event::Progress { status }) => up.handle_progress(cx, status),
-        (Handed(handed), Event::Progress { status }) => return handed.handle_progress(cx, status),
+        (Established(up), Event::Progress { status }) => return up.handle_progress(cx, status),
         (Established(up), Event::Taken) => return up.handle_taken(cx),
-        (Handed(handed), Event::Taken) => return handed.handle_taken(cx),
-        (Handed(handed), Event::Over { cause }) => return handed.handle_over(cx, cause),
-        (Accepted(accepted), Event::Joined { leg, login }) => return accepted.handle_joined(*leg, login),
+        (Established(up), Event::Returned(back)) => return up.handle_returned(cx, *back),
+        (Established(up), Event::LeftOnTheWay { bye }) => return up.handle_left_on_the_way(cx, &bye),
+        (Established(up), Event::Abandoned { cause }) => return up.handle_abandoned(cx, cause),
+        (stage, Event::Abandoned { cause }) => return hang_up(stage, cx, cause),
+        (Handed(handed), Event::Over { cause }) => return handed.end(cx, cause),
+        (Accepted(accepted), Event::Joined(lent)) => return accepted.handle_joined(lent),
         // There is no call any more that it could come to.
-        (_, Event::Joined { leg, login }) => {
-            cx.bye(*leg, login, requests::reason_of(&Cause::new(480, "The transfer failed")));
+        (_, Event::Joined(lent)) => {
+            cx.act(Action::GiveBack(GivenBack::too_late(*lent)));
+        }
+        (_, Event::Returned(back)) => {
+            let Lent { leg, login, .. } = back.lent;
+            cx.bye(leg, login, requests::reason_of(&back.cause));
         }
         (stage, Event::HangUp { cause }) => return hang_up(stage, cx, cause),
 
@@ -488,7 +495,8 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             Event::Admitted | Event::Limited { .. } | Event::Redirected { .. },
         )
         | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
-        | (Setup(_) | Accepted(_) | Ended(_), Event::Progress { .. } | Event::Taken)
+        | (Setup(_) | Accepted(_) | Handed(_) | Ended(_), Event::Progress { .. } | Event::Taken)
+        | (_, Event::LeftOnTheWay { .. })
         | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}
     }
     Next::Stay
@@ -500,7 +508,7 @@ fn hang_up(stage: &mut Stage, cx: &mut Cx<'_>, cause: Cause) -> Next {
         Stage::Setup(setup) => setup.give_up(cx, cause),
         Stage::Accepted(accepted) => accepted.hang_up(cause),
         Stage::Established(up) => up.hang_up(cx, cause),
-        Stage::Handed(handed) => handed.hang_up(cx, cause),
+        Stage::Handed(handed) => handed.hang_up(cx, &cause),
         Stage::Ended(_) => Next::Stay,
     }
 }

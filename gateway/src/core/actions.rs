@@ -44,8 +44,10 @@ impl Core {
             Action::Refer(referred) => return self.refer(now, key, *referred).into_iter().collect(),
             Action::Progress { status } => self.tell_asked_in(key, Event::Progress { status }),
             Action::Taken => self.tell_asked_in(key, Event::Taken),
-            Action::HandOver { leg, login } => self.tell_asked_for(key, Event::Joined { leg, login }),
-            Action::Abandon { cause } => self.tell_asked_for(key, Event::HangUp { cause }),
+            Action::HandOver(lent) => self.tell_asked_for(key, Event::Joined(lent)),
+            Action::GiveBack(back) => self.tell_asked_in(key, Event::Returned(back)),
+            Action::LeftOnTheWay { bye } => self.tell_asked_in(key, Event::LeftOnTheWay { bye }),
+            Action::Abandon { cause } => self.tell_asked_for(key, Event::Abandoned { cause }),
             Action::Settle(settled) => {
                 self.write_records(now, key, &settled);
                 self.tell_asked_in(key, Event::Over { cause: settled.cause });

@@ -304,6 +304,7 @@ impl Core {
                 self.dispatch(now, output);
             }
             let Some((key, event)) = self.told.pop_front() else { break };
+            let (key, event) = self.returned(key, event);
             self.event(now, key, event);
         }
         if self.draining != Draining::No && !self.drained && self.is_down() {

@@ -9,7 +9,7 @@ use super::new_call::Room;
 use super::parties::account;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Decision, Facts, Identified, Origin, Outcome};
-use crate::call::{Body, Call, Event, NewCall, Referred};
+use crate::call::{Body, Call, Event, GivenBack, NewCall, Referred};
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::peer::Party;
@@ -162,6 +162,18 @@ impl Core {
     pub(super) fn tell_asked_for(&mut self, key: CallKey, event: Event) {
         let kin = self.calls.get(&key).and_then(|slot| slot.kin.asked_for);
         self.told.extend(kin.map(|kin| (kin, event)));
+    }
+
+    /// Who comes to a call that is gone meanwhile is sent back.
+    pub(super) fn returned(&self, key: CallKey, event: Event) -> (CallKey, Event) {
+        let asked_in = |(_, slot): &(&CallKey, &Box<Slot>)| slot.kin.asked_for == Some(key);
+        match event {
+            Event::Joined(lent) if !self.calls.contains_key(&key) => {
+                let asked_in = self.calls.iter().find(asked_in).map_or(key, |(key, _)| *key);
+                (asked_in, Event::Returned(GivenBack::too_late(*lent)))
+            }
+            event => (key, event),
+        }
     }
 }
 

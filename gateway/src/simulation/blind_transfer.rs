@@ -12,21 +12,21 @@ use crate::direction::Direction;
 use crate::record::CallFacts;
 
 /// Somebody whom carriers reach, beside [`OUTSIDE`].
-const TARGET: &str = "+12125550177";
+pub(super) const TARGET: &str = "+12125550177";
 
-const HANDLED: [Change; 1] = [("pbx_peer", "refer = \"handle\"")];
+pub(super) const HANDLED: [Change; 1] = [("pbx_peer", "refer = \"handle\"")];
 
-fn refer(trunk: &mut Trunk, call: CallId, target: &str) {
+pub(super) fn refer(trunk: &mut Trunk, call: CallId, target: &str) {
     trunk.phone(call.0).abilities.refer = true;
     trunk.world.with(call.0, |phone, now| phone.refer(now, call.1, target));
 }
 
-fn uri(number: &str) -> String {
+pub(super) fn uri(number: &str) -> String {
     format!("sip:{number}@vc.example.com")
 }
 
 /// What the REFER was answered, and the status of each NOTIFY.
-fn told(trunk: &Trunk, call: CallId) -> (u16, Vec<u16>) {
+pub(super) fn told(trunk: &Trunk, call: CallId) -> (u16, Vec<u16>) {
     let one = trunk.call(call).subscriptions.last().unwrap();
     (one.response.unwrap_or(0), one.notified.iter().map(|(_, status)| *status).collect())
 }

@@ -21,6 +21,7 @@ mod link;
 mod log;
 mod media;
 mod phone;
+mod transfer_that_fails;
 mod trunk;
 mod whims;
 mod world;

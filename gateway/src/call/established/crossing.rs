@@ -32,7 +32,7 @@ const MOST_CROSSINGS: usize = 8;
 
 /// How long the response to any other request than INVITE is awaited, and to an INVITE that was cancelled: the asker gives
 /// up after 32 s (Timer F; RFC 3261 §9.1), and a response after that is for nobody. RFC 4320 §4.2.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A request that waits for its response.
 #[derive(Debug)]
@@ -450,6 +450,13 @@ impl Established {
             if self.crossings.get(index).is_some_and(waits) {
                 self.cancel_crossing(cx, index, Canceller::TimerC, Vec::new());
             }
+        }
+    }
+
+    /// Refuses whoever still waits for the response to another request than an INVITE.
+    pub(super) fn refuse_crossings(&mut self, cx: &mut Cx<'_>) {
+        for crossing in std::mem::take(&mut self.crossings) {
+            self.refuse_crossing(cx, crossing, None);
         }
     }
 

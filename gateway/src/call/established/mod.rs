@@ -5,6 +5,7 @@ mod crossing;
 mod handshake;
 mod held_back;
 mod joining;
+mod lending;
 mod own;
 mod session;
 mod transfer;
@@ -38,6 +39,7 @@ use crate::reply::Cause;
 pub(super) use crossing::Crossing;
 pub(super) use handshake::{FarInvite, Handshake};
 use held_back::HeldBack;
+use joining::Joining;
 use own::OwnRequests;
 use transfer::Transfer;
 
@@ -61,6 +63,8 @@ pub(super) struct Established {
     handshakes: Sides<Option<Handshake>>,
     /// The transfer that a party asked for.
     transfer: Option<Box<Transfer>>,
+    /// Who is on its way to this call.
+    joining: Option<Joining>,
     pub max_duration: Duration,
     /// When the call has lasted long enough.
     expires: Option<Instant>,
@@ -79,6 +83,7 @@ impl Established {
             held_back: None,
             handshakes: Sides::default(),
             transfer: None,
+            joining: None,
             max_duration,
             expires: None,
         }
@@ -133,6 +138,10 @@ impl Established {
             return Next::Stay;
         }
         self.came_by(cx, side, source);
+        if self.is_away(side) && !matches!(method, Method::Bye | Method::Subscribe) {
+            in_dialog::refuse(cx, server, &message, &Cause::new(481, "Call Does Not Exist"));
+            return Next::Stay;
+        }
         let demanded = self.demanded(side, &message);
         if let Some(demanded) = demanded.filter(|_| method != Method::Bye) {
             in_dialog::refuse_demand(cx, server, &message, &demanded);
@@ -147,6 +156,11 @@ impl Established {
                 let allowed = allow_to(&self.legs.of(side).profile, self.allows_of_other(side), None);
                 let reply = in_dialog::ok(&message, None).set(Name::Allow, allowed);
                 cx.respond(server, reply.build());
+            }
+            Method::Invite | Method::Update | Method::Info | Method::Message
+                if self.is_away(side.other()) || self.joining.is_some() =>
+            {
+                self.handle_meanwhile(cx, side, server, message);
             }
             Method::Invite => self.handle_invite(cx, side, server, message),
             Method::Prack => self.handle_prack(cx, side, server, &message),
@@ -176,9 +190,28 @@ impl Established {
         self.handshakes.a.is_some() || self.handshakes.b.is_some()
     }
 
-    /// Whether an INVITE of `side`'s must wait: for an ACK, or for the other party's response to an INVITE of our own.
+    /// Whether an INVITE of `side`'s must wait: for an ACK, for the other party's response to an INVITE of our own, or
+    /// until both parties are here.
     fn is_busy(&self, side: Side) -> bool {
-        self.awaits_ack() || self.own.has_invited(side.other())
+        self.awaits_ack()
+            || self.own.has_invited(side.other())
+            || self.joining.is_some()
+            || self.is_away(side.other())
+    }
+
+    /// A request for the other party, which is not here now: what only refreshes is answered, an offer waits a moment.
+    fn handle_meanwhile(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: Message) {
+        if !self.awaits_ack() && self.answer_refresh(cx, side, server, &message) {
+            return;
+        }
+        match message.method() {
+            Some(Method::Invite | Method::Update) if self.is_deserted() && !self.awaits_ack() => {
+                self.answer_for_other(cx, side, server, &message);
+            }
+            Some(Method::Invite) => self.hold_back(cx, side, server, message),
+            Some(Method::Update) if !message.body().is_empty() => self.hold_back(cx, side, server, message),
+            _ => self.refuse_meanwhile(cx, server, &message),
+        }
     }
 
     /// An UPDATE without a description before the caller knows of the 2xx. RFC 3311 §5.2.
@@ -244,7 +277,10 @@ impl Established {
 
     fn handle_bye(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) -> Next {
         in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
-        if let Some(next) = self.deserted_by(cx, side) {
+        if self.deserted_by(cx, side) {
+            return Next::Stay;
+        }
+        if let Some(next) = self.bye_on_the_way(cx, side, message) {
             return next;
         }
         // What it still owes an ACK for is over; what it accepted itself needs none any more.
@@ -383,6 +419,9 @@ impl Established {
 
     /// We end the call.
     pub fn hang_up(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
+        if self.joining.is_some() {
+            return self.call_off(cx, cause, false);
+        }
         let byes = Sides { a: Some(reason_of(&cause)), b: Some(reason_of(&cause)) };
         self.end(cx, byes, cause)
     }
@@ -397,6 +436,11 @@ impl Established {
                 invite.acknowledge(cx, self.legs.of(side.other()), None);
             }
         }
+        // Who is not here is hung up elsewhere, or has hung up.
+        let byes = Sides {
+            a: byes.a.filter(|_| !self.is_away(Side::A)),
+            b: byes.b.filter(|_| !self.is_away(Side::B)),
+        };
         let told = Sides { a: byes.a.is_some(), b: byes.b.is_some() };
         let subscriber = self.end_transfer(cx);
         let mut waiting = Vec::new();

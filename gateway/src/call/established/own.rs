@@ -6,6 +6,7 @@ use sip::dialog::offer_answer::Side::{Local, Remote};
 use sip::dialog::offer_answer::{Carrier, Refusable, glare_wait};
 use sip::{Message, Method, Name, StatusCode};
 
+use super::crossing::PATIENCE;
 use super::{Established, FarInvite};
 use crate::call::allow::allow_to;
 use crate::call::body::{Body, SentBody};
@@ -178,15 +179,14 @@ impl Established {
             false => {}
         }
         match (status.code(), purpose) {
+            (491, Purpose::Join) if !self.may_ask_again_to_join() => self.not_joined(cx, status, false),
             (491, _) => {
                 self.ask_later(cx, to, purpose);
                 Next::Stay
             }
             // Nothing more can be said; silence of the media ends the call where nobody hears anybody.
             (_, Purpose::Rollback) => Next::Stay,
-            (code, Purpose::Join) => {
-                self.hang_up(cx, Cause::new(480, format!("The transfer was refused ({code})")))
-            }
+            (_, Purpose::Join) => self.not_joined(cx, status, false),
             (_, Purpose::Refresh) => self.not_refreshed(cx, to, status),
         }
     }
@@ -202,8 +202,8 @@ impl Established {
         }
         FarInvite::new(&own.sent).acknowledge(cx, self.legs.of(to), None);
         match Body::read(message).and_then(|body| self.bridge(to).take_answer(cx, &body)) {
+            answer if own.purpose == Purpose::Join => self.joined(cx, answer),
             Ok(()) => Next::Stay,
-            Err(cause) if own.purpose == Purpose::Join => self.hang_up(cx, cause),
             // An answer of no use changes nothing: what held before holds on here, and no offer is open.
             Err(_) => {
                 let _ = self.legs.of_mut(to).offers.take(Remote, Carrier::InviteOk, None);
@@ -224,10 +224,11 @@ impl Established {
             return Some(Next::Stay);
         }
         let own = self.own.sent.swap_remove(index);
-        if own.purpose == Purpose::Refresh {
-            return Some(self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT));
-        }
-        Some(self.hang_up(cx, Cause::new(502, "The other side can't be reached")))
+        Some(match own.purpose {
+            Purpose::Refresh => self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT),
+            Purpose::Join => self.not_joined(cx, StatusCode::REQUEST_TIMEOUT, false),
+            Purpose::Rollback => self.hang_up(cx, Cause::new(502, "The other side can't be reached")),
+        })
     }
 
     /// Asks what waited for a better moment, and gives up on what nobody answers.
@@ -239,7 +240,7 @@ impl Established {
                 cx.requests.give_up(own.sent.id, self.legs.of(own.to));
             }
             let next = match own.purpose {
-                Purpose::Join => self.hang_up(cx, Cause::new(480, "The transfer was not answered")),
+                Purpose::Join => self.not_joined(cx, StatusCode::REQUEST_TIMEOUT, true),
                 Purpose::Rollback | Purpose::Refresh => {
                     self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT)
                 }
@@ -258,9 +259,23 @@ impl Established {
         Next::Stay
     }
 
+    /// Cancels the INVITE that asks the party of `to` to join, and drops what it would be asked later.
+    /// `false`: none is out.
+    pub(super) fn cancel_own(&mut self, cx: &mut Cx<'_>, to: Side) -> bool {
+        self.own.again.retain(|(_, side, _)| *side != to);
+        let Some(own) = self.own.sent.iter_mut().find(|own| own.to == to && own.purpose == Purpose::Join)
+        else {
+            return false;
+        };
+        own.give_up = own.give_up.min(cx.now.instant + PATIENCE);
+        cx.act(Action::Cancel { request: own.sent.id, says: Vec::new(), left: false });
+        true
+    }
+
     /// The dialogs end: a 2xx that crosses our BYE is acknowledged.
     pub(super) fn end_own(&mut self, cx: &mut Cx<'_>) {
         for own in std::mem::take(&mut self.own.sent).into_iter().filter(Own::is_invite) {
+            cx.act(Action::Cancel { request: own.sent.id, says: Vec::new(), left: false });
             cx.requests.give_up(own.sent.id, self.legs.of(own.to));
         }
     }

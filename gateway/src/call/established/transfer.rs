@@ -4,7 +4,9 @@
 //! REFER -> 202, and a call to the target that the core admits and begins  (Action::Refer)
 //!          its progress -> NOTIFY                                         (Event::Progress)
 //!          it failed    -> NOTIFY with its status, and everything stays as it is
-//!          accepted     -> NOTIFY 200; who is transferred goes there      (Event::Taken, Action::HandOver)
+//!          accepted     -> who is transferred goes there                  (Event::Taken, Action::HandOver)
+//!          has joined   -> NOTIFY 200                                     (Event::Progress)
+//!          has not      -> NOTIFY with the cause, and everything stays    (Event::Returned)
 //! ```
 //!
 //! The new call is one of its own: its limits, its records and its media are not this call's. Who asked pays for both.
@@ -23,7 +25,6 @@ use sip::{Builder, Message, Method, Name, NameAddr, StatusCode, Uri};
 use super::Established;
 use crate::call::allow::{allow, allow_to};
 use crate::call::cx::Cx;
-use crate::call::handed::Handed;
 use crate::call::io::{Action, Referred};
 use crate::call::leg::Leg;
 use crate::call::referral::{Referral, Subscriber};
@@ -40,20 +41,36 @@ pub(super) struct Transfer {
     /// Whose it is; the other party is transferred.
     pub by: Side,
     pub referral: Referral,
-    /// The call that it asked for may still be accepted.
-    pending: bool,
-    /// It was accepted: when who is transferred goes there.
-    taken: Option<Instant>,
+    pub phase: Phase,
+    /// Who asked for it has hung up: the other party waits for its new call.
+    pub deserted: bool,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The target is called.
+    Calls,
+    /// It has accepted; when who is transferred goes there.
+    Accepted(Instant),
+    /// Who is transferred is on its way there (`lending.rs`).
+    Lent,
+    /// It came to an end.
+    Over,
 }
 
 impl Transfer {
     /// Whether there is nothing to do and to say any more.
     fn is_over(&self) -> bool {
-        !self.pending && self.referral.is_over()
+        self.phase == Phase::Over && self.referral.is_over()
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.taken.into_iter().chain(self.referral.poll_timeout()).min()
+        let goes = match self.phase {
+            Phase::Accepted(at) => Some(at),
+            Phase::Calls | Phase::Lent | Phase::Over => None,
+        };
+        goes.into_iter().chain(self.referral.poll_timeout()).min()
     }
 }
 
@@ -82,7 +99,8 @@ impl Established {
         }
         cx.respond(server, reply.build());
         referral.drain(cx, leg);
-        self.transfer = Some(Box::new(Transfer { by: side, referral, pending: true, taken: None }));
+        let transfer = Transfer { by: side, referral, phase: Phase::Calls, deserted: false };
+        self.transfer = Some(Box::new(transfer));
         let caller = match side {
             Side::A => cx.account.caller.clone(),
             Side::B => cx.account.callee.clone(),
@@ -98,7 +116,7 @@ impl Established {
         if cx.account.emergency {
             return Err(Cause::new(403, "An emergency call is not transferred"));
         }
-        let joins = !self.own.is_empty();
+        let joins = !self.own.is_empty() || self.joining.is_some();
         if joins || self.transfer.as_ref().is_some_and(|transfer| !transfer.is_over()) {
             return Err(Cause::new(491, "Another transfer is under way"));
         }
@@ -145,34 +163,38 @@ impl Established {
     }
 
     /// The call that was asked for came so far.
-    pub fn handle_progress(&mut self, cx: &mut Cx<'_>, status: StatusCode) {
-        let Some(transfer) = &mut self.transfer else { return };
-        transfer.referral.tell(cx, self.legs.of_mut(transfer.by), status);
-        if status.is_final() {
-            transfer.pending = false;
+    pub fn handle_progress(&mut self, cx: &mut Cx<'_>, status: StatusCode) -> Next {
+        let Some(transfer) = &mut self.transfer else { return Next::Stay };
+        // Who is on its way there comes back, and is told of then.
+        if transfer.phase == Phase::Lent && !status.is_success() {
+            return Next::Stay;
         }
+        transfer.referral.tell(cx, self.legs.of_mut(transfer.by), status);
+        if status.is_success() {
+            return self.gone(cx);
+        }
+        if status.is_final() {
+            transfer.phase = Phase::Over;
+            // Nobody is left to whom it could return.
+            if transfer.deserted {
+                return self.hang_up(cx, Cause::new(status.code(), "The transfer failed"));
+            }
+        }
+        Next::Stay
     }
 
     /// It was accepted: who is transferred goes there once nothing else is under way with it.
     pub fn handle_taken(&mut self, cx: &mut Cx<'_>) -> Next {
-        let Some(transfer) = self.transfer.as_mut().filter(|transfer| transfer.pending) else {
-            return Next::Stay;
-        };
-        transfer.taken = None;
-        let by = transfer.by;
-        if !self.is_idle() {
-            self.cancel_invites(cx);
-            if let Some(transfer) = &mut self.transfer {
-                transfer.taken = Some(cx.now.instant + INTERVAL);
-            }
+        let Some(transfer) = self.transfer.as_mut() else { return Next::Stay };
+        if !matches!(transfer.phase, Phase::Calls | Phase::Accepted(_)) {
             return Next::Stay;
         }
-        let Some(mut subscriber) = self.leave(cx) else { return Next::Stay };
-        let (leg, login) = self.part(by.other());
-        subscriber.tell(cx, StatusCode::OK);
-        cx.act(Action::HandOver { leg: Box::new(leg), login });
-        cx.close_media();
-        Next::Handed(Box::new(Handed::gone(cx, by, subscriber)))
+        transfer.phase = Phase::Accepted(cx.now.instant + INTERVAL);
+        match self.is_idle() {
+            true => self.lend(cx),
+            false => self.cancel_invites(cx),
+        }
+        Next::Stay
     }
 
     /// Whether no INVITE, no offer and no 2xx is under way.
@@ -181,24 +203,26 @@ impl Established {
         handshakes.a.is_none() && handshakes.b.is_none() && !self.has_offers() && self.own.is_empty()
     }
 
-    /// Who asked for the transfer has hung up, and the other party waits for the target. `None`: there is no such transfer.
-    pub(super) fn deserted_by(&mut self, cx: &mut Cx<'_>, side: Side) -> Option<Next> {
-        let waits = self.transfer.as_ref().is_some_and(|transfer| transfer.pending && transfer.by == side);
-        if !waits || !self.is_idle() {
-            return None;
-        }
-        let subscriber = self.leave(cx)?;
-        let waiting = self.part(side.other());
-        Some(Next::Handed(Box::new(Handed::deserted(side, subscriber, waiting))))
+    /// Who asked for the transfer has hung up, and the other party waits for the target. `false`: there is no such transfer.
+    pub(super) fn deserted_by(&mut self, cx: &mut Cx<'_>, side: Side) -> bool {
+        let waits = |transfer: &&mut Box<Transfer>| transfer.by == side && transfer.phase != Phase::Over;
+        let idle = self.is_idle() || self.is_away(side.other());
+        let Some(transfer) = self.transfer.as_mut().filter(waits).filter(|_| idle) else { return false };
+        transfer.deserted = true;
+        *self.handshakes.of_mut(side) = None;
+        *self.sessions.of_mut(side) = self.legs.of(side).session_timer();
+        self.refuse_crossings(cx);
+        self.drop_held_back(cx, None);
+        cx.bear_silence();
+        true
     }
 
-    /// Takes the transfer and the leg of who asked for it out of the call.
-    fn leave(&mut self, cx: &mut Cx<'_>) -> Option<Subscriber> {
-        let Transfer { by, referral, .. } = *self.transfer.take()?;
-        self.end_crossings(cx, &Default::default());
+    /// Takes the transfer and the leg of who asked for it out of the call; whether that has hung up.
+    pub(super) fn leave(&mut self, cx: &mut Cx<'_>) -> Option<((Side, Subscriber), bool)> {
+        let Transfer { by, referral, deserted, .. } = *self.transfer.take()?;
         self.drop_held_back(cx, None);
         let (leg, login) = self.part(by);
-        Some(Subscriber { referral, leg, login })
+        Some(((by, Subscriber { referral, leg, login }), deserted))
     }
 
     fn part(&self, side: Side) -> (Leg, crate::call::sent::Login) {
@@ -207,10 +231,10 @@ impl Established {
 
     /// The call ends: nobody waits for the one that was asked for, and whoever asked for it hears so.
     pub(super) fn end_transfer(&mut self, cx: &mut Cx<'_>) -> Option<Subscriber> {
-        let Transfer { by, referral, pending, .. } = *self.transfer.take()?;
+        let Transfer { by, referral, phase, .. } = *self.transfer.take()?;
         let (leg, login) = self.part(by);
         let mut subscriber = Subscriber { referral, leg, login };
-        if pending {
+        if phase != Phase::Over {
             cx.act(Action::Abandon { cause: Cause::new(487, "The caller hung up") });
             subscriber.tell(cx, StatusCode::REQUEST_TERMINATED);
         }
@@ -232,9 +256,9 @@ impl Established {
     pub(super) fn transfer_timeouts(&mut self, cx: &mut Cx<'_>) -> Next {
         let Some(transfer) = &mut self.transfer else { return Next::Stay };
         transfer.referral.handle_timeout(cx, self.legs.of_mut(transfer.by));
-        match crate::call::due(&mut transfer.taken, cx.now) {
-            true => self.handle_taken(cx),
-            false => Next::Stay,
+        match transfer.phase {
+            Phase::Accepted(at) if at <= cx.now.instant => self.handle_taken(cx),
+            _ => Next::Stay,
         }
     }
 }

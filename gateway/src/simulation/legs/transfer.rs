@@ -13,8 +13,9 @@ pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
             }
             let text = match (one.outcome(), answered(phones, &one.target)) {
                 (None, _) => format!("a transfer to {} was never told the end of", one.target),
-                // Who is transferred had left before it came to the target, or the answer was of no use, or nobody heard it.
-                (Some(told), Some(true)) if told / 100 != 2 && !matches!(told, 487 | 500..) => {
+                // The target's answer was of no use, or nobody heard it; who is transferred had left, or did not join before
+                // the target hung up.
+                (Some(told), Some(true)) if told / 100 != 2 && !matches!(told, 480 | 487 | 488 | 500..) => {
                     format!("{} was told {told} of a transfer to {} that succeeded", phone.name, one.target)
                 }
                 (Some(told), Some(false)) if told / 100 == 2 && !one.replaces => {
