@@ -11,8 +11,8 @@ use crate::read::{Item, Table, parsed};
 use crate::route::{first_response_timeout, options_interval, progress_timeout};
 use crate::value::{ValueError, cidr};
 use crate::{
-    CarrierName, CountryCode, Credentials, Host, NumberFormat, Peer, Prefix, Priority, Protocol,
-    Registration, Route, Secret, Weight,
+    CarrierName, CountryCode, Credentials, Host, NumberFormat, Peer, Prefix, Priority, Registration, Route,
+    Secret, Transport, Weight,
 };
 
 /// `[[carrier]]`: hosts of the remote side.
@@ -74,7 +74,7 @@ pub struct OutboundProxy {
     /// Default: none.
     pub port: Option<u16>,
     /// `transport` of the URI, `tls` for `sips:`. Default: `udp`.
-    pub protocol: Protocol,
+    pub protocol: Transport,
 }
 
 /// `carrier.register`: a registration that we keep alive.
@@ -197,8 +197,8 @@ impl FromStr for OutboundProxy {
 fn proxy(text: &str) -> Option<OutboundProxy> {
     let (scheme, rest) = text.split_once(':')?;
     let mut protocol = match scheme {
-        "sip" => Protocol::Udp,
-        "sips" => Protocol::Tls,
+        "sip" => Transport::Udp,
+        "sips" => Transport::Tls,
         _ => return None,
     };
     let mut parts = rest.split(';');
@@ -208,9 +208,9 @@ fn proxy(text: &str) -> Option<OutboundProxy> {
         match (parameter.to_ascii_lowercase().as_str(), scheme) {
             ("lr", _) => loose = true,
             ("transport=tcp" | "transport=tls", "sips") => {}
-            ("transport=udp", "sip") => protocol = Protocol::Udp,
-            ("transport=tcp", "sip") => protocol = Protocol::Tcp,
-            ("transport=tls", "sip") => protocol = Protocol::Tls,
+            ("transport=udp", "sip") => protocol = Transport::Udp,
+            ("transport=tcp", "sip") => protocol = Transport::Tcp,
+            ("transport=tls", "sip") => protocol = Transport::Tls,
             _ => return None,
         }
     }
@@ -245,11 +245,11 @@ mod tests {
     #[test]
     fn a_proxy_is_a_sip_uri_without_a_user() {
         for (text, expected) in [
-            ("sip:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Protocol::Udp))),
-            ("sip:192.0.2.30:5070;transport=tcp;lr", Some(("192.0.2.30", Some(5070), Protocol::Tcp))),
-            ("sip:[2001:db8::1]:5061;transport=TLS;lr", Some(("[2001:db8::1]", Some(5061), Protocol::Tls))),
-            ("sip:[2001:db8::1];lr", Some(("[2001:db8::1]", None, Protocol::Udp))),
-            ("sips:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Protocol::Tls))),
+            ("sip:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Transport::Udp))),
+            ("sip:192.0.2.30:5070;transport=tcp;lr", Some(("192.0.2.30", Some(5070), Transport::Tcp))),
+            ("sip:[2001:db8::1]:5061;transport=TLS;lr", Some(("[2001:db8::1]", Some(5061), Transport::Tls))),
+            ("sip:[2001:db8::1];lr", Some(("[2001:db8::1]", None, Transport::Udp))),
+            ("sips:sbc.carrier.example;lr", Some(("sbc.carrier.example", None, Transport::Tls))),
             ("sip:sbc.carrier.example", None), // a strict router, of RFC 2543
             ("sips:sbc.carrier.example;transport=udp;lr", None),
             ("sip:user@sbc.carrier.example;lr", None),

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use crate::read::{At, Reader, nearest};
-use crate::{CarrierName, ConnectorId, E164, NetworkName, Protocol};
+use crate::{CarrierName, ConnectorId, E164, NetworkName, Transport};
 
 /// Kinds of tables that others refer to by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,9 +43,9 @@ impl Kind {
 pub(crate) struct Facts {
     names: Vec<(Kind, String, At)>,
     references: Vec<(Kind, String, At)>,
-    pub listeners: Vec<(Protocol, SocketAddr, At)>,
+    pub listeners: Vec<(Transport, SocketAddr, At)>,
     /// Hosts that are called, by what carries the calls.
-    pub routes: Vec<(Protocol, At)>,
+    pub routes: Vec<(Transport, At)>,
     /// `udp_size_limit`, where it asks for TCP.
     pub size_limits: Vec<At>,
     /// Voice connectors that take TLS only.
@@ -120,11 +120,11 @@ impl Facts {
             let remedy = format!("write [[listen]] with protocol = \"{protocol}\"");
             reader.warn(*at, format!("no listener has {protocol}, so that no call goes here; {remedy}"));
         }
-        for at in self.size_limits.iter().filter(|_| !listens(Protocol::Tcp)) {
+        for at in self.size_limits.iter().filter(|_| !listens(Transport::Tcp)) {
             let remedy = "write [[listen]] with protocol = \"tcp\"";
             reader.warn(*at, format!("no listener has tcp, so that large requests stay on UDP; {remedy}"));
         }
-        for (id, at) in self.encrypted.iter().filter(|_| !listens(Protocol::Tls)) {
+        for (id, at) in self.encrypted.iter().filter(|_| !listens(Transport::Tls)) {
             let remedy = "write [[listen]] with protocol = \"tls\"";
             reader
                 .warn(*at, format!("voice connector {id} takes TLS only, and no listener has it; {remedy}"));
@@ -227,8 +227,8 @@ impl Facts {
     }
 }
 
-fn udp(protocol: Protocol) -> bool {
-    protocol == Protocol::Udp
+fn udp(protocol: Transport) -> bool {
+    protocol == Transport::Udp
 }
 
 /// Whether one socket would be in the other's way.

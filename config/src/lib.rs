@@ -78,8 +78,8 @@ pub use network::Network;
 pub use number::{NumberEntry, Owner};
 pub use number_format::NumberFormat;
 pub use peer::{
-    Dtmf, HeaderChange, HeaderRule, Nat, NumberRole, NumberRule, Peer, Prack, Privacy, Refer, Registration,
-    ResponseRule, RuleDirection, Srtp, SrtpSuite,
+    DEFAULT_SRTP_SUITES, Dtmf, HeaderChange, HeaderRule, Nat, NumberRole, NumberRule, Peer, Prack, Privacy,
+    Refer, Registration, ResponseRule, RuleDirection, Srtp,
 };
 pub use records::{Durability, Records};
 pub use route::Route;
@@ -87,5 +87,5 @@ pub use secret::{Secret, SecretError};
 pub use tls::Tls;
 pub use value::{
     CallingName, ContactName, CountryCode, Dialling, E164, Host, Pattern, PortRange, Prefix, Priority,
-    Protocol, UriParameters, Weight,
+    Transport, UriParameters, Weight,
 };

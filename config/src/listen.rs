@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use crate::check::Kind;
 use crate::read::{Table, parsed};
 use crate::value::socket_address;
-use crate::{Host, NetworkName, Protocol};
+use crate::{Host, NetworkName, Transport};
 
 /// `[[listen]]`: where SIP is taken, and from where it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     /// Default: `udp`.
-    pub protocol: Protocol,
+    pub protocol: Transport,
     /// Default port: 5060, with TLS 5061. Port 0 lets the system pick one.
     pub address: SocketAddr,
     /// What peers are told in Via and Contact, where it differs; the family is that of `address`.
@@ -37,8 +37,8 @@ impl Listen {
 
 impl Listen {
     pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
-        let protocol = table.get("protocol").and_then(|item| item.choice(Protocol::CHOICES));
-        let protocol = protocol.unwrap_or(Protocol::Udp);
+        let protocol = table.get("protocol").and_then(|item| item.choice(Transport::CHOICES));
+        let protocol = protocol.unwrap_or(Transport::Udp);
         let port = protocol.default_port();
         let item = table.required("address", "address = \"192.0.2.10:5060\" with an address of this machine");
         let address = item.as_ref().and_then(|item| item.text(|text| socket_address(text, port)));
@@ -80,8 +80,8 @@ impl Listen {
 }
 
 /// The certificates and `client_ca`, which only TLS has.
-fn read_tls(table: &Table<'_>, protocol: Protocol) -> (Vec<Certificate>, Option<PathBuf>) {
-    if protocol != Protocol::Tls {
+fn read_tls(table: &Table<'_>, protocol: Transport) -> (Vec<Certificate>, Option<PathBuf>) {
+    if protocol != Transport::Tls {
         for key in ["certificate", "key", "certificates", "client_ca", "client_names"] {
             if let Some(item) = table.get(key) {
                 let remedy = "remove the line, or write protocol = \"tls\"";

@@ -185,7 +185,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Dtmf, Prack, Protocol, Refer, Srtp, SrtpSuite};
+    use rtp::srtp::Suite;
+
+    use crate::{Dtmf, Prack, Refer, Srtp, Transport};
 
     fn whole(text: &str) -> Result<Config, String> {
         let sources = [Source::new(Path::new("etc/f.toml"), text)];
@@ -261,7 +263,7 @@ mod tests {
         assert_eq!(connector.termination.daily_minutes, Some(10000));
         let peer = &connector.peer;
         assert_eq!((peer.srtp, peer.dtmf), (Some(Srtp::Required), Dtmf::Info));
-        assert_eq!(peer.srtp_suites, [SrtpSuite::Aes256CmHmacSha1_80, SrtpSuite::AeadAes128Gcm]);
+        assert_eq!(peer.srtp_suites, [Suite::AesCm256HmacSha1_80, Suite::AeadAes128Gcm]);
         assert_eq!((peer.prack, peer.refer), (Prack::Required, Refer::Pass));
         assert_eq!(peer.session_timer, Some(Duration::from_secs(1800)));
         assert_eq!((peer.udp_size_limit, peer.registration), (Some(1300), crate::Registration::On));
@@ -271,7 +273,10 @@ mod tests {
         );
         let carrier = config.carrier("c").unwrap();
         let proxy = carrier.outbound_proxy.as_ref().unwrap();
-        assert_eq!((proxy.host.to_string().as_str(), proxy.protocol), ("sbc.carrier.example", Protocol::Tcp));
+        assert_eq!(
+            (proxy.host.to_string().as_str(), proxy.protocol),
+            ("sbc.carrier.example", Transport::Tcp)
+        );
         let register = carrier.register.as_ref().unwrap();
         assert_eq!((register.user.as_str(), register.expires), ("trunk", Duration::from_secs(3600)));
         assert!(register.password.is_some());

@@ -7,8 +7,10 @@ mod srtp;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rtp::srtp::Suite;
+
 use crate::read::Item;
-use crate::{ContactName, Host, Protocol};
+use crate::{ContactName, Host, Transport};
 
 pub use choice::{Dtmf, Nat, Prack, Privacy, Refer, Registration};
 use codecs::codecs;
@@ -16,7 +18,7 @@ use headers::{add_headers, pass_headers, strip_headers};
 pub use rules::{HeaderChange, HeaderRule, NumberRole, NumberRule, ResponseRule, RuleDirection};
 use rules::{header_rules, number_rules, response_rules};
 use srtp::suites;
-pub use srtp::{Srtp, SrtpSuite};
+pub use srtp::{DEFAULT_SRTP_SUITES, Srtp};
 
 /// `[voice_connector.peer]` and `[carrier.peer]`: how the systems of that side speak.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub struct Peer {
     pub srtp: Option<Srtp>,
     /// In order of preference, not empty. Default: `AES_256_CM_HMAC_SHA1_80`, `AES_CM_128_HMAC_SHA1_80`,
     /// `AES_CM_128_HMAC_SHA1_32`.
-    pub srtp_suites: Vec<SrtpSuite>,
+    pub srtp_suites: Vec<Suite>,
     /// Encoding names that this side is offered and may offer; the offerer's order stays. Default: none, every codec
     /// passes.
     pub codecs: Option<Vec<String>>,
@@ -86,7 +88,7 @@ impl Default for Peer {
     fn default() -> Self {
         Self {
             srtp: None,
-            srtp_suites: SrtpSuite::DEFAULT.to_vec(),
+            srtp_suites: DEFAULT_SRTP_SUITES.to_vec(),
             codecs: None,
             dtmf: Dtmf::Rfc4733,
             session_timer: None,
@@ -118,12 +120,12 @@ impl Default for Peer {
 impl Peer {
     /// Whether media with this side is SRTP: the key `srtp`, else required with an encrypted connector,
     /// optional where signalling goes by TLS, else off.
-    pub fn srtp(&self, encryption: bool, protocol: Protocol) -> Srtp {
+    pub fn srtp(&self, encryption: bool, protocol: Transport) -> Srtp {
         match (self.srtp, encryption, protocol) {
             (Some(srtp), _, _) => srtp,
             (None, true, _) => Srtp::Required,
-            (None, false, Protocol::Tls) => Srtp::Optional,
-            (None, false, Protocol::Udp | Protocol::Tcp) => Srtp::Off,
+            (None, false, Transport::Tls) => Srtp::Optional,
+            (None, false, Transport::Udp | Transport::Tcp) => Srtp::Off,
         }
     }
 }

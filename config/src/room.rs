@@ -1,7 +1,7 @@
 //! What a configuration promises and has no room for, and whom nothing but an address vouches for: warnings.
 
 use crate::read::{At, Reader};
-use crate::{Config, Protocol, VoiceConnector};
+use crate::{Config, Transport, VoiceConnector};
 
 /// Media ports that a call takes: RTP and RTCP for each leg.
 const PORTS_OF_A_CALL: u64 = 4;
@@ -44,7 +44,7 @@ fn warn_of_ports(reader: &Reader<'_>, at: At, config: &Config) {
 
 /// A datagram's source can be forged by whoever is not on the same host.
 fn warn_of_forgers(reader: &Reader<'_>, at: At, config: &Config) {
-    if config.listen.iter().all(|listen| listen.protocol != Protocol::Udp) {
+    if config.listen.iter().all(|listen| listen.protocol != Transport::Udp) {
         return;
     }
     let by_address = |connector: &&std::sync::Arc<VoiceConnector>| {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::read::{Item, Table};
-use crate::{Host, Priority, Protocol, UriParameters, Weight};
+use crate::{Host, Priority, Transport, UriParameters, Weight};
 
 /// How long a host may say nothing.
 const DEFAULT_FIRST_RESPONSE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -35,7 +35,7 @@ pub struct Route {
     /// Default: none; for a name that means NAPTR and SRV (RFC 3263), for an address the protocol's port.
     pub port: Option<u16>,
     /// Default: `udp`; on an encrypted connector `tls`.
-    pub protocol: Protocol,
+    pub protocol: Transport,
     /// Default: 1.
     pub priority: Priority,
     /// Default: 1.
@@ -62,13 +62,13 @@ impl Route {
     pub(crate) fn read(table: &Table<'_>, encryption: bool) -> Option<Self> {
         let host = table.required("host", "host = \"192.0.2.20\" or a name").and_then(|item| item.parse());
         let protocol = table.get("protocol").and_then(|item| {
-            let protocol = item.choice(Protocol::CHOICES)?;
-            if encryption && protocol != Protocol::Tls {
+            let protocol = item.choice(Transport::CHOICES)?;
+            if encryption && protocol != Transport::Tls {
                 item.wrong(format!("an encrypted connector is not reached by {protocol}"), "\"tls\"");
             }
             Some(protocol)
         });
-        let protocol = protocol.unwrap_or(if encryption { Protocol::Tls } else { Protocol::Udp });
+        let protocol = protocol.unwrap_or(if encryption { Transport::Tls } else { Transport::Udp });
         Some(Self {
             host: host?,
             port: table.get("port").and_then(|item| item.integer(1, 65535)),

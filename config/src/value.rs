@@ -11,9 +11,9 @@ mod host;
 mod pattern;
 mod port_range;
 mod prefix;
-mod protocol;
 mod rank;
 mod socket_address;
+mod transport;
 mod uri_parameters;
 
 pub use calling_name::CallingName;
@@ -28,9 +28,9 @@ pub(crate) use host::is_domain_name;
 pub use pattern::Pattern;
 pub use port_range::PortRange;
 pub use prefix::Prefix;
-pub use protocol::Protocol;
 pub use rank::{Priority, Weight};
 pub(crate) use socket_address::{ip_address, socket_address};
+pub use transport::Transport;
 pub use uri_parameters::UriParameters;
 
 /// A text or number that is none of the values asked for.

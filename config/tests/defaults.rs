@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Dtmf, Durability, IdentityHeader, Nat,
-    NumberFormat, Owner, Prack, Protocol, Refer, Srtp, SrtpSuite,
+    CallerIdPolicy, ChallengeStatus, Config, DEFAULT_SRTP_SUITES, DigestAlgorithm, Dtmf, Durability,
+    IdentityHeader, Nat, NumberFormat, Owner, Prack, Refer, Srtp, Transport,
 };
 
 const MINIMAL: &str = r#"
@@ -52,7 +52,7 @@ fn of_the_gateway() {
         (&None, &None, &None)
     );
     let listen = &config.listen;
-    assert_eq!(listen[0].protocol, Protocol::Udp);
+    assert_eq!(listen[0].protocol, Transport::Udp);
     assert_eq!(listen[0].address.to_string(), "192.0.2.10:5060");
     assert_eq!(listen[1].address.to_string(), "192.0.2.10:5061");
     assert_eq!(listen[0].advertised(), listen[0].address);
@@ -97,14 +97,14 @@ fn of_a_connector() {
     assert_eq!(origination.progress_timeout, Duration::from_secs(20));
     assert_eq!(origination.options_interval, Duration::from_secs(30));
     let route = &origination.route[0];
-    assert_eq!((route.protocol, route.port), (Protocol::Udp, None));
+    assert_eq!((route.protocol, route.port), (Transport::Udp, None));
     assert_eq!((route.priority.value(), route.weight.value()), (1, 1));
     assert!(office.emergency[0].test_digits.is_empty() && office.emergency[0].test_routing_number.is_none());
     assert_eq!((office.logging.sip_messages, office.logging.media_metrics), (false, true));
     let off = config.connector("off").unwrap();
     assert!(!off.termination.enabled && !off.origination.enabled && off.emergency.is_empty());
     let encrypted = config.connector("encrypted").unwrap();
-    assert_eq!(encrypted.origination.route[0].protocol, Protocol::Tls);
+    assert_eq!(encrypted.origination.route[0].protocol, Transport::Tls);
     assert_eq!(config.group("g").unwrap().name, "g");
     assert_eq!(config.group("g").unwrap().members[0].priority.value(), 1);
     let entry = config.number("+12065550100").unwrap();
@@ -115,11 +115,11 @@ fn of_a_connector() {
 fn of_a_peer() {
     let config = config();
     let peer = &config.connector("office").unwrap().peer;
-    assert_eq!((peer.srtp, peer.srtp_suites.as_slice()), (None, SrtpSuite::DEFAULT.as_slice()));
-    assert_eq!(peer.srtp(false, Protocol::Udp), Srtp::Off);
-    assert_eq!(peer.srtp(false, Protocol::Tcp), Srtp::Off);
-    assert_eq!(peer.srtp(false, Protocol::Tls), Srtp::Optional);
-    assert_eq!(peer.srtp(true, Protocol::Tls), Srtp::Required);
+    assert_eq!((peer.srtp, peer.srtp_suites.as_slice()), (None, DEFAULT_SRTP_SUITES.as_slice()));
+    assert_eq!(peer.srtp(false, Transport::Udp), Srtp::Off);
+    assert_eq!(peer.srtp(false, Transport::Tcp), Srtp::Off);
+    assert_eq!(peer.srtp(false, Transport::Tls), Srtp::Optional);
+    assert_eq!(peer.srtp(true, Transport::Tls), Srtp::Required);
     assert_eq!(
         (peer.dtmf, peer.prack, peer.refer, peer.nat),
         (Dtmf::Rfc4733, Prack::Supported, Refer::Off, Nat::Auto)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use config::{
     CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Durability, IdentityHeader, Nat, NumberFormat,
-    NumberRole, Owner, Privacy, Proof, Protocol, RuleDirection, Secret, Srtp, VoiceConnector,
+    NumberRole, Owner, Privacy, Proof, RuleDirection, Secret, Srtp, Transport, VoiceConnector,
 };
 
 fn config() -> Config {
@@ -132,7 +132,7 @@ fn a_connector() {
 fn a_peer() {
     let config = config();
     let peer = &config.connector("office").unwrap().peer;
-    assert_eq!((peer.srtp, peer.srtp(true, Protocol::Tls)), (Some(Srtp::Off), Srtp::Off));
+    assert_eq!((peer.srtp, peer.srtp(true, Transport::Tls)), (Some(Srtp::Off), Srtp::Off));
     assert_eq!(peer.codecs.as_deref(), Some(&["PCMA".into(), "opus".into()][..]));
     assert_eq!(peer.nat, Nat::Always);
     assert!(peer.symmetric && peer.believe_identity && !peer.give_identity);
@@ -174,7 +174,7 @@ fn a_carrier() {
     let proxy = carrier.outbound_proxy.as_ref().unwrap();
     assert_eq!(
         (proxy.host.to_string().as_str(), proxy.port, proxy.protocol),
-        ("[2001:db8::30]", Some(5070), Protocol::Tcp)
+        ("[2001:db8::30]", Some(5070), Transport::Tcp)
     );
     let inbound = config.carrier("inbound-only").unwrap();
     assert!(inbound.prefixes.is_empty() && inbound.host.is_empty());

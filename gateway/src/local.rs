@@ -109,7 +109,7 @@ impl Locals {
             true => advertise.ip(),
             false => self.media_told(configured, bound.ip(), media),
         };
-        let transport = configured.protocol.into();
+        let transport = configured.protocol;
         Some(Local { listener, transport, advertise, name: None, media, media_advertise })
     }
 
@@ -136,7 +136,7 @@ impl Locals {
 
     fn listeners(&self, transport: Transport) -> impl Iterator<Item = (ListenerId, &Listen)> {
         let all = (0..).map(ListenerId).zip(&self.listen);
-        all.filter(move |(_, listen)| Transport::from(listen.protocol) == transport)
+        all.filter(move |(_, listen)| listen.protocol == transport)
     }
 
     /// Where the media of a peer is bound: where its network has it, else beside the listener, else anywhere.

@@ -4,57 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+pub use config::Transport;
 use serde::{Deserialize, Serialize};
-
-/// What carries a SIP message. RFC 3261 §18.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Transport {
-    /// One message a datagram; the transaction layer repeats what may be lost.
-    Udp,
-    /// A stream of messages.
-    Tcp,
-    /// A stream of messages under TLS 1.2 or 1.3.
-    Tls,
-}
-
-impl Transport {
-    /// Whether nothing is lost while the connection lives, so that the transaction layer sends once.
-    pub fn is_reliable(self) -> bool {
-        !matches!(self, Transport::Udp)
-    }
-
-    /// The `transport` parameter of a URI: `udp`, `tcp`, `tls`. RFC 3261 §19.1.1.
-    pub fn parameter(self) -> &'static str {
-        match self {
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-            Transport::Tls => "tls",
-        }
-    }
-
-    /// The transport of a Via header: `UDP`, `TCP`, `TLS`. RFC 3261 §20.42.
-    pub fn via(self) -> &'static str {
-        match self {
-            Transport::Udp => "UDP",
-            Transport::Tcp => "TCP",
-            Transport::Tls => "TLS",
-        }
-    }
-
-    /// The port where none is given: 5060, or 5061 for TLS. RFC 3261 §19.1.2.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Transport::Udp | Transport::Tcp => 5060,
-            Transport::Tls => 5061,
-        }
-    }
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.parameter())
-    }
-}
 
 /// A listener: its index in the configuration's `[[listen]]` tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::ValueError;
-use crate::Protocol;
+use crate::Transport;
 use crate::read::Item;
 
 /// Parameters of a Request-URI, in the file's order, each as it stands on the wire: `user=phone`.
@@ -15,12 +15,12 @@ const ELSEWHERE: [&str; 4] = ["lr", "maddr", "ttl", "method"];
 
 impl UriParameters {
     /// - `protocol`: what carries requests there; a `transport` must say the same.
-    pub(crate) fn read(item: &Item<'_>, protocol: Protocol) -> Option<Self> {
+    pub(crate) fn read(item: &Item<'_>, protocol: Transport) -> Option<Self> {
         item.text(|text| parse(text, protocol))
     }
 }
 
-fn parse(text: &str, protocol: Protocol) -> Result<UriParameters, ValueError> {
+fn parse(text: &str, protocol: Transport) -> Result<UriParameters, ValueError> {
     let mut parameters = Vec::new();
     for parameter in text.split(';').map(str::trim) {
         let (name, value) =
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn parameters_are_as_the_protocol_and_lead_nowhere_else() {
-        let shown = |text| parse(text, Protocol::Tls).map(|parameters| parameters.to_string());
+        let shown = |text| parse(text, Transport::Tls).map(|parameters| parameters.to_string());
         for (text, expected) in [
             ("user=phone", ";user=phone"),
             ("transport=tls", ""),

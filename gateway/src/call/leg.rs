@@ -153,9 +153,8 @@ impl Leg {
 impl End {
     /// A party to which no SDP has been sent yet.
     pub fn new(flow: Peer, local: Local, profile: Arc<Profile>) -> Self {
-        let suites: Vec<&str> = profile.srtp_suites.iter().map(String::as_str).collect();
         End {
-            sdes: Sdes::new(profile.srtp, &suites),
+            sdes: Sdes::new(profile.srtp, &profile.srtp_suites),
             peers_flow: false,
             target_fails: false,
             flow,

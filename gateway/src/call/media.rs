@@ -3,13 +3,11 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use rtp::srtp::{MasterKey, SrtpError, SrtpKeys, Suite};
 use sip::sdp::Stream;
 
 use super::cx::Cx;
 use super::leg::End;
 use super::media_host::MediaHost;
-use super::sdes::Keys;
 use super::{Action, due};
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent, MediaKey, NoRoom, Ports, Remote, Side};
@@ -284,9 +282,7 @@ impl Cx<'_> {
         remote.symmetric = end.profile.symmetric;
         remote.customer = customer;
         remote.signalling = Some(end.flow.remote.ip());
-        // Only suites that the workers know are negotiated, with keys of their length.
-        let Ok(srtp) = end.sdes.keys().map(srtp_keys).transpose() else { return };
-        remote.srtp = srtp;
+        remote.srtp = end.sdes.keys().cloned();
         self.locate_media(side, stream, &mut remote);
         self.tell_remote(side, remote);
     }
@@ -310,13 +306,6 @@ impl Cx<'_> {
 /// Somebody has to hang up first, and its ports to rest.
 fn no_media(cause: NoRoom) -> Cause {
     Cause::new(503, cause.to_string()).later(RETRY_MEDIA)
-}
-
-fn srtp_keys(keys: &Keys) -> Result<SrtpKeys, SrtpError> {
-    let unknown = SrtpError::KeyLength { expected: 0, found: keys.send.len() };
-    let suite: Suite = keys.suite.parse().map_err(|_| unknown)?;
-    let (send, receive) = (MasterKey::new(suite, &keys.send)?, MasterKey::new(suite, &keys.receive)?);
-    Ok(SrtpKeys { suite, send, receive })
 }
 
 fn remote(stream: &Stream) -> Remote {

@@ -1,6 +1,7 @@
 //! How a party's systems speak.
 
 use config::{Nat, Pattern, Prack, Refer, Srtp};
+use rtp::srtp::Suite;
 use serde::{Deserialize, Serialize};
 use sip::Name;
 
@@ -48,7 +49,7 @@ pub struct Profile {
     /// Whether its media is SRTP.
     pub srtp: Srtp,
     /// The suites that it is offered and may offer, best first.
-    pub srtp_suites: Vec<String>,
+    pub srtp_suites: Vec<Suite>,
     /// What becomes of its REFER.
     #[serde(default)]
     pub refer: Refer,

@@ -4,37 +4,23 @@
 //! direction, and stays when the leg is renegotiated, so that the receiver's packet index goes on.
 
 use config::Srtp;
-use rtp::srtp::Suite;
+use rtp::srtp::{MasterKey, SrtpKeys, Suite};
 use serde::{Deserialize, Serialize};
-use sip::sdp::crypto::{Crypto, key_and_salt_length};
+use sip::sdp::crypto::Crypto;
 use sip::sdp::{Sdp, Stream, StreamKind};
 
 use crate::random::Random;
 use crate::reply::Cause;
 
-/// Keys of a leg's media. `Debug` shows the suite alone.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keys {
-    /// By the name of the IANA registry.
-    pub suite: String,
-    /// Master key and salt that we send with.
-    pub send: Vec<u8>,
-    /// Master key and salt that the party sends with.
-    pub receive: Vec<u8>,
-}
-
-impl std::fmt::Debug for Keys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Keys({} ***)", self.suite)
-    }
-}
+/// A line of the party's that may be taken, its suite and its key.
+type Usable = (Crypto, Suite, MasterKey);
 
 /// A key of ours for one suite.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Own {
     tag: u32,
-    suite: String,
-    key: Vec<u8>,
+    suite: Suite,
+    key: MasterKey,
 }
 
 /// The negotiation of one leg. Plain data.
@@ -42,16 +28,16 @@ struct Own {
 pub struct Sdes {
     policy: Srtp,
     /// The suites that we take and offer, best first.
-    suites: Vec<String>,
+    suites: Vec<Suite>,
     /// Our keys, one for each suite that was ever offered or taken on this leg.
     own: Vec<Own>,
-    /// The line of the party's offer that our answer repeats: its tag and suite.
+    /// The line of the party's offer that our answer repeats: its tag, and the suite as it is spelled there.
     taken: Option<(u32, String)>,
     /// What the party's newest description called its transport: our answer repeats it, and an offer of ours asks for
     /// no less.
     protocol: Option<String>,
     /// What the media workers need; `None`: RTP.
-    keys: Option<Keys>,
+    keys: Option<SrtpKeys>,
 }
 
 impl std::fmt::Debug for Sdes {
@@ -70,15 +56,15 @@ pub struct Lines {
 }
 
 impl Sdes {
-    /// Nothing negotiated yet. Suites that we do not know are left out.
-    pub fn new(policy: Srtp, suites: &[&str]) -> Sdes {
-        let known = suites.iter().filter(|suite| suite.parse::<Suite>().is_ok());
-        let suites = known.map(|suite| (*suite).to_owned()).collect();
-        Sdes { policy, suites, own: Vec::new(), taken: None, protocol: None, keys: None }
+    /// Nothing negotiated yet.
+    ///
+    /// - `suites`: those that we take and offer, best first.
+    pub fn new(policy: Srtp, suites: &[Suite]) -> Sdes {
+        Sdes { policy, suites: suites.to_vec(), own: Vec::new(), taken: None, protocol: None, keys: None }
     }
 
     /// What the media workers need; `None`: RTP.
-    pub fn keys(&self) -> Option<&Keys> {
+    pub fn keys(&self) -> Option<&SrtpKeys> {
         self.keys.as_ref()
     }
 
@@ -109,7 +95,7 @@ impl Sdes {
     /// 488 when the party's offer and our policy do not meet.
     pub fn take_offer(&mut self, stream: &Stream, random: &mut dyn Random) -> Result<(), Cause> {
         self.protocol = Some(stream.protocol.clone());
-        let Some(line) = self.usable(stream) else {
+        let Some((line, suite, receive)) = self.usable(stream) else {
             self.taken = None;
             self.keys = None;
             return match (self.policy, stream.is_srtp()) {
@@ -121,17 +107,18 @@ impl Sdes {
                 (Srtp::Optional | Srtp::Off, false) => Ok(()),
             };
         };
-        let suite = self.known_name(&line.suite);
-        let send = self.own_key(&suite, random).key;
-        self.taken = Some((line.tag, line.suite.clone()));
-        self.keys = Some(Keys { suite, send, receive: received(&line) });
+        let send = self.own_key(suite, random).key;
+        self.taken = Some((line.tag, line.suite));
+        self.keys = Some(SrtpKeys { suite, send, receive });
         Ok(())
     }
 
     /// Our answer to the offer that was taken.
     pub fn answer(&self) -> Lines {
         let crypto = match (&self.taken, &self.keys) {
-            (Some((tag, suite)), Some(keys)) => vec![Crypto::new(*tag, suite, &keys.send).to_string()],
+            (Some((tag, suite)), Some(keys)) => {
+                vec![Crypto::new(*tag, suite, keys.send.expose()).to_string()]
+            }
             _ => Vec::new(),
         };
         Lines { protocol: self.protocol.clone(), crypto }
@@ -150,13 +137,14 @@ impl Sdes {
             Srtp::Off => Vec::new(),
             Srtp::Optional | Srtp::Required => {
                 for suite in self.suites.clone() {
-                    self.own_key(&suite, random);
+                    self.own_key(suite, random);
                 }
                 // A suite in use comes first: a party that goes on with it need not change its keys.
-                let in_use = self.keys.as_ref().map(|keys| keys.suite.clone());
+                let in_use = self.keys.as_ref().map(|keys| keys.suite);
                 let mut own: Vec<&Own> = self.own.iter().collect();
-                own.sort_by_key(|own| Some(&own.suite) != in_use.as_ref());
-                own.iter().map(|own| Crypto::new(own.tag, &own.suite, &own.key).to_string()).collect()
+                own.sort_by_key(|own| Some(own.suite) != in_use);
+                let line = |own: &&Own| Crypto::new(own.tag, own.suite.name(), own.key.expose()).to_string();
+                own.iter().map(line).collect()
             }
         };
         Lines { protocol: Some(protocol.to_owned()), crypto }
@@ -168,14 +156,14 @@ impl Sdes {
     /// # Errors
     /// 488 when it leaves out what we require, or chose what we did not offer.
     pub fn take_answer(&mut self, stream: &Stream) -> Result<bool, Cause> {
-        let lines: Vec<Crypto> = stream.cryptos().into_iter().filter(|line| self.is_usable(line)).collect();
-        let ours = |line: &Crypto| self.own.iter().find(|own| same_suite(&own.suite, &line.suite)).cloned();
-        let by_tag = lines.iter().find(|line| ours(line).is_some_and(|own| own.tag == line.tag));
-        let line = by_tag.or_else(|| lines.iter().find(|line| ours(line).is_some()));
-        let chosen = line.and_then(|line| {
-            let own = ours(line)?;
-            Some(Keys { suite: own.suite, send: own.key, receive: received(line) })
-        });
+        let lines = stream.cryptos().into_iter().filter_map(|line| self.usable_line(line));
+        let ours = |(line, suite, receive): Usable| {
+            let own = self.own.iter().find(|own| own.suite == suite)?;
+            Some((own.tag == line.tag, SrtpKeys { suite, send: own.key.clone(), receive }))
+        };
+        let lines: Vec<(bool, SrtpKeys)> = lines.filter_map(ours).collect();
+        let by_tag = lines.iter().find(|(has_our_tag, _)| *has_our_tag);
+        let chosen = by_tag.or(lines.first()).map(|(_, keys)| keys.clone());
         let renumbered = chosen.is_some() && by_tag.is_none();
         // Whoever answers an offer of keys with some sends SRTP under them, whatever the transport is called.
         let keyed = !stream.crypto.is_empty() && self.policy != Srtp::Off;
@@ -209,15 +197,15 @@ impl Sdes {
     }
 
     /// The first line of a stream that we may take.
-    fn usable(&self, stream: &Stream) -> Option<Crypto> {
-        stream.cryptos().into_iter().find(|line| self.is_usable(line))
+    fn usable(&self, stream: &Stream) -> Option<Usable> {
+        stream.cryptos().into_iter().find_map(|line| self.usable_line(line))
     }
 
     /// Why no line of a stream can be taken.
     fn lacks(&self, stream: &Stream) -> &'static str {
         let lines = stream.cryptos();
-        let known = |line: &&Crypto| self.suites.iter().any(|suite| same_suite(suite, &line.suite));
-        let Some(line) = lines.iter().find(known) else {
+        let known = lines.iter().find_map(|line| Some((line, self.known(&line.suite)?)));
+        let Some((line, suite)) = known else {
             return match (stream.crypto.is_empty(), lines.is_empty()) {
                 (true, _) => "no key is offered",
                 (false, true) => "no crypto line can be read",
@@ -227,60 +215,47 @@ impl Sdes {
         if line.keys.iter().any(|key| key.mki.is_some()) {
             return "an MKI is not supported";
         }
-        match (line.keys.len(), line.is_plain()) {
-            (1, true) => "the key offered is ours",
-            (1, false) => "session parameters of the crypto line are not supported",
+        match line.keys.as_slice() {
+            [_] if !line.is_plain() => "session parameters of the crypto line are not supported",
+            [key] if MasterKey::new(suite, &key.key_and_salt).is_err() => {
+                "the key has not its suite's length"
+            }
+            [_] => "the key offered is ours",
             _ => "several keys in one crypto line are not supported",
         }
     }
 
-    fn is_usable(&self, line: &Crypto) -> bool {
-        let [key] = line.keys.as_slice() else { return false };
+    /// `line` as it may be taken.
+    fn usable_line(&self, line: Crypto) -> Option<Usable> {
+        let [key] = line.keys.as_slice() else { return None };
+        let suite = self.known(&line.suite)?;
+        let theirs = MasterKey::new(suite, &key.key_and_salt).ok()?;
         // A key of ours that comes back would let everybody send us what we sent.
-        let is_ours = self.own.iter().any(|own| own.key == *key.key_and_salt);
-        self.policy != Srtp::Off
-            && line.is_plain()
-            && key.mki.is_none()
-            && !is_ours
-            && self.suites.iter().any(|suite| same_suite(suite, &line.suite))
+        let is_ours = self.own.iter().any(|own| own.key == theirs);
+        let usable = self.policy != Srtp::Off && line.is_plain() && key.mki.is_none() && !is_ours;
+        usable.then_some((line, suite, theirs))
     }
 
-    /// Our spelling of a suite.
-    fn known_name(&self, suite: &str) -> String {
-        let known = self.suites.iter().find(|known| same_suite(known, suite));
-        known.cloned().unwrap_or_else(|| suite.to_owned())
+    /// The suite of this name, if we take it.
+    fn known(&self, name: &str) -> Option<Suite> {
+        name.parse().ok().filter(|suite| self.suites.contains(suite))
     }
 
     /// Our key for a suite, made when it is first needed.
-    fn own_key(&mut self, suite: &str, random: &mut dyn Random) -> Own {
+    fn own_key(&mut self, suite: Suite, random: &mut dyn Random) -> Own {
         if let Some(own) = self.own.iter().find(|own| own.suite == suite) {
             return own.clone();
         }
-        let length = key_and_salt_length(suite).unwrap_or_default();
-        let mut key = Vec::with_capacity(length + 8);
-        while key.len() < length {
-            key.extend_from_slice(&random.next_u64().to_ne_bytes());
-        }
-        key.truncate(length);
+        let key = MasterKey::made(suite, |bytes| {
+            for chunk in bytes.chunks_mut(8) {
+                chunk.iter_mut().zip(random.next_u64().to_ne_bytes()).for_each(|(byte, drawn)| *byte = drawn);
+            }
+        });
         let tag = u32::try_from(self.own.len() + 1).unwrap_or(u32::MAX);
-        let own = Own { tag, suite: suite.to_owned(), key };
+        let own = Own { tag, suite, key };
         self.own.push(own.clone());
         own
     }
-}
-
-fn received(line: &Crypto) -> Vec<u8> {
-    line.keys.first().map(|key| key.key_and_salt.to_vec()).unwrap_or_default()
-}
-
-/// `AES_CM_256_HMAC_SHA1_80` is how Voice Connector's guide and old phones spell `AES_256_CM_HMAC_SHA1_80`. Case does
-/// not count: RFC 5234 §2.3.
-fn same_suite(one: &str, other: &str) -> bool {
-    let canonical = |suite: &str| {
-        let suite = suite.to_ascii_uppercase();
-        suite.replace("AES_CM_256", "AES_256_CM").replace("AES_CM_192", "AES_192_CM")
-    };
-    canonical(one) == canonical(other)
 }
 
 #[cfg(test)]
@@ -288,8 +263,8 @@ mod tests {
     use super::*;
     use crate::random::SeededRandom;
 
-    const SUITES: [&str; 3] =
-        ["AES_256_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"];
+    const SUITES: [Suite; 3] =
+        [Suite::AesCm256HmacSha1_80, Suite::AesCm128HmacSha1_80, Suite::AesCm128HmacSha1_32];
     const KEY: &str = "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
 
     fn stream(protocol: &str, crypto: &[String]) -> Stream {
@@ -346,7 +321,7 @@ mod tests {
         they.take_offer(&stream("RTP/SAVP", &offer.crypto), &mut other).unwrap();
         we.take_answer(&stream("RTP/SAVP", &they.answer().crypto)).unwrap();
         let (ours, theirs) = (we.keys().unwrap(), they.keys().unwrap());
-        assert_eq!((&ours.send, &ours.receive, &ours.suite), (&theirs.receive, &theirs.send, &theirs.suite));
+        assert_eq!((&ours.send, &ours.receive, ours.suite), (&theirs.receive, &theirs.send, theirs.suite));
         assert_ne!(ours.send, ours.receive);
         // A second offer goes on with the same key, and with the suite in use first.
         let again = we.offer(&mut random);
@@ -368,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_tag_may_be_another_where_the_suite_says_which_line_is_meant() {
-        let suite = "AES_CM_128_HMAC_SHA1_80";
+        let suite = Suite::AesCm128HmacSha1_80;
         for (tag, renumbered) in [(2, false), (1, true), (9, true)] {
             let (mut leg, mut random) = sdes(Srtp::Required);
             let offer = leg.offer(&mut random);
@@ -377,14 +352,14 @@ mod tests {
             let keys = leg.keys().unwrap();
             assert_eq!(keys.suite, suite);
             let ours = Crypto::parse(&offer.crypto[1]).unwrap();
-            assert_eq!(keys.send, *ours.keys[0].key_and_salt);
+            assert_eq!(keys.send.expose(), *ours.keys[0].key_and_salt);
         }
         // Of two lines, the one that repeats the tag.
         let (mut leg, mut random) = sdes(Srtp::Required);
         leg.offer(&mut random);
         let lines = [format!("1 {suite} {KEY}"), format!("3 AES_CM_128_HMAC_SHA1_32 {KEY}")];
         assert!(!leg.take_answer(&stream("RTP/SAVP", &lines)).unwrap());
-        assert_eq!(leg.keys().unwrap().suite, "AES_CM_128_HMAC_SHA1_32");
+        assert_eq!(leg.keys().unwrap().suite, Suite::AesCm128HmacSha1_32);
     }
 
     #[test]
@@ -392,7 +367,8 @@ mod tests {
         let line = |rest: &str| format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}{rest}");
         for (crypto, lacks) in [
             (vec![], "no key is offered"),
-            (vec!["1 AES_CM_128_HMAC_SHA1_80 inline:AAAA".to_owned()], "no crypto line can be read"),
+            (vec!["1 AES_CM_128_HMAC_SHA1_80 inline:***".to_owned()], "no crypto line can be read"),
+            (vec!["1 AES_CM_128_HMAC_SHA1_80 inline:AAAA".to_owned()], "the key has not its suite's length"),
             (vec![format!("1 F8_128_HMAC_SHA1_80 {KEY}")], "no crypto suite in common"),
             (vec![line("|2^31|1:1")], "an MKI is not supported"),
             (vec![line(&format!("|1:1;{KEY}|2:1"))], "an MKI is not supported"),
@@ -512,7 +488,7 @@ mod tests {
         let (mut leg, mut random) = sdes(Srtp::Optional);
         let offered = stream("RTP/SAVP", &[format!("1 AES_CM_256_HMAC_SHA1_80 inline:{}==", "A".repeat(62))]);
         leg.take_offer(&offered, &mut random).unwrap();
-        assert_eq!(leg.keys().unwrap().suite, "AES_256_CM_HMAC_SHA1_80");
+        assert_eq!(leg.keys().unwrap().suite, Suite::AesCm256HmacSha1_80);
         assert!(leg.answer().crypto[0].contains("AES_CM_256_HMAC_SHA1_80"));
     }
 
@@ -533,6 +509,6 @@ mod tests {
         let line = format!("1 AES_CM_128_HMAC_SHA1_80 {KEY}");
         leg.take_offer(&stream("RTP/SAVP", &[line]), &mut random).unwrap();
         let text = format!("{leg:?}");
-        assert!(text.contains("***") && !text.contains("send"), "{text}");
+        assert!(text.contains("***") && !text.contains('['), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use config::{Config, Peer as Speech, Protocol};
+use config::{Config, Peer as Speech};
 
 use crate::call::{CodeRule, HeaderRule, PartyKind, Profile};
 use crate::peer::{Party, Transport};
@@ -41,14 +41,14 @@ impl Profiles {
 
 fn by_transport(kind: PartyKind, speech: &Speech, encryption: bool) -> ByTransport {
     let made = |protocol| Arc::new(profile(kind, speech, encryption, protocol));
-    let udp = made(Protocol::Udp);
+    let udp = made(Transport::Udp);
     // Mostly they are equal.
     let other = |protocol| Some(made(protocol)).filter(|other| *other != udp).unwrap_or_else(|| udp.clone());
-    let (tcp, tls) = (other(Protocol::Tcp), other(Protocol::Tls));
+    let (tcp, tls) = (other(Transport::Tcp), other(Transport::Tls));
     [udp, tcp, tls]
 }
 
-fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Protocol) -> Profile {
+fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Transport) -> Profile {
     Profile {
         kind,
         nat: speech.nat,
@@ -65,7 +65,7 @@ fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Protoco
         session_timer: speech.session_timer.map(|timer| timer.as_secs().try_into().unwrap_or(u32::MAX)),
         srtp: speech.srtp(encryption, protocol),
         refer: speech.refer,
-        srtp_suites: speech.srtp_suites.iter().map(|suite| suite.name().to_owned()).collect(),
+        srtp_suites: speech.srtp_suites.clone(),
         prack: speech.prack,
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use config::{Config, Protocol};
+use config::{Config, Transport};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -95,7 +95,7 @@ pub enum StartError {
 
 /// A running gateway. [`Gateway::stop`] ends it in order; dropping it leaves its threads alone.
 pub struct Gateway {
-    listeners: Vec<(Protocol, SocketAddr)>,
+    listeners: Vec<(Transport, SocketAddr)>,
     admin: SocketAddr,
     shards: Vec<ShardThread>,
     streams: StreamThread,
@@ -134,7 +134,7 @@ impl Gateway {
             };
             UdpSocket::bind((address, 0)).map_err(|source| StartError::Media { key, address, source })?;
         }
-        let addresses: Vec<(Protocol, SocketAddr)> = bound
+        let addresses: Vec<(Transport, SocketAddr)> = bound
             .listeners
             .iter()
             .filter_map(|listener| {
@@ -266,7 +266,7 @@ impl Gateway {
     }
 
     /// The listeners as they are bound: a port 0 has become a real one.
-    pub fn listeners(&self) -> &[(Protocol, SocketAddr)] {
+    pub fn listeners(&self) -> &[(Transport, SocketAddr)] {
         &self.listeners
     }
 
@@ -407,7 +407,7 @@ fn records_settings(config: &Config) -> RecorderSettings {
 
 fn media_settings(
     config: &Config,
-    listeners: &[(Protocol, SocketAddr)],
+    listeners: &[(Transport, SocketAddr)],
     options: &DaemonOptions,
     sockets: usize,
 ) -> MediaSettings {

@@ -33,7 +33,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ::config::Protocol;
+use ::config::Transport;
 
 use self::certificates::Authority;
 use self::failure::Failure;
@@ -76,14 +76,14 @@ fn play(paper: Paper, options: &daemon::DaemonOptions) -> Result<bool, Failure> 
         .map_err(|errors| Failure::Start(errors.to_string()))?;
     let gateway =
         daemon::Gateway::start(config, options).map_err(|error| Failure::Start(error.to_string()))?;
-    let listener = |protocol: Protocol| {
+    let listener = |protocol: Transport| {
         let found = gateway.listeners().iter().find(|(other, _)| *other == protocol);
         found.map(|(_, address)| *address).ok_or_else(|| Failure::Start(format!("no {protocol} listener")))
     };
     let addresses = Gateway {
-        udp: listener(Protocol::Udp)?,
-        tcp: listener(Protocol::Tcp)?,
-        tls: listener(Protocol::Tls)?,
+        udp: listener(Transport::Udp)?,
+        tcp: listener(Transport::Tcp)?,
+        tls: listener(Transport::Tls)?,
     };
     introduce(paper, &phones, addresses, gateway.admin());
     let stage = Stage { phones, gateway: addresses };

@@ -191,7 +191,7 @@ fn address_of(attempt: &Attempt) -> Option<IpAddr> {
 
 /// Whether we hear by `transport`, which takes a listener.
 fn listens(config: &Config, transport: Transport) -> bool {
-    config.listen.iter().any(|listen| Transport::from(listen.protocol) == transport)
+    config.listen.iter().any(|listen| listen.protocol == transport)
 }
 
 impl Explanation {

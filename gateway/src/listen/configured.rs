@@ -1,20 +1,10 @@
 //! What the configuration says to the listeners.
 
-use config::{Config, Protocol};
+use config::Config;
 use ipnet::IpNet;
 
 use super::bind::Listener;
-use crate::peer::{ListenerId, Transport};
-
-impl From<Protocol> for Transport {
-    fn from(protocol: Protocol) -> Transport {
-        match protocol {
-            Protocol::Udp => Transport::Udp,
-            Protocol::Tcp => Transport::Tcp,
-            Protocol::Tls => Transport::Tls,
-        }
-    }
-}
+use crate::peer::ListenerId;
 
 /// The listeners of `config`, TLS too; each is named by its place in the file.
 pub fn listeners(config: &Config) -> Vec<Listener> {
@@ -22,7 +12,7 @@ pub fn listeners(config: &Config) -> Vec<Listener> {
         .zip(&config.listen)
         .map(|(id, listen)| Listener {
             id: ListenerId(id),
-            transport: listen.protocol.into(),
+            transport: listen.protocol,
             address: listen.address,
         })
         .collect()
@@ -46,6 +36,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::peer::Transport;
 
     const CONFIG: &str = r#"
         [gateway]

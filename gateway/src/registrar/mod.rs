@@ -154,7 +154,7 @@ impl Registrar {
         for connector in &config.voice_connector {
             let able = |transport: Transport| !connector.encryption || transport == Transport::Tls;
             let listeners = (0..).map(ListenerId).zip(&config.listen);
-            let mut listeners = listeners.map(|(id, listen)| (id, Transport::from(listen.protocol)));
+            let mut listeners = listeners.map(|(id, listen)| (id, listen.protocol));
             let Some((listener, transport)) = listeners.find(|(_, transport)| able(*transport)) else {
                 continue;
             };

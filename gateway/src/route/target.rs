@@ -1,6 +1,6 @@
 //! Whom a request to a host names, and where it is sent.
 
-use config::{OutboundProxy, Protocol, Route, UriParameters};
+use config::{OutboundProxy, Route, UriParameters};
 use sip::SipUri;
 
 use crate::peer::Transport;
@@ -29,10 +29,10 @@ pub struct Target {
 impl Target {
     /// - `proxy`: the carrier's `outbound_proxy`.
     pub fn new(host: &Route, proxy: Option<&OutboundProxy>) -> Self {
-        let at = |host: &config::Host, port, protocol: Protocol| Lookup {
+        let at = |host: &config::Host, port, protocol: Transport| Lookup {
             host: host.to_string().into(),
             port,
-            transport: protocol.into(),
+            transport: protocol,
         };
         let lookup = match proxy {
             Some(proxy) => at(&proxy.host, proxy.port, proxy.protocol),
@@ -40,11 +40,11 @@ impl Target {
         };
         let route = |proxy: &OutboundProxy| {
             let place = host_port(&proxy.host.to_string(), proxy.port);
-            format!("<sip:{place}{};lr>", transport_parameter(proxy.protocol.into()))
+            format!("<sip:{place}{};lr>", transport_parameter(proxy.protocol))
         };
         Self {
             host: host_port(&host.host.to_string(), host.port),
-            parameters: format!("{}{}", transport_parameter(host.protocol.into()), host.uri_parameters),
+            parameters: format!("{}{}", transport_parameter(host.protocol), host.uri_parameters),
             user: host.user.clone(),
             to_user: host.to_user.clone(),
             contact: None,

@@ -616,7 +616,7 @@ impl World {
         let outside = self.outside.get(&phone).copied().unwrap_or(address);
         let flow = flow.filter(|id| self.connections.get(*id).is_some());
         let transport = if flow.is_some() { Transport::Tcp } else { transport };
-        let has_transport = |one: &config::Listen| Transport::from(one.protocol) == transport;
+        let has_transport = |one: &config::Listen| one.protocol == transport;
         let first = config.listen.iter().position(has_transport).unwrap();
         let listener = self.arrives_at.get(&phone).map_or(first, |listener| usize::from(listener.0));
         let connection =

@@ -26,6 +26,15 @@ impl MasterKey {
         Ok(key)
     }
 
+    /// A new key of `suite`.
+    ///
+    /// - `fill`: writes the key and the salt; from a source that nobody can guess.
+    pub fn made(suite: Suite, fill: impl FnOnce(&mut [u8])) -> MasterKey {
+        let mut bytes = Zeroizing::new(vec![0; suite.inline_len()]);
+        fill(&mut bytes);
+        MasterKey(bytes)
+    }
+
     /// The key and the salt, one after the other: what `inline:` holds. Goes into SDP and nowhere else.
     pub fn expose(&self) -> &[u8] {
         &self.0

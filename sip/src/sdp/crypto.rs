@@ -8,8 +8,6 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use crate::text::word;
-
 /// Some phones leave the padding out.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -65,16 +63,6 @@ pub enum CryptoError {
     /// The key is not base64.
     #[error("the key is not base64")]
     Base64,
-    /// The key and salt are not as long as the suite wants.
-    #[error("{} wants {wanted} bytes of key and salt, not {found}", word(suite))]
-    Length {
-        /// The suite.
-        suite: String,
-        /// Bytes that it wants.
-        wanted: usize,
-        /// Bytes that came.
-        found: usize,
-    },
     /// The lifetime is no number and no power of two, or 0.
     #[error("the lifetime is no number of packets")]
     Lifetime,
@@ -105,7 +93,7 @@ impl Crypto {
         let keys = keys
             .split(';')
             .filter(|key| !key.is_empty())
-            .map(|key| InlineKey::parse(suite, key))
+            .map(|key| InlineKey::parse(key))
             .collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
             return Err(CryptoError::Shape);
@@ -147,7 +135,7 @@ impl fmt::Display for Crypto {
 }
 
 impl InlineKey {
-    fn parse(suite: &str, text: &str) -> Result<Self, CryptoError> {
+    fn parse(text: &str) -> Result<Self, CryptoError> {
         let (method, info) = text.split_once(':').ok_or(CryptoError::Method)?;
         if !method.eq_ignore_ascii_case("inline") {
             return Err(CryptoError::Method);
@@ -155,16 +143,8 @@ impl InlineKey {
         let mut parts = info.split('|');
         let base64 = parts.next().unwrap_or_default();
         let key_and_salt = Zeroizing::new(BASE64.decode(base64).map_err(|_| CryptoError::Base64)?);
-        match key_and_salt_length(suite) {
-            Some(wanted) if wanted != key_and_salt.len() => {
-                return Err(CryptoError::Length {
-                    suite: suite.to_owned(),
-                    wanted,
-                    found: key_and_salt.len(),
-                });
-            }
-            None if key_and_salt.is_empty() => return Err(CryptoError::Base64),
-            _ => {}
+        if key_and_salt.is_empty() {
+            return Err(CryptoError::Base64);
         }
         let mut key = Self { key_and_salt, lifetime: None, mki: None };
         for part in parts {
@@ -189,23 +169,6 @@ impl Mki {
         let length = length.parse().ok().filter(|length| (1..=128).contains(length))?;
         Some(Self { value: value.parse().ok()?, length })
     }
-}
-
-/// Bytes of master key and master salt. RFC 4568 §6.2, RFC 6188 §7, RFC 7714 §14.2.
-///
-/// `None` for a suite that we do not know. Case does not count: RFC 5234 §2.3.
-pub fn key_and_salt_length(suite: &str) -> Option<usize> {
-    Some(match suite.to_ascii_uppercase().as_str() {
-        "AES_CM_128_HMAC_SHA1_80" | "AES_CM_128_HMAC_SHA1_32" | "F8_128_HMAC_SHA1_80" => 30,
-        // The second spelling is that of devices older than RFC 6188 and of Voice Connector's own guide.
-        "AES_192_CM_HMAC_SHA1_80" | "AES_192_CM_HMAC_SHA1_32" => 38,
-        "AES_CM_192_HMAC_SHA1_80" | "AES_CM_192_HMAC_SHA1_32" => 38,
-        "AES_256_CM_HMAC_SHA1_80" | "AES_256_CM_HMAC_SHA1_32" => 46,
-        "AES_CM_256_HMAC_SHA1_80" | "AES_CM_256_HMAC_SHA1_32" => 46,
-        "AEAD_AES_128_GCM" => 28,
-        "AEAD_AES_256_GCM" => 44,
-        _ => return None,
-    })
 }
 
 /// `text` with everything after `inline:` replaced by `***`, up to the end of the word. For logs.
@@ -286,14 +249,6 @@ mod tests {
         check(&format!("1 AES_CM_128_HMAC_SHA1_80 uri:{KEY}"), CryptoError::Method);
         check("1 AES_CM_128_HMAC_SHA1_80 inline:***", CryptoError::Base64);
         check("1 NEW_SUITE inline:", CryptoError::Base64);
-        check(
-            "1 AES_CM_128_HMAC_SHA1_80 inline:AAAA",
-            CryptoError::Length { suite: "AES_CM_128_HMAC_SHA1_80".into(), wanted: 30, found: 3 },
-        );
-        check(
-            "1 aes_cm_128_hmac_sha1_80 inline:AAAA",
-            CryptoError::Length { suite: "aes_cm_128_hmac_sha1_80".into(), wanted: 30, found: 3 },
-        );
         check(&format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|0"), CryptoError::Lifetime);
         check(&format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^64"), CryptoError::Lifetime);
         check(&format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1:0"), CryptoError::Mki);

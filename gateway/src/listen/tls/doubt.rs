@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{Config, Peer, Protocol, Route};
+use config::{Config, Peer, Route, Transport};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -31,7 +31,7 @@ pub(super) fn all(config: &Config) -> Vec<String> {
     let mut doubts: Vec<String> = shown.chain(clients).filter_map(doubt).collect();
     doubts.dedup();
     let by_system = |(peer, dials_tls): (&Peer, bool)| peer.ca.is_none() && dials_tls;
-    let listens = config.listen.iter().any(|listen| listen.protocol == Protocol::Tls);
+    let listens = config.listen.iter().any(|listen| listen.protocol == Transport::Tls);
     if listens && config.tls.ca.is_none() && peers(config).any(by_system) {
         let found = rustls_native_certs::load_native_certs();
         doubts.extend(found.errors.iter().map(|error| format!("a trust anchor of the system: {error}")));
@@ -45,11 +45,11 @@ pub(super) fn all(config: &Config) -> Vec<String> {
 
 /// Whom we may dial, and whether by TLS.
 fn peers(config: &Config) -> impl Iterator<Item = (&Peer, bool)> {
-    let by_tls = |routes: &[Route]| routes.iter().any(|route| route.protocol == Protocol::Tls);
+    let by_tls = |routes: &[Route]| routes.iter().any(|route| route.protocol == Transport::Tls);
     let connectors =
         config.voice_connector.iter().map(move |one| (&one.peer, by_tls(&one.origination.route)));
     let carriers = config.carrier.iter().map(move |one| match &one.outbound_proxy {
-        Some(proxy) => (&one.peer, proxy.protocol == Protocol::Tls),
+        Some(proxy) => (&one.peer, proxy.protocol == Transport::Tls),
         None => (&one.peer, by_tls(&one.host)),
     });
     connectors.chain(carriers)

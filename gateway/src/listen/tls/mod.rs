@@ -34,7 +34,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use config::{Config, Protocol};
+use config::{Config, Transport};
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -98,7 +98,7 @@ impl Material {
         let provider = provider();
         let mut servers = HashMap::new();
         for (id, listen) in (0..).zip(&config.listen) {
-            if listen.protocol == Protocol::Tls {
+            if listen.protocol == Transport::Tls {
                 servers.insert(ListenerId(id), Arc::new(server::read(listen, &provider)?));
             }
         }

@@ -1,5 +1,7 @@
 //! Session descriptions, line by line.
 
+use rtp::srtp::{MasterKey, Suite};
+use sip::sdp::crypto::InlineKey;
 use sip::sdp::{Crypto, Sdp};
 
 use super::{MASK, address, holds_a_key};
@@ -117,12 +119,18 @@ fn attribute(text: &str) -> String {
         return text.to_owned();
     }
     let masked = match Crypto::parse(value) {
-        Ok(crypto) if name.eq_ignore_ascii_case("crypto") => self::crypto(&crypto),
+        Ok(crypto) if name.eq_ignore_ascii_case("crypto") && fits(&crypto) => self::crypto(&crypto),
         _ => "***".to_owned(),
     };
     let known =
         name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     format!("{}:{masked}", if known { name } else { "***" })
+}
+
+/// Whether the keys have the length that their suite wants: else nobody knows what they are.
+fn fits(crypto: &Crypto) -> bool {
+    let has_length = |suite| move |key: &InlineKey| MasterKey::new(suite, &key.key_and_salt).is_ok();
+    crypto.suite.parse::<Suite>().map_or(true, |suite| crypto.keys.iter().all(has_length(suite)))
 }
 
 /// A key's line without its keys: tag, suite, lifetime and MKI help whoever looks for a mistake.
@@ -145,7 +153,7 @@ fn crypto(crypto: &Crypto) -> String {
     };
     let params = crypto.session_params.iter().map(|param| if open(&param) { param.as_str() } else { "***" });
     // A suite that nobody knows may be anything.
-    let suite = config::SrtpSuite::from_name(&crypto.suite).map_or("***", |_| crypto.suite.as_str());
+    let suite = crypto.suite.parse::<Suite>().map_or("***", |_| crypto.suite.as_str());
     let mut text = format!("{} {suite} {}", crypto.tag, keys.collect::<Vec<_>>().join(";"));
     for param in params {
         text.push(' ');
