@@ -15,20 +15,22 @@ use crate::reply::Cause;
 impl Core {
     /// Admits and routes the first number that may be called, or says why none may.
     pub(super) fn redirect(&mut self, now: Now, key: CallKey, redirected: &Redirected) -> Option<Event> {
-        let sent_on = self.sent_on(now, key, redirected);
-        if let Err(cause) = &sent_on {
+        let mut sent_on = self.sent_on(now, key, redirected);
+        if let Err(cause) = &mut sent_on {
             tracing::info!(
                 transaction_id = self.calls.get(&key).map(|slot| slot.call.transaction_id.to_string()),
                 status = cause.status.code(),
                 cause = self.shown(&cause.text),
                 "a call is not sent on"
             );
+            // The caller hears nothing of the number that the callee would rather be reached at.
+            cause.text = format!("Redirected ({}), not followed", redirected.status);
         }
         Some(Event::Redirected { sent_on })
     }
 
     fn sent_on(&mut self, now: Now, key: CallKey, redirected: &Redirected) -> Result<SentOn, Cause> {
-        let nobody = || Cause::new(480, format!("Redirected ({}), not followed", redirected.status));
+        let nobody = || Cause::new(480, "No number that may be called");
         let slot = self.calls.get(&key).ok_or_else(nobody)?;
         let (account, source) = (slot.call.account().clone(), slot.call.endpoint(Side::A));
         // A customer forwards, and pays; what a carrier wants is for who called, and paid for it so far.

@@ -54,6 +54,9 @@ fn a_call_is_sent_on_only_to_where_it_may_go() {
             trunk.redirect(b, 302, &[uri.as_str()]);
             trunk.run(0.5);
             assert_eq!(trunk.heard(a), [status], "{target}");
+            let told = String::from_utf8_lossy(trunk.call(a).response(status).unwrap().bytes()).into_owned();
+            let number = target.trim_start_matches('+');
+            assert!(!told.contains(number), "the caller hears whom the callee forwards to: {told}");
             assert_eq!(trunk.received(trunk.east), 1);
         });
     }
