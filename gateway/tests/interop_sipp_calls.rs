@@ -6,7 +6,8 @@ mod support;
 
 use serde_json::Value;
 use support::{
-    EMPTY, Gateway, Net, OURS, Office, Script, Sipp, SippRun, THEIRS, calls, listens, missing, with_sdp,
+    EMPTY, Gateway, Net, OURS, Office, Script, Sipp, SippRun, THEIRS, calls, ended, is_completed, is_failed,
+    listens, missing, one_call, with_sdp,
 };
 
 /// SIPp is there, and a trunk with the tables of `more`.
@@ -16,34 +17,7 @@ fn office(net: Net, more: &str) -> Option<Gateway> {
 
 /// One outbound call over UDP, and its record.
 fn call(net: u8, caller: Script, callee: Script) -> Option<Value> {
-    let gateway = office(Net(net), "")?;
-    let callee = listens(gateway.net, 3, callee);
-    calls(&gateway, caller).succeeded();
-    callee.stop();
-    Some(ended(gateway))
-}
-
-/// The record of the one call that there was.
-fn ended(gateway: Gateway) -> Value {
-    let record = gateway.call_details(1).remove(0);
-    gateway.settled();
-    assert_eq!(gateway.metrics().sum("call_attempts_total", &[]), 1.0);
-    gateway.stop();
-    record
-}
-
-fn is_completed(record: Option<Value>) {
-    let Some(record) = record else { return };
-    assert_eq!(record["Status"], "Completed", "{record:#}");
-    assert_eq!(record["StatusMessage"], "OK", "{record:#}");
-    assert_eq!(record["BillableDurationSeconds"], 6, "{record:#}");
-}
-
-fn is_failed(record: Option<Value>, message: &str) {
-    let Some(record) = record else { return };
-    assert_eq!(record["Status"], "Failed", "{record:#}");
-    assert_eq!(record["StatusMessage"], message, "{record:#}");
-    assert_eq!(record["BillableDurationSeconds"], 0, "{record:#}");
+    one_call(Net(net), "", caller, callee)
 }
 
 #[test]

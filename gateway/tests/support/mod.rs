@@ -30,7 +30,7 @@ pub use linphone::Linphone;
 pub use media::{Media, Word, both_hear, describe, stream};
 pub use metrics::{Metrics, get};
 pub use net::Net;
-pub use office::{OURS, Office, THEIRS, calls, listens};
+pub use office::{OURS, Office, THEIRS, calls, ended, is_completed, is_failed, listens, one_call};
 pub use peer::{Peer, Up, shown, status_line};
 pub use process::Process;
 pub use records::{call_details, lines, no_file_tells};

@@ -1,6 +1,8 @@
 //! The configuration of a small trunk: one connector, one number, one carrier.
 
-use super::{Gateway, Net, Script, Sipp, SippRun};
+use serde_json::Value;
+
+use super::{Gateway, Net, Script, Sipp, SippRun, missing};
 
 /// The connector's number.
 pub const OURS: &str = "+12065550100";
@@ -77,4 +79,42 @@ pub fn listens(net: Net, host: u8, callee: Script) -> SippRun {
 pub fn calls(gateway: &Gateway, caller: Script) -> SippRun {
     let sipp = Sipp::new("caller", caller, gateway.net.at(2, 5061), "u1").key("from", OURS).to(THEIRS);
     sipp.call(gateway.net.gateway())
+}
+
+/// One call from the PBX to [`THEIRS`] over UDP through the trunk with the tables of `more`, and its record. `None`: SIPp is
+/// missing.
+pub fn one_call(net: Net, more: &str, caller: Script, callee: Script) -> Option<Value> {
+    if missing(&["sipp"]) {
+        return None;
+    }
+    let gateway = Gateway::start(net, &Office { more, ..Office::new(net, "udp") }.config());
+    let callee = listens(net, 3, callee);
+    calls(&gateway, caller).succeeded();
+    callee.stop();
+    Some(ended(gateway))
+}
+
+/// The record of the one call that there was.
+pub fn ended(gateway: Gateway) -> Value {
+    let record = gateway.call_details(1).remove(0);
+    gateway.settled();
+    assert_eq!(gateway.metrics().sum("call_attempts_total", &[]), 1.0);
+    gateway.stop();
+    record
+}
+
+/// The record of a call that was answered, and ended by who hung up.
+pub fn is_completed(record: Option<Value>) {
+    let Some(record) = record else { return };
+    assert_eq!(record["Status"], "Completed", "{record:#}");
+    assert_eq!(record["StatusMessage"], "OK", "{record:#}");
+    assert_eq!(record["BillableDurationSeconds"], 6, "{record:#}");
+}
+
+/// The record of a call that never was.
+pub fn is_failed(record: Option<Value>, message: &str) {
+    let Some(record) = record else { return };
+    assert_eq!(record["Status"], "Failed", "{record:#}");
+    assert_eq!(record["StatusMessage"], message, "{record:#}");
+    assert_eq!(record["BillableDurationSeconds"], 0, "{record:#}");
 }

@@ -21,11 +21,16 @@ pub struct Script {
     steps: Vec<String>,
     /// Our CSeq of the last request.
     cseq: u32,
-    /// The step that sent the INVITE that CANCEL and ACK belong to.
+    /// The step that sent the INVITE that CANCEL and ACK belong to, and its CSeq.
     invite: usize,
+    invite_cseq: u32,
     /// What was received last.
     received: String,
+    /// What a request was answered last.
+    answered: u16,
     confirmed: bool,
+    /// Variables of what was [kept](Script::keep).
+    kept: Vec<String>,
     /// What ends every call.
     last: String,
 }
@@ -94,7 +99,20 @@ impl Script {
 
     fn new(side: Side) -> Script {
         let [received, last] = [String::new(), "<nop/>".to_owned()];
-        Script { side, steps: Vec::new(), cseq: 0, invite: 0, received, confirmed: false, last }
+        let (steps, kept) = (Vec::new(), Vec::new());
+        let [cseq, invite_cseq] = [0, 0];
+        Script {
+            side,
+            steps,
+            cseq,
+            invite: 0,
+            invite_cseq,
+            received,
+            answered: 0,
+            confirmed: false,
+            kept,
+            last,
+        }
     }
 
     fn step(mut self, step: impl Into<String>) -> Script {
@@ -109,6 +127,7 @@ impl Script {
 
     /// The headers of a request of ours: start line to Max-Forwards.
     fn head(&self, method: &str, uri: &str, to_tag: &str, branch: &str) -> String {
+        let cseq = if matches!(method, "ACK" | "CANCEL") { self.invite_cseq } else { self.cseq };
         let number = if self.side == Side::Caller { "pbx" } else { "carrier" };
         let (from, to) = match self.side {
             Side::Caller => (
@@ -118,7 +137,6 @@ impl Script {
             ),
             Side::Callee => ("From:[$local];tag=[pid]-b-[call_number]".to_owned(), "To:[$remote]".to_owned()),
         };
-        let cseq = self.cseq;
         format!(
             "{method} {uri} SIP/2.0\nVia: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}\n{from}\n{to}\n\
              Call-ID: [call_id]\nCSeq: {cseq} {method}\n\
@@ -129,7 +147,7 @@ impl Script {
     /// The INVITE that begins the call, with what follows Max-Forwards.
     pub fn invite(mut self, rest: &str) -> Script {
         self.cseq += 1;
-        self.invite = self.steps.len();
+        (self.invite, self.invite_cseq) = (self.steps.len(), self.cseq);
         let head = self.head("INVITE", "sip:[service]@[remote_ip]:[remote_port]", "", "[branch]");
         self.send(REPEATED, &format!("{head}{rest}"))
     }
@@ -138,7 +156,7 @@ impl Script {
     pub fn request(mut self, method: &str, rest: &str) -> Script {
         self.cseq += 1;
         if method == "INVITE" {
-            self.invite = self.steps.len();
+            (self.invite, self.invite_cseq) = (self.steps.len(), self.cseq);
         }
         let head = self.head(method, "[next_url]", "[peer_tag_param]", "[branch]");
         self.send(REPEATED, &format!("{head}[routes]\n{rest}"))
@@ -192,7 +210,8 @@ impl Script {
     }
 
     /// Answers what was received last, with what follows CSeq.
-    pub fn answer(self, status: u16, reason: &str, rest: &str) -> Script {
+    pub fn answer(mut self, status: u16, reason: &str, rest: &str) -> Script {
+        self.answered = status;
         let begins = self.received == "INVITE" && !self.confirmed && self.side == Side::Callee;
         let tag = if begins { ";tag=[pid]-b-[call_number]" } else { "" };
         let attributes = match self.received == "INVITE" {
@@ -211,11 +230,12 @@ impl Script {
     }
 
     /// Answers the INVITE that began the call, whatever was received since.
-    pub fn answer_invite(self, status: u16, reason: &str, rest: &str) -> Script {
+    pub fn answer_invite(mut self, status: u16, reason: &str, rest: &str) -> Script {
+        self.answered = status;
         self.send(
             REPEATED,
             &format!(
-                "SIP/2.0 {status} {reason}\nVia:[$via]\n[last_From:]\nTo:[$local];tag=[pid]-b-[call_number]\n\
+                "SIP/2.0 {status} {reason}\nVia:[$via]\nFrom:[$remote]\nTo:[$local];tag=[pid]-b-[call_number]\n\
                  [last_Call-ID:]\nCSeq:[$cseq]\nContact: <sip:[local_ip]:[local_port];transport=[transport]>\n{rest}"
             ),
         )
@@ -238,19 +258,38 @@ impl Script {
 
     fn receive(mut self, what: &str, attributes: &str) -> Script {
         what.clone_into(&mut self.received);
-        self.confirmed |= what == "ACK";
+        self.confirmed |= what == "ACK" && self.answered < 300;
         let kind =
             if what.starts_with(|first: char| first.is_ascii_digit()) { "response" } else { "request" };
         self.step(format!(r#"<recv {kind}="{what}" {attributes}><action></action></recv>"#))
     }
 
     /// What was received last must match an extended regular expression.
-    pub fn matching(mut self, expression: &str) -> Script {
+    pub fn matching(self, expression: &str) -> Script {
+        self.check(expression, r#"check_it="true""#)
+    }
+
+    /// What was received last must not match it.
+    pub fn without(self, expression: &str) -> Script {
+        self.check(expression, r#"check_it_inverse="true""#)
+    }
+
+    /// The first number in a header of what was received last is `[$variable]` from now on.
+    pub fn keep(mut self, header: &str, variable: &str) -> Script {
+        self.kept.push(variable.to_owned());
+        self.act(&format!(
+            r#"<ereg regexp="[0-9]+" search_in="hdr" header="{header}:" check_it="true" assign_to="{variable}"/>"#
+        ))
+    }
+
+    fn check(self, expression: &str, how: &str) -> Script {
         let expression = expression.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-        let check =
-            format!(r#"<ereg regexp="{expression}" search_in="msg" check_it="true" assign_to="match"/>"#);
+        self.act(&format!(r#"<ereg regexp="{expression}" search_in="msg" {how} assign_to="match"/>"#))
+    }
+
+    fn act(mut self, action: &str) -> Script {
         if let Some(step) = self.steps.last_mut() {
-            *step = step.replacen("<action>", &format!("<action>{check}"), 1);
+            *step = step.replacen("<action>", &format!("<action>{action}"), 1);
         }
         self
     }
@@ -292,6 +331,9 @@ impl Script {
         xml.push_str(&self.last);
         if xml.contains("assign_to=\"match\"") {
             xml.push_str("<Reference variables=\"match\"/>\n");
+        }
+        for variable in &self.kept {
+            let _ = writeln!(xml, "<Reference variables=\"{variable}\"/>");
         }
         xml + "</scenario>\n"
     }

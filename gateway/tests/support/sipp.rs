@@ -12,6 +12,12 @@ use super::{Process, Script};
 /// How long a run may take beyond its calls.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// How much of the messages of a run that failed is shown.
+const SHOWN: usize = 20_000;
+
+/// Where its messages are, of a run of one call.
+const MESSAGES: &str = "messages";
+
 /// A run to be.
 pub struct Sipp {
     name: String,
@@ -90,6 +96,9 @@ impl Sipp {
     }
 
     fn run(mut self) -> SippRun {
+        if self.calls == 1 {
+            self = self.args(&["-trace_msg", "-message_file", MESSAGES]);
+        }
         let files = tempfile::tempdir().unwrap();
         let directory = files.path();
         let scenario = directory.join(format!("{}.xml", self.name));
@@ -99,18 +108,18 @@ impl Sipp {
         let errors = directory.join(format!("{}.errors", self.name));
         self.command.arg("-stf").arg(&statistics).arg("-error_file").arg(&errors).current_dir(directory);
         let process = Process::start(&self.name, self.command, directory);
-        SippRun { name: self.name, calls: self.calls, process, statistics, errors, _files: files }
+        SippRun { name: self.name, calls: self.calls, process, statistics, errors, files }
     }
 }
 
-/// A run.
+/// A run. A test that panics gets its messages shown.
 pub struct SippRun {
     name: String,
     calls: u32,
     process: Process,
     statistics: PathBuf,
     errors: PathBuf,
-    _files: TempDir,
+    files: TempDir,
 }
 
 impl SippRun {
@@ -138,5 +147,15 @@ impl SippRun {
         let column = text.lines().next().unwrap().split(';').position(|column| column == name);
         let last = text.lines().last().unwrap();
         last.split(';').nth(column.unwrap_or_else(|| panic!("no {name}"))).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for SippRun {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let messages = std::fs::read(self.files.path().join(MESSAGES)).unwrap_or_default();
+            let shown = String::from_utf8_lossy(messages.get(..SHOWN).unwrap_or(&messages)).into_owned();
+            eprintln!("---- the messages of {}:\n{shown}\n----", self.name);
+        }
     }
 }
