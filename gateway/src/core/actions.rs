@@ -50,6 +50,10 @@ impl Core {
             Action::Abandon { cause } => self.tell_asked_for(key, Event::Abandoned { cause }),
             Action::Settle(settled) => {
                 self.write_records(now, key, &settled);
+                if let Some(invite) = self.calls.get_mut(&key).and_then(|slot| slot.invite.take()) {
+                    self.per_source.call_is_over(invite);
+                    self.forget_oldest(now);
+                }
                 self.tell_asked_in(key, Event::Over { cause: settled.cause });
             }
         }

@@ -19,6 +19,7 @@ mod fault;
 mod flow;
 pub mod io;
 mod journal;
+mod kept;
 mod large;
 pub mod live;
 mod media;
@@ -85,6 +86,9 @@ impl From<MediaKey> for CallKey {
 /// A call and what the core holds for it.
 struct Slot {
     call: Call,
+    /// The server transaction of the INVITE that began it. Kept while the call is up: a late copy must not become a second
+    /// call.
+    invite: Option<ServerId>,
     /// Which deadline stands in `wakeups`.
     wakeup: Option<Instant>,
     /// Client transactions by the call's own numbers.
@@ -99,7 +103,7 @@ impl Slot {
     /// A call that nothing has left yet.
     fn new(call: Call, permits: permits::Permits) -> Box<Self> {
         let (requests, kin, lost) = Default::default();
-        Box::new(Self { call, wakeup: None, requests, permits, kin, lost })
+        Box::new(Self { call, invite: None, wakeup: None, requests, permits, kin, lost })
     }
 }
 

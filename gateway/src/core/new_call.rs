@@ -164,7 +164,9 @@ impl Core {
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
                 self.shared.call_began();
-                self.calls.insert(key, Slot::new(call, permits));
+                let mut slot = Slot::new(call, permits);
+                slot.invite = Some(asked.server);
+                self.calls.insert(key, slot);
                 self.servers.insert(asked.server, key);
                 self.log_message(now, key, message);
                 self.drain(now, key);

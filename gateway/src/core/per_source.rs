@@ -1,7 +1,7 @@
 //! Who asked what is being served: no source may fill the memory.
 //!
-//! What waits for its answer counts against its source; what is answered and only kept for repeats counts against
-//! nobody, and is not kept where there is no room ([`Core::answer`](super::Core::answer)).
+//! What waits for its answer counts against its source. What is answered and only kept for repeats is no load: it keeps
+//! nobody out, but makes room for what is answered after it ([`Kept`]).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,11 +9,10 @@ use std::net::IpAddr;
 
 use sip::transaction::ServerId;
 
+use super::kept::Kept;
+
 /// What an unanswered request costs beside its message: the transaction, and mostly a call with both its legs.
 const WAITING: u64 = 24 << 10;
-
-/// What an answered one costs: the transaction with its response.
-const KEPT: u64 = 2 << 10;
 
 /// Of the memory, what newcomers and callers may use up together; calls for help and calls that are up, twice as much.
 const WAITING_SHARE: u64 = 4;
@@ -35,32 +34,26 @@ pub(super) enum Claim {
 /// See the module. Bytes are estimates.
 pub(super) struct PerSource {
     memory: u64,
+    /// What waits for its answer.
     asked: HashMap<ServerId, Asked>,
     /// Bytes that each source's unanswered requests use up, and all together.
     by_source: HashMap<IpAddr, u64>,
     waiting: u64,
-    /// Bytes that answered requests use up.
-    kept: u64,
+    kept: Kept<ServerId>,
 }
 
+/// A request without its final answer, and an INVITE that was answered and began a call which is up.
 struct Asked {
     source: IpAddr,
-    /// Bytes of the request.
-    length: u64,
-    answered: bool,
-}
-
-impl Asked {
-    /// Some copies of what the peer wrote are in the answer and in the requests that go on.
-    fn cost(&self) -> u64 {
-        if self.answered { KEPT + 2 * self.length } else { WAITING + 4 * self.length }
-    }
+    /// Some copies of what the peer wrote are in the answer and in the requests that go on. None once it is answered.
+    cost: u64,
 }
 
 impl PerSource {
     /// - `memory`: bytes that this shard may call its own.
     pub(super) fn new(memory: u64) -> PerSource {
-        PerSource { memory, asked: HashMap::new(), by_source: HashMap::new(), waiting: 0, kept: 0 }
+        let kept = Kept::new(memory / KEPT_SHARE);
+        PerSource { memory, asked: HashMap::new(), by_source: HashMap::new(), waiting: 0, kept }
     }
 
     /// Whether there is room for one more request of `source`, who may have half of what there is for its like.
@@ -79,37 +72,55 @@ impl PerSource {
     ///
     /// - `length`: bytes of the request.
     pub(super) fn begin(&mut self, id: ServerId, source: IpAddr, length: usize) {
-        let asked = Asked { source, length: u64::try_from(length).unwrap_or(u64::MAX / 8), answered: false };
-        self.waiting += asked.cost();
-        *self.by_source.entry(source).or_default() += asked.cost();
-        self.asked.insert(id, asked);
+        let cost = WAITING + 4 * u64::try_from(length).unwrap_or(u64::MAX / 8);
+        self.waiting += cost;
+        *self.by_source.entry(source).or_default() += cost;
+        self.asked.insert(id, Asked { source, cost });
     }
 
-    /// It has its final answer. Whether there is room to keep that for repeats.
-    pub(super) fn answered(&mut self, id: ServerId) -> bool {
-        let Some(mut asked) = self.asked.remove(&id) else { return true };
-        self.forget(&asked);
-        asked.answered = true;
-        self.kept += asked.cost();
-        self.asked.insert(id, asked);
-        self.kept <= self.memory / KEPT_SHARE
+    /// It has its final answer, and began a call: as long as that is up nobody may take it for a new one.
+    pub(super) fn accepted(&mut self, id: ServerId) {
+        if let Some(asked) = self.asked.get_mut(&id) {
+            let (source, cost) = (asked.source, std::mem::take(&mut asked.cost));
+            self.give_back(source, cost);
+        }
+    }
+
+    /// It has its final answer, and is kept for repeats alone.
+    ///
+    /// - `length`: bytes of the answer.
+    pub(super) fn answered(&mut self, id: ServerId, length: usize) {
+        if let Some(asked) = self.asked.remove(&id) {
+            self.give_back(asked.source, asked.cost);
+            self.kept.add(id, asked.source, length);
+        }
+    }
+
+    /// The call that it began is over.
+    pub(super) fn call_is_over(&mut self, id: ServerId) {
+        // One that waits for its answer all the same is kept when it has that.
+        if self.asked.get(&id).is_some_and(|asked| asked.cost == 0) {
+            self.answered(id, 0);
+        }
+    }
+
+    /// One that there is no room for any more: it is to be forgotten, and ends by that.
+    pub(super) fn too_old(&self) -> Option<ServerId> {
+        self.kept.too_old()
     }
 
     /// It is over.
     pub(super) fn end(&mut self, id: ServerId) {
-        if let Some(asked) = self.asked.remove(&id) {
-            self.forget(&asked);
+        match self.asked.remove(&id) {
+            Some(asked) => self.give_back(asked.source, asked.cost),
+            None => self.kept.remove(id),
         }
     }
 
-    fn forget(&mut self, asked: &Asked) {
-        if asked.answered {
-            self.kept -= asked.cost();
-            return;
-        }
-        self.waiting -= asked.cost();
-        let Entry::Occupied(mut own) = self.by_source.entry(asked.source) else { return };
-        *own.get_mut() -= asked.cost();
+    fn give_back(&mut self, source: IpAddr, cost: u64) {
+        self.waiting -= cost;
+        let Entry::Occupied(mut own) = self.by_source.entry(source) else { return };
+        *own.get_mut() -= cost;
         if *own.get() == 0 {
             own.remove();
         }

@@ -122,16 +122,28 @@ impl Core {
             || is_urgent() && self.per_source.has_room(address, Claim::Urgent))
     }
 
-    /// Answers a request. A final answer for which there is no room is not kept for repeats, which are answered anew
-    /// then (RFC 3261 §8.2.7); but an answered INVITE must not become a second call.
+    /// Answers a request. A final answer is kept for repeats, in place of the oldest where there is no room.
     pub(super) fn answer(&mut self, now: Now, server: ServerId, response: Message) {
-        let status = response.status();
-        let fits = !status.is_some_and(|status| status.is_final()) || self.per_source.answered(server);
-        let accepts = status.is_some_and(|status| status.is_success())
-            && response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
-        match fits || accepts {
-            true => self.transactions.respond(now.instant, server, response),
-            false => self.transactions.dismiss(now.instant, server, response),
+        let (status, length) = (response.status(), response.bytes().len());
+        self.transactions.respond(now.instant, server, response);
+        let Some(status) = status.filter(|status| status.is_final()) else { return };
+        let began_call = || {
+            let call = self.servers.get(&server).and_then(|key| self.calls.get(key));
+            call.is_some_and(|slot| slot.invite == Some(server))
+        };
+        match status.is_success() && began_call() {
+            true => self.per_source.accepted(server),
+            false => self.per_source.answered(server, length),
+        }
+        self.forget_oldest(now);
+    }
+
+    /// Answered requests for which there is no room any more: whoever repeats one is answered anew (RFC 3261 §8.2.7).
+    pub(super) fn forget_oldest(&mut self, now: Now) {
+        while let Some(oldest) = self.per_source.too_old() {
+            self.gauges.forgotten();
+            self.per_source.end(oldest);
+            self.transactions.forget(now.instant, oldest);
         }
     }
 

@@ -32,6 +32,10 @@ pub(super) const COUNTERS: &[(&str, &str)] = &[
     ),
     ("voice_connector_sip_responses_total", "SIP responses by class."),
     ("voice_connector_refusals_total", "SIP requests refused, by cause."),
+    (
+        "voice_connector_transactions_forgotten_total",
+        "Answered SIP requests whose repeats are answered anew, since there was no room to keep the answer, by shard.",
+    ),
     ("voice_connector_rtp_packets_total", "RTP packets relayed, by side and direction."),
     ("voice_connector_rtp_bytes_total", "RTP bytes relayed, by side and direction."),
     ("voice_connector_rtcp_packets_total", "RTCP datagrams, by side and direction."),

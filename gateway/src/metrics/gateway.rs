@@ -93,11 +93,12 @@ impl MediaMetrics {
     }
 }
 
-/// Gauges of one signalling shard.
+/// Gauges of one signalling shard, and what it forgot.
 #[derive(Clone)]
 pub struct ShardMetrics {
     client_transactions: Gauge,
     server_transactions: Gauge,
+    forgotten: Counter,
     dialogs: Gauge,
     mailbox: Gauge,
 }
@@ -110,6 +111,7 @@ impl ShardMetrics {
         ShardMetrics {
             client_transactions: transactions("client"),
             server_transactions: transactions("server"),
+            forgotten: counter(recorder, "voice_connector_transactions_forgotten_total", &[shard]),
             dialogs: gauge(recorder, "voice_connector_dialogs", &[shard]),
             mailbox: gauge(recorder, "voice_connector_queue_depth", &[("queue", "shard"), shard]),
         }
@@ -119,6 +121,11 @@ impl ShardMetrics {
     pub fn set_transactions(&self, client: usize, server: usize) {
         self.client_transactions.set(as_f64(client));
         self.server_transactions.set(as_f64(server));
+    }
+
+    /// A server transaction that was answered ended before its time, for want of room.
+    pub fn forgotten(&self) {
+        self.forgotten.increment(1);
     }
 
     /// Dialogs alive now, early ones too.

@@ -205,3 +205,61 @@ fn refusals_are_kept_as_long_as_there_is_room() {
         trunk.run(1.0);
     });
 }
+
+/// A request that `phone` sent last, once more: what it hears.
+fn repeated(trunk: &mut Trunk, phone: PhoneId, method: &Method) -> Option<Message> {
+    let name = trunk.phone(phone).name;
+    let sent =
+        trunk.world.ladder.iter().rev().find(|line| {
+            line.from == name && line.message.method().as_ref() == Some(method) && line.to == "gw"
+        });
+    let request = sent.unwrap().message.clone();
+    let before = trunk.world.ladder.len();
+    trunk.world.send(phone, request);
+    trunk.run(0.1);
+    let heard = trunk.world.ladder[before..].iter().find(|line| line.from == "gw");
+    heard.map(|line| line.message.clone())
+}
+
+/// Calls that were answered and are over are no load: where there is no room for their answers the oldest go, and who
+/// repeats the newest hears the same again.
+#[test]
+fn answered_requests_make_room_for_the_next() {
+    over_udp(&[], |trunk| {
+        has_memory(trunk, 256 << 10);
+        for _ in 0..40 {
+            talks(trunk, trunk.pbx);
+            assert_eq!(repeated(trunk, trunk.pbx, &Method::Bye).unwrap().status().unwrap().code(), 200);
+            let kept = trunk.world.cores[0].held()[3];
+            assert!(kept < 40, "{kept}");
+        }
+        let metrics = trunk.world.metrics.render();
+        assert!(!metrics.contains("cause=\"overload\""), "{metrics}");
+        let forgotten =
+            metrics.lines().find(|line| line.starts_with("voice_connector_transactions_forgotten"));
+        let (_, count) = forgotten.unwrap().rsplit_once(' ').unwrap();
+        assert!(count.parse::<u32>().unwrap() > 20, "{count}");
+    });
+}
+
+/// However full it is: a copy that comes late is of the call that is up.
+#[test]
+fn a_late_copy_of_an_invite_is_no_second_call() {
+    over_udp(&[], |trunk| {
+        has_memory(trunk, 64 << 10);
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        for _ in 0..8 {
+            talks(trunk, trunk.branch);
+            trunk.request(a, Method::Info, None);
+            trunk.run(0.2);
+        }
+        let rung = trunk.phone(trunk.east).calls.len();
+        let invite = trunk.call(a).invite.clone();
+        trunk.world.send(trunk.pbx, invite);
+        trunk.run(1.0);
+        assert_eq!(trunk.phone(trunk.east).calls.len(), rung);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+    });
+}

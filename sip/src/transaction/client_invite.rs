@@ -28,7 +28,8 @@ use super::timers::{Timers, earlier, is_due, retransmit_at};
 pub struct ClientInvite<M> {
     timers: Timers,
     reliable: bool,
-    invite: M,
+    /// Until it is accepted: nobody repeats, cancels or refuses it then.
+    invite: Option<M>,
     state: State<M>,
     outputs: VecDeque<ClientInviteOutput<M>>,
 }
@@ -92,7 +93,7 @@ impl<M: Clone> ClientInvite<M> {
                 cancel: None,
             },
             outputs: VecDeque::from([ClientInviteOutput::Transmit(invite.clone())]),
-            invite,
+            invite: Some(invite),
         }
     }
 
@@ -192,7 +193,7 @@ impl<M: Clone> ClientInvite<M> {
             State::Calling { timer_a, interval, .. } if is_due(*timer_a, now) => {
                 *interval *= 2; // Sent at 0, 0.5, 1.5, 3.5, 7.5 ... s.
                 *timer_a = Some(now + *interval);
-                self.outputs.push_back(ClientInviteOutput::Transmit(self.invite.clone()));
+                self.outputs.extend(self.invite.clone().map(ClientInviteOutput::Transmit));
             }
             State::Proceeding { guard } if is_due(*guard, now) => self.give_up(),
             State::Lost { guard } if *guard <= now => self.state = State::Terminated,
@@ -219,9 +220,19 @@ impl<M: Clone> ClientInvite<M> {
         }
     }
 
-    /// The INVITE as it was sent.
-    pub fn invite(&self) -> &M {
-        &self.invite
+    /// The INVITE as it was sent; `None` once it was accepted and [`pack`](Self::pack)ed.
+    pub fn invite(&self) -> Option<&M> {
+        self.invite.as_ref()
+    }
+
+    /// Gives up what is of no use any more, once the final response is here and the outputs are drained.
+    pub fn pack(&mut self) {
+        match self.state {
+            State::Calling { .. } | State::Proceeding { .. } | State::Lost { .. } => return,
+            State::Completed { .. } => {}
+            State::Accepted { .. } | State::Terminated => self.invite = None,
+        }
+        self.outputs.shrink_to_fit();
     }
 
     /// `true` when nothing more will happen.

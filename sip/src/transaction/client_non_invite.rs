@@ -20,7 +20,8 @@ use super::timers::{Timers, earlier, is_due, retransmit_at};
 pub struct ClientNonInvite<M> {
     timers: Timers,
     reliable: bool,
-    request: M,
+    /// Until the final response is here.
+    request: Option<M>,
     state: State,
     outputs: VecDeque<ClientNonInviteOutput<M>>,
 }
@@ -70,7 +71,7 @@ impl<M: Clone> ClientNonInvite<M> {
                 timer_f: now + timers.t1_64(),
             },
             outputs: VecDeque::from([ClientNonInviteOutput::Transmit(request.clone())]),
-            request,
+            request: Some(request),
         }
     }
 
@@ -96,6 +97,14 @@ impl<M: Clone> ClientNonInvite<M> {
         }
     }
 
+    /// Gives up what is of no use any more, once the final response is here and the outputs are drained.
+    pub fn pack(&mut self) {
+        if let State::Completed { .. } = self.state {
+            self.request = None;
+            self.outputs.shrink_to_fit();
+        }
+    }
+
     /// The transport could not send the request, or lost the connection.
     pub fn handle_transport_error(&mut self) {
         if let State::Trying { .. } | State::Proceeding { .. } = self.state {
@@ -114,11 +123,11 @@ impl<M: Clone> ClientNonInvite<M> {
             State::Trying { timer_e, interval, .. } if is_due(*timer_e, now) => {
                 *interval = self.timers.next(*interval); // Sent at 0, 0.5, 1.5, 3.5, 7.5, 11.5 ... s.
                 *timer_e = Some(now + *interval);
-                self.outputs.push_back(ClientNonInviteOutput::Transmit(self.request.clone()));
+                self.outputs.extend(self.request.clone().map(ClientNonInviteOutput::Transmit));
             }
             State::Proceeding { timer_e, .. } if is_due(*timer_e, now) => {
                 *timer_e = Some(now + self.timers.longest());
-                self.outputs.push_back(ClientNonInviteOutput::Transmit(self.request.clone()));
+                self.outputs.extend(self.request.clone().map(ClientNonInviteOutput::Transmit));
             }
             State::Completed { timer_k } if *timer_k <= now => self.state = State::Terminated,
             _ => {}

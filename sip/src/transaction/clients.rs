@@ -6,7 +6,7 @@ use super::class::Class;
 use super::client_invite::{ClientInvite, ClientInviteOutput};
 use super::client_non_invite::{ClientNonInvite, ClientNonInviteOutput};
 use super::deadlines::Deadlines;
-use super::key::ClientKey;
+use super::key::{ClientKey, Keys};
 use super::{ClientId, Event, Output, Owner, Timers, follow_up};
 use crate::{Message, Method, Name};
 
@@ -17,7 +17,8 @@ pub(super) struct Clients<P> {
     last_id: u64,
     /// Boxed, as those of servers are.
     entries: HashMap<ClientId, Box<Entry<P>>>,
-    keys: HashMap<ClientKey, ClientId>,
+    key: Keys,
+    ids: HashMap<ClientKey, ClientId>,
     deadlines: Deadlines<ClientId>,
 }
 
@@ -44,7 +45,8 @@ impl<P: Clone + Debug> Clients<P> {
             timers,
             last_id: 0,
             entries: HashMap::new(),
-            keys: HashMap::new(),
+            key: Keys::default(),
+            ids: HashMap::new(),
             deadlines: Deadlines::new(),
         }
     }
@@ -69,7 +71,7 @@ impl<P: Clone + Debug> Clients<P> {
         outputs: &mut VecDeque<Output<P>>,
     ) -> bool {
         let Some(status) = response.status() else { return false };
-        let Some(id) = ClientKey::of_response(response).and_then(|key| self.keys.get(&key).copied()) else {
+        let Some(id) = self.key.of_response(response).and_then(|key| self.ids.get(&key).copied()) else {
             return false;
         };
         let class = Class::of(status.code());
@@ -88,8 +90,10 @@ impl<P: Clone + Debug> Clients<P> {
         outputs: &mut VecDeque<Output<P>>,
     ) {
         self.step_alone(now, id, outputs, |entry| {
-            if let Machine::Invite(machine) = &mut entry.machine {
-                let cancel = follow_up::cancel(machine.invite(), extra);
+            if let Machine::Invite(machine) = &mut entry.machine
+                && let Some(invite) = machine.invite()
+            {
+                let cancel = follow_up::cancel(invite, extra);
                 machine.cancel(now, cancel);
             }
         });
@@ -103,8 +107,10 @@ impl<P: Clone + Debug> Clients<P> {
         outputs: &mut VecDeque<Output<P>>,
     ) {
         self.step_alone(now, id, outputs, |entry| {
-            if let Machine::Invite(machine) = &mut entry.machine {
-                let cancel = follow_up::cancel(machine.invite(), extra);
+            if let Machine::Invite(machine) = &mut entry.machine
+                && let Some(invite) = machine.invite()
+            {
+                let cancel = follow_up::cancel(invite, extra);
                 machine.leave(now, cancel);
             }
         });
@@ -113,8 +119,10 @@ impl<P: Clone + Debug> Clients<P> {
     pub(super) fn handle_error(&mut self, now: Instant, id: ClientId, outputs: &mut VecDeque<Output<P>>) {
         self.step_alone(now, id, outputs, |entry| match &mut entry.machine {
             Machine::Invite(machine) => {
-                let cancel = follow_up::cancel(machine.invite(), &[]);
-                machine.handle_transport_error(now, cancel);
+                if let Some(invite) = machine.invite() {
+                    let cancel = follow_up::cancel(invite, &[]);
+                    machine.handle_transport_error(now, cancel);
+                }
             }
             Machine::NonInvite(machine) => machine.handle_transport_error(),
         });
@@ -148,12 +156,12 @@ impl<P: Clone + Debug> Clients<P> {
     ) -> ClientId {
         self.last_id += 1;
         let id = ClientId(self.last_id);
-        let key = ClientKey::of_request(&request);
+        let key = self.key.of_our_request(&request);
         let machine = match request.method() {
             Some(Method::Invite) => Machine::Invite(ClientInvite::new(now, self.timers, reliable, request)),
             _ => Machine::NonInvite(ClientNonInvite::new(now, self.timers, reliable, request)),
         };
-        self.keys.insert(key.clone(), id);
+        self.ids.insert(key, id);
         self.entries.insert(id, Box::new(Entry { machine, key, to, reliable, internal, deadline: None }));
         self.step_alone(now, id, outputs, |_| {});
         id
@@ -183,6 +191,7 @@ impl<P: Clone + Debug> Clients<P> {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         act(entry);
         let cancel = entry.drain(id, from, outputs);
+        entry.pack();
         let (deadline, terminated) = entry.outlook();
         self.deadlines.schedule(id, &mut entry.deadline, deadline);
         if let Some(cancel) = cancel {
@@ -191,8 +200,8 @@ impl<P: Clone + Debug> Clients<P> {
         }
         if terminated && let Some(entry) = self.entries.remove(&id) {
             // A branch that the caller used twice belongs to the younger transaction.
-            if self.keys.get(&entry.key) == Some(&id) {
-                self.keys.remove(&entry.key);
+            if self.ids.get(&entry.key) == Some(&id) {
+                self.ids.remove(&entry.key);
             }
             if !entry.internal {
                 outputs.push_back(Output::Event(Event::ClientEnded { id }));
@@ -212,9 +221,10 @@ impl<P: Clone> Entry<P> {
                 while let Some(output) = machine.poll_output() {
                     outputs.push_back(match output {
                         ClientInviteOutput::Transmit(invite) => transmit(invite),
-                        ClientInviteOutput::Ack(refusal) => {
-                            transmit(follow_up::ack(machine.invite(), &refusal))
-                        }
+                        ClientInviteOutput::Ack(refusal) => match machine.invite() {
+                            Some(invite) => transmit(follow_up::ack(invite, &refusal)),
+                            None => continue,
+                        },
                         ClientInviteOutput::Response(message) => response(message),
                         ClientInviteOutput::Timeout => Output::Event(Event::Timeout { id }),
                         ClientInviteOutput::TransportError => Output::Event(Event::ClientTransport { id }),
@@ -238,6 +248,14 @@ impl<P: Clone> Entry<P> {
             }
         }
         cancel
+    }
+
+    /// Once it has its final response only repeats of that are waited for.
+    fn pack(&mut self) {
+        match &mut self.machine {
+            Machine::Invite(machine) => machine.pack(),
+            Machine::NonInvite(machine) => machine.pack(),
+        }
     }
 
     fn outlook(&self) -> (Option<Instant>, bool) {

@@ -1,140 +1,111 @@
+use std::hash::{BuildHasher, Hash, RandomState};
+
 use crate::{Message, Method, Name};
 
+/// A hash of 128 bits under keys that nobody knows, in place of what would be many bytes: two things that differ do not
+/// agree in it, neither by chance nor by anybody's choice.
+type Print = (u64, u64);
+
+/// Makes the keys of one table.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    one: RandomState,
+    two: RandomState,
+}
+
 /// What a response must share with our request. RFC 3261 §17.1.3.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct ClientKey {
-    branch: Box<str>,
-    method: Method,
-}
-
-impl ClientKey {
-    /// The key of a request that we send; without a usable Via it gets an empty branch, which no response carries.
-    pub(super) fn of_request(request: &Message) -> ClientKey {
-        ClientKey {
-            branch: request.branch().unwrap_or_default().into(),
-            method: request.method().unwrap_or(Method::Options),
-        }
-    }
-
-    /// The key of a response: the branch of the topmost Via, and the method of CSeq.
-    pub(super) fn of_response(response: &Message) -> Option<ClientKey> {
-        Some(ClientKey { branch: response.branch()?.into(), method: response.cseq().ok()?.method })
-    }
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ClientKey(Print);
 
 /// What a repeated request, an ACK or a CANCEL must share with the first request. RFC 3261 §17.2.3.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum ServerKey {
-    /// The branch begins with the magic cookie, so it should be unique among those of one sender. For those that keep one
-    /// branch for all that they send, CSeq and From tag tell a new request from a repeat.
-    Branch { branch: Box<str>, sent_by: Box<str>, method: Method, number: u32, from_tag: Option<Box<str>> },
-    /// The newest INVITE under a branch.
-    Newest { branch: Box<str>, sent_by: Box<str> },
-    /// An RFC 2543 peer: everything that stays the same when the request is sent again.
-    Legacy(Box<LegacyKey>),
-}
-
-/// The topmost Via, the Request-URI, the tags, Call-ID and CSeq of a request of an RFC 2543 peer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct LegacyKey {
-    via: Box<str>,
-    uri: Box<str>,
-    from_tag: Option<String>,
-    to_tag: Option<String>,
-    call_id: Box<str>,
-    number: u32,
-    method: Method,
-}
-
-impl ServerKey {
-    /// The key under which `request` would be found if its method were `method`: INVITE to find what a CANCEL
-    /// gives up. `None` if a header is missing that [`Message::check`] demands.
-    pub(super) fn of(request: &Message, method: Method) -> Option<ServerKey> {
-        let via = request.via().ok()?;
-        // A bare cookie identifies nothing: such a peer is matched as one of RFC 2543.
-        match via.branch().filter(|_| via.has_cookie()) {
-            Some(branch) => Some(ServerKey::Branch {
-                branch: branch.into(),
-                sent_by: match via.port {
-                    Some(port) => format!("{}:{port}", via.host),
-                    None => via.host.to_string(),
-                }
-                .to_ascii_lowercase()
-                .into(),
-                method,
-                number: request.cseq().ok()?.number,
-                from_tag: request.from_tag().map(Into::into),
-            }),
-            None => Some(ServerKey::Legacy(Box::new(LegacyKey {
-                via: top_via(request)?.into(),
-                uri: request.request_uri()?.into(),
-                from_tag: request.from_tag(),
-                to_tag: request.to_tag(),
-                call_id: request.call_id().ok()?.into(),
-                number: request.cseq().ok()?.number,
-                method,
-            }))),
-        }
-    }
-
-    /// The key by which a CANCEL finds an INVITE whose CSeq or From tag it does not repeat, as it must (RFC 3261 §9.1).
-    /// `None` for an RFC 2543 peer.
-    pub(super) fn newest(&self) -> Option<ServerKey> {
-        let ServerKey::Branch { branch, sent_by, .. } = self else { return None };
-        Some(ServerKey::Newest { branch: branch.clone(), sent_by: sent_by.clone() })
-    }
-
-    /// The key of the CANCEL of the INVITE of this key.
-    pub(super) fn cancel(&self) -> ServerKey {
-        let mut key = self.clone();
-        match &mut key {
-            ServerKey::Branch { method, .. } => *method = Method::Cancel,
-            ServerKey::Legacy(key) => key.method = Method::Cancel,
-            ServerKey::Newest { .. } => {}
-        }
-        key
-    }
-
-    /// The key of an ACK. With the cookie it is that of the INVITE; without, the To tag is that of our response.
-    pub(super) fn of_ack(ack: &Message) -> Option<ServerKey> {
-        match ServerKey::of(ack, Method::Invite)? {
-            ServerKey::Legacy(key) => {
-                Some(ServerKey::Legacy(Box::new(LegacyKey { method: Method::Ack, ..*key })))
-            }
-            key => Some(key),
-        }
-    }
-
-    /// The further key by which an RFC 2543 peer acknowledges `response`; `self` is the key of the INVITE.
-    pub(super) fn legacy_ack(&self, response: &Message) -> Option<ServerKey> {
-        let ServerKey::Legacy(key) = self else { return None };
-        let to_tag = response.to_tag();
-        Some(ServerKey::Legacy(Box::new(LegacyKey { to_tag, method: Method::Ack, ..(**key).clone() })))
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ServerKey {
+    /// What the messages of one transaction share. With the magic cookie: branch and sent-by, which should be unique; and
+    /// CSeq and From tag, for those that keep one branch for all that they send. Without it, from an RFC 2543 peer: the
+    /// topmost Via, the Request-URI, the From tag, Call-ID and CSeq.
+    shared: Print,
+    /// The method; of an RFC 2543 peer's with the To tag.
+    role: u64,
+    legacy: bool,
 }
 
 /// What two copies of one request share that came by different ways. RFC 3261 §8.2.2.2.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct MergeKey {
-    from_tag: Option<String>,
-    call_id: Box<str>,
-    number: u32,
-    method: Method,
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct MergeKey(Print);
 
-impl MergeKey {
+impl Keys {
+    /// The key of a request that we send; without a usable Via it gets an empty branch, which no response carries.
+    pub(super) fn of_our_request(&self, request: &Message) -> ClientKey {
+        let branch = request.branch().unwrap_or_default();
+        ClientKey(self.print((branch, request.method().unwrap_or(Method::Options))))
+    }
+
+    /// The key of a response: the branch of the topmost Via, and the method of CSeq.
+    pub(super) fn of_response(&self, response: &Message) -> Option<ClientKey> {
+        Some(ClientKey(self.print((response.branch()?, response.cseq().ok()?.method))))
+    }
+
+    /// The key under which `request` would be found if its method were `method`: INVITE to find what a CANCEL
+    /// gives up. `None` if a header is missing that [`Message::check`] demands.
+    pub(super) fn of_request(&self, request: &Message, method: &Method) -> Option<ServerKey> {
+        let (number, from_tag) = (request.cseq().ok()?.number, request.from_tag());
+        if let Some(newest) = self.newest(request) {
+            let shared = self.print((newest.shared, number, from_tag));
+            return Some(ServerKey { shared, role: self.role(method, None), legacy: false });
+        }
+        let (uri, call_id) = (request.request_uri()?, request.call_id().ok()?);
+        let shared = self.print((top_via(request)?, uri, from_tag, call_id, number));
+        Some(ServerKey { shared, role: self.role(method, request.to_tag()), legacy: true })
+    }
+
+    /// The key by which a CANCEL finds an INVITE whose CSeq or From tag it does not repeat, as it must (RFC 3261 §9.1):
+    /// that of the newest INVITE under its branch. `None` for an RFC 2543 peer.
+    pub(super) fn newest(&self, request: &Message) -> Option<ServerKey> {
+        let via = request.via().ok()?;
+        // A bare cookie identifies nothing: such a peer is matched as one of RFC 2543.
+        let branch = via.branch().filter(|_| via.has_cookie())?;
+        let shared = self.print((branch, via.host.to_string().to_ascii_lowercase(), via.port));
+        Some(ServerKey { shared, role: self.one.hash_one("newest"), legacy: false })
+    }
+
+    /// The key of the one CANCEL that the INVITE of `key` may have.
+    ///
+    /// - `cancel`: that of the CANCEL that came.
+    pub(super) fn of_cancel(&self, key: &ServerKey, cancel: ServerKey) -> ServerKey {
+        if key.legacy { cancel } else { ServerKey { role: cancel.role, ..*key } }
+    }
+
+    /// The key of an ACK. With the cookie it is that of the INVITE; without, the To tag is that of our response.
+    pub(super) fn of_ack(&self, ack: &Message) -> Option<ServerKey> {
+        let key = self.of_request(ack, &Method::Invite)?;
+        Some(if key.legacy { self.acknowledging(&key, ack) } else { key })
+    }
+
+    /// The further key by which an RFC 2543 peer acknowledges `response`; `key` is that of the INVITE.
+    pub(super) fn legacy_ack(&self, key: &ServerKey, response: &Message) -> Option<ServerKey> {
+        key.legacy.then(|| self.acknowledging(key, response))
+    }
+
+    fn acknowledging(&self, key: &ServerKey, tagged: &Message) -> ServerKey {
+        ServerKey { role: self.role(&Method::Ack, tagged.to_tag()), ..*key }
+    }
+
     /// `None` for a request inside a dialog, which cannot be merged.
-    pub(super) fn of(request: &Message) -> Option<MergeKey> {
+    pub(super) fn merge(&self, request: &Message) -> Option<MergeKey> {
         if request.to_tag().is_some() {
             return None;
         }
         let cseq = request.cseq().ok()?;
-        Some(MergeKey {
-            from_tag: request.from_tag(),
-            call_id: request.call_id().ok()?.into(),
-            number: cseq.number,
-            method: cseq.method,
-        })
+        let identity = (request.from_tag(), request.call_id().ok()?, cseq.number, cseq.method);
+        Some(MergeKey(self.print(identity)))
+    }
+
+    fn role(&self, method: &Method, to_tag: Option<String>) -> u64 {
+        self.one.hash_one((method, to_tag))
+    }
+
+    fn print(&self, parts: impl Hash) -> Print {
+        (self.one.hash_one(&parts), self.two.hash_one(&parts))
     }
 }
 

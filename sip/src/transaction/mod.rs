@@ -45,6 +45,7 @@ mod client_non_invite;
 mod clients;
 mod deadlines;
 mod follow_up;
+mod kept;
 mod key;
 mod server_invite;
 mod server_non_invite;

@@ -116,6 +116,18 @@ impl<M: Clone> ServerInvite<M> {
         }
     }
 
+    /// Gives up room that is of no use any more, once the user has given its final answer.
+    ///
+    /// - `keep`: makes that answer small, if it may have to be sent again.
+    pub fn pack(&mut self, keep: impl FnOnce(&mut M)) {
+        match &mut self.state {
+            State::Proceeding { .. } => return,
+            State::Completed { response, .. } => keep(response),
+            State::Accepted { .. } | State::Confirmed { .. } | State::Terminated => {}
+        }
+        self.outputs.shrink_to_fit();
+    }
+
     /// Ends at once: who repeats the INVITE is answered anew.
     pub fn forget(&mut self) {
         self.state = State::Terminated;

@@ -75,6 +75,16 @@ impl<M: Clone> ServerNonInvite<M> {
         self.outputs.push_back(ServerNonInviteOutput::Transmit(response));
     }
 
+    /// Gives up room that is of no use any more, once the user has given its final answer.
+    ///
+    /// - `keep`: makes that answer small.
+    pub fn pack(&mut self, keep: impl FnOnce(&mut M)) {
+        if let State::Completed { response, .. } = &mut self.state {
+            keep(response);
+            self.outputs.shrink_to_fit();
+        }
+    }
+
     /// Ends at once: who repeats the request is answered anew.
     pub fn forget(&mut self) {
         self.state = State::Terminated;

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::class::Class;
 use super::deadlines::Deadlines;
-use super::key::{MergeKey, ServerKey};
+use super::kept::Kept;
+use super::key::{Keys, MergeKey, ServerKey};
 use super::server_invite::{ServerInvite, ServerInviteOutput};
 use super::server_non_invite::{ServerNonInvite, ServerNonInviteOutput};
 use super::{Event, Output, Owner, ServerId, Timers};
@@ -19,7 +20,8 @@ pub(super) struct Servers<P> {
     last_id: u64,
     /// Boxed: a table keeps the room of its busiest hour, and moves all that is in it when it grows.
     entries: HashMap<ServerId, Box<Entry<P>>>,
-    keys: HashMap<ServerKey, ServerId>,
+    key: Keys,
+    ids: HashMap<ServerKey, ServerId>,
     /// How many transactions that began outside a dialog and were not refused share a From tag, Call-ID and CSeq.
     merges: HashMap<MergeKey, usize>,
     deadlines: Deadlines<ServerId>,
@@ -33,7 +35,7 @@ struct Entry<P> {
     merge: Option<MergeKey>,
     from: P,
     /// The To tag that we gave, which the answer to a CANCEL repeats. RFC 3261 §9.2.
-    to_tag: Option<String>,
+    to_tag: Option<Box<str>>,
     /// A CANCEL that the layer answers itself.
     internal: bool,
     deadline: Option<Instant>,
@@ -42,8 +44,8 @@ struct Entry<P> {
 #[derive(Debug)]
 enum Machine {
     /// With the INVITE, as long as the layer may have to answer it 100.
-    Invite(ServerInvite<Message>, Option<Message>),
-    NonInvite(ServerNonInvite<Message>),
+    Invite(ServerInvite<Kept>, Option<Message>),
+    NonInvite(ServerNonInvite<Kept>),
 }
 
 impl<P: Clone + Debug> Servers<P> {
@@ -52,7 +54,8 @@ impl<P: Clone + Debug> Servers<P> {
             timers,
             last_id: 0,
             entries: HashMap::new(),
-            keys: HashMap::new(),
+            key: Keys::default(),
+            ids: HashMap::new(),
             merges: HashMap::new(),
             deadlines: Deadlines::new(),
         }
@@ -60,13 +63,13 @@ impl<P: Clone + Debug> Servers<P> {
 
     /// Whether a request would be taken by a transaction that is here already.
     pub(super) fn knows(&self, request: &Message) -> bool {
-        let found = |key: Option<ServerKey>| key.is_some_and(|key| self.keys.contains_key(&key));
+        let found = |key: Option<ServerKey>| key.is_some_and(|key| self.ids.contains_key(&key));
         match request.method() {
-            Some(Method::Ack) => found(ServerKey::of_ack(request)),
+            Some(Method::Ack) => found(self.key.of_ack(request)),
             Some(Method::Cancel) => {
-                found(ServerKey::of(request, Method::Cancel)) || self.cancelled_by(request).is_some()
+                found(self.key.of_request(request, &Method::Cancel)) || self.cancelled_by(request).is_some()
             }
-            Some(method) => found(ServerKey::of(request, method)),
+            Some(method) => found(self.key.of_request(request, &method)),
             None => false,
         }
     }
@@ -83,8 +86,8 @@ impl<P: Clone + Debug> Servers<P> {
             Some(Method::Ack) => self.handle_ack(now, request, from, outputs),
             Some(Method::Cancel) => self.handle_cancel(now, request, from, reliable, outputs),
             Some(method) => {
-                let Some(key) = ServerKey::of(&request, method) else { return };
-                match self.keys.get(&key) {
+                let Some(key) = self.key.of_request(&request, &method) else { return };
+                match self.ids.get(&key) {
                     Some(&id) => self.repeat(now, id, outputs),
                     None => self.begin(now, key, request, from, reliable, outputs),
                 }
@@ -108,22 +111,22 @@ impl<P: Clone + Debug> Servers<P> {
             || class == Class::Success && matches!(entry.machine, Machine::Invite(..));
         let merge = if ongoing { None } else { entry.merge.take() };
         if entry.to_tag.is_none() {
-            entry.to_tag = response.to_tag();
+            entry.to_tag = response.to_tag().map(Into::into);
         }
         if class == Class::Failure
             && entry.is_proceeding_invite()
-            && let Some(ack) = entry.keys.first().and_then(|key| key.legacy_ack(&response))
+            && let Some(ack) = entry.keys.first().and_then(|key| self.key.legacy_ack(key, &response))
         {
-            self.keys.insert(ack.clone(), id);
+            self.ids.insert(ack, id);
             entry.keys.push(ack);
         }
         self.release(merge);
         self.step(now, id, outputs, |machine| match machine {
             Machine::Invite(machine, invite) => {
                 *invite = None; // Only needed for a 100, and the user has been quicker.
-                machine.respond(now, class, response);
+                machine.respond(now, class, response.into());
             }
-            Machine::NonInvite(machine) => machine.respond(now, class, response),
+            Machine::NonInvite(machine) => machine.respond(now, class, response.into()),
         });
     }
 
@@ -142,6 +145,10 @@ impl<P: Clone + Debug> Servers<P> {
         outputs: &mut VecDeque<Output<P>>,
     ) {
         self.respond(now, id, response, outputs);
+        self.forget(now, id, outputs);
+    }
+
+    pub(super) fn forget(&mut self, now: Instant, id: ServerId, outputs: &mut VecDeque<Output<P>>) {
         self.step(now, id, outputs, |machine| match machine {
             Machine::Invite(machine, _) => machine.forget(),
             Machine::NonInvite(machine) => machine.forget(),
@@ -173,7 +180,7 @@ impl<P: Clone + Debug> Servers<P> {
     }
 
     fn handle_ack(&mut self, now: Instant, ack: Message, from: P, outputs: &mut VecDeque<Output<P>>) {
-        let id = ServerKey::of_ack(&ack).and_then(|key| self.keys.get(&key).copied());
+        let id = self.key.of_ack(&ack).and_then(|key| self.ids.get(&key).copied());
         let Some(id) = id else {
             outputs.push_back(Output::Event(Event::Ack { message: ack, from }));
             return;
@@ -200,8 +207,8 @@ impl<P: Clone + Debug> Servers<P> {
         reliable: bool,
         outputs: &mut VecDeque<Output<P>>,
     ) {
-        let Some(key) = ServerKey::of(&cancel, Method::Cancel) else { return };
-        if let Some(&id) = self.keys.get(&key) {
+        let Some(key) = self.key.of_request(&cancel, &Method::Cancel) else { return };
+        if let Some(&id) = self.ids.get(&key) {
             return self.repeat(now, id, outputs);
         }
         let Some(invite) = self.cancelled_by(&cancel) else {
@@ -211,14 +218,14 @@ impl<P: Clone + Debug> Servers<P> {
         };
         let Some(entry) = self.entries.get(&invite) else { return };
         // One CANCEL for each INVITE, whatever its own CSeq.
-        let key = entry.keys.first().map_or(key, ServerKey::cancel);
-        if let Some(&id) = self.keys.get(&key) {
+        let key = entry.keys.first().map_or(key, |invite| self.key.of_cancel(invite, key));
+        if let Some(&id) = self.ids.get(&key) {
             return self.repeat(now, id, outputs);
         }
         let (to_tag, proceeding) = (entry.to_tag.clone(), entry.is_proceeding_invite());
-        let ok = answer(&cancel, StatusCode::OK, &to_tag.unwrap_or_else(|| stateless_tag(&cancel)));
+        let ok = answer(&cancel, StatusCode::OK, &to_tag.unwrap_or_else(|| stateless_tag(&cancel).into()));
         let machine = Machine::NonInvite(ServerNonInvite::new(self.timers, reliable));
-        let id = self.insert(machine, key, None, from, true);
+        let id = self.insert(machine, vec![key], None, from, true);
         self.respond(now, id, ok, outputs);
         if proceeding {
             outputs.push_back(Output::Event(Event::Cancel { invite, message: cancel }));
@@ -227,9 +234,8 @@ impl<P: Clone + Debug> Servers<P> {
 
     /// The INVITE that a CANCEL gives up.
     fn cancelled_by(&self, cancel: &Message) -> Option<ServerId> {
-        let key = ServerKey::of(cancel, Method::Invite)?;
-        let newest = || self.keys.get(&key.newest()?);
-        self.keys.get(&key).or_else(newest).copied()
+        let newest = || self.ids.get(&self.key.newest(cancel)?);
+        self.ids.get(&self.key.of_request(cancel, &Method::Invite)?).or_else(newest).copied()
     }
 
     fn begin(
@@ -241,15 +247,17 @@ impl<P: Clone + Debug> Servers<P> {
         reliable: bool,
         outputs: &mut VecDeque<Output<P>>,
     ) {
-        let machine = match request.method() {
+        let (machine, keys) = match request.method() {
             Some(Method::Invite) => {
-                Machine::Invite(ServerInvite::new(now, self.timers, reliable), Some(request.clone()))
+                let machine = ServerInvite::new(now, self.timers, reliable);
+                let keys = [Some(key), self.key.newest(&request)].into_iter().flatten().collect();
+                (Machine::Invite(machine, Some(request.clone())), keys)
             }
-            _ => Machine::NonInvite(ServerNonInvite::new(self.timers, reliable)),
+            _ => (Machine::NonInvite(ServerNonInvite::new(self.timers, reliable)), vec![key]),
         };
-        let merge = MergeKey::of(&request);
-        let merged = merge.as_ref().is_some_and(|merge| self.merges.contains_key(merge));
-        let id = self.insert(machine, key, merge, from.clone(), false);
+        let merge = self.key.merge(&request);
+        let merged = merge.is_some_and(|merge| self.merges.contains_key(&merge));
+        let id = self.insert(machine, keys, merge, from.clone(), false);
         outputs.push_back(Output::Event(Event::Request { id, message: request, from, merged }));
         self.step(now, id, outputs, |_| {});
     }
@@ -257,19 +265,17 @@ impl<P: Clone + Debug> Servers<P> {
     fn insert(
         &mut self,
         machine: Machine,
-        key: ServerKey,
+        keys: Vec<ServerKey>,
         merge: Option<MergeKey>,
         from: P,
         internal: bool,
     ) -> ServerId {
         self.last_id += 1;
         let id = ServerId(self.last_id);
-        if let Some(merge) = &merge {
-            *self.merges.entry(merge.clone()).or_default() += 1;
+        if let Some(merge) = merge {
+            *self.merges.entry(merge).or_default() += 1;
         }
-        let newest = key.newest().filter(|_| matches!(machine, Machine::Invite(..)));
-        let keys: Vec<_> = [Some(key), newest].into_iter().flatten().collect();
-        self.keys.extend(keys.iter().map(|key| (key.clone(), id)));
+        self.ids.extend(keys.iter().map(|key| (*key, id)));
         let entry = Entry { machine, keys, merge, from, to_tag: None, internal, deadline: None };
         self.entries.insert(id, Box::new(entry));
         id
@@ -293,6 +299,7 @@ impl<P: Clone + Debug> Servers<P> {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         act(&mut entry.machine);
         entry.drain(now, id, outputs);
+        entry.pack();
         let (deadline, terminated) = entry.outlook();
         self.deadlines.schedule(id, &mut entry.deadline, deadline);
         if terminated {
@@ -307,8 +314,8 @@ impl<P: Clone + Debug> Servers<P> {
     fn remove(&mut self, id: ServerId) {
         let Some(entry) = self.entries.remove(&id) else { return };
         for key in &entry.keys {
-            if self.keys.get(key) == Some(&id) {
-                self.keys.remove(key);
+            if self.ids.get(key) == Some(&id) {
+                self.ids.remove(key);
             }
         }
         self.release(entry.merge);
@@ -327,33 +334,47 @@ impl<P: Clone + Debug> Servers<P> {
 
 impl<P: Clone> Entry<P> {
     fn drain(&mut self, now: Instant, id: ServerId, outputs: &mut VecDeque<Output<P>>) {
-        let transmit =
-            |message| Output::Transmit { message, to: self.from.clone(), owner: Owner::Server(id) };
+        let owner = Owner::Server(id);
+        let transmit = |kept: Kept| {
+            kept.message().map(|message| Output::Transmit { message, to: self.from.clone(), owner })
+        };
         match &mut self.machine {
             Machine::Invite(machine, invite) => {
                 while let Some(output) = machine.poll_output() {
-                    outputs.push_back(match output {
+                    outputs.extend(match output {
                         ServerInviteOutput::Transmit(response) => transmit(response),
-                        ServerInviteOutput::NoAck => Output::Event(Event::NoAck { id }),
-                        ServerInviteOutput::TransportError => Output::Event(Event::ServerTransport { id }),
+                        ServerInviteOutput::NoAck => Some(Output::Event(Event::NoAck { id })),
+                        ServerInviteOutput::TransportError => {
+                            Some(Output::Event(Event::ServerTransport { id }))
+                        }
                         ServerInviteOutput::Trying => {
                             if let Some(invite) = invite.take() {
-                                machine.respond(now, Class::Provisional, trying(&invite));
+                                machine.respond(now, Class::Provisional, trying(&invite).into());
                             }
-                            continue;
+                            None
                         }
                     });
                 }
             }
             Machine::NonInvite(machine) => {
                 while let Some(output) = machine.poll_output() {
-                    outputs.push_back(match output {
+                    outputs.extend(match output {
                         ServerNonInviteOutput::Transmit(response) => transmit(response),
-                        ServerNonInviteOutput::TransportError if self.internal => continue,
-                        ServerNonInviteOutput::TransportError => Output::Event(Event::ServerTransport { id }),
+                        ServerNonInviteOutput::TransportError if self.internal => None,
+                        ServerNonInviteOutput::TransportError => {
+                            Some(Output::Event(Event::ServerTransport { id }))
+                        }
                     });
                 }
             }
+        }
+    }
+
+    /// Once it has its final answer it is kept for repeats alone.
+    fn pack(&mut self) {
+        match &mut self.machine {
+            Machine::Invite(machine, _) => machine.pack(Kept::pack),
+            Machine::NonInvite(machine) => machine.pack(Kept::pack),
         }
     }
 

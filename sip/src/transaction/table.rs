@@ -10,10 +10,11 @@ use crate::{Message, Name};
 /// All transactions of one endpoint. `P` is the caller's word for a peer: where a message came from or goes to.
 ///
 /// What strangers can fill is bounded by the caller: every request that matches nothing begins a server transaction,
-/// so before [`handle_message`](Self::handle_message) compare [`server_len`](Self::server_len) with a limit of your
+/// so before [`handle_message`](Self::handle_message) compare what waits for its answer with a limit of your
 /// own and refuse what [`knows`](Self::knows) nothing of. A stray ACK, response or CANCEL keeps no state. A server
 /// transaction lasts until it is answered and its timers are over: whoever takes an
-/// [`Event::Request`] must [`respond`](Self::respond) with a final.
+/// [`Event::Request`] must [`respond`](Self::respond) with a final. One that is answered keeps its key and the bytes of
+/// that answer, and may be [`forgotten`](Self::forget) before its time where those are too many.
 ///
 /// Source: RFC 3261 §17, RFC 6026.
 #[derive(Debug)]
@@ -214,6 +215,12 @@ impl<P: Clone + Debug> Transactions<P> {
     /// (RFC 3261 §8.2.7), and an ACK is nobody's. For challenges, and for who has no room to keep what it refused.
     pub fn dismiss(&mut self, now: Instant, id: ServerId, response: Message) {
         self.servers.dismiss(now, id, response, &mut self.outputs);
+    }
+
+    /// Ends a transaction before its time, for who has no room to keep it: a copy of the request is a new one, and an ACK is
+    /// nobody's. One that is not answered must be answered first. An ended `id` is ignored.
+    pub fn forget(&mut self, now: Instant, id: ServerId) {
+        self.servers.forget(now, id, &mut self.outputs);
     }
 
     /// The next thing to do; drain to `None` after every other call.

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod client;
+mod kept;
 mod link;
 mod random;
 mod repeats;
