@@ -66,6 +66,11 @@ impl History {
         }
     }
 
+    /// The records are written.
+    pub fn pack(&mut self) {
+        (self.tried, self.reason) = Default::default();
+    }
+
     /// An INVITE of ours begins a dialog.
     pub fn dialled(&mut self, call_id: &str, party: Option<Party>) {
         self.dialled.reserve_exact(1); // Mostly there is only one.

@@ -278,6 +278,15 @@ impl Call {
         ended && self.requests.are_over() && self.media.is_closed()
     }
 
+    /// Gives up what a call that is over has no use for, once its actions are drained: it waits for late messages for half a
+    /// minute, and many do so at one time.
+    pub fn pack(&mut self) {
+        if matches!(self.stage, Stage::Ended(_)) {
+            self.out.shrink_to_fit();
+            self.history.pack();
+        }
+    }
+
     /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
     pub fn is_live(&self) -> bool {
         !matches!(self.stage, Stage::Ended(_))

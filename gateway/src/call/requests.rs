@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use sip::dialog::Dialog;
 use sip::{Message, Method, Name};
 
@@ -61,7 +62,8 @@ struct SentAck {
     request: RequestId,
     /// The To tag of the 2xx: one INVITE may be answered by several (forks).
     remote_tag: String,
-    message: Message,
+    /// Its bytes alone: few are ever sent again.
+    ack: Bytes,
     hop: Hop,
     /// The flow of its receiver.
     flow: Peer,
@@ -200,9 +202,10 @@ impl Cx<'_> {
             proof.iter().fold(builder, |builder, (name, value)| builder.header(name.clone(), value));
         let message = SentBody::attach(body, builder).build();
         let (remote_tag, flow) = (leg.dialog.remote_tag.clone(), leg.flow.clone());
-        self.act(Action::Transmit { message: message.clone(), hop: hop.clone() });
+        let ack = Bytes::copy_from_slice(message.bytes());
+        self.act(Action::Transmit { message, hop: hop.clone() });
         self.requests.acks.reserve_exact(1); // Mostly there is only one.
-        self.requests.acks.push(SentAck { request, remote_tag, message, hop, flow });
+        self.requests.acks.push(SentAck { request, remote_tag, ack, hop, flow });
     }
 
     /// A repeated 2xx: its ACK again, the one that went out; by the flow too, since it may not have arrived where it should
@@ -211,9 +214,10 @@ impl Cx<'_> {
         let tag = message.to_tag().unwrap_or_default();
         let mine = |ack: &&SentAck| ack.request == request && ack.remote_tag == tag;
         let Some(ack) = self.requests.acks.iter().find(mine) else { return false };
+        let Ok(message) = Message::parse(ack.ack.clone()) else { return false };
         let by_flow = (!is_by_flow(&ack.flow, &ack.hop)).then(|| Hop::Peer(ack.flow.clone()));
         for hop in [ack.hop.clone()].into_iter().chain(by_flow) {
-            self.out.push_back(Action::Transmit { message: ack.message.clone(), hop });
+            self.out.push_back(Action::Transmit { message: message.clone(), hop });
         }
         true
     }

@@ -280,6 +280,7 @@ impl Core {
             }
         }
         let Some(slot) = self.calls.get_mut(&key) else { return };
+        slot.call.pack();
         let over = slot.call.is_over();
         let wakeup = slot.call.poll_timeout().filter(|_| !over);
         if slot.wakeup != wakeup {
