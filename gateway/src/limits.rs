@@ -1,7 +1,8 @@
 //! Calls per second and calls at one time, shared by all shards without a lock.
 //!
 //! Admission and routing are pure; this is the one part of them that counts. It comes last, so that a call which
-//! is refused anyway uses up nothing. Emergency calls are counted by themselves, up to a number that no party reaches in need.
+//! is refused anyway uses up nothing. Emergency calls are counted by themselves, and refused only where nobody answers a flood of
+//! them.
 //! A call that is not up yet takes a [`Permit`] of its own too, by [`Limits::unanswered`].
 //!
 //! A call of a connector takes one [`Permit`] by [`Limits::call`] (termination); each attempt takes another by
@@ -40,9 +41,13 @@ const RETRY_CONCURRENT_CALLS: Duration = Duration::from_secs(5);
 /// So many calls of a party may ring at one time, however few ports there are.
 const FEWEST_UNANSWERED: u32 = 16;
 
-/// So many emergency calls of one connector may be up at one time: more than people in need place through one trunk, and few
-/// enough that a phone system which was broken into leaves ports to the emergency calls of others.
+/// So many emergency calls of one connector may use what is set aside for such: more than people in need place through one trunk,
+/// and few enough that a phone system which was broken into leaves some to the emergency calls of others. More of them find their
+/// place among the ordinary calls, and before these.
 pub const EMERGENCY_CALLS: u32 = 200;
+
+/// Keys of places among the emergency calls that may use what is set aside.
+const SET_ASIDE: &str = "emergency ";
 
 /// What may be taken; none: as much as anybody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,32 +88,38 @@ impl Limits {
                 self.take_named(&format!("out {}", connector.id), connector.id.as_str(), limit, unix)
             }
             Origin::Connector(connector) => {
+                let own = format!("{SET_ASIDE}{}", connector.id);
                 let limit = Limit { calls_per_second: None, calls: Some(EMERGENCY_CALLS) };
-                let whose = format!("emergency calls of {}", connector.id);
-                self.take_named(&format!("emergency {}", connector.id), &whose, limit, unix)
+                let beyond = Limit { calls: None, ..limit };
+                self.take(&own, limit, unix)
+                    .or_else(|_| self.take(&format!("beyond emergency {}", connector.id), beyond, unix))
             }
             Origin::Carrier(_) => Ok(Permit::default()),
         }
     }
 
     /// Takes a place among the calls of one party that are not up yet: not answered, or not acknowledged. They may have half
-    /// of the room for media, and a few in any case; whoever never acknowledges holds no more. An emergency call takes none.
+    /// of the room for media, and a few in any case; whoever never acknowledges holds no more. So many emergency calls of a
+    /// connector may ring beside them, and [`EMERGENCY_CALLS`] in any case: nobody whose address was forged takes all ports.
     ///
     /// - `room`: how many calls find media ports at one time;
     /// - `unix`: as in [`Limits::call`].
     pub fn unanswered(&self, admitted: &Admitted, room: usize, unix: Duration) -> Result<Permit, Refusal> {
-        let (whose, key) = match &admitted.origin {
-            _ if admitted.emergency.is_some() => return Ok(Permit::default()),
+        let (whose, key, fewest) = match &admitted.origin {
+            Origin::Connector(connector) if admitted.emergency.is_some() => {
+                let whose = format!("emergency calls of {}", connector.id);
+                (whose, format!("unanswered emergency {}", connector.id), EMERGENCY_CALLS)
+            }
             Origin::Connector(connector) => {
-                (connector.id.as_str(), format!("unanswered out {}", connector.id))
+                (connector.id.to_string(), format!("unanswered out {}", connector.id), FEWEST_UNANSWERED)
             }
             Origin::Carrier(carrier) => {
-                (carrier.name.as_str(), format!("unanswered carrier {}", carrier.name))
+                (carrier.name.to_string(), format!("unanswered carrier {}", carrier.name), FEWEST_UNANSWERED)
             }
         };
-        let most = u32::try_from(room / 2).unwrap_or(u32::MAX).max(FEWEST_UNANSWERED);
+        let most = u32::try_from(room / 2).unwrap_or(u32::MAX).max(fewest);
         let limit = Limit { calls_per_second: None, calls: Some(most) };
-        self.take_named(&key, whose, limit, unix).map_err(|refusal| match refusal {
+        self.take_named(&key, &whose, limit, unix).map_err(|refusal| match refusal {
             Refusal::ConcurrentCalls { whose, limit, retry_after } => {
                 Refusal::UnansweredCalls { whose, limit, retry_after }
             }
@@ -207,6 +218,11 @@ struct Held {
 }
 
 impl Permit {
+    /// Whether it is an emergency call's that may use what is set aside for such.
+    pub fn is_set_aside(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.key.starts_with(SET_ASIDE))
+    }
+
     /// Whether this place serves an attempt to `via` too: trying the next host of one carrier is no new call.
     pub fn covers(&self, via: &Via) -> bool {
         self.held.as_ref().is_some_and(|held| held.key == key(via))
@@ -403,19 +419,31 @@ mod tests {
     }
 
     #[test]
-    fn emergency_calls_are_counted_by_themselves_up_to_a_number_that_nobody_needs() {
+    fn emergency_calls_are_counted_by_themselves_and_refused_only_as_a_flood_that_rings() {
         let limits = Limits::new();
         let (emergency, attempts) = admitted("127.0.0.2", "1001", "911");
+        let mut ringing = Vec::new();
         let mut held = Vec::new();
         for _ in 0..200 {
             held.push(limits.call(&emergency, SECOND).unwrap());
-            held.push(limits.unanswered(&emergency, 0, SECOND).unwrap());
+            ringing.push(limits.unanswered(&emergency, 0, SECOND).unwrap());
             held.push(limits.attempt(&attempts[0], true, SECOND).unwrap());
         }
-        let refusal = limits.call(&emergency, SECOND).unwrap_err();
-        assert_eq!(refusal.to_string(), "More than 200 calls at one time for emergency calls of hq");
+        assert!(held.iter().step_by(2).all(Permit::is_set_aside));
+        let beyond = limits.call(&emergency, SECOND).unwrap();
+        assert!(!beyond.is_set_aside());
+        let refusal = limits.unanswered(&emergency, 0, SECOND).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "More than 200 calls at one time that are not answered for emergency calls of hq"
+        );
+        assert!(limits.unanswered(&emergency, 600, SECOND).is_ok());
+        ringing.pop();
+        assert!(limits.unanswered(&emergency, 0, SECOND).is_ok());
+        held.clear();
+        assert!(limits.call(&emergency, SECOND).unwrap().is_set_aside());
         let (ordinary, _) = admitted("127.0.0.2", "+12065550100", "+12125550123");
-        assert!(limits.call(&ordinary, SECOND).is_ok());
+        assert!(!limits.call(&ordinary, SECOND).unwrap().is_set_aside());
     }
 
     #[test]

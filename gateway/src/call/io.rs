@@ -101,6 +101,8 @@ pub enum Action {
     Admit { attempt: Box<crate::route::Attempt>, emergency: bool },
     /// A word to the media workers.
     Media(Command),
+    /// An emergency call finds no ports: an ordinary call that is not answered yet gives way.
+    MakeRoom,
     /// Put the answered call into the journal before its 200 leaves.
     Journal,
     /// An INVITE goes to another host.

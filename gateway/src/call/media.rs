@@ -20,6 +20,10 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the media workers may take to close before the call is forgotten without their figures.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// An emergency call that found no ports asks again so much later, for so long: meanwhile an ordinary call gives way.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+const ASK_FOR: Duration = Duration::from_secs(2);
+
 /// When to come again where no ports were left.
 const RETRY_MEDIA: Duration = Duration::from_secs(5);
 
@@ -28,6 +32,10 @@ const RETRY_MEDIA: Duration = Duration::from_secs(5);
 pub struct MediaSession {
     pub(super) key: MediaKey,
     state: State,
+    /// What is set aside for emergency calls is for this one.
+    set_aside: bool,
+    /// The ports that an emergency call wants and has not got, and when to ask for them again.
+    wanted: Option<(Command, Option<Instant>)>,
     /// Both legs are up: silence ends the call.
     up: bool,
     /// When to give up on ports, or to go on without the workers' last word.
@@ -66,6 +74,8 @@ impl MediaSession {
         MediaSession {
             key,
             state: State::Idle,
+            set_aside: false,
+            wanted: None,
             up: false,
             give_up: None,
             was_silent: false,
@@ -76,6 +86,11 @@ impl MediaSession {
             hosts: [None, None],
             strangers: 0,
         }
+    }
+
+    /// The same, of an emergency call that may use what is set aside for such.
+    pub fn set_aside(self, set_aside: bool) -> MediaSession {
+        MediaSession { set_aside, ..self }
     }
 
     /// A session that was open when it was written down.
@@ -142,7 +157,8 @@ impl MediaSession {
 
     /// When [`MediaSession::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.give_up
+        let again = self.wanted.as_ref().and_then(|(_, again)| *again);
+        again.into_iter().chain(self.give_up).min()
     }
 
     /// Whether the workers never said that there are ports; without their last word the session is closed.
@@ -151,6 +167,7 @@ impl MediaSession {
             return None;
         }
         match self.state {
+            State::Opening { .. } if self.wanted.is_some() => Some(no_media(NoRoom::Ports)),
             State::Opening { .. } => Some(no_media(NoRoom::System)),
             _ => {
                 self.state = State::Closed;
@@ -212,7 +229,19 @@ impl Cx<'_> {
         self.media.state = State::Opening { a, b };
         self.media.give_up = Some(self.now.instant + OPEN_TIMEOUT);
         let (key, emergency) = (self.media.key, self.account.emergency);
-        self.act(Action::Media(Command::Open { key, a, b, emergency, party }));
+        let party = party.filter(|_| !self.media.set_aside);
+        let open = Command::Open { key, a, b, emergency, party };
+        self.media.wanted = emergency.then(|| (open.clone(), None));
+        self.act(Action::Media(open));
+    }
+
+    /// Asks once more for ports that an emergency call did not get.
+    pub fn ask_for_media_again(&mut self) {
+        let Some((open, again)) = &mut self.media.wanted else { return };
+        if due(again, self.now) {
+            let open = open.clone();
+            self.act(Action::Media(open));
+        }
     }
 
     /// The media workers' word.
@@ -223,7 +252,16 @@ impl Cx<'_> {
                 let State::Opening { a, b } = media.state else { return MediaNews::None };
                 media.state = State::Open { a, b, ports: [a_ports, b_ports] };
                 media.give_up = None;
+                media.wanted = None;
                 return MediaNews::Opened;
+            }
+            MediaEvent::OpenFailed { key, .. } if key == media.key && media.wanted.is_some() => {
+                let now = self.now.instant;
+                if let Some((_, again)) = &mut media.wanted {
+                    *again = Some(now + ASK_AGAIN);
+                }
+                media.give_up = media.give_up.map(|at| at.min(now + ASK_FOR));
+                self.act(Action::MakeRoom);
             }
             MediaEvent::OpenFailed { key, cause, .. } if key == media.key => {
                 media.state = State::Closed;
@@ -258,6 +296,7 @@ impl Cx<'_> {
     /// Gives the ports back; the figures come with [`MediaEvent::Closed`].
     pub fn close_media(&mut self) {
         self.media.give_up = None;
+        self.media.wanted = None;
         match self.media.state {
             State::Opening { .. } | State::Open { .. } => {
                 self.media.state = State::Closing;

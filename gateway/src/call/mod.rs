@@ -114,6 +114,8 @@ pub struct NewCall {
     pub account: Account,
     /// The first media session's key.
     pub media: MediaKey,
+    /// An emergency call that may use what is set aside for such.
+    pub set_aside: bool,
     /// The longest that the call may last once answered.
     pub max_duration: Duration,
 }
@@ -185,7 +187,12 @@ impl Call {
         history.can_be_forged = forgeable && !new.account.emergency && new.server.is_some();
         history.proven = new.server.is_none();
         history.is_at(Side::A, new.flow.remote.ip());
-        let mut call = Call::over(new.transaction_id, new.account, history, MediaSession::new(new.media));
+        let mut call = Call::over(
+            new.transaction_id,
+            new.account,
+            history,
+            MediaSession::new(new.media).set_aside(new.set_aside),
+        );
         let mut leg = Leg::new(dialog, new.flow, new.local, new.profile);
         leg.contact_user.clone_from(&call.account.callee);
         leg.heard(&new.invite);
@@ -220,6 +227,10 @@ impl Call {
                 ended.handle_timeout(cx);
                 Next::Stay
             }
+        });
+        self.step(now, tokens, |_, cx| {
+            cx.ask_for_media_again();
+            Next::Stay
         });
         if let Some(cause) = self.media.handle_timeout(now) {
             self.step(now, tokens, |stage, cx| hang_up(stage, cx, cause));
@@ -290,6 +301,11 @@ impl Call {
     /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
     pub fn is_live(&self) -> bool {
         !matches!(self.stage, Stage::Ended(_))
+    }
+
+    /// Whether it is an ordinary call that holds ports and is not answered yet, so that it may give way to one for help.
+    pub fn may_give_way(&self) -> bool {
+        matches!(self.stage, Stage::Setup(_)) && !self.account.emergency && self.media.opened().is_some()
     }
 
     /// Whether the parties know that it has ended, as far as we can tell them: no BYE waits to be sent, and no INVITE

@@ -30,6 +30,7 @@ impl Core {
                 return self.admit_attempt(now, key, &attempt, emergency).into_iter().collect();
             }
             Action::Media(command) => self.command_media(key, command),
+            Action::MakeRoom => self.make_room(Some(key), 0),
             Action::Journal => return self.journal(now, key).into_iter().collect(),
             Action::AttemptBegins { via, address } => self.attempt_begins(key, &via, address),
             Action::AttemptEnds { detail, end } => self.attempt_ends(key, &detail, end),

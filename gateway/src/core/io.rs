@@ -46,6 +46,11 @@ pub enum Input {
     },
     /// A word from the media workers.
     Media(MediaEvent),
+    /// [`Output::MakeRoom`] of another shard.
+    MakeRoom {
+        /// So many shards had no call that could give way.
+        asked: u16,
+    },
     /// An [`Effect::Answered`] is in the journal, or can't be: the call goes on either way.
     Journaled {
         /// The call, as it was given.
@@ -79,6 +84,12 @@ pub enum Output {
         query: QueryId,
         /// The question.
         lookup: Lookup,
+    },
+    /// An emergency call finds no media ports, and no call of this shard can give way: the next shard hears
+    /// [`Input::MakeRoom`], until all were asked.
+    MakeRoom {
+        /// So many shards had none, this one too.
+        asked: u16,
     },
     /// Tell when a connection ends: answered by [`Input::ConnectionEnded`], once for each connection.
     Watch(ConnectionId),

@@ -22,6 +22,7 @@ mod journal;
 mod kept;
 mod large;
 pub mod live;
+mod make_room;
 mod media;
 mod new_call;
 mod open;
@@ -360,6 +361,7 @@ impl Machine for Core {
             }
             Input::Resolved { query, result } => self.handle_resolved(now, query, result),
             Input::Media(event) => self.handle_media(now, event),
+            Input::MakeRoom { asked } => self.make_room(None, asked),
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
             Input::Orphan(state) => self.hang_up_orphan(now, &state),
             Input::Configuration(live) => {

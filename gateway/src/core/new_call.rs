@@ -62,14 +62,11 @@ impl Core {
             Ok(origin) => origin.clone(),
             Err(refusal) => return self.refuse(now, &asked, &refusal.clone()),
         };
-        if let Some(fault) = protocol_fault(&asked.message, merged, origin.peer().prack != config::Prack::Off)
-        {
-            return self.reject(now, &asked, &fault);
-        }
-        // Who calls for help has no timer instead.
-        let short = session_fault(&asked.message)
-            .filter(|_| !admit::is_for_help(&live.config, &origin, &asked.facts));
-        if let Some(fault) = short {
+        // Who calls for help has unreliable ringing and no timer instead.
+        let for_help = || admit::is_for_help(&live.config, &origin, &asked.facts);
+        let reliable = origin.peer().prack != config::Prack::Off || for_help();
+        let fault = protocol_fault(&asked.message, merged, reliable);
+        if let Some(fault) = fault.or_else(|| session_fault(&asked.message).filter(|_| !for_help())) {
             return self.reject(now, &asked, &fault);
         }
         if let Some(heard) = heard(&asked.message, origin.peer()) {
@@ -158,6 +155,7 @@ impl Core {
             routes,
             account,
             media: key.media(),
+            set_aside: permits.iter().any(Permit::is_set_aside),
             max_duration: max_duration(&admitted.origin),
         };
         let permits = self.open_permits(&new.account, permits);

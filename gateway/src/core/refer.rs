@@ -100,6 +100,7 @@ impl Core {
             redirections: Vec::new(),
             account: account(live, admitted),
             media: key.media(),
+            set_aside: permits.iter().any(crate::limits::Permit::is_set_aside),
             max_duration: super::new_call::max_duration(&admitted.origin),
         };
         let permits = self.open_permits(&new.account, permits);

@@ -334,7 +334,7 @@ impl fmt::Display for ExplainedStep {
             ExplainedStep::NoLimit => {
                 write!(
                     f,
-                    "limits: {EMERGENCY_CALLS} emergency calls at one time and no other on an emergency call"
+                    "limits: none on an emergency call; the ports that are set aside are for {EMERGENCY_CALLS} at one time"
                 )
             }
         }

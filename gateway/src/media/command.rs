@@ -39,9 +39,10 @@ pub enum Command {
         a: IpAddr,
         /// Local address of the b-leg's ports.
         b: IpAddr,
-        /// May use the ports that are set aside.
+        /// It needs ports more than any other: those that rest too, and, where no party is named, those that are set aside.
         emergency: bool,
-        /// Whose call it is: a party that holds much leaves some to the others.
+        /// Who is charged with the ports: a party that holds much leaves some to the others' ordinary calls, and the ports that
+        /// are set aside to the others' emergency calls.
         party: Option<Party>,
     },
     /// What a peer was offered decides what its leg hears until its description comes by `Remote`.

@@ -31,14 +31,19 @@ const SHARE: usize = 8;
 /// For whom a pair is drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claim {
-    /// Who is charged with it; none for an emergency call, which is nobody's share.
+    /// Who is charged with it; none for an emergency call that may use what is set aside.
     party: Option<Party>,
     emergency: bool,
 }
 
 impl Claim {
     pub(super) fn new(party: Option<Party>, emergency: bool) -> Claim {
-        Claim { party: party.filter(|_| !emergency), emergency }
+        Claim { party, emergency }
+    }
+
+    /// Whether the pairs and the sockets that are set aside are for it.
+    fn is_set_aside(&self) -> bool {
+        self.emergency && self.party.is_none()
     }
 }
 
@@ -133,12 +138,12 @@ impl PortPools {
         let new = || Pool { free: pairs.clone(), resting: VecDeque::new(), shares: HashMap::new() };
         let pool = self.pools.entry(address).or_insert_with(new);
         pool.wake(now);
-        let reserve = if claim.emergency { 0 } else { self.reserve };
+        let reserve = if claim.is_set_aside() { 0 } else { self.reserve };
         let spare = pool.free.len().saturating_sub(reserve);
-        let pair = if !claim.emergency && 2 * (self.drawn + 1) > self.sockets {
+        let pair = if !claim.is_set_aside() && 2 * (self.drawn + 1) > self.sockets {
             return Err(NoRoom::Descriptors);
         } else if spare > 0 {
-            if pool.share(claim.party.as_ref()) >= SHARE * spare {
+            if !claim.emergency && pool.share(claim.party.as_ref()) >= SHARE * spare {
                 return Err(NoRoom::Share);
             }
             let index = usize::try_from(random.below(pool.free.len() as u64)).unwrap_or(0);
@@ -284,6 +289,20 @@ mod tests {
         pools.rest(start, LOCAL, drawn[0], &nobody());
         let emergency = draw_all(&mut pools, start, true);
         assert_eq!((emergency.len(), emergency.last()), (3, drawn.first()));
+    }
+
+    /// Who has more emergency calls than what is set aside is for leaves that to others.
+    #[test]
+    fn an_emergency_call_beyond_what_is_set_aside_has_the_ordinary_pairs_before_all_others() {
+        let start = Instant::now();
+        let mut pools = pools(5000..=5019, &[], 4);
+        let beyond = Claim::new(of("flood").party, true);
+        let drawn = draw_for(&mut pools, start, &beyond);
+        assert_eq!(drawn.len(), 8);
+        assert!(draw_for(&mut pools, start, &of("pbx")).is_empty());
+        pools.rest(start, LOCAL, drawn[0], &beyond);
+        assert_eq!(draw_for(&mut pools, start, &beyond), [drawn[0]]);
+        assert_eq!(draw_all(&mut pools, start, true).len(), 2);
     }
 
     /// Two greedy parties and one that comes late: each finds its share, and rest counts as use.

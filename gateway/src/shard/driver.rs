@@ -286,6 +286,13 @@ impl<M: Machine + 'static> Driver<M> {
                     let answer = move |result| mailboxes.post_event(shard, Input::Resolved { query, result });
                     self.resolver.resolve(lookup, Box::new(answer));
                 }
+                Some(Output::MakeRoom { asked }) => {
+                    let shards = self.mailboxes.ownership().shards();
+                    if asked < shards {
+                        let next = (self.shard + 1) % shards;
+                        self.mailboxes.post_event(next, Input::MakeRoom { asked });
+                    }
+                }
                 Some(Output::Watch(connection)) => self.streams.watch(connection, self.shard),
                 Some(Output::Effect(effect)) => (self.effects.borrow_mut())(effect),
             }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use sip::Name;
 
 use super::phone::{Abilities, Pracks, Rel100, Stage, TimerHabit};
-use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
+use super::trunk::{OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
+use super::world::CallId;
 use crate::direction::Direction;
+use crate::media::Command;
 
 #[test]
 fn limits_do_not_hold_for_it() {
@@ -176,4 +178,123 @@ fn it_does_not_fail_for_want_of_a_prack() {
         trunk.hang_up(a);
         trunk.run(1.0);
     });
+}
+
+/// More people call for help through one trunk than what is set aside is for: all are put through while there is room.
+#[test]
+fn the_two_hundred_and_first_is_put_through() {
+    over_udp(&[], |trunk| {
+        for _ in 0..201 {
+            let call = trunk.dial(trunk.pbx, "911");
+            trunk.run(0.02);
+            let desk = trunk.incoming(trunk.east);
+            trunk.respond(desk, 200);
+            trunk.run(0.02);
+            assert_eq!(trunk.stage(call), Stage::Up);
+        }
+        trunk.run(1.0);
+        // The others are charged with what they hold, so that what is set aside is left to another's.
+        let open = |party: bool| {
+            let is = |command: &Command| matches!(command, Command::Open { party: one, .. } if one.is_some() == party);
+            trunk.world.media_log.iter().filter(|(_, command)| is(command)).count()
+        };
+        assert_eq!((open(false), open(true)), (200, 1));
+        let calls: Vec<_> = (0..trunk.received(trunk.east)).map(|index| CallId(trunk.east, index)).collect();
+        for call in calls {
+            trunk.hang_up(call);
+        }
+        trunk.run(1.0);
+    });
+}
+
+/// No port is left: a call that only rings gives way, on whatever shard it is, and one that is up does not.
+#[test]
+fn an_ordinary_call_that_rings_gives_way() {
+    everywhere(|trunk| {
+        let (up, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        let ringing = trunk.dial(trunk.branch, OUTSIDE);
+        trunk.run(0.5);
+        let b = trunk.incoming(trunk.east);
+        trunk.respond(b, 180);
+        trunk.run(0.5);
+        trunk.world.media_room = 2;
+        let refused = trunk.dial(trunk.branch, OUTSIDE);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(refused), [503]);
+        let help = trunk.dial(trunk.pbx, "911");
+        trunk.run(1.0);
+        assert_eq!(trunk.heard(ringing), [180, 503]);
+        let answer = trunk.call(ringing).response(503).unwrap();
+        assert_eq!(Trunk::header(answer, "Retry-After"), "5");
+        assert_eq!(trunk.call(b).requests(), ["INVITE", "CANCEL"]);
+        let desk = trunk.incoming(trunk.east);
+        trunk.respond(desk, 200);
+        trunk.run(0.5);
+        assert_eq!((trunk.stage(help), trunk.stage(up)), (Stage::Up, Stage::Up));
+        // Nobody is left that could give way: two seconds, and a trunk elsewhere may be asked.
+        let late = trunk.dial(trunk.branch, "112");
+        trunk.run(1.5);
+        assert_eq!(trunk.heard(late), [404], "the branch has no entry");
+        let late = trunk.dial(trunk.pbx, "911");
+        trunk.run(1.9);
+        assert_eq!(trunk.heard(late), [0; 0]);
+        trunk.run(0.2);
+        assert_eq!(trunk.heard(late), [503]);
+        trunk.hang_up(up);
+        trunk.hang_up(help);
+        trunk.run(1.0);
+    });
+}
+
+/// A call that ends in time makes room by itself.
+#[test]
+fn it_waits_a_moment_for_ports() {
+    everywhere(|trunk| {
+        let (up, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.world.media_room = 1;
+        let help = trunk.dial(trunk.pbx, "911");
+        trunk.run(1.0);
+        trunk.hang_up(up);
+        trunk.run(0.5);
+        let desk = trunk.incoming(trunk.east);
+        trunk.respond(desk, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.stage(help), Stage::Up);
+        // And one whose caller does not wait leaves nothing behind.
+        let impatient = trunk.dial(trunk.pbx, "911");
+        trunk.run(0.3);
+        trunk.cancel(impatient);
+        trunk.run(1.0);
+        assert_eq!(trunk.heard(impatient), [487]);
+        trunk.hang_up(help);
+        trunk.run(1.0);
+    });
+}
+
+/// Who demands reliable ringing and acknowledges none of it is put through, with a desk that rings so and one that does not.
+#[test]
+fn who_demands_reliable_ringing_and_acknowledges_none_is_put_through() {
+    for prack in ["supported", "off"] {
+        let key: &'static str = if prack == "off" { "prack = \"off\"" } else { "prack = \"supported\"" };
+        everywhere_with(&[("pbx_peer", key)], |trunk| {
+            for rel100 in [Rel100::Supported, Rel100::Unknown] {
+                let late = Pracks::Late(Duration::from_secs(3_600));
+                trunk.able(
+                    trunk.pbx,
+                    Abilities { rel100: Rel100::Required, pracks: late, ..Abilities::default() },
+                );
+                trunk.able(trunk.east, Abilities { rel100, ..Abilities::default() });
+                let a = trunk.dial(trunk.pbx, "911");
+                trunk.run(0.5);
+                let b = trunk.incoming(trunk.east);
+                trunk.respond(b, 183);
+                trunk.run(20.0);
+                trunk.respond(b, 200);
+                trunk.run(1.0);
+                assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));
+                trunk.hang_up(a);
+                trunk.run(1.0);
+            }
+        });
+    }
 }

@@ -79,6 +79,8 @@ pub(crate) struct World {
     pub random: SeededRandom,
     pub link: Link,
     pub media: Answers,
+    /// So many media sessions may be open at one time.
+    pub media_room: usize,
     pub journal: Answers,
     pub names: HashMap<String, Vec<SocketAddr>>,
     pub look_up_takes: Duration,
@@ -145,6 +147,7 @@ impl World {
             random: SeededRandom::new(seed),
             link: Link::PERFECT,
             media: AT_ONCE,
+            media_room: usize::MAX,
             journal: AT_ONCE,
             names: HashMap::new(),
             look_up_takes: Duration::from_millis(20),
@@ -465,6 +468,12 @@ impl World {
             Output::Transmit { message, peer, owner } => {
                 self.transmit(shard, message, &peer, owner);
             }
+            Output::MakeRoom { asked } => {
+                let shards = self.ownership.shards();
+                if asked < shards {
+                    self.queue(self.now, Coming::Core((shard + 1) % shards, Input::MakeRoom { asked }));
+                }
+            }
             Output::Watch(connection) => {
                 self.watched.insert((connection, shard));
             }
@@ -560,7 +569,9 @@ impl World {
         let at = busy + delay;
         self.media_busy.insert(key, at);
         let event = match command {
-            Command::Open { .. } if self.media == Answers::Failing => {
+            Command::Open { .. }
+                if self.media == Answers::Failing || self.open_media.len() >= self.media_room =>
+            {
                 MediaEvent::OpenFailed { key, cause: NoRoom::Ports, text: "no port on 192.0.2.1".into() }
             }
             Command::Open { .. } => {
@@ -687,6 +698,7 @@ fn gateway(
     metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
     let key = HashKey::random(&mut SeededRandom::new(seed));
     let guard = Arc::new(Guard::new(GuardLimits::default(), key, now.instant, Arc::default()));
+    guard.exempt(crate::listen::listed(&config));
     let live = Arc::new(Live::new(config).unwrap());
     let accepts = accepts_calls.clone();
     let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
