@@ -3,7 +3,8 @@
 //! Counts are shared by all shards and connections, in bounded memory: see `tally.rs`.
 //!
 //! UDP sources can be forged, so a stranger could try to have a customer silenced: addresses that the configuration
-//! lists are exempt ([`Guard::exempt`]). Wrong credentials for a nonce that was issued to the source prove that it heard our
+//! lists are exempt ([`Guard::exempt`]). A network of half the world is no list: an address of such a one is a stranger's until
+//! it has shown the right credentials there. Wrong credentials for a nonce that was issued to the source prove that it heard our
 //! challenge, and count for everybody: by user and address, so that one telephone with an old password locks none of its
 //! neighbours out; and by address, where whoever tries many names is stopped, but not who proved itself there before.
 
@@ -38,6 +39,9 @@ const PROVEN_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// A source that no allowlist holds is told again after so long.
 const TOLD_AGAIN: Duration = Duration::from_secs(60 * 60);
 
+/// A network with fewer fixed bits is anybody's: nobody has a larger one.
+const LISTED_BITS: (u8, u8) = (8, 16);
+
 /// How patient the guard is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuardLimits {
@@ -70,9 +74,10 @@ pub struct Guard {
     wrong: Tally,
     wrong_of_address: Tally,
     proven: Tally,
+    proven_addresses: Tally,
     told: Tally,
     strangers: Seldom,
-    exempt: ArcSwap<Vec<IpNet>>,
+    exempt: ArcSwap<Exempt>,
     last_log_ms: AtomicU64,
     unlogged: AtomicU64,
     counters: Arc<ListenCounters>,
@@ -87,6 +92,7 @@ impl Guard {
             wrong: Tally::new(WRONG_WINDOW, limits.sources, key, start),
             wrong_of_address: Tally::new(WRONG_WINDOW, limits.sources, key, start),
             proven: Tally::new(PROVEN_WINDOW, limits.sources, key, start),
+            proven_addresses: Tally::new(PROVEN_WINDOW, limits.sources, key, start),
             told: Tally::new(TOLD_AGAIN, limits.sources, key, start),
             strangers: Seldom::new(start),
             exempt: ArcSwap::default(),
@@ -98,13 +104,14 @@ impl Guard {
 
     /// The addresses that are never silenced: those that the configuration names. Forgets all refusals.
     pub fn exempt(&self, networks: Vec<IpNet>) {
-        self.exempt.store(Arc::new(networks));
+        let (anybodys, listed) = networks.into_iter().partition(is_anybodys);
+        self.exempt.store(Arc::new(Exempt { listed, anybodys }));
         self.refusals.clear();
     }
 
     /// A message from `source` was refused (not listed, or no SIP at all).
     pub fn refused(&self, now: Instant, source: IpAddr) {
-        if self.lists(source) {
+        if self.lists(now, source) {
             return;
         }
         if self.refusals.add(now, source) == u64::from(self.limits.refusals) {
@@ -135,6 +142,9 @@ impl Guard {
         if self.proven.count(now, (source, user)) == 0 {
             self.proven.add(now, (source, user));
         }
+        if self.proven_addresses.count(now, source) == 0 {
+            self.proven_addresses.add(now, source);
+        }
     }
 
     /// Whether wrong credentials came from there so often that even right ones are not believed.
@@ -151,8 +161,10 @@ impl Guard {
     }
 
     /// Whether the configuration lists `source`; see [`Guard::exempt`].
-    pub fn lists(&self, source: IpAddr) -> bool {
-        self.exempt.load().iter().any(|network| network.contains(&source.to_canonical()))
+    pub fn lists(&self, now: Instant, source: IpAddr) -> bool {
+        let (exempt, address) = (self.exempt.load(), source.to_canonical());
+        holds(&exempt.listed, address)
+            || holds(&exempt.anybodys, address) && self.proven_addresses.count(now, source) > 0
     }
 
     /// Whether messages from `source` are to be dropped unread. Counts nothing.
@@ -171,6 +183,22 @@ impl Guard {
         let window_s = self.limits.window.as_secs();
         tracing::warn!(%source, others, window_s, "silencing a source that was refused too often");
     }
+}
+
+/// What the configuration lists.
+#[derive(Debug, Default)]
+struct Exempt {
+    listed: Vec<IpNet>,
+    anybodys: Vec<IpNet>,
+}
+
+fn is_anybodys(network: &IpNet) -> bool {
+    let (v4, v6) = LISTED_BITS;
+    network.prefix_len() < if network.addr().is_ipv4() { v4 } else { v6 }
+}
+
+fn holds(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
 }
 
 impl std::fmt::Debug for Guard {
@@ -246,6 +274,22 @@ mod tests {
         guard.exempt(vec!["198.51.100.0/24".parse().unwrap()]);
         (0..10).for_each(|_| guard.refused(start, customer));
         assert!(!guard.silenced(start, customer));
+    }
+
+    /// A list of everybody exempts nobody who has not shown that it is there.
+    #[test]
+    fn a_network_of_everybody_is_no_list() {
+        let start = Instant::now();
+        let guard = guard(start);
+        guard.exempt(["0.0.0.0/0", "2000::/3", "198.51.100.0/24"].map(|one| one.parse().unwrap()).to_vec());
+        let (customer, anybody, other) =
+            (address("198.51.100.7"), address("203.0.113.1"), address("2001:db8::1"));
+        assert!(guard.lists(start, customer) && !guard.lists(start, anybody) && !guard.lists(start, other));
+        (0..3).for_each(|_| guard.refused(start, anybody));
+        assert!(guard.silenced(start, anybody));
+        guard.right_credentials(start, other, "desk");
+        (0..10).for_each(|_| guard.refused(start, other));
+        assert!(guard.lists(start, other) && !guard.silenced(start, other));
     }
 
     #[test]

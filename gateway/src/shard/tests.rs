@@ -320,7 +320,6 @@ async fn connections_are_limited_by_source_and_strangers_cannot_shut_out_custome
         ("127.0.0.1", true),
         ("127.0.0.1", true),
         ("127.0.0.1", true),
-        ("127.0.0.1", false),
     ] {
         let mut phone = from(address).await;
         if served {
@@ -331,6 +330,14 @@ async fn connections_are_limited_by_source_and_strangers_cannot_shut_out_custome
             assert_eq!(phone.read().await, None, "{address}");
         }
     }
+    assert_eq!(gateway.counters.connections_refused.value(), 2);
+    // For one more of the customer's, its own that was silent for longest is closed.
+    let mut phone = from("127.0.0.1").await;
+    phone.write(options("TCP", "1@phone", "z9hG4bK1", None).bytes()).await;
+    phone.message().await;
+    kept.push(phone);
+    let mut oldest = kept.remove(2);
+    assert_eq!(oldest.read().await, None);
     assert_eq!(gateway.counters.connections_refused.value(), 3);
     // A place that is given back is given out again.
     kept.clear();
@@ -338,6 +345,39 @@ async fn connections_are_limited_by_source_and_strangers_cannot_shut_out_custome
     let mut phone = from("127.0.0.9").await;
     phone.write(options("TCP", "1@phone", "z9hG4bK1", None).bytes()).await;
     phone.message().await;
+    gateway.stop();
+}
+
+/// Strangers and one customer have all places: a trunk that calls for help gets one, and so does a host that we dial.
+#[tokio::test]
+async fn a_full_table_takes_a_listed_address_and_dials() {
+    let gateway = Gateway::with(1, &[(Transport::Tcp, "127.0.0.1:0")], |setup| {
+        setup.streams = StreamLimits { connections: 4, ..setup.streams };
+        setup.listed = vec!["127.0.0.0/30".parse().unwrap()];
+    });
+    let to = gateway.address(0);
+    let from = |address: &'static str| async move {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+        let mut phone = Phone::new(within(socket.connect(to)).await.unwrap());
+        phone.write(options("TCP", "1@phone", "z9hG4bK1", None).bytes()).await;
+        phone.message().await;
+        phone
+    };
+    let mut stranger = from("127.0.0.9").await;
+    let mut busy = Vec::new();
+    for _ in 0..3 {
+        busy.push(from("127.0.0.1").await);
+    }
+    let trunk = from("127.0.0.2").await;
+    assert_eq!(stranger.read().await, None);
+    let carrier = TcpListener::bind("127.0.0.3:0").await.unwrap();
+    let peer = Peer::new(Transport::Tcp, gateway.id(0), carrier.local_addr().unwrap());
+    let [owner] = clients();
+    gateway.transmit(0, request("OPTIONS", "TCP", "1@gw", "z9hG4bK1", None), peer, owner);
+    within(carrier.accept()).await.unwrap();
+    assert_eq!(busy[0].read().await, None);
+    drop(trunk);
     gateway.stop();
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -55,8 +55,6 @@ pub(super) struct Connection {
     queue: mpsc::Receiver<Write>,
     pending: Mutex<Pending>,
     started: Instant,
-    /// Milliseconds after `started` of the latest sign of life, either way.
-    active_ms: AtomicU64,
     /// Whether a whole message came.
     spoke: AtomicBool,
 }
@@ -109,7 +107,6 @@ impl Connection {
             queue,
             pending: Mutex::default(),
             started: Instant::now(),
-            active_ms: AtomicU64::new(0),
             spoke: AtomicBool::new(false),
         };
         (connection, handle)
@@ -131,6 +128,11 @@ impl Connection {
                 self.tell_owners();
             }
         }
+    }
+
+    /// Whether no allowlist names the peer that opened it: who shows its password is one that is named.
+    fn is_stranger(&self) -> bool {
+        self.stranger && !self.shared.guard.lists(Instant::now().into_std(), self.remote.ip())
     }
 
     fn account_unopened(&self, error: &OpenError) {
@@ -176,10 +178,10 @@ impl Connection {
 
     /// The peer, where the configuration knows it.
     fn who(&self) -> Option<Who> {
-        let listed = || self.shared.guard.lists(self.remote.ip());
+        let listed = || self.shared.guard.lists(Instant::now().into_std(), self.remote.ip());
         match &self.dialled {
             Some(key) => (key.party().is_some() || listed()).then(|| Who::Dialled(key.clone())),
-            None => (!self.stranger).then(|| Who::Connects(self.remote.ip())),
+            None => (!self.is_stranger()).then(|| Who::Connects(self.remote.ip())),
         }
     }
 
@@ -245,7 +247,7 @@ impl Connection {
                 Err(error) => return End::Failed(error),
             };
             self.shared.counters.bytes_in.add(bytes.len());
-            self.is_active();
+            self.handle.is_active();
             if self.shared.guard.silenced(Instant::now().into_std(), self.remote.ip()) {
                 return End::Silenced;
             }
@@ -267,7 +269,7 @@ impl Connection {
                     }
                     Ok(Some(Frame::Ping)) => {
                         // Enough for a customer's spare connection, not for a stranger.
-                        whole |= !self.stranger;
+                        whole |= !self.is_stranger();
                         self.shared.counters.keepalives_in.increment();
                         pings += 1;
                     }
@@ -326,7 +328,7 @@ impl Connection {
                 Err(_) => return End::Stalled,
             }
             self.shared.counters.bytes_out.add(bytes.len());
-            self.is_active();
+            self.handle.is_active();
             if let Write::Message { message, owner, shard } = &write {
                 self.shared.counters.messages_out.increment();
                 self.handle.written(message.bytes().len());
@@ -346,19 +348,14 @@ impl Connection {
 
     async fn idle(&self) {
         let limits = &self.shared.limits;
-        let allowed = if self.stranger { limits.stranger_idle_timeout } else { limits.idle_timeout };
         loop {
-            let active = self.started + Duration::from_millis(self.active_ms.load(Relaxed));
+            let allowed = if self.is_stranger() { limits.stranger_idle_timeout } else { limits.idle_timeout };
+            let active = self.handle.active_at();
             if active.elapsed() >= allowed {
                 return;
             }
             tokio::time::sleep_until(active + allowed).await;
         }
-    }
-
-    fn is_active(&self) {
-        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.active_ms.store(elapsed, Relaxed);
     }
 
     /// The last bytes, where there is anything to say and a peer to hear it.

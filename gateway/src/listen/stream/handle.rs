@@ -1,11 +1,13 @@
 //! The table's end of a connection: a queue that never makes anybody wait.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use super::limits::StreamLimits;
 
@@ -31,6 +33,9 @@ pub(super) struct Handle {
     /// Something has left the queue.
     left: Arc<Notify>,
     close: Arc<Notify>,
+    started: Instant,
+    /// Milliseconds after `started` of the latest sign of life, either way.
+    active_ms: Arc<AtomicU64>,
 }
 
 /// Why a message was not taken.
@@ -47,7 +52,14 @@ impl Handle {
         // Bounded by bytes as well; a SIP message is rarely below 256 of them.
         let (queue, receiver) = mpsc::channel((limits.queue_bytes / 256).max(1));
         (
-            Handle { queue, queued_bytes: Arc::default(), left: Arc::default(), close: Arc::default() },
+            Handle {
+                queue,
+                queued_bytes: Arc::default(),
+                left: Arc::default(),
+                close: Arc::default(),
+                started: Instant::now(),
+                active_ms: Arc::default(),
+            },
             receiver,
         )
     }
@@ -84,6 +96,17 @@ impl Handle {
         if self.queue.try_send(Write::Finish).is_err() {
             self.close();
         }
+    }
+
+    /// Something came or went.
+    pub(super) fn is_active(&self) {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.active_ms.store(elapsed, Relaxed);
+    }
+
+    /// When something came or went last; when it began, where nothing has.
+    pub(super) fn active_at(&self) -> Instant {
+        self.started + Duration::from_millis(self.active_ms.load(Relaxed))
     }
 
     /// Queues the answers to so many pings. A full queue is a sign of life by itself.

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct StreamLimits {
     /// Connections at one time, whoever opened them. 8,192.
     pub connections: usize,
-    /// Connections that one listed address may have open to us. 512.
+    /// Connections that one listed address may have open to us; for one more its own that was silent for longest is closed. 512.
     pub per_address: usize,
     /// Connections that one address which no allowlist names may have open to us. 16; all such addresses together
     /// may hold a quarter of `connections`, so strangers cannot shut customers out.

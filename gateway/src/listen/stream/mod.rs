@@ -13,6 +13,7 @@
 mod accept;
 mod connection;
 mod dial_key;
+mod gives_way;
 mod handle;
 mod limits;
 pub(super) mod open;

@@ -8,10 +8,12 @@ use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::accept::Accepted;
 use super::connection::{Connection, Identity, Shared};
 use super::dial_key::DialKey;
+use super::gives_way::{Place, gives_way};
 use super::handle::{Handle, Refused};
 use super::open;
 use super::{Order, Outgoing};
@@ -21,6 +23,8 @@ use crate::peer::{ConnectionId, ListenerId, Transport};
 
 /// Strangers together may hold this part of all connections.
 const STRANGERS_SHARE: usize = 4;
+/// So many may be on their way out for others; beyond these a newcomer waits for nobody.
+const LEAVING: usize = 64;
 /// How long connections may take to write what is left when we stop.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -31,6 +35,8 @@ struct Entry {
     accepted: bool,
     stranger: bool,
     dialled: Option<DialKey>,
+    /// It gives way to another.
+    leaving: bool,
     /// The shards that are told when it ends.
     watched_by: Vec<u16>,
 }
@@ -44,6 +50,8 @@ pub(super) struct Table {
     /// Connections that peers opened, by address.
     accepted: HashMap<IpAddr, usize>,
     strangers: usize,
+    /// Connections that give way to others, and have not ended.
+    leaving: usize,
     next_id: u64,
     ended: (mpsc::Sender<ConnectionId>, mpsc::Receiver<ConnectionId>),
 }
@@ -57,6 +65,7 @@ impl Table {
             dialled: HashMap::new(),
             accepted: HashMap::new(),
             strangers: 0,
+            leaving: 0,
             next_id: 0,
             ended: mpsc::channel(1_024),
         }
@@ -96,8 +105,11 @@ impl Table {
 
     fn accept(&mut self, accepted: Accepted) {
         let Accepted { stream, listener, remote } = accepted;
-        let stranger = !self.shared.guard.lists(remote.ip());
-        if !self.has_room(remote.ip(), stranger) {
+        if self.strangers >= self.shared.limits.connections / STRANGERS_SHARE {
+            self.recognise();
+        }
+        let stranger = !self.shared.guard.lists(Instant::now().into_std(), remote.ip());
+        if !self.has_room(remote.ip(), stranger) && (stranger || !self.make_room(remote.ip())) {
             self.shared.counters.connections_refused.increment();
             tracing::debug!(%remote, "turning a connection away");
             return;
@@ -133,7 +145,52 @@ impl Table {
         } else {
             (limits.per_address, usize::MAX)
         };
-        self.entries.len() < limits.connections && of_this < per_address && self.strangers < strangers
+        self.has_place() && of_this < per_address && self.strangers < strangers
+    }
+
+    /// Who has shown its password meanwhile is no stranger any more.
+    fn recognise(&mut self) {
+        let now = Instant::now().into_std();
+        for entry in self.entries.values_mut().filter(|entry| entry.stranger && !entry.leaving) {
+            if self.shared.guard.lists(now, entry.remote) {
+                entry.stranger = false;
+                self.strangers -= 1;
+            }
+        }
+    }
+
+    fn has_place(&self) -> bool {
+        self.entries.len() - self.leaving < self.shared.limits.connections
+    }
+
+    /// Closes a connection for one of `newcomer`, a listed address: its call may be for help. Calls outlive their connections.
+    fn make_room(&mut self, newcomer: IpAddr) -> bool {
+        if self.leaving >= LEAVING {
+            return false;
+        }
+        self.recognise();
+        let has_place = self.has_place();
+        let staying = self.entries.iter().filter(|(_, entry)| !entry.leaving);
+        // Who has as many as one address may have loses one of its own.
+        let yielding = staying.filter(|(_, entry)| !has_place || entry.accepted && entry.remote == newcomer);
+        let places: Vec<Place> = yielding
+            .map(|(id, Entry { handle, remote, stranger, .. })| Place {
+                id: *id,
+                remote: *remote,
+                stranger: *stranger,
+                active: handle.active_at(),
+            })
+            .collect();
+        let Some(id) = gives_way(newcomer, &places) else { return false };
+        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        tracing::debug!(remote = %entry.remote, %newcomer, "a connection gives way to another");
+        self.shared.counters.connections_refused.increment();
+        entry.handle.close();
+        entry.leaving = true;
+        self.leaving += 1;
+        let (remote, accepted, stranger) = (entry.remote, entry.accepted, entry.stranger);
+        self.uncount(remote, accepted, stranger);
+        true
     }
 
     fn carry_out(&mut self, order: Order) {
@@ -197,7 +254,7 @@ impl Table {
             let how = self.shared.tls.client(trust.party.as_ref(), key.remote.ip())?;
             Some((trust.name.clone()?, how))
         });
-        if self.entries.len() >= self.shared.limits.connections
+        if !self.has_place() && !self.make_room(key.remote.ip())
             || local.is_ipv4() != key.remote.is_ipv4()
             || key.transport == Transport::Udp
             || key.trust.is_some() != secure.is_some()
@@ -239,7 +296,15 @@ impl Table {
         }
         self.entries.insert(
             id,
-            Entry { handle, remote: remote.ip(), accepted, stranger, dialled, watched_by: Vec::new() },
+            Entry {
+                handle,
+                remote: remote.ip(),
+                accepted,
+                stranger,
+                dialled,
+                leaving: false,
+                watched_by: Vec::new(),
+            },
         );
         (connection, self.ended.0.clone())
     }
@@ -254,13 +319,22 @@ impl Table {
         {
             self.dialled.remove(key);
         }
-        if entry.accepted {
-            self.strangers -= usize::from(entry.stranger);
-            if let Some(count) = self.accepted.get_mut(&entry.remote) {
-                *count -= 1;
-                if *count == 0 {
-                    self.accepted.remove(&entry.remote);
-                }
+        match entry.leaving {
+            true => self.leaving -= 1,
+            false => self.uncount(entry.remote, entry.accepted, entry.stranger),
+        }
+    }
+
+    /// A connection of `remote` counts no more.
+    fn uncount(&mut self, remote: IpAddr, accepted: bool, stranger: bool) {
+        if !accepted {
+            return;
+        }
+        self.strangers -= usize::from(stranger);
+        if let Some(count) = self.accepted.get_mut(&remote) {
+            *count -= 1;
+            if *count == 0 {
+                self.accepted.remove(&remote);
             }
         }
     }

@@ -60,7 +60,7 @@ impl Phone {
         }
         let answers = message.has(Name::ProxyAuthorization);
         if self.habits.challenges
-            && matches!(method, Method::Bye | Method::Invite)
+            && matches!(method, Method::Bye | Method::Invite | Method::Prack)
             && (!answers || self.habits.stale > 0)
         {
             self.habits.stale -= u32::from(answers);

@@ -70,6 +70,23 @@ impl Line {
     }
 }
 
+/// Who came by a list of everybody and has shown its password keeps its connection for as long as any customer.
+#[tokio::test(start_paused = true)]
+async fn who_has_shown_its_password_is_no_stranger() {
+    let (connection, handle, mut inbox, _) = connection(true, true);
+    let guard = connection.shared.guard.clone();
+    guard.exempt(vec!["0.0.0.0/0".parse().unwrap()]);
+    let (mut peer, ours) = tokio::io::duplex(4_096);
+    let served = tokio::spawn(connection.serve(ours, "192.0.2.2:5060".parse().unwrap()));
+    let started = Instant::now();
+    peer.write_all(options("TCP", "1", "z9hG4bK1", None).bytes()).await.unwrap();
+    inbox.next_input().await;
+    guard.right_credentials(started.into_std(), "192.0.2.1".parse().unwrap(), "desk");
+    served.await.unwrap();
+    assert_eq!(started.elapsed().as_secs(), 30 * 60);
+    drop(handle);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_connects_owes_a_message_within_ten_seconds() {
     let mut line = line(true, true, 4_096);
