@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
+use config::{Prack, Refer};
 use sip::text::{phrase, word};
 use sip::{Builder, Message, Name, StatusCode};
 
 /// The methods that we take. RFC 3261 §20.5.
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
+
+/// The value of Supported for a party with these `peer.prack` and `peer.refer`: what is ours on its leg, whatever the other side
+/// knows. RFC 3262, 4028, 4488.
+pub fn supported(prack: Prack, refer: Refer) -> String {
+    let tags = [("100rel", prack != Prack::Off), ("timer", true), ("norefersub", refer == Refer::Handle)];
+    tags.into_iter().filter(|(_, on)| *on).map(|(tag, _)| tag).collect::<Vec<_>>().join(", ")
+}
 
 /// Why a call was refused or ended: a status and a text for the reason phrase, the `Reason` header, the record.
 #[derive(Debug, Clone, PartialEq, Eq)]

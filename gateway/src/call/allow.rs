@@ -1,9 +1,11 @@
-//! Which methods a party is told that it may use inside a call: ours, less what the other party does not take.
+//! Which methods a party is told that it may use inside a call, ours, less what the other party does not take; and which
+//! extensions.
 
 use config::{Prack, Refer};
 use sip::{Message, Name};
 
 use super::profile::Profile;
+use crate::reply::supported;
 
 /// What is ours to take, whatever the other side can do.
 const OURS: [&str; 6] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK"];
@@ -22,6 +24,32 @@ pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
 /// What of [`THEIRS`] is tried with a party that does not say.
 pub(super) fn allowed_by_default() -> Vec<String> {
     THEIRS.map(str::to_owned).to_vec()
+}
+
+/// What a party is promised inside a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Promises<'a> {
+    /// How it speaks.
+    pub to: &'a Profile,
+    /// What the other party allows; `None`: it has not said.
+    pub other: Option<&'a [String]>,
+}
+
+impl Promises<'_> {
+    /// The value of Allow.
+    pub fn allow(self) -> String {
+        allow_to(self.to, self.other, None)
+    }
+
+    /// Whether a request of this method may cross, as far as the other party has said.
+    pub fn crosses(self, method: &str) -> bool {
+        self.other.is_none_or(|other| other.iter().any(|allowed| allowed == method))
+    }
+
+    /// The value of Supported: extensions of a leg are ours alone. RFC 3261 §20.37.
+    pub fn supported(self) -> String {
+        supported(self.to.prack, self.to.refer)
+    }
 }
 
 /// The value of Allow for a party that speaks like `to`, whose REFER we may take ourselves, and its PRACK not.

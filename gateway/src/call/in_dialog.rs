@@ -1,23 +1,36 @@
 //! Responses that we give ourselves to requests inside a dialog; their To tag is there already.
 
 use sip::transaction::ServerId;
-use sip::{Builder, Message, Name, StatusCode};
+use sip::{Builder, Message, Method, Name, StatusCode};
 
-use super::allow::allow;
+use super::allow::Promises;
 use super::cx::Cx;
 use super::leg::Leg;
 use crate::reply::Cause;
 
 /// 200 without a body.
 ///
-/// - `other`: what the other party allows, if it has said.
-pub(super) fn ok(message: &Message, other: Option<&[String]>) -> Builder {
-    Builder::reply(message, StatusCode::OK, "OK", None).header(Name::Allow, allow(other, None))
+/// - `promises`: what its receiver may do from now on; `None`: nothing that matters any more.
+pub(super) fn ok(message: &Message, promises: Option<Promises<'_>>) -> Builder {
+    let reply = Builder::reply(message, StatusCode::OK, "OK", None);
+    let Some(promises) = promises else { return reply };
+    let reply = reply.header(Name::Allow, promises.allow());
+    match message.method() {
+        Some(Method::Invite | Method::Update | Method::Options) => {
+            reply.header(Name::Supported, promises.supported())
+        }
+        _ => reply,
+    }
 }
 
 /// Sends it.
-pub(super) fn respond_ok(cx: &mut Cx<'_>, server: ServerId, message: &Message, other: Option<&[String]>) {
-    cx.respond(server, ok(message, other).build());
+pub(super) fn respond_ok(
+    cx: &mut Cx<'_>,
+    server: ServerId,
+    message: &Message,
+    promises: Option<Promises<'_>>,
+) {
+    cx.respond(server, ok(message, promises).build());
 }
 
 /// A refusal.
@@ -26,9 +39,15 @@ pub(super) fn refuse(cx: &mut Cx<'_>, server: ServerId, message: &Message, cause
 }
 
 /// A refusal of a method that the other party does not take. RFC 3261 §21.4.6.
-pub(super) fn refuse_method(cx: &mut Cx<'_>, server: ServerId, message: &Message, other: Option<&[String]>) {
+pub(super) fn refuse_method(
+    cx: &mut Cx<'_>,
+    server: ServerId,
+    message: &Message,
+    promises: Option<Promises<'_>>,
+) {
     let reply = Cause::new(405, "Method Not Allowed").reply(message, None);
-    cx.respond(server, reply.header(Name::Allow, allow(other, None)).build());
+    let allow = promises.map(Promises::allow).unwrap_or_default();
+    cx.respond(server, reply.header(Name::Allow, allow).build());
 }
 
 /// An extension that we lack: RFC 3261 §8.2.2.3.

@@ -1,6 +1,6 @@
 //! A response on its way from one leg to the other.
 
-use sip::{Builder, Message, Name, StatusCode};
+use sip::{Builder, Message, Method, Name, StatusCode};
 
 use super::allow::{allow_to, allowed_by};
 use super::body::SentBody;
@@ -9,7 +9,7 @@ use super::profile::Profile;
 use super::rules::{self, Way};
 use super::{addresses, headers};
 use crate::q850::{self, Q850};
-use crate::reply::Cause;
+use crate::reply::{Cause, supported};
 
 /// A response of `from`'s, as `to` gets it to its `request`.
 pub(super) fn cross(
@@ -82,6 +82,9 @@ fn crossing(
     if status.code() < 300 {
         builder = builder.record_routes(request);
         builder = builder.header(Name::Contact, to.contact()).header(Name::Allow, allowed(None));
+        if status.is_success() && matches!(request.method(), Some(Method::Invite | Method::Update)) {
+            builder = builder.header(Name::Supported, supported(to.profile.prack, to.profile.refer));
+        }
     } else if !message.has(Name::Reason) {
         builder = builder.header(Name::Reason, Cause::new(status.code(), reason).reason());
     }

@@ -1,11 +1,12 @@
 //! Requests outside a dialog that begin no call.
 
+use config::{Prack, Refer};
 use sip::{Builder, Message, Method, Name, StatusCode};
 
 use super::Core;
 use super::fault::{BODIES, terminal_fault};
 use crate::peer::Source;
-use crate::reply::{ALLOW, Cause};
+use crate::reply::{ALLOW, Cause, supported};
 
 impl Core {
     /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2), but for its hops: it ends here. What we don't do is
@@ -24,9 +25,16 @@ impl Core {
             self.shared.metrics.refusal("protocol");
             return self.send_stateless(source, message, fault.reply(message, &tag));
         }
-        let allow = || match self.takes_register(source, message) {
-            true => format!("{ALLOW}, REGISTER"),
-            false => ALLOW.to_owned(),
+        let (prack, refer) = self.keys_of(source);
+        let allow = || {
+            let methods = match prack {
+                Prack::Off => ALLOW.replace(", PRACK", ""),
+                Prack::Supported | Prack::Required => ALLOW.to_owned(),
+            };
+            match self.takes_register(source, message) {
+                true => format!("{methods}, REGISTER"),
+                false => methods,
+            }
         };
         let reply = match message.method() {
             Some(Method::Options) => match self.would_refuse() {
@@ -34,7 +42,8 @@ impl Core {
                 None => self.known_as(source, Builder::reply(message, StatusCode::OK, "OK", Some(&tag))),
             }
             .header(Name::Accept, BODIES)
-            .header(Name::Allow, allow()),
+            .header(Name::Allow, allow())
+            .header(Name::Supported, supported(prack, refer)),
             // A dialog of ours would have been found.
             Some(Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify) => {
                 Cause::new(481, "Call/Transaction Does Not Exist").reply(message, Some(&tag))
@@ -49,13 +58,30 @@ impl Core {
         self.send_stateless(source, message, reply);
     }
 
+    /// What the parties of that source may do with PRACK and REFER: these are off only where they are for all of them.
+    fn keys_of(&self, source: &Source) -> (Prack, Refer) {
+        let mut pracks = self.peers_at(source).map(|peer| peer.prack);
+        let prack = match pracks.next() {
+            Some(Prack::Off) => pracks.find(|prack| *prack != Prack::Off).unwrap_or(Prack::Off),
+            Some(prack) => prack,
+            None => Prack::Supported,
+        };
+        let handles = self.peers_at(source).any(|peer| peer.refer == Refer::Handle);
+        (prack, if handles { Refer::Handle } else { Refer::Off })
+    }
+
+    /// How the parties speak that may be at that source.
+    fn peers_at(&self, source: &Source) -> impl Iterator<Item = &config::Peer> {
+        let address = source.remote.ip().to_canonical();
+        let carrier = self.live.config.carrier_at(address).map(|carrier| &carrier.peer);
+        let connectors = self.live.config.connectors_at(address).map(|connector| &connector.peer);
+        carrier.into_iter().chain(connectors)
+    }
+
     /// A response with our Contact, where a party of that source is to know us by a name (RFC 3261 §11.2).
     fn known_as(&self, source: &Source, reply: Builder) -> Builder {
-        let live = &self.live;
         let address = source.remote.ip().to_canonical();
-        let carrier = live.config.carrier_at(address).map(|carrier| &carrier.peer);
-        let connectors = live.config.connectors_at(address).map(|connector| &connector.peer);
-        let mut names = carrier.into_iter().chain(connectors).filter_map(|peer| peer.contact.as_ref());
+        let mut names = self.peers_at(source).filter_map(|peer| peer.contact.as_ref());
         let local = self.locals.by(source.listener, address, Some(source.local.ip()));
         match names.next().zip(local) {
             Some((name, local)) => reply.header(Name::Contact, local.named(Some(name)).contact("")),

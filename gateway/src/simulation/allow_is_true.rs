@@ -2,7 +2,8 @@
 
 use sip::{Builder, Message, Method, Name};
 
-use super::trunk::{OUTSIDE, Trunk, everywhere};
+use super::trunk::{OUTSIDE, Trunk, everywhere, everywhere_with};
+use super::world::PhoneId;
 
 fn allowed(message: &Message) -> Vec<String> {
     message.values(Name::Allow).map(|one| one.into_owned()).collect()
@@ -12,6 +13,32 @@ const OURS: [&str; 6] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK"];
 
 fn ours_and(more: &[&str]) -> Vec<String> {
     OURS.iter().chain(more).map(|one| (*one).to_owned()).collect()
+}
+
+fn supported(message: &Message) -> String {
+    Trunk::header(message, "Supported")
+}
+
+/// The answer to a request of `phone`'s outside any call.
+fn outside(trunk: &mut Trunk, phone: PhoneId, method: &str) -> Message {
+    let from = trunk.phone(phone);
+    let (branch, call) = (from.branch(), from.token());
+    let request = Builder::request(Method::parse(method).unwrap(), "sip:vc.example.com")
+        .header(Name::Via, from.via(&branch))
+        .header(Name::MaxForwards, "70")
+        .header(Name::From, "<sip:a@b>;tag=1")
+        .header(Name::To, "<sip:vc.example.com>")
+        .header(Name::CallId, call)
+        .header(Name::CSeq, format!("7 {method}"))
+        .header(Name::Contact, from.contact())
+        .build();
+    let before = from.strays.len();
+    let line = trunk.world.ladder.len();
+    trunk.world.send(phone, request);
+    trunk.run(0.2);
+    let heard = trunk.world.ladder[line..].iter().find(|line| line.from == "gw");
+    let heard = heard.map(|line| line.message.clone());
+    heard.or_else(|| trunk.phone(phone).strays.get(before).cloned()).unwrap()
 }
 
 #[test]
@@ -26,24 +53,7 @@ fn nothing_outside_a_call_promises_a_message() {
             ("REGISTER", 405),
             ("FOO", 501),
         ] {
-            let phone = trunk.phone(trunk.pbx);
-            let (branch, call) = (phone.branch(), phone.token());
-            let request = Builder::request(Method::parse(method).unwrap(), "sip:vc.example.com")
-                .header(Name::Via, phone.via(&branch))
-                .header(Name::MaxForwards, "70")
-                .header(Name::From, "<sip:a@b>;tag=1")
-                .header(Name::To, "<sip:vc.example.com>")
-                .header(Name::CallId, call)
-                .header(Name::CSeq, format!("7 {method}"))
-                .header(Name::Contact, phone.contact())
-                .build();
-            let before = trunk.phone(trunk.pbx).strays.len();
-            let line = trunk.world.ladder.len();
-            trunk.world.send(trunk.pbx, request);
-            trunk.run(0.2);
-            let heard = trunk.world.ladder[line..].iter().find(|line| line.from == "gw");
-            let heard = heard.map(|line| line.message.clone());
-            let answer = heard.or_else(|| trunk.phone(trunk.pbx).strays.get(before).cloned()).unwrap();
+            let answer = outside(trunk, trunk.pbx, method);
             assert_eq!(answer.status().unwrap().code(), status, "{method}");
             assert_eq!(allowed(&answer), ours_and(&["UPDATE", "INFO"]), "{method}");
             assert!(!answer.has(Name::AllowEvents), "no event is notified outside a call");
@@ -95,5 +105,36 @@ fn silence_forbids_nothing() {
         trunk.hang_up(a);
         trunk.run(1.0);
         let _ = Trunk::header(&trunk.call(a).invite, "Allow");
+    });
+}
+
+/// What we can do on a party's leg is told to it, whatever the other side can do; and no more than its keys let it have.
+#[test]
+fn extensions_are_told_to_each_side_by_its_keys() {
+    everywhere_with(&[("pbx_peer", "prack = \"off\"")], |trunk| {
+        let options = outside(trunk, trunk.pbx, "OPTIONS");
+        assert_eq!(supported(&options), "timer");
+        assert!(!allowed(&options).iter().any(|method| method == "PRACK"));
+        let options = outside(trunk, trunk.east, "OPTIONS");
+        assert_eq!(supported(&options), "100rel, timer");
+        assert!(allowed(&options).iter().any(|method| method == "PRACK"));
+
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        assert_eq!(supported(trunk.call(a).response(200).unwrap()), "timer");
+        for (call, told) in [(a, "timer"), (b, "100rel, timer")] {
+            for (method, body) in
+                [(Method::Options, None), (Method::Update, None), (Method::Invite, Some("sendonly"))]
+            {
+                trunk.request(call, method, body);
+                trunk.run(0.5);
+                let answer = trunk.call(call).response(200).unwrap();
+                assert_eq!(supported(answer), told);
+                let promises_prack = allowed(answer).iter().any(|one| one == "PRACK");
+                assert_eq!(promises_prack, told != "timer");
+            }
+        }
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        assert!(!allowed(trunk.call(a).response(200).unwrap()).iter().any(|one| one == "PRACK"));
     });
 }

@@ -18,7 +18,7 @@ use sip::dialog::{DialogError, SessionTimer, UasReliable};
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
-use super::allow::allow_to;
+use super::allow::Promises;
 use super::body::Body;
 use super::cx::Cx;
 use super::ended::{Ended, Waiting};
@@ -153,9 +153,7 @@ impl Established {
         match method {
             Method::Bye => return self.handle_bye(cx, side, server, &message),
             Method::Options => {
-                let allowed = allow_to(&self.legs.of(side).profile, self.allows_of_other(side), None);
-                let reply = in_dialog::ok(&message, None).set(Name::Allow, allowed);
-                cx.respond(server, reply.build());
+                in_dialog::respond_ok(cx, server, &message, self.allows_of_other(side));
             }
             Method::Invite | Method::Update | Method::Info | Method::Message
                 if self.is_away(side.other()) || self.joining.is_some() =>
@@ -473,8 +471,9 @@ impl Established {
     }
 
     /// What the other party than `side` allows, if it has said.
-    pub fn allows_of_other(&self, side: Side) -> Option<&[String]> {
-        self.legs.of(side.other()).allows.as_deref()
+    pub fn allows_of_other(&self, side: Side) -> Option<Promises<'_>> {
+        let (to, other) = (&*self.legs.of(side).profile, self.legs.of(side.other()).allows.as_deref());
+        Some(Promises { to, other })
     }
 
     /// Whether a message from the party of `side` is inside that leg's dialog.

@@ -8,7 +8,7 @@ use sip::{Message, Method, Name, StatusCode};
 
 use super::crossing::PATIENCE;
 use super::{Established, FarInvite};
-use crate::call::allow::allow_to;
+use crate::call::allow::Promises;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::io::{Action, Failure, RequestId};
@@ -113,7 +113,7 @@ impl Established {
         method: Method,
         body: Option<SentBody>,
     ) {
-        let allowed = allow_to(&self.legs.of(to).profile, self.allows_of_other(to), None);
+        let allowed = self.allows_of_other(to).map(Promises::allow).unwrap_or_default();
         let (builder, hop) = self.legs.of_mut(to).request(method, cx.tokens);
         let builder = builder.header(Name::Allow, allowed);
         let builder = match cx.account.emergency {

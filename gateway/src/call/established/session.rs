@@ -121,7 +121,7 @@ impl Established {
         server: ServerId,
         message: &Message,
     ) -> bool {
-        let updates = self.allows_of_other(side).is_none_or(|all| all.iter().any(|one| one == "UPDATE"));
+        let updates = self.allows_of_other(side).is_none_or(|it| it.crosses("UPDATE"));
         // Who is spoken to is for the other party, where it can be told.
         let says_who =
             [Name::PAssertedIdentity, Name::RemotePartyId].iter().any(|name| message.has(name.clone()));

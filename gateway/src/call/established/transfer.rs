@@ -23,7 +23,7 @@ use sip::uri::unescape;
 use sip::{Builder, Message, Method, Name, NameAddr, StatusCode, Uri};
 
 use super::Established;
-use crate::call::allow::{allow, allow_to};
+use crate::call::allow::{Promises, allow};
 use crate::call::cx::Cx;
 use crate::call::io::{Action, Referred};
 use crate::call::leg::Leg;
@@ -89,7 +89,7 @@ impl Established {
             return in_dialog::refuse(cx, server, message, &cause);
         };
         let mut referral = Referral::new(cx, message);
-        let allowed = allow_to(&self.legs.of(side).profile, self.allows_of_other(side), None);
+        let allowed = self.allows_of_other(side).map(Promises::allow).unwrap_or_default();
         let leg = self.legs.of_mut(side);
         let mut reply = Builder::reply(message, StatusCode::ACCEPTED, "Accepted", None)
             .header(Name::Contact, leg.contact())

@@ -22,6 +22,7 @@ use sip::dialog::offer_answer::Side::Remote;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
+use super::allow::Promises;
 use super::body::Body;
 use super::cx::Cx;
 use super::established::{Crossing, refusal};
@@ -294,10 +295,14 @@ impl Setup {
         Ok(())
     }
 
-    fn allows_of_other(&self, side: Side) -> Option<&[String]> {
+    fn allows_of_other(&self, side: Side) -> Option<Promises<'_>> {
+        let caller = &self.caller.leg;
         match side {
-            Side::A => None,
-            Side::B => self.caller.leg.allows.as_deref(),
+            Side::A => Some(Promises { to: &caller.profile, other: None }),
+            Side::B => {
+                let to = self.attempt.as_ref()?.profile();
+                Some(Promises { to, other: caller.allows.as_deref() })
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use sip::{Message, Method, Name, RAck, RSeq};
 
 use super::attempt::Fork;
 use super::{Caller, Setup};
+use crate::call::allow::Promises;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::established::refusal;
@@ -58,13 +59,14 @@ pub(super) enum Reached {
 }
 
 impl Caller {
-    /// Whether provisional responses to the caller may be reliable. A call for help does not fail for want of a PRACK, unless
-    /// the caller wants it so.
+    /// Whether provisional responses to the caller may be reliable. Those to a call for help are not, even where their receiver
+    /// demands it: the call must not fail for want of a PRACK, and who knows reliable responses takes the others too.
     pub fn takes_reliable(&self) -> bool {
         let says = |name: Name| self.invite.values(name).any(|tag| tag.eq_ignore_ascii_case("100rel"));
         self.server.is_some()
             && self.leg.profile.prack != Prack::Off
-            && (!self.emergency && says(Name::Supported) || says(Name::Require))
+            && !self.emergency
+            && (says(Name::Supported) || says(Name::Require))
     }
 
     /// Whether the caller wants all of them so.
@@ -215,7 +217,8 @@ impl Setup {
         message: &Message,
     ) -> Result<(), Cause> {
         let Some(fork) = self.fork_mut(|fork| fork.dialog.remote_tag == tag) else { return Ok(()) };
-        let other = fork.data.b.allows.clone();
+        let (near, other) = (fork.data.a.profile.clone(), fork.data.b.allows.clone());
+        let promises = Some(Promises { to: &near, other: other.as_deref() });
         let body = Body::read(message);
         if let Some(rack) = fork.data.reliable.owed.take() {
             fork.data.takes_media(cx);
@@ -233,7 +236,7 @@ impl Setup {
             fork.data.described(cx);
             let own = prack(cx, fork, &rack, body);
             let _ = fork.data.a.offers.take(Local, Carrier::PrackOk, None);
-            in_dialog::respond_ok(cx, server, message, other.as_deref());
+            in_dialog::respond_ok(cx, server, message, promises);
             self.pracks.push(own);
             return Ok(());
         }
@@ -246,7 +249,7 @@ impl Setup {
                 let _ = fork.data.a.offers.take(Remote, Carrier::Prack, None);
                 let _ = fork.data.a.offers.take(Local, Carrier::PrackOk, None);
                 match body.sdp() {
-                    None => in_dialog::respond_ok(cx, server, message, other.as_deref()),
+                    None => in_dialog::respond_ok(cx, server, message, promises),
                     // The response is acknowledged all the same.
                     Some(_) => {
                         let cause = Cause::new(488, "The other side takes no offer now");

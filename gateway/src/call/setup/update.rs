@@ -7,6 +7,7 @@ use sip::{Message, Method, Name};
 
 use super::Setup;
 use super::attempt::Fork;
+use crate::call::allow::Promises;
 use crate::call::body::Body;
 use crate::call::cx::Cx;
 use crate::call::established::{Crossing, Established, refusal};
@@ -49,8 +50,9 @@ impl Setup {
             Ok(Body::None) => {
                 dialog_of(fork, side).refresh_target(message);
                 let near = fork.data.end(side);
-                let (contact, other) = (near.contact(), far_allows(fork, side));
-                let reply = in_dialog::ok(message, other.as_deref()).header(Name::Contact, contact);
+                let other = far_allows(fork, side);
+                let promises = Promises { to: &near.profile, other: other.as_deref() };
+                let reply = in_dialog::ok(message, Some(promises)).header(Name::Contact, near.contact());
                 cx.respond(server, reply.build());
             }
             Ok(_) if goes => self.cross_early(cx, &tag, side, server, message),
