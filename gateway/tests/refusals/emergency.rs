@@ -27,7 +27,9 @@ fn emergency_digits_pass_all_that_follows() {
         let (code, text) = trunk.explain(&office, "1001", digits, "");
         assert_eq!(code, 0, "{text}");
         assert!(
-            text.contains("limits: none on an emergency call; the ports that are set aside are for 200 at one time"),
+            text.contains(
+                "limits: none on an emergency call; the ports that are set aside are for 200 at one time"
+            ),
             "{text}"
         );
     }
