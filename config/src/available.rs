@@ -180,7 +180,7 @@ const SECTIONS: &[Section] = &[
             only("dtmf", "\"rfc4733\""),
             here("session_timer"),
             here("prack"),
-            only("refer", "\"off\" or \"handle\""),
+            here("refer"),
             here("nat"),
             here("symmetric"),
             here("trusted"),

@@ -11,19 +11,22 @@ use crate::reply::supported;
 const OURS: [&str; 6] = ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK"];
 /// What crosses to the other side.
 const THEIRS: [&str; 3] = ["UPDATE", "INFO", "MESSAGE"];
+/// What of a party's methods others are told of: [`THEIRS`], and what crosses where `peer.refer` says so.
+const TOLD: [&str; 4] = ["UPDATE", "INFO", "MESSAGE", REFER];
+const REFER: &str = "REFER";
 
-/// What of [`THEIRS`] a message's Allow has; `None` where it does not say. RFC 3261 §20.5.
+/// What of [`TOLD`] a message's Allow has; `None` where it does not say. RFC 3261 §20.5.
 pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
     let has = |method: &&str| {
         message.values(Name::Allow).any(|allowed| allowed.trim().eq_ignore_ascii_case(method))
     };
-    let methods = || THEIRS.into_iter().filter(has).map(str::to_owned).collect();
+    let methods = || TOLD.into_iter().filter(has).map(str::to_owned).collect();
     message.has(Name::Allow).then(methods)
 }
 
-/// What of [`THEIRS`] is tried with a party that does not say.
+/// What of [`TOLD`] is tried with a party that does not say.
 pub(super) fn allowed_by_default() -> Vec<String> {
-    THEIRS.map(str::to_owned).to_vec()
+    TOLD.map(str::to_owned).to_vec()
 }
 
 /// What a party is promised inside a call.
@@ -61,7 +64,10 @@ pub(super) fn allow_to(to: &Profile, other: Option<&[String]>, but: Option<&str>
         Prack::Supported | Prack::Required => allow(other, but),
     };
     match to.refer {
-        Refer::Handle => format!("{methods}, REFER"),
+        Refer::Handle => format!("{methods}, {REFER}"),
+        Refer::Pass if Promises { to, other }.crosses(REFER) && but != Some(REFER) => {
+            format!("{methods}, {REFER}")
+        }
         Refer::Off | Refer::Pass => methods,
     }
 }

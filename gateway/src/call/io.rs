@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sip::header::Replaces;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
@@ -47,6 +48,8 @@ pub enum Event {
     Admitted,
     /// The newest [`Action::Admit`] was refused: the route has no room.
     Limited { cause: Cause },
+    /// The REFER of [`Action::PassRefer`] goes on to the other party, which would dial this.
+    PassesRefer { user: String },
     /// The call that a REFER in this one asked for came so far. 2xx: who is transferred has joined it; another final status:
     /// it failed.
     Progress { status: StatusCode },
@@ -115,6 +118,8 @@ pub enum Action {
     Answered,
     /// A host wants no calls for a while (503 with Retry-After).
     Rest { address: SocketAddr, transport: Transport, rest: Duration },
+    /// A REFER that is for the other party: [`Event::PassesRefer`] comes back.
+    PassRefer(Box<Passing>),
     /// A REFER asks for a call: [`Event::Progress`], [`Event::Taken`] and [`Event::Over`] come back.
     Refer(Box<Referred>),
     /// To the call in which a REFER asked for this one: [`Event::Progress`].
@@ -154,6 +159,19 @@ pub struct Referred {
     pub invite: Message,
     /// The leg of who is transferred.
     pub leg: Leg,
+}
+
+/// A REFER on its way to the other party.
+#[derive(Debug)]
+pub struct Passing {
+    /// The user part of Refer-To, unescaped.
+    pub user: String,
+    /// Who asks.
+    pub by: Option<Party>,
+    /// Who is asked.
+    pub to: Option<Party>,
+    /// The dialog with us that who is asked is to replace.
+    pub replaces: Option<Replaces>,
 }
 
 /// A 3xx of a host.

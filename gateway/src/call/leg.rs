@@ -75,7 +75,7 @@ pub struct End {
     pub sdes: Sdes,
     /// The user part of our Contact on this leg.
     pub contact_user: String,
-    /// Which of the methods that cross (UPDATE, INFO, MESSAGE) the party allows, by its last Allow; `None`: it has not said.
+    /// Which of the methods that cross (UPDATE, INFO, MESSAGE, REFER) the party allows, by its last Allow; `None`: it has not said.
     pub allows: Option<Vec<String>>,
     /// Whether this leg's party holds (its SDP does not receive).
     pub on_hold: bool,

@@ -63,7 +63,7 @@ use crate::record::{Account, Settled, Times};
 use crate::reply::Cause;
 
 pub use body::{Body, unsupported as unsupported_body};
-pub use io::{Action, AttemptEnd, Event, Failure, Hop, Redirected, Referred, RequestId, SentOn};
+pub use io::{Action, AttemptEnd, Event, Failure, Hop, Passing, Redirected, Referred, RequestId, SentOn};
 pub use leg::{Leg, LegRef};
 pub use lent::{GivenBack, Lent};
 pub use party::{caller_user, from};
@@ -494,6 +494,7 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
         (Established(up), Event::Progress { status }) => return up.handle_progress(cx, status),
+        (Established(up), Event::PassesRefer { user }) => up.send_refer_on(cx, &user),
         (Established(up), Event::Taken) => return up.handle_taken(cx),
         (Established(up), Event::Returned(back)) => return up.handle_returned(cx, *back),
         (Established(up), Event::LeftOnTheWay { bye }) => return up.handle_left_on_the_way(cx, &bye),
@@ -521,7 +522,7 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         )
         | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
         | (Setup(_) | Accepted(_) | Handed(_) | Ended(_), Event::Progress { .. } | Event::Taken)
-        | (_, Event::LeftOnTheWay { .. })
+        | (_, Event::LeftOnTheWay { .. } | Event::PassesRefer { .. })
         | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}
     }
     Next::Stay

@@ -42,6 +42,7 @@ impl Core {
             }
             Action::AskToAnswer => return self.ask_to_answer(now, key).into_iter().collect(),
             Action::Proven => self.caller_is_proven(now, key),
+            Action::PassRefer(passing) => return vec![self.pass_refer(now, *passing)],
             Action::Refer(referred) => return self.refer(now, key, *referred).into_iter().collect(),
             Action::Progress { status } => self.tell_asked_in(key, Event::Progress { status }),
             Action::Taken => self.tell_asked_in(key, Event::Taken),

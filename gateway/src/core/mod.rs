@@ -29,6 +29,7 @@ mod open;
 mod options;
 mod parked;
 mod parties;
+mod passing;
 mod per_source;
 mod permits;
 mod probe;

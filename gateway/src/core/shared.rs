@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::calls_up::CallsUp;
+use super::passing::Grants;
 use super::unproven::Unproven;
 use crate::clock::Now;
 use crate::ids::HashKey;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub readiness: Readiness,
     /// Where customers' systems are that have registered.
     pub registrar: Registrar,
+    /// Who may replace a dialog of somebody else's.
+    pub grants: Grants,
 }
 
 impl Shared {
@@ -71,6 +74,7 @@ impl Shared {
     ) -> Shared {
         Shared {
             registrar: Registrar::default(),
+            grants: Grants::default(),
             limits: Limits::default(),
             health: ArcSwap::from_pointee(Health::new()),
             metrics,

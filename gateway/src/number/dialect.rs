@@ -127,6 +127,11 @@ impl<'c> Dialect<'c> {
         self.told(role, last.map_or_else(|| write(number, self.format(role), self.country), str::to_owned))
     }
 
+    /// `number` in the format of this side, without its rules.
+    pub fn spelt(&self, role: NumberRole, number: &E164) -> String {
+        write(number, self.format(role), self.country)
+    }
+
     /// What stands in place of a number, as the rules leave it.
     pub fn told(&self, role: NumberRole, text: String) -> (String, Option<Rewritten>) {
         match self.rewritten(role, &text) {

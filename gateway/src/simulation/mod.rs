@@ -89,6 +89,7 @@ mod plain_call;
 mod pracks_that_fail;
 mod random_phones;
 mod read_once;
+mod refer_that_crosses;
 mod refusals_in_the_log;
 mod refused_inside_a_call;
 mod register_to_a_carrier;

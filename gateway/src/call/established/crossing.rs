@@ -5,14 +5,15 @@
 
 use std::time::{Duration, Instant};
 
-use sip::dialog::DialogState;
 use sip::dialog::offer_answer::Carrier;
 use sip::dialog::offer_answer::Side::{Local, Remote};
+use sip::dialog::{DialogState, Sipfrag};
 use sip::text::word;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name, StatusCode};
 
 use super::own::Purpose;
+use super::passing::refer_sub;
 use super::{Established, FarInvite};
 use crate::call::allow::allow_to;
 use crate::call::body::{Body, SentBody};
@@ -41,7 +42,7 @@ pub(in crate::call) struct Crossing {
     pub from: Side,
     /// What was asked, and the transaction that waits for the response.
     server: ServerId,
-    asked: Message,
+    pub(super) asked: Message,
     pub sent: Sent,
     /// What held before: it holds on if the offer is refused.
     before: Option<Before>,
@@ -161,6 +162,35 @@ impl Established {
         self.crossings.push(Crossing::new(cx, side, (server, message), sent, before));
     }
 
+    /// Sends a request across that is for the other party's side of a subscription, with these header fields of ours.
+    pub(super) fn send_across(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        (server, message): (ServerId, Message),
+        lines: Vec<(Name, String)>,
+        fragment: Option<Sipfrag>,
+    ) {
+        if self.crossings.len() >= MOST_CROSSINGS {
+            let cause = Cause::new(503, "Too many requests at one time").later(Duration::from_secs(1));
+            return in_dialog::refuse(cx, server, &message, &cause);
+        }
+        let method = message.method().unwrap_or(Method::Notify);
+        let from = self.legs.of(side);
+        let (profile, allows) = (from.profile.clone(), from.allows.clone());
+        let to = self.legs.of_mut(side.other());
+        let allowed = allow_to(&to.profile, allows.as_deref(), None);
+        let (builder, hop) = to.request(method, cx.tokens);
+        let builder = headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
+        let builder = lines.into_iter().fold(builder, |builder, (name, value)| builder.header(name, value));
+        let builder = match fragment {
+            Some(fragment) => builder.body(Sipfrag::CONTENT_TYPE, fragment.to_string().into()),
+            None => builder.no_body(),
+        };
+        let sent = Sent::new(cx, builder.build(), hop);
+        self.crossings.push(Crossing::new(cx, side, (server, message), sent, None));
+    }
+
     /// The body of a request as the other party gets it, and whether it makes an offer.
     fn cross_request(
         &mut self,
@@ -206,11 +236,16 @@ impl Established {
             self.crossings.push(crossing);
             return Next::Stay;
         }
+        self.refer_answered(cx, &crossing, Some(message));
         match status.code() {
             // An INVITE concerns the whole dialog: who does not know it has lost the call.
             481 if crossing.is_invite() => {
                 self.cross_refusal(cx, crossing, message);
                 return self.hang_up(cx, Cause::new(481, "The other side lost the call"));
+            }
+            481 if crossing.asked.method() == Some(Method::Notify) => {
+                self.refer_is_over();
+                self.cross_refusal(cx, crossing, message);
             }
             // Some systems say so of what they do not take, and proxies of what had no response.
             408 | 481 => self.refuse_crossing(cx, crossing, Some(status)),
@@ -286,6 +321,10 @@ impl Established {
                 self.legs.of_mut(from).dialog.refresh_target(&asked);
                 let (near, far) = (self.legs.of(from), self.legs.of(from.other()));
                 let response = response::cross(far, near, message, body, &asked);
+                let response = match refer_sub(message).filter(|_| method == Method::Refer) {
+                    Some((name, value)) => response.edit().header(name, value).build(),
+                    None => response,
+                };
                 let response = self.session_accepted(cx, from, &asked, response);
                 match invite.filter(|_| method == Method::Invite) {
                     Some(invite) => self.accept(cx, from, server, response, Some(invite)),
@@ -332,6 +371,7 @@ impl Established {
     ///
     /// - `said`: what the other side responded, for the Reason (RFC 3326).
     fn refuse_crossing(&mut self, cx: &mut Cx<'_>, crossing: Crossing, said: Option<StatusCode>) {
+        self.refer_answered(cx, &crossing, None);
         let failure = crossing.failure(said);
         let Crossing { from, server, asked, sent, before, .. } = crossing;
         self.take_back(&asked, &sent, from);

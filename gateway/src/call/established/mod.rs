@@ -1,5 +1,5 @@
 //! Both legs are up: re-INVITE, UPDATE, INFO and MESSAGE cross to the other leg, BYE ends both, OPTIONS is answered here,
-//! REFER transfers the other party.
+//! REFER transfers the other party, or crosses.
 
 mod crossing;
 mod handshake;
@@ -7,6 +7,7 @@ mod held_back;
 mod joining;
 mod lending;
 mod own;
+mod passing;
 mod session;
 mod transfer;
 mod update;
@@ -41,6 +42,7 @@ pub(super) use handshake::{FarInvite, Handshake};
 use held_back::HeldBack;
 use joining::Joining;
 use own::OwnRequests;
+use passing::Passed;
 use transfer::Transfer;
 
 /// See the module.
@@ -63,6 +65,8 @@ pub(super) struct Established {
     handshakes: Sides<Option<Handshake>>,
     /// The transfer that a party asked for.
     transfer: Option<Box<Transfer>>,
+    /// A REFER that crossed.
+    passed: Option<Box<Passed>>,
     /// Who is on its way to this call.
     joining: Option<Joining>,
     pub max_duration: Duration,
@@ -83,6 +87,7 @@ impl Established {
             held_back: None,
             handshakes: Sides::default(),
             transfer: None,
+            passed: None,
             joining: None,
             max_duration,
             expires: None,
@@ -169,7 +174,12 @@ impl Established {
             Method::Update => self.handle_update(cx, side, server, message),
             Method::Info | Method::Message => self.forward(cx, side, server, message),
             Method::Refer => self.refer(cx, side, server, &message),
-            Method::Subscribe => self.subscribe(cx, side, server, &message),
+            Method::Notify => self.notified(cx, side, server, message),
+            Method::Subscribe => {
+                if let Err(message) = self.pass_subscribe(cx, side, server, message) {
+                    self.subscribe(cx, side, server, &message);
+                }
+            }
             _ => in_dialog::refuse_method(cx, server, &message, self.allows_of_other(side)),
         }
         Next::Stay
@@ -384,6 +394,7 @@ impl Established {
         }
         self.held_back_timeout(cx);
         self.crossing_timeouts(cx);
+        self.passed_timeout(cx);
         for timeouts in [Self::own_timeouts, Self::transfer_timeouts, Self::session_timeouts] {
             match timeouts(self, cx) {
                 Next::Stay => {}
@@ -409,7 +420,8 @@ impl Established {
         let handshakes = handshakes.filter_map(Handshake::poll_timeout);
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
         let transfer = self.transfer.as_ref().and_then(|transfer| transfer.poll_timeout());
-        let own = [self.own.poll_timeout(), self.held_back_until(), self.expires, transfer];
+        let (held_back, passed) = (self.held_back_until(), self.passed_until());
+        let own = [self.own.poll_timeout(), held_back, self.expires, transfer, passed];
         let sessions = [&self.sessions.a, &self.sessions.b].map(SessionTimer::poll_timeout);
         let single = own.into_iter().chain(sessions).flatten();
         handshakes.chain(crossings).chain(single).min()

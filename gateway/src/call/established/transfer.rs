@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use config::Refer;
 use sip::dialog::offer_answer::Side::Remote;
-use sip::header::ReferTo;
+use sip::header::{ReferTo, Replaces};
 use sip::sdp::Sdp;
 use sip::text::word;
 use sip::transaction::ServerId;
@@ -77,13 +77,22 @@ impl Transfer {
 impl Established {
     /// A REFER.
     pub(super) fn refer(&mut self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
-        if self.legs.of(side).profile.refer != Refer::Handle {
+        let refer = self.legs.of(side).profile.refer;
+        let crosses = self.allows_of_other(side).is_none_or(|promises| promises.crosses("REFER"));
+        if refer == Refer::Off || refer == Refer::Pass && !crosses {
             return in_dialog::refuse_method(cx, server, message, self.allows_of_other(side));
         }
-        let user = match self.target_of(cx, message) {
-            Ok(user) => user,
+        let (user, replaces) = match self.target_of(cx, message) {
+            Ok(target) => target,
             Err(cause) => return in_dialog::refuse(cx, server, message, &cause),
         };
+        if refer == Refer::Pass {
+            return self.pass_refer(cx, side, (server, message), user, replaces);
+        }
+        if replaces.is_some() {
+            let cause = Cause::new(501, "Refer-To with Replaces is not carried out");
+            return in_dialog::refuse(cx, server, message, &cause);
+        }
         let Some(invite) = self.invite_of(side.other(), &user) else {
             let cause = Cause::new(480, "No description of the other party's media is known");
             return in_dialog::refuse(cx, server, message, &cause);
@@ -111,12 +120,12 @@ impl Established {
         cx.act(Action::Refer(Box::new(Referred { user, by, caller, hidden, invite, leg })));
     }
 
-    /// Whom a REFER wants called.
-    fn target_of(&self, cx: &Cx<'_>, message: &Message) -> Result<String, Cause> {
+    /// Whom a REFER wants called, and the dialog that is to be replaced, if any.
+    fn target_of(&self, cx: &Cx<'_>, message: &Message) -> Result<(String, Option<Replaces>), Cause> {
         if cx.account.emergency {
             return Err(Cause::new(403, "An emergency call is not transferred"));
         }
-        let joins = !self.own.is_empty() || self.joining.is_some();
+        let joins = !self.own.is_empty() || self.joining.is_some() || self.passes();
         if joins || self.transfer.as_ref().is_some_and(|transfer| !transfer.is_over()) {
             return Err(Cause::new(491, "Another transfer is under way"));
         }
@@ -128,14 +137,15 @@ impl Established {
             let method = word(&to.method.to_string());
             return Err(Cause::new(403, format!("Refer-To asks for {method}, and only calls are made")));
         }
-        if to.replaces.is_some() {
-            return Err(Cause::new(501, "Refer-To with Replaces is not carried out"));
-        }
-        match to.uri {
-            Uri::Sip(uri) => Ok(uri.user.as_deref().map(unescape).unwrap_or_default()),
-            Uri::Tel(uri) => Ok(uri.number),
-            other => Err(Cause::new(416, format!("URI scheme {} is not supported", word(other.scheme())))),
-        }
+        let user = match to.uri {
+            Uri::Sip(uri) => uri.user.as_deref().map(unescape).unwrap_or_default(),
+            Uri::Tel(uri) => uri.number,
+            other => {
+                let scheme = word(other.scheme());
+                return Err(Cause::new(416, format!("URI scheme {scheme} is not supported")));
+            }
+        };
+        Ok((user, to.replaces))
     }
 
     /// An INVITE as if the party of `side` had called `user`: an offer of the media that it described last, which is held

@@ -130,6 +130,17 @@ impl Phone {
         self.notify(now, new, 100);
     }
 
+    /// A NOTIFY of any event, as if somebody had subscribed to it.
+    pub fn notify_of(&mut self, now: Instant, index: usize, event: &str) {
+        let Some(builder) = self.inside(index, Method::Notify) else { return };
+        let notify = builder
+            .header(Name::Event, event)
+            .header(Name::SubscriptionState, "active;expires=60")
+            .body("message/sipfrag", "SIP/2.0 100 Trying\r\n".into());
+        self.send(now, index, notify.build());
+        self.pump(now);
+    }
+
     /// Tells who asked for this call what came of it.
     pub(super) fn notify(&mut self, now: Instant, new: usize, status: u16) {
         let Some(mut referral) = self.calls[new].referral else { return };
