@@ -197,10 +197,20 @@ impl Call {
         leg.contact_user.clone_from(&call.account.callee);
         leg.heard(&new.invite);
         let (login, emergency) = (new.credentials, call.account.emergency);
-        let caller = Caller { server: new.server, invite: new.invite, body: new.body, leg, login, emergency };
+        let caller = Caller {
+            server: new.server,
+            invite: new.invite,
+            body: new.body,
+            leg,
+            login,
+            emergency,
+            rang: false,
+            tag_is_taken: false,
+            max_duration: new.max_duration,
+        };
         call.step(now, tokens, |_, cx| {
             cx.bind(&caller.leg.dialog.local_tag.clone(), LegRef::A);
-            Setup::begin(cx, caller, new.routes, new.redirections, new.max_duration)
+            Setup::begin(cx, caller, new.routes, new.redirections)
         });
         Ok(call)
     }
@@ -348,8 +358,8 @@ impl Call {
     }
 
     fn is_left(&self, leg: LegRef, message: &Message) -> bool {
-        let LegRef::B(index) = leg else { return false };
-        self.history.has_dialled(index, message.call_id().unwrap_or_default())
+        let call_id = message.call_id().unwrap_or_default();
+        matches!(leg, LegRef::B(index) if self.history.has_dialled(index, call_id))
     }
 
     /// The SIP Call-ID of a leg; the b-leg's is that of the newest attempt, the caller's before there is one.
@@ -471,7 +481,7 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
 
         (stage, Event::Media(event)) => {
             return match (cx.media_news(event), stage) {
-                (MediaNews::Opened, Setup(setup)) => setup.try_route(cx),
+                (MediaNews::Opened, Setup(setup)) => setup.handle_ports(cx),
                 (MediaNews::NoPorts(cause), stage) => hang_up(stage, cx, cause),
                 (MediaNews::Silent, Handed(_)) => Next::Stay,
                 (MediaNews::Silent, stage) => hang_up(stage, cx, Cause::new(408, "Media inactivity")),

@@ -5,7 +5,9 @@ use sip::dialog::offer_answer::Carrier;
 use sip::dialog::{Dialog, DialogError, Early, Heard};
 
 use super::attempt::Fork;
-use super::{Failed, Setup};
+use super::dialled::Dialled;
+use super::reliable::Reached;
+use super::{Failed, Setup, Target, Trying};
 use crate::call::accepted::Accepted;
 use crate::call::body::Body;
 use crate::call::cx::Cx;
@@ -38,67 +40,109 @@ impl Accepting {
     }
 }
 
+impl Dialled {
+    /// Takes the dialog of a 2xx for the call's. `None`: another one has the call, and this one is released.
+    ///
+    /// # Errors
+    /// The 2xx begins no dialog that requests could be sent in.
+    fn confirm(&mut self, cx: &mut Cx<'_>, message: &Message) -> Result<Option<Early<Fork>>, DialogError> {
+        // Who says nothing usable of where its requests go is asked no more than to hang up.
+        message.contact()?;
+        let Self { target, attempt, .. } = self;
+        match attempt.forks.handle_response(cx.now.instant, &attempt.sent.message, message)? {
+            Heard::Confirmed(fork) => Ok(Some(fork)),
+            Heard::Forked(fork) => {
+                let (leg, invite) = (Fork::far(&fork), FarInvite::new(&attempt.sent));
+                let login = target.route.credentials.clone();
+                cx.release(leg, invite.parts(), login, &Cause::new(487, "Answered too late"));
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
 impl Setup {
     /// The callee took the call.
-    pub(super) fn handle_accept(&mut self, cx: &mut Cx<'_>, message: &Message, flow: Peer) -> Next {
-        let Some(attempt) = &mut self.attempt else { return Next::Stay };
-        // Who says nothing usable of where its requests go is asked no more than to hang up.
-        let heard = match message.contact().map_err(DialogError::from) {
-            Ok(_) => attempt.forks.handle_response(cx.now.instant, &attempt.sent.message, message),
-            Err(error) => Err(error),
+    pub(super) fn handle_accept(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut dialled: Box<Dialled>,
+        message: &Message,
+        flow: Peer,
+    ) -> Next {
+        let mut fork = match dialled.confirm(cx, message) {
+            Ok(Some(fork)) => fork,
+            Ok(None) => return self.dialled(dialled),
+            Err(error) => return self.accepted_without_dialog(cx, dialled, message, &error),
         };
-        let mut fork = match heard {
-            Ok(Heard::Confirmed(fork)) => fork,
-            Ok(Heard::Forked(fork)) => {
-                let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
-                let (leg, invite) = (Fork::far(&fork), FarInvite::new(&attempt.sent));
-                cx.release(leg, invite.parts(), login, &Cause::new(487, "Answered too late"));
-                return Next::Stay;
-            }
-            Ok(_) => return Next::Stay,
-            Err(error) => return self.accepted_without_dialog(cx, message, &error),
-        };
-        let tag = fork.dialog.remote_tag.clone();
         let Some(uas) = &mut fork.data.reliable.to_caller else {
-            return self.accepted(cx, fork, message, flow);
+            return self.accepted(cx, dialled, fork, message, flow);
         };
         uas.accept(message.clone());
-        self.accepting = Some(Box::new(Accepting { fork, flow }));
-        self.go_on(cx, &tag)
+        let said = fork.data.reliable.drain(cx, &self.caller);
+        dialled.accepting = Some(Box::new(Accepting { fork, flow }));
+        let reached = dialled.reached(said);
+        self.reached(cx, dialled, reached)
     }
 
-    /// Nothing holds the callee's 2xx back any more.
-    pub(super) fn go_on_accepting(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
-        let Some(accepting) = self.accepting.take() else { return Next::Stay };
-        self.accepted(cx, accepting.fork, message, accepting.flow)
+    /// Goes on as far as the caller has acknowledged.
+    pub(super) fn reached(&mut self, cx: &mut Cx<'_>, dialled: Box<Dialled>, reached: Reached) -> Next {
+        match reached {
+            Reached::Nothing => self.dialled(dialled),
+            Reached::Accepted(accepting, response) => {
+                self.accepted(cx, dialled, accepting.fork, &response, accepting.flow)
+            }
+            // RFC 3262 §3.
+            Reached::NoPrack => {
+                self.trying = Trying::Dialled(dialled);
+                self.give_up(cx, Cause::new(500, "No PRACK came"))
+            }
+        }
     }
 
     /// The callee hung up before its 2xx went to the caller.
     pub(super) fn callee_gave_up(&mut self, cx: &mut Cx<'_>) -> Next {
-        if let (Some(accepting), Some(attempt)) = (self.accepting.take(), self.attempt.take()) {
-            let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
-            attempt.leave(cx, &login, Some(accepting.fork.dialog.remote_tag), true);
+        if let Some(mut dialled) = self.take_dialled() {
+            dialled.end_crossings(cx);
+            let Dialled { target, attempt, accepting, .. } = *dialled;
+            let taken = accepting.map(|accepting| accepting.fork.dialog.remote_tag);
+            attempt.leave(cx, &target.route.credentials, taken, true);
         }
         self.refuse_caller(cx, Cause::new(480, "The callee hung up"))
     }
 
-    fn accepted_without_dialog(&mut self, cx: &mut Cx<'_>, message: &Message, error: &DialogError) -> Next {
-        let (Some(attempt), Some(target)) = (&self.attempt, &self.target) else { return Next::Stay };
+    fn accepted_without_dialog(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dialled: Box<Dialled>,
+        message: &Message,
+        error: &DialogError,
+    ) -> Next {
+        let attempt = &dialled.attempt;
         if let Ok(dialog) = Dialog::uac(&attempt.sent.message, message) {
             let leg = Leg { dialog, end: attempt.end().clone() };
             let invite = FarInvite::new(&attempt.sent);
             let cause = Cause::new(502, format!("The callee's answer: {error}"));
-            cx.release(leg, invite.parts(), target.route.credentials.clone(), &cause);
+            cx.release(leg, invite.parts(), dialled.login().clone(), &cause);
         }
-        self.accepted_badly(cx, &error.to_string())
+        let target = dialled.over(cx);
+        self.accepted_badly(cx, target, &error.to_string())
     }
 
-    fn accepted(&mut self, cx: &mut Cx<'_>, fork: Early<Fork>, message: &Message, flow: Peer) -> Next {
+    fn accepted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut dialled: Box<Dialled>,
+        fork: Early<Fork>,
+        message: &Message,
+        flow: Peer,
+    ) -> Next {
         let Early { dialog, data: mut fork } = fork;
-        let crossings = self.crossings_of(&dialog.remote_tag);
-        self.end_crossings(cx);
-        let (Some(attempt), Some(target)) = (self.attempt.take(), &self.target) else { return Next::Stay };
-        fork.take_tag(cx, &mut self.tag_is_taken);
+        let crossings = dialled.crossings_of(&dialog.remote_tag);
+        dialled.end_crossings(cx);
+        let Dialled { target, attempt, .. } = *dialled;
+        fork.take_tag(cx, &mut self.caller.tag_is_taken);
         fork.b.heard(message);
         fork.takes_media(cx);
         let tag = dialog.remote_tag.clone();
@@ -121,7 +165,7 @@ impl Setup {
             Ok(body) => body,
             Err(cause) => {
                 cx.release(b, invite.parts(), login, &cause);
-                return self.accepted_badly(cx, &cause.text);
+                return self.accepted_badly(cx, target, &cause.text);
             }
         };
         if offered {
@@ -131,7 +175,7 @@ impl Setup {
         let caller = &mut self.caller;
         let response = response::cross(&b, &fork.a, message, body, &caller.invite);
         let logins = Sides { a: caller.login.clone(), b: login };
-        let mut up = Established::new(Sides { a: fork.a, b }, logins, self.max_duration);
+        let mut up = Established::new(Sides { a: fork.a, b }, logins, caller.max_duration);
         up.crossings = crossings;
         up.provisionals = fork.reliable.to_caller;
         up.session_agreed(cx, session, message);
@@ -139,9 +183,9 @@ impl Setup {
     }
 
     /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
-    fn accepted_badly(&mut self, cx: &mut Cx<'_>, text: &str) -> Next {
+    fn accepted_badly(&mut self, cx: &mut Cx<'_>, target: Target, text: &str) -> Next {
         let text = addresses::without_addresses(&format!("The callee's answer: {text}"));
         let failed = Failed { cause: Cause::new(502, &*text), ..Failed::silent(RouteEnd::BadAnswer, text) };
-        self.attempt_failed(cx, failed)
+        self.route_failed(cx, target, failed)
     }
 }

@@ -240,11 +240,6 @@ impl Attempt {
         &self.end.local
     }
 
-    /// How its host speaks.
-    pub fn profile(&self) -> &Profile {
-        &self.end.profile
-    }
-
     /// Nobody waits for it any more; a late 2xx is released.
     ///
     /// - `taken`: the To tag that became a leg of the call.

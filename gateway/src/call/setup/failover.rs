@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use sip::text::phrase;
-use sip::{Message, Name, StatusCode};
+use sip::{Message, Name};
 
-use super::Setup;
+use super::dialled::Dialled;
+use super::{Setup, Target};
 use crate::call::cx::Cx;
-use crate::call::established::FarInvite;
 use crate::call::io::Action;
 use crate::call::profile::Profile;
 use crate::call::rules::{self, Way};
@@ -58,27 +58,25 @@ impl Failed {
 }
 
 impl Setup {
-    /// The INVITE that is out is lost: the next address, the next route, or the end.
-    pub(super) fn attempt_failed(&mut self, cx: &mut Cx<'_>, failed: Failed) -> Next {
-        self.end_crossings(cx);
-        if let Some(attempt) = self.attempt.take() {
-            attempt.leave(cx, &None, None, true);
-        }
-        self.route_failed(cx, failed)
+    /// The INVITE is lost: the next address, the next route, or the end.
+    pub(super) fn attempt_failed(&mut self, cx: &mut Cx<'_>, dialled: Box<Dialled>, failed: Failed) -> Next {
+        let target = dialled.over(cx);
+        self.route_failed(cx, target, failed)
     }
 
-    fn route_failed(&mut self, cx: &mut Cx<'_>, failed: Failed) -> Next {
-        let named = self.target.as_ref().map_or(&[][..], |target| target.route.attempt.failover_on());
-        let verdict = next_route(failed.end, self.rang, named, cx.account.emergency);
+    /// The address of `target` that was tried did not take the call.
+    pub(super) fn route_failed(&mut self, cx: &mut Cx<'_>, target: Target, failed: Failed) -> Next {
+        let named = target.route.attempt.failover_on();
+        let verdict = next_route(failed.end, self.caller.rang, named, cx.account.emergency);
         cx.attempt_failed(&failed, verdict);
         if !verdict.goes_on() {
             // Its word is the last one, whatever others said before.
             return self.conclude(cx, &failed);
         }
         self.failed.push(failed);
-        match &self.target {
-            Some(target) if !target.addresses.is_empty() => self.try_route(cx),
-            _ => self.next_route(cx),
+        match target.addresses.is_empty() {
+            true => self.next_route(cx),
+            false => self.try_route(cx, target),
         }
     }
 
@@ -130,7 +128,7 @@ impl Setup {
 
     /// Refuses the caller's INVITE and ends the call.
     pub fn give_up(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        self.leave_attempt(cx, cause.says(), false);
+        self.cancel(cx, cause.says());
         self.refuse_caller(cx, cause)
     }
 
@@ -147,38 +145,22 @@ impl Setup {
     /// Cancels what is out, if anything; a late 2xx is released.
     ///
     /// - `says`: what the CANCEL says.
-    /// - `left`: for another host, so that this one must not get its INVITE again.
-    pub(super) fn leave_attempt(&mut self, cx: &mut Cx<'_>, says: Vec<(Name, String)>, left: bool) {
-        self.end_crossings(cx);
-        if let Some(attempt) = self.attempt.take() {
-            let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
-            if let Some(accepting) = self.accepting.take() {
-                let (leg, invite) = (accepting.leg(), FarInvite::new(&attempt.sent));
-                let tag = leg.dialog.remote_tag.clone();
-                cx.acknowledge(&leg, invite.parts(), None);
-                let says =
-                    says.into_iter().map(|(name, value)| (name.as_str().to_owned(), value.into_bytes()));
-                cx.bye(leg, login.clone(), says.collect());
-                return attempt.leave(cx, &login, Some(tag), true);
-            }
-            cx.act(Action::Cancel { request: attempt.sent.id, says, left });
-            attempt.leave(cx, &login, None, false);
+    pub(super) fn cancel(&mut self, cx: &mut Cx<'_>, says: Vec<(Name, String)>) {
+        if let Some(dialled) = self.take_dialled() {
+            dialled.leave(cx, says, false);
         }
     }
 
-    /// Cancels the INVITE that is out and goes on.
-    pub(super) fn leave_host(&mut self, cx: &mut Cx<'_>, text: &str, end: RouteEnd) -> Next {
-        self.leave_attempt(cx, Cause::new(408, text).says(), true);
+    /// Cancels the INVITE and goes on without its host.
+    pub(super) fn leave_host(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dialled: Box<Dialled>,
+        text: &str,
+        end: RouteEnd,
+    ) -> Next {
+        let target = dialled.leave(cx, Cause::new(408, text).says(), true);
         let (_, words) = end.told();
-        self.route_failed(cx, Failed::silent(end, format!("{words} in time")))
-    }
-
-    /// 503 with Retry-After: the host wants no calls for a while. RFC 3261 §21.5.4.
-    pub(super) fn rest_host(&self, cx: &mut Cx<'_>, message: &Message) {
-        let (Some(attempt), Some(target)) = (&self.attempt, &self.target) else { return };
-        if let (Some(503), Some(rest)) = (message.status().map(StatusCode::code), message.retry_after()) {
-            let transport = target.route.attempt.lookup.transport;
-            cx.act(Action::Rest { address: attempt.address, transport, rest });
-        }
+        self.route_failed(cx, target, Failed::silent(end, format!("{words} in time")))
     }
 }

@@ -4,6 +4,7 @@
 mod accept;
 mod attempt;
 mod client_invite;
+mod dialled;
 mod failover;
 mod provisional;
 mod redirect;
@@ -13,7 +14,6 @@ mod update;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::dialog::DialogError;
@@ -25,13 +25,13 @@ use sip::{Message, Method, Name};
 use super::allow::Promises;
 use super::body::Body;
 use super::cx::Cx;
-use super::established::{Crossing, refusal};
+use super::established::refusal;
 use super::headers::lines_of_cancel;
 use super::io::{Action, Failure, RequestId};
 use super::leg::{End, Leg, LegRef};
 use super::profile::PLAIN;
 use super::sent::Login;
-use super::{Next, due, in_dialog, session};
+use super::{Next, due, in_dialog};
 use crate::media::Side;
 use crate::peer::Peer;
 use crate::reply::demanded_beside_100rel;
@@ -41,10 +41,10 @@ pub use attempt::Route;
 pub(super) use failover::Failed;
 
 use crate::reply::Cause;
-use accept::Accepting;
-use attempt::{Attempt, LONGEST_SETUP, Missed};
+use attempt::{LONGEST_SETUP, Missed};
+use dialled::Dialled;
 use redirect::Redirections;
-use reliable::OwnPrack;
+use reliable::Reached;
 
 /// Whoever waits for the callee.
 #[derive(Debug)]
@@ -62,6 +62,12 @@ pub(super) struct Caller {
     pub login: Login,
     /// It calls for help.
     pub emergency: bool,
+    /// It has heard a route ring: nobody else is tried.
+    pub rang: bool,
+    /// A fork has the dialog of the first responses.
+    pub tag_is_taken: bool,
+    /// The longest that the call may last once it is up.
+    pub max_duration: Duration,
 }
 
 impl Caller {
@@ -83,26 +89,23 @@ pub(super) struct Setup {
     routes: VecDeque<Route>,
     diverted: Vec<(Name, String)>,
     redirections: Redirections,
-    /// The route in hand.
-    target: Option<Target>,
-    /// The INVITE that is out; none while ports are opened or a name is looked up.
-    attempt: Option<Box<Attempt>>,
-    /// The callee's 2xx, which waits for a PRACK of the caller's.
-    accepting: Option<Box<Accepting>>,
-    /// PRACKs of ours that are not answered.
-    pracks: Vec<OwnPrack>,
-    /// Requests inside the early dialogs that crossed and are not answered, each with the callee's tag.
-    crossings: Vec<(String, Crossing)>,
-    /// The caller has heard a route ring: nobody else is tried.
-    rang: bool,
-    /// A fork has the dialog of the caller's first responses.
-    tag_is_taken: bool,
+    trying: Trying,
     /// The routes that did not take the call.
     failed: Vec<Failed>,
     /// When the call has been set up for long enough, whatever is heard meanwhile.
     longest: Option<Instant>,
-    /// The longest that the call may last once it is up.
-    max_duration: Duration,
+}
+
+/// What is tried now.
+#[derive(Debug, Default)]
+enum Trying {
+    /// Nothing: no route has been taken up yet, or it is asked where else the call may go.
+    #[default]
+    Nothing,
+    /// A route, while its room, its addresses or ports are asked for.
+    Prepared(Target),
+    /// An INVITE is out.
+    Dialled(Box<Dialled>),
 }
 
 /// A route, and the addresses behind its host that were not tried yet.
@@ -119,7 +122,6 @@ impl Setup {
         mut caller: Caller,
         routes: Vec<Route>,
         diverted: Vec<(Name, String)>,
-        max_duration: Duration,
     ) -> Next {
         caller.leg.sdp.session_id = cx.tokens.session_id();
         let description = caller.body.as_ref().ok().and_then(Body::description);
@@ -130,20 +132,47 @@ impl Setup {
             routes: routes.into(),
             diverted,
             redirections: Redirections::default(),
-            target: None,
-            attempt: None,
-            accepting: None,
-            pracks: Vec::new(),
-            crossings: Vec::new(),
-            rang: false,
-            tag_is_taken: false,
+            trying: Trying::Nothing,
             failed: Vec::new(),
             longest,
-            max_duration,
         };
         match setup.next_route(cx) {
             Next::Stay => Next::Setup(Box::new(setup)),
             next => next,
+        }
+    }
+
+    /// A route waits for what was asked for it.
+    fn prepared(&mut self, target: Target) -> Next {
+        self.trying = Trying::Prepared(target);
+        Next::Stay
+    }
+
+    /// The INVITE that is out goes on waiting.
+    fn dialled(&mut self, dialled: Box<Dialled>) -> Next {
+        self.trying = Trying::Dialled(dialled);
+        Next::Stay
+    }
+
+    /// Goes on with the route for which something was asked; where none waits any more, the word came too late.
+    fn with_prepared(&mut self, go_on: impl FnOnce(&mut Self, Target) -> Next) -> Next {
+        match std::mem::take(&mut self.trying) {
+            Trying::Prepared(target) => go_on(self, target),
+            trying => {
+                self.trying = trying;
+                Next::Stay
+            }
+        }
+    }
+
+    /// The INVITE that is out, for whoever goes on with it.
+    fn take_dialled(&mut self) -> Option<Box<Dialled>> {
+        match std::mem::take(&mut self.trying) {
+            Trying::Dialled(dialled) => Some(dialled),
+            trying => {
+                self.trying = trying;
+                None
+            }
         }
     }
 
@@ -155,76 +184,68 @@ impl Setup {
         message: &Message,
         flow: Peer,
     ) -> Option<Next> {
-        if self.prack_answered(cx, request, message) || self.crossing_answered(cx, request, message) {
-            return Some(Next::Stay);
+        let (status, mut dialled) = (message.status()?, self.take_dialled()?);
+        if dialled.prack_answered(cx, &self.caller, request, message)
+            || dialled.crossing_answered(cx, &self.caller, request, message)
+        {
+            return Some(self.dialled(dialled));
         }
-        self.attempt.as_ref().filter(|attempt| attempt.sent.id == request)?;
-        let status = message.status()?;
+        if dialled.attempt.sent.id != request {
+            self.trying = Trying::Dialled(dialled);
+            return None;
+        }
         if status.is_provisional() {
-            return Some(self.handle_provisional(cx, status, message));
+            return Some(match dialled.handle_provisional(cx, &mut self.caller, status, message) {
+                Ok(()) => self.dialled(dialled),
+                Err(refused) => self.leave_host(cx, dialled, &refused.text().text, RouteEnd::BadAnswer),
+            });
         }
         if status.is_success() {
-            return Some(self.handle_accept(cx, message, flow));
+            return Some(self.handle_accept(cx, dialled, message, flow));
         }
-        if matches!(status.code(), 401 | 407) && self.authenticate(cx, message) {
-            return Some(Next::Stay);
+        let again = match status.code() {
+            401 | 407 => dialled.authenticate(cx, message),
+            422 => dialled.ask_for_longer_session(cx, message),
+            _ => false,
+        };
+        if again {
+            return Some(self.dialled(dialled));
         }
-        if status.code() == 422 && self.ask_for_longer_session(cx, message) {
-            return Some(Next::Stay);
+        if let Some(users) = redirect::users(cx, status, message) {
+            return Some(self.redirect(cx, dialled, users, message));
         }
-        if let Some(next) = self.redirect(cx, message) {
-            return Some(next);
-        }
-        self.rest_host(cx, message);
-        let from = self.target.as_ref().map(|target| target.route.profile.clone());
-        let failed = Failed::answered(message, from.unwrap_or_else(|| Arc::new(PLAIN.clone())));
-        Some(self.attempt_failed(cx, failed))
-    }
-
-    /// Sends the INVITE again with credentials for a carrier's challenge. RFC 3261 §22.2-3.
-    fn authenticate(&mut self, cx: &mut Cx<'_>, message: &Message) -> bool {
-        let (Some(target), Some(attempt)) = (&self.target, &mut self.attempt) else { return false };
-        let (route, number) = (&target.route, attempt.sent.cseq().saturating_add(1));
-        let met = attempt.sent.authenticate(cx, message, &route.credentials, &route.local, number);
-        if met {
-            attempt.wait(cx.now, &route.attempt);
-        }
-        met
-    }
-
-    /// Sends the INVITE again with the session interval that its receiver bears. RFC 4028 §7.3.
-    fn ask_for_longer_session(&mut self, cx: &mut Cx<'_>, message: &Message) -> bool {
-        let (Some(target), Some(attempt)) = (&self.target, &mut self.attempt) else { return false };
-        if !attempt.session.handle_too_small(session::said(message).min_se) {
-            return false;
-        }
-        let Attempt { sent, session, .. } = &mut **attempt;
-        let number = sent.cseq().saturating_add(1);
-        sent.change(cx, &target.route.local, number, |again| session::asking(again, session));
-        attempt.wait(cx.now, &target.route.attempt);
-        true
+        dialled.rest_host(cx, message);
+        let failed = Failed::answered(message, dialled.target.route.profile.clone());
+        Some(self.attempt_failed(cx, dialled, failed))
     }
 
     /// No response will come to the INVITE that is out. `None`: the request is none of the set-up's.
     pub fn handle_failed(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> Option<Next> {
-        if self.prack_lost(cx, request, lost) || self.crossing_lost(cx, request, lost) {
-            return Some(Next::Stay);
-        }
         let last = self.is_last();
-        let attempt = self.attempt.as_mut().filter(|attempt| attempt.sent.id == request)?;
+        let mut dialled = self.take_dialled()?;
+        if dialled.prack_lost(cx, &self.caller, request, lost)
+            || dialled.crossing_lost(cx, &self.caller, request, lost)
+        {
+            return Some(self.dialled(dialled));
+        }
+        let attempt = &mut dialled.attempt;
+        if attempt.sent.id != request {
+            self.trying = Trying::Dialled(dialled);
+            return None;
+        }
         // A connection that was idle for long is often dead, and nobody knows before it is used. Where there is nobody
         // else to ask, the same INVITE goes out once more by a new one.
         let idle = attempt.local().transport.is_reliable() && !attempt.heard && !attempt.sent.was_repeated();
         if lost == Failure::Transport && idle && last {
             let local = attempt.local().clone();
             attempt.sent.repeat_at(cx, &local);
-            return Some(Next::Stay);
+            return Some(self.dialled(dialled));
         }
         let failed = match lost {
             Failure::Timeout => Failed::silent(RouteEnd::NoResponse, "no response"),
             Failure::Transport => Failed::silent(RouteEnd::TransportFailure, "it can't be reached"),
         };
-        Some(self.attempt_failed(cx, failed))
+        Some(self.attempt_failed(cx, dialled, failed))
     }
 
     /// A request inside one of the early dialogs.
@@ -241,9 +262,7 @@ impl Setup {
                 in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
                 return self.caller_gave_up(cx, message);
             }
-            (Some(Method::Bye), Side::B)
-                if self.accepting.as_ref().is_some_and(|one| one.matches(message)) =>
-            {
+            (Some(Method::Bye), Side::B) if self.has_accepted(message) => {
                 in_dialog::respond_ok(cx, server, message, self.allows_of_other(side));
                 cx.history.told(side, message.value(Name::Reason).as_deref());
                 return self.callee_gave_up(cx);
@@ -278,7 +297,7 @@ impl Setup {
         }
         let contact = match side {
             Side::A => self.caller.leg.contact(),
-            Side::B => self.attempt.as_ref().map(|attempt| attempt.end().contact()).unwrap_or_default(),
+            Side::B => self.end(Side::B).map(End::contact).unwrap_or_default(),
         };
         let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
         cx.respond(server, reply.build());
@@ -300,7 +319,7 @@ impl Setup {
         match side {
             Side::A => Some(Promises { to: &caller.profile, other: None }),
             Side::B => {
-                let to = self.attempt.as_ref()?.profile();
+                let to = &self.end(Side::B)?.profile;
                 Some(Promises { to, other: caller.allows.as_deref() })
             }
         }
@@ -314,35 +333,25 @@ impl Setup {
     /// The caller gave up, by a CANCEL or, in its early dialog, by a BYE (RFC 3261 §15).
     fn caller_gave_up(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
         cx.history.told(Side::A, message.value(Name::Reason).as_deref());
-        let to = self.attempt.as_ref().map_or(&PLAIN, |attempt| attempt.profile());
+        let to = self.end(Side::B).map_or(&PLAIN, |end| &end.profile);
         let says = lines_of_cancel(message, &self.caller.leg.profile, to);
-        self.leave_attempt(cx, says, false);
+        self.cancel(cx, says);
         self.refuse_caller(cx, Cause::new(487, "Request Terminated"))
+    }
+
+    /// Whether the callee, whose 2xx waits, says `message`.
+    fn has_accepted(&self, message: &Message) -> bool {
+        match &self.trying {
+            Trying::Dialled(dialled) => dialled.accepting.as_ref().is_some_and(|one| one.matches(message)),
+            Trying::Nothing | Trying::Prepared(_) => false,
+        }
     }
 
     /// Deadlines of the set-up.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
-        self.crossing_timeouts(cx);
-        match self.repeat_reliable(cx) {
-            Next::Stay => {}
-            next => return next,
-        }
-        let waits = self.accepting.is_none();
-        if let Some(response) = self.attempt.as_mut().filter(|_| waits).and_then(|one| one.repeat(cx.now)) {
-            self.caller.hears(cx, response);
-        }
-        let missed = self.attempt.as_mut().filter(|_| waits).and_then(|attempt| attempt.missed(cx.now));
-        let next = match missed {
-            Some(Missed::FirstResponse) => self.leave_host(cx, "No response in time", RouteEnd::NoResponse),
-            // Where there is nobody else to ask, a slow country is waited for.
-            Some(Missed::Progress) if !self.is_last() => {
-                self.leave_host(cx, "No progress in time", RouteEnd::NoProgress)
-            }
-            Some(Missed::Answer) if cx.account.emergency => {
-                self.leave_host(cx, "The callee did not answer", RouteEnd::NoAnswer)
-            }
-            Some(Missed::Answer) => self.give_up(cx, Cause::new(408, "The callee did not answer")),
-            Some(Missed::Progress) | None => Next::Stay,
+        let next = match self.take_dialled() {
+            Some(dialled) => self.dialled_timeout(cx, dialled),
+            None => Next::Stay,
         };
         match next {
             Next::Stay if due(&mut self.longest, cx.now) => {
@@ -352,35 +361,58 @@ impl Setup {
         }
     }
 
+    fn dialled_timeout(&mut self, cx: &mut Cx<'_>, mut dialled: Box<Dialled>) -> Next {
+        dialled.crossing_timeouts(cx, &self.caller);
+        match dialled.repeat_reliable(cx, &self.caller) {
+            Reached::Nothing => {}
+            reached => return self.reached(cx, dialled, reached),
+        }
+        if dialled.accepting.is_some() {
+            return self.dialled(dialled);
+        }
+        if let Some(response) = dialled.attempt.repeat(cx.now) {
+            self.caller.hears(cx, response);
+        }
+        let last = self.routes.is_empty() && dialled.target.addresses.is_empty();
+        match dialled.attempt.missed(cx.now) {
+            Some(Missed::FirstResponse) => {
+                self.leave_host(cx, dialled, "No response in time", RouteEnd::NoResponse)
+            }
+            // Where there is nobody else to ask, a slow country is waited for.
+            Some(Missed::Progress) if !last => {
+                self.leave_host(cx, dialled, "No progress in time", RouteEnd::NoProgress)
+            }
+            Some(Missed::Answer) if cx.account.emergency => {
+                self.leave_host(cx, dialled, "The callee did not answer", RouteEnd::NoAnswer)
+            }
+            Some(Missed::Answer) => {
+                self.trying = Trying::Dialled(dialled);
+                self.give_up(cx, Cause::new(408, "The callee did not answer"))
+            }
+            Some(Missed::Progress) | None => self.dialled(dialled),
+        }
+    }
+
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let waits = self.accepting.is_none();
-        let attempt = self.attempt.as_ref().filter(|_| waits).and_then(|attempt| attempt.poll_timeout());
-        let crossings = self.crossings.iter().map(|(_, crossing)| crossing.give_up);
-        crossings.chain(attempt).chain(self.longest).chain(self.poll_reliable()).min()
+        let dialled = match &self.trying {
+            Trying::Dialled(dialled) => dialled.poll_timeout(),
+            Trying::Nothing | Trying::Prepared(_) => None,
+        };
+        dialled.into_iter().chain(self.longest).min()
     }
 
     /// Whether `message`, whose To tag is ours on `leg`, is inside a dialog of the set-up.
     pub fn is_dialog_of(&self, leg: LegRef, message: &Message) -> bool {
-        let forks = || self.attempt.iter().flat_map(|attempt| attempt.forks.iter());
-        match leg {
-            LegRef::A => {
-                self.caller.leg.dialog.matches(message)
-                    || forks().any(|fork| fork.data.a.dialog.matches(message))
-                    || self.accepting.as_ref().is_some_and(|one| one.fork.data.a.dialog.matches(message))
-            }
-            // A request may come before the response that begins its dialog: the Call-ID must do, with our tag.
-            LegRef::B(_) => {
-                let call_id = self.attempt.as_ref().and_then(|attempt| attempt.sent.message.call_id().ok());
-                call_id.is_some_and(|own| message.call_id() == Ok(own))
-            }
-        }
+        let first = leg == LegRef::A && self.caller.leg.dialog.matches(message);
+        first || matches!(&self.trying, Trying::Dialled(dialled) if dialled.is_dialog_of(leg, message))
     }
 
     /// The party on `side`, once there is one.
     pub fn end(&self, side: Side) -> Option<&End> {
-        match side {
-            Side::A => Some(&self.caller.leg.end),
-            Side::B => self.attempt.as_ref().map(|attempt| attempt.end()),
+        match (side, &self.trying) {
+            (Side::A, _) => Some(&self.caller.leg.end),
+            (Side::B, Trying::Dialled(dialled)) => Some(dialled.attempt.end()),
+            (Side::B, Trying::Nothing | Trying::Prepared(_)) => None,
         }
     }
 }

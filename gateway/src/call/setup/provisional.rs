@@ -4,24 +4,29 @@ use sip::dialog::offer_answer::Carrier;
 use sip::dialog::{Early, Heard};
 use sip::{Message, Name, StatusCode};
 
+use super::Caller;
 use super::attempt::{Attempt, Fork};
-use super::{Caller, Setup};
+use super::dialled::Dialled;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::leg::{End, LegRef};
 use crate::call::negotiation::{Bridge, Refused};
-use crate::call::{Next, response};
+use crate::call::response;
 use crate::media::Side;
-use crate::route::RouteEnd;
 
-impl Setup {
+impl Dialled {
+    /// A provisional response to the INVITE.
+    ///
+    /// # Errors
+    /// What it describes reliably can't cross: both sides would believe something else of what this INVITE has agreed on.
     pub(super) fn handle_provisional(
         &mut self,
         cx: &mut Cx<'_>,
+        caller: &mut Caller,
         status: StatusCode,
         message: &Message,
-    ) -> Next {
-        let Setup { caller, attempt: Some(attempt), pracks, .. } = self else { return Next::Stay };
+    ) -> Result<(), Refused> {
+        let Self { attempt, pracks, crossings, .. } = self;
         // 199 ends one of several early dialogs (RFC 6228 §4).
         let progress = !matches!(status.code(), 100 | 199);
         attempt.heard(cx.now, progress);
@@ -32,14 +37,17 @@ impl Setup {
                 if let Some(Ok(Some(rack))) = rseq.map(|rseq| fork.data.reliable.heard(message, rseq)) {
                     pracks.extend(Fork::acknowledge(cx, &mut fork, rack));
                 }
+                for (_, crossing) in crossings.extract_if(.., |(tag, _)| *tag == fork.dialog.remote_tag) {
+                    crossing.end(cx);
+                }
                 // The caller's dialog with it ends too, if the caller knows what that means.
                 if fork.data.has_tag && caller.knows_199() {
                     let (from, to) = (&fork.data.b, &fork.data.a);
                     caller.hears(cx, response::cross(from, to, message, None, &caller.invite));
                 }
-                return Next::Stay;
+                return Ok(());
             }
-            _ if !progress => return Next::Stay,
+            _ if !progress => return Ok(()),
             Ok(Heard::Began(fork) | Heard::Early(fork)) => fork,
             // Without a tag there is no dialog that an answer could belong to, nor a PRACK.
             Ok(Heard::NoDialog) if message.to_tag().is_none() => {
@@ -47,26 +55,22 @@ impl Setup {
                     let response = response::cross(attempt.end(), &caller.leg, message, None, &caller.invite);
                     caller.rings(cx, attempt, response);
                 }
-                self.rings(cx, status);
-                return Next::Stay;
+                rings(cx, caller, attempt, status);
+                return Ok(());
             }
-            Ok(_) | Err(_) => return Next::Stay,
+            Ok(_) | Err(_) => return Ok(()),
         };
         let rack = match rseq.map(|rseq| fork.data.reliable.heard(message, rseq)) {
-            Some(Err(())) => return Next::Stay,
+            Some(Err(())) => return Ok(()),
             Some(Ok(rack)) => rack,
             None => None,
         };
         fork.data.b.heard(message);
-        fork.data.take_tag(cx, &mut self.tag_is_taken);
+        fork.data.take_tag(cx, &mut caller.tag_is_taken);
         let reliably = caller.demands_reliable() || rack.is_some() && caller.takes_reliable();
         let (body, session) = match early_body(cx, fork, message, rack.is_some(), reliably) {
             Ok(body) => body,
-            // Both sides would believe something else of what this INVITE has agreed on.
-            Err(refused) if rack.is_some() => {
-                let text = refused.text().text;
-                return self.leave_host(cx, &text, RouteEnd::BadAnswer);
-            }
+            Err(refused) if rack.is_some() => return Err(refused),
             Err(_) => (None, false),
         };
         let response = response::cross(&fork.data.b, &fork.data.a, message, body, &caller.invite);
@@ -78,19 +82,17 @@ impl Setup {
         } else {
             caller.rings(cx, attempt, response);
         }
-        self.rings(cx, status);
-        Next::Stay
+        rings(cx, caller, attempt, status);
+        Ok(())
     }
+}
 
-    /// The caller has heard a route ring.
-    fn rings(&mut self, cx: &mut Cx<'_>, status: StatusCode) {
-        if matches!(status.code(), 180..=189) {
-            self.rang = true;
-            if let Some(attempt) = &mut self.attempt {
-                attempt.rings();
-            }
-            cx.history.times.ringing.get_or_insert(cx.now.unix);
-        }
+/// The caller has heard a route ring.
+fn rings(cx: &mut Cx<'_>, caller: &mut Caller, attempt: &mut Attempt, status: StatusCode) {
+    if matches!(status.code(), 180..=189) {
+        caller.rang = true;
+        attempt.rings();
+        cx.history.times.ringing.get_or_insert(cx.now.unix);
     }
 }
 

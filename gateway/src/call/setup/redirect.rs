@@ -1,9 +1,10 @@
 //! 3xx: a host sends the call on to other numbers. Each Contact contributes its number and nothing else, which is admitted
 //! and routed anew, and billed to the connector that asked for it. RFC 3261 §8.1.3.4.
 
-use sip::{Message, Name, Uri};
+use sip::{Message, Name, StatusCode, Uri};
 
-use super::{Failed, Setup};
+use super::dialled::Dialled;
+use super::{Failed, Setup, Target};
 use crate::call::Next;
 use crate::call::cx::Cx;
 use crate::call::io::{Action, AttemptEnd, Redirected, SentOn};
@@ -26,35 +27,32 @@ pub(super) struct Redirections {
 }
 
 impl Setup {
-    /// Follows a 300, 301 or 302 of the host that is tried. `None`: it is a failure like any other, as 305 and 380 are, and as
-    /// every refusal of an emergency call is.
-    pub(super) fn redirect(&mut self, cx: &mut Cx<'_>, message: &Message) -> Option<Next> {
-        let status = message.status()?.code();
-        let target = self.target.as_ref().filter(|_| matches!(status, 300..=302) && !cx.account.emergency)?;
-        let (by, profile) = (target.route.attempt.via.party(), target.route.profile.clone());
-        let users = contacts(message);
-        if users.is_empty() {
-            return None;
-        }
+    /// Follows a redirection of the host that was tried.
+    ///
+    /// - `users`: of [`users`].
+    pub(super) fn redirect(
+        &mut self,
+        cx: &mut Cx<'_>,
+        dialled: Box<Dialled>,
+        users: Vec<String>,
+        message: &Message,
+    ) -> Next {
+        let Target { route, .. } = dialled.over(cx);
         let new: Vec<String> =
             users.into_iter().filter(|user| !self.redirections.users.contains(user)).collect();
-        self.end_crossings(cx);
-        if let Some(attempt) = self.attempt.take() {
-            attempt.leave(cx, &None, None, true);
-        }
-        let failed = Failed::answered(message, profile);
+        let failed = Failed::answered(message, route.profile.clone());
         let end = AttemptEnd::Failed { end: failed.end, left: true };
         cx.attempt_ends(end, failed.status(), failed.detail, Some("it sends the call on".to_owned()));
-        self.target = None;
         if new.is_empty() || self.redirections.hops >= MOST_HOPS {
-            return Some(self.give_up(cx, Cause::new(482, "The call is sent on in a circle")));
+            return self.give_up(cx, Cause::new(482, "The call is sent on in a circle"));
         }
         self.redirections.hops += 1;
         self.redirections.users.extend(new.iter().cloned());
         self.redirections.asked = true;
+        let (by, status) = (route.attempt.via.party(), message.status().map_or(302, |status| status.code()));
         let (caller, hidden) = (cx.account.caller.clone(), self.caller.leg.profile.hidden);
         cx.act(Action::Redirect(Box::new(Redirected { by, users: new, caller, hidden, status })));
-        Some(Next::Stay)
+        Next::Stay
     }
 
     /// Where the call goes instead, or why it may not.
@@ -83,6 +81,13 @@ impl Setup {
     fn redirections_said(&mut self, diversion: &str) {
         self.diverted.insert(0, (Name::Diversion, diversion.to_owned()));
     }
+}
+
+/// Whom a 300, 301 or 302 sends the call on to. `None`: it is a failure like any other, as 305 and 380 are, and as every
+/// refusal of an emergency call is.
+pub(super) fn users(cx: &Cx<'_>, status: StatusCode, message: &Message) -> Option<Vec<String>> {
+    let sends_on = matches!(status.code(), 300..=302) && !cx.account.emergency;
+    sends_on.then(|| contacts(message)).filter(|users| !users.is_empty())
 }
 
 /// The users that the Contacts of a 3xx name, the one that is wanted most first.

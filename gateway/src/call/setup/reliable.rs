@@ -14,10 +14,12 @@ use sip::dialog::offer_answer::Carrier;
 use sip::dialog::offer_answer::Side::{Local, Remote};
 use sip::dialog::{Early, Provisional, UacReliable, UacReliableVerdict, UasReliable, UasReliableOutput};
 use sip::transaction::{ServerId, Timers};
-use sip::{Message, Method, Name, RAck, RSeq};
+use sip::{CSeq, Message, Method, Name, RAck, RSeq, StatusCode};
 
+use super::accept::Accepting;
 use super::attempt::Fork;
-use super::{Caller, Setup};
+use super::dialled::{Dialled, EarlyCall};
+use super::{Caller, Setup, Trying};
 use crate::call::allow::Promises;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
@@ -48,12 +50,22 @@ pub(super) struct OwnPrack {
     tag: String,
 }
 
-/// What became of responses to the caller.
-pub(super) enum Reached {
+/// What became of responses to the caller in one dialog.
+pub(super) enum Said {
     /// Nothing that concerns the call.
     Nothing,
     /// The 2xx may go.
-    Accepted(Message),
+    Final(Message),
+    /// The caller does not acknowledge.
+    NoPrack,
+}
+
+/// How far the caller's acknowledgements let the call go.
+pub(super) enum Reached {
+    /// Nowhere.
+    Nothing,
+    /// The 2xx that was held back may go.
+    Accepted(Box<Accepting>, Message),
     /// The caller does not acknowledge.
     NoPrack,
 }
@@ -69,6 +81,11 @@ impl Caller {
             && (says(Name::Supported) || says(Name::Require))
     }
 
+    /// The CSeq of its INVITE, which had one: else there would be no dialog with the caller.
+    fn cseq(&self) -> CSeq {
+        self.invite.cseq().unwrap_or(CSeq { number: 0, method: Method::Invite })
+    }
+
     /// Whether the caller wants all of them so.
     pub fn demands_reliable(&self) -> bool {
         let demands = self.invite.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("100rel"));
@@ -81,7 +98,7 @@ impl Reliable {
     ///
     /// - `Err`: it came before, or one before it is missing: there is nothing to do.
     pub fn heard(&mut self, message: &Message, rseq: RSeq) -> Result<Option<RAck>, ()> {
-        let Ok(cseq) = message.cseq() else { return Err(()) };
+        let cseq = message.cseq().map_err(drop)?;
         match self.from_callee.get_or_insert_with(|| UacReliable::new(cseq)).handle_response(rseq) {
             UacReliableVerdict::Acknowledge(rack) => Ok(Some(rack)),
             UacReliableVerdict::Repeated | UacReliableVerdict::OutOfOrder => Err(()),
@@ -92,20 +109,17 @@ impl Reliable {
     ///
     /// - `session`: it describes one.
     pub fn respond(&mut self, cx: &mut Cx<'_>, caller: &Caller, response: Message, session: bool) {
-        if self.to_caller.is_none() {
-            let Ok(invite) = caller.invite.cseq() else { return };
+        let uas = self.to_caller.get_or_insert_with(|| {
             let first = RSeq::first(u32::try_from(cx.tokens.random().below(1 << 31)).unwrap_or(0));
-            self.to_caller = Some(UasReliable::new(invite, first, Timers::default()));
-        }
-        if let Some(uas) = &mut self.to_caller {
-            // What is one too many tells the caller nothing new.
-            let _ = uas.send(cx.now.instant, Provisional { response, session });
-        }
+            UasReliable::new(caller.cseq(), first, Timers::default())
+        });
+        // What is one too many tells the caller nothing new.
+        let _ = uas.send(cx.now.instant, Provisional { response, session });
         self.drain(cx, caller);
     }
 
     /// Repeats what is not acknowledged.
-    fn handle_timeout(&mut self, cx: &mut Cx<'_>, caller: &Caller) -> Reached {
+    fn handle_timeout(&mut self, cx: &mut Cx<'_>, caller: &Caller) -> Said {
         if let Some(uas) = &mut self.to_caller {
             uas.handle_timeout(cx.now.instant);
         }
@@ -113,23 +127,22 @@ impl Reliable {
     }
 
     /// Says to the caller what is to be said.
-    fn drain(&mut self, cx: &mut Cx<'_>, caller: &Caller) -> Reached {
-        let Some(uas) = &mut self.to_caller else { return Reached::Nothing };
-        let mut reached = Reached::Nothing;
-        while let Some(output) = uas.poll_output() {
+    pub fn drain(&mut self, cx: &mut Cx<'_>, caller: &Caller) -> Said {
+        let mut said = Said::Nothing;
+        while let Some(output) = self.to_caller.as_mut().and_then(UasReliable::poll_output) {
             match output {
                 UasReliableOutput::Provisional(rseq, response) => {
                     let numbered = response.edit().header(Name::Require, "100rel");
                     caller.hears(cx, numbered.header(Name::RSeq, rseq.to_string()).build());
                 }
-                UasReliableOutput::Final(response) => reached = Reached::Accepted(response),
-                UasReliableOutput::NoPrack => reached = Reached::NoPrack,
+                UasReliableOutput::Final(response) => said = Said::Final(response),
+                UasReliableOutput::NoPrack => said = Said::NoPrack,
             }
         }
-        reached
+        said
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         self.to_caller.as_ref().and_then(UasReliable::poll_timeout)
     }
 }
@@ -171,52 +184,69 @@ impl Setup {
         server: ServerId,
         message: &Message,
     ) -> Next {
-        let unknown = Cause::new(481, "Nothing waits for this PRACK");
-        let takes = self.caller.takes_reliable();
-        let Some(fork) = self.fork_mut(|fork| side == Side::A && fork.data.a.dialog.matches(message)) else {
-            in_dialog::refuse(cx, server, message, &unknown);
-            return Next::Stay;
-        };
-        if let Err(error) = fork.data.a.dialog.handle_request(message) {
-            in_dialog::refuse(cx, server, message, &refusal(&error));
-            return Next::Stay;
-        }
-        if let Some(demanded) = demanded_beside_100rel(message, takes) {
-            in_dialog::refuse_demand(cx, server, message, &demanded);
-            return Next::Stay;
-        }
-        let rack = match message.rack() {
-            Ok(rack) => rack,
-            Err(error) => {
-                in_dialog::refuse(cx, server, message, &Cause::new(400, error.to_string()));
-                return Next::Stay;
+        let mine = |fork: &Early<Fork>| side == Side::A && fork.data.a.dialog.matches(message);
+        if let Some(mut dialled) = self.take_dialled() {
+            let said =
+                dialled.early(&self.caller, mine).map(|mut early| early.handle_prack(cx, server, message));
+            let reached = said.map(|said| said.map(|said| dialled.reached(said)));
+            match reached {
+                Some(Ok(reached)) => return self.reached(cx, dialled, reached),
+                Some(Err(cause)) => {
+                    self.trying = Trying::Dialled(dialled);
+                    return self.give_up(cx, cause);
+                }
+                None => self.trying = Trying::Dialled(dialled),
             }
-        };
-        let now = cx.now.instant;
-        let uas = fork.data.reliable.to_caller.as_mut();
-        if !uas.is_some_and(|uas| uas.handle_prack(now, &rack)) {
-            in_dialog::refuse(cx, server, message, &unknown);
-            return Next::Stay;
         }
-        let tag = fork.dialog.remote_tag.clone();
-        match self.acknowledged(cx, &tag, server, message) {
-            Ok(()) => self.go_on(cx, &tag),
-            Err(cause) => self.give_up(cx, cause),
-        }
+        in_dialog::refuse(cx, server, message, &unknown());
+        Next::Stay
     }
+}
 
-    /// The caller's PRACK acknowledges what it should.
+/// The refusal of a PRACK that acknowledges nothing. RFC 3262 §3.
+fn unknown() -> Cause {
+    Cause::new(481, "Nothing waits for this PRACK")
+}
+
+impl EarlyCall<'_> {
+    /// A PRACK in this dialog.
     ///
     /// # Errors
     /// It lacks the answer that it owes, and the call can't go on.
-    fn acknowledged(
-        &mut self,
-        cx: &mut Cx<'_>,
-        tag: &str,
-        server: ServerId,
-        message: &Message,
-    ) -> Result<(), Cause> {
-        let Some(fork) = self.fork_mut(|fork| fork.dialog.remote_tag == tag) else { return Ok(()) };
+    fn handle_prack(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Result<Said, Cause> {
+        let fork = &mut *self.fork;
+        let refused = match fork.data.a.dialog.handle_request(message) {
+            Err(error) => Some(refusal(&error)),
+            Ok(()) => None,
+        };
+        if let Some(cause) = refused {
+            in_dialog::refuse(cx, server, message, &cause);
+            return Ok(Said::Nothing);
+        }
+        if let Some(demanded) = demanded_beside_100rel(message, self.caller.takes_reliable()) {
+            in_dialog::refuse_demand(cx, server, message, &demanded);
+            return Ok(Said::Nothing);
+        }
+        let uas = fork.data.reliable.to_caller.as_mut();
+        let refused = match message.rack() {
+            Ok(rack) if uas.is_some_and(|uas| uas.handle_prack(cx.now.instant, &rack)) => None,
+            Ok(_) => Some(unknown()),
+            Err(error) => Some(Cause::new(400, error.to_string())),
+        };
+        if let Some(cause) = refused {
+            in_dialog::refuse(cx, server, message, &cause);
+            return Ok(Said::Nothing);
+        }
+        self.acknowledged(cx, server, message)?;
+        Ok(self.fork.data.reliable.drain(cx, self.caller))
+    }
+
+    /// A PRACK acknowledges what it should.
+    ///
+    /// # Errors
+    /// It lacks the answer that it owes, and the call can't go on.
+    fn acknowledged(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Result<(), Cause> {
+        let fork = &mut *self.fork;
         let (near, other) = (fork.data.a.profile.clone(), fork.data.b.allows.clone());
         let promises = Some(Promises { to: &near, other: other.as_deref() });
         let body = Body::read(message);
@@ -234,16 +264,15 @@ impl Setup {
                 }
             };
             fork.data.described(cx);
-            let own = prack(cx, fork, &rack, body);
+            self.pracks.push(prack(cx, fork, &rack, body));
             let _ = fork.data.a.offers.take(Local, Carrier::PrackOk, None);
             in_dialog::respond_ok(cx, server, message, promises);
-            self.pracks.push(own);
             return Ok(());
         }
         match body {
             Err(cause) => in_dialog::refuse(cx, server, message, &cause),
             Ok(body) if body.sdp().is_some() && fork.data.b.allows_update() == Some(true) => {
-                self.cross_early(cx, tag, Side::A, server, message);
+                self.forward_update(cx, Side::A, server, message);
             }
             Ok(body) => {
                 let _ = fork.data.a.offers.take(Remote, Carrier::Prack, None);
@@ -261,63 +290,14 @@ impl Setup {
         Ok(())
     }
 
-    /// Says to the caller what this fork has for it now.
-    pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, tag: &str) -> Next {
-        let Setup { caller, attempt, accepting, .. } = self;
-        let forks = attempt.iter_mut().flat_map(|attempt| attempt.forks.iter_mut());
-        let mut forks = accepting.iter_mut().map(|accepting| &mut accepting.fork).chain(forks);
-        let Some(fork) = forks.find(|fork| fork.dialog.remote_tag == tag) else { return Next::Stay };
-        let reached = fork.data.reliable.drain(cx, caller);
-        drop(forks);
-        self.reached(cx, reached)
-    }
-
-    /// Repeats what the caller has not acknowledged.
-    pub(super) fn repeat_reliable(&mut self, cx: &mut Cx<'_>) -> Next {
-        let Setup { caller, attempt, accepting, .. } = self;
-        let forks = attempt.iter_mut().flat_map(|attempt| attempt.forks.iter_mut());
-        let forks = accepting.iter_mut().map(|accepting| &mut accepting.fork).chain(forks);
-        let mut all = Vec::new();
-        for fork in forks {
-            all.push(fork.data.reliable.handle_timeout(cx, caller));
-        }
-        for reached in all {
-            match self.reached(cx, reached) {
-                Next::Stay => {}
-                next => return next,
-            }
-        }
-        Next::Stay
-    }
-
-    /// When to repeat.
-    pub(super) fn poll_reliable(&self) -> Option<Instant> {
-        let forks = self.attempt.iter().flat_map(|attempt| attempt.forks.iter());
-        let forks = self.accepting.iter().map(|accepting| &accepting.fork).chain(forks);
-        forks.filter_map(|fork| fork.data.reliable.poll_timeout()).min()
-    }
-
-    fn reached(&mut self, cx: &mut Cx<'_>, reached: Reached) -> Next {
-        match reached {
-            Reached::Nothing => Next::Stay,
-            Reached::Accepted(response) => self.go_on_accepting(cx, &response),
-            // RFC 3262 §3.
-            Reached::NoPrack => self.give_up(cx, Cause::new(500, "No PRACK came")),
-        }
-    }
-
-    /// A response to a PRACK of ours; true: it is one.
-    pub(super) fn prack_answered(&mut self, cx: &mut Cx<'_>, request: RequestId, message: &Message) -> bool {
-        let Some(index) = self.pracks.iter().position(|prack| prack.sent.id == request) else { return false };
-        let Some(status) = message.status().filter(|status| status.is_final()) else { return true };
-        let mut own = self.pracks.swap_remove(index);
-        let login = self.target.as_ref().and_then(|target| target.route.credentials.clone());
-        let Some(fork) = self.fork_mut(|fork| fork.dialog.remote_tag == own.tag) else { return true };
+    /// A final response to `own`, a PRACK of ours in this dialog.
+    fn prack_answered(&mut self, cx: &mut Cx<'_>, mut own: OwnPrack, status: StatusCode, message: &Message) {
+        let fork = &mut *self.fork;
         if status.is_success() {
             let _ = fork.data.b.offers.take(Remote, Carrier::PrackOk, None);
         } else if matches!(status.code(), 401 | 407) {
             let mut leg = Fork::far(fork);
-            if own.sent.authenticate_in(cx, message, &login, &mut leg) {
+            if own.sent.authenticate_in(cx, message, self.login, &mut leg) {
                 fork.dialog = leg.dialog;
                 self.pracks.push(own);
             }
@@ -328,19 +308,79 @@ impl Setup {
             fork.dialog = leg.dialog;
             self.pracks.push(own);
         }
-        true
+    }
+
+    /// No response will come to `own`, a PRACK of ours in this dialog.
+    fn prack_lost(&mut self, cx: &mut Cx<'_>, mut own: OwnPrack, lost: Failure) {
+        let mut leg = Fork::far(self.fork);
+        if own.sent.repeat_in(cx, &mut leg, lost == Failure::Timeout) {
+            Fork::put_back(self.fork, leg);
+            self.pracks.push(own);
+        }
+    }
+}
+
+impl Dialled {
+    /// How far what was said in one dialog lets the call go.
+    pub(super) fn reached(&mut self, said: Said) -> Reached {
+        match (said, self.accepting.take()) {
+            (Said::Final(response), Some(accepting)) => Reached::Accepted(accepting, response),
+            (said, accepting) => {
+                self.accepting = accepting;
+                if let Said::NoPrack = said { Reached::NoPrack } else { Reached::Nothing }
+            }
+        }
+    }
+
+    /// Repeats what the caller has not acknowledged.
+    pub(super) fn repeat_reliable(&mut self, cx: &mut Cx<'_>, caller: &Caller) -> Reached {
+        let accepting = self.accepting.iter_mut().map(|accepting| &mut accepting.fork);
+        let forks = accepting.chain(self.attempt.forks.iter_mut());
+        let all: Vec<Said> = forks.map(|fork| fork.data.reliable.handle_timeout(cx, caller)).collect();
+        for said in all {
+            match self.reached(said) {
+                Reached::Nothing => {}
+                reached => return reached,
+            }
+        }
+        Reached::Nothing
+    }
+
+    /// A response to a PRACK of ours; true: it is one.
+    pub(super) fn prack_answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        caller: &Caller,
+        request: RequestId,
+        message: &Message,
+    ) -> bool {
+        let index = self.pracks.iter().position(|prack| prack.sent.id == request);
+        if let (Some(index), Some(status)) = (index, message.status().filter(|status| status.is_final())) {
+            let own = self.pracks.swap_remove(index);
+            // A fork that has ended has no use for it.
+            if let Some(mut early) = self.early(caller, |fork| fork.dialog.remote_tag == own.tag) {
+                early.prack_answered(cx, own, status, message);
+            }
+        }
+        index.is_some()
     }
 
     /// No response will come to a PRACK of ours; true: it is one.
-    pub(super) fn prack_lost(&mut self, cx: &mut Cx<'_>, request: RequestId, lost: Failure) -> bool {
-        let Some(index) = self.pracks.iter().position(|prack| prack.sent.id == request) else { return false };
-        let mut own = self.pracks.swap_remove(index);
-        let Some(fork) = self.fork_mut(|fork| fork.dialog.remote_tag == own.tag) else { return true };
-        let mut leg = Fork::far(fork);
-        if own.sent.repeat_in(cx, &mut leg, lost == Failure::Timeout) {
-            Fork::put_back(fork, leg);
-            self.pracks.push(own);
+    pub(super) fn prack_lost(
+        &mut self,
+        cx: &mut Cx<'_>,
+        caller: &Caller,
+        request: RequestId,
+        lost: Failure,
+    ) -> bool {
+        let index = self.pracks.iter().position(|prack| prack.sent.id == request);
+        let own = index.map(|index| self.pracks.swap_remove(index));
+        let known = own.is_some();
+        if let Some(own) = own
+            && let Some(mut early) = self.early(caller, |fork| fork.dialog.remote_tag == own.tag)
+        {
+            early.prack_lost(cx, own, lost);
         }
-        true
+        known
     }
 }

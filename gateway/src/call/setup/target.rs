@@ -1,5 +1,6 @@
 //! Where the call goes next: the route, its limits, its addresses, the ports.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use sip::StatusCode;
@@ -8,8 +9,9 @@ use sip::dialog::offer_answer::Side::Local;
 
 use super::attempt::{Attempt, Fork};
 use super::client_invite::ClientInvite;
+use super::dialled::Dialled;
 use super::reliable::Reliable;
-use super::{Failed, Setup, Target};
+use super::{Failed, Setup, Target, Trying};
 use crate::call::cx::Cx;
 use crate::call::io::{Action, Hop};
 use crate::call::leg::{End, LegRef};
@@ -29,7 +31,7 @@ const MOST_ADDRESSES: usize = 4;
 impl Setup {
     /// Leaves the present route for the next one; without any, the caller gets the best refusal there was.
     pub(super) fn next_route(&mut self, cx: &mut Cx<'_>) -> Next {
-        self.target = None;
+        self.trying = Trying::Nothing;
         let Some(route) = self.routes.pop_front() else { return self.exhausted(cx) };
         // Whose system sent the call on was called all the same.
         let sent_on = route.connector().is_none() && !cx.account.forwards.is_empty();
@@ -41,44 +43,38 @@ impl Setup {
         cx.history.carrier = route.connector().is_none().then(|| route.attempt.via.name().to_owned());
         let emergency = cx.account.emergency;
         cx.act(Action::Admit { attempt: Box::new(route.attempt.clone()), emergency });
-        self.target = Some(Target { route, addresses: Default::default() });
-        Next::Stay
-    }
-
-    /// The route in hand, while no INVITE is out.
-    fn preparing(&mut self) -> Option<&mut Target> {
-        self.target.as_mut().filter(|_| self.attempt.is_none())
+        self.prepared(Target { route, addresses: Default::default() })
     }
 
     /// The route has room for the call.
     pub fn handle_admitted(&mut self, cx: &mut Cx<'_>) -> Next {
-        let Some(target) = self.preparing() else { return Next::Stay };
-        match target.route.attempt.lookup.literal() {
+        self.with_prepared(|this, mut target| match target.route.attempt.lookup.literal() {
             Some(address) => {
                 target.addresses.push_back(address);
-                self.try_route(cx)
+                this.try_route(cx, target)
             }
             None => {
                 let (query, lookup) = (cx.requests.query(), target.route.attempt.lookup.clone());
                 cx.act(Action::Resolve { query, lookup });
-                Next::Stay
+                this.prepared(target)
             }
-        }
+        })
     }
 
     /// The route has no room: the next one.
     ///
     /// - `cause`: what the caller hears where there is no next one.
     pub fn handle_limited(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        let Some(target) = self.preparing() else { return Next::Stay };
-        let failed = Failed::silent(RouteEnd::NoRoom, cause.text.clone());
-        let cause = match target.route.attempt.via.carrier() {
-            None => Cause { text: format!("No route took the call: {}", cause.text), ..cause },
-            // What one carrier may take is not a limit of the trunk.
-            Some(_) => Cause { retry_after: cause.retry_after, ..failed.cause },
-        };
-        cx.attempt_begins(&target.route, None);
-        self.skip_route(cx, Failed { cause, ..failed })
+        self.with_prepared(|this, target| {
+            let failed = Failed::silent(RouteEnd::NoRoom, cause.text.clone());
+            let cause = match target.route.attempt.via.carrier() {
+                None => Cause { text: format!("No route took the call: {}", cause.text), ..cause },
+                // What one carrier may take is not a limit of the trunk.
+                Some(_) => Cause { retry_after: cause.retry_after, ..failed.cause },
+            };
+            cx.attempt_begins(&target.route, None);
+            this.skip_route(cx, Failed { cause, ..failed })
+        })
     }
 
     /// The addresses behind the route's name.
@@ -90,37 +86,45 @@ impl Setup {
     ) -> Next {
         let all = self.routes.is_empty() || cx.account.emergency;
         let newest = query == cx.requests.last_query();
-        let Some(target) = self.preparing().filter(|_| newest) else { return Next::Stay };
-        let reaches = |address: &SocketAddr| target.route.reaches(*address);
-        let addresses = addresses.map(|all| all.into_iter().filter(reaches).collect::<Vec<_>>());
-        match addresses {
-            Ok(mut addresses) if !addresses.is_empty() => {
-                if !all {
-                    addresses.truncate(MOST_ADDRESSES);
-                }
-                target.addresses = addresses.into();
-                self.try_route(cx)
+        self.with_prepared(|this, mut target| {
+            if !newest {
+                return this.prepared(target);
             }
-            Ok(_) => self.unresolved(cx, "no address that a listener reaches"),
-            Err(text) => self.unresolved(cx, &text),
-        }
+            let reaches = |address: &SocketAddr| target.route.reaches(*address);
+            let addresses = addresses.map(|all| all.into_iter().filter(reaches).collect::<Vec<_>>());
+            match addresses {
+                Ok(mut addresses) if !addresses.is_empty() => {
+                    if !all {
+                        addresses.truncate(MOST_ADDRESSES);
+                    }
+                    target.addresses = addresses.into();
+                    this.try_route(cx, target)
+                }
+                Ok(_) => this.unresolved(cx, &target, "no address that a listener reaches"),
+                Err(text) => this.unresolved(cx, &target, &text),
+            }
+        })
     }
 
-    fn unresolved(&mut self, cx: &mut Cx<'_>, text: &str) -> Next {
-        let Some(target) = &self.target else { return Next::Stay };
+    fn unresolved(&mut self, cx: &mut Cx<'_>, target: &Target, text: &str) -> Next {
         let text = format!("{} does not resolve: {text}", target.route.attempt.lookup.host);
         cx.attempt_begins(&target.route, None);
         self.skip_route(cx, Failed::silent(RouteEnd::Unresolved, text))
     }
 
-    /// Sends the INVITE to the next address of the route, once the ports are open.
-    pub fn try_route(&mut self, cx: &mut Cx<'_>) -> Next {
-        let Setup { target: Some(target), attempt: None, caller, .. } = self else { return Next::Stay };
-        let Some(address) = target.addresses.front().copied() else { return Next::Stay };
+    /// Ports are open.
+    pub fn handle_ports(&mut self, cx: &mut Cx<'_>) -> Next {
+        self.with_prepared(|this, target| this.try_route(cx, target))
+    }
+
+    /// Sends the INVITE to the next address of `target`, once its name has been looked up and the ports are open.
+    pub(super) fn try_route(&mut self, cx: &mut Cx<'_>, mut target: Target) -> Next {
+        let Some(address) = target.addresses.front().copied() else { return self.prepared(target) };
+        let caller = &mut self.caller;
         target.route.settle_on(address);
         let addresses = [caller.leg.local.media, target.route.local.media];
         if !cx.media_is_ready(addresses, &mut caller.leg.end) {
-            return Next::Stay;
+            return self.prepared(target);
         }
         target.addresses.pop_front();
         let route = &target.route;
@@ -181,13 +185,18 @@ impl Setup {
             reliable: Reliable::default(),
             told: Sides { a: cx.media.remote(Side::A).cloned(), b: None },
         };
-        self.attempt = Some(Box::new(Attempt::new(cx.now, sent, address, fork, &route.attempt)));
-        Next::Stay
+        let attempt = Attempt::new(cx.now, sent, address, fork, &route.attempt);
+        self.dialled(Dialled::new(target, attempt))
     }
 
     /// Whether no other address and no other route is left to try.
     pub(super) fn is_last(&self) -> bool {
-        self.routes.is_empty() && self.target.as_ref().is_none_or(|target| target.addresses.is_empty())
+        let addresses = match &self.trying {
+            Trying::Nothing => None,
+            Trying::Prepared(target) => Some(&target.addresses),
+            Trying::Dialled(dialled) => Some(&dialled.target.addresses),
+        };
+        self.routes.is_empty() && addresses.is_none_or(VecDeque::is_empty)
     }
 }
 
