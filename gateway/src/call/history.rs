@@ -220,11 +220,12 @@ impl Cx<'_> {
         because: Option<String>,
     ) {
         let tried = self.history.tried.last_mut();
-        let Some(attempt) = tried.filter(|attempt| attempt.ended.is_none()) else { return };
-        (attempt.ended, attempt.status, attempt.cause, attempt.because) =
-            (Some(milliseconds(self.now)), status, cause, because);
-        let detail = Box::new(attempt.clone());
-        self.act(Action::AttemptEnds { detail, end });
+        if let Some(attempt) = tried.filter(|attempt| attempt.ended.is_none()) {
+            (attempt.ended, attempt.status, attempt.cause, attempt.because) =
+                (Some(milliseconds(self.now)), status, cause, because);
+            let detail = Box::new(attempt.clone());
+            self.act(Action::AttemptEnds { detail, end });
+        }
     }
 }
 

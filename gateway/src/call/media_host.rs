@@ -65,15 +65,16 @@ impl Cx<'_> {
         let (local, symmetric) = (end.local.media, end.profile.symmetric);
         let family = |address: &IpAddr| address.is_ipv4() == local.is_ipv4();
         let address = addresses.iter().map(|address| address.ip().to_canonical()).find(family);
-        let port = self.media.remote(side).and_then(|remote| remote.rtp).map(|rtp| rtp.port());
-        let (Some(address), Some(port)) = (address, port) else { return };
-        let Some(mut remote) = self.media.remote(side).cloned() else { return };
-        if let Some(host) = self.media.host_mut(side) {
-            host.address = Some(address);
+        let remote = self.media.remote(side).cloned();
+        let remote = remote.and_then(|remote| Some((remote.rtp?.port(), remote)));
+        if let (Some(address), Some((port, mut remote))) = (address, remote) {
+            if let Some(host) = self.media.host_mut(side) {
+                host.address = Some(address);
+            }
+            remote.symmetric = symmetric;
+            set_address(&mut remote, Some(address), port);
+            self.tell_remote(side, remote);
         }
-        remote.symmetric = symmetric;
-        set_address(&mut remote, Some(address), port);
-        self.tell_remote(side, remote);
     }
 }
 

@@ -55,13 +55,14 @@ impl Referral {
     /// - `leg`: of its sender.
     pub fn drain(&mut self, cx: &mut Cx<'_>, leg: &mut Leg) {
         let next = self.notifier.as_mut().and_then(ReferNotifier::poll_output);
-        let Some(ReferNotifierOutput::Notify(state, fragment)) = next else { return };
-        let (builder, hop) = leg.request(Method::Notify, cx.tokens);
-        let notify = builder
-            .header(Name::Event, &self.event)
-            .header(Name::SubscriptionState, state.to_string())
-            .body(Sipfrag::CONTENT_TYPE, fragment.to_string().into());
-        self.sent = Some(Sent::new(cx, notify.build(), hop));
+        if let Some(ReferNotifierOutput::Notify(state, fragment)) = next {
+            let (builder, hop) = leg.request(Method::Notify, cx.tokens);
+            let notify = builder
+                .header(Name::Event, &self.event)
+                .header(Name::SubscriptionState, state.to_string())
+                .body(Sipfrag::CONTENT_TYPE, fragment.to_string().into());
+            self.sent = Some(Sent::new(cx, notify.build(), hop));
+        }
     }
 
     /// The call that was asked for came so far.
@@ -88,24 +89,29 @@ impl Referral {
         request: RequestId,
         message: &Message,
     ) -> bool {
-        let Some(sent) = self.sent.as_mut().filter(|sent| sent.id == request) else { return false };
-        let Some(status) = message.status().filter(|status| status.is_final()) else { return true };
-        let challenge = matches!(status.code(), 401 | 407);
-        if status.code() == 500 && !std::mem::replace(&mut self.overtaken, true) {
-            sent.number_anew(cx, leg);
-        } else if !(challenge && sent.authenticate_in(cx, message, login, leg)) {
-            self.answered(cx, leg, status);
+        let mine = self.sent.as_mut().filter(|sent| sent.id == request);
+        let known = mine.is_some();
+        if let (Some(sent), Some(status)) = (mine, message.status().filter(|status| status.is_final())) {
+            let challenge = matches!(status.code(), 401 | 407);
+            if status.code() == 500 && !std::mem::replace(&mut self.overtaken, true) {
+                sent.number_anew(cx, leg);
+            } else if !(challenge && sent.authenticate_in(cx, message, login, leg)) {
+                self.answered(cx, leg, status);
+            }
         }
-        true
+        known
     }
 
     /// No response will come. `false`: not to the NOTIFY under way.
     pub fn lost(&mut self, cx: &mut Cx<'_>, leg: &mut Leg, request: RequestId, lost: Failure) -> bool {
-        let Some(sent) = self.sent.as_mut().filter(|sent| sent.id == request) else { return false };
-        if !(lost == Failure::Transport && sent.repeat_in(cx, leg, false)) {
+        let mine = self.sent.as_mut().filter(|sent| sent.id == request);
+        let known = mine.is_some();
+        if let Some(sent) = mine
+            && !(lost == Failure::Transport && sent.repeat_in(cx, leg, false))
+        {
             self.answered(cx, leg, StatusCode::REQUEST_TIMEOUT);
         }
-        true
+        known
     }
 
     fn answered(&mut self, cx: &mut Cx<'_>, leg: &mut Leg, status: StatusCode) {

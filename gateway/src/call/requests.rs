@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use sip::dialog::Dialog;
-use sip::{Message, Method, Name};
+use sip::{Message, Method, Name, StatusCode};
 
 use super::body::SentBody;
 use super::cx::Cx;
@@ -158,13 +158,19 @@ impl Cx<'_> {
     /// A response to a request of ours that outlived its stage, or to one that `stage` has done with: repeats of a 2xx,
     /// late answers, challenges of a BYE.
     pub fn late_response(&mut self, request: RequestId, message: &Message) {
-        let Some(status) = message.status().filter(|status| status.is_final()) else { return };
-        if let Some(left) = self.requests.left.iter_mut().find(|left| left.sent.id == request) {
+        if let Some(status) = message.status().filter(|status| status.is_final()) {
+            self.late_final(request, status, message);
+        }
+    }
+
+    fn late_final(&mut self, request: RequestId, status: StatusCode, message: &Message) {
+        if let Some(index) = self.requests.left.iter().position(|left| left.sent.id == request) {
+            let mut left = self.requests.left.swap_remove(index);
             left.over = true;
             if status.is_success() {
-                self.release_late_answer(request, message);
+                self.release_late_answer(&mut left, message);
             }
-            return;
+            return self.requests.left.push(left);
         }
         // In a dialog that is over nobody waits for an ACK.
         if let Some(bye) = self.requests.byes.iter().find(|bye| bye.sent.id == request && status.is_success())
@@ -175,16 +181,21 @@ impl Cx<'_> {
         match status.code() {
             200..=299 if self.acknowledge_again(request, message) => {}
             200..=299 => self.acknowledge_given_up(request, message),
-            401 | 407 => self.authenticate_bye(request, message),
+            401 | 407 => {
+                if let Some(bye) = self.requests.take_bye(request) {
+                    self.authenticate_bye(bye, message);
+                }
+            }
             _ => {}
         }
     }
 
     /// No response will come to a request of ours that outlived its stage.
     pub fn late_failure(&mut self, request: RequestId, lost: Failure) {
-        match self.requests.left.iter_mut().find(|left| left.sent.id == request) {
-            Some(left) => left.over = true,
-            None => self.repeat_bye(request, lost),
+        if let Some(left) = self.requests.left.iter_mut().find(|left| left.sent.id == request) {
+            left.over = true;
+        } else if let Some(bye) = self.requests.take_bye(request) {
+            self.repeat_bye(bye, lost);
         }
     }
 
@@ -213,13 +224,16 @@ impl Cx<'_> {
     pub fn acknowledge_again(&mut self, request: RequestId, message: &Message) -> bool {
         let tag = message.to_tag().unwrap_or_default();
         let mine = |ack: &&SentAck| ack.request == request && ack.remote_tag == tag;
-        let Some(ack) = self.requests.acks.iter().find(mine) else { return false };
-        let Ok(message) = Message::parse(ack.ack.clone()) else { return false };
-        let by_flow = (!is_by_flow(&ack.flow, &ack.hop)).then(|| Hop::Peer(ack.flow.clone()));
-        for hop in [ack.hop.clone()].into_iter().chain(by_flow) {
-            self.out.push_back(Action::Transmit { message: message.clone(), hop });
+        let ack = self.requests.acks.iter().find(mine);
+        let ack = ack.and_then(|ack| Some((Message::parse(ack.ack.clone()).ok()?, ack)));
+        let known = ack.is_some();
+        if let Some((message, ack)) = ack {
+            let by_flow = (!is_by_flow(&ack.flow, &ack.hop)).then(|| Hop::Peer(ack.flow.clone()));
+            for hop in [ack.hop.clone()].into_iter().chain(by_flow) {
+                self.out.push_back(Action::Transmit { message: message.clone(), hop });
+            }
         }
-        true
+        known
     }
 
     fn acknowledge_given_up(&mut self, request: RequestId, message: &Message) {
@@ -231,10 +245,9 @@ impl Cx<'_> {
     }
 
     /// A 2xx that nobody waits for any more (the attempt was left, the caller gave up, a fork lost): ACK and BYE.
-    fn release_late_answer(&mut self, request: RequestId, message: &Message) {
-        let mine = |left: &&mut Left| left.sent.id == request;
+    fn release_late_answer(&mut self, left: &mut Left, message: &Message) {
+        let request = left.sent.id;
         let acknowledged = self.acknowledge_again(request, message);
-        let Some(left) = self.requests.left.iter_mut().find(mine) else { return };
         // What became a leg of the call has its ACK, or hung up before it had one.
         let taken = left.taken.as_deref() == Some(&*message.to_tag().unwrap_or_default());
         if acknowledged || taken || left.released >= MOST_RELEASED {
@@ -242,10 +255,13 @@ impl Cx<'_> {
         }
         left.released += 1;
         self.history.released(left.address.ip());
-        let Ok(dialog) = Dialog::uac(&left.sent.message, message) else { return };
-        let (invite, login) = ((request, left.sent.cseq(), left.sent.proof()), left.login.clone());
-        let leg = Leg { dialog, end: (*left.end).clone() };
-        self.release(leg, (invite.0, invite.1, &invite.2), login, &Cause::new(487, "Answered too late"));
+        // Where it begins no dialog there is none that could be ended.
+        if let Ok(dialog) = Dialog::uac(&left.sent.message, message) {
+            let invite = (request, left.sent.cseq(), left.sent.proof());
+            let leg = Leg { dialog, end: (*left.end).clone() };
+            let cause = Cause::new(487, "Answered too late");
+            self.release(leg, (invite.0, invite.1, &invite.2), left.login.clone(), &cause);
+        }
     }
 
     /// A 2xx that becomes no leg of the call: ACK and BYE.
@@ -271,8 +287,8 @@ impl Cx<'_> {
     }
 
     /// A carrier challenged our BYE, the last request of its dialog.
-    fn authenticate_bye(&mut self, request: RequestId, response: &Message) {
-        let Some(Bye { mut sent, mut leg, login }) = self.requests.take_bye(request) else { return };
+    fn authenticate_bye(&mut self, bye: Bye, response: &Message) {
+        let Bye { mut sent, mut leg, login } = bye;
         let hop = sent.hop.clone();
         if sent.authenticate(self, response, &login, &leg.local.clone(), sent.cseq().saturating_add(1)) {
             leg.dialog.local_cseq = sent.cseq();
@@ -282,8 +298,8 @@ impl Cx<'_> {
     }
 
     /// Our BYE could not be delivered, or nobody answered it: the peer must hear it, or its side of the call stays up.
-    fn repeat_bye(&mut self, request: RequestId, lost: Failure) {
-        let Some(Bye { mut sent, mut leg, login }) = self.requests.take_bye(request) else { return };
+    fn repeat_bye(&mut self, bye: Bye, lost: Failure) {
+        let Bye { mut sent, mut leg, login } = bye;
         if sent.repeat_in(self, &mut leg, lost == Failure::Timeout) {
             self.requests.byes.push(Bye { sent, leg, login });
         }

@@ -54,10 +54,12 @@ impl Sent {
             return false;
         }
         let again = authenticated(&self.message, response, login, local, number, cx.tokens);
-        let Some(again) = again else { return false };
-        self.proofs += 1;
-        self.send(cx, again);
-        true
+        let met = again.is_some();
+        if let Some(again) = again {
+            self.proofs += 1;
+            self.send(cx, again);
+        }
+        met
     }
 
     /// The same inside the dialog of `leg`.
@@ -102,12 +104,15 @@ impl Sent {
     /// - `silent`: nobody answered there, so that nothing is gained by a new connection.
     pub fn repeat_in(&mut self, cx: &mut Cx<'_>, leg: &mut Leg, silent: bool) -> bool {
         self.tries = self.tries.max(u8::from(silent));
-        let Some(hop) = leg.after_failure(&self.hop, self.tries) else { return false };
-        self.hop = hop;
-        self.tries += 1;
-        let again = leg.again(&self.message, cx.tokens);
-        self.send(cx, again);
-        true
+        let hop = leg.after_failure(&self.hop, self.tries);
+        let goes = hop.is_some();
+        if let Some(hop) = hop {
+            self.hop = hop;
+            self.tries += 1;
+            let again = leg.again(&self.message, cx.tokens);
+            self.send(cx, again);
+        }
+        goes
     }
 
     /// Sends it once more inside the dialog of `leg`, under a number that follows on all that was sent there since.
