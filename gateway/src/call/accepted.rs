@@ -112,7 +112,7 @@ impl Accepted {
         up.begin(cx);
         cx.act(Action::Answered);
         if let Some(joined) = joined {
-            return match up.join(cx, Side::A, *joined, callee_left.is_some()) {
+            return match up.join(cx, Side::A, *joined, callee_left.is_some(), None) {
                 Next::Stay => Next::Established(up),
                 next => next,
             };

@@ -28,8 +28,8 @@ pub(super) struct History {
     a_call_id: String,
     /// The Call-ID of each INVITE of ours that began a dialog, and whose host it went to.
     dialled: Vec<(String, Option<Party>)>,
-    /// The same of a party that came from another call.
-    came: Option<(String, Option<Party>)>,
+    /// The same of the parties that came from another call, in the order in which they did.
+    came: Vec<(String, Option<Party>)>,
     /// The carrier that takes the call, or took it.
     pub carrier: Option<String>,
     /// What is told of every attempt; the last one may still go on.
@@ -54,7 +54,7 @@ impl History {
             answered_at: None,
             a_call_id: a_call_id.to_owned(),
             dialled: Vec::new(),
-            came: None,
+            came: Vec::new(),
             carrier: None,
             tried: Vec::new(),
             released: Default::default(),
@@ -77,10 +77,15 @@ impl History {
         self.dialled.push((call_id.to_owned(), party));
     }
 
+    /// How many parties came from other calls.
+    pub fn newcomers(&self) -> usize {
+        self.came.len()
+    }
+
     /// A party comes from another call.
     pub fn comes(&mut self, side: Side, leg: &Leg) {
         self.is_at(side, leg.flow.remote.ip());
-        self.came = Some((leg.dialog.call_id.clone(), leg.flow.party.clone()));
+        self.came.push((leg.dialog.call_id.clone(), leg.flow.party.clone()));
     }
 
     /// Whether our INVITE of this number, from 0, has this Call-ID.

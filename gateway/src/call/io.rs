@@ -57,15 +57,19 @@ pub enum Event {
     Taken,
     /// That call is over, for this cause.
     Over { cause: Cause },
-    /// This call is one that a REFER asked for and was accepted: who is transferred comes, of the other call. A 2xx
+    /// Who is transferred comes from the other call, to one that a REFER asked for and was accepted, or after
+    /// [`Event::Replace`]. A 2xx
     /// [`Action::Progress`] once it has joined, or [`Action::GiveBack`].
     Joined(Box<Lent>),
     /// Who is transferred did not join, and is in this call again.
     Returned(Box<GivenBack>),
     /// It hung up, by this BYE, on its way to the other call.
     LeftOnTheWay { bye: Box<Message> },
-    /// Nobody waits any more for what a REFER asked for.
+    /// Nobody waits any more for what a REFER asked for, or comes after [`Event::Replace`].
     Abandoned { cause: Cause },
+    /// In another call the party of `leg` has its dialog here named: the other party of that call is to take its place.
+    /// RFC 5589 §7. [`Action::Taken`] when that may come, or a final [`Action::Progress`].
+    Replace { leg: LegRef, replaces: Box<Replaces>, by: Option<Party> },
     /// Where the call goes that a host sent on, or why it may not.
     Redirected { sent_on: Result<SentOn, Cause> },
     /// An operator, a drain or a stop of the daemon ends the call.
@@ -120,7 +124,7 @@ pub enum Action {
     Rest { address: SocketAddr, transport: Transport, rest: Duration },
     /// A REFER that is for the other party: [`Event::PassesRefer`] comes back.
     PassRefer(Box<Passing>),
-    /// A REFER asks for a call: [`Event::Progress`], [`Event::Taken`] and [`Event::Over`] come back.
+    /// A REFER asks for a call, or for a place in one: [`Event::Progress`], [`Event::Taken`] and [`Event::Over`] come back.
     Refer(Box<Referred>),
     /// To the call in which a REFER asked for this one: [`Event::Progress`].
     Progress { status: StatusCode },
@@ -147,8 +151,10 @@ pub enum Action {
 /// A call that a REFER asks for.
 #[derive(Debug)]
 pub struct Referred {
-    /// The user part of Refer-To, unescaped; all of it that counts.
+    /// The user part of Refer-To, unescaped.
     pub user: String,
+    /// The dialog that is to be replaced: whoever else has it is the target.
+    pub replaces: Option<Box<Replaces>>,
     /// Who asked, who pays for the call and whose rules hold for it.
     pub by: Peer,
     /// The number of who asked.

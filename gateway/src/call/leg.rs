@@ -7,6 +7,7 @@ use config::Srtp;
 use serde::{Deserialize, Serialize};
 use sip::dialog::offer_answer::OfferAnswer;
 use sip::dialog::{Dialog, Role};
+use sip::header::Replaces;
 use sip::{Builder, Message, Method, Name};
 
 use super::allow::{allowed_by, allowed_by_default};
@@ -16,6 +17,13 @@ use super::sdes::Sdes;
 use crate::ids::Tokens;
 use crate::media::Side;
 use crate::peer::{Peer, Transport};
+
+/// Whether Replaces names that dialog of ours. Its tags are those of whoever receives it (RFC 3891 §3); some phones write them
+/// as they see them themselves.
+pub(super) fn names(replaces: &Replaces, dialog: &Dialog) -> bool {
+    let Dialog { call_id, local_tag, remote_tag, .. } = dialog;
+    replaces.names(call_id, local_tag, remote_tag) || replaces.names(call_id, remote_tag, local_tag)
+}
 
 /// Which leg of a call a dialog belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

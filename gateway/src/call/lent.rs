@@ -15,10 +15,17 @@ pub struct Lent {
     pub(super) session: SessionTimer,
 }
 
+impl Lent {
+    /// Our tag of it.
+    pub fn tag(&self) -> &str {
+        &self.leg.dialog.local_tag
+    }
+}
+
 /// The end of a loan: the party did not join.
 #[derive(Debug)]
 pub struct GivenBack {
-    pub(super) lent: Lent,
+    pub lent: Lent,
     /// Why not.
     pub(super) cause: Cause,
     /// The party may believe that it has joined: what it had agreed on before is to be offered to it again.

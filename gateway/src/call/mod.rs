@@ -52,8 +52,9 @@ use std::time::{Duration, Instant};
 
 use sip::auth::Secret;
 use sip::dialog::Dialog;
+use sip::header::Replaces;
 use sip::transaction::ServerId;
-use sip::{Message, Method, Name};
+use sip::{Message, Method, Name, StatusCode};
 
 use crate::clock::Now;
 use crate::ids::Tokens;
@@ -357,6 +358,20 @@ impl Call {
             || self.is_left(leg, message)
     }
 
+    /// Whether Replaces names the dialog of `leg`.
+    pub fn is_named(&self, leg: LegRef, replaces: &Replaces) -> bool {
+        match &self.stage {
+            Stage::Accepted(accepted) => leg::names(replaces, &accepted.up().legs.of(leg.side()).dialog),
+            Stage::Established(up) => leg::names(replaces, &up.legs.of(leg.side()).dialog),
+            Stage::Setup(_) | Stage::Handed(_) | Stage::Ended(_) => false,
+        }
+    }
+
+    /// Whether a party waits for another call, or a place in one, that it asked for here.
+    pub fn asks_for_another(&self) -> bool {
+        matches!(&self.stage, Stage::Established(up) if up.asks_for_another())
+    }
+
     fn is_left(&self, leg: LegRef, message: &Message) -> bool {
         let call_id = message.call_id().unwrap_or_default();
         matches!(leg, LegRef::B(index) if self.history.has_dialled(index, call_id))
@@ -509,7 +524,12 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Established(up), Event::Returned(back)) => return up.handle_returned(cx, *back),
         (Established(up), Event::LeftOnTheWay { bye }) => return up.handle_left_on_the_way(cx, &bye),
         (Established(up), Event::Abandoned { cause }) => return up.handle_abandoned(cx, cause),
-        (stage, Event::Abandoned { cause }) => return hang_up(stage, cx, cause),
+        (stage @ (Setup(_) | Accepted(_)), Event::Abandoned { cause }) => return hang_up(stage, cx, cause),
+        (Established(up), Event::Replace { leg, replaces, by }) => {
+            up.handle_replace(cx, leg.side(), &replaces, by.as_ref());
+        }
+        (_, Event::Replace { .. }) => cx.act(Action::Progress { status: StatusCode::CALL_DOES_NOT_EXIST }),
+        (Established(up), Event::Joined(lent)) => return up.handle_joined(cx, lent),
         (Handed(handed), Event::Over { cause }) => return handed.end(cx, cause),
         (Accepted(accepted), Event::Joined(lent)) => return accepted.handle_joined(lent),
         // There is no call any more that it could come to.
@@ -532,6 +552,7 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         )
         | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
         | (Setup(_) | Accepted(_) | Handed(_) | Ended(_), Event::Progress { .. } | Event::Taken)
+        | (Handed(_) | Ended(_), Event::Abandoned { .. })
         | (_, Event::LeftOnTheWay { .. } | Event::PassesRefer { .. })
         | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}
     }

@@ -16,7 +16,7 @@ impl Core {
     pub(super) fn act(&mut self, now: Now, key: CallKey, action: Action) -> Vec<Event> {
         match action {
             Action::Bind { tag, leg } => {
-                self.tags.insert(tag, (key, leg));
+                self.bind(tag, key, leg);
             }
             Action::Respond { server, response } => self.answer(now, server, response),
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
@@ -44,11 +44,11 @@ impl Core {
             Action::Proven => self.caller_is_proven(now, key),
             Action::PassRefer(passing) => return vec![self.pass_refer(now, *passing)],
             Action::Refer(referred) => return self.refer(now, key, *referred).into_iter().collect(),
-            Action::Progress { status } => self.tell_asked_in(key, Event::Progress { status }),
-            Action::Taken => self.tell_asked_in(key, Event::Taken),
+            Action::Progress { status } => self.tell_asker(key, Event::Progress { status }),
+            Action::Taken => self.tell_asker(key, Event::Taken),
             Action::HandOver(lent) => self.tell_asked_for(key, Event::Joined(lent)),
-            Action::GiveBack(back) => self.tell_asked_in(key, Event::Returned(back)),
-            Action::LeftOnTheWay { bye } => self.tell_asked_in(key, Event::LeftOnTheWay { bye }),
+            Action::GiveBack(back) => self.tell_asker(key, Event::Returned(back)),
+            Action::LeftOnTheWay { bye } => self.tell_asker(key, Event::LeftOnTheWay { bye }),
             Action::Abandon { cause } => self.tell_asked_for(key, Event::Abandoned { cause }),
             Action::Settle(settled) => {
                 self.write_records(now, key, &settled);
@@ -56,7 +56,7 @@ impl Core {
                     self.per_source.call_is_over(invite);
                     self.forget_oldest(now);
                 }
-                self.tell_asked_in(key, Event::Over { cause: settled.cause });
+                self.tell_over(key, &settled.cause);
             }
         }
         Vec::new()

@@ -58,6 +58,7 @@ impl Core {
         for (tag, leg) in call.tags().zip([LegRef::A, LegRef::B(0)]) {
             self.tags.insert(tag.to_owned(), (key, leg));
         }
+        self.adopt_tags(&call);
         let permits = self.resume_permits(call.account());
         tracing::info!(transaction_id = %call.transaction_id, "call goes on from its snapshot");
         self.shared.call_began();

@@ -7,7 +7,7 @@ use std::time::Instant;
 use sip::Message;
 use sip::transaction::Owner;
 
-use super::Live;
+use super::{Live, Word};
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent};
 use crate::peer::{ConnectionId, Peer, Source};
@@ -58,6 +58,10 @@ pub enum Input {
     },
     /// A new configuration holds for what begins from now on.
     Configuration(Arc<Live>),
+    /// What another shard tells by [`Effect::Tell`] or [`Effect::Left`].
+    Word(Word),
+    /// An [`Effect::Tell`] of this shard's that could not be delivered.
+    Untold(Word),
     /// The legs of a call that an earlier run left up, as [`Effect::Answered`] gave them: hang them up.
     Orphan(serde_json::Value),
     /// No new calls from now on but emergencies; [`Effect::Drained`] when the last call is gone.
@@ -111,6 +115,27 @@ pub enum Effect {
         call: u64,
         /// What a restart must know.
         entries: Vec<AnsweredCall>,
+    },
+    /// Tell another shard something: [`Input::Word`] there, in the order in which it was told; or [`Input::Untold`] here.
+    Tell {
+        /// The shard.
+        shard: u16,
+        /// The word.
+        word: Word,
+    },
+    /// Tell every shard that the leg with this tag is over: [`Word::Left`].
+    Left {
+        /// The tag.
+        tag: String,
+    },
+    /// Hand a message on to another shard, as [`Input::Message`].
+    Forward {
+        /// The shard.
+        shard: u16,
+        /// Where the message came from.
+        source: Source,
+        /// The message as it came.
+        message: Message,
     },
     /// After [`Input::Drain`]: the last call is gone.
     Drained,

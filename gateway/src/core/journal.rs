@@ -13,7 +13,8 @@ impl Core {
     /// The answered call goes into the journal before its 200 leaves.
     pub(super) fn journal(&mut self, now: Now, key: CallKey) -> Option<Event> {
         let slot = self.calls.get(&key)?;
-        let times = Times { answered: Some(now.unix), ended: None, ..slot.call.times() };
+        let times = slot.call.times();
+        let times = Times { answered: times.answered.or(Some(now.unix)), ended: None, ..times };
         // Its text at once: a tree of values would cost an allocation for each of some hundred fields.
         let state = serde_json::to_string(&slot.call.legs()).map_or(Value::Null, Value::String);
         let settled = Settled { times, ..slot.call.settled(Cause::new(200, "OK")) };

@@ -20,6 +20,7 @@ mod flow;
 pub mod io;
 mod journal;
 mod kept;
+mod kin;
 mod large;
 pub mod live;
 mod make_room;
@@ -65,15 +66,23 @@ use crate::resolve::Lookup;
 
 pub use adopt::AdoptError;
 pub use io::{Effect, Input, Machine, Output, QueryId};
+pub use kin::Word;
 pub use live::{Live, LiveError};
 pub(crate) use parties::facts;
 pub use shared::Shared;
 
 /// One call in this shard: the number that its media keys carry above their low 8 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct CallKey(u64);
+pub struct CallKey(u64);
 
 impl CallKey {
+    /// Above so many bits is the number of the shard that has the call.
+    const SHARD_SHIFT: u32 = 40;
+
+    fn shard(self) -> u16 {
+        u16::try_from(self.0 >> Self::SHARD_SHIFT).unwrap_or(u16::MAX)
+    }
+
     fn media(self) -> MediaKey {
         MediaKey(self.0 << 8)
     }
@@ -96,7 +105,7 @@ struct Slot {
     /// Client transactions by the call's own numbers.
     requests: HashMap<RequestId, ClientId>,
     permits: permits::Permits,
-    kin: refer::Kin,
+    kin: kin::Kin,
     /// Media packets that were lost since it began.
     lost: Lost,
 }
@@ -148,6 +157,8 @@ pub struct Core {
     calls: HashMap<CallKey, Box<Slot>>,
     /// Our tags, and whose they are.
     tags: HashMap<String, (CallKey, LegRef)>,
+    /// Tags that were ours, and the shard that their legs have gone to.
+    moved: HashMap<String, u16>,
     clients: HashMap<ClientId, Client>,
     /// Requests that went by TCP for their size.
     large: large::LargeRequests,
@@ -159,8 +170,8 @@ pub struct Core {
     queries: HashMap<QueryId, Query>,
     unresolved: parked::Unresolved,
     wakeups: BTreeSet<(Instant, CallKey)>,
-    /// What calls have to tell each other.
-    told: VecDeque<(CallKey, Event)>,
+    /// What calls of this shard have to tell each other: from which, to which.
+    told: VecDeque<(CallKey, CallKey, Event)>,
     probes: probe::Probes,
     registrations: registrations::Registrations,
     refusals: refusal_records::RefusalRecords,
@@ -200,6 +211,7 @@ impl Core {
             transactions: Transactions::new(Timers::default()),
             calls: HashMap::new(),
             tags: HashMap::new(),
+            moved: HashMap::new(),
             clients: HashMap::new(),
             large: large::LargeRequests::default(),
             byes: HashSet::new(),
@@ -214,7 +226,7 @@ impl Core {
             refusals: refusal_records::RefusalRecords::default(),
             refusal_lines: refusal_lines::RefusalLines::default(),
             emergency_lines: refusal_lines::RefusalLines::default(),
-            next_call: u64::from(shard) << 40,
+            next_call: u64::from(shard) << CallKey::SHARD_SHIFT,
             next_query: 0,
             draining: Draining::No,
             drained: false,
@@ -237,7 +249,7 @@ impl Core {
         let probes = self.clients.values().filter(|client| !matches!(client, Client::Call(..))).count();
         [
             self.calls.len(),
-            self.tags.len(),
+            self.tags.len() + self.moved.len(),
             self.transactions.client_len().saturating_sub(probes),
             self.transactions.server_len(),
             self.clients.len().saturating_sub(probes) + self.large.len(),
@@ -296,10 +308,7 @@ impl Core {
         }
         if over && let Some(slot) = self.calls.remove(&key) {
             for tag in slot.call.tags() {
-                // A party that went to another call has its tag with it.
-                if self.tags.get(tag).is_some_and(|(whose, _)| *whose == key) {
-                    self.tags.remove(tag);
-                }
+                self.unbind(tag, key);
             }
         }
     }
@@ -310,9 +319,8 @@ impl Core {
             while let Some(output) = self.transactions.poll_output() {
                 self.dispatch(now, output);
             }
-            let Some((key, event)) = self.told.pop_front() else { break };
-            let (key, event) = self.returned(key, event);
-            self.event(now, key, event);
+            let Some((from, to, event)) = self.told.pop_front() else { break };
+            self.hear(now, from, to, event);
         }
         if self.draining != Draining::No && !self.drained && self.is_down() {
             // Not before: a call for help may need a carrier that knows us.
@@ -364,6 +372,8 @@ impl Machine for Core {
             Input::Media(event) => self.handle_media(now, event),
             Input::MakeRoom { asked } => self.make_room(None, asked),
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
+            Input::Word(word) => self.hear_word(now, word),
+            Input::Untold(word) => self.untold(word),
             Input::Orphan(state) => self.hang_up_orphan(now, &state),
             Input::Configuration(live) => {
                 self.live = live;

@@ -1,37 +1,34 @@
 //! A call that a REFER in another call asks for: admitted, limited, routed and billed like any other call of the party that
-//! asked. What the two calls tell each other waits until neither is in the middle of something.
+//! asked; or, with Replaces, a place in a call that is up. What the two calls tell each other is in `kin.rs`.
 
 use std::net::IpAddr;
 
 use config::ConnectorId;
+use sip::StatusCode;
+use sip::header::Replaces;
 
+use super::kin::{Kin, Named, Word};
 use super::new_call::Room;
 use super::parties::account;
-use super::{CallKey, Core, Live, Slot};
+use super::{CallKey, Core, Effect, Live, Slot};
 use crate::admit::{self, Admitted, Decision, Facts, Identified, Origin, Outcome};
-use crate::call::{Body, Call, Event, GivenBack, NewCall, Referred};
+use crate::call::{Body, Call, Event, NewCall, Referred};
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::peer::Party;
 use crate::record::{Account, EndedBy, Settled, Times};
 use crate::reply::Cause;
 
-/// The calls that a call belongs with by a transfer.
-#[derive(Debug, Default)]
-pub(super) struct Kin {
-    /// The one in which it was asked for.
-    asked_in: Option<CallKey>,
-    /// The one that was asked for in it.
-    asked_for: Option<CallKey>,
-}
-
 impl Core {
     /// Begins the call that a REFER in the call `key` asks for; what it hears at once if there is none.
-    pub(super) fn refer(&mut self, now: Now, key: CallKey, referred: Referred) -> Option<Event> {
+    pub(super) fn refer(&mut self, now: Now, key: CallKey, mut referred: Referred) -> Option<Event> {
+        if let Some(replaces) = referred.replaces.take() {
+            return self.refer_to_dialog(key, replaces, referred.by.party);
+        }
         let call_id = referred.invite.call_id().unwrap_or_default().to_owned();
         let live = self.live.clone();
         let Some(decision) = referral_decision(&live, &referred) else {
-            return Some(Event::Progress { status: sip::StatusCode::FORBIDDEN });
+            return Some(Event::Progress { status: StatusCode::FORBIDDEN });
         };
         let whose = decision.connector.clone().zip(decision.direction);
         let began = match decision.outcome {
@@ -55,6 +52,30 @@ impl Core {
             self.record_refused_referral(now, &connector, direction, (&referred, call_id), &cause);
         }
         Some(Event::Progress { status: cause.status })
+    }
+
+    /// A REFER asks for the place of its sender in a dialog.
+    fn refer_to_dialog(&mut self, key: CallKey, replaces: Box<Replaces>, by: Option<Party>) -> Option<Event> {
+        let asked = match self.named(&replaces) {
+            Named::Dialog(call, leg) => {
+                self.ask_for_place(key, (call, leg), replaces, by).map(|()| Some(call))
+            }
+            Named::Elsewhere(shard) => {
+                self.effect(Effect::Tell { shard, word: Word::Place { from: key, replaces, by } });
+                Ok(None)
+            }
+            Named::Gone => Err(StatusCode::CALL_DOES_NOT_EXIST),
+            Named::Foreign => Err(StatusCode::NOT_IMPLEMENTED),
+        };
+        match asked {
+            Ok(call) => {
+                if let Some(slot) = self.calls.get_mut(&key) {
+                    slot.kin.asked_for = call;
+                }
+                None
+            }
+            Err(status) => Some(Event::Progress { status }),
+        }
     }
 
     fn begin_referred(
@@ -107,7 +128,7 @@ impl Core {
         let call = Call::new(now, new, &mut self.tokens)?;
         self.shared.call_began();
         let mut slot = Slot::new(call, permits);
-        slot.kin.asked_in = Some(parent);
+        slot.kin = Kin::of(parent);
         self.calls.insert(key, slot);
         if let Some(slot) = self.calls.get_mut(&parent) {
             slot.kin.asked_for = Some(key);
@@ -151,30 +172,6 @@ impl Core {
             attempts: Vec::new(),
         };
         self.write_refusal(now, connector.as_str(), &settled);
-    }
-
-    /// To the call in which this one was asked for, once it listens.
-    pub(super) fn tell_asked_in(&mut self, key: CallKey, event: Event) {
-        let kin = self.calls.get(&key).and_then(|slot| slot.kin.asked_in);
-        self.told.extend(kin.map(|kin| (kin, event)));
-    }
-
-    /// To the call that was asked for in this one, once it listens.
-    pub(super) fn tell_asked_for(&mut self, key: CallKey, event: Event) {
-        let kin = self.calls.get(&key).and_then(|slot| slot.kin.asked_for);
-        self.told.extend(kin.map(|kin| (kin, event)));
-    }
-
-    /// Who comes to a call that is gone meanwhile is sent back.
-    pub(super) fn returned(&self, key: CallKey, event: Event) -> (CallKey, Event) {
-        let asked_in = |(_, slot): &(&CallKey, &Box<Slot>)| slot.kin.asked_for == Some(key);
-        match event {
-            Event::Joined(lent) if !self.calls.contains_key(&key) => {
-                let asked_in = self.calls.iter().find(asked_in).map_or(key, |(key, _)| *key);
-                (asked_in, Event::Returned(GivenBack::too_late(*lent)))
-            }
-            event => (key, event),
-        }
     }
 }
 

@@ -9,9 +9,9 @@ use sip::text::{phrase, word};
 use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
-use super::Core;
 use super::flow::Flow;
 use super::per_source::Claim;
+use super::{Core, Effect};
 use crate::admit::{self, Refusal, Verdict};
 use crate::clock::Now;
 use crate::ids::token_info;
@@ -49,10 +49,14 @@ impl Core {
             }
             return;
         }
+        let moved = self.moved_to(&message).map(|shard| (shard, message.clone()));
         let message = message.with_received(source.remote);
         let flow = Flow::of_request(source, &message);
         if self.transactions.knows(&message) {
             return self.transactions.handle_message(now.instant, message, flow, reliable);
+        }
+        if let Some((shard, message)) = moved {
+            return self.effect(Effect::Forward { shard, source, message });
         }
         if message.method() == Some(Method::Cancel) {
             return self.no_such_transaction(now, &source, &message);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use crate::core::{Effect, Input};
+use crate::core::{Effect, Input, Word};
 use crate::media::Media;
 use crate::record::Recorder;
 use crate::shard::Mailboxes;
@@ -28,6 +28,17 @@ impl Effects {
             // What finds no room is counted by the recorder.
             Effect::Record(record) => drop(self.recorder.record(record)),
             Effect::Answered { call, entries } => self.journal(call, entries),
+            Effect::Tell { shard, word } => {
+                if let Err(word) = self.mailboxes.post_word(shard, word) {
+                    self.mailboxes.post_event(self.shard, Input::Untold(word));
+                }
+            }
+            Effect::Left { tag } => {
+                self.mailboxes.broadcast(|| Input::Word(Word::Left { tag: tag.clone() }));
+            }
+            Effect::Forward { shard, source, message } => {
+                self.mailboxes.post_message(shard, source, message);
+            }
             // Nobody listens once the gateway is being dropped.
             Effect::Drained => drop(self.drained.send(self.shard)),
         }

@@ -11,7 +11,7 @@ use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::core::Input;
+use crate::core::{Input, Word};
 use crate::ids::Ownership;
 use crate::listen::{Delivery, ListenCounters, Sink};
 use crate::peer::{ConnectionId, Source};
@@ -104,6 +104,24 @@ impl Mailboxes {
         if let Err(mpsc::error::TrySendError::Full(_)) = slot.events.try_send(Mail::input(input)) {
             self.counters.events_dropped.increment();
             tracing::error!(shard, "a shard does not take its events");
+        }
+    }
+
+    /// Hands a shard what another one tells it. Never waits.
+    ///
+    /// # Errors
+    /// The word, where there is no such shard or it does not take its events.
+    pub fn post_word(&self, shard: u16, word: Word) -> Result<(), Word> {
+        let Some(slot) = self.slot(shard) else { return Err(word) };
+        let refused = match slot.events.try_send(Mail::input(Input::Word(word))) {
+            Ok(()) => return Ok(()),
+            Err(mpsc::error::TrySendError::Full(mail) | mpsc::error::TrySendError::Closed(mail)) => mail,
+        };
+        self.counters.events_dropped.increment();
+        tracing::error!(shard, "a shard does not take what another one tells it");
+        match refused {
+            Mail::Input { input: Input::Word(word), .. } => Err(word),
+            Mail::Input { .. } | Mail::Unreachable { .. } => Ok(()),
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct Watch {
     pub accepted: HashSet<String>,
     /// Dialogs whose BYE was answered.
     dead: HashSet<DialogKey>,
+    /// Call-IDs of calls in which the gateway has sent a BYE: somebody else may have that party's place already.
+    pub hung_up: HashSet<String>,
     /// Branches of requests that the gateway sent.
     sent: HashSet<String>,
     /// 2xx to INVITE that the gateway heard and must acknowledge: dialog and CSeq.
@@ -33,6 +35,8 @@ pub(crate) struct Watch {
     pub forged: HashSet<String>,
     /// How often what the parties had agreed on was compared with what the media workers were told.
     pub agreements: usize,
+    /// The same of parties that an attended transfer has connected.
+    pub connected: usize,
     /// Broken laws, with the Call-ID.
     pub broken: Vec<(String, String)>,
 }
@@ -100,6 +104,9 @@ impl Watch {
         let new = self.sent.insert(branch(message));
         if new {
             self.broken.extend(self.media.passes(at, message).map(|text| (text, call_id.to_owned())));
+        }
+        if cseq.method == Method::Bye {
+            self.hung_up.insert(call_id.to_owned());
         }
         if cseq.method == Method::Ack {
             self.owed.remove(&(key.clone(), cseq.number));

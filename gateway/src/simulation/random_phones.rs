@@ -8,6 +8,7 @@ use std::time::Duration;
 use sip::Method;
 
 use super::answers_without_media::MUTE;
+use super::connected;
 use super::descriptions_under_any_name::NAMES;
 use super::legs::disagreement;
 use super::link::Link;
@@ -274,8 +275,11 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
     }
     let calls = world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone.name, call)));
     let parties: Vec<_> = calls.filter(|(_, call)| call.mark() == mark && call.stage == Stage::Up).collect();
-    // Somebody else spoke for it, or a party cannot be reached and the call is about to end.
-    let apart = |call_id: &String| world.watch.forged.contains(call_id) || world.unreached.contains(call_id);
+    // Somebody else spoke for it, or a party cannot be reached and the call is about to end, or is being hung up.
+    let apart = |call_id: &String| {
+        let watch = &world.watch;
+        watch.forged.contains(call_id) || watch.hung_up.contains(call_id) || world.unreached.contains(call_id)
+    };
     if parties.iter().any(|(_, call)| apart(&call.call_id())) {
         return;
     }
@@ -302,6 +306,7 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
 }
 
 fn act(world: &mut World, call: CallId, what: Talk) {
+    connected::check(world, QUIET);
     check_agreement(world, world.phones[call.0.0].calls[call.1].mark());
     world.with(call.0, |phone, now| {
         let index = call.1;

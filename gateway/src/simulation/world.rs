@@ -17,7 +17,7 @@ use super::laws::Watch;
 use super::link::Link;
 use super::phone::{News, Phone};
 use crate::clock::Now;
-use crate::core::{Core, Effect, Input, Live, Machine, Output, Shared};
+use crate::core::{Core, Effect, Input, Live, Machine, Output, Shared, Word};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::{Guard, GuardLimits};
 use crate::media::{
@@ -35,6 +35,9 @@ pub(crate) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
 /// Where the gateway of every scenario listens and takes media.
 pub(crate) const GATEWAY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// How long a shard takes to hear what another one tells.
+const BETWEEN_SHARDS: Duration = Duration::from_micros(50);
 
 /// So many calls have room, as signalling believes; the simulated media workers refuse none.
 const ROOM: usize = 200;
@@ -501,6 +504,22 @@ impl World {
                     }
                     Answers::Failing | Answers::Never => {}
                 }
+            }
+            Effect::Tell { shard: to, word } => {
+                let (to, input) = match usize::from(to) < self.cores.len() {
+                    true => (to, Input::Word(word)),
+                    false => (shard, Input::Untold(word)),
+                };
+                self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to, input));
+            }
+            Effect::Left { tag } => {
+                for to in 0..self.cores.len() {
+                    let word = Word::Left { tag: tag.clone() };
+                    self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to as u16, Input::Word(word)));
+                }
+            }
+            Effect::Forward { shard: to, source, message } => {
+                self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to, Input::Message { source, message }));
             }
             Effect::Drained => self.drained.push(shard),
         }

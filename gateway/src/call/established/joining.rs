@@ -9,6 +9,7 @@ use sip::{Message, StatusCode};
 
 use super::Established;
 use super::own::Purpose;
+use super::replacing::Place;
 use crate::call::cx::Cx;
 use crate::call::io::Action;
 use crate::call::leg::LegRef;
@@ -26,20 +27,30 @@ const MOST_TRIES: u8 = 5;
 /// Somebody is on its way to this call.
 #[derive(Debug)]
 pub(super) struct Joining {
-    side: Side,
+    pub side: Side,
     /// The call ends, for this cause: who comes goes back as soon as it has responded.
     off: Option<Cause>,
     /// The other party has hung up.
     deserted: bool,
     /// How often it was asked again.
     tries: u8,
+    /// Whose place it takes, if anybody's: who has it until then.
+    pub place: Option<Box<Place>>,
 }
 
 impl Established {
     /// The party of a leg is on `side` from now on.
     ///
     /// - `deserted`: the other party has hung up already.
-    pub fn join(&mut self, cx: &mut Cx<'_>, side: Side, lent: Lent, deserted: bool) -> Next {
+    /// - `place`: who was there.
+    pub fn join(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        lent: Lent,
+        deserted: bool,
+        place: Option<Box<Place>>,
+    ) -> Next {
         let leg_ref = match side {
             Side::A => LegRef::A,
             Side::B => LegRef::B(0),
@@ -50,7 +61,7 @@ impl Established {
         *self.sessions.of_mut(side) = session;
         *self.legs.of_mut(side) = leg;
         *self.logins.of_mut(side) = login;
-        self.joining = Some(Joining { side, off: None, deserted, tries: 0 });
+        self.joining = Some(Joining { side, off: None, deserted, tries: 0, place });
         if deserted {
             return self.send_back(cx, Cause::new(480, "The target hung up"), false);
         }
@@ -84,10 +95,15 @@ impl Established {
         if let Some(cause) = off.or(answer.err()) {
             return self.send_back(cx, cause, true);
         }
-        self.joining = None;
+        let Some(Joining { side, place, .. }) = self.joining.take() else { return Next::Stay };
         cx.watch_for_silence();
         cx.act(Action::Progress { status: StatusCode::OK });
-        Next::Stay
+        // Whoever hangs up both legs after a crash must find this one.
+        cx.act(Action::Journal);
+        match place {
+            Some(place) => self.took_place(cx, side, *place),
+            None => Next::Stay,
+        }
     }
 
     /// It did not take what it was offered, or nothing was heard of it (408).
@@ -117,7 +133,10 @@ impl Established {
 
     /// Who was on its way goes back to where it came from, and the call is over.
     fn send_back(&mut self, cx: &mut Cx<'_>, cause: Cause, misled: bool) -> Next {
-        let Some(Joining { side, off, deserted, .. }) = self.joining.take() else { return Next::Stay };
+        let Some(Joining { side, off, deserted, place, .. }) = self.joining.take() else {
+            return Next::Stay;
+        };
+        let stays = off.is_none() && !deserted;
         let cause = off.unwrap_or(cause);
         let (leg, login) = (self.legs.of(side).clone(), self.logins.of(side).clone());
         let session = self.sessions.of(side).clone();
@@ -125,6 +144,14 @@ impl Established {
         *byes.of_mut(side.other()) = (!deserted).then(|| reason_of(&cause));
         let lent = Lent { leg, login, session };
         cx.act(Action::GiveBack(Box::new(GivenBack { lent, cause: cause.clone(), misled })));
+        if let Some(place) = place
+            && self.keeps_place(cx, side, *place)
+        {
+            if stays {
+                return Next::Stay;
+            }
+            *byes.of_mut(side) = Some(reason_of(&cause));
+        }
         match deserted {
             true => self.end(cx, byes, Cause::new(200, "OK")),
             false => self.end(cx, byes, cause),
@@ -135,9 +162,10 @@ impl Established {
     pub(super) fn bye_on_the_way(&mut self, cx: &mut Cx<'_>, side: Side, bye: &Message) -> Option<Next> {
         let joining = self.joining.as_ref()?;
         if side == joining.side {
-            self.joining = None;
             cx.act(Action::LeftOnTheWay { bye: Box::new(bye.clone()) });
-            return None;
+            let place = self.joining.take().and_then(|joining| joining.place)?;
+            self.end_own_to(cx, side);
+            return self.keeps_place(cx, side, *place).then_some(Next::Stay);
         }
         cx.history.told(side, bye.value(sip::Name::Reason).as_deref());
         Some(self.call_off(cx, Cause::new(480, "The target hung up"), true))
@@ -145,12 +173,22 @@ impl Established {
 
     /// The call in which a REFER asked for this one is over, and with it who was on its way.
     pub fn handle_abandoned(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        let Some(Joining { side, deserted, .. }) = self.joining.take() else {
-            return self.hang_up(cx, cause);
+        let Some(Joining { side, off, deserted, place, .. }) = self.joining.take() else {
+            return self.replacement_abandoned(cx, cause);
         };
         let mut byes = Sides { a: Some(reason_of(&cause)), b: Some(reason_of(&cause)) };
         if deserted {
             *byes.of_mut(side.other()) = None;
+        }
+        if let Some(place) = place {
+            self.end_own_to(cx, side);
+            let (leg, login) = (self.legs.of(side).clone(), self.logins.of(side).clone());
+            if self.keeps_place(cx, side, *place) {
+                cx.bye(leg, login, reason_of(&cause));
+                if off.is_none() && !deserted {
+                    return Next::Stay;
+                }
+            }
         }
         self.end(cx, byes, cause)
     }

@@ -8,6 +8,7 @@ mod joining;
 mod lending;
 mod own;
 mod passing;
+mod replacing;
 mod session;
 mod transfer;
 mod update;
@@ -43,7 +44,8 @@ use held_back::HeldBack;
 use joining::Joining;
 use own::OwnRequests;
 use passing::Passed;
-use transfer::Transfer;
+use replacing::Replacement;
+use transfer::{Phase, Transfer};
 
 /// See the module.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub(super) struct Established {
     passed: Option<Box<Passed>>,
     /// Who is on its way to this call.
     joining: Option<Joining>,
+    /// Whose place somebody is to take.
+    replacement: Option<Replacement>,
     pub max_duration: Duration,
     /// When the call has lasted long enough.
     expires: Option<Instant>,
@@ -89,6 +93,7 @@ impl Established {
             transfer: None,
             passed: None,
             joining: None,
+            replacement: None,
             max_duration,
             expires: None,
         }
@@ -131,6 +136,10 @@ impl Established {
         source: &Source,
     ) -> Next {
         let method = message.method().unwrap_or(Method::Options);
+        if self.has_place(side, &message) {
+            self.handle_in_place(cx, server, &message);
+            return Next::Stay;
+        }
         let leg = self.legs.of_mut(side);
         // A BYE tells no key, and keeping up a call that is over helps nobody.
         if !leg.may_use(source.transport) && method != Method::Bye {
@@ -168,7 +177,7 @@ impl Established {
             Method::Invite => self.handle_invite(cx, side, server, message),
             Method::Prack => self.handle_prack(cx, side, server, &message),
             // Who has not acknowledged its 2xx may not have it yet.
-            Method::Update if !message.body().is_empty() && self.handshakes.of(side.other()).is_some() => {
+            Method::Update if !message.body().is_empty() && self.keeps_offers(side) => {
                 self.hold_back(cx, side, server, message);
             }
             Method::Update => self.handle_update(cx, side, server, message),
@@ -204,7 +213,13 @@ impl Established {
         self.awaits_ack()
             || self.own.has_invited(side.other())
             || self.joining.is_some()
+            || self.replacement.is_some()
             || self.is_away(side.other())
+    }
+
+    /// The same of an UPDATE with an offer.
+    fn keeps_offers(&self, side: Side) -> bool {
+        self.handshakes.of(side.other()).is_some() || self.replacement.is_some()
     }
 
     /// A request for the other party, which is not here now: what only refreshes is answered, an offer waits a moment.
@@ -395,6 +410,7 @@ impl Established {
         self.held_back_timeout(cx);
         self.crossing_timeouts(cx);
         self.passed_timeout(cx);
+        self.replacement_timeout(cx);
         for timeouts in [Self::own_timeouts, Self::transfer_timeouts, Self::session_timeouts] {
             match timeouts(self, cx) {
                 Next::Stay => {}
@@ -420,8 +436,9 @@ impl Established {
         let handshakes = handshakes.filter_map(Handshake::poll_timeout);
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
         let transfer = self.transfer.as_ref().and_then(|transfer| transfer.poll_timeout());
-        let (held_back, passed) = (self.held_back_until(), self.passed_until());
-        let own = [self.own.poll_timeout(), held_back, self.expires, transfer, passed];
+        let (held_back, passed, replacement) =
+            (self.held_back_until(), self.passed_until(), self.replacement_until());
+        let own = [self.own.poll_timeout(), held_back, self.expires, transfer, passed, replacement];
         let sessions = [&self.sessions.a, &self.sessions.b].map(SessionTimer::poll_timeout);
         let single = own.into_iter().chain(sessions).flatten();
         handshakes.chain(crossings).chain(single).min()
@@ -490,7 +507,13 @@ impl Established {
 
     /// Whether a message from the party of `side` is inside that leg's dialog.
     pub fn is_dialog_of(&self, side: Side, message: &Message) -> bool {
-        self.legs.of(side).dialog.matches(message)
+        self.legs.of(side).dialog.matches(message) || self.has_place(side, message)
+    }
+
+    /// Whether a party waits for the call that it asked for by a REFER.
+    pub fn asks_for_another(&self) -> bool {
+        let asks = |phase: Phase| matches!(phase, Phase::Calls | Phase::Accepted(_));
+        self.transfer.as_ref().is_some_and(|transfer| asks(transfer.phase))
     }
 }
 

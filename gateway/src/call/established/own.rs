@@ -26,6 +26,8 @@ pub(super) enum Purpose {
     /// The party has an idea of the media that the other one does not share: what both had agreed on is offered again.
     /// RFC 6337 §3.4.
     Rollback,
+    /// The other party has come in the place of somebody else: what it has agreed on is offered.
+    Meet,
     /// The party comes from another call, and is offered what the other one described last.
     Join,
     /// The session timer of the leg is half over. RFC 4028 §10.
@@ -75,7 +77,7 @@ impl Established {
     /// Asks the party of `to` for `purpose`, or will, where now is not the time for it.
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>, to: Side, purpose: Purpose) -> Next {
         let body = match purpose {
-            Purpose::Rollback => self.bridge(to.other()).offer_again(cx),
+            Purpose::Rollback | Purpose::Meet => self.bridge(to.other()).offer_again(cx),
             Purpose::Join => self.offer_to_joining(cx, to),
             // Another request may have done it meanwhile.
             Purpose::Refresh if !self.sessions.of(to).is_refreshing() => return Next::Stay,
@@ -185,7 +187,7 @@ impl Established {
                 Next::Stay
             }
             // Nothing more can be said; silence of the media ends the call where nobody hears anybody.
-            (_, Purpose::Rollback) => Next::Stay,
+            (_, Purpose::Rollback | Purpose::Meet) => Next::Stay,
             (_, Purpose::Join) => self.not_joined(cx, status, false),
             (_, Purpose::Refresh) => self.not_refreshed(cx, to, status),
         }
@@ -227,7 +229,9 @@ impl Established {
         Some(match own.purpose {
             Purpose::Refresh => self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT),
             Purpose::Join => self.not_joined(cx, StatusCode::REQUEST_TIMEOUT, false),
-            Purpose::Rollback => self.hang_up(cx, Cause::new(502, "The other side can't be reached")),
+            Purpose::Rollback | Purpose::Meet => {
+                self.hang_up(cx, Cause::new(502, "The other side can't be reached"))
+            }
         })
     }
 
@@ -241,7 +245,7 @@ impl Established {
             }
             let next = match own.purpose {
                 Purpose::Join => self.not_joined(cx, StatusCode::REQUEST_TIMEOUT, true),
-                Purpose::Rollback | Purpose::Refresh => {
+                Purpose::Rollback | Purpose::Meet | Purpose::Refresh => {
                     self.own_refused(cx, &own, StatusCode::REQUEST_TIMEOUT)
                 }
             };
@@ -274,9 +278,16 @@ impl Established {
 
     /// The dialogs end: a 2xx that crosses our BYE is acknowledged.
     pub(super) fn end_own(&mut self, cx: &mut Cx<'_>) {
-        for own in std::mem::take(&mut self.own.sent).into_iter().filter(Own::is_invite) {
+        [Side::A, Side::B].into_iter().for_each(|side| self.end_own_to(cx, side));
+    }
+
+    /// The same of one dialog: nothing is asked in it any more.
+    pub(super) fn end_own_to(&mut self, cx: &mut Cx<'_>, to: Side) {
+        self.own.again.retain(|(_, side, _)| *side != to);
+        let mine = |own: &mut Own| own.to == to;
+        for own in Vec::from_iter(self.own.sent.extract_if(.., mine)).into_iter().filter(Own::is_invite) {
             cx.act(Action::Cancel { request: own.sent.id, says: Vec::new(), left: false });
-            cx.requests.give_up(own.sent.id, self.legs.of(own.to));
+            cx.requests.give_up(own.sent.id, self.legs.of(to));
         }
     }
 }

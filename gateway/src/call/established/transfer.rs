@@ -10,6 +10,7 @@
 //! ```
 //!
 //! The new call is one of its own: its limits, its records and its media are not this call's. Who asked pays for both.
+//! Where Refer-To has Replaces, it is no new call, but the one that has that dialog (`replacing.rs`).
 
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ pub(super) enum Phase {
 
 impl Transfer {
     /// Whether there is nothing to do and to say any more.
-    fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.phase == Phase::Over && self.referral.is_over()
     }
 
@@ -89,10 +90,6 @@ impl Established {
         if refer == Refer::Pass {
             return self.pass_refer(cx, side, (server, message), user, replaces);
         }
-        if replaces.is_some() {
-            let cause = Cause::new(501, "Refer-To with Replaces is not carried out");
-            return in_dialog::refuse(cx, server, message, &cause);
-        }
         let Some(invite) = self.invite_of(side.other(), &user) else {
             let cause = Cause::new(480, "No description of the other party's media is known");
             return in_dialog::refuse(cx, server, message, &cause);
@@ -114,10 +111,11 @@ impl Established {
             Side::A => cx.account.caller.clone(),
             Side::B => cx.account.callee.clone(),
         };
+        let replaces = replaces.map(Box::new);
         let Leg { end, .. } = self.legs.of(side);
         let (by, hidden) = (end.flow.clone(), end.profile.hidden);
         let leg = self.legs.of(side.other()).without_media();
-        cx.act(Action::Refer(Box::new(Referred { user, by, caller, hidden, invite, leg })));
+        cx.act(Action::Refer(Box::new(Referred { user, replaces, by, caller, hidden, invite, leg })));
     }
 
     /// Whom a REFER wants called, and the dialog that is to be replaced, if any.
@@ -125,7 +123,8 @@ impl Established {
         if cx.account.emergency {
             return Err(Cause::new(403, "An emergency call is not transferred"));
         }
-        let joins = !self.own.is_empty() || self.joining.is_some() || self.passes();
+        let joins =
+            !self.own.is_empty() || self.joining.is_some() || self.replacement.is_some() || self.passes();
         if joins || self.transfer.as_ref().is_some_and(|transfer| !transfer.is_over()) {
             return Err(Cause::new(491, "Another transfer is under way"));
         }
@@ -208,7 +207,7 @@ impl Established {
     }
 
     /// Whether no INVITE, no offer and no 2xx is under way.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         let handshakes = &self.handshakes;
         handshakes.a.is_none() && handshakes.b.is_none() && !self.has_offers() && self.own.is_empty()
     }

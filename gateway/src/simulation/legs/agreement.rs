@@ -9,15 +9,7 @@ use crate::simulation::phone::{PhoneCall, Stage};
 /// - `quiet`: so long must both have said and heard nothing. Something between them may be at work on one leg while the
 ///   other rests.
 pub(crate) fn disagreement(a: &PhoneCall, b: &PhoneCall, now: Instant, quiet: Duration) -> Option<String> {
-    let rests = |call: &PhoneCall| {
-        let last = call.trace.last().map_or(now, |seen| seen.at);
-        call.stage == Stage::Up
-            && call.is_settled()
-            && !call.spoilt
-            && last + quiet <= now
-            && call.forks.is_empty()
-    };
-    if !rests(a) || !rests(b) {
+    if !rests(a, now, quiet) || !rests(b, now, quiet) {
         return None;
     }
     let (here, there) = (a.media.agreed()?, b.media.agreed()?);
@@ -31,4 +23,14 @@ pub(crate) fn disagreement(a: &PhoneCall, b: &PhoneCall, now: Instant, quiet: Du
             here.ours, here.theirs, there.theirs, there.ours
         )
     })
+}
+
+/// Whether nothing is under way with a call that is up, for all that its phone knows.
+pub(crate) fn rests(call: &PhoneCall, now: Instant, quiet: Duration) -> bool {
+    let last = call.trace.last().map_or(now, |seen| seen.at);
+    call.stage == Stage::Up
+        && call.is_settled()
+        && !call.spoilt
+        && last + quiet <= now
+        && call.forks.is_empty()
 }

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use sip::{Message, Method};
 
-pub(crate) use self::agreement::disagreement;
+pub(crate) use self::agreement::{disagreement, rests};
 use super::phone::{Phone, PhoneCall, Seen};
 
 /// What is wrong at one end of a leg.

@@ -11,14 +11,16 @@ pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
             if !accepted || call.vanished {
                 continue;
             }
-            let text = match (one.outcome(), answered(phones, &one.target)) {
+            // What an attended transfer leads to is a call that is up already.
+            let answered = if one.replaces { None } else { answered(phones, &one.target) };
+            let text = match (one.outcome(), answered) {
                 (None, _) => format!("a transfer to {} was never told the end of", one.target),
                 // The target's answer was of no use, or nobody heard it; who is transferred had left, or did not join before
                 // the target hung up.
                 (Some(told), Some(true)) if told / 100 != 2 && !matches!(told, 480 | 487 | 488 | 500..) => {
                     format!("{} was told {told} of a transfer to {} that succeeded", phone.name, one.target)
                 }
-                (Some(told), Some(false)) if told / 100 == 2 && !one.replaces => {
+                (Some(told), Some(false)) if told / 100 == 2 => {
                     format!("{} was told {told} of a transfer to {} that failed", phone.name, one.target)
                 }
                 _ => continue,

@@ -86,6 +86,7 @@ use self::chores::Chore;
 pub(crate) use self::faults::Fault;
 pub(crate) use self::habits::Habits;
 pub(crate) use self::session::expires;
+pub(crate) use self::transfer::Subscription;
 use super::media::{Media, Speaks};
 use crate::peer::{ConnectionId, Transport};
 use crate::random::SeededRandom;

@@ -14,6 +14,8 @@ pub(crate) struct Subscription {
     pub target: String,
     /// It is an attended transfer.
     pub replaces: bool,
+    /// To which other call of the phone's.
+    pub other: Option<usize>,
     cseq: u32,
     pub(super) client: ClientId,
     /// The response to the REFER.
@@ -44,7 +46,7 @@ pub(super) struct Referral {
 impl Phone {
     /// Asks the peer of a call to call `target`, a URI: a blind transfer.
     pub fn refer(&mut self, now: Instant, index: usize, target: &str) {
-        self.refer_to(now, index, target, target, false);
+        self.refer_to(now, index, target, target, target.contains("?Replaces="));
     }
 
     /// Asks the peer of one call to take the place of this phone in another: an attended transfer. `uri`: who is called;
@@ -60,6 +62,9 @@ impl Phone {
         let replaces = replaces.replace(';', "%3B").replace('=', "%3D");
         let uri = uri.map_or_else(|| dialog.remote_target.clone(), str::to_owned);
         self.refer_to(now, index, &uri, &format!("{uri}?Replaces={replaces}"), true);
+        if let Some(one) = self.calls[index].subscriptions.last_mut() {
+            one.other = Some(other);
+        }
     }
 
     fn refer_to(&mut self, now: Instant, index: usize, target: &str, refer_to: &str, replaces: bool) {
@@ -73,6 +78,7 @@ impl Phone {
         self.calls[index].subscriptions.push(Subscription {
             target,
             replaces,
+            other: None,
             cseq,
             client,
             response: None,
