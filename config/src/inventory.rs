@@ -1,5 +1,7 @@
 //! The number inventory: a CSV for those who have more numbers than fit a TOML file well.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -34,34 +36,23 @@ impl Config {
             config: self,
             file: file.display().to_string().into(),
             columns: [None; 4],
+            places: HashMap::new(),
             errors: Vec::new(),
         };
-        let mut numbers = Vec::new();
+        let mut added = Vec::new();
         let mut records = records(text);
         inventory.read_header(&records.next().unwrap_or_else(|| record(1, "")));
         if inventory.errors.is_empty() {
+            inventory.config.numbers.reserve(text.lines().count());
             for record in records {
-                numbers.extend(inventory.read_number(&record));
+                added.extend(inventory.add_number(&record, text));
             }
         }
-        let Inventory { mut errors, .. } = inventory;
-        self.numbers.reserve(numbers.len());
-        let mut added = Vec::new();
-        for (number, entry, position) in numbers {
-            if let Some(first) = self.positions.get(&number) {
-                let problem = format!("{number} is already assigned in {first}");
-                errors.push(ConfigError { position, problem, remedy: "remove one of the two".into() });
-                continue;
-            }
-            self.positions.insert(number.clone(), position);
-            added.push(number.clone());
-            self.numbers.insert(number, entry);
-        }
+        let Inventory { config, errors, .. } = inventory;
         let result = ConfigErrors::or(errors, Some(()));
         if result.is_err() {
             for number in &added {
-                self.numbers.remove(number);
-                self.positions.remove(number);
+                config.numbers.remove(number);
             }
         }
         result
@@ -69,15 +60,17 @@ impl Config {
 }
 
 struct Inventory<'c> {
-    config: &'c Config,
+    config: &'c mut Config,
     file: Arc<str>,
     /// Where each of `COLUMNS` stands.
     columns: [Option<usize>; 4],
+    /// Line and column of each number, once one is asked for.
+    places: HashMap<E164, (usize, usize)>,
     errors: Vec<ConfigError>,
 }
 
 impl Inventory<'_> {
-    fn read_header(&mut self, header: &Record) {
+    fn read_header(&mut self, header: &Record<'_>) {
         let named = header.fields.iter().enumerate().filter(|(_, field)| !field.text.trim().is_empty());
         for (at, field) in named {
             let name = field.text.trim();
@@ -107,7 +100,42 @@ impl Inventory<'_> {
         }
     }
 
-    fn read_number(&mut self, record: &Record) -> Option<(E164, NumberEntry, Position)> {
+    /// Adds the number of a line, if it has one that is not there yet.
+    fn add_number(&mut self, record: &Record<'_>, text: &str) -> Option<E164> {
+        let (number, entry, position) = self.read_number(record)?;
+        match self.config.numbers.entry(number) {
+            Entry::Vacant(place) => {
+                place.insert(entry);
+                Some(number)
+            }
+            Entry::Occupied(_) => {
+                let first = self.first(number, text).unwrap_or_else(|| position.clone());
+                let problem = format!("{number} is already assigned in {first}");
+                self.errors.push(ConfigError { position, problem, remedy: "remove one of the two".into() });
+                None
+            }
+        }
+    }
+
+    /// Where a number is assigned first. Nobody keeps that of a file without such mistakes.
+    fn first(&mut self, number: E164, text: &str) -> Option<Position> {
+        if let Some(position) = self.config.positions.get(&number) {
+            return Some(position.clone());
+        }
+        if self.places.is_empty() {
+            let at = self.columns.first().copied().flatten()?;
+            for record in records(text).skip(1) {
+                let Some(field) = record.fields.get(at) else { continue };
+                if let Ok(number) = field.text.trim().parse() {
+                    self.places.entry(number).or_insert((record.line, field.column));
+                }
+            }
+        }
+        let (line, column) = *self.places.get(&number)?;
+        Some(self.position(line, column))
+    }
+
+    fn read_number(&mut self, record: &Record<'_>) -> Option<(E164, NumberEntry, Position)> {
         if record.fields.iter().all(|field| field.text.trim().is_empty()) {
             return None;
         }

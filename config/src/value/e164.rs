@@ -1,5 +1,6 @@
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use super::ValueError;
@@ -8,18 +9,23 @@ use super::ValueError;
 ///
 /// Source: ITU-T E.164 §6; RFC 3966 §5.1.4 for the `+`. That the country exists and the length suits it is
 /// not checked here: numbering plans change more often than this program.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct E164(Box<str>);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct E164 {
+    /// The text, and zeros behind it: no memory of its own, where there are a hundred thousand.
+    text: [u8; 16],
+    length: u8,
+}
 
 impl E164 {
     /// The number with its `+`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let text = self.text.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     /// The number without its `+`.
     pub fn digits(&self) -> &str {
-        self.0.strip_prefix('+').unwrap_or(&self.0)
+        self.as_str().strip_prefix('+').unwrap_or_default()
     }
 }
 
@@ -31,8 +37,10 @@ impl FromStr for E164 {
         let fits = (5..=15).contains(&digits.len())
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && !digits.starts_with('0');
-        if fits {
-            Ok(Self(text.into()))
+        let mut number = Self { text: [0; 16], length: u8::try_from(text.len()).unwrap_or_default() };
+        if fits && let Some(room) = number.text.get_mut(..text.len()) {
+            room.copy_from_slice(text.as_bytes());
+            Ok(number)
         } else {
             Err(ValueError::new(
                 format!("{text:?} is not an E.164 number"),
@@ -44,19 +52,26 @@ impl FromStr for E164 {
 
 impl Borrow<str> for E164 {
     fn borrow(&self) -> &str {
-        &self.0
+        self.as_str()
+    }
+}
+
+/// As of the text, by which it is looked up.
+impl Hash for E164 {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &*self.0)
+        write!(f, "{:?}", self.as_str())
     }
 }
 
