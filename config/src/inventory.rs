@@ -103,13 +103,13 @@ impl Inventory<'_> {
     /// Adds the number of a line, if it has one that is not there yet.
     fn add_number(&mut self, record: &Record<'_>, text: &str) -> Option<E164> {
         let (number, entry, position) = self.read_number(record)?;
-        match self.config.numbers.entry(number) {
+        match self.config.numbers.entry(number.clone()) {
             Entry::Vacant(place) => {
                 place.insert(entry);
                 Some(number)
             }
             Entry::Occupied(_) => {
-                let first = self.first(number, text).unwrap_or_else(|| position.clone());
+                let first = self.first(&number, text).unwrap_or_else(|| position.clone());
                 let problem = format!("{number} is already assigned in {first}");
                 self.errors.push(ConfigError { position, problem, remedy: "remove one of the two".into() });
                 None
@@ -118,8 +118,8 @@ impl Inventory<'_> {
     }
 
     /// Where a number is assigned first. Nobody keeps that of a file without such mistakes.
-    fn first(&mut self, number: E164, text: &str) -> Option<Position> {
-        if let Some(position) = self.config.positions.get(&number) {
+    fn first(&mut self, number: &E164, text: &str) -> Option<Position> {
+        if let Some(position) = self.config.positions.get(number) {
             return Some(position.clone());
         }
         if self.places.is_empty() {
@@ -131,7 +131,7 @@ impl Inventory<'_> {
                 }
             }
         }
-        let (line, column) = *self.places.get(&number)?;
+        let (line, column) = *self.places.get(number)?;
         Some(self.position(line, column))
     }
 

@@ -39,7 +39,7 @@ fn call(transaction_id: &str, answered_at: Duration) -> AnsweredCall {
         streaming: false,
         is_proxy_call: false,
     };
-    AnsweredCall { facts, detail: None, state: serde_json::json!({ "tag": "x" }) }
+    AnsweredCall { facts, detail: None, state: b"tag x".to_vec() }
 }
 
 fn start(directory: &Path) -> Opened {
@@ -101,7 +101,7 @@ fn killed_with_a_call_up() {
         assert_eq!(opened.orphans.len(), 1, "start {start_no}");
         let orphan = &opened.orphans[0].call;
         assert_eq!(orphan.facts.transaction_id, "up");
-        assert_eq!(orphan.state, serde_json::json!({ "tag": "x" }));
+        assert_eq!(orphan.state, b"tag x".to_vec());
         let [over, up] = &records(directory.path())[..] else { panic!("not two records") };
         assert!(
             over.contains("\"StatusMessage\":\"OK\"") && over.contains("\"BillableDurationSeconds\":12,")

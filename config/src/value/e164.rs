@@ -9,7 +9,7 @@ use super::ValueError;
 ///
 /// Source: ITU-T E.164 §6; RFC 3966 §5.1.4 for the `+`. That the country exists and the length suits it is
 /// not checked here: numbering plans change more often than this program.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct E164 {
     /// The text, and zeros behind it: no memory of its own, where there are a hundred thousand.
     text: [u8; 16],

@@ -32,6 +32,7 @@ mod media;
 mod media_host;
 mod negotiation;
 mod next_hop;
+mod orphan;
 mod party;
 mod profile;
 mod reasons;
@@ -67,6 +68,7 @@ pub use body::{Body, unsupported as unsupported_body};
 pub use io::{Action, AttemptEnd, Event, Failure, Hop, Passing, Redirected, Referred, RequestId, SentOn};
 pub use leg::{Leg, LegRef};
 pub use lent::{GivenBack, Lent};
+pub use orphan::orphan_legs;
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
 pub use rules::{CodeRule, HeaderRule, heard, told};
@@ -408,17 +410,6 @@ impl Call {
     /// What its record would say if the call ended now.
     pub fn settled(&self, cause: Cause) -> Settled {
         settled(self.transaction_id, &self.account, &self.history, &self.media, cause)
-    }
-
-    /// Both legs, for whoever must hang them up after a restart, without what only their media needs (keys must not
-    /// lie on the disk); `None` before the answer.
-    pub fn legs(&self) -> Option<[Leg; 2]> {
-        let legs = match &self.stage {
-            Stage::Accepted(accepted) => &accepted.up().legs,
-            Stage::Established(up) => &up.legs,
-            Stage::Setup(_) | Stage::Handed(_) | Stage::Ended(_) => return None,
-        };
-        Some([legs.a.without_media(), legs.b.without_media()])
     }
 }
 

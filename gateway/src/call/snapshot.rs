@@ -105,7 +105,7 @@ impl Call {
     /// A call that an earlier run left up: both legs are hung up, its connections being gone with that run. It has no
     /// media and no record of its own, and is over once its BYEs are.
     ///
-    /// - `legs`: as [`Call::legs`] gave them.
+    /// - `legs`: as [`orphan_legs`](super::orphan_legs) gave them.
     /// - `credentials`: how the challenges of each leg's party are met.
     pub fn orphan(
         now: Now,

@@ -1,12 +1,14 @@
 //! Calls that are up as plain data: written down by one core, gone on with by another.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use sip::auth::Secret;
 
 use super::{CallKey, Core, Live, Slot};
-use crate::call::{Call, Leg, LegRef, Snapshot};
+use crate::call::{Call, Leg, LegRef, Profile, Snapshot, orphan_legs};
 use crate::clock::Now;
-use crate::peer::Party;
+use crate::peer::{Party, Peer};
 use crate::reply::Cause;
 
 /// Why a call can't be gone on with.
@@ -72,12 +74,15 @@ impl Core {
     /// Sends BYE on both legs of a call that an earlier run left up.
     ///
     /// - `state`: as [`Core::journal`] wrote it.
-    pub(super) fn hang_up_orphan(&mut self, now: Now, state: &Value) {
-        let legs = state.as_str().map(serde_json::from_str::<Option<[Leg; 2]>>);
-        let Some(Ok(Some(legs))) = legs else {
+    pub(super) fn hang_up_orphan(&mut self, now: Now, state: &[u8]) {
+        let live = self.live.clone();
+        let profile = |flow: &Peer| {
+            let known = flow.party.as_ref().and_then(|party| live.profiles.of(party, flow.transport));
+            known.unwrap_or_else(|| Arc::new(Profile::unknown()))
+        };
+        let Some(legs) = orphan_legs(state, profile) else {
             return tracing::error!("a call of an earlier run can't be hung up: its state is not ours");
         };
-        let live = self.live.clone();
         let credentials = legs.each_ref().map(|leg| credentials_of(&live, leg));
         let call =
             Call::orphan(now, legs, credentials, &Cause::new(503, "Gateway restarted"), &mut self.tokens);

@@ -63,7 +63,7 @@ pub enum Input {
     /// An [`Effect::Tell`] of this shard's that could not be delivered.
     Untold(Word),
     /// The legs of a call that an earlier run left up, as [`Effect::Answered`] gave them: hang them up.
-    Orphan(serde_json::Value),
+    Orphan(Vec<u8>),
     /// No new calls from now on but emergencies; [`Effect::Drained`] when the last call is gone.
     Drain,
     /// Hang up whatever is left, with a reason; then [`Effect::Drained`].

@@ -1,7 +1,5 @@
 //! What is written down of calls: the journal before the 200, the records at the end.
 
-use serde_json::Value;
-
 use super::{CallKey, Core, Effect};
 use crate::call::Event;
 use crate::clock::Now;
@@ -15,8 +13,7 @@ impl Core {
         let slot = self.calls.get(&key)?;
         let times = slot.call.times();
         let times = Times { answered: times.answered.or(Some(now.unix)), ended: None, ..times };
-        // Its text at once: a tree of values would cost an allocation for each of some hundred fields.
-        let state = serde_json::to_string(&slot.call.legs()).map_or(Value::Null, Value::String);
+        let state = slot.call.orphan_state();
         let settled = Settled { times, ..slot.call.settled(Cause::new(200, "OK")) };
         let mut detail = Some(Box::new(CallDetail::of(&settled, &self.live.config.gateway.region)));
         let entry = |facts| AnsweredCall { facts, detail: detail.take(), state: state.clone() };

@@ -8,17 +8,22 @@ use tracing::{info, warn};
 
 use super::delivery::{FlushJob, deliver};
 use super::directory::Directory;
-use super::journal::Journal;
+use super::journal::{Entry, Journal};
 use super::retry::Retry;
 use crate::metrics::RecordMetrics;
 
 /// Delivered records are waited for together, so long after the first of them.
 pub(super) const FLUSH_DELAY: Duration = Duration::from_secs(1);
 
+/// So many of those that wait are at hand; the others are read from the journal when it is their turn.
+const AT_HAND: usize = 1_024;
+
 /// A record that is to be delivered.
 struct Delivery {
     /// Its number in the journal.
     sequence: u64,
+    /// As it is in the journal, if it is at hand.
+    entry: Option<Entry>,
     /// What is in the directory of it can't be relied on.
     anew: bool,
 }
@@ -38,13 +43,14 @@ pub struct Deliveries {
 impl Deliveries {
     /// - `sequences`: the numbers in the journal of those that wait.
     pub fn new(sequences: impl Iterator<Item = u64>) -> Deliveries {
-        let waiting = sequences.map(|sequence| Delivery { sequence, anew: false }).collect();
+        let waiting = sequences.map(|sequence| Delivery { sequence, entry: None, anew: false }).collect();
         Deliveries { waiting, unflushed: None, flush_at: None, flushing: None, retry: Retry::default() }
     }
 
-    /// One more waits.
-    pub fn push(&mut self, sequence: u64) {
-        self.waiting.push_back(Delivery { sequence, anew: false });
+    /// One more waits: `entry`, which is in the journal under this number.
+    pub fn push(&mut self, sequence: u64, entry: Entry) {
+        let entry = Some(entry).filter(|_| self.waiting.len() < AT_HAND);
+        self.waiting.push_back(Delivery { sequence, entry, anew: false });
     }
 
     /// How many wait.
@@ -88,13 +94,20 @@ impl Deliveries {
         directory: &Directory,
         metrics: &RecordMetrics,
     ) -> io::Result<()> {
-        let Some(entry) = journal.undelivered(delivery.sequence) else { return Ok(()) };
-        let entry = entry?;
+        let read;
+        let entry = match &delivery.entry {
+            Some(entry) => entry,
+            None => {
+                let Some(entry) = journal.undelivered(delivery.sequence) else { return Ok(()) };
+                read = entry?;
+                &read
+            }
+        };
         let mut unflushed = match self.unflushed.take() {
             Some(unflushed) => unflushed,
             None => FlushJob::new(directory)?,
         };
-        let delivered = deliver(directory, &entry, delivery.anew);
+        let delivered = deliver(directory, entry, delivery.anew);
         if let Ok((path, written)) = &delivered {
             unflushed.push(delivery.sequence, path.clone());
             written.iter().for_each(|kind| metrics.written(*kind, 1));
@@ -138,7 +151,7 @@ impl Deliveries {
     ) -> Option<FlushJob> {
         let job = self.flushing.take()?;
         let Err(error) = result else { return Some(job) };
-        let again = job.sequences().map(|sequence| Delivery { sequence, anew: true });
+        let again = job.sequences().map(|sequence| Delivery { sequence, entry: None, anew: true });
         self.not_delivered(now, &error, again, metrics);
         None
     }

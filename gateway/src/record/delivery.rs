@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::unistd::syncfs;
 
-use super::directory::{Directory, Place, sync_directory};
+use super::directory::{Directory, sync_directory};
 use super::journal::Entry;
 use super::name;
 use crate::metrics::RecordKind;
@@ -29,25 +29,22 @@ pub fn deliver(
     entry: &Entry,
     anew: bool,
 ) -> io::Result<(PathBuf, Option<RecordKind>)> {
-    let (kind, body, place) = match entry {
+    let (kind, (path, written)) = match entry {
         Entry::Ended { record, started_ms, .. } => {
             let body = serde_json::to_vec(record)?;
             let name = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
-            let place = directory.place(name, Duration::from_millis(*started_ms), &body)?;
-            (RecordKind::CallDetail, body, place)
+            let began = Duration::from_millis(*started_ms);
+            (RecordKind::CallDetail, directory.deliver(name, began, &body, anew)?)
         }
         Entry::Detail { detail, .. } => {
             let body = serde_json::to_vec(detail)?;
             let name = |at| name::call(at, &detail.transaction_id);
-            let place = directory.place(name, Duration::from_millis(detail.times.invite), &body)?;
-            (RecordKind::Detail, body, place)
+            let began = Duration::from_millis(detail.times.invite);
+            (RecordKind::Detail, directory.deliver(name, began, &body, anew)?)
         }
         _ => return Err(ErrorKind::InvalidData.into()), // The index points to these two only.
     };
-    match place {
-        Place::Taken(path) if !anew => Ok((path, None)),
-        Place::Taken(path) | Place::Free(path) => directory.write(&path, &body).map(|()| (path, Some(kind))),
-    }
+    Ok((path, written.then_some(kind)))
 }
 
 /// Records that are with the kernel, and that are to be waited for.

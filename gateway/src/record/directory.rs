@@ -6,17 +6,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Records of one transaction id, connector and start that are told apart, see [`Directory::place`].
-const NAMESAKES: u32 = 1_000;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 
-/// Where a record belongs.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Nothing is there yet.
-    Free(PathBuf),
-    /// It is there already.
-    Taken(PathBuf),
-}
+/// Records of one transaction id, connector and start that are told apart, see [`Directory::deliver`].
+const NAMESAKES: u32 = 1_000;
 
 /// `records.directory`.
 pub struct Directory {
@@ -29,7 +23,8 @@ impl Directory {
         Directory { root: root.to_owned() }
     }
 
-    /// Looks up where a record belongs, by its object name.
+    /// Hands a record to the kernel under its object name, whole or not at all. Returns its path, and whether it was written
+    /// now: a repeat changes nothing.
     ///
     /// A different record of the same name (a call from a connector to itself makes two within the same
     /// millisecond) makes it go by the next free millisecond, so that names keep their shape and nothing is
@@ -37,39 +32,49 @@ impl Directory {
     ///
     /// - `name`: its object name, had the call begun then.
     /// - `body`: the record as it is written.
-    pub fn place(
+    /// - `anew`: it is written over itself, too: what is there of it can't be relied on.
+    pub fn deliver(
         &self,
         name: impl Fn(Duration) -> String,
         started_at: Duration,
         body: &[u8],
-    ) -> io::Result<Place> {
+        anew: bool,
+    ) -> io::Result<(PathBuf, bool)> {
         for nudge in 0..NAMESAKES {
             let path = self.root.join(name(started_at + Duration::from_millis(nudge.into())));
-            match fs::read(&path) {
-                Ok(there) if there == body => return Ok(Place::Taken(path)),
-                Ok(there) if is_whole(&there) => continue,
-                Ok(_) => return Ok(Place::Free(path)),
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Place::Free(path)),
-                Err(error) => return Err(error),
+            let temporary = self.write_beside(&path, body)?;
+            // Mostly nothing is there, and nobody has to look.
+            if !rename_where_free(&temporary, &path)? {
+                let there = fs::read(&path)?;
+                let itself = there == body;
+                if itself && !anew || !itself && is_whole(&there) {
+                    fs::remove_file(&temporary)?;
+                    match itself {
+                        true => return Ok((path, false)),
+                        false => continue,
+                    }
+                }
+                fs::rename(&temporary, &path)?;
             }
+            return Ok((path, true));
         }
         Err(io::Error::new(ErrorKind::AlreadyExists, "too many records of one name"))
     }
 
-    /// Hands a record to the kernel under its name, whole or not at all.
-    pub fn write(&self, path: &Path, body: &[u8]) -> io::Result<()> {
-        let parent = path.parent().unwrap_or(&self.root);
-        if !parent.is_dir() {
-            create_private_dirs(parent)?;
-        }
-        let temporary = path.with_file_name(format!(
-            ".{}.tmp", // Hidden: whoever lists the directory sees whole records only.
-            path.file_name().unwrap_or_default().to_string_lossy()
-        ));
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&temporary)?;
+    /// Writes a record under a hidden name: whoever lists the directory sees whole records only.
+    fn write_beside(&self, path: &Path, body: &[u8]) -> io::Result<PathBuf> {
+        let temporary =
+            path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default().to_string_lossy()));
+        let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&temporary);
+        let mut file = match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                create_private_dirs(path.parent().unwrap_or(&self.root))?;
+                open()?
+            }
+            file => file?,
+        };
         file.write_all(body)?;
-        fs::rename(&temporary, path)
+        Ok(temporary)
     }
 
     /// Where the records are.
@@ -93,6 +98,18 @@ impl Directory {
             let _ = file.set_len(length);
         }
         written
+    }
+}
+
+/// Gives a file its name, unless that is taken. Says whether it has it.
+fn rename_where_free(from: &Path, to: &Path) -> io::Result<bool> {
+    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EEXIST) => Ok(false),
+        // Not every file system can.
+        Err(Errno::EINVAL | Errno::ENOSYS) if to.symlink_metadata().is_ok() => Ok(false),
+        Err(Errno::EINVAL | Errno::ENOSYS) => fs::rename(from, to).map(|()| true),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -154,13 +171,7 @@ mod tests {
         let record = CallDetailRecord::new(facts);
         let body = serde_json::to_vec(&record).unwrap();
         let name = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
-        match directory.place(name, facts.started_at, &body).unwrap() {
-            Place::Taken(_) => false,
-            Place::Free(path) => {
-                directory.write(&path, &body).unwrap();
-                true
-            }
-        }
+        directory.deliver(name, facts.started_at, &body, false).unwrap().1
     }
 
     #[test]

@@ -145,5 +145,5 @@ pub struct AnsweredCall {
     pub detail: Option<Box<CallDetail>>,
     /// Whatever the core needs to hang up both legs after a restart: tags, route sets, CSeq, flows.
     /// The journal does not look into it.
-    pub state: serde_json::Value,
+    pub state: Vec<u8>,
 }

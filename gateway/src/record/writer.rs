@@ -226,7 +226,7 @@ impl Writer {
         self.journal.append(self.pending.iter().map(|pending| &pending.entry))?;
         for Pending { entry, ack, cost } in self.pending.drain(..) {
             if let Some(sequence) = entry.undelivered() {
-                self.deliveries.push(sequence);
+                self.deliveries.push(sequence, entry);
             }
             self.room.release(cost);
             match (ack, self.durability) {

@@ -365,7 +365,7 @@ fn the_journal_knows_who_came() {
         trunk.phone(trunk.east).habits.renegotiates = Some(200);
         answer(trunk, y, 200);
         trunk.run(0.5);
-        let state = trunk.world.journaled.last().unwrap().state.to_string();
+        let state = String::from_utf8_lossy(&trunk.world.journaled.last().unwrap().state).into_owned();
         for call in [y, t] {
             assert!(state.contains(&trunk.call(call).call_id()), "{state}");
         }

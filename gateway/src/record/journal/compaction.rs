@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tracing::error;
 
-use super::{Entry, Journal, OpenCall, Position, entry, private_file};
+use super::{Entry, Journal, OpenCall, Position, private_file, version};
 use crate::record::CallKey;
 
 /// Dead bytes that are always tolerated, so that a small journal is not written anew all the time.
@@ -72,7 +72,8 @@ impl Journal {
             undelivered: BTreeMap::new(),
         };
         let alive = Entry::Alive { unix_ms: crate::record::milliseconds(self.alive_at) };
-        new.write(&[Entry::Journal { version: entry::VERSION }, alive])?;
+        new.follow(&version::first_line())?;
+        new.write(&[alive])?;
         for (key, call) in &self.calls {
             if let Some(Entry::Answered { call: answered, .. }) = self.salvage(call.position)? {
                 let position = new.write(&[Entry::Answered { call: answered, orphan: call.orphan }])?;
@@ -115,7 +116,7 @@ impl Journal {
             self.calls.values().map(|call| call.position).chain(self.undelivered.values().copied());
         self.live = positions.map(|position| position.length).sum();
         (self.file, self.length, self.room) = (new.file, new.length, new.length);
-        (self.torn, self.doubtful, self.unnamed) = (false, false, true);
+        (self.torn, self.doubtful, self.unnamed, self.lines) = (false, false, true, false);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! One line of the journal.
+//! One entry of the journal.
 
 use std::hash::Hasher;
 use std::time::Duration;
@@ -8,21 +8,15 @@ use siphasher::sip::SipHasher24;
 
 use crate::record::{AnsweredCall, CallDetail, CallDetailRecord, CallFacts, CallKey};
 
-/// The format that this program writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
-
-/// Hexadecimal digits of the checksum, and the space after it.
-const PREFIX: usize = 17;
+/// What follows each entry, and stands nowhere inside.
+pub const END: u8 = 0;
 
 /// What the journal remembers.
+///
+/// Whoever changes its form, or that of what is in it, raises [`VERSION`](super::version::VERSION) and goes on reading the version
+/// before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "snake_case")]
 pub enum Entry {
-    /// The first line of a file.
-    Journal {
-        /// [`VERSION`].
-        version: u32,
-    },
     /// A call was answered. Again with the same key: its state changed.
     Answered {
         /// The call.
@@ -100,35 +94,41 @@ impl Entry {
             Entry::Answered { call, .. } => call.facts.answered_at,
             Entry::Ended { record, .. } => Some(Duration::from_secs(record.end_time_epoch_seconds)),
             Entry::Detail { detail, .. } => Some(Duration::from_millis(detail.times.end)),
-            Entry::Journal { .. } | Entry::Delivered { .. } | Entry::Released { .. } => None,
+            Entry::Delivered { .. } | Entry::Released { .. } => None,
         }
     }
 
-    /// Appends the entry as `<checksum> <json>\n`; JSON escapes line ends, so an entry is one line.
+    /// Appends the entry with its checksum, in postcard's form, with consistent overhead byte stuffing: the only zero is the
+    /// one behind it. So whoever finds it damaged finds the next one.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let json = serde_json::to_vec(self).unwrap_or_default(); // Maps have string keys: cannot fail.
-        out.extend_from_slice(format!("{:016x} ", checksum(&json)).as_bytes());
-        out.extend_from_slice(&json);
-        out.push(b'\n');
+        let payload = postcard::to_allocvec(self).unwrap_or_default(); // Every length is known: cannot fail.
+        let frame = Frame { checksum: checksum(&payload), payload: &payload };
+        out.extend(postcard::to_allocvec_cobs(&frame).unwrap_or_default());
     }
 
-    /// The entry on a line, `None` where the line is damaged.
+    /// The entry of a frame, `None` where it is damaged.
     ///
-    /// - `line`: with its line end.
-    pub fn decode(line: &[u8]) -> Option<Entry> {
-        let (prefix, json) = line.strip_suffix(b"\n")?.split_at_checked(PREFIX)?;
-        let sum = u64::from_str_radix(std::str::from_utf8(prefix).ok()?.strip_suffix(' ')?, 16).ok()?;
-        if sum != checksum(json) {
+    /// - `frame`: with its [`END`].
+    pub fn decode(mut frame: Vec<u8>) -> Option<Entry> {
+        let Frame { checksum: sum, payload } = postcard::from_bytes_cobs(&mut frame).ok()?;
+        if sum != checksum(payload) {
             return None;
         }
-        serde_json::from_slice(json).ok()
+        postcard::from_bytes(payload).ok()
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct Frame<'a> {
+    checksum: u64,
+    #[serde(borrow)]
+    payload: &'a [u8],
+}
+
 /// Finds damage, not malice: the key is no secret.
-fn checksum(json: &[u8]) -> u64 {
+pub(super) fn checksum(payload: &[u8]) -> u64 {
     let mut hasher = SipHasher24::new();
-    hasher.write(json);
+    hasher.write(payload);
     hasher.finish()
 }
 
@@ -138,34 +138,44 @@ mod tests {
     use crate::record::testing::{answered, detail, facts};
 
     #[test]
-    fn lines_come_back_as_they_went() {
+    fn entries_come_back_as_they_went() {
+        let wide = AnsweredCall { detail: Some(Box::new(detail())), ..answered(1) };
         for entry in [
-            Entry::Journal { version: VERSION },
-            Entry::Answered { call: Box::new(answered(1)), orphan: true },
+            Entry::Answered { call: Box::new(wide), orphan: true },
             Entry::ended(7, &facts(), false),
             Entry::Detail { sequence: 8, detail: Box::new(detail()) },
             Entry::Delivered { sequence: u64::MAX },
             Entry::Released { key: facts().key() },
             Entry::Alive { unix_ms: 1 },
         ] {
-            let mut line = Vec::new();
-            entry.encode(&mut line);
-            assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);
-            assert_eq!(Entry::decode(&line), Some(entry));
+            let mut frame = Vec::new();
+            entry.encode(&mut frame);
+            assert_eq!(frame.iter().position(|byte| *byte == END), Some(frame.len() - 1));
+            assert_eq!(Entry::decode(frame), Some(entry));
         }
     }
 
     #[test]
-    fn a_line_with_any_byte_changed_or_missing_is_damaged() {
-        let mut line = Vec::new();
-        Entry::ended(7, &facts(), false).encode(&mut line);
-        for at in 0..line.len() {
-            let mut changed = line.clone();
+    fn an_entry_with_any_byte_changed_or_missing_is_damaged() {
+        let mut frame = Vec::new();
+        Entry::ended(7, &facts(), false).encode(&mut frame);
+        for at in 0..frame.len() - 1 {
+            let mut changed = frame.clone();
             changed[at] ^= 0x11;
-            assert_eq!(Entry::decode(&changed), None, "changed at {at}");
-            assert_eq!(Entry::decode(&line[..at]), None, "cut at {at}");
+            assert_eq!(Entry::decode(changed), None, "changed at {at}");
+            let cut = [&frame[..at], &[END]].concat();
+            assert_eq!(Entry::decode(cut), None, "cut at {at}");
         }
-        assert_eq!(Entry::decode(b"\n"), None);
-        assert_eq!(Entry::decode("é".repeat(17).as_bytes()), None);
+        assert_eq!(Entry::decode(vec![END]), None);
+        assert_eq!(Entry::decode(Vec::new()), None);
+    }
+
+    /// A tenth of what JSON took, but for the texts themselves.
+    #[test]
+    fn an_entry_is_little_more_than_its_texts() {
+        let mut frame = Vec::new();
+        Entry::ended(7, &facts(), false).encode(&mut frame);
+        let texts = serde_json::to_string(&CallDetailRecord::new(&facts())).unwrap();
+        assert!(frame.len() < texts.len() / 2 + 100, "{} of {}", frame.len(), texts.len());
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::entry;
+use super::version;
 
 /// Why a journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -13,13 +13,16 @@ pub enum JournalError {
     #[error("{0}: another gateway keeps its records here")]
     Locked(PathBuf),
     /// Written by a newer program.
-    #[error("{path}: the journal has version {version}, this program knows {known}", known = entry::VERSION)]
+    #[error("{path}: the journal has version {version}, this program knows {known}", known = version::VERSION)]
     Version {
         /// The journal.
         path: PathBuf,
         /// Its version.
         version: u32,
     },
+    /// Something else is there, which must not be written over.
+    #[error("{0}: this is no journal of a gateway's; move it away")]
+    Foreign(PathBuf),
     /// The disk refused.
     #[error("{path}: {source}")]
     Io {

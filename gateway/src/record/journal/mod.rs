@@ -1,19 +1,21 @@
 //! The journal: where a record is before it is anywhere else.
 //!
-//! One file of checksummed lines in a directory that one process may lock. It holds the answered calls
+//! One file of checksummed entries in a directory that one process may lock. It holds the answered calls
 //! that have not ended, and the call detail records that are not in the records directory yet; it is
-//! written anew without the rest when that has outgrown them. A line that a crash cut short is dropped,
-//! a line that the disk damaged is set aside and counted.
+//! written anew without the rest when that has outgrown them. An entry that a crash cut short is dropped,
+//! one that the disk damaged is set aside and counted.
 
 mod compaction;
 mod entry;
 mod error;
 mod place;
+mod replay;
 mod sync;
+mod version;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,8 +73,10 @@ pub struct Journal {
     alive_at: Duration,
     /// Bytes of the entries that `calls` and `undelivered` point to.
     live: u64,
-    /// Damaged lines found when it was opened.
+    /// Damaged entries found when it was opened.
     damaged: u64,
+    /// The file is of the version of lines: it is read, and nothing is appended.
+    lines: bool,
 }
 
 impl Journal {
@@ -100,46 +104,17 @@ impl Journal {
             alive_at: Duration::ZERO,
             live: 0,
             damaged: 0,
+            lines: false,
         };
-        journal.replay(&path)?;
+        let version = journal.replay(&path)?;
         match journal.compact() {
             // A full disk must not keep a gateway down that has a journal to go on with.
-            Err(error) if journal.length > 0 => warn!(%error, "records journal could not be compacted"),
+            Err(error) if version == Some(version::VERSION) => {
+                warn!(%error, "records journal could not be compacted")
+            }
             result => result.map_err(io)?,
         }
         Ok(journal)
-    }
-
-    /// Reads the file from its beginning.
-    fn replay(&mut self, path: &Path) -> Result<(), JournalError> {
-        let io = |source| JournalError::Io { path: path.to_owned(), source };
-        let mut reader = BufReader::new(self.file.try_clone().map_err(io)?);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line).map_err(io)? as u64;
-            if line.last() != Some(&b'\n') {
-                return Ok(()); // The end, or a line that a crash cut short: nobody was told it was there.
-            }
-            let position = Position { offset: self.length, length };
-            self.length += length;
-            match Entry::decode(&line) {
-                Some(Entry::Journal { version }) if version > entry::VERSION => {
-                    return Err(JournalError::Version { path: path.to_owned(), version });
-                }
-                Some(entry) => self.apply(&entry, position),
-                None => {
-                    self.damaged += 1;
-                    self.set_aside(&line).map_err(io)?;
-                }
-            }
-        }
-    }
-
-    /// Keeps a damaged line for whoever can make sense of it.
-    fn set_aside(&self, line: &[u8]) -> io::Result<()> {
-        let path = self.directory.join("damaged");
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path)?.write_all(line)
     }
 
     /// Hands entries to the kernel, all or none of them: a crash of the program leaves them there, one of the host only
@@ -177,7 +152,7 @@ impl Journal {
     }
 
     /// An entry that is written over zeros is on the disk after one write; one that makes the file longer, after two
-    /// or three. To whoever reads the file the zeros are a line that a crash cut short.
+    /// or three. To whoever reads the file the zeros are its end.
     fn make_room(&mut self) {
         if self.room >= self.length + GROWTH / 8 {
             return;
@@ -200,7 +175,7 @@ impl Journal {
             other => self.alive_at = self.alive_at.max(other.alive_at().unwrap_or_default()),
         }
         match entry {
-            Entry::Journal { .. } | Entry::Alive { .. } => {}
+            Entry::Alive { .. } => {}
             Entry::Answered { call, orphan } => {
                 self.remove_call(&call.facts.key());
                 self.live += position.length;
@@ -243,9 +218,12 @@ impl Journal {
     }
 
     fn read(&self, position: Position) -> io::Result<Entry> {
-        let mut line = vec![0; usize::try_from(position.length).map_err(io::Error::other)?];
-        self.file.read_exact_at(&mut line, position.offset)?;
-        Entry::decode(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "damaged entry"))
+        let mut frame = vec![0; usize::try_from(position.length).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut frame, position.offset)?;
+        if self.lines {
+            return version::of_line(&frame).ok_or_else(damaged);
+        }
+        Entry::decode(frame).ok_or_else(damaged)
     }
 
     /// The record numbered `sequence`, `None` where it is delivered or was never there.
@@ -294,7 +272,7 @@ impl Journal {
         self.length
     }
 
-    /// Damaged lines found when it was opened; they are in the file `damaged` beside it.
+    /// Damaged entries found when it was opened; they are in the file `damaged` beside it.
     pub fn damaged(&self) -> u64 {
         self.damaged
     }
@@ -310,6 +288,10 @@ impl Journal {
     pub fn mend_disk(&mut self) {
         self.file = Arc::new(private_file().open(self.path()).unwrap());
     }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "damaged entry")
 }
 
 /// Numbers and call state are nobody else's business.

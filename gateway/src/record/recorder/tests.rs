@@ -181,6 +181,33 @@ fn a_disk_that_hangs_slows_no_call_and_no_delivery() {
     opened.writer.close();
 }
 
+/// A disk that takes 3 ms for each flush: the journal is put there many calls at a time, and so are the records, while
+/// others come.
+#[test]
+fn a_slow_disk_delivers_records_as_fast_as_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let (asked, flushes) = mpsc::channel();
+    let slow = move || {
+        asked.send(()).unwrap_or_default();
+        thread::sleep(Duration::from_millis(3));
+    };
+    let metrics = Metrics::new("r");
+    let opened = open_before(&settings(dir.path()), metrics.records(), slow).unwrap();
+    for n in 0..4_000 {
+        opened.recorder.answered(answered(n), Box::new(|result| result.unwrap()));
+        opened.recorder.record(Record::CallDetail(Box::new(facts_of(n)))).unwrap();
+    }
+    opened.recorder.flush();
+    let day = "Amazon-Chime-Voice-Connector-CDRs/json/abcdef1ghij2klmno3pqr4/2019/08/10";
+    assert_eq!(fs::read_dir(dir.path().join(day)).unwrap().count(), 4_000);
+    opened.writer.close();
+    let flushes = flushes.try_iter().count();
+    assert!(
+        flushes < 400,
+        "{flushes}: at 125 a second it would take half a minute for as many as there are records"
+    );
+}
+
 /// With `durability = "disk"` the caller waits.
 #[test]
 fn a_disk_that_hangs_holds_back_who_waits_for_it() {

@@ -460,7 +460,7 @@ fn a_broken_journal_is_said_at_once_and_loses_nothing() {
 
 #[test]
 fn a_full_journal_takes_no_calls_until_there_is_room() {
-    let mut bench = Bench::with_limit(20_000);
+    let mut bench = Bench::with_limit(12_000);
     let obstacle = bench.dir.path().join(CDRS);
     fs::write(&obstacle, "not a directory").unwrap();
     let mut seen = Vec::new();
