@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use sip::header::Replaces;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
@@ -16,6 +17,7 @@ use super::setup::Caller;
 use super::sides::Sides;
 use super::{Next, due, in_dialog};
 use crate::media::Side;
+use crate::peer::Party;
 use crate::reply::Cause;
 
 /// How long an answered call waits for the journal before it goes on without.
@@ -125,6 +127,19 @@ impl Accepted {
         match callee_left {
             Some(says) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
             None => Next::Established(up),
+        }
+    }
+
+    /// A party asks, in another call, that the other party of that one take its place.
+    pub fn handle_replace(&mut self, cx: &mut Cx<'_>, side: Side, replaces: &Replaces, by: Option<&Party>) {
+        self.up.handle_early_replace(cx, side, replaces, by);
+    }
+
+    /// Nobody comes.
+    pub fn handle_abandoned(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
+        match &self.caller {
+            Some(_) => self.up.replacement_abandoned(cx, cause),
+            None => self.hang_up(cause),
         }
     }
 

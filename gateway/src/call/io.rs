@@ -155,6 +155,11 @@ pub struct Referred {
     pub user: String,
     /// The dialog that is to be replaced: whoever else has it is the target.
     pub replaces: Option<Box<Replaces>>,
+    /// The URI of Refer-To without what it brings along, where it says more than the number does: the dialog that is to be
+    /// replaced may be one of others, or it names no number.
+    pub uri: String,
+    /// Who asked, in its own words (RFC 3892).
+    pub referred_by: Option<String>,
     /// Who asked, who pays for the call and whose rules hold for it.
     pub by: Peer,
     /// The number of who asked.
@@ -178,6 +183,19 @@ pub struct Passing {
     pub to: Option<Party>,
     /// The dialog with us that who is asked is to replace.
     pub replaces: Option<Replaces>,
+}
+
+/// A target that means something to the party alone which names it: a dialog that it has with others, or one of its users.
+#[derive(Debug)]
+pub struct Back {
+    /// To whom the call goes, and nobody else.
+    pub party: Party,
+    /// Its words: Request-URI and To.
+    pub uri: String,
+    /// The dialog that the call is to replace.
+    pub replaces: Option<Box<Replaces>>,
+    /// Who asked.
+    pub referred_by: Option<String>,
 }
 
 /// A 3xx of a host.

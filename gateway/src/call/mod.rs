@@ -65,7 +65,9 @@ use crate::record::{Account, Settled, Times};
 use crate::reply::Cause;
 
 pub use body::{Body, unsupported as unsupported_body};
-pub use io::{Action, AttemptEnd, Event, Failure, Hop, Passing, Redirected, Referred, RequestId, SentOn};
+pub use io::{
+    Action, AttemptEnd, Back, Event, Failure, Hop, Passing, Redirected, Referred, RequestId, SentOn,
+};
 pub use leg::{Leg, LegRef};
 pub use lent::{GivenBack, Lent};
 pub use orphan::orphan_legs;
@@ -113,6 +115,8 @@ pub struct NewCall {
     pub routes: Vec<Route>,
     /// What a customer says of who sent the call on, as far as it may: Diversion, History-Info.
     pub redirections: Vec<(Name, String)>,
+    /// The call goes back to the party that a REFER of its came from, in that party's words.
+    pub back: Option<Box<Back>>,
     /// Who is billed and how the parties are called.
     pub account: Account,
     /// The first media session's key.
@@ -207,6 +211,8 @@ impl Call {
             leg,
             login,
             emergency,
+            replaced: false,
+            back: new.back,
             rang: false,
             tag_is_taken: false,
             max_duration: new.max_duration,
@@ -365,7 +371,8 @@ impl Call {
         match &self.stage {
             Stage::Accepted(accepted) => leg::names(replaces, &accepted.up().legs.of(leg.side()).dialog),
             Stage::Established(up) => leg::names(replaces, &up.legs.of(leg.side()).dialog),
-            Stage::Setup(_) | Stage::Handed(_) | Stage::Ended(_) => false,
+            Stage::Setup(setup) => setup.is_named(leg, replaces),
+            Stage::Handed(_) | Stage::Ended(_) => false,
         }
     }
 
@@ -515,7 +522,12 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Established(up), Event::Returned(back)) => return up.handle_returned(cx, *back),
         (Established(up), Event::LeftOnTheWay { bye }) => return up.handle_left_on_the_way(cx, &bye),
         (Established(up), Event::Abandoned { cause }) => return up.handle_abandoned(cx, cause),
-        (stage @ (Setup(_) | Accepted(_)), Event::Abandoned { cause }) => return hang_up(stage, cx, cause),
+        (Setup(setup), Event::Abandoned { cause }) => return setup.handle_abandoned(cx, cause),
+        (Accepted(accepted), Event::Abandoned { cause }) => return accepted.handle_abandoned(cx, cause),
+        (Setup(setup), Event::Replace { by, .. }) => setup.handle_replace(cx, by.as_ref()),
+        (Accepted(accepted), Event::Replace { leg, replaces, by }) => {
+            accepted.handle_replace(cx, leg.side(), &replaces, by.as_ref());
+        }
         (Established(up), Event::Replace { leg, replaces, by }) => {
             up.handle_replace(cx, leg.side(), &replaces, by.as_ref());
         }

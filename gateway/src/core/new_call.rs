@@ -153,6 +153,7 @@ impl Core {
             profile,
             credentials,
             routes,
+            back: None,
             account,
             media: key.media(),
             set_aside: permits.iter().any(Permit::is_set_aside),

@@ -12,7 +12,7 @@ use super::new_call::Room;
 use super::parties::account;
 use super::{CallKey, Core, Effect, Live, Slot};
 use crate::admit::{self, Admitted, Decision, Facts, Identified, Origin, Outcome};
-use crate::call::{Body, Call, Event, NewCall, Referred};
+use crate::call::{Back, Body, Call, Event, NewCall, Referred};
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::peer::Party;
@@ -22,8 +22,12 @@ use crate::reply::Cause;
 impl Core {
     /// Begins the call that a REFER in the call `key` asks for; what it hears at once if there is none.
     pub(super) fn refer(&mut self, now: Now, key: CallKey, mut referred: Referred) -> Option<Event> {
-        if let Some(replaces) = referred.replaces.take() {
-            return self.refer_to_dialog(key, replaces, referred.by.party);
+        match referred.replaces.take().map(|replaces| (self.named(&replaces), replaces)) {
+            Some((Named::Foreign, replaces)) => referred.replaces = Some(replaces),
+            Some((named, replaces)) => {
+                return self.refer_to_dialog(key, named, replaces, referred.by.party);
+            }
+            None => {}
         }
         let call_id = referred.invite.call_id().unwrap_or_default().to_owned();
         let live = self.live.clone();
@@ -55,8 +59,14 @@ impl Core {
     }
 
     /// A REFER asks for the place of its sender in a dialog.
-    fn refer_to_dialog(&mut self, key: CallKey, replaces: Box<Replaces>, by: Option<Party>) -> Option<Event> {
-        let asked = match self.named(&replaces) {
+    fn refer_to_dialog(
+        &mut self,
+        key: CallKey,
+        named: Named,
+        replaces: Box<Replaces>,
+        by: Option<Party>,
+    ) -> Option<Event> {
+        let asked = match named {
             Named::Dialog(call, leg) => {
                 self.ask_for_place(key, (call, leg), replaces, by).map(|()| Some(call))
             }
@@ -64,8 +74,7 @@ impl Core {
                 self.effect(Effect::Tell { shard, word: Word::Place { from: key, replaces, by } });
                 Ok(None)
             }
-            Named::Gone => Err(StatusCode::CALL_DOES_NOT_EXIST),
-            Named::Foreign => Err(StatusCode::NOT_IMPLEMENTED),
+            Named::Gone | Named::Foreign => Err(StatusCode::CALL_DOES_NOT_EXIST),
         };
         match asked {
             Ok(call) => {
@@ -90,10 +99,17 @@ impl Core {
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
             return Err(cause);
         }
-        let Room { permits, routes } = self.room(now, live, admitted).map_err(|refusal| {
+        let back = back(referred);
+        let Room { permits, mut routes } = self.room(now, live, admitted).map_err(|refusal| {
             self.shared.metrics.refusal(refusal.verdict().cause);
             Cause::from(refusal.verdict())
         })?;
+        if let Some(back) = &back {
+            routes.retain(|route| route.attempt.via.party() == back.party);
+        }
+        if routes.is_empty() {
+            return Err(Cause::new(481, "The target is known to nobody whom the number leads to"));
+        }
         self.next_call += 1;
         let key = CallKey(self.next_call);
         let transaction_id = self.transaction_id();
@@ -119,6 +135,7 @@ impl Core {
             credentials: None,
             routes,
             redirections: Vec::new(),
+            back: back.map(Box::new),
             account: account(live, admitted),
             media: key.media(),
             set_aside: permits.iter().any(crate::limits::Permit::is_set_aside),
@@ -173,6 +190,21 @@ impl Core {
         };
         self.write_refusal(now, connector.as_str(), &settled);
     }
+}
+
+/// The words in which the target is called, where they mean something to nobody but the party that asks for it.
+fn back(referred: &Referred) -> Option<Back> {
+    let Referred { uri, referred_by, .. } = referred;
+    if uri.is_empty() {
+        return None;
+    }
+    let replaces = referred.replaces.clone();
+    Some(Back {
+        party: referred.by.party.clone()?,
+        uri: uri.clone(),
+        replaces,
+        referred_by: referred_by.clone(),
+    })
 }
 
 /// Whether a party may have its call transferred to a target: as a call of its own, which a carrier's is only to a number of

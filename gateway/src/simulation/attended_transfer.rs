@@ -304,6 +304,7 @@ fn from_call_to_call() {
                 stays = t;
                 goes_on(trunk, y, stays);
             }
+            assert_eq!(trunk.world.handed_on > 0, trunk.world.cores.len() > 1, "from shard to shard");
             trunk.request(y, Method::Info, None);
             trunk.run(1.0);
             trunk.hang_up(y);
@@ -371,5 +372,154 @@ fn the_journal_knows_who_came() {
         }
         trunk.hang_up(y);
         trunk.run(1.0);
+    });
+}
+
+/// A call of the phone's that is up, and one of its own that rings.
+fn ringing(trunk: &mut Trunk) -> [CallId; 4] {
+    answering(trunk);
+    let (x, y) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+    let z = trunk.dial(trunk.pbx, BRANCH);
+    trunk.run(0.5);
+    let t = trunk.incoming(trunk.branch);
+    trunk.respond(t, 180);
+    trunk.run(0.5);
+    refer(trunk, x, z);
+    trunk.run(0.5);
+    assert_eq!(told(trunk, x), (202, vec![100, 180]));
+    [x, z, y, t]
+}
+
+/// The target has not answered: the transfer waits for that, whether who asked waits too or gives one or both of its calls up.
+#[test]
+fn the_target_still_rings() {
+    for (cancels, hangs_up) in [(false, false), (true, false), (false, true), (true, true)] {
+        everywhere_with(&HANDLED, |trunk| {
+            let [x, z, y, t] = ringing(trunk);
+            if cancels {
+                trunk.cancel(z);
+            }
+            if hangs_up {
+                trunk.hang_up(x);
+            }
+            trunk.run(1.0);
+            assert_eq!((trunk.stage(y), trunk.stage(t)), (Stage::Up, Stage::Open), "{cancels} {hangs_up}");
+            assert_eq!(trunk.call(z).answers().contains(&487), cancels);
+            trunk.respond(t, 200);
+            trunk.run(6.0);
+            assert_eq!(told(trunk, x), (202, vec![100, 180, 200]));
+            assert_eq!((trunk.stage(x), trunk.stage(z)), (Stage::Over, Stage::Over));
+            goes_on(trunk, y, t);
+            trunk.hang_up(y);
+            trunk.run(1.0);
+            assert_eq!(trunk.stage(t), Stage::Over);
+        });
+    }
+}
+
+#[test]
+fn the_target_rings_and_does_not_answer() {
+    for cancels in [false, true] {
+        everywhere_with(&HANDLED, |trunk| {
+            let [x, z, y, t] = ringing(trunk);
+            if cancels {
+                trunk.cancel(z);
+                trunk.run(0.5);
+            }
+            trunk.respond(t, 486);
+            trunk.run(1.0);
+            assert_eq!(told(trunk, x), (202, vec![100, 180, 486]));
+            assert_eq!(trunk.stage(z), Stage::Over);
+            goes_on(trunk, x, y);
+            trunk.hang_up(x);
+            trunk.run(1.0);
+            assert_eq!(trunk.stage(y), Stage::Over);
+        });
+    }
+}
+
+/// Who was to be transferred is gone: the target rings on for who called it.
+#[test]
+fn who_is_transferred_hangs_up_while_the_target_rings() {
+    everywhere_with(&HANDLED, |trunk| {
+        let [x, z, y, t] = ringing(trunk);
+        trunk.hang_up(y);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(x), trunk.stage(z), trunk.stage(t)), (Stage::Over, Stage::Open, Stage::Open));
+        trunk.respond(t, 200);
+        trunk.run(1.0);
+        goes_on(trunk, z, t);
+        trunk.hang_up(z);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(t), Stage::Over);
+    });
+}
+
+/// RFC 3891 §3: a call that has come in and was not answered is nobody's to replace.
+#[test]
+fn a_call_that_was_not_answered_by_who_asks() {
+    everywhere_with(&HANDLED, |trunk| {
+        answering(trunk);
+        let (x, y) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        let t = trunk.dial(trunk.branch, PBX);
+        trunk.run(0.5);
+        let z = trunk.incoming(trunk.pbx);
+        trunk.respond(z, 180);
+        trunk.run(0.5);
+        let invite = trunk.call(z).invite.clone();
+        let [call_id, from] = [invite.call_id().unwrap(), &invite.from_tag().unwrap()].map(str::to_owned);
+        let own = trunk.call(z).local_tag.clone();
+        refer_by(trunk, x, [&call_id, &from, &own]);
+        assert_eq!(told(trunk, x), (202, vec![100, 481]));
+        trunk.respond(z, 200);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(t), trunk.stage(z)), (Stage::Up, Stage::Up));
+        for call in [y, t] {
+            trunk.hang_up(call);
+        }
+        trunk.run(1.0);
+    });
+}
+
+/// A dialog that a party has with others, or a user of its own: the call goes back to that party, in its own words, and to
+/// nobody else.
+#[test]
+fn a_dialog_of_others() {
+    everywhere_with(&HANDLED, |trunk| {
+        answering(trunk);
+        let (y, x) = trunk.connect(trunk.east, PBX, trunk.pbx);
+        let host = "pbx.example.com;x-m=8:orgid:1";
+        let named = format!("sip:{PBX}@{host}?Replaces=1%40pbx%3Bto-tag%3Da%3Bfrom-tag%3Db");
+        let users = format!("sip:{host}");
+        for (target, uri, replaces) in [
+            (named.as_str(), format!("sip:{PBX}@{host}"), Some("1@pbx;to-tag=a;from-tag=b")),
+            (users.as_str(), users.clone(), None),
+        ] {
+            trunk.refer(x, target);
+            trunk.run(0.5);
+            let t = trunk.incoming(trunk.pbx);
+            assert_ne!(t, x);
+            let invite = trunk.call(t).invite.clone();
+            assert_eq!(invite.request_uri(), Some(uri.as_str()));
+            assert_eq!(invite.value(Name::Replaces).as_deref(), replaces);
+            assert!(invite.value(Name::ReferredBy).unwrap().contains("sip:pbx@"), "{invite:?}");
+            trunk.respond(t, 486);
+            trunk.run(1.0);
+            assert_eq!(told(trunk, x), (202, vec![100, 486]));
+        }
+        // To a carrier it would mean nothing.
+        trunk.refer(x, &named.replace(PBX, OUTSIDE));
+        trunk.run(0.5);
+        assert_eq!(told(trunk, x), (202, vec![100, 481]));
+        trunk.refer(x, &named);
+        trunk.run(0.5);
+        let t = trunk.incoming(trunk.pbx);
+        trunk.respond(t, 200);
+        trunk.run(6.0);
+        assert_eq!(told(trunk, x), (202, vec![100, 200]));
+        goes_on(trunk, y, t);
+        trunk.hang_up(y);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(t), Stage::Over);
     });
 }

@@ -674,21 +674,24 @@ fn runs(quarter: u64) {
         for seed in (first..end).filter(|seed| seed % 4 == quarter) {
             println!("seed {seed}");
             let trunk = run(seed);
+            println!("compared {} and {}", trunk.world.watch.agreements, trunk.world.watch.connected);
             if end == first + 1 {
                 println!("{}", trunk.world.draw(&[]));
             }
         }
         return;
     }
-    let (mut calls, mut agreements) = (0, 0);
+    let (mut calls, mut agreements, mut connected) = (0, 0, 0);
     for seed in quarter * SEEDS_PER_TEST..(quarter + 1) * SEEDS_PER_TEST {
         println!("seed {seed}: replay it with SEED={seed} cargo test -p gateway --lib random_phones");
         let trunk = run(seed);
         agreements += trunk.world.watch.agreements;
+        connected += trunk.world.watch.connected;
         calls += trunk.world.phones.iter().flat_map(|phone| &phone.calls).filter(|call| call.caller).count();
     }
     assert!(calls > 5_000, "{calls} calls were placed, with those that come again by another branch");
     assert!(agreements > 1_000, "the media of parties was compared {agreements} times");
+    assert!(connected > 0, "the parties of attended transfers were compared {connected} times");
 }
 
 #[test]

@@ -119,6 +119,8 @@ pub(crate) struct World {
     pub sip_log: Vec<SipMessageFacts>,
     pub journaled: Vec<AnsweredCall>,
     pub drained: Vec<u16>,
+    /// Messages that a shard handed on to another one.
+    pub handed_on: usize,
     pub ladder: Vec<Line>,
     /// OPTIONS that the gateway sent, which are in no ladder.
     pub probes: Vec<(Peer, Message)>,
@@ -178,6 +180,7 @@ impl World {
             sip_log: Vec::new(),
             journaled: Vec::new(),
             drained: Vec::new(),
+            handed_on: 0,
             ladder: Vec::new(),
             probes: Vec::new(),
             arrives_at: HashMap::new(),
@@ -519,6 +522,7 @@ impl World {
                 }
             }
             Effect::Forward { shard: to, source, message } => {
+                self.handed_on += 1;
                 self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to, Input::Message { source, message }));
             }
             Effect::Drained => self.drained.push(shard),

@@ -68,6 +68,25 @@ impl Established {
         }
     }
 
+    /// The same before both parties know that the call is up: who takes the place is sent for later.
+    pub fn handle_early_replace(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        replaces: &Replaces,
+        by: Option<&Party>,
+    ) {
+        match self.may_be_replaced(cx, side, replaces, by) {
+            Ok(()) => self.is_to_be_replaced(cx, side),
+            Err(status) => cx.act(Action::Progress { status }),
+        }
+    }
+
+    /// Somebody takes the place of `side`'s party once the call is up.
+    pub fn is_to_be_replaced(&mut self, cx: &Cx<'_>, side: Side) {
+        self.replacement = Some(Replacement { side, again: Some(cx.now.instant) });
+    }
+
     fn may_be_replaced(
         &self,
         cx: &Cx<'_>,
@@ -107,7 +126,7 @@ impl Established {
     }
 
     /// Nobody comes: everything stays as it is.
-    pub(super) fn replacement_abandoned(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
+    pub fn replacement_abandoned(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
         if self.replacement.take().is_none() {
             return self.hang_up(cx, cause);
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use config::Refer;
 use sip::dialog::offer_answer::Side::Remote;
-use sip::header::{ReferTo, Replaces};
+use sip::header::ReferTo;
 use sip::sdp::Sdp;
 use sip::text::word;
 use sip::transaction::ServerId;
@@ -32,6 +32,9 @@ use crate::call::referral::{Referral, Subscriber};
 use crate::call::{Next, in_dialog};
 use crate::media::Side;
 use crate::reply::Cause;
+
+/// The longest that the words of a REFER may be which go back to its sender.
+const LONGEST_WORDS: usize = 1_024;
 
 /// How often it is looked whether who is transferred may go, while something else is under way.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -83,13 +86,29 @@ impl Established {
         if refer == Refer::Off || refer == Refer::Pass && !crosses {
             return in_dialog::refuse_method(cx, server, message, self.allows_of_other(side));
         }
-        let (user, replaces) = match self.target_of(cx, message) {
+        let ReferTo { uri, replaces, .. } = match self.target_of(cx, message) {
             Ok(target) => target,
             Err(cause) => return in_dialog::refuse(cx, server, message, &cause),
+        };
+        let (user, uri) = match uri {
+            Uri::Sip(uri) => (uri.user.as_deref().map(unescape).unwrap_or_default(), uri.to_string()),
+            Uri::Tel(uri) => (uri.number, String::new()),
+            other => {
+                let cause = Cause::new(416, format!("URI scheme {} is not supported", word(other.scheme())));
+                return in_dialog::refuse(cx, server, message, &cause);
+            }
         };
         if refer == Refer::Pass {
             return self.pass_refer(cx, side, (server, message), user, replaces);
         }
+        let caller = match side {
+            Side::A => cx.account.caller.clone(),
+            Side::B => cx.account.callee.clone(),
+        };
+        let says_more = (user.is_empty() || replaces.is_some()) && uri.len() <= LONGEST_WORDS;
+        let uri = Some(uri).filter(|_| says_more).unwrap_or_default();
+        // A user of its own, whom no number tells.
+        let user = if user.is_empty() && says_more { caller.clone() } else { user };
         let Some(invite) = self.invite_of(side.other(), &user) else {
             let cause = Cause::new(480, "No description of the other party's media is known");
             return in_dialog::refuse(cx, server, message, &cause);
@@ -107,19 +126,27 @@ impl Established {
         referral.drain(cx, leg);
         let transfer = Transfer { by: side, referral, phase: Phase::Calls, deserted: false };
         self.transfer = Some(Box::new(transfer));
-        let caller = match side {
-            Side::A => cx.account.caller.clone(),
-            Side::B => cx.account.callee.clone(),
-        };
+        let referred_by = message.value(Name::ReferredBy).filter(|value| value.len() <= LONGEST_WORDS);
+        let referred_by = referred_by.map(|value| value.into_owned());
         let replaces = replaces.map(Box::new);
         let Leg { end, .. } = self.legs.of(side);
         let (by, hidden) = (end.flow.clone(), end.profile.hidden);
         let leg = self.legs.of(side.other()).without_media();
-        cx.act(Action::Refer(Box::new(Referred { user, replaces, by, caller, hidden, invite, leg })));
+        cx.act(Action::Refer(Box::new(Referred {
+            user,
+            replaces,
+            uri,
+            referred_by,
+            by,
+            caller,
+            hidden,
+            invite,
+            leg,
+        })));
     }
 
     /// Whom a REFER wants called, and the dialog that is to be replaced, if any.
-    fn target_of(&self, cx: &Cx<'_>, message: &Message) -> Result<(String, Option<Replaces>), Cause> {
+    fn target_of(&self, cx: &Cx<'_>, message: &Message) -> Result<ReferTo, Cause> {
         if cx.account.emergency {
             return Err(Cause::new(403, "An emergency call is not transferred"));
         }
@@ -136,15 +163,7 @@ impl Established {
             let method = word(&to.method.to_string());
             return Err(Cause::new(403, format!("Refer-To asks for {method}, and only calls are made")));
         }
-        let user = match to.uri {
-            Uri::Sip(uri) => uri.user.as_deref().map(unescape).unwrap_or_default(),
-            Uri::Tel(uri) => uri.number,
-            other => {
-                let scheme = word(other.scheme());
-                return Err(Cause::new(416, format!("URI scheme {scheme} is not supported")));
-            }
-        };
-        Ok((user, to.replaces))
+        Ok(to)
     }
 
     /// An INVITE as if the party of `side` had called `user`: an offer of the media that it described last, which is held

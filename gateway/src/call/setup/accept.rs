@@ -179,6 +179,9 @@ impl Setup {
         up.crossings = crossings;
         up.provisionals = fork.reliable.to_caller;
         up.session_agreed(cx, session, message);
+        if caller.replaced {
+            up.is_to_be_replaced(cx, Side::A);
+        }
         Next::Accepted(Box::new(Accepted::new(cx, up, caller, response, invite)))
     }
 

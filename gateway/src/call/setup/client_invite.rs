@@ -6,6 +6,7 @@ use super::Route;
 use crate::call::allow::allow_to;
 use crate::call::body::SentBody;
 use crate::call::headers::{self, is_let_through};
+use crate::call::io::Back;
 use crate::call::leg::End;
 use crate::call::rules::{self, Way};
 use crate::ids::Tokens;
@@ -21,6 +22,8 @@ pub(super) struct ClientInvite<'a> {
     pub route: &'a Route,
     pub account: &'a Account,
     pub redirections: &'a [(Name, String)],
+    /// The words of the target itself.
+    pub back: Option<&'a Back>,
     /// We can take reliable provisional responses to it.
     pub reliably: bool,
 }
@@ -36,7 +39,11 @@ impl ClientInvite<'_> {
         let phone = route.phone();
         let from = format!("{};tag={local_tag}", route.from(&own_host, &self.display_name()));
         let max_forwards = asked.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
-        let mut builder = Builder::request(Method::Invite, &format!("{}{phone}", target.request_uri(number)))
+        let usual =
+            || (format!("{}{phone}", target.request_uri(number)), target.to_uri(Some(number)) + phone);
+        let own_words = self.back.map(|back| (back.uri.clone(), back.uri.clone()));
+        let (request_uri, to) = own_words.unwrap_or_else(usual);
+        let mut builder = Builder::request(Method::Invite, &request_uri)
             .header(Name::Via, route.local.via(&tokens.branch()))
             .header(Name::MaxForwards, max_forwards.to_string());
         for hop in &target.route {
@@ -44,7 +51,7 @@ impl ClientInvite<'_> {
         }
         builder = builder
             .header(Name::From, from)
-            .header(Name::To, format!("<{}{phone}>", target.to_uri(Some(number))))
+            .header(Name::To, format!("<{to}>"))
             .header(Name::CallId, tokens.call_id(&own_host))
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, self.to.contact())
@@ -56,6 +63,15 @@ impl ClientInvite<'_> {
         builder = self.identify(builder);
         if let Some(connector) = route.connector() {
             builder = builder.raw("X-VoiceConnector-ID", connector);
+        }
+        if let Some(Back { replaces, referred_by, .. }) = self.back {
+            for (name, value) in [
+                (Name::Replaces, replaces.as_ref().map(ToString::to_string)),
+                (Name::ReferredBy, referred_by.clone()),
+            ] {
+                builder =
+                    value.into_iter().fold(builder, |builder, value| builder.header(name.clone(), value));
+            }
         }
         if let Some(name) = self.asks_reliably() {
             builder = builder.header(name, "100rel");

@@ -135,9 +135,11 @@ impl Setup {
     /// Answers the caller's INVITE, and with that the call is over.
     pub(super) fn refuse_caller(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
         let caller = &self.caller;
-        match caller.server {
-            Some(server) => cx.refuse(server, &caller.invite, &caller.leg, &cause),
-            None => cx.act(Action::Progress { status: cause.status }),
+        if caller.server.is_none() || caller.replaced {
+            cx.act(Action::Progress { status: cause.status });
+        }
+        if let Some(server) = caller.server {
+            cx.refuse(server, &caller.invite, &caller.leg, &cause);
         }
         Next::down(cause)
     }

@@ -9,6 +9,7 @@ mod failover;
 mod provisional;
 mod redirect;
 mod reliable;
+mod replacing;
 mod target;
 mod update;
 
@@ -27,7 +28,7 @@ use super::body::Body;
 use super::cx::Cx;
 use super::established::refusal;
 use super::headers::lines_of_cancel;
-use super::io::{Action, Failure, RequestId};
+use super::io::{Action, Back, Failure, RequestId};
 use super::leg::{End, Leg, LegRef};
 use super::profile::PLAIN;
 use super::sent::Login;
@@ -62,6 +63,11 @@ pub(super) struct Caller {
     pub login: Login,
     /// It calls for help.
     pub emergency: bool,
+    /// Who is transferred to here takes its place once the callee has accepted (`replacing.rs`): whoever asked for that hears
+    /// what the caller hears.
+    pub replaced: bool,
+    /// The call goes back to who asked for it.
+    pub back: Option<Box<Back>>,
     /// It has heard a route ring: nobody else is tried.
     pub rang: bool,
     /// A fork has the dialog of the first responses.
@@ -73,10 +79,12 @@ pub(super) struct Caller {
 impl Caller {
     /// A response to its INVITE, but for a 2xx.
     pub fn hears(&self, cx: &mut Cx<'_>, response: Message) {
-        match (self.server, response.status()) {
-            (Some(server), _) => cx.respond(server, response),
-            (None, Some(status)) => cx.act(Action::Progress { status }),
-            (None, None) => {}
+        let waits = self.server.is_none() || self.replaced;
+        if let Some(status) = response.status().filter(|_| waits) {
+            cx.act(Action::Progress { status });
+        }
+        if let Some(server) = self.server {
+            cx.respond(server, response);
         }
     }
 }
@@ -332,6 +340,9 @@ impl Setup {
 
     /// The caller gave up, by a CANCEL or, in its early dialog, by a BYE (RFC 3261 §15).
     fn caller_gave_up(&mut self, cx: &mut Cx<'_>, message: &Message) -> Next {
+        if self.goes_on_without_caller(cx) {
+            return Next::Stay;
+        }
         cx.history.told(Side::A, message.value(Name::Reason).as_deref());
         let to = self.end(Side::B).map_or(&PLAIN, |end| &end.profile);
         let says = lines_of_cancel(message, &self.caller.leg.profile, to);

@@ -164,6 +164,7 @@ impl Setup {
             route,
             account: cx.account,
             redirections: &self.diverted,
+            back: caller.back.as_deref().filter(|back| route.attempt.via.party() == back.party),
             reliably,
         };
         let invite = invite.build(cx.tokens, &local_tag, body);
