@@ -10,9 +10,14 @@ use sip::{Builder, Message, Name, StatusCode};
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 
 /// The value of Supported for a party with these `peer.prack` and `peer.refer`: what is ours on its leg, whatever the other side
-/// knows. RFC 3262, 4028, 4488.
+/// knows. RFC 3262, 4028, 3891, 4488.
 pub fn supported(prack: Prack, refer: Refer) -> String {
-    let tags = [("100rel", prack != Prack::Off), ("timer", true), ("norefersub", refer == Refer::Handle)];
+    let tags = [
+        ("100rel", prack != Prack::Off),
+        ("timer", true),
+        ("replaces", true),
+        ("norefersub", refer == Refer::Handle),
+    ];
     tags.into_iter().filter(|(_, on)| *on).map(|(tag, _)| tag).collect::<Vec<_>>().join(", ")
 }
 
@@ -66,9 +71,10 @@ impl Cause {
 /// The option tags that a request demands and that we have not, for the answer to it (RFC 3261 §8.2.2.3); `None`: it
 /// demands nothing more. The first few do: who demands more than these hears of the others when it comes again.
 ///
-/// - `reliable`: whether we take `100rel` from it.
+/// - `reliable`: whether we take `100rel` from it. `replaces` we take from everybody.
 pub(crate) fn demanded_beside_100rel(message: &Message, reliable: bool) -> Option<String> {
-    demanded_but(message, |tag| !(reliable && tag.eq_ignore_ascii_case("100rel")))
+    let is = |tag: &str, ours: &str| tag.eq_ignore_ascii_case(ours);
+    demanded_but(message, |tag| !(is(tag, "replaces") || reliable && is(tag, "100rel")))
 }
 
 /// Those of them that are `unknown`. `timer` is not: each leg keeps its session timer (RFC 4028).

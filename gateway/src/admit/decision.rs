@@ -4,6 +4,7 @@ use config::{Carrier, ConnectorId, CountryCode, E164, Peer, VoiceConnector};
 
 use crate::direction::Direction;
 use crate::number::PlanEntry;
+use crate::peer::Party;
 
 use super::{Caller, Refusal, Step};
 
@@ -89,6 +90,14 @@ impl Origin {
         match self {
             Origin::Connector(connector) => &connector.peer,
             Origin::Carrier(carrier) => &carrier.peer,
+        }
+    }
+
+    /// Who it is.
+    pub fn party(&self) -> Party {
+        match self {
+            Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
+            Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
         }
     }
 }

@@ -13,7 +13,8 @@
 //! 3. [`crate::limits::Limits::call`], [`crate::route::route()`], and for each attempt
 //!    [`crate::limits::Limits::attempt`]: the limits alone have state.
 //!
-//! Requests that start no call (OPTIONS) need only [`identify()`], REGISTER [`registering()`] and [`registrant()`]. A target that a peer hands us (3xx
+//! Requests that start no call (OPTIONS) need only [`identify()`], REGISTER [`registering()`] and [`registrant()`], who takes
+//! a place in a call [`newcomer()`]. A target that a peer hands us (3xx
 //! Contact, Refer-To) goes through [`admit_target()`].
 //!
 //! Any doubt refuses.
@@ -43,7 +44,7 @@ pub use caller::{Caller, CallerSource, calling_name};
 pub use decision::{Admitted, Challenge, Decision, Destination, EmergencyCall, Origin, Outcome};
 pub use facts::{Digest, Facts, OfferedMedia};
 pub use refusal::{Refusal, Verdict};
-pub use registration::{may_register_as, registering, registrant};
+pub use registration::{may_register_as, newcomer, registering, registrant};
 pub use source::{Identified, identify, source};
 pub use step::{ConnectorBy, DigestStep, Listed, Step};
 

@@ -5,7 +5,7 @@ use config::{Config, Registration, VoiceConnector};
 use crate::number::dialled_number;
 
 use super::digest::{self, Passed};
-use super::source::{encrypted_signalling, holds};
+use super::source::{encrypted_media, encrypted_signalling, holds};
 use super::{Challenge, Facts, Origin, Refusal, identify};
 
 /// The connector whose customer sent a REGISTER, or why it is refused; `None`: this sender may not register, whatever
@@ -43,6 +43,17 @@ pub fn registrant(
         Passed::Yes { user } => Ok(user),
         Passed::Challenge(challenge) => Err(challenge),
     })
+}
+
+/// Whether whoever [`source`](super::source()) has identified may take a place in a call, which is no call of its own: by its
+/// password and under its encryption; or the challenge that asks.
+///
+/// # Errors
+/// It may not.
+pub fn newcomer(config: &Config, origin: &Origin, facts: &Facts) -> Result<Option<Challenge>, Refusal> {
+    let Origin::Connector(connector) = origin else { return Ok(None) };
+    encrypted_media(connector, facts, &mut Vec::new())?;
+    registrant(config, connector, facts).map(Result::err)
 }
 
 /// Whether `user` may register as `record`, the user part of To: as itself, or as a number of the connector.

@@ -7,7 +7,7 @@ use sip::header::Replaces;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
-use super::{GivenBack, Leg, LegRef, Lent, Route};
+use super::{GivenBack, Leg, LegRef, Lent, Newcomer, Route};
 use crate::media::{Command, MediaEvent};
 use crate::peer::{Party, Peer, Source, Transport};
 use crate::record::{AttemptDetail, Forward, Settled};
@@ -48,6 +48,8 @@ pub enum Event {
     Admitted,
     /// The newest [`Action::Admit`] was refused: the route has no room.
     Limited { cause: Cause },
+    /// An INVITE with Replaces that names a dialog of this call.
+    Newcomer(Box<Newcomer>),
     /// The REFER of [`Action::PassRefer`] goes on to the other party, which would dial this.
     PassesRefer { user: String },
     /// The call that a REFER in this one asked for came so far. 2xx: who is transferred has joined it; another final status:
@@ -138,6 +140,8 @@ pub enum Action {
     LeftOnTheWay { bye: Box<Message> },
     /// To the call that a REFER asked for: [`Event::Abandoned`].
     Abandon { cause: Cause },
+    /// The party of this side has left its place to somebody else: the call that it came from, if any, is over.
+    Replaced { side: Side },
     /// A host sends the call on: [`Event::Redirected`] comes back.
     Redirect(Box<Redirected>),
     /// May the answer go to a caller whose address may be forged? [`Event::MayAnswer`] comes back.

@@ -31,6 +31,7 @@ mod lent;
 mod media;
 mod media_host;
 mod negotiation;
+mod newcomer;
 mod next_hop;
 mod orphan;
 mod party;
@@ -70,6 +71,7 @@ pub use io::{
 };
 pub use leg::{Leg, LegRef};
 pub use lent::{GivenBack, Lent};
+pub use newcomer::{Newcomer, Place};
 pub use orphan::orphan_legs;
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
@@ -517,6 +519,8 @@ fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
         (Established(up), Event::Progress { status }) => return up.handle_progress(cx, status),
+        (Established(up), Event::Newcomer(who)) => up.handle_newcomer(cx, who),
+        (_, Event::Newcomer(who)) => cx.refuse(who.server, &who.invite, &who.leg, &newcomer::busy()),
         (Established(up), Event::PassesRefer { user }) => up.send_refer_on(cx, &user),
         (Established(up), Event::Taken) => return up.handle_taken(cx),
         (Established(up), Event::Returned(back)) => return up.handle_returned(cx, *back),

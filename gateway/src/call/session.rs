@@ -44,7 +44,7 @@ pub(super) fn asking(builder: Builder, timer: &SessionTimer) -> Builder {
 
 /// The same for a request that says what we support for the first time.
 pub(super) fn offering(builder: Builder, timer: &SessionTimer) -> Builder {
-    asking(builder.header(Name::Supported, "timer"), timer)
+    asking(builder.header(Name::Supported, "timer, replaces"), timer)
 }
 
 /// A 2xx of ours.

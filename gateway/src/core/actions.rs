@@ -49,6 +49,7 @@ impl Core {
             Action::HandOver(lent) => self.tell_asked_for(key, Event::Joined(lent)),
             Action::GiveBack(back) => self.tell_asker(key, Event::Returned(back)),
             Action::LeftOnTheWay { bye } => self.tell_asker(key, Event::LeftOnTheWay { bye }),
+            Action::Replaced { side } => self.came_no_more(key, side),
             Action::Abandon { cause } => self.tell_asked_for(key, Event::Abandoned { cause }),
             Action::Settle(settled) => {
                 self.write_records(now, key, &settled);

@@ -5,7 +5,7 @@
 //! leg never goes twice by the same entry, for each is newer than the one that led there.
 
 use sip::header::Replaces;
-use sip::{Message, StatusCode};
+use sip::{Message, Method, Name, StatusCode};
 
 use super::{CallKey, Core, Effect, Output};
 use crate::call::{Call, Event, GivenBack, LegRef, Lent};
@@ -171,12 +171,18 @@ impl Core {
         self.moved.insert(tag.to_owned(), shard);
     }
 
-    /// Where requests with our tag in To are to be handed on to.
+    /// Where requests with our tag in To, or in Replaces, are to be handed on to.
     pub(super) fn moved_to(&self, message: &Message) -> Option<u16> {
         if self.moved.is_empty() {
             return None;
         }
-        let shard = *self.moved.get(&*message.to_tag()?)?;
+        let replaces = || message.value(Name::Replaces).and_then(|value| Replaces::parse(&value).ok());
+        let tag = match message.to_tag() {
+            Some(tag) => tag.into_owned(),
+            None if message.method() == Some(Method::Invite) => replaces()?.to_tag,
+            None => return None,
+        };
+        let shard = *self.moved.get(&tag)?;
         (shard != self.tokens.shard()).then_some(shard)
     }
 
@@ -288,6 +294,19 @@ impl Core {
             self.tell(key, over, Event::Over { cause: Cause::new(200, "Transferred") });
         }
         self.tell(key, asker, event);
+    }
+
+    /// The party of `side` has left its place: the call that it came from is over.
+    pub(super) fn came_no_more(&mut self, key: CallKey, side: Side) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        let [a, b] = &mut slot.kin.came_from;
+        let came_from = match side {
+            Side::A => a.take(),
+            Side::B => b.take(),
+        };
+        if let Some(over) = came_from {
+            self.tell(key, over, Event::Over { cause: Cause::new(200, "Replaced") });
+        }
     }
 
     /// To the call that was asked for in this one.

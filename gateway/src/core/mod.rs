@@ -42,6 +42,7 @@ mod refusal_records;
 mod refuse;
 mod register;
 mod registrations;
+mod replaces;
 pub mod shared;
 mod sip_log;
 mod stateless;

@@ -18,7 +18,7 @@ use crate::admit::{self, Admitted, Digest, Facts, OfferedMedia, Origin, Outcome,
 use crate::call::{Body, Call, NewCall, Profile, Route, caller_user, heard};
 use crate::clock::Now;
 use crate::limits::Permit;
-use crate::peer::{Party, Peer};
+use crate::peer::Peer;
 use crate::reply::Cause;
 use crate::route::{self, Attempt, RouteFacts, Via};
 
@@ -73,6 +73,9 @@ impl Core {
             asked.facts = Facts { media, ..self::facts(&heard, &asked.from.source) };
         }
         asked.facts.digest = self.digest(now, &live, &origin, &asked);
+        if asked.message.has(Name::Replaces) && !admit::is_for_help(&live.config, &origin, &asked.facts) {
+            return self.take_place(now, &live, &asked, &origin);
+        }
         let decision = admit::decide(&live.config, &asked.facts, identified);
         asked.decided(&decision);
         match decision.outcome {
@@ -103,10 +106,7 @@ impl Core {
             Err(refusal) => return self.refuse(now, asked, &refusal),
         };
         let account = account(live, admitted);
-        let party = match &admitted.origin {
-            Origin::Connector(connector) => Party::VoiceConnector(connector.id.as_str().into()),
-            Origin::Carrier(carrier) => Party::Carrier(carrier.name.as_str().into()),
-        };
+        let party = admitted.origin.party();
         let profile = live.profiles.of(&party, source.transport);
         // A new configuration may have fewer listeners than the sockets that are still bound.
         let local = self.locals.by(source.listener, source.remote.ip(), Some(source.local.ip()));

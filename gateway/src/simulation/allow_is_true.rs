@@ -113,15 +113,15 @@ fn silence_forbids_nothing() {
 fn extensions_are_told_to_each_side_by_its_keys() {
     everywhere_with(&[("pbx_peer", "prack = \"off\"")], |trunk| {
         let options = outside(trunk, trunk.pbx, "OPTIONS");
-        assert_eq!(supported(&options), "timer");
+        assert_eq!(supported(&options), "timer, replaces");
         assert!(!allowed(&options).iter().any(|method| method == "PRACK"));
         let options = outside(trunk, trunk.east, "OPTIONS");
-        assert_eq!(supported(&options), "100rel, timer");
+        assert_eq!(supported(&options), "100rel, timer, replaces");
         assert!(allowed(&options).iter().any(|method| method == "PRACK"));
 
         let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
-        assert_eq!(supported(trunk.call(a).response(200).unwrap()), "timer");
-        for (call, told) in [(a, "timer"), (b, "100rel, timer")] {
+        assert_eq!(supported(trunk.call(a).response(200).unwrap()), "timer, replaces");
+        for (call, told) in [(a, "timer, replaces"), (b, "100rel, timer, replaces")] {
             for (method, body) in
                 [(Method::Options, None), (Method::Update, None), (Method::Invite, Some("sendonly"))]
             {
@@ -130,7 +130,7 @@ fn extensions_are_told_to_each_side_by_its_keys() {
                 let answer = trunk.call(call).response(200).unwrap();
                 assert_eq!(supported(answer), told);
                 let promises_prack = allowed(answer).iter().any(|one| one == "PRACK");
-                assert_eq!(promises_prack, told != "timer");
+                assert_eq!(promises_prack, told != "timer, replaces");
             }
         }
         trunk.hang_up(a);

@@ -52,7 +52,7 @@ fn unknown_headers_cross_in_order_and_the_hops_own_do_not() {
             assert!(!invite.has(name.into()), "{name}");
         }
         let supported: Vec<_> = invite.values(Name::Supported).collect();
-        assert_eq!(supported, ["100rel", "timer"], "ours alone");
+        assert_eq!(supported, ["100rel", "timer", "replaces"], "ours alone");
         let text = String::from_utf8_lossy(invite.bytes()).into_owned();
         for leak in ["10.0.0.1", "10.0.0.9"] {
             let head = text.split("\r\n\r\n").next().unwrap();

@@ -14,6 +14,7 @@
 
 mod agreement;
 mod connections;
+mod invite_with_replaces;
 mod ladder;
 mod laws;
 mod legs;

@@ -461,7 +461,7 @@ impl Established {
     /// A re-INVITE was cancelled. Its asker hears what the other side makes of that: 487, or the 2xx that crossed the
     /// CANCEL, so that both have the same idea of the media.
     pub fn handle_cancel(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) {
-        if self.drop_held_back(cx, Some(server)) {
+        if self.drop_held_back(cx, Some(server)) || self.cancel_newcomer(cx, server) {
             return;
         }
         let mine = |one: &Crossing| one.server == server && one.cancelled.is_none();

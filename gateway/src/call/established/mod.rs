@@ -6,6 +6,7 @@ mod handshake;
 mod held_back;
 mod joining;
 mod lending;
+mod newcomer;
 mod own;
 mod passing;
 mod replacing;
@@ -42,6 +43,7 @@ pub(super) use crossing::Crossing;
 pub(super) use handshake::{FarInvite, Handshake};
 use held_back::HeldBack;
 use joining::Joining;
+use newcomer::Replacing;
 use own::OwnRequests;
 use passing::Passed;
 use replacing::Replacement;
@@ -69,6 +71,8 @@ pub(super) struct Established {
     transfer: Option<Box<Transfer>>,
     /// A REFER that crossed.
     passed: Option<Box<Passed>>,
+    /// Who wants to take the place of a party.
+    replacing: Option<Replacing>,
     /// Who is on its way to this call.
     joining: Option<Joining>,
     /// Whose place somebody is to take.
@@ -92,6 +96,7 @@ impl Established {
             handshakes: Sides::default(),
             transfer: None,
             passed: None,
+            replacing: None,
             joining: None,
             replacement: None,
             max_duration,
@@ -214,6 +219,7 @@ impl Established {
             || self.own.has_invited(side.other())
             || self.joining.is_some()
             || self.replacement.is_some()
+            || self.replacing.is_some()
             || self.is_away(side.other())
     }
 
@@ -381,6 +387,9 @@ impl Established {
                 return Some(Next::Stay);
             }
         }
+        if let Some(next) = self.replacing_heard(cx, request, message) {
+            return Some(next);
+        }
         match self.crossings.iter().position(|one| one.sent.id == request) {
             Some(index) => Some(self.crossing_heard(cx, index, message)),
             None => self.own_heard(cx, request, message),
@@ -393,6 +402,9 @@ impl Established {
             && transfer.referral.lost(cx, self.legs.of_mut(transfer.by), request, lost)
         {
             return Some(Next::Stay);
+        }
+        if let Some(next) = self.replacing_lost(cx, request, lost) {
+            return Some(next);
         }
         match self.crossings.iter().position(|one| one.sent.id == request) {
             Some(index) => Some(self.crossing_lost(cx, index, lost)),
@@ -411,6 +423,7 @@ impl Established {
         self.crossing_timeouts(cx);
         self.passed_timeout(cx);
         self.replacement_timeout(cx);
+        self.replacing_timeout(cx);
         for timeouts in [Self::own_timeouts, Self::transfer_timeouts, Self::session_timeouts] {
             match timeouts(self, cx) {
                 Next::Stay => {}
@@ -436,9 +449,10 @@ impl Established {
         let handshakes = handshakes.filter_map(Handshake::poll_timeout);
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
         let transfer = self.transfer.as_ref().and_then(|transfer| transfer.poll_timeout());
-        let (held_back, passed, replacement) =
-            (self.held_back_until(), self.passed_until(), self.replacement_until());
-        let own = [self.own.poll_timeout(), held_back, self.expires, transfer, passed, replacement];
+        let (held_back, passed) = (self.held_back_until(), self.passed_until());
+        let (replacement, replacing) = (self.replacement_until(), self.replacing_until());
+        let own =
+            [self.own.poll_timeout(), held_back, self.expires, transfer, passed, replacement, replacing];
         let sessions = [&self.sessions.a, &self.sessions.b].map(SessionTimer::poll_timeout);
         let single = own.into_iter().chain(sessions).flatten();
         handshakes.chain(crossings).chain(single).min()
@@ -481,6 +495,7 @@ impl Established {
         }
         self.end_crossings(cx, &told);
         self.end_own(cx);
+        self.end_replacing(cx);
         self.drop_held_back(cx, None);
         let ended = match subscriber {
             Some(subscriber) => Ended::telling(waiting, subscriber),

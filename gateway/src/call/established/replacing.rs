@@ -33,7 +33,7 @@ use crate::peer::Party;
 use crate::reply::Cause;
 
 /// So many parties may come to one call: each leaves a tag and a Call-ID.
-const MOST_NEWCOMERS: usize = 64;
+pub(super) const MOST_NEWCOMERS: usize = 64;
 
 /// How often it is looked whether somebody may come, while something else is under way.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -102,7 +102,7 @@ impl Established {
             Err(StatusCode::FORBIDDEN)
         } else if replaces.early_only {
             Err(StatusCode::BUSY_HERE)
-        } else if transfers || self.passes() || self.joining.is_some() || self.replacement.is_some() {
+        } else if transfers || self.passes() || self.is_changing() || self.replacement.is_some() {
             Err(StatusCode::REQUEST_PENDING)
         } else if cx.history.newcomers() >= MOST_NEWCOMERS {
             Err(StatusCode::SERVICE_UNAVAILABLE)

@@ -150,8 +150,7 @@ impl Established {
         if cx.account.emergency {
             return Err(Cause::new(403, "An emergency call is not transferred"));
         }
-        let joins =
-            !self.own.is_empty() || self.joining.is_some() || self.replacement.is_some() || self.passes();
+        let joins = !self.own.is_empty() || self.is_changing() || self.replacement.is_some() || self.passes();
         if joins || self.transfer.as_ref().is_some_and(|transfer| !transfer.is_over()) {
             return Err(Cause::new(491, "Another transfer is under way"));
         }
@@ -228,7 +227,8 @@ impl Established {
     /// Whether no INVITE, no offer and no 2xx is under way.
     pub(super) fn is_idle(&self) -> bool {
         let handshakes = &self.handshakes;
-        handshakes.a.is_none() && handshakes.b.is_none() && !self.has_offers() && self.own.is_empty()
+        let quiet = handshakes.a.is_none() && handshakes.b.is_none() && self.own.is_empty();
+        quiet && !self.has_offers() && self.replacing.is_none()
     }
 
     /// Who asked for the transfer has hung up, and the other party waits for the target. `false`: there is no such transfer.
