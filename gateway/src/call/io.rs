@@ -8,7 +8,7 @@ use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
 
 use super::{GivenBack, Leg, LegRef, Lent, Newcomer, Route};
-use crate::media::{Command, MediaEvent};
+use crate::media::{Command, MediaEvent, Side};
 use crate::peer::{Party, Peer, Source, Transport};
 use crate::record::{AttemptDetail, Forward, Settled};
 use crate::reply::Cause;

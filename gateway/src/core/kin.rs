@@ -178,7 +178,7 @@ impl Core {
         }
         let replaces = || message.value(Name::Replaces).and_then(|value| Replaces::parse(&value).ok());
         let tag = match message.to_tag() {
-            Some(tag) => tag.into_owned(),
+            Some(tag) => tag,
             None if message.method() == Some(Method::Invite) => replaces()?.to_tag,
             None => return None,
         };
