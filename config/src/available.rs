@@ -104,6 +104,7 @@ const SECTIONS: &[Section] = &[
             here("ports"),
             here("inactivity_timeout"),
             here("hold_timeout"),
+            here("driver"),
             here("emergency_ports"),
         ],
     },

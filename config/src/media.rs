@@ -20,9 +20,29 @@ pub struct Media {
     pub inactivity_timeout: Duration,
     /// The same for a call on hold. Default: 30 min.
     pub hold_timeout: Duration,
+    /// How datagrams reach the media threads. Default: [`MediaDriver::Auto`].
+    pub driver: MediaDriver,
     /// Ports (not pairs) of each address set aside for emergency calls; a call takes four. At least one pair is
     /// left for the others. Default: 20, or a quarter of a range of fewer than 80.
     pub emergency_ports: u16,
+}
+
+/// `media.driver`: how datagrams reach the media threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MediaDriver {
+    /// [`MediaDriver::SkLookup`] where the host allows it, else [`MediaDriver::Epoll`].
+    #[default]
+    Auto,
+    /// A socket for each port.
+    Epoll,
+    /// One socket for all ports of a thread, by a BPF program that only privileged processes may load. Without it the
+    /// gateway does not start.
+    SkLookup,
+}
+
+impl MediaDriver {
+    const CHOICES: &[(&'static str, Self)] =
+        &[("auto", MediaDriver::Auto), ("epoll", MediaDriver::Epoll), ("sk_lookup", MediaDriver::SkLookup)];
 }
 
 impl Media {
@@ -66,6 +86,7 @@ impl Media {
             ports,
             inactivity_timeout: duration("inactivity_timeout", "1s", 60),
             hold_timeout: duration("hold_timeout", "1s", 30 * 60),
+            driver: get("driver").and_then(|item| item.choice(MediaDriver::CHOICES)).unwrap_or_default(),
             emergency_ports: get("emergency_ports")
                 .and_then(|item| item.integer(0, i64::from(ports.pairs() - 1) * 2))
                 .unwrap_or((ports.pairs() / 2).min(20)),

@@ -80,7 +80,8 @@ fn running(gateway: &Gateway, records: &Path) -> String {
         "  room      {} calls at one time, by media ports and open files\n",
         gateway.calls()
     ));
-    text + &format!("  threads   {shards} signalling, {workers} media\n")
+    text.push_str(&format!("  threads   {shards} signalling, {workers} media\n"));
+    text + &format!("  media     {}\n", gateway.media_driver())
 }
 
 /// What is configured: the first few of each kind, and how many more.

@@ -296,6 +296,11 @@ impl Gateway {
         self.shared.media.calls
     }
 
+    /// How datagrams reach the media threads and why not otherwise, for people.
+    pub fn media_driver(&self) -> &str {
+        self.media.driver()
+    }
+
     /// Media threads.
     pub fn media_workers(&self) -> usize {
         self.media.workers()
@@ -420,6 +425,7 @@ fn media_settings(
         addresses: config.media_addresses(),
         advertised: config.media_advertised(),
         listeners: bound.chain(advertised).collect(),
+        driver: config.media.driver,
         workers: options.media_workers,
         inactivity_timeout: config.media.inactivity_timeout,
         hold_timeout: config.media.hold_timeout,

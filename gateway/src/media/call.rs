@@ -8,6 +8,7 @@ use rtp::relay::{Component, Relay, Side};
 
 use super::counters::Whose;
 use super::driver::{Driver, PortId, Tag};
+use super::flood::Flood;
 use super::ports::Claim;
 use super::{MediaEvent, MediaKey, NoRoom, Ports, Room};
 use crate::random::Random;
@@ -51,6 +52,7 @@ pub(super) struct LegPorts<'a> {
     pub(super) rtp: PortId,
     pub(super) rtcp: PortId,
     pub(super) whose: Whose,
+    floods: [Flood; 2],
     pair: Pair<'a>,
 }
 
@@ -99,7 +101,8 @@ impl LegPorts<'_> {
                     for port in [port, port | 1] {
                         room.own.set_open(address, port, true);
                     }
-                    return Ok(LegPorts { rtp, rtcp, whose: Whose::Remote, pair });
+                    let floods = [Flood::default(); 2];
+                    return Ok(LegPorts { rtp, rtcp, whose: Whose::Remote, floods, pair });
                 }
                 // Somebody else has it: let it rest, draw another.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -116,6 +119,19 @@ impl LegPorts<'_> {
     pub(super) fn close(&self, driver: &mut Driver) {
         driver.close(self.rtp);
         driver.close(self.rtcp);
+    }
+
+    /// Each port with its flood.
+    pub(super) fn floods(&mut self) -> impl Iterator<Item = (PortId, &mut Flood)> {
+        [self.rtp, self.rtcp].into_iter().zip(&mut self.floods)
+    }
+
+    pub(super) fn flood(&mut self, component: Component) -> &mut Flood {
+        let [rtp, rtcp] = &mut self.floods;
+        match component {
+            Component::Rtp => rtp,
+            Component::Rtcp => rtcp,
+        }
     }
 
     /// Under which side its packets count.
@@ -171,6 +187,17 @@ pub(super) struct OpenCall<'a> {
 }
 
 impl<'a> OpenCall<'a> {
+    /// Each port with its flood.
+    pub(super) fn floods(&mut self) -> impl Iterator<Item = (PortId, &mut Flood)> {
+        self.a.floods().chain(self.b.floods())
+    }
+
+    /// When it wants to be looked at, whatever the minute.
+    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
+        let relay = self.relay.poll_timeout();
+        self.floods().filter_map(|(_, flood)| flood.poll_timeout()).chain(relay).min()
+    }
+
     pub(super) fn leg(&self, side: Side) -> &LegPorts<'a> {
         match side {
             Side::A => &self.a,

@@ -6,10 +6,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtp::relay::{Component, Output, Refusal};
+use rtp::relay::{Component, Forward, Output, Refusal};
 
 use super::call::OpenCall;
-use super::driver::{BUFFER, Datagram, Driver, Outgoing, Sink, Tag};
+use super::driver::{BUFFER, Datagram, Driver, Next, Outgoing, Sink, Tag};
 use super::worker::Shared;
 use super::{EventSink, MediaEvent, MediaKey, Room};
 
@@ -83,7 +83,7 @@ impl<'a> Calls<'a> {
         let Some(place) = self.places.get(&key).copied() else { return };
         if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
             change(call);
-            if let Some(timeout) = call.relay.poll_timeout()
+            if let Some(timeout) = call.poll_timeout()
                 && timeout < call.wake
             {
                 call.wake = timeout;
@@ -120,6 +120,9 @@ impl<'a> Calls<'a> {
         let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) else { return };
         let key = call.key;
         call.relay.handle_timeout(now);
+        for port in call.floods().filter_map(|(port, flood)| flood.handle_timeout(now).then_some(port)) {
+            self.shared.counters.refused_many(Refusal::Shed, driver.calm(port));
+        }
         let mut told = Vec::new();
         let mut buffer = [0; BUFFER];
         while let Some(output) = call.relay.poll_output(&mut buffer) {
@@ -148,9 +151,27 @@ impl<'a> Calls<'a> {
     /// Its entry in the heap is used up: makes a new one.
     fn reschedule(&mut self, place: usize) {
         if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
-            let timeout = call.relay.poll_timeout();
+            let timeout = call.poll_timeout();
             call.wake = timeout.map_or(call.minute, |timeout| timeout.min(call.minute));
             self.wakes.push(Reverse((call.wake, place)));
+        }
+    }
+
+    /// A port is flooded: if there is one source that is heard there, the kernel drops the rest for a while.
+    fn shed(&mut self, now: Instant, tag: Tag) -> Next {
+        let Tag { place, side, component } = tag;
+        let call = self.calls.get_mut(place as usize).and_then(Option::as_deref_mut);
+        let Some(call) = call else { return Next::Nothing };
+        let port = call.leg(side).port(component);
+        if let Some(until) = call.poll_timeout()
+            && until < call.wake
+        {
+            call.wake = until;
+            self.wakes.push(Reverse((until, place as usize)));
+        }
+        match call.relay.settled_source(now, side, component) {
+            Some(source) => Next::Shed { port, source },
+            None => Next::Nothing,
         }
     }
 
@@ -160,9 +181,10 @@ impl<'a> Calls<'a> {
 }
 
 impl Sink for Calls<'_> {
-    fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Option<Outgoing> {
+    fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Next {
         let Tag { place, side, component } = tag;
-        let call = self.calls.get_mut(place as usize)?.as_deref_mut()?;
+        let call = self.calls.get_mut(place as usize).and_then(Option::as_deref_mut);
+        let Some(call) = call else { return Next::Nothing };
         let counters = &self.shared.counters;
         let (whose, other) = (call.leg(side).whose, call.leg(side.other()).rtp);
         let &Datagram { from, len, arrival, late, unread } = datagram;
@@ -172,7 +194,7 @@ impl Sink for Calls<'_> {
         if self.room.own.holds(from) {
             call.relay.handle_looped(side);
             counters.refused(Refusal::Looped);
-            return None;
+            return Next::Nothing;
         }
         let taken = match late {
             true => call.relay.handle_late_datagram(arrival, side, component, from, buffer, len),
@@ -185,13 +207,20 @@ impl Sink for Calls<'_> {
                     (self.events)(key.shard(), MediaEvent::Displaced { key, side, stranger });
                 }
                 counters.received(whose).add(forward.is_none(), len);
-                forward.map(|forward| Outgoing { port: other, to: forward.to, len: forward.len })
+                let outgoing = |forward: Forward| Outgoing { port: other, to: forward.to, len: forward.len };
+                forward.map_or(Next::Nothing, |forward| Next::Send(outgoing(forward)))
             }
             Err(cause) => {
                 counters.refused(cause);
-                None
+                let is_flood = matches!(cause, Refusal::Source | Refusal::Discontinuous)
+                    && call.leg_mut(side).flood(component).handle_refusal(arrival);
+                if is_flood { self.shed(arrival, tag) } else { Next::Nothing }
             }
         }
+    }
+
+    fn handle_shed(&mut self, count: u64) {
+        self.shared.counters.refused_many(Refusal::Shed, count);
     }
 
     fn handle_unread(&mut self, count: u64) {

@@ -11,6 +11,7 @@ mod counters;
 mod driver;
 mod event;
 mod export;
+mod flood;
 mod no_room;
 mod own;
 mod ports;
@@ -38,6 +39,7 @@ use call::OpenError;
 pub use command::{Command, MediaKey};
 use counters::Counters;
 pub use counters::{FlowGauges, MediaGauges, SideGauges};
+use driver::Plan;
 pub use event::{MediaEvent, Ports};
 pub use export::export;
 pub use no_room::NoRoom;
@@ -59,6 +61,8 @@ pub struct Media {
     workers: Vec<Handle>,
     room: Arc<Room>,
     events: Arc<EventSink>,
+    /// What the workers' driver is, and why.
+    driver: String,
 }
 
 /// What signalling knows of the media side.
@@ -95,17 +99,19 @@ impl Media {
     /// - `events`: hears of each call, with the shard of its key; called on the workers' threads and, for a call that is
     ///   refused at once, on the thread that sends the command. It must not block.
     ///
-    /// Fails when the kernel gives no thread, event or epoll descriptor.
+    /// Fails when the kernel gives no thread, event or epoll descriptor, or not the driver that the settings insist on.
     pub fn start(
         settings: &MediaSettings,
         events: impl Fn(u16, MediaEvent) + Send + Sync + 'static,
     ) -> io::Result<Media> {
+        let workers = worker_count(settings);
+        let mut plan = Plan::new(settings, workers, excluded(settings))?;
         let pools = Mutex::new(PortPools::new(
             &settings.ports,
-            &excluded(settings),
+            &plan.excluded,
             settings.emergency_ports,
             settings.quarantine,
-            settings.sockets,
+            if plan.takes_descriptors() { settings.sockets } else { usize::MAX },
         ));
         let own = Arc::new(OwnAddresses::new(settings, own::host_addresses()));
         let room = Arc::new(Room { pools, own });
@@ -115,9 +121,10 @@ impl Media {
             hold_timeout: settings.hold_timeout,
             clock: NtpClock::new(now.instant, now.unix),
         };
-        let mut media = Media { workers: Vec::new(), room, events: Arc::new(events) };
-        for index in 0..worker_count(settings) {
-            let handle = media.start_worker(index, relay)?;
+        let driver = plan.text.clone();
+        let mut media = Media { workers: Vec::new(), room, events: Arc::new(events), driver };
+        for index in 0..workers {
+            let handle = media.start_worker(index, &mut plan, relay)?;
             media.workers.push(handle);
         }
         Ok(media)
@@ -178,7 +185,12 @@ impl Media {
         self.workers.len()
     }
 
-    fn start_worker(&self, index: usize, relay: RelaySettings) -> io::Result<Handle> {
+    /// How datagrams reach the workers and why not otherwise, for people.
+    pub fn driver(&self) -> &str {
+        &self.driver
+    }
+
+    fn start_worker(&self, index: usize, plan: &mut Plan, relay: RelaySettings) -> io::Result<Handle> {
         let (inbox, commands) = channel();
         let name = format!("media-{index}");
         let shared = Arc::new(Shared {
@@ -188,23 +200,12 @@ impl Media {
             pulse: Pulse::new(name.as_str()),
             counters: Counters::default(),
         });
-        let (started, failed) = channel();
+        let driver = plan.driver(&shared.commands)?;
         let (shared_too, room, events) = (shared.clone(), self.room.clone(), self.events.clone());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            match Worker::new(&shared_too, commands, events, &room, relay) {
-                Ok(worker) => {
-                    drop(started);
-                    worker.run();
-                }
-                Err(error) => {
-                    let _ = started.send(error);
-                }
-            }
+            Worker::new(driver, &shared_too, commands, events, &room, relay).run();
         })?;
-        match failed.recv() {
-            Ok(error) => Err(error),
-            Err(_) => Ok(Handle { inbox, shared, thread: Some(thread) }),
-        }
+        Ok(Handle { inbox, shared, thread: Some(thread) })
     }
 
     /// The worker of a call: the same for all its commands, and any for the next one.

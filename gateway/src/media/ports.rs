@@ -111,10 +111,8 @@ impl PortPools {
         quarantine: Duration,
         sockets: usize,
     ) -> PortPools {
-        let fits = |port: &u16| port.is_multiple_of(2) && *port > 0 && *port < *range.end();
-        let allowed = |port: &u16| !excluded.contains(port) && !excluded.contains(&(port + 1));
         PortPools {
-            pairs: range.clone().filter(fits).filter(allowed).collect(),
+            pairs: pairs(range, excluded),
             reserve: usize::from(emergency_ports).div_ceil(2),
             quarantine,
             sockets,
@@ -207,6 +205,13 @@ impl PortPools {
         }
         counts
     }
+}
+
+/// The even ports of the pairs of a range of which no port is excluded.
+pub(super) fn pairs(range: &RangeInclusive<u16>, excluded: &HashSet<u16>) -> Vec<u16> {
+    let fits = |port: &u16| port.is_multiple_of(2) && *port > 0 && *port < *range.end();
+    let allowed = |port: &u16| !excluded.contains(port) && !excluded.contains(&(port + 1));
+    range.clone().filter(fits).filter(allowed).collect()
 }
 
 /// Reads `ip_local_reserved_ports`, such as `8080,9000-9010`; what is not understood is passed over.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use config::MediaDriver;
+
 /// What `Media::start` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaSettings {
@@ -15,6 +17,8 @@ pub struct MediaSettings {
     pub advertised: Vec<IpAddr>,
     /// Where signalling is listened for, as bound and as advertised.
     pub listeners: Vec<SocketAddr>,
+    /// How datagrams reach the workers.
+    pub driver: MediaDriver,
     /// Worker threads; 0: one per core.
     pub workers: usize,
     /// Both legs silent, neither on hold: the call is reported `Silent`.
@@ -39,6 +43,7 @@ impl Default for MediaSettings {
             addresses: Vec::new(),
             advertised: Vec::new(),
             listeners: Vec::new(),
+            driver: MediaDriver::Epoll,
             workers: 0,
             inactivity_timeout: Duration::from_secs(60),
             hold_timeout: Duration::from_secs(30 * 60),

@@ -1,6 +1,5 @@
 //! A media worker: one thread that waits for its calls' ports and never for anything else.
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::EventFd;
-use rtp::relay::{CallStatistics, Relay, RelaySettings, Side};
+use rtp::relay::{CallStatistics, Refusal, Relay, RelaySettings, Side};
 
 use super::call::{LegPorts, OpenCall, OpenError};
 use super::calls::Calls;
@@ -46,21 +45,22 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(
+        driver: Driver,
         shared: &'a Shared,
         inbox: Receiver<Command>,
         events: Arc<EventSink>,
         room: &'a Room,
         settings: RelaySettings,
-    ) -> io::Result<Worker<'a>> {
-        Ok(Worker {
-            driver: Driver::new(&shared.commands)?,
+    ) -> Worker<'a> {
+        Worker {
+            driver,
             calls: Calls::new(shared, events, room),
             shared,
             inbox,
             room,
             settings,
             random: SystemRandom::new(),
-        })
+        }
     }
 
     /// Runs until told to stop, then closes what is open.
@@ -107,7 +107,9 @@ impl<'a> Worker<'a> {
                 }
                 Command::Remote { key, side, remote } => self.calls.change(key, |call| {
                     call.leg_mut(side).set_customer(remote.customer);
-                    call.relay.handle_remote(Instant::now(), side, &remote);
+                    let now = Instant::now();
+                    call.relay.handle_remote(now, side, &remote);
+                    call.floods().for_each(|(_, flood)| flood.end(now));
                 }),
                 Command::Close { key } => self.close(key),
             }
@@ -142,6 +144,8 @@ impl<'a> Worker<'a> {
                 self.calls.tell(MediaEvent::Minute { key, statistics: Box::new(minute) });
             }
             statistics = call.relay.call_statistics(now);
+            let shed = call.floods().map(|(port, _)| self.driver.calm(port)).sum();
+            self.shared.counters.refused_many(Refusal::Shed, shed);
             call.a.close(&mut self.driver);
             call.b.close(&mut self.driver);
         }

@@ -275,6 +275,14 @@ impl SourceLock {
         self.source.map(|source| source.address)
     }
 
+    /// The source, where it is on a host that was signalled and time to learn is over: nobody else is heard while it sends,
+    /// but who fits better still.
+    pub fn settled(&self, now: Instant) -> Option<SocketAddr> {
+        let is_settled =
+            |source: &SocketAddr| !self.is_learning(now) && self.rank(*source) >= Rank::Signalling;
+        self.source().filter(is_settled)
+    }
+
     fn is_learning(&self, now: Instant) -> bool {
         match self.learning {
             Learning::Waiting => true,

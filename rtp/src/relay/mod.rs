@@ -204,6 +204,17 @@ impl Relay {
         leg.unread = leg.unread.saturating_add(count);
     }
 
+    /// Who alone is heard at a port of a leg, while it sends: what else comes there may be dropped unseen.
+    /// [`SourceLock::settled`](crate::lock::SourceLock::settled).
+    pub fn settled_source(&self, now: Instant, side: Side, component: Component) -> Option<SocketAddr> {
+        let leg = match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        };
+        let lock = if leg.mux { &leg.rtp } else { leg.lock(component) };
+        lock.settled(now)
+    }
+
     fn take(
         &mut self,
         now: Instant,

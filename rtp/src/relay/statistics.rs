@@ -30,11 +30,13 @@ pub enum Refusal {
     Late,
     /// Never read: our own socket was full.
     Unread,
+    /// Never read: a flood of strangers at one port, which the kernel sheds.
+    Shed,
 }
 
 impl Refusal {
     /// Every cause, in the order of [`Refusals::iter`].
-    pub const ALL: [Refusal; 12] = [
+    pub const ALL: [Refusal; 13] = [
         Refusal::Source,
         Refusal::Discontinuous,
         Refusal::Malformed,
@@ -47,6 +49,7 @@ impl Refusal {
         Refusal::Looped,
         Refusal::Late,
         Refusal::Unread,
+        Refusal::Shed,
     ];
 
     /// The cause as a metric label: lower-case letters.
@@ -64,6 +67,7 @@ impl Refusal {
             Refusal::Looped => "looped",
             Refusal::Late => "late",
             Refusal::Unread => "unread",
+            Refusal::Shed => "shed",
         }
     }
 }

@@ -9,7 +9,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::EventFd;
 
 use super::socket::{MediaSocket, Received, control_buffer};
-use super::{BUFFER, Datagram, LATE, LONGEST, PortId, Sink, Tag};
+use super::{BUFFER, Datagram, LATE, LONGEST, Next, Outgoing, PortId, Sink, Tag};
 use crate::clock::Now;
 
 /// Sockets that are served in one wake.
@@ -35,11 +35,21 @@ pub(in crate::media) struct EpollDriver {
     control: Vec<u8>,
 }
 
+/// What of the datagrams that a socket has not taken was meant to be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shedding {
+    No,
+    Yes,
+    /// Not any more, but some may not be counted yet.
+    Over,
+}
+
 struct Port {
     socket: MediaSocket,
     tag: Tag,
     /// What the kernel has counted of datagrams that found the socket full.
     unread: Cell<u32>,
+    shedding: Cell<Shedding>,
     /// Tells this port from others that had its place before.
     generation: u32,
 }
@@ -67,7 +77,8 @@ impl EpollDriver {
         let token = pack(index, generation);
         self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         self.generation = generation;
-        let port = Some(Port { socket, tag, unread: Cell::new(0), generation });
+        let port =
+            Some(Port { socket, tag, unread: Cell::new(0), shedding: Cell::new(Shedding::No), generation });
         match self.ports.get_mut(index as usize) {
             Some(vacant) => {
                 self.vacant.pop();
@@ -107,16 +118,31 @@ impl EpollDriver {
                 let Some(received) = port.socket.receive(room, control) else { break };
                 let arrival = now.arrival(received.stamp);
                 let waited = now.instant.saturating_duration_since(arrival);
-                let unread = u64::from(received.unread.wrapping_sub(port.unread.replace(received.unread)));
-                if unread > 0 {
-                    sink.handle_unread(unread);
-                }
+                let unread = match port.missed(received.unread) {
+                    (0, _) => 0,
+                    (missed, Shedding::No) => {
+                        sink.handle_unread(missed);
+                        missed
+                    }
+                    (missed, Shedding::Yes | Shedding::Over) => {
+                        sink.handle_shed(missed);
+                        0
+                    }
+                };
                 let Received { from, len, .. } = received;
                 let datagram = Datagram { from, len, arrival, late: waited > LATE, unread };
-                if let Some(outgoing) = sink.handle_datagram(port.tag, &datagram, buffer.as_mut_slice()) {
-                    let bytes = buffer.get(..outgoing.len).unwrap_or_default();
-                    let result = send(ports, outgoing.port, bytes, outgoing.to);
-                    sink.handle_sent(port.tag, outgoing.len, result);
+                match sink.handle_datagram(port.tag, &datagram, buffer.as_mut_slice()) {
+                    Next::Nothing => {}
+                    Next::Send(Outgoing { port: other, to, len }) => {
+                        let bytes = buffer.get(..len).unwrap_or_default();
+                        let result = send(ports, other, bytes, to);
+                        sink.handle_sent(port.tag, len, result);
+                    }
+                    Next::Shed { source, .. } => {
+                        if port.socket.hear_only(source).is_ok() {
+                            port.shedding.set(Shedding::Yes);
+                        }
+                    }
                 }
                 if waited < BEHIND {
                     break; // Level-triggered: if more waits after all, the next wake says so.
@@ -126,8 +152,33 @@ impl EpollDriver {
         self.count = 0;
     }
 
+    pub(super) fn calm(&self, port: PortId) -> u64 {
+        let PortId(index) = port;
+        if let Some(Some(port)) = self.ports.get(index as usize)
+            && port.shedding.get() == Shedding::Yes
+        {
+            port.socket.hear_all();
+            port.shedding.set(Shedding::Over);
+        }
+        0
+    }
+
     pub(super) fn send(&self, port: PortId, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
         send(&self.ports, port, datagram, to)
+    }
+}
+
+impl Port {
+    /// How many more datagrams the socket has not taken, and whether that was meant.
+    ///
+    /// - `unread`: the kernel's count.
+    fn missed(&self, unread: u32) -> (u64, Shedding) {
+        let missed = u64::from(unread.wrapping_sub(self.unread.replace(unread)));
+        let shedding = self.shedding.get();
+        if shedding == Shedding::Over {
+            self.shedding.set(Shedding::No);
+        }
+        (missed, shedding)
     }
 }
 

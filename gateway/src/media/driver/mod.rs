@@ -1,17 +1,20 @@
 //! How datagrams reach a worker and leave it: a driver holds the ports, waits, and hands what comes to a [`Sink`].
 
 mod epoll;
+mod plan;
+mod sk_lookup;
 mod socket;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use nix::sys::eventfd::EventFd;
 use rtp::relay::{Component, Side};
 
 use crate::clock::Now;
 use epoll::EpollDriver;
+pub(super) use plan::Plan;
+use sk_lookup::SkLookupDriver;
 
 /// Room for a datagram of any Ethernet, and for what SRTP adds.
 pub(super) const BUFFER: usize = 2048;
@@ -21,6 +24,13 @@ const LONGEST: usize = BUFFER - 64;
 /// An open port, as its driver numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct PortId(u32);
+
+impl PortId {
+    /// Number of the address and port, where that is what the number is made of.
+    fn parts(self) -> (u16, u16) {
+        ((self.0 >> 16) as u16, self.0 as u16)
+    }
+}
 
 /// Whose port it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +66,28 @@ pub(super) struct Outgoing {
     pub(super) len: usize,
 }
 
+/// What to do about a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    Send(Outgoing),
+    /// The port that it came to is flooded: have the kernel drop what does not come from `source`.
+    Shed {
+        port: PortId,
+        source: SocketAddr,
+    },
+}
+
 /// Who takes the datagrams of all ports.
 pub(super) trait Sink {
-    /// A datagram came to the port of `tag`; it is in `buffer`, whose rest is room to work in. Returns what to send of it.
-    fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Option<Outgoing>;
+    /// A datagram came to the port of `tag`; it is in `buffer`, whose rest is room to work in.
+    fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Next;
 
     /// A socket of ours was full: so many more datagrams were dropped.
     fn handle_unread(&mut self, count: u64);
+
+    /// So many more were dropped at a port that is flooded.
+    fn handle_shed(&mut self, count: u64);
 
     /// What a datagram of `tag` led to was sent, or the kernel would not have it.
     fn handle_sent(&mut self, tag: Tag, len: usize, result: io::Result<()>);
@@ -72,18 +97,16 @@ pub(super) trait Sink {
 pub(super) enum Driver {
     /// A socket for each.
     Epoll(EpollDriver),
+    /// One socket for all.
+    SkLookup(SkLookupDriver),
 }
 
 impl Driver {
-    /// - `commands`: ends a wait.
-    pub(super) fn new(commands: &EventFd) -> io::Result<Driver> {
-        Ok(Driver::Epoll(EpollDriver::new(commands)?))
-    }
-
     /// Opens `port` of `address` for `tag`; an error of kind `AddrInUse` when somebody else has it.
     pub(super) fn open(&mut self, address: IpAddr, port: u16, tag: Tag) -> io::Result<PortId> {
         match self {
             Driver::Epoll(driver) => driver.open(address, port, tag),
+            Driver::SkLookup(driver) => driver.open(address, port, tag),
         }
     }
 
@@ -91,6 +114,7 @@ impl Driver {
     pub(super) fn close(&mut self, port: PortId) {
         match self {
             Driver::Epoll(driver) => driver.close(port),
+            Driver::SkLookup(driver) => driver.close(port),
         }
     }
 
@@ -98,6 +122,7 @@ impl Driver {
     pub(super) fn wait(&mut self, most: Duration) -> bool {
         match self {
             Driver::Epoll(driver) => driver.wait(most),
+            Driver::SkLookup(driver) => driver.wait(most),
         }
     }
 
@@ -105,6 +130,16 @@ impl Driver {
     pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
         match self {
             Driver::Epoll(driver) => driver.serve(now, sink),
+            Driver::SkLookup(driver) => driver.serve(now, sink),
+        }
+    }
+
+    /// A port is not flooded any more, as far as is known: everybody is heard. Returns what was dropped, unless the sink hears
+    /// of it later.
+    pub(super) fn calm(&mut self, port: PortId) -> u64 {
+        match self {
+            Driver::Epoll(driver) => driver.calm(port),
+            Driver::SkLookup(driver) => driver.calm(port),
         }
     }
 
@@ -112,6 +147,7 @@ impl Driver {
     pub(super) fn send(&mut self, port: PortId, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
         match self {
             Driver::Epoll(driver) => driver.send(port, datagram, to),
+            Driver::SkLookup(driver) => driver.send(port, datagram, to),
         }
     }
 }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::socket::sockopt::{ReceiveTimestampns, RxqOvfl};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use nix::sys::time::TimeSpec;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 
 /// Room for about a second of a stream, so that a busy moment of the worker loses nothing; the kernel takes memory only
 /// for what waits.
@@ -37,15 +37,25 @@ pub(super) fn control_buffer() -> Vec<u8> {
     nix::cmsg_space!(TimeSpec, u32)
 }
 
+/// Whether nobody has `port` of `address`; an error of kind `AddrInUse` when somebody has.
+pub(super) fn probe(address: IpAddr, port: u16) -> io::Result<()> {
+    bind(address, port).map(drop)
+}
+
+fn bind(address: IpAddr, port: u16) -> io::Result<Socket> {
+    let local = SocketAddr::new(address, port);
+    let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&local.into())?;
+    Ok(socket)
+}
+
 impl MediaSocket {
     /// Binds `port` of `address`.
     pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<MediaSocket> {
-        let local = SocketAddr::new(address, port);
-        let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.bind(&local.into())?;
+        let socket = bind(address, port)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
         socket.set_send_buffer_size(SEND_BUFFER)?;
         setsockopt(&socket, ReceiveTimestampns, &true)?;
@@ -86,10 +96,50 @@ impl MediaSocket {
         }
     }
 
+    /// What does not come from `source` finds the socket full from now on.
+    pub(super) fn hear_only(&self, source: SocketAddr) -> io::Result<()> {
+        SockRef::from(&self.0).attach_filter(&only_from(source))
+    }
+
+    /// Everybody is heard again.
+    pub(super) fn hear_all(&self) {
+        let _ = SockRef::from(&self.0).detach_filter(); // fails only where there is none
+    }
+
     /// Sends; a datagram that the kernel will not take now is lost, for a late one is worth nothing.
     pub(super) fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
         self.0.send_to(datagram, to).map(|_| ())
     }
+}
+
+/// A classic filter that takes a datagram from `source` alone. What it is shown begins with the UDP header; the IP header is
+/// found below the offset [`NETWORK`]. Source: Linux, `Documentation/networking/filter.rst`.
+fn only_from(source: SocketAddr) -> Vec<SockFilter> {
+    /// `SKF_NET_OFF`.
+    const NETWORK: u32 = (-0x10_0000_i32) as u32;
+    const LOAD_HALF: u16 = 0x28;
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_IS: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    let words: Vec<u32> = match source.ip() {
+        IpAddr::V4(v4) => vec![v4.to_bits()],
+        IpAddr::V6(v6) => {
+            v6.octets().as_chunks::<4>().0.iter().map(|word| u32::from_be_bytes(*word)).collect()
+        }
+    };
+    let address = NETWORK + if source.is_ipv4() { 12 } else { 8 };
+    let loads = words.iter().zip(0..).map(|(word, at)| (LOAD_WORD, address + 4 * at, *word));
+    let mut comparisons = vec![(LOAD_HALF, 0, u32::from(source.port()))];
+    comparisons.extend(loads);
+    let mut filter = Vec::new();
+    for (left, (load, at, wanted)) in (0..comparisons.len() as u8).rev().zip(comparisons) {
+        filter.push(SockFilter::new(load, 0, 0, at));
+        // To the last instruction, past the other comparisons and the one that takes it.
+        filter.push(SockFilter::new(JUMP_IF_IS, 0, 2 * left + 1, wanted));
+    }
+    filter.push(SockFilter::new(RETURN, 0, 0, u32::MAX));
+    filter.push(SockFilter::new(RETURN, 0, 0, 0));
+    filter
 }
 
 impl AsFd for MediaSocket {

@@ -1,0 +1,114 @@
+//! Which driver the workers get: the one that is asked for, or the best that the host allows.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use config::MediaDriver;
+use fastpath::Steering;
+use nix::sys::eventfd::EventFd;
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+
+use super::Driver;
+use super::epoll::EpollDriver;
+use super::sk_lookup::{SkLookupDriver, Sockets};
+use crate::media::MediaSettings;
+use crate::media::ports::pairs;
+
+/// Drivers for all workers.
+pub(in crate::media) struct Plan {
+    /// The sockets of the workers that have not got them yet.
+    shared: Option<(Arc<Steering>, Vec<Sockets>)>,
+    /// Ports that are left to other programs.
+    pub(in crate::media) excluded: HashSet<u16>,
+    /// The driver and why it is this one, for people.
+    pub(in crate::media) text: String,
+}
+
+impl Plan {
+    /// - `excluded`: ports that are not for media, whichever driver it is.
+    ///
+    /// # Errors
+    /// The settings ask for `sk_lookup` and nothing else, and it is not to be had: why.
+    pub(in crate::media) fn new(
+        settings: &MediaSettings,
+        workers: usize,
+        excluded: HashSet<u16>,
+    ) -> io::Result<Self> {
+        let epoll = |text: String| Plan { shared: None, excluded: excluded.clone(), text };
+        if settings.driver == MediaDriver::Epoll {
+            return Ok(epoll("epoll, a socket for each port".to_owned()));
+        }
+        match prepare(settings, workers, &excluded) {
+            Ok(plan) => Ok(plan),
+            Err(error) if settings.driver == MediaDriver::Auto => {
+                Ok(epoll(format!("epoll, a socket for each port (sk_lookup is not to be had: {error})")))
+            }
+            Err(error) => Err(io::Error::new(
+                error.kind(),
+                format!("media.driver = \"sk_lookup\" is not to be had: {error}"),
+            )),
+        }
+    }
+
+    /// Whether each port is a descriptor.
+    pub(in crate::media) fn takes_descriptors(&self) -> bool {
+        self.shared.is_none()
+    }
+
+    /// The driver of the next worker.
+    pub(in crate::media) fn driver(&mut self, commands: &EventFd) -> io::Result<Driver> {
+        match &mut self.shared {
+            None => Ok(Driver::Epoll(EpollDriver::new(commands)?)),
+            Some((steering, sockets)) => {
+                let sockets = sockets.pop().ok_or(io::ErrorKind::NotFound)?;
+                Ok(Driver::SkLookup(SkLookupDriver::new(steering.clone(), sockets, commands)?))
+            }
+        }
+    }
+}
+
+fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) -> io::Result<Plan> {
+    let problem = |text: String| io::Error::new(io::ErrorKind::Unsupported, text);
+    let addresses = &settings.addresses;
+    if addresses.is_empty() {
+        return Err(problem("media has no address".to_owned()));
+    }
+    let is_covered = |one: &IpAddr| {
+        let covers = |any: &IpAddr| any.is_unspecified() && any != one && any.is_ipv4() == one.is_ipv4();
+        addresses.iter().any(covers)
+    };
+    if let Some(address) = addresses.iter().find(|address| is_covered(address)) {
+        return Err(problem(format!("media has {address} and all addresses of its family as well")));
+    }
+    let (excluded, left) = leave_to_others(settings, excluded)?;
+    // Kernels before 5.11 count maps as locked memory. If it may not be raised, the map says so.
+    let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
+    let steering = Arc::new(Steering::attach(addresses, Sockets::numbers(workers))?);
+    let numbers = 0..u16::try_from(workers).unwrap_or(u16::MAX);
+    let sockets = numbers.map(|worker| Sockets::open(&steering, worker)).collect::<io::Result<_>>()?;
+    let text = format!("sk_lookup, one socket for all ports of a thread{left}");
+    Ok(Plan { shared: Some((steering, sockets)), excluded, text })
+}
+
+/// Nothing of ours keeps a port that we lease from being given to another program as its ephemeral port, whose datagrams
+/// would then come to us: those are not for media.
+fn leave_to_others(settings: &MediaSettings, excluded: &HashSet<u16>) -> io::Result<(HashSet<u16>, String)> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
+    let mut bounds = text.split_whitespace().map_while(|bound| bound.parse::<u16>().ok());
+    let (Some(first), Some(last)) = (bounds.next(), bounds.next()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "ip_local_port_range can't be read"));
+    };
+    let ours: HashSet<u16> = excluded.iter().copied().chain(first..=last).collect();
+    let (left, of) = (pairs(&settings.ports, &ours).len(), pairs(&settings.ports, excluded).len());
+    if left == of {
+        return Ok((ours, String::new()));
+    }
+    let told =
+        format!("{left} of {of} pairs of media.ports are outside the host's ephemeral ports {first}-{last}");
+    if left == 0 || settings.driver == MediaDriver::Auto && left * 2 < of {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, format!("only {told}")));
+    }
+    Ok((ours, format!("; {told}")))
+}

@@ -1,0 +1,236 @@
+//! One socket for all ports of a worker: a BPF program tells the kernel which ports those are, and raw sockets send from
+//! them. A port is an entry of two tables, of the kernel's and of ours, and no descriptor.
+
+mod routes;
+mod sockets;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fastpath::{Batch, HEADROOM, Received, Steering, write_headers};
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+
+use super::socket::probe;
+use super::{BUFFER, Datagram, LATE, LONGEST, Next, PortId, Sink, Tag};
+use crate::clock::Now;
+use routes::Routes;
+pub(in crate::media) use sockets::Sockets;
+use sockets::{Inbox, Outlet, send_raw};
+
+/// Datagrams that are received with one system call.
+const BATCH: usize = 64;
+/// Batches that are served in one wake, so that commands are heard.
+const ROUNDS: usize = 4;
+/// Marks the event of the command channel among those of sockets.
+const COMMAND_TOKEN: u64 = u64::MAX;
+
+/// The driver.
+pub(in crate::media) struct SkLookupDriver {
+    steering: Arc<Steering>,
+    epoll: Epoll,
+    inboxes: Vec<Inbox>,
+    /// Which inboxes the last wait found full.
+    ready: Vec<usize>,
+    /// By the number of their address.
+    locals: Vec<Local>,
+    routes: Routes,
+    batch: Batch,
+    /// Of each datagram of the batch that is sent on: whose it is, and how long.
+    sent: Vec<Option<(Tag, usize)>>,
+    /// Datagrams of the batch that are longer than the way out takes in one packet.
+    oversized: Vec<usize>,
+}
+
+/// One of the addresses.
+struct Local {
+    outlet: Outlet,
+    /// By port.
+    ports: Vec<Option<Entry>>,
+}
+
+/// An open port.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    tag: Tag,
+    /// What the inbox had dropped when a datagram last came to the port.
+    dropped: u32,
+}
+
+impl SkLookupDriver {
+    pub(super) fn new(steering: Arc<Steering>, sockets: Sockets, commands: &EventFd) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN, COMMAND_TOKEN))?;
+        let Sockets { inboxes, outlets } = sockets;
+        for (token, inbox) in (0..).zip(&inboxes) {
+            epoll.add(&inbox.socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
+        }
+        let locals = outlets.into_iter().map(|outlet| Local { outlet, ports: vec![None; 1 << 16] });
+        Ok(Self {
+            steering,
+            epoll,
+            inboxes,
+            ready: Vec::new(),
+            locals: locals.collect(),
+            routes: Routes::default(),
+            batch: Batch::new(BATCH, LONGEST),
+            sent: vec![None; BATCH],
+            oversized: Vec::new(),
+        })
+    }
+
+    /// A port that another program has bound is its own: it is asked for, and left alone.
+    pub(super) fn open(&mut self, address: IpAddr, port: u16, tag: Tag) -> io::Result<PortId> {
+        let numbered = (0..).zip(&mut self.locals).find(|(_, local)| local.outlet.address == address);
+        let (number, local) = numbered.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let inbox = self.inboxes.iter().find(|inbox| inbox.ipv6 == address.is_ipv6());
+        let inbox = inbox.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        probe(address, port)?;
+        if let Some(entry) = local.ports.get_mut(usize::from(port)) {
+            *entry = Some(Entry { tag, dropped: inbox.dropped });
+        }
+        self.steering.lease(number, port, inbox.number);
+        Ok(PortId(u32::from(number) << 16 | u32::from(port)))
+    }
+
+    pub(super) fn close(&mut self, port: PortId) {
+        let (number, port) = port.parts();
+        self.steering.release(number, port);
+        let local = self.locals.get_mut(usize::from(number));
+        if let Some(entry) = local.and_then(|local| local.ports.get_mut(usize::from(port))) {
+            *entry = None;
+        }
+    }
+
+    pub(super) fn calm(&self, port: PortId) -> u64 {
+        let (number, port) = port.parts();
+        self.steering.calm(number, port)
+    }
+
+    pub(super) fn wait(&mut self, most: Duration) -> bool {
+        // Rounded up: waking before the time would only mean to wait again.
+        let millis = u16::try_from(most.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
+        let mut events = [EpollEvent::empty(); 4];
+        let count = self.epoll.wait(&mut events, EpollTimeout::from(millis)).unwrap_or(0); // EINTR
+        let tokens = || events.iter().take(count).map(EpollEvent::data);
+        self.ready.clear();
+        self.ready.extend(tokens().filter_map(|token| usize::try_from(token).ok()));
+        tokens().any(|token| token == COMMAND_TOKEN)
+    }
+
+    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
+        for at in 0..self.inboxes.len() {
+            if !self.ready.contains(&at) {
+                continue;
+            }
+            for _ in 0..ROUNDS {
+                let Some(inbox) = self.inboxes.get(at) else { break };
+                let count = self.batch.receive(&inbox.socket);
+                (0..count).for_each(|index| self.handle(now, at, index, sink));
+                self.flush(sink);
+                if count < BATCH {
+                    break; // Level-triggered: if more waits after all, the next wake says so.
+                }
+            }
+        }
+        self.ready.clear();
+    }
+
+    /// Hands out a datagram of the batch, and queues what comes of it.
+    fn handle(&mut self, now: Now, inbox: usize, index: usize, sink: &mut impl Sink) {
+        let Some(inbox) = self.inboxes.get_mut(inbox) else { return };
+        let Some((received, buffer)) = self.batch.get(index) else { return };
+        let Received { from, to, len, stamp, dropped } = received;
+        let more = dropped.wrapping_sub(inbox.dropped);
+        if more > 0 {
+            inbox.dropped = dropped;
+            sink.handle_unread(u64::from(more));
+        }
+        let entry = self.locals.iter_mut().find(|local| local.outlet.is_reached_at(to.ip()));
+        let entry = entry.and_then(|local| local.ports.get_mut(usize::from(to.port()))?.as_mut());
+        let Some(entry) = entry else { return }; // closed meanwhile
+        let tag = entry.tag;
+        let unread = u64::from(dropped.wrapping_sub(std::mem::replace(&mut entry.dropped, dropped)));
+        let arrival = now.arrival(stamp);
+        let late = now.instant.saturating_duration_since(arrival) > LATE;
+        let datagram = Datagram { from, len, arrival, late, unread };
+        let outgoing = match sink.handle_datagram(tag, &datagram, buffer) {
+            Next::Nothing => return,
+            Next::Send(outgoing) => outgoing,
+            Next::Shed { port, source } => {
+                let (number, port) = port.parts();
+                // Fails when as many ports are flooded as the kernel can be told of: then this one costs us time.
+                return drop(self.steering.shed(number, port, source));
+            }
+        };
+        let (number, _) = outgoing.port.parts();
+        let from = source(&self.locals, &mut self.routes, outgoing.port, outgoing.to);
+        if from.is_some_and(|from| self.batch.queue(index, number, from, outgoing.to, outgoing.len)) {
+            if let Some(sent) = self.sent.get_mut(index) {
+                *sent = Some((tag, outgoing.len));
+            }
+        } else {
+            sink.handle_sent(tag, outgoing.len, Err(io::ErrorKind::NetworkUnreachable.into()));
+        }
+    }
+
+    /// Sends what is queued.
+    fn flush(&mut self, sink: &mut impl Sink) {
+        let Self { locals, batch, sent, oversized, .. } = self;
+        let mut next = batch.next_group(None);
+        while let Some(group) = next {
+            next = batch.next_group(Some(group));
+            let Some(local) = locals.get(usize::from(group)) else { continue };
+            batch.send(group, &local.outlet.socket, |index, result| {
+                if is_oversized(&result) {
+                    oversized.push(index);
+                } else if let Some((tag, len)) = sent.get_mut(index).and_then(Option::take) {
+                    sink.handle_sent(tag, len, result);
+                }
+            });
+        }
+        while let Some(index) = self.oversized.pop() {
+            let Some((tag, len)) = self.sent.get_mut(index).and_then(Option::take) else { continue };
+            let queued = self.batch.queued(index);
+            let result = queued.map_or(Ok(()), |(from, to, payload)| send_in_fragments(from, to, payload));
+            sink.handle_sent(tag, len, result);
+        }
+    }
+
+    pub(super) fn send(&mut self, port: PortId, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        let (number, _) = port.parts();
+        let from =
+            source(&self.locals, &mut self.routes, port, to).ok_or(io::ErrorKind::NetworkUnreachable)?;
+        let local = self.locals.get(usize::from(number)).ok_or(io::ErrorKind::NotConnected)?;
+        let mut packet = [0; HEADROOM + BUFFER];
+        let end = HEADROOM + datagram.len();
+        let payload = packet.get_mut(HEADROOM..end).ok_or(io::ErrorKind::InvalidInput)?;
+        payload.copy_from_slice(datagram);
+        let whole = packet.get_mut(..end).unwrap_or_default();
+        let start = write_headers(whole, from, to).ok_or(io::ErrorKind::NetworkUnreachable)?;
+        let result = send_raw(&local.outlet.socket, packet.get(start..end).unwrap_or_default(), to);
+        if is_oversized(&result) { send_in_fragments(from, to, datagram) } else { result }
+    }
+}
+
+/// Whence a datagram from a port to `to` comes; `None`: there is no way there.
+fn source(locals: &[Local], routes: &mut Routes, port: PortId, to: SocketAddr) -> Option<SocketAddr> {
+    let (number, port) = port.parts();
+    let address = locals.get(usize::from(number))?.outlet.address;
+    let address =
+        if address.is_unspecified() { routes.source(Instant::now(), address, to)? } else { address };
+    Some(SocketAddr::new(address, port))
+}
+
+fn is_oversized(result: &io::Result<()>) -> bool {
+    result.as_ref().is_err_and(|error| error.raw_os_error() == Some(Errno::EMSGSIZE as i32))
+}
+
+/// A datagram that is longer than a packet may be: the kernel cuts it up, which it does for a UDP socket alone. That takes
+/// nothing from us meanwhile, for the program comes before the table of sockets.
+fn send_in_fragments(from: SocketAddr, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+    UdpSocket::bind(from)?.send_to(datagram, to).map(drop)
+}
