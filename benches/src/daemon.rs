@@ -19,16 +19,32 @@ pub struct Subject {
     pub name: String,
     program: PathBuf,
     net: u8,
+    /// How media reaches it; `None`: as its build has it.
+    driver: Option<&'static str>,
 }
 
 impl Subject {
     /// The build beside this program, and the one that it is compared with.
     pub fn list(against: Option<&Path>) -> Result<Vec<Subject>> {
         let ours = std::env::current_exe()?.with_file_name("voice-connector");
-        let mut subjects = vec![Subject { name: "voice-connector".to_owned(), program: ours, net: 1 }];
+        let of =
+            |name: &str, net, driver| Subject { name: name.to_owned(), program: ours.clone(), net, driver };
+        let mut subjects = vec![of("voice-connector", 1, Some("epoll"))];
         if let Some(program) = against {
             let name = "the other build".to_owned();
-            subjects.push(Subject { name, program: program.to_owned(), net: 2 });
+            subjects.push(Subject { name, program: program.to_owned(), net: 2, driver: None });
+        }
+        Ok(subjects)
+    }
+
+    /// The same and the build beside this program with one socket for all media; where that is not to be had it says why.
+    pub fn list_with_drivers(against: Option<&Path>) -> Result<Vec<Subject>> {
+        let mut subjects = Subject::list(against)?;
+        let program = std::env::current_exe()?.with_file_name("voice-connector");
+        let one = Subject { name: "sk_lookup".to_owned(), program, net: 3, driver: Some("sk_lookup") };
+        match Daemon::start(&one, Transport::Udp, false) {
+            Ok(_) => subjects.push(one),
+            Err(error) => println!("Not measured: {}\n", error.to_string().trim_end()),
         }
         Ok(subjects)
     }
@@ -129,6 +145,7 @@ impl Drop for Daemon {
 fn configuration(subject: &Subject, transport: Transport, srtp: bool) -> String {
     let (protocol, gateway) = (transport.name(), subject.gateway());
     let (admin, customer, carrier) = (subject.address(1), subject.address(2), subject.address(3));
+    let driver = subject.driver.map_or(String::new(), |driver| format!("driver = \"{driver}\""));
     let srtp = if srtp {
         "[carrier.peer]\nsrtp = \"required\"\nsrtp_suites = [\"AES_CM_128_HMAC_SHA1_80\"]"
     } else {
@@ -145,6 +162,7 @@ address = "{admin}:9090"
 
 [media]
 ports = [10000, 65534]
+{driver}
 
 [[voice_connector]]
 id = "office"

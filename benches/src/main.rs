@@ -102,26 +102,28 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     raise_descriptors()?;
     let rounds = arguments.rounds.clamp(1, 20);
-    let subjects = Subject::list(arguments.against.as_deref())?;
+    let list = || Subject::list(arguments.against.as_deref());
+    let with_drivers = || Subject::list_with_drivers(arguments.against.as_deref());
     match &arguments.what {
         What::Forward { calls } => floor::forward(*calls),
         What::Media { calls, seconds, srtp } => {
+            let subjects = with_drivers()?;
             for calls in calls {
                 media::compare(&subjects, *calls, bounded(*seconds), rounds, *srtp)?;
             }
             Ok(())
         }
-        What::Signalling { calls, rate } => signalling::compare(&subjects, *calls, *rate, rounds),
-        What::Memory { calls } => memory::compare(&subjects, *calls),
-        What::Hold { calls, seconds } => media::hold(&subjects, *calls, bounded(*seconds)),
+        What::Signalling { calls, rate } => signalling::compare(&list()?, *calls, *rate, rounds),
+        What::Memory { calls } => memory::compare(&with_drivers()?, *calls),
+        What::Hold { calls, seconds } => media::hold(&list()?, *calls, bounded(*seconds)),
         What::All => {
-            let window = Duration::from_secs(2);
+            let (window, subjects) = (Duration::from_secs(2), with_drivers()?);
             for srtp in [false, true] {
                 for calls in [200, 1000] {
                     media::compare(&subjects, calls, window, rounds, srtp)?;
                 }
             }
-            signalling::compare(&subjects, 600, 200, rounds)?;
+            signalling::compare(&list()?, 600, 200, rounds)?;
             memory::compare(&subjects, 1000)
         }
     }
