@@ -1,4 +1,4 @@
-//! Session timers, RFC 4028, between SIPp and SIPp: each leg has its own.
+//! Session timers, RFC 4028, of SIPp and of softphones: each leg has its own.
 //!
 //! No interval is shorter than 90 s, so that a refresh of ours takes 45 s.
 
@@ -6,8 +6,11 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::{
-    EMPTY, Gateway, Net, Office, Script, calls, is_completed, listens, missing, one_call, with_sdp,
+    CUSTOMER, EMPTY, Gateway, Leaf, Linphone, Net, OURS, Office, Script, SecureTrunk, THEIRS, calls,
+    eventually, is_completed, lines, listening, listens, missing, one_call, with_sdp,
 };
 
 /// We want a session timer of each side.
@@ -110,4 +113,41 @@ fn neither_side_knows_of_it() {
     };
     assert_eq!(record["StatusMessage"], "OK", "{record:#}");
     assert!(record["BillableDurationSeconds"].as_u64().is_some_and(|seconds| seconds > 42), "{record:#}");
+}
+
+/// Linphone refreshes its leg by itself, and we that of baresip, which knows no session timers: both go on talking.
+#[test]
+fn linphone_and_baresip() {
+    if missing(&["linphonec", "baresip", "sox"]) {
+        return;
+    }
+    let mut trunk = SecureTrunk::new(Net(227));
+    trunk.carrier_is_secure = true;
+    trunk.peers[1] = ", session_timer = \"90s\"";
+    let own = Leaf::by_common_name(&trunk.net.ip(1).to_string());
+    own.write(trunk.files.path(), "gateway");
+    let callee = listening(trunk.carrier("answermode=auto"));
+    let gateway = Gateway::start(trunk.net, &trunk.config());
+    let contact = format!("<sip:{OURS}@127.0.0.1>");
+    let mut caller = Linphone::start_with_session_timer(&contact, 7578, &own);
+    caller.dial(THEIRS, trunk.net.at(1, 5061));
+    callee.hears(CUSTOMER);
+    eventually("both are refreshed", Duration::from_secs(60), || {
+        let output = callee.output();
+        let refreshed = output.matches("\nINVITE sip:").count() == 2;
+        if refreshed { Ok(()) } else { Err(output) }
+    });
+    callee.is_connected();
+    caller.hang_up();
+    let record = gateway.call_details(1).remove(0);
+    assert_eq!(record["StatusMessage"], "OK", "{record:#}");
+    gateway.settled();
+    let logged = lines(&gateway.records(), "aws/ChimeVoiceConnectorSipMessages");
+    let messages = logged.iter().filter_map(|line| line["sip_message"].as_str());
+    let refreshes = messages.filter(|message| {
+        message.starts_with("UPDATE ") && message.contains("Session-Expires: 90;refresher=uac")
+    });
+    assert_eq!(refreshes.count(), 1, "linphone's refreshes: {logged:#?}");
+    gateway.stop();
+    caller.quit();
 }

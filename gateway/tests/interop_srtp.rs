@@ -10,132 +10,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 use support::{
-    Authority, Baresip, Gateway, Leaf, Linphone, Net, OURS, Phone, THEIRS, eventually, lines, missing,
-    no_file_tells,
+    Baresip, CUSTOMER, Gateway, Leaf, Linphone, Net, OURS, Phone, REMOTE, SRTP, SecureTrunk, THEIRS,
+    eventually, lines, listening, missing, no_file_tells,
 };
 
 /// How long a caller stays, in seconds.
 const CALL: u32 = 6;
 
-/// What each side plays, in hertz.
-const CUSTOMER: u32 = 440;
-const REMOTE: u32 = 1000;
-
 const CODEC: &str = "audio_codecs=pcmu/8000/1";
-const SRTP: &str = "mediaenc=srtp-mand";
-
-/// An encrypted connector and a carrier, with TLS at port 5061 and UDP at 5060.
-struct Trunk {
-    net: Net,
-    files: tempfile::TempDir,
-    /// Signs the gateway's certificate.
-    ours: Authority,
-    /// Signs the PBX's and the carrier's.
-    theirs: Authority,
-    /// The carrier takes TLS, and its media is SRTP of the 32-bit suite.
-    carrier_is_secure: bool,
-}
-
-impl Trunk {
-    fn new(net: Net) -> Trunk {
-        let files = tempfile::tempdir().unwrap();
-        let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-        ours.leaf(&[&net.ip(1).to_string()]).write(files.path(), "gateway");
-        fs::write(files.path().join("their-ca.pem"), &theirs.pem).unwrap();
-        Trunk { net, files, ours, theirs, carrier_is_secure: false }
-    }
-
-    fn config(&self) -> String {
-        let net = self.net;
-        let [secure, plain, admin] = [net.at(1, 5061), net.gateway(), net.admin()];
-        let [pbx, carrier] = [net.pbx(), net.carrier()];
-        let files = self.files.path().display();
-        let secure_peer = format!(
-            r#"srtp = "required", srtp_suites = ["AES_CM_128_HMAC_SHA1_32"], ca = "{files}/their-ca.pem""#
-        );
-        let (protocol, port, peer) = match self.carrier_is_secure {
-            true => ("tls", 5061, secure_peer),
-            false => ("udp", 5060, String::new()),
-        };
-        format!(
-            r#"
-[[listen]]
-protocol = "tls"
-address = "{secure}"
-certificate = "{files}/gateway.pem"
-key = "{files}/gateway.key"
-
-[[listen]]
-protocol = "udp"
-address = "{plain}"
-
-[admin]
-address = "{admin}"
-
-[[voice_connector]]
-id = "office"
-encryption = true
-peer = {{ ca = "{files}/their-ca.pem" }}
-
-[voice_connector.termination]
-allowlist = ["{pbx}", "127.0.0.1"] # Phones call over TLS from where the system has it.
-calling_plan = ["US"]
-
-[[voice_connector.origination.route]]
-host = "{pbx}"
-port = 5061
-protocol = "tls"
-
-[voice_connector.logging]
-sip_messages = true
-
-[[phone_number]]
-number = "{OURS}"
-voice_connector = "office"
-
-[[carrier]]
-name = "carrier"
-allowlist = ["{carrier}"]
-peer = {{ {peer} }}
-
-[[carrier.host]]
-host = "{carrier}"
-port = {port}
-protocol = "{protocol}"
-"#
-        )
-    }
-
-    /// The PBX's phone, with an account that goes on with `more`.
-    fn pbx(&self, more: &str) -> Baresip {
-        let secure = self.net.at(1, 5061);
-        let account = format!("<sip:{OURS}@{secure};transport=tls>;regint=0;{CODEC};{more}");
-        let leaf = self.theirs.leaf(&[&self.net.pbx().to_string()]);
-        Baresip::new((self.net.pbx(), 5060).into(), CUSTOMER, &account).secure(&leaf, &self.ours)
-    }
-
-    /// The carrier's phone, over UDP and without SRTP unless the carrier is secure.
-    fn carrier(&self, more: &str) -> Baresip {
-        let carrier = self.net.carrier();
-        let local = (carrier, 5060).into();
-        if !self.carrier_is_secure {
-            let account = format!("<sip:{THEIRS}@{carrier}:5060;transport=udp>;regint=0;{CODEC};{more}");
-            return Baresip::new(local, REMOTE, &account);
-        }
-        let account = format!("<sip:{THEIRS}@{carrier}:5061;transport=tls>;regint=0;{CODEC};{SRTP};{more}");
-        let leaf = self.theirs.leaf(&[&carrier.to_string()]);
-        Baresip::new(local, REMOTE, &account).secure(&leaf, &self.ours)
-    }
-}
-
-fn listening(phone: Baresip) -> Phone {
-    let phone = phone.showing_sip().listen();
-    eventually("the callee listens", Duration::from_secs(10), || {
-        let output = phone.output();
-        if output.contains("baresip is ready") { Ok(()) } else { Err(output) }
-    });
-    phone
-}
 
 /// Lets a phone call, and waits for its end.
 fn call(phone: Baresip, uri: &str) -> Phone {
@@ -202,7 +84,7 @@ fn tls_and_srtp_go_out_as_udp_and_rtp() {
     if missing(&["baresip", "sox"]) {
         return;
     }
-    let trunk = Trunk::new(Net(51));
+    let trunk = SecureTrunk::new(Net(51));
     let callee = listening(trunk.carrier("answermode=auto"));
     let gateway = Gateway::start_verbose(trunk.net, &trunk.config());
     let caller = call(trunk.pbx(SRTP), &format!("sip:{THEIRS}@{}", trunk.net.at(1, 5061)));
@@ -228,7 +110,7 @@ fn udp_and_rtp_come_in_as_tls_and_srtp_and_no_file_tells_a_key() {
     if missing(&["baresip", "sox"]) {
         return;
     }
-    let trunk = Trunk::new(Net(52));
+    let trunk = SecureTrunk::new(Net(52));
     let callee = listening(trunk.pbx(&format!("{SRTP};answermode=auto")));
     let gateway = Gateway::start_verbose(trunk.net, &trunk.config());
     let mut caller =
@@ -242,7 +124,7 @@ fn udp_and_rtp_come_in_as_tls_and_srtp_and_no_file_tells_a_key() {
         assert!(keys.len() > 1, "{}", callee.output());
         let files = no_file_tells(gateway.records().parent().unwrap(), &keys);
         let names = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join("\n");
-        let logged = lines(&gateway.records(), "")
+        let logged = lines(&gateway.records(), "aws/ChimeVoiceConnectorSipMessages")
             .iter()
             .any(|line| line["sip_message"].as_str().is_some_and(|message| message.contains("inline:***")));
         (names, logged)
@@ -271,7 +153,7 @@ fn srtp_crosses_to_srtp_of_another_suite() {
     if missing(&["baresip", "sox"]) {
         return;
     }
-    let mut trunk = Trunk::new(Net(53));
+    let mut trunk = SecureTrunk::new(Net(53));
     trunk.carrier_is_secure = true;
     let callee = listening(trunk.carrier("answermode=auto"));
     let gateway = Gateway::start(trunk.net, &trunk.config());
@@ -291,7 +173,7 @@ fn linphone_calls_with_mandatory_srtp() {
     if missing(&["linphonec", "baresip", "sox"]) {
         return;
     }
-    let trunk = Trunk::new(Net(54));
+    let trunk = SecureTrunk::new(Net(54));
     let own = Leaf::by_common_name(&trunk.net.ip(1).to_string());
     own.write(trunk.files.path(), "gateway");
     let callee = listening(trunk.carrier("answermode=auto"));
@@ -319,7 +201,7 @@ fn a_plain_call_to_the_encrypted_connector_is_refused() {
     if missing(&["baresip", "sox"]) {
         return;
     }
-    let trunk = Trunk::new(Net(55));
+    let trunk = SecureTrunk::new(Net(55));
     let callee = listening(trunk.carrier("answermode=auto"));
     let gateway = Gateway::start(trunk.net, &trunk.config());
     let over_udp = {
@@ -349,7 +231,7 @@ fn a_pbx_that_nobody_vouches_for_gets_no_call() {
     if missing(&["baresip", "sox"]) {
         return;
     }
-    let trunk = Trunk::new(Net(56));
+    let trunk = SecureTrunk::new(Net(56));
     let callee = listening(trunk.pbx(&format!("{SRTP};answermode=auto")));
     fs::write(trunk.files.path().join("their-ca.pem"), &trunk.ours.pem).unwrap();
     let gateway = Gateway::start(trunk.net, &trunk.config());

@@ -594,7 +594,7 @@ fn rtp_on_a_leg_of_srtp_is_refused_and_no_file_tells_a_key() {
     trunk.gateway.call_details(1);
     trunk.gateway.settled();
     eventually("the SIP message log has both offers", Duration::from_secs(10), || {
-        let logged: Vec<Value> = lines(&trunk.gateway.records(), "");
+        let logged: Vec<Value> = lines(&trunk.gateway.records(), "aws/ChimeVoiceConnectorSipMessages");
         let masked =
             |line: &&Value| line["sip_message"].as_str().is_some_and(|text| text.contains("inline:***"));
         let masked = logged.iter().filter(masked).count();

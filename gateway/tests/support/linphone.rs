@@ -31,6 +31,13 @@ impl Linphone {
         Linphone::start_as(contact, media_port, trusts, encryption)
     }
 
+    /// The same with a session timer of 90 s, RFC 4028.
+    pub fn start_with_session_timer(contact: &str, media_port: u16, trusts: &Leaf) -> Linphone {
+        let more = "session_expires_enabled=1\nsession_expires_value=90\nsession_expires_min_value=90\n";
+        let encryption = "media_encryption=srtp\nmedia_encryption_mandatory=1\n";
+        Linphone::start_as(contact, media_port, trusts, &format!("{more}{encryption}"))
+    }
+
     fn start_as(contact: &str, media_port: u16, trusts: &Leaf, encryption: &str) -> Linphone {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path();
@@ -41,7 +48,7 @@ impl Linphone {
         let sox = Command::new("sox")
             .args(["-n", "-r", "8000", "-c", "1", "-b", "16"])
             .arg(&wav)
-            .args(["synth", "30", "sine", "440", "gain", "-6"])
+            .args(["synth", "90", "sine", "440", "gain", "-6"])
             .status();
         assert!(sox.unwrap().success());
         let ca = ca.display();
@@ -82,6 +89,11 @@ impl Linphone {
 
     pub fn resume(&mut self) {
         self.say("resume");
+    }
+
+    /// Has the other party call somebody else.
+    pub fn transfer(&mut self, to: &str) {
+        self.say(&format!("transfer {to}"));
     }
 
     /// Ends it in order.
