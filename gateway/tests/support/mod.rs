@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports)] // Each test binary uses a part.
 
+mod asterisk;
 mod baresip;
 mod certificates;
 mod gateway;
@@ -23,6 +24,7 @@ mod sipp;
 mod talk;
 mod tools;
 
+pub use asterisk::{Asterisk, Stack};
 pub use baresip::{Baresip, Heard, Phone};
 pub use certificates::{Authority, Leaf, Purpose};
 pub use gateway::Gateway;
