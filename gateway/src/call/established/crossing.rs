@@ -5,15 +5,16 @@
 
 use std::time::{Duration, Instant};
 
-use sip::dialog::offer_answer::Carrier;
 use sip::dialog::offer_answer::Side::{Local, Remote};
-use sip::dialog::{DialogState, Sipfrag};
+use sip::dialog::offer_answer::{Carrier, Held};
+use sip::dialog::{DialogState, Sipfrag, UacReliable};
 use sip::text::word;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name, StatusCode};
 
 use super::own::Purpose;
 use super::passing::refer_sub;
+use super::reliable::{Known, RELIABLE};
 use super::{Established, FarInvite};
 use crate::call::allow::allow_to;
 use crate::call::body::{Body, SentBody};
@@ -27,6 +28,7 @@ use crate::call::sides::Sides;
 use crate::call::{Next, TIMER_C, in_dialog, response, session};
 use crate::media::Side;
 use crate::reply::Cause;
+use config::Prack;
 
 /// So many requests may wait for the other leg's response.
 const MOST_CROSSINGS: usize = 8;
@@ -50,11 +52,13 @@ pub(in crate::call) struct Crossing {
     pub give_up: Instant,
     /// It was cancelled: by the asker, or by us who waited for too long.
     cancelled: Option<Canceller>,
+    /// The other side's reliable provisional responses to it.
+    pub(super) reliable: Option<UacReliable>,
 }
 
 /// Who wants no response to an INVITE any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Canceller {
+pub(super) enum Canceller {
     Asker,
     TimerC,
 }
@@ -69,7 +73,8 @@ impl Crossing {
         before: Option<Before>,
     ) -> Self {
         let give_up = cx.now.instant;
-        let mut this = Crossing { from, server, asked, sent, before, give_up, cancelled: None };
+        let (cancelled, reliable) = (None, None);
+        let mut this = Crossing { from, server, asked, sent, before, give_up, cancelled, reliable };
         this.give_up += if this.answers_invite() { TIMER_C } else { PATIENCE };
         this
     }
@@ -150,12 +155,16 @@ impl Established {
         let (profile, allows) = (from.profile.clone(), from.allows.clone());
         let to = self.legs.of_mut(side.other());
         let allowed = allow_to(&to.profile, allows.as_deref(), None);
-        let timed = refreshes(Some(sends.clone()));
+        let (timed, invites) = (refreshes(Some(sends.clone())), sends == Method::Invite);
         let (builder, hop) = to.request(sends, cx.tokens);
         let mut builder =
             headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
         if timed && !cx.account.emergency {
             builder = session::offering(builder, self.sessions.of(side.other()));
+        }
+        // What is offered in a reliable response would need the asker's answer in a PRACK.
+        if invites && offers && to.profile.prack != Prack::Off {
+            builder = builder.header(Name::Supported, RELIABLE);
         }
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let before = Some(before).filter(|_| offers);
@@ -267,15 +276,18 @@ impl Established {
     /// The other side takes no UPDATE, and has not said so before: the offer goes to it as a re-INVITE.
     fn turn(&mut self, cx: &mut Cx<'_>, crossing: Crossing) {
         let Crossing { from, server, asked, sent, before, .. } = crossing;
-        self.take_back(&asked, &sent, from);
+        self.take_back(cx, &asked, &sent, from);
         self.give_back(cx, from, before);
         self.legs.of_mut(from.other()).refuses_update();
         self.handle_update(cx, from, server, asked);
     }
 
     fn cross_provisional(&mut self, cx: &mut Cx<'_>, index: usize, message: &Message) {
+        if self.heard_reliably(cx, index, message) == Err(Known) {
+            return;
+        }
         let Some(crossing) = self.crossings.get_mut(index) else { return };
-        let reliable = crossing.asked.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("100rel"));
+        let reliable = crossing.asked.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case(RELIABLE));
         let says = message.status().is_some_and(|status| status.code() > 100) && !reliable;
         if crossing.cancelled.is_some() || !says || !crossing.answers_invite() {
             return;
@@ -354,7 +366,7 @@ impl Established {
     fn cross_refusal(&mut self, cx: &mut Cx<'_>, crossing: Crossing, message: &Message) {
         let (from, status) = (crossing.from, message.status().map_or(500, |status| status.code()));
         let Crossing { server, asked, sent, before, .. } = crossing;
-        self.take_back(&asked, &sent, from);
+        self.take_back(cx, &asked, &sent, from);
         self.give_back(cx, from, before);
         let text = match status {
             401 | 407 => "The other side asks for credentials".to_owned(),
@@ -374,7 +386,7 @@ impl Established {
         self.refer_answered(cx, &crossing, None);
         let failure = crossing.failure(said);
         let Crossing { from, server, asked, sent, before, .. } = crossing;
-        self.take_back(&asked, &sent, from);
+        self.take_back(cx, &asked, &sent, from);
         self.give_back(cx, from, before);
         let mut reply = failure.reply(&asked, None);
         if let Some(said) = said {
@@ -383,13 +395,17 @@ impl Established {
         cx.respond(server, reply.build());
     }
 
-    /// The request had no 2xx on either leg: its offer is gone.
-    fn take_back(&mut self, asked: &Message, sent: &Sent, from: Side) {
+    /// The request had no 2xx on either leg: its offer is gone. What the other side has answered reliably holds there all the same
+    /// (RFC 6141 §3.3), and is taken back by an offer of our own.
+    fn take_back(&mut self, cx: &mut Cx<'_>, asked: &Message, sent: &Sent, from: Side) {
         if let Some(request) = asked.method().as_ref().and_then(refusable) {
             let _ = self.legs.of_mut(from).offers.refused(Remote, request);
         }
         if let Some(request) = sent.message.method().as_ref().and_then(refusable) {
-            let _ = self.legs.of_mut(from.other()).offers.refused(Local, request);
+            let held = self.legs.of_mut(from.other()).offers.refused(Local, request);
+            if held == Held::Within {
+                self.ask_later(cx, from.other(), Purpose::Rollback);
+            }
         }
     }
 
@@ -471,7 +487,13 @@ impl Established {
         self.cancel_crossing(cx, index, Canceller::Asker, says);
     }
 
-    fn cancel_crossing(&mut self, cx: &mut Cx<'_>, index: usize, by: Canceller, says: Vec<(Name, String)>) {
+    pub(super) fn cancel_crossing(
+        &mut self,
+        cx: &mut Cx<'_>,
+        index: usize,
+        by: Canceller,
+        says: Vec<(Name, String)>,
+    ) {
         let Some(crossing) = self.crossings.get_mut(index) else { return };
         crossing.cancelled = Some(by);
         crossing.give_up = cx.now.instant + PATIENCE;

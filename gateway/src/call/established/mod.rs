@@ -9,6 +9,7 @@ mod lending;
 mod newcomer;
 mod own;
 mod passing;
+mod reliable;
 mod replacing;
 mod session;
 mod transfer;
@@ -46,6 +47,7 @@ use joining::Joining;
 use newcomer::Replacing;
 use own::OwnRequests;
 use passing::Passed;
+use reliable::OwnPrack;
 use replacing::Replacement;
 use transfer::{Phase, Transfer};
 
@@ -57,6 +59,8 @@ pub(super) struct Established {
     pub logins: Sides<Login>,
     /// Requests that crossed and wait for their response.
     pub crossings: Vec<Crossing>,
+    /// PRACKs of ours that are not answered.
+    pracks: Vec<OwnPrack>,
     /// What the caller may still acknowledge of the ringing.
     pub provisionals: Option<UasReliable<Message>>,
     /// Requests of our own.
@@ -90,6 +94,7 @@ impl Established {
             legs,
             logins,
             crossings: Vec::new(),
+            pracks: Vec::new(),
             provisionals: None,
             own: OwnRequests::default(),
             held_back: None,
@@ -390,6 +395,9 @@ impl Established {
         if let Some(next) = self.replacing_heard(cx, request, message) {
             return Some(next);
         }
+        if self.prack_heard(cx, request, message) {
+            return Some(Next::Stay);
+        }
         match self.crossings.iter().position(|one| one.sent.id == request) {
             Some(index) => Some(self.crossing_heard(cx, index, message)),
             None => self.own_heard(cx, request, message),
@@ -405,6 +413,9 @@ impl Established {
         }
         if let Some(next) = self.replacing_lost(cx, request, lost) {
             return Some(next);
+        }
+        if self.prack_lost(cx, request, lost) {
+            return Some(Next::Stay);
         }
         match self.crossings.iter().position(|one| one.sent.id == request) {
             Some(index) => Some(self.crossing_lost(cx, index, lost)),

@@ -127,7 +127,7 @@ impl Established {
     }
 
     /// After an interval that keeps two sides from asking each other at one time for ever. RFC 3261 §14.1.
-    fn ask_later(&mut self, cx: &mut Cx<'_>, to: Side, purpose: Purpose) {
+    pub(super) fn ask_later(&mut self, cx: &mut Cx<'_>, to: Side, purpose: Purpose) {
         let wait = glare_wait(self.legs.of(to).dialog.role);
         let steps = u64::try_from((*wait.end() - *wait.start()).as_millis() / 10).unwrap_or(u64::MAX);
         let steps = u32::try_from(cx.tokens.random().below(steps + 1)).unwrap_or_default();

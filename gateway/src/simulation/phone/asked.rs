@@ -96,6 +96,7 @@ impl Phone {
             }
             Method::Notify if self.abilities.any() => self.notified(now, index, server, &message),
             _ if self.calls[index].stage == Stage::Over => self.reply(now, server, &message, 481),
+            Method::Prack if self.calls[index].rung_again.is_some() => self.reply(now, server, &message, 200),
             Method::Prack if self.abilities.any() => self.pracked(now, index, server, &message),
             Method::Refer if self.abilities.any() => self.referred(now, index, server, &message),
             Method::Invite | Method::Update if self.refuses_offer(now, index, server, &message) => {}

@@ -41,6 +41,10 @@ pub(crate) struct PhoneCall {
     pub(super) acks: Vec<(ClientId, String, Message)>,
     /// Re-INVITEs and UPDATEs that the test answers.
     pub asked: Vec<(ServerId, Message)>,
+    /// The answer that it gave reliably to the first of these.
+    pub(super) rung_again: Option<Bytes>,
+    /// The call that it was placed for, in a loop.
+    pub sent_for: Option<usize>,
     /// Everything that it heard.
     pub heard: Vec<Message>,
     /// It gave up on the INVITE: no answer came.
@@ -174,6 +178,8 @@ impl Phone {
             accepts: Vec::new(),
             acks: Vec::new(),
             asked: Vec::new(),
+            rung_again: None,
+            sent_for: None,
             heard: Vec::new(),
             timed_out: false,
             cancelled: false,

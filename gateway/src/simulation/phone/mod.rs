@@ -68,6 +68,7 @@ mod faults;
 mod habits;
 mod registering;
 mod reliable;
+mod ringing_again;
 mod session;
 mod transfer;
 mod writing;
