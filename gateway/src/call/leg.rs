@@ -83,6 +83,9 @@ pub struct End {
     pub sdes: Sdes,
     /// The user part of our Contact on this leg.
     pub contact_user: String,
+    /// Its number, as the records of the call had it that it came from; none where it is a party of this call's account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
     /// Which of the methods that cross (UPDATE, INFO, MESSAGE, REFER) the party allows, by its last Allow; `None`: it has not said.
     pub allows: Option<Vec<String>>,
     /// Whether this leg's party holds (its SDP does not receive).
@@ -171,6 +174,7 @@ impl End {
             offers: OfferAnswer::default(),
             sdp: SdpOut::default(),
             contact_user: String::new(),
+            number: None,
             allows: None,
             on_hold: false,
         }
@@ -180,6 +184,7 @@ impl End {
     pub fn without_media(&self) -> Self {
         End {
             contact_user: self.contact_user.clone(),
+            number: self.number.clone(),
             peers_flow: self.peers_flow,
             target_fails: self.target_fails,
             allows: self.allows.clone(),

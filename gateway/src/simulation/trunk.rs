@@ -72,6 +72,8 @@ port = 5060
 protocol = "{protocol}"
 priority = 1
 weight = 1
+[voice_connector.peer]
+{branch_peer}
 
 [[voice_connector_group]]
 id = "main"
@@ -180,6 +182,7 @@ fn config(changes: &[Change], transport: Transport) -> String {
         "pbx_termination",
         "pbx_origination",
         "pbx_peer",
+        "branch_peer",
         "east",
         "east_peer",
         "west",

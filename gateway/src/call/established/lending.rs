@@ -32,7 +32,9 @@ impl Established {
         self.refuse_crossings(cx);
         let leg = self.legs.of(side);
         let resting = leg.session_timer();
-        let (leg, login) = (leg.clone(), self.logins.of(side).clone());
+        let (mut leg, login) = (leg.clone(), self.logins.of(side).clone());
+        // In the other call's account who asked for it stands in its place.
+        leg.number = Some(self.number_of(cx, side));
         let session = std::mem::replace(self.sessions.of_mut(side), resting);
         cx.bear_silence();
         cx.act(Action::HandOver(Box::new(Lent { leg, login, session })));

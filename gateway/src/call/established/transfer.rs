@@ -101,10 +101,7 @@ impl Established {
         if refer == Refer::Pass {
             return self.pass_refer(cx, side, (server, message), user, replaces);
         }
-        let caller = match side {
-            Side::A => cx.account.caller.clone(),
-            Side::B => cx.account.callee.clone(),
-        };
+        let caller = self.number_of(cx, side);
         let says_more = (user.is_empty() || replaces.is_some()) && uri.len() <= LONGEST_WORDS;
         let uri = Some(uri).filter(|_| says_more).unwrap_or_default();
         // A user of its own, whom no number tells.
@@ -143,6 +140,15 @@ impl Established {
             invite,
             leg,
         })));
+    }
+
+    /// The number of a party.
+    pub(super) fn number_of(&self, cx: &Cx<'_>, side: Side) -> String {
+        let account = || match side {
+            Side::A => cx.account.caller.clone(),
+            Side::B => cx.account.callee.clone(),
+        };
+        self.legs.of(side).number.clone().unwrap_or_else(account)
     }
 
     /// Whom a REFER wants called, and the dialog that is to be replaced, if any.
