@@ -191,6 +191,7 @@ const SECTIONS: &[Section] = &[
             here("strip_headers"),
             here("add_headers"),
             here("from_domain"),
+            here("from_user"),
             here("user_phone"),
             here("privacy"),
             here("number_rules"),

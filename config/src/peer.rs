@@ -60,6 +60,8 @@ pub struct Peer {
     /// The host of From, and of what asserts the caller, towards this side. Default: none, our address and the gateway's
     /// domain.
     pub from_domain: Option<Host>,
+    /// User of From towards this side, whoever calls; none: the caller's.
+    pub from_user: Option<String>,
     /// Say `;user=phone` beside numbers towards this side, RFC 3261 §19.1.1. Default: false.
     pub user_phone: bool,
     /// How a caller that is not to be shown is written. Default: `anonymous`.
@@ -102,6 +104,7 @@ impl Default for Peer {
             strip_headers: Vec::new(),
             add_headers: Vec::new(),
             from_domain: None,
+            from_user: None,
             user_phone: false,
             privacy: Privacy::Anonymous,
             number_rules: Vec::new(),
@@ -163,6 +166,7 @@ impl Peer {
             strip_headers: get("strip_headers").map(|item| strip_headers(&item)).unwrap_or_default(),
             add_headers: get("add_headers").map(|item| add_headers(&item)).unwrap_or_default(),
             from_domain: get("from_domain").and_then(|item| item.parse()),
+            from_user: get("from_user").and_then(|item| crate::gateway::quotable(&item)),
             user_phone: flag("user_phone"),
             privacy: get("privacy").and_then(|item| item.choice(Privacy::CHOICES)).unwrap_or(default.privacy),
             number_rules: get("number_rules").map(|item| number_rules(&item)).unwrap_or_default(),
@@ -178,6 +182,10 @@ impl Peer {
         if let (Some(item), Privacy::Header, false) = (get("privacy"), peer.privacy, peer.give_identity) {
             let problem = "`privacy` is \"header\", and this side is not given identities";
             item.error(problem, "write give_identity = true beside it, or privacy = \"anonymous\"");
+        }
+        if let (Some(item), false) = (get("from_user"), peer.give_identity) {
+            let problem = "`from_user` stands in place of the caller, and this side is not given identities";
+            item.error(problem, "write give_identity = true beside it");
         }
         for (key, other) in [("client_certificate", "client_key"), ("client_key", "client_certificate")] {
             if let (Some(item), None) = (get(key), get(other)) {

@@ -142,6 +142,7 @@ fn a_peer() {
     assert_eq!(peer.udp_size_limit, Some(1300));
     assert_eq!(peer.contact.as_ref().unwrap().to_string(), "sbc.example.com:5071");
     assert_eq!(config.carrier("carrier-a").unwrap().peer.nat, Nat::Never);
+    assert_eq!(config.carrier("carrier-a").unwrap().peer.from_user.as_deref(), Some("trunk77"));
     assert_eq!(texts(peer.from_domain.as_slice()), ["trunk.example.net"]);
     assert!(peer.user_phone && peer.privacy == Privacy::Domain);
     assert_eq!(texts(&peer.number_rules), ["9* -> *", "+49* -> 0*"]);

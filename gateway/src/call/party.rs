@@ -21,11 +21,13 @@ pub fn caller_user(speech: &Peer, caller: &str, hidden: bool) -> Option<String> 
 /// - `name`: the caller's, as it stands before the address.
 pub fn from(speech: &Peer, user: Option<&str>, hidden: bool, own_host: &str, name: &str) -> String {
     let domain = || speech.from_domain.as_ref().map_or_else(|| own_host.to_owned(), ToString::to_string);
+    let name = if hidden { "\"Anonymous\" " } else { name };
+    // Who pays is known there by this user alone.
+    if let Some(trunk) = speech.from_user.as_ref() {
+        return format!("{name}<sip:{}@{}>", escape_user(trunk), domain());
+    }
     match user {
-        Some(user) => {
-            let name = if hidden { "\"Anonymous\" " } else { name };
-            format!("{name}<sip:{user}@{}{}>", domain(), phone(speech, user))
-        }
+        Some(user) => format!("{name}<sip:{user}@{}{}>", domain(), phone(speech, user)),
         None if speech.privacy == Privacy::Domain => format!("\"Anonymous\" <sip:anonymous@{}>", domain()),
         // RFC 3323 §4.1.1.3.
         None => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),

@@ -2,6 +2,7 @@
 
 use sip::{Message, Method, Name};
 
+use super::phone::Stage;
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere_with, over_udp};
 use super::world::{CallId, PhoneId};
 
@@ -292,4 +293,33 @@ fn a_header_that_is_removed_names_nobody() {
             assert_eq!(trunk.heard(a), heard);
         });
     }
+}
+
+/// A carrier knows a trunk by the user that it registers as: that one is in From whoever calls, also for help and hidden, and
+/// who it is stands beside it.
+#[test]
+fn a_trunk_is_known_by_its_user() {
+    let keys =
+        "from_user = \"trunk77\"\nfrom_domain = \"carrier.example\"\ngive_identity = true\nuser_phone = true";
+    everywhere_with(&[("east_peer", keys)], |trunk| {
+        for (number, privacy, name) in
+            [(OUTSIDE, None, ""), (OUTSIDE, Some(("Privacy", "id")), "\"Anonymous\" "), ("911", None, "")]
+        {
+            let headers: Vec<(&str, &str)> = privacy.into_iter().collect();
+            let a = trunk.dial_with(trunk.pbx, number, &headers);
+            trunk.run(0.5);
+            let b = trunk.incoming(trunk.east);
+            let invite = trunk.call(b).invite.clone();
+            let from = Trunk::header(&invite, "From");
+            assert!(from.contains(&format!("{name}<sip:trunk77@carrier.example>")), "{from}");
+            let asserted = Trunk::header(&invite, "P-Asserted-Identity");
+            assert_eq!(asserted, "<sip:+12065550100@carrier.example;user=phone>");
+            assert_eq!(Trunk::header(&invite, "Privacy"), if privacy.is_some() { "id" } else { "" });
+            trunk.respond(b, 200);
+            trunk.run(0.5);
+            trunk.hang_up(a);
+            trunk.run(1.0);
+            assert_eq!(trunk.stage(b), Stage::Over);
+        }
+    });
 }

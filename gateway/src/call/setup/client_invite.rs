@@ -143,7 +143,8 @@ fn is_as_signed(asked: &Message, route: &Route) -> bool {
         digits.is_some() && digits == canonical(sent)
     };
     let user = |address: Result<NameAddr, HeaderError>| Some(sip::uri::unescape(address.ok()?.uri.user()?));
-    !asked.has(Name::IdentityInfo)
+    route.attempt.via.peer().from_user.is_none()
+        && !asked.has(Name::IdentityInfo)
         && holds(user(asked.from()), shown)
         && holds(user(asked.to()), route.attempt.target.to_user(&route.attempt.number))
 }
