@@ -158,7 +158,8 @@ impl Core {
             reply = reply.header(Name::Path, path);
         }
         if outbound && keeps {
-            reply = reply.header(Name::Require, "outbound");
+            let lives = if flow.transport == Transport::Udp { FLOW_TIMER_UDP } else { FLOW_TIMER };
+            reply = reply.header(Name::Require, "outbound").raw("Flow-Timer", lives.to_string());
         }
         Ok(reply.header(Name::Supported, SUPPORTED.join(", ")).header(Name::Date, date(now.unix)))
     }
@@ -190,6 +191,11 @@ impl Core {
         self.answer(now, request.server, response);
     }
 }
+
+/// Seconds within which a phone whose flow is kept says something by it: most NATs forget a connection after minutes, and the way of
+/// datagrams after half of one. RFC 5626 §5.4.
+const FLOW_TIMER: u32 = 120;
+const FLOW_TIMER_UDP: u32 = 29;
 
 /// What a registrar of ours can do.
 const SUPPORTED: [&str; 3] = ["path", "outbound", "gin"];

@@ -6,6 +6,7 @@ pub mod counters;
 pub mod guard;
 pub mod sink;
 pub mod stream;
+pub(crate) mod stun;
 pub mod tls;
 pub mod udp;
 

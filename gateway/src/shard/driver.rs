@@ -21,7 +21,7 @@ use crate::clock::Now;
 use crate::core::{Effect, Input, Machine, Output};
 use crate::listen::stream::{Outgoing, Streams};
 use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
-use crate::listen::{Guard, ListenCounters, Listener};
+use crate::listen::{Guard, ListenCounters, Listener, stun};
 use crate::peer::{Peer, Source, Transport};
 use crate::pulse::Pulse;
 use crate::resolve::Resolve;
@@ -249,6 +249,14 @@ impl<M: Machine + 'static> Driver<M> {
         // Phones keep a NAT open with CRLFs, and some with zero bytes.
         if payload.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             self.counters.keepalives_in.increment();
+            return;
+        }
+        if let Some(response) = stun::response(payload, datagram.remote) {
+            self.counters.keepalives_in.increment();
+            // Whose address may be forged gets nothing to send on.
+            if self.guard.lists(now.instant, remote) {
+                let _ = port.send(&response, datagram.remote, Some(datagram.local.ip()));
+            }
             return;
         }
         let Ok(message) = Message::parse(Bytes::copy_from_slice(payload)) else {

@@ -126,6 +126,30 @@ async fn every_message_reaches_its_shard_by_tcp_however_the_stream_is_cut() {
     }
 }
 
+/// RFC 5626 §4.4.2: a phone whose keep-alives have no answer takes its flow for dead. Nobody else is told anything.
+#[tokio::test]
+async fn stun_keep_alives_of_who_is_listed_are_answered() {
+    let gateway = Gateway::with(2, &[(Transport::Udp, "127.0.0.1:0")], |setup| {
+        setup.listed = vec!["127.0.0.1/32".parse().unwrap()];
+    });
+    let request = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    let stranger = UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    let phone = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut buffer = [0; 64];
+    for socket in [&stranger, &phone] {
+        socket.send_to(&request, gateway.address(0)).await.unwrap();
+    }
+    let (length, from) = within(phone.recv_from(&mut buffer)).await.unwrap();
+    assert_eq!((length, from), (32, gateway.address(0)));
+    assert_eq!(buffer[..2], [1, 1]);
+    let port = phone.local_addr().unwrap().port() ^ 0x2112;
+    assert_eq!(buffer[26..28], port.to_be_bytes());
+    gateway.until(|counters| counters.keepalives_in.value() == 2).await;
+    assert!(stranger.try_recv(&mut buffer).is_err());
+    assert_eq!(gateway.counters.unparsable.value(), 0);
+    gateway.stop();
+}
+
 #[tokio::test]
 async fn keep_alives_are_answered_on_streams_and_ignored_on_udp() {
     let gateway = Gateway::new(2, &[(Transport::Tcp, "127.0.0.1:0"), (Transport::Udp, "127.0.0.1:0")]);

@@ -19,19 +19,21 @@ const INSIDE: &str = "192.168.7.2:5060";
 const OUT: &str = "10.0.0.1:51000";
 
 /// What a phone has of its registration: Call-ID and CSeq go on from one REGISTER to the next.
-struct Registering {
+pub(super) struct Registering {
     phone: PhoneId,
-    user: &'static str,
+    pub connector: &'static str,
+    pub user: &'static str,
     password: &'static str,
-    record: &'static str,
+    pub record: &'static str,
     call_id: String,
     cseq: u32,
 }
 
 impl Registering {
-    fn new(trunk: &mut Trunk, phone: PhoneId) -> Registering {
+    pub fn new(trunk: &mut Trunk, phone: PhoneId) -> Registering {
         let call_id = trunk.phone(phone).token();
-        Registering { phone, user: "office", password: "s3cret", record: "office", call_id, cseq: 0 }
+        let (user, password, connector) = ("office", "s3cret", "pbx");
+        Registering { phone, connector, user, password, record: user, call_id, cseq: 0 }
     }
 
     /// The response to a REGISTER without credentials.
@@ -41,7 +43,7 @@ impl Registering {
     }
 
     /// The final response, with the challenge answered.
-    fn register(&mut self, trunk: &mut Trunk, headers: &[(&str, &str)]) -> Message {
+    pub fn register(&mut self, trunk: &mut Trunk, headers: &[(&str, &str)]) -> Message {
         let challenged = self.ask(trunk, headers);
         assert_eq!(status(&challenged), 401);
         let register = self.prove(trunk, &challenged, headers);
@@ -60,13 +62,14 @@ impl Registering {
 
     fn build(&mut self, trunk: &mut Trunk, headers: &[(&str, &str)]) -> Message {
         self.cseq += 1;
+        let host = format!("{}.vc.example.com", self.connector);
         let phone = trunk.phone(self.phone);
         let branch = phone.branch();
-        let mut builder = Builder::request(Method::Register, "sip:pbx.vc.example.com")
+        let mut builder = Builder::request(Method::Register, &format!("sip:{host}"))
             .header(Name::Via, phone.via(&branch))
             .header(Name::MaxForwards, "70")
-            .header(Name::From, format!("<sip:{}@pbx.vc.example.com>;tag=1", self.record))
-            .header(Name::To, format!("<sip:{}@pbx.vc.example.com>", self.record))
+            .header(Name::From, format!("<sip:{}@{host}>;tag=1", self.record))
+            .header(Name::To, format!("<sip:{}@{host}>", self.record))
             .header(Name::CallId, &self.call_id)
             .header(Name::CSeq, format!("{} REGISTER", self.cseq));
         if headers.iter().all(|(name, _)| *name != "Contact") {
@@ -300,6 +303,8 @@ fn a_flow_that_is_named_is_replaced() {
         };
         let first = line.register(trunk, &[("Contact", &named("one")), ("Supported", "outbound, path")]);
         assert_eq!(first.value(Name::Require).as_deref(), Some("outbound"));
+        // RFC 5626 §5.4: how often it shows that it is there.
+        assert_eq!(Trunk::header(&first, "Flow-Timer"), "120");
         trunk.world.lose_connections(trunk.pbx);
         let second = line.register(trunk, &[("Contact", &named("two")), ("Supported", "outbound, path")]);
         assert_eq!(contacts(&second).len(), 1);
