@@ -15,6 +15,7 @@ use super::link::Link;
 use super::media::Speaks;
 use super::phone::{News, Phone, PhoneCall, Stage, Wrap};
 use super::trunk::{BRANCH, Change, GROUP, OUTSIDE, PBX, Trunk};
+use super::ways;
 use super::whims::{self, Groups};
 use super::world::{Answers, CallId, PhoneId, World, transaction_ids};
 use crate::core::Input;
@@ -142,10 +143,19 @@ fn mark_of(call: &PhoneCall) -> u32 {
 
 /// What the phones make of what happens to them.
 fn react(world: &mut World, id: PhoneId, news: News) {
+    if let News::Refused(index) = news
+        && ways::comes_back(world, CallId(id, index))
+    {
+        return;
+    }
     let phone = &world.phones[id.0];
     match news {
         News::Incoming(index) => {
             let call = CallId(id, index);
+            if ways::goes_round(world, call) {
+                return;
+            }
+            let phone = &world.phones[id.0];
             let mark = mark_of(&phone.calls[index]);
             let mut random = wits(phone, mark ^ 0x4000);
             let host = phone.address;
@@ -345,6 +355,11 @@ fn place(trunk: &mut Trunk, mark: u32, random: &mut SeededRandom) {
         17..19 => (branch, OUTSIDE),
         _ => (pbx, "911"),
     };
+    call(trunk, mark, from, number, random);
+}
+
+/// The same from this phone to this number.
+fn call(trunk: &mut Trunk, mark: u32, from: PhoneId, number: &'static str, random: &mut SeededRandom) {
     let offer = random.below(5) > 0;
     let at = millis(random, BUSY.as_millis() as u64);
     let own = trunk.own_number(from);
@@ -431,6 +446,7 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
         .copied()
         .chain(marks)
         .chain(refers)
+        .chain(ways::configured(seed))
         .chain(secure.iter().flatten().map(|(change, _)| *change))
         .chain(sizes(seed).into_iter().map(|(change, _)| change))
         .collect();
@@ -447,6 +463,7 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
             trunk.world.takes_tcp(phone);
         }
     }
+    ways::register(&mut trunk, seed, transport, carries(), is_absent);
     trunk.world.link = [Link::PERFECT, Link::LOSSY, Link::LOSSY][random.below(3) as usize];
     trunk.world.media = match random.below(10) {
         0..6 => Answers::After(Duration::from_millis(2)),
@@ -461,10 +478,11 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     };
     trunk.world.wits = Some(react);
     let mut chance = SeededRandom::new(seed ^ 0xab1e);
-    for phone in &mut trunk.world.phones {
+    // But for who has registered.
+    for phone in trunk.world.phones.iter_mut().take(4) {
         whims::equip(phone, carries(), &mut chance);
     }
-    for phone in &mut trunk.world.phones {
+    for phone in trunk.world.phones.iter_mut().take(4) {
         phone.ignores = Some(is_absent);
         phone.wraps = (random.below(3) == 0).then(|| NAMES[random.below(NAMES.len() as u64) as usize]);
         phone.habits.informed = [Some(200), Some(200), Some(481), None][random.below(4) as usize];
@@ -492,6 +510,11 @@ fn run(seed: u64) -> Trunk {
         for mark in 1..=CALLS_PER_SEED {
             place(trunk, mark, &mut random);
         }
+        let mut beside = SeededRandom::new(seed ^ 0x3a75);
+        for (mark, (from, number)) in (CALLS_PER_SEED + 1..).zip(ways::calls(trunk, seed)) {
+            call(trunk, mark, from, number, &mut beside);
+        }
+        ways::begin_loops(trunk, seed, BUSY);
         for _ in 0..random.below(4) {
             let (at, mut random) = (millis(&mut random, 60_000), SeededRandom::new(random.next_u64()));
             trunk.world.after(at, move |world| silence(world, &mut random));
@@ -519,6 +542,7 @@ fn run(seed: u64) -> Trunk {
         trunk.end_silent_calls();
         trunk.finish();
         trunk.check_records(stops || limited);
+        trunk.check_loops();
     });
     trunk
 }
@@ -590,9 +614,13 @@ impl Trunk {
             let reached = !self.world.unreached.contains(&call.call_id());
             assert!(!call.timed_out || !reached, "{} heard no final answer: {}", phone.name, call.call_id());
             let number = call.invite.request_uri().unwrap_or_default();
-            let ours = [PBX, BRANCH, GROUP].iter().any(|number_of_ours| number.contains(number_of_ours));
+            let ours = [PBX, BRANCH, GROUP, ways::ROAMER]
+                .iter()
+                .any(|number_of_ours| number.contains(number_of_ours));
             match (phone.name, ours) {
                 ("east", _) => inward += 1,
+                // It goes no further than to us.
+                _ if call.invite.max_forwards() == Ok(Some(0)) => out += 1,
                 (_, true) => on_net += 1,
                 (_, false) => out += 1,
             }
@@ -682,14 +710,21 @@ fn runs(quarter: u64) {
         return;
     }
     let (mut calls, mut agreements, mut connected) = (0, 0, 0);
+    let (mut loops, mut roamed) = (0, 0);
     for seed in quarter * SEEDS_PER_TEST..(quarter + 1) * SEEDS_PER_TEST {
         println!("seed {seed}: replay it with SEED={seed} cargo test -p gateway --lib random_phones");
         let trunk = run(seed);
         agreements += trunk.world.watch.agreements;
         connected += trunk.world.watch.connected;
+        loops += trunk.check_loops();
+        roamed += trunk.roamed();
         calls += trunk.world.phones.iter().flat_map(|phone| &phone.calls).filter(|call| call.caller).count();
     }
     assert!(calls > 5_000, "{calls} calls were placed, with those that come again by another branch");
+    assert!(
+        loops > 20 && roamed > 40,
+        "{loops} loops ended, {roamed} calls by a registered flow were answered"
+    );
     assert!(agreements > 1_000, "the media of parties was compared {agreements} times");
     assert!(connected > 0, "the parties of attended transfers were compared {connected} times");
 }
