@@ -210,6 +210,76 @@ fn a_user_of_teams_is_called_at_the_second_host() {
     place.close();
 }
 
+/// A user of Teams connects the caller with a colleague whom it talks to: no dialog of ours, and no number. The call goes back to
+/// Teams in the words of the REFER, and the caller comes to it.
+#[test]
+fn a_user_of_teams_transfers_to_a_colleague() {
+    let place = place(Net(200));
+    let host = &place.hosts[0].0;
+    let uri = format!("sip:{OURS}@{}", place.net.gateway());
+    let plain = TEAMS.replace("/SAVP", "/AVP").split("a=crypto").next().unwrap().to_owned();
+    let invite = place.carrier.request(Method::Invite, &uri);
+    let invite = invite.set(Name::From, format!("<sip:{THEIRS}@carrier.example>;tag=1"));
+    let invite = invite.body("application/sdp", plain.clone().into()).build();
+    place.carrier.send(&invite);
+    let port = host.local.port();
+    let contact = format!("<sip:api.pstnhub.microsoft.com:{port};transport=tls>");
+    let accepts = |peer: &Peer, request: &Message, contact: &str, sdp: &str| {
+        let reply = peer.reply_builder(request, 200, "OK").header(Name::Contact, contact);
+        let reply = reply.body("application/sdp", sdp.to_owned().into()).build();
+        peer.send(&reply);
+        reply.to_tag().unwrap()
+    };
+    let offered = host.receive_request(Method::Invite);
+    let tag = accepts(host, &offered, &contact, TEAMS);
+    let answer = place.carrier.answer_to(&invite);
+    let mut caller = Dialog::uac(&invite, &answer).unwrap();
+    let dress =
+        |peer: &Peer, request: Builder| request.header(Name::Via, peer.via()).header(Name::MaxForwards, "70");
+    place.carrier.send(&dress(&place.carrier, caller.ack(1)).build());
+    host.receive_request(Method::Ack);
+
+    let mut user = Dialog::uas(&offered, &tag).unwrap();
+    user.confirm();
+    let colleague = format!("sip:{}:{port};x-m=8:orgid:fce2;transport=tls", HOSTS[0]);
+    let by = format!("<sip:{}:{port};x-m=8:orgid:bdc0;x-t=2d88>", HOSTS[0]);
+    let refer = dress(host, user.request(Method::Refer))
+        .header(Name::Contact, &contact)
+        .header(Name::ReferTo, format!("<{colleague}?Replaces=a1%40teams%3Bto-tag%3Db%3Bfrom-tag%3Dc>"))
+        .header(Name::ReferredBy, &by)
+        .build();
+    host.send(&refer);
+    assert_eq!(status_line(&host.answer_to(&refer)).0, 202);
+    let tells = |status: &str| {
+        let notify = host.receive_request(Method::Notify);
+        assert!(shown(&notify).contains(&format!("SIP/2.0 {status}")), "{}", shown(&notify));
+        host.reply(&notify, 200, "OK");
+    };
+    tells("100");
+    let back = host.receive_request(Method::Invite);
+    assert_eq!(back.request_uri(), Some(colleague.as_str()));
+    assert_eq!(value(&back, Name::Replaces), "a1@teams;to-tag=b;from-tag=c");
+    assert_eq!(value(&back, Name::ReferredBy), by);
+    is_srtp(&back);
+    let tag = accepts(host, &back, &contact, TEAMS);
+    host.receive_request(Method::Ack);
+    let joins = place.carrier.receive_request(Method::Invite);
+    assert!(!shown(&joins).contains("a=crypto") && !shown(&joins).contains("Replaces"), "{}", shown(&joins));
+    accepts(&place.carrier, &joins, &format!("<sip:{THEIRS}@{}>", place.carrier.local), &plain);
+    place.carrier.receive_request(Method::Ack);
+    tells("200");
+    let bye = dress(host, user.request(Method::Bye)).build();
+    host.send(&bye);
+    assert_eq!(status_line(&host.answer_to(&bye)).0, 200);
+
+    let bye = dress(&place.carrier, caller.request(Method::Bye)).build();
+    place.carrier.send(&bye);
+    assert_eq!(status_line(&place.carrier.answer_to(&bye)).0, 200);
+    let heard = host.is_hung_up();
+    assert_eq!(heard.to_tag().unwrap(), tag);
+    place.close();
+}
+
 /// Whoever connects without a certificate of Teams is not heard at all.
 #[test]
 fn nobody_else_is_heard_at_the_listener() {
