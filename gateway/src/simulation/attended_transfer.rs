@@ -523,3 +523,29 @@ fn a_dialog_of_others() {
         assert_eq!(trunk.stage(t), Stage::Over);
     });
 }
+
+/// Another process goes on with the call: its parties still send to the shards that their tags name.
+#[test]
+fn another_process_goes_on_with_who_came() {
+    everywhere_with(&HANDLED, |trunk| {
+        let [x, z, y, t] = on_the_way(trunk);
+        trunk.phone(trunk.east).habits.renegotiates = Some(200);
+        answer(trunk, y, 200);
+        trunk.run(6.0);
+        assert_eq!((trunk.stage(x), trunk.stage(z)), (Stage::Over, Stage::Over));
+        // What is left to say to these two has been said.
+        trunk.run(40.0);
+        let now = trunk.world.clocks();
+        for (shard, calls) in trunk.world.restart().into_iter().enumerate() {
+            for call in calls {
+                trunk.world.cores[shard].adopt(now, serde_json::from_str(&call).unwrap()).unwrap();
+                trunk.world.settle(shard as u16);
+            }
+        }
+        trunk.run(0.1);
+        goes_on(trunk, y, t);
+        trunk.hang_up(y);
+        trunk.run(1.0);
+        assert_eq!(trunk.stage(t), Stage::Over);
+    });
+}

@@ -292,6 +292,11 @@ impl World {
         self.drain(shard);
     }
 
+    /// Does what a core wants done that was spoken to without the world.
+    pub fn settle(&mut self, shard: u16) {
+        self.drain(shard);
+    }
+
     /// A new configuration (TOML) holds for what begins from now on.
     pub fn configure(&mut self, config: &str) {
         self.config = parsed(config);
