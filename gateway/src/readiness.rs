@@ -79,7 +79,7 @@ impl Readiness {
         news
     }
 
-    /// It does not any more. Says whether it did.
+    /// The trouble is over. Says whether there was one.
     pub fn clear(&self, obstacle: Obstacle) -> bool {
         self.0.bits.fetch_and(!obstacle.bit(), Relaxed);
         self.reasons().remove(&obstacle).is_some()

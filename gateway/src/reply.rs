@@ -77,7 +77,7 @@ pub(crate) fn demanded_beside_100rel(message: &Message, reliable: bool) -> Optio
     demanded_but(message, |tag| !(is(tag, "replaces") || reliable && is(tag, "100rel")))
 }
 
-/// Those of them that are `unknown`. `timer` is not: each leg keeps its session timer (RFC 4028).
+/// The option tags of Require that are `unknown`. `timer` is not: each leg keeps its session timer (RFC 4028).
 pub(crate) fn demanded_but(message: &Message, unknown: impl Fn(&str) -> bool) -> Option<String> {
     const MOST: usize = 8;
     let tags = message.values(Name::Require).filter(|tag| !tag.eq_ignore_ascii_case("timer") && unknown(tag));

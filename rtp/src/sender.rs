@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_began_to_count_later_hides_no_loss() {
-        // It never saw 1, so 2 and 3 are no gap to it.
+        // The receiver never saw 1, so 2 and 3 are no gap to it.
         let mut sender = forward(crate::test_start(), [1, 4, 5, 6, 7, 8]);
         let mut lost = |highest, lost| sender.handle_report(NtpTime(0), &block(highest, lost)).unwrap().lost;
         assert_eq!(lost(6, 0), 0);

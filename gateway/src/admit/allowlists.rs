@@ -14,7 +14,7 @@ pub struct Allowlists {
 }
 
 impl Allowlists {
-    /// Those of the connectors and carriers of `config`.
+    /// The allowlists of the connectors and carriers of `config`.
     pub fn new(config: &Config) -> Self {
         let connectors = config.voice_connector.iter().flat_map(|item| &item.termination.allowlist);
         let carriers = config.carrier.iter().flat_map(|item| &item.allowlist);

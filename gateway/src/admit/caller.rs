@@ -6,7 +6,7 @@ use crate::number::Dialect;
 
 use super::{Facts, Refusal, Step};
 
-/// Who calls.
+/// The caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The number that is shown; none where a carrier gave none, or on an emergency call of an extension.
@@ -192,7 +192,7 @@ fn by(users: &[String], by: CallerSource) -> Vec<(&str, CallerSource)> {
     users.iter().map(|user| (user.as_str(), by)).collect()
 }
 
-/// Whoever is named as the caller, as the number rules leave it, in the order in which the names count.
+/// The names of the caller, as the number rules leave it, in the order in which the names count.
 fn named<'f>(
     facts: &'f Facts,
     first: IdentityHeader,

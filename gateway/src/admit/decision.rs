@@ -54,12 +54,12 @@ pub struct Challenge {
 pub struct Admitted {
     /// Which way it goes.
     pub direction: Direction,
-    /// Who handed it to us.
+    /// The party that handed the call to us.
     pub origin: Origin,
     /// The connector that it is billed to. On an inbound call to a group: the first member that takes calls;
     /// each attempt of the route names its own.
     pub connector: ConnectorId,
-    /// Who calls.
+    /// The caller.
     pub caller: Caller,
     /// What was dialled: a number, or emergency digits as they came.
     pub dialled: String,
@@ -69,13 +69,13 @@ pub struct Admitted {
     pub plan: PlanEntry,
     /// Where that number lives.
     pub destination: Destination,
-    /// It is an emergency call: limits, health and drain do not stop it.
+    /// What makes it an emergency call: limits, health and drain do not stop one.
     pub emergency: Option<EmergencyCall>,
     /// The digest user that proved itself.
     pub digest_user: Option<String>,
 }
 
-/// Who handed us a message. Shared with the configuration that it was decided by.
+/// The party that handed us a message. Shared with the configuration that it was decided by.
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// A customer: termination, outbound.
@@ -119,6 +119,6 @@ pub struct EmergencyCall {
     pub country: CountryCode,
     /// What was dialled, as `911`, or the service that was asked for, as `urn:service:sos`.
     pub digits: String,
-    /// It goes to the test number; everything else is as in earnest, or the test would prove nothing.
+    /// The call goes to the test number; everything else is as in earnest, or the test would prove nothing.
     pub test: bool,
 }

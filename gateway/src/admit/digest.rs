@@ -21,7 +21,7 @@ pub(super) fn check(
     }
     let challenge = |stale| Challenge { realm: config.gateway.realm.clone(), stale };
     let (step, passed) = match &facts.digest {
-        // Whoever checked the digest may have looked up another connector's users.
+        // The digest may have been checked by another connector's users.
         Digest::Verified(user) if users.iter().any(|known| known.username == *user) => {
             (DigestStep::Verified(user.clone()), Ok(Passed::Yes { user: Some(user.clone()) }))
         }

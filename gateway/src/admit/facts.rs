@@ -83,15 +83,15 @@ impl Facts {
 pub enum Digest {
     /// There are none, or the connector asks for none.
     NotAttempted,
-    /// They are right, and whose they are.
+    /// The credentials are right, and whose they are.
     Verified(String),
-    /// They are right for a nonce that is too old or not ours: ask again, saying `stale`.
+    /// The credentials are right for a nonce that is too old or not ours: ask again, saying `stale`.
     Stale,
-    /// They are wrong; ask again.
+    /// The credentials are wrong; ask again.
     Wrong,
-    /// They are wrong, and have been too often.
+    /// The credentials are wrong, and have been too often.
     TooMany,
-    /// They are right, but were computed for another number than the one that is called.
+    /// The credentials are right, but were computed for another number than the one that is called.
     OtherTarget,
 }
 

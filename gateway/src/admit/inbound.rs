@@ -15,7 +15,7 @@ pub(super) fn admit(
     mut steps: Vec<Step>,
 ) -> Decision {
     let dialect = Dialect::from_carrier(carrier);
-    // Who registers is called at its Contact: the number stands elsewhere.
+    // A gateway that registers is called at its Contact: the number stands elsewhere.
     let is_contact = carrier.register.as_ref().is_some_and(|register| register.user == facts.user);
     let is_number = |user: &&String| dialect.read(NumberRole::Called, user).is_some();
     let elsewhere = facts.called.iter().filter(|_| is_contact).find(is_number);
@@ -87,7 +87,7 @@ pub(super) fn owners(config: &Config, number: &E164, steps: &mut Vec<Step>) -> O
     }
 }
 
-/// Those of `owners` that take inbound calls; refused where none does.
+/// The connectors of `owners` that take inbound calls; refused where none does.
 pub(super) fn open(
     config: &Config,
     owners: Vec<ConnectorId>,

@@ -171,7 +171,7 @@ pub struct Verdict {
     pub phrase: String,
     /// The label of the counter of refusals.
     pub cause: &'static str,
-    /// It counts as a throttle of the connector too.
+    /// Whether the refusal counts as a throttle of the connector too.
     pub throttle: bool,
     /// After some of these from one source: no answer at all.
     pub silence: bool,

@@ -30,7 +30,7 @@ pub fn registering(config: &Config, facts: &Facts) -> Option<Result<Arc<VoiceCon
     }
 }
 
-/// Who registers with `connector`: the digest user, none where it has no credentials; or the challenge that asks.
+/// The registrant of `connector`: the digest user, none where it has no credentials; or the challenge that asks.
 ///
 /// # Errors
 /// Wrong credentials too often, or for somebody else.

@@ -11,14 +11,14 @@ use super::emergency::Asked;
 use super::step::{ConnectorBy, Listed};
 use super::{Facts, OfferedMedia, Origin, Refusal, Step};
 
-/// Who sent a message, and how that was found out.
+/// The sender of a message, and how that was found out.
 #[derive(Debug, Clone)]
 pub struct Identified {
     /// What was looked at.
     pub steps: Vec<Step>,
     /// The connector, once it is known and the source is listed for it; also where it is refused after all.
     pub connector: Option<ConnectorId>,
-    /// Who it is, or why it is nobody.
+    /// The sender, or why it is nobody.
     pub outcome: Result<Origin, Refusal>,
 }
 

@@ -19,7 +19,7 @@ pub enum Step {
         address: IpAddr,
         /// What carried the message.
         transport: Transport,
-        /// Who lists it.
+        /// The parties whose allowlists hold the source.
         listed: Listed,
     },
     /// Which connector the Request-URI means.
@@ -132,7 +132,7 @@ pub enum Step {
         number: E164,
         /// To whom it belongs.
         numbering: Numbering,
-        /// It may be called.
+        /// Whether the number may be called.
         in_plan: bool,
     },
     /// `termination.denied_prefixes`.
@@ -156,7 +156,7 @@ pub enum Step {
         /// The number; none where it is none of that format.
         number: Option<E164>,
     },
-    /// Who has the number.
+    /// The owner of the number.
     Assigned {
         /// The number.
         number: E164,
@@ -172,14 +172,14 @@ pub enum Step {
     },
 }
 
-/// Who lists a source.
+/// The parties whose allowlists hold a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listed {
     /// Nobody.
     Nowhere,
-    /// These connectors; only the one of the Request-URI where that is among them.
+    /// Connectors; only the one of the Request-URI where that is among them.
     Connectors(Vec<ConnectorId>),
-    /// This carrier.
+    /// A carrier.
     Carrier(CarrierName),
 }
 
@@ -192,7 +192,7 @@ pub enum ConnectorBy {
     Source,
     /// No other that lists the source owns the caller's number.
     Caller,
-    /// It is the first that lists the source and has an entry for the emergency digits.
+    /// The connector is the first that lists the source and has an entry for the emergency digits.
     Emergency,
 }
 
@@ -201,7 +201,7 @@ pub enum ConnectorBy {
 pub enum DigestStep {
     /// The connector has none.
     NotAsked,
-    /// This user proved itself.
+    /// A user proved itself.
     Verified(String),
     /// The message has no credentials.
     Missing,

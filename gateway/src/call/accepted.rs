@@ -143,7 +143,7 @@ impl Accepted {
         }
     }
 
-    /// Who is transferred comes.
+    /// The party that is transferred comes.
     pub fn handle_joined(&mut self, lent: Box<Lent>) -> Next {
         self.joined = Some(lent);
         Next::Accept
@@ -162,7 +162,7 @@ impl Accepted {
                 in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
                 return self.caller_gave_up(cx, &message);
             }
-            // It hears that the call was answered and ended, in turn, once the journal has the answer.
+            // The caller hears that the call was answered and ended, in turn, once the journal has the answer.
             (Some(Method::Bye), Side::B) => {
                 in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
                 self.invite.forgive();

@@ -305,7 +305,7 @@ mod tests {
     use super::*;
     use crate::call::profile::PLAIN;
 
-    /// Whoever gives a header a name of its own must say here where it may go.
+    /// A header that gets a name of its own must be said here to go where it may.
     #[test]
     fn every_name_that_we_know_has_a_line_in_the_table() {
         let forgotten: Vec<_> = Name::KNOWN.iter().filter(|name| May::of_known(name).is_none()).collect();

@@ -99,7 +99,7 @@ impl History {
         u32::try_from(self.dialled.len()).unwrap_or(u32::MAX)
     }
 
-    /// Who was dialled under this Call-ID, or came under it; `None`: nobody did.
+    /// The party that was dialled under this Call-ID, or came under it; `None`: there was none.
     pub fn party_of(&self, call_id: &str) -> Option<&Option<Party>> {
         let mut all = self.dialled.iter().chain(&self.came);
         all.find(|(known, _)| known == call_id).map(|(_, party)| party)
@@ -143,7 +143,7 @@ impl History {
         self.reason = reason.map(sip::text::phrase);
     }
 
-    /// Who ended the call; we did where no party said so.
+    /// The party that ended the call; we did where none said so.
     pub fn by(&self) -> EndedBy {
         self.by
     }
@@ -209,7 +209,7 @@ impl Cx<'_> {
         }
     }
 
-    /// It failed, and is left for the next one or not.
+    /// The present attempt failed, and is left for the next one or not.
     pub fn attempt_failed(&mut self, failed: &Failed, verdict: Failover) {
         let end = AttemptEnd::Failed { end: failed.end, left: verdict.goes_on() };
         let because = Some(verdict.to_string());

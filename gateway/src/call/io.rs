@@ -209,7 +209,7 @@ pub struct Redirected {
     pub by: Party,
     /// The user parts of its Contacts, best first.
     pub users: Vec<String>,
-    /// Who calls, as the records have it.
+    /// The caller, as the records have it.
     pub caller: String,
     /// Whether that is not to be shown.
     pub hidden: bool,
@@ -234,9 +234,9 @@ pub struct SentOn {
 /// How an attempt at a host ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptEnd {
-    /// It took the call.
+    /// The host took the call.
     Answered,
-    /// It did not; `left`: the next one is tried.
+    /// The host did not take the call; `left`: the next one is tried.
     Failed { end: RouteEnd, left: bool },
     /// The caller gave up, or we ended the call.
     GivenUp,

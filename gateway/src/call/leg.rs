@@ -28,7 +28,7 @@ pub(super) fn names(replaces: &Replaces, dialog: &Dialog) -> bool {
 /// Which leg of a call a dialog belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LegRef {
-    /// Who called us.
+    /// The leg of the caller.
     A,
     /// Whom we called: the attempt's number, from 0.
     B(u32),
@@ -75,7 +75,7 @@ pub struct End {
     pub target_fails: bool,
     pub local: Local,
     pub profile: Arc<Profile>,
-    /// Who has offered what, and what holds. A call that is gone on with begins with no offer open.
+    /// The offers and answers of the dialog: what is open, and what holds. A call that is gone on with begins with no offer open.
     #[serde(skip)]
     pub offers: OfferAnswer<Bytes>,
     pub sdp: SdpOut,

@@ -119,7 +119,7 @@ pub struct NewCall {
     pub redirections: Vec<(Name, String)>,
     /// The call goes back to the party that a REFER of its came from, in that party's words.
     pub back: Option<Box<Back>>,
-    /// Who is billed and how the parties are called.
+    /// The connectors that are billed, and the parties.
     pub account: Account,
     /// The first media session's key.
     pub media: MediaKey,

@@ -21,10 +21,10 @@ pub struct Profile {
     /// What it says of who calls is believed of a carrier, and what its network says of either; see [`super::headers`].
     #[serde(default)]
     pub believed: bool,
-    /// It is told who calls, and what the other side's network says.
+    /// The party is told who calls, and what the other side's network says.
     #[serde(default)]
     pub given: bool,
-    /// It called, and asked not to be shown.
+    /// The party called, and asked not to be shown.
     #[serde(default)]
     pub hidden: bool,
     /// Names of headers that the gateway has no rule for and that pass to this party and from it, in lower case, each with

@@ -22,7 +22,7 @@ pub(super) struct Referral {
     event: String,
     /// The NOTIFY under way.
     sent: Option<Sent>,
-    /// It came after a later request of ours, and was sent again.
+    /// The NOTIFY came after a later request of ours, and was sent again.
     overtaken: bool,
 }
 

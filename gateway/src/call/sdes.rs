@@ -126,7 +126,7 @@ impl Sdes {
 
     /// Our offer to the party: every suite that we take, each with a key of its own.
     pub fn offer(&mut self, random: &mut dyn Random) -> Lines {
-        // Whoever has SRTP under the name of SRTP may insist on it.
+        // A party that has SRTP under the name of SRTP may insist on it.
         let insists = self.protocol.as_deref().is_some_and(sip::sdp::is_srtp) && self.keys.is_some();
         let protocol = match self.policy {
             Srtp::Required => "RTP/SAVP",
@@ -165,7 +165,7 @@ impl Sdes {
         let by_tag = lines.iter().find(|(has_our_tag, _)| *has_our_tag);
         let chosen = by_tag.or(lines.first()).map(|(_, keys)| keys.clone());
         let renumbered = chosen.is_some() && by_tag.is_none();
-        // Whoever answers an offer of keys with some sends SRTP under them, whatever the transport is called.
+        // A party that answers an offer of keys with some sends SRTP under them, whatever the transport is called.
         let keyed = !stream.crypto.is_empty() && self.policy != Srtp::Off;
         match (&chosen, self.policy) {
             (None, _) if keyed => Err(Cause::new(488, "The answer's SRTP key does not fit the offer")),

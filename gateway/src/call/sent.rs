@@ -99,7 +99,7 @@ impl Sent {
         self.change(cx, &leg.end.local, leg.dialog.local_cseq, change);
     }
 
-    /// It could not be delivered: sends it once more inside the dialog of `leg`, where it may be.
+    /// The request could not be delivered: sends it once more inside the dialog of `leg`, where it may be.
     ///
     /// - `silent`: nobody answered there, so that nothing is gained by a new connection.
     pub fn repeat_in(&mut self, cx: &mut Cx<'_>, leg: &mut Leg, silent: bool) -> bool {
@@ -122,7 +122,7 @@ impl Sent {
         self.send(cx, again);
     }
 
-    /// It could not be delivered to where an INVITE that begins a dialog goes: the same by a new connection. Who did get
+    /// The request could not be delivered to where an INVITE that begins a dialog goes: the same by a new connection. Who did get
     /// the first knows it by its Call-ID and CSeq (RFC 3261 §8.2.2.2), so that nobody rings twice.
     pub fn repeat_at(&mut self, cx: &mut Cx<'_>, local: &Local) {
         let again = renewed(&self.message, self.cseq(), local, cx.tokens).build();

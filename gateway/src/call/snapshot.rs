@@ -38,7 +38,7 @@ pub struct Snapshot {
     /// What was agreed of the session timer of either leg, if anything.
     #[serde(default)]
     pub sessions: [Option<SessionTerms>; 2],
-    /// Who is billed.
+    /// The parties, and the connectors that are billed.
     pub account: Account,
     /// When it began and was answered.
     pub times: Times,

@@ -14,16 +14,16 @@ use crate::peer::Transport;
 pub(super) struct Arguments {
     #[command(flatten)]
     file: super::File,
-    /// Who calls: the user part of From, as +12065550100.
+    /// The caller: the user part of From, as +12065550100.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     from: String,
-    /// Who calls by P-Asserted-Identity; may be given several times.
+    /// The caller by P-Asserted-Identity; may be given several times.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     asserted: Vec<String>,
-    /// Who sent the call on, by Diversion; may be given several times.
+    /// The number that sent the call on, by Diversion; may be given several times.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     diversion: Vec<String>,
-    /// Who is called: the user part of the Request-URI, as +12065550123 or 911.
+    /// The callee: the user part of the Request-URI, as +12065550123 or 911.
     #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     to: String,
     /// The address that the INVITE comes from.

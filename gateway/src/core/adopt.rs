@@ -15,7 +15,7 @@ use crate::reply::Cause;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdoptError {
-    /// It is no snapshot.
+    /// The bytes are no snapshot.
     #[error("not a snapshot: {0}")]
     Unreadable(#[from] serde_json::Error),
     /// Another build wrote it.
@@ -24,7 +24,7 @@ pub enum AdoptError {
     /// Its tags name another shard.
     #[error("the call belongs to shard {0}")]
     Shard(u16),
-    /// It is here already.
+    /// The call is here already.
     #[error("the call is here already")]
     Known,
 }

@@ -23,7 +23,7 @@ impl Core {
         );
     }
 
-    /// It is over, or ended before anything was sent.
+    /// The attempt is over, or ended before anything was sent.
     pub(super) fn attempt_ends(&self, key: CallKey, detail: &AttemptDetail, end: AttemptEnd) {
         let Some(slot) = self.calls.get(&key) else { return };
         let transaction_id = slot.call.transaction_id;

@@ -22,7 +22,7 @@ impl CallsUp {
         self.change(party, |count| count.saturating_add(1));
     }
 
-    /// It is over.
+    /// The call is over.
     pub fn end(&self, party: IpAddr) {
         self.change(party, |count| count.saturating_sub(1));
     }

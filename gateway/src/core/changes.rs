@@ -13,7 +13,7 @@ pub(super) struct Changes {
     /// When the second is over; `None`: no host changed since the last one.
     until: Option<Instant>,
     named: u32,
-    /// Those that were not named, by what they have become.
+    /// The hosts that were not named, by what they have become.
     up: u32,
     down: u32,
 }

@@ -55,7 +55,7 @@ impl Core {
                     }
                     None => self.new_invite(now, id, message, from, merged),
                 }
-                // Whoever was not answered waits for somebody else's answer: some peers ask again within milliseconds.
+                // A request that was not answered waits for somebody else's answer: some peers ask again within milliseconds.
                 self.transactions.trying(now.instant, id);
             }
             Reported::Cancel { invite, message } => {

@@ -11,9 +11,9 @@ use crate::record::Settled;
 /// What is told of a connector's emergency calls, each with lines of its own: a flood of one leaves the other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Told {
-    /// They began.
+    /// Emergency calls of this connector began.
     Begun(String),
-    /// They were not answered.
+    /// Emergency calls of this connector were not answered.
     Unanswered(String),
 }
 

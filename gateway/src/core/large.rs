@@ -26,7 +26,7 @@ const REST: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct LargeRequests {
     under_way: HashMap<ClientId, Large>,
-    /// Who took no connection, and until when that is remembered.
+    /// The peers that took no connection, and until when that is remembered.
     refused: HashMap<SocketAddr, Instant>,
 }
 

@@ -16,7 +16,7 @@ use crate::admit::Allowlists;
 pub struct Live {
     /// The configuration.
     pub config: Arc<Config>,
-    /// Who is no stranger.
+    /// The sources that are no strangers.
     pub allowlists: Allowlists,
     /// How each party's systems speak.
     pub(super) profiles: Profiles,
@@ -38,7 +38,7 @@ impl fmt::Debug for Live {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LiveError {
-    /// It is not where the configuration says.
+    /// The secret is not where the configuration says.
     #[error("credentials of {owner}: {error}")]
     Secret {
         /// The connector or carrier.
@@ -46,7 +46,7 @@ pub enum LiveError {
         /// What is wrong.
         error: SecretError,
     },
-    /// It can't be asked for.
+    /// The secret can't be asked for.
     #[error(
         "credentials of {owner}: the ha1 of {user:?} is of an algorithm that digest_algorithms leaves out"
     )]
@@ -56,7 +56,7 @@ pub enum LiveError {
         /// The user.
         user: String,
     },
-    /// It is no `ha1`.
+    /// The secret is no `ha1`.
     #[error("credentials of {owner}: {error}")]
     Ha1 {
         /// The connector or carrier.
@@ -107,7 +107,7 @@ impl Live {
             };
             registrations.extend(login.map(|login| (name, login)));
         }
-        // Who is known by one login is asked for it when it calls, too.
+        // A carrier that knows us by one login asks for it when it calls, too.
         for (name, login) in &registrations {
             carriers.entry(name.clone()).or_insert_with(|| login.clone());
         }

@@ -166,7 +166,7 @@ pub struct Core {
     /// BYEs of ours that are not answered yet: a gateway that stops waits for them.
     byes: HashSet<ClientId>,
     servers: HashMap<ServerId, CallKey>,
-    /// Who asked what is being served.
+    /// The requests that are being served, by their source.
     per_source: per_source::PerSource,
     queries: HashMap<QueryId, Query>,
     unresolved: parked::Unresolved,

@@ -27,7 +27,7 @@ pub(super) enum Claim {
     Newcomer,
     /// A new call of a source that has calls up.
     Caller,
-    /// It calls for help, or is inside a call.
+    /// The request calls for help, or is inside a call.
     Urgent,
 }
 
@@ -109,7 +109,7 @@ impl PerSource {
         self.kept.too_old()
     }
 
-    /// It is over.
+    /// The transaction is over.
     pub(super) fn end(&mut self, id: ServerId) {
         match self.asked.remove(&id) {
             Some(asked) => self.give_back(asked.source, asked.cost),

@@ -15,7 +15,7 @@ type ByTransport = [Arc<Profile>; 3];
 pub(super) struct Profiles(HashMap<Party, ByTransport>);
 
 impl Profiles {
-    /// Those of the connectors and carriers of `config`.
+    /// The profiles of the connectors and carriers of `config`.
     pub(super) fn new(config: &Config) -> Self {
         let connectors = config.voice_connector.iter().map(|one| {
             let party = Party::VoiceConnector(one.id.as_str().into());

@@ -34,7 +34,7 @@ pub struct Shared {
     health: ArcSwap<Health>,
     /// Counters and gauges.
     pub metrics: Metrics,
-    /// Who is not answered any more.
+    /// The sources that are not answered any more.
     pub guard: Arc<Guard>,
     /// The key of the digest nonces, the same for all shards.
     pub nonce_key: [u8; 32],

@@ -20,7 +20,7 @@ pub(super) fn export(
 ) {
     let (shown, counters) = (metrics.listen(), counters.clone());
     metrics.on_render(move || shown.show(&counters));
-    // It holds the metrics itself.
+    // What all shards share holds the metrics itself.
     let (shared, config) = (Arc::downgrade(shared), config.clone());
     metrics.on_render(move || {
         if let Some(shared) = shared.upgrade() {

@@ -313,7 +313,7 @@ impl Gateway {
         let until = Instant::now() + limit;
         let go_on = || Instant::now() < until && !interrupted();
         let mut drained = self.all_drained(|| Input::Drain, go_on);
-        // Who said so early may have taken an emergency call since.
+        // A shard that said so early may have taken an emergency call since.
         while drained && self.shared.live_calls() > 0 {
             drained = go_on();
             let _ = self.drained.recv_timeout(Duration::from_millis(50));

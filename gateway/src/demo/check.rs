@@ -87,10 +87,10 @@ pub fn bill(expected: &[Cdr], found: &[Record]) -> Option<Check> {
     Some(Check::new(shared && all, told, format!("{found:?}")))
 }
 
-/// Who heard what.
+/// What each party heard.
 pub fn tones(heard: &[Heard]) -> Option<Check> {
     let told: Vec<String> = heard.iter().map(|one| format!("{} heard {}", one.who.0, one.tone)).collect();
-    // Those who did not would have failed the scenario.
+    // Phones that did not would have failed the scenario.
     (!told.is_empty()).then(|| Check { ok: true, text: told.join(", ") })
 }
 

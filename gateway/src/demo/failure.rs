@@ -11,7 +11,7 @@ pub enum Failure {
     /// Something that had to come did not.
     #[error("{who} waited {patience:?} for {what}, in vain")]
     Waited {
-        /// Who waited.
+        /// The phone that waited.
         who: String,
         /// What for.
         what: String,
@@ -21,7 +21,7 @@ pub enum Failure {
     /// Something else came.
     #[error("{who} wanted {wanted} and got {got}")]
     Unexpected {
-        /// Who wanted it.
+        /// The phone that wanted it.
         who: String,
         /// What it wanted.
         wanted: String,
@@ -31,9 +31,9 @@ pub enum Failure {
     /// A message that `rsip` cannot read, or that lacks what a phone needs.
     #[error("{who} cannot read what {from} sent ({problem}): {text}")]
     Unreadable {
-        /// Who received it.
+        /// The phone that received it.
         who: String,
-        /// Who sent it.
+        /// The sender.
         from: SocketAddr,
         /// What is wrong with it.
         problem: String,

@@ -305,7 +305,7 @@ async fn report(rtcp: UdpSocket, shared: Arc<Shared>) {
             })
         };
         if let Some(answer) = answer {
-            // Whoever hung up meanwhile needs no report.
+            // A phone that hung up meanwhile needs no report.
             let _ = rtcp.send_to(&answer, from).await;
         }
         shared.changed.notify_waiters();

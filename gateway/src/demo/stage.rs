@@ -107,7 +107,7 @@ pub fn host(connector: &str) -> String {
 pub struct Outcome {
     /// The final answer that the caller got.
     pub answer: Option<Answer>,
-    /// Who heard what.
+    /// What each party heard.
     pub heard: Vec<Heard>,
 }
 

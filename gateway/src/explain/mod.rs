@@ -24,13 +24,13 @@ use asked::{facts, header_rules, response_rules};
 /// A call that nobody has made.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Who calls: user part of From, as `+12065550100`, `1001` or `anonymous`.
+    /// The caller: user part of From, as `+12065550100`, `1001` or `anonymous`.
     pub from: String,
-    /// Who calls by P-Asserted-Identity, as `from`.
+    /// The caller by P-Asserted-Identity, as `from`.
     pub asserted: Vec<String>,
-    /// Who sent the call on by Diversion, as `from`.
+    /// The numbers that sent the call on, by Diversion, as `from`.
     pub diversion: Vec<String>,
-    /// Who is called: user part of the Request-URI, as `+12065550100` or `911`.
+    /// The callee: user part of the Request-URI, as `+12065550100` or `911`.
     pub to: String,
     /// Where the INVITE comes from.
     pub source: IpAddr,
@@ -96,7 +96,7 @@ pub enum ExplainedStep {
     },
     /// How the caller stands in From.
     Caller {
-        /// Who reads it: a connector's id or a carrier's name.
+        /// The receiver: a connector's id or a carrier's name.
         whose: String,
         /// The value, without name and tag.
         value: String,

@@ -23,7 +23,7 @@ pub const BUFFER: usize = 65_536;
 pub struct Datagram {
     /// Bytes received.
     pub length: usize,
-    /// Who sent it.
+    /// The sender of the datagram.
     pub remote: SocketAddr,
     /// The address that it was sent to, even where the listener is bound to a wildcard.
     pub local: SocketAddr,

@@ -36,7 +36,7 @@ struct Inner {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     region: String,
-    /// Whoever was configured since the start: the live calls of a removed connector still count.
+    /// The connectors that were configured since the start: the live calls of a removed one still count.
     connectors: ArcSwap<HashMap<String, Arc<ConnectorMetrics>>>,
     unknown: Arc<ConnectorMetrics>,
     responses: [Counter; 6],

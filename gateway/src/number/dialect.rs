@@ -24,7 +24,7 @@ pub struct Dialect<'c> {
 /// What a rule made of a number. Displays as one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewritten {
-    /// Who is called, or who calls.
+    /// Whether the number is the callee's or the caller's.
     pub role: NumberRole,
     /// What stood there.
     pub before: String,

@@ -39,7 +39,7 @@ pub struct AtCarrier {
 pub enum Standing {
     /// The carrier's calls come by this flow.
     Registered(Peer),
-    /// It is down, and why.
+    /// The registration is down, and why.
     Down(Arc<str>),
 }
 

@@ -53,7 +53,7 @@ pub enum DnsError {
     /// The name server did not answer.
     #[error("timed out")]
     TimedOut,
-    /// It answered with a failure, or the name is no name.
+    /// The server answered with a failure, or the name is no name.
     #[error("{0}")]
     Failed(String),
 }

@@ -28,7 +28,7 @@ pub struct Attempt {
     pub caller: String,
     /// The number that a peer that we trust is told, in its format; none where there is none.
     pub asserted: Option<String>,
-    /// It answered the last time that it was asked; else it comes last.
+    /// The host answered the last time that it was asked; else the attempt comes last.
     pub usable: bool,
     /// A contact that has registered.
     pub registered: Option<Arc<Registered>>,

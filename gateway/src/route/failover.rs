@@ -5,7 +5,7 @@ use crate::q850::Q850;
 /// How an attempt ended without an answer of 2xx that is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RouteEnd {
-    /// It could not be sent, or its connection was lost.
+    /// The INVITE could not be sent, or its connection was lost.
     TransportFailure,
     /// The name of its host has no address.
     Unresolved,
@@ -13,7 +13,7 @@ pub enum RouteEnd {
     NoResponse,
     /// Something was heard, and nothing rang within `progress_timeout`.
     NoProgress,
-    /// It rang until Timer C.
+    /// The callee rang until Timer C.
     NoAnswer,
     /// Its limits leave no room for the call.
     NoRoom,
@@ -86,7 +86,7 @@ impl RouteEnd {
 pub enum Failover {
     /// Leave this route for the next.
     Next(Because),
-    /// This route has had the last word.
+    /// The route has had the last word.
     Stop(Because),
 }
 
@@ -113,21 +113,21 @@ pub enum Because {
     Emergency,
     /// The caller has heard this route ring.
     Rang,
-    /// It could not be sent.
+    /// The INVITE could not be sent.
     TransportFailure,
     /// Nothing was heard in time.
     NoResponse,
-    /// It was heard, and nothing rang in time.
+    /// The host was heard, and nothing rang in time.
     NoProgress,
-    /// It rang for long enough.
+    /// The callee rang for long enough.
     NoAnswer,
     /// Its limits leave no room.
     NoRoom,
-    /// It may be told nothing of the offer.
+    /// The host may be told nothing of the offer.
     NotAcceptable,
     /// Its 2xx can't be used.
     BadAnswer,
-    /// It wants credentials that we do not have, or refused those that we have: 401, 407.
+    /// The host wants credentials that we do not have, or refused those that we have: 401, 407.
     Challenged(u16),
     /// The callee itself refused: 486, 600, 603, 604.
     Refused(u16),

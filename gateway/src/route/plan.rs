@@ -56,7 +56,7 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     }
     if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
         for carrier in carriers::ordered(config, admitted, &mut random, &mut steps) {
-            // Who calls for help is not put through to one fixed user of a service.
+            // A call for help is not put through to one fixed user of a service.
             let takes = |host: &&Route| admitted.emergency.is_none() || host.user.is_none();
             let hosts = carrier.host.iter().filter(takes).collect();
             let hosts =
@@ -74,7 +74,7 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
         attempt.via.carrier().is_some_and(|name| carriers.is_down(name.as_str(), &attempt.lookup))
     };
     for attempt in &mut attempts {
-        // Whoever has registered was heard of lately.
+        // A contact that has registered was heard of lately.
         attempt.usable =
             attempt.registered.is_some() || health.is_usable(facts.now, &attempt.lookup) && !is_down(attempt);
     }

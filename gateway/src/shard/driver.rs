@@ -41,7 +41,7 @@ pub struct ShardSetup {
     pub mailboxes: Mailboxes,
     /// The way to TCP and TLS connections.
     pub streams: Streams,
-    /// Who looks up names.
+    /// Looks up names.
     pub resolver: Arc<dyn Resolve>,
     /// The flood guard.
     pub guard: Arc<Guard>,
@@ -67,7 +67,7 @@ impl ShardThread {
     /// ([`Input::Drain`], [`Effect::Drained`]).
     pub fn stop(self) {
         let _ = self.stop.send(());
-        // It cannot have panicked: that ends the process.
+        // The thread cannot have panicked: that ends the process.
         let _ = self.thread.join();
     }
 }

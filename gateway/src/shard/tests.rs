@@ -474,7 +474,7 @@ async fn silent_connections_shut_nobody_out_and_end() {
     gateway.stop();
 }
 
-/// It asked, and went without waiting for the answer.
+/// The client asked, and went without waiting for the answer.
 #[tokio::test]
 async fn nobody_is_dialled_for_an_answer_that_nothing_is_kept_of() {
     let mut gateway = Gateway::new(1, &[(Transport::Tcp, "127.0.0.1:0")]);

@@ -29,7 +29,7 @@ const SOME: [(&str, &str); 8] = [
     // A dynamic number means what its own description says.
     (OPUS, "m=audio 40000 RTP/AVP 96\r\na=rtpmap:96 OPUS/48000/2\r\n"),
     (OPUS, "m=audio 40000 RTP/AVP 96\r\na=rtpmap:96 opus/48000\r\n"),
-    // It repeats the number without explaining it.
+    // The answer repeats the number without explaining it.
     (OPUS, "m=audio 40000 RTP/AVP 123\r\n"),
     (FAX, FAX),
 ];

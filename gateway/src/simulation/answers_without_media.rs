@@ -137,7 +137,7 @@ fn the_repeated_description_is_not_called_what_the_dropped_body_was() {
     });
 }
 
-/// Who needs help is put through to the next one.
+/// A call for help is put through to the next host.
 #[test]
 fn an_emergency_call_goes_on_to_the_next_route() {
     for mute in MUTE {
@@ -270,7 +270,7 @@ fn a_reinvite_that_is_answered_without_an_offer_is_refused_and_the_call_goes_on(
     }
 }
 
-/// Who asks for an offer by a re-INVITE must answer it.
+/// A party that asks for an offer by a re-INVITE must answer it.
 #[test]
 fn a_reinvite_whose_ack_owes_an_answer_ends_the_call() {
     over_udp(&[], |trunk| {

@@ -367,7 +367,7 @@ fn a_caller_behind_nat_that_lost_its_connection_is_given_up() {
         assert_eq!(trunk.call(b).statuses(&Method::Bye), [200]);
         assert_eq!(trunk.went(a, &Method::Bye).remote, address("192.168.7.2:5060"));
         assert!(trunk.world.cores.iter().all(|core| core.live_calls() == 0));
-        // It comes back with a word about a call that is over.
+        // The phone comes back with a word about a call that is over.
         trunk.request(a, Method::Info, Some("Signal=1"));
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Info), [481]);

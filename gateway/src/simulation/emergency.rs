@@ -100,7 +100,7 @@ fn help_knows_whom_to_call_back() {
     });
 }
 
-/// It rings and nobody answers: somebody else might.
+/// The host rings and nobody answers: somebody else might.
 #[test]
 fn a_carrier_that_only_rings_is_left_for_the_next() {
     everywhere(|trunk| {

@@ -119,7 +119,7 @@ fn floods(trunk: &mut Trunk, phone: PhoneId, count: usize, number: &str) -> usiz
     refused.len()
 }
 
-/// Whoever rings ends.
+/// Refuses each call that rings at the phone.
 fn is_busy(trunk: &mut Trunk, phone: PhoneId) {
     for index in 0..trunk.phone(phone).calls.len() {
         let call = &trunk.phone(phone).calls[index];

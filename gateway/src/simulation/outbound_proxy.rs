@@ -50,7 +50,7 @@ fn goes_by_way_of_the_proxy(trunk: &mut Trunk, transport: Transport, route: &str
     trunk.run(1.0);
     assert_eq!(Trunk::header(trunk.call(b).request(&Method::Cancel).unwrap(), "Route"), route);
 
-    // Who answers says where the rest of the dialog goes.
+    // The callee says where the rest of the dialog goes.
     let a = trunk.dial(trunk.pbx, OUTSIDE);
     trunk.run(1.0);
     let b = trunk.incoming(sbc);

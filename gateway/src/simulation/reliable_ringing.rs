@@ -157,7 +157,7 @@ fn the_2xx_waits_for_the_prack() {
     });
 }
 
-/// Whoever ends it while the 2xx waits ends both legs, and nobody pays.
+/// A party that ends the call while the 2xx waits ends both legs, and nobody pays.
 #[test]
 fn a_2xx_that_waits_is_given_up_like_a_call() {
     for who in 0..3 {

@@ -157,7 +157,7 @@ fn a_reinvite_in_place_of_an_update_is_given_up_in_time() {
     });
 }
 
-/// Who does not say what it takes, and refuses an UPDATE, gets the offer as a re-INVITE.
+/// A party that does not say what it takes, and refuses an UPDATE, gets the offer as a re-INVITE.
 #[test]
 fn a_405_to_an_update_turns_it() {
     everywhere(|trunk| {

@@ -60,7 +60,7 @@ fn ten_wrong_digests_of_one_user_leave_the_others_of_its_address_alone() {
     });
 }
 
-/// Who tries many names is stopped too; those who proved themselves there before go on.
+/// A source that tries many names is stopped too; those who proved themselves there before go on.
 #[test]
 fn a_hundred_wrong_digests_of_an_address_stop_whoever_is_new_there() {
     over_udp(&[LOGINS], |trunk| {
@@ -74,7 +74,7 @@ fn a_hundred_wrong_digests_of_an_address_stop_whoever_is_new_there() {
     });
 }
 
-/// Whoever is locked out by the guesses of another, or by a wrong password in a phone's memory, may need help all the same.
+/// A user who is locked out by the guesses of another, or by a wrong password in a phone's memory, may need help all the same.
 #[test]
 fn who_is_locked_out_may_call_for_help() {
     over_udp(&[LOGINS], |trunk| {

@@ -304,7 +304,7 @@ fn learning_opens_again_when_the_far_side_answers() {
         lock.accept(at(0), address(ATTACKER), position(1));
         lock
     };
-    // It rang for long: a talking stray is the source, unless who was signalled speaks.
+    // The call rang for long: a talking stray is the source, unless who was signalled speaks.
     let mut lock = rung();
     lock.accept(at(20), address(ATTACKER), position(2));
     assert_eq!(lock.judge(at(20), address(SERVER)), Judgement::Refuse);

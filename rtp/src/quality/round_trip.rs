@@ -46,7 +46,7 @@ mod tests {
         check(0x0000_8000, 0xffff_8000, 0x0000_8000, Some(500)); // across the wrap
         check(0xb705_2000, 0xb705_2001, 0, Some(0)); // a clock that was set back by its grain
         check(0xb705_2000, 0xb705_2000, 0x1999, Some(0));
-        // Who has held a report for longer than it exists has not.
+        // A receiver that says to have held a report for longer than it exists has not.
         check(0xb705_2000, 0xb705_2000, 0x199a, None);
         check(0xb710_8000, 0xb705_2000, 0x9000_0000, None);
         check(0xb710_8000, 0xb705_2000, 0xffff_ffff, None);

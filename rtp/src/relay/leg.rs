@@ -31,7 +31,7 @@ pub(super) struct Leg {
     pub(super) kind: StreamKind,
     pub(super) mux: bool,
     pub(super) on_hold: bool,
-    /// It has sent SDP.
+    /// The party has sent SDP.
     pub(super) spoken: bool,
     pub(super) formats: Formats,
     pub(super) rtp: SourceLock,

@@ -114,7 +114,7 @@ impl Meter {
         }
     }
 
-    /// This leg is silent while the other is heard.
+    /// The leg is silent while the other is heard.
     pub(super) fn handle_one_way_silence(&mut self) {
         self.minute.one_way_silence = true;
         self.call.one_way_silence = true;

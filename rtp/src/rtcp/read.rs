@@ -42,7 +42,7 @@ pub enum Packet<'a> {
     },
     /// RR: the same from one that sends nothing.
     ReceiverReport {
-        /// Who reports.
+        /// The reporter.
         ssrc: Ssrc,
         /// Streams that it receives.
         reports: ReportBlocks<'a>,
@@ -87,7 +87,7 @@ impl<'a> Compound<'a> {
         Ok(compound)
     }
 
-    /// Who sent it: the SSRC that begins its first packet.
+    /// The sender: the SSRC that begins its first packet.
     pub fn sender(&self) -> Option<Ssrc> {
         self.rest.get(4..).and_then(word).map(Ssrc)
     }

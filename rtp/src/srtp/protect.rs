@@ -162,7 +162,7 @@ fn room(buffer: &mut [u8], len: usize, growth: usize) -> Result<(&mut [u8], &mut
     Ok((packet, trailer, needed))
 }
 
-/// Who sent an RTCP compound: the SSRC of its first packet, which stays in the clear.
+/// The sender of an RTCP compound: the SSRC of its first packet, which stays in the clear.
 pub(super) fn sender(packet: &[u8]) -> Option<Ssrc> {
     let [first, _, _, _, ssrc @ ..] = packet.first_chunk::<8>()?;
     (first >> 6 == 2).then(|| Ssrc(u32::from_be_bytes(*ssrc)))

@@ -62,7 +62,7 @@ impl Unprotect {
         Ok(Unprotect { carried: self.carry(), ..Unprotect::new(suite, master)? })
     }
 
-    /// This key follows one that followed it. What it has opened stays opened; a stream that has moved on meanwhile may go on
+    /// The key follows one that followed it. What it has opened stays opened; a stream that has moved on meanwhile may go on
     /// from there, or from where it was.
     pub fn come_back_after(&mut self, between: &Unprotect) {
         self.carried = between.carry();

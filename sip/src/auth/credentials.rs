@@ -12,7 +12,7 @@ use crate::uri::{Uri, unescape};
 /// Text fields hold what stands between the quotes, escapes included. `Debug` masks the response.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Who says to call.
+    /// The user name.
     pub username: String,
     /// From the challenge.
     pub realm: String,

@@ -11,7 +11,7 @@ use crate::{HeaderError, HeaderFault, Message, Method, Name, NameAddr};
 /// Source: RFC 3261 §12.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialog {
-    /// Who sent the INVITE.
+    /// Our role: whether we sent the INVITE.
     pub role: Role,
     /// Whether a 2xx was sent or received.
     pub state: DialogState,

@@ -28,7 +28,7 @@ pub enum SubscriptionState {
 pub enum TerminatedReason {
     /// There is nothing more to report.
     NoResource,
-    /// It was not refreshed, or given up.
+    /// The subscription was not refreshed, or given up.
     Timeout,
     /// No reason, or any other.
     Other,

@@ -24,12 +24,12 @@ impl Message {
         self.elements(Name::Via).next().and_then(|text| Via::branch_in(&text).map(str::to_owned))
     }
 
-    /// Who asks. RFC 3261 §20.20.
+    /// The sender. RFC 3261 §20.20.
     pub fn from(&self) -> Result<NameAddr, HeaderError> {
         self.single_address(Name::From)
     }
 
-    /// Who is asked. RFC 3261 §20.39.
+    /// The recipient. RFC 3261 §20.39.
     pub fn to(&self) -> Result<NameAddr, HeaderError> {
         self.single_address(Name::To)
     }

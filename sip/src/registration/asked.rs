@@ -27,7 +27,7 @@ pub enum Change {
     Fetch,
     /// All go: `Contact: *` with `Expires: 0`.
     RemoveAll,
-    /// These come, go on, or go. Not empty.
+    /// The bindings that come, go on, or go. Not empty.
     Contacts(Vec<Contact>),
 }
 
@@ -213,7 +213,7 @@ fn thousandths(text: &str) -> u16 {
 
 /// RFC 3261 §19.1.4, but for escapes.
 fn is_same_uri(one: &SipUri, other: &SipUri) -> bool {
-    /// These count as different where one URI has them and the other has not.
+    /// Parameters that count as different where one URI has them and the other has not.
     const TELLING: [&str; 6] = ["user", "ttl", "method", "maddr", "transport", "bnc"];
     let param = |uri: &SipUri, name: &str| {
         uri.params.get(name).map(|value| value.unwrap_or_default().to_ascii_lowercase())

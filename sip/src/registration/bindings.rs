@@ -17,7 +17,7 @@ pub struct Bindings<F> {
 /// One place where an address of record is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding<F> {
-    /// Who registered it.
+    /// The user that registered the contact.
     pub owner: Arc<str>,
     /// The address of record: its user part.
     pub record: Arc<str>,

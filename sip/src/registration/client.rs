@@ -52,21 +52,21 @@ pub enum ClientOutput {
         /// `Authorization`, `Proxy-Authorization`, or both: each for who asked for it (RFC 3261 §22.3).
         credentials: Vec<(Name, String)>,
     },
-    /// It is registered; `new`: it was not before.
+    /// The address of record is registered; `new`: it was not before.
     Registered {
-        /// It was not registered before.
+        /// The address of record was not registered before.
         new: bool,
         /// For so long.
         lasts: Duration,
     },
-    /// It was refused, or nobody said anything.
+    /// The REGISTER was refused, or nobody said anything.
     Failed {
         /// Why.
         cause: ClientFailure,
         /// When it is tried again.
         again: Duration,
     },
-    /// It was taken back, or that was tried: the last word.
+    /// The registration was taken back, or that was tried: the last word.
     Over,
 }
 
@@ -85,7 +85,7 @@ pub enum ClientFailure {
     NothingGranted,
 }
 
-/// Who answers a challenge.
+/// The login that answers a challenge.
 #[derive(Clone, Copy)]
 pub struct Login<'a> {
     /// The user, and the secret.

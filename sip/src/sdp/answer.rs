@@ -4,7 +4,7 @@ use super::stream::{Stream, StreamKind};
 use super::{AnchorError, Sdp};
 
 impl Sdp {
-    /// This answer with as many streams as `offer` has, in its order.
+    /// The answer with as many streams as `offer` has, in its order.
     ///
     /// - `offer`: what the sender was offered, with one stream that is carried.
     ///

@@ -46,7 +46,7 @@ impl Direction {
         }
     }
 
-    /// This direction for a sender that wants to receive nothing: what an address of zeros means. RFC 3264 §8.4.
+    /// The direction for a sender that wants to receive nothing: what an address of zeros means. RFC 3264 §8.4.
     pub(super) fn without_receiving(self) -> Self {
         match self {
             Self::SendRecv | Self::SendOnly => Self::SendOnly,

@@ -151,7 +151,7 @@ fn whoever_said_srtp_is_asked_for_no_less() {
         assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
         leg.take_answer(&keyed(asked)).unwrap();
         assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some(asked));
-        // It went to RTP: SRTP is a wish again.
+        // The party went to RTP: SRTP is a wish again.
         leg.take_offer(&stream("RTP/AVP", &[]), &mut random).unwrap();
         assert_eq!(leg.offer(&mut random).protocol.as_deref(), Some("RTP/AVP"));
     }

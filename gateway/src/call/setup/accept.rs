@@ -46,7 +46,7 @@ impl Dialled {
     /// # Errors
     /// The 2xx begins no dialog that requests could be sent in.
     fn confirm(&mut self, cx: &mut Cx<'_>, message: &Message) -> Result<Option<Early<Fork>>, DialogError> {
-        // Who says nothing usable of where its requests go is asked no more than to hang up.
+        // A callee that says nothing usable of where its requests go is asked no more than to hang up.
         message.contact()?;
         let Self { target, attempt, .. } = self;
         match attempt.forks.handle_response(cx.now.instant, &attempt.sent.message, message)? {

@@ -43,7 +43,7 @@ pub struct Route {
     pub caller_user: Option<String>,
     /// The caller is not to be shown.
     pub hidden: bool,
-    /// Who calls, asserted to a party that we trust: a header and its value (RFC 3325).
+    /// The caller, asserted to a party that we trust: a header and its value (RFC 3325).
     pub asserted: Option<(Name, String)>,
     /// For the carrier's digest challenge: user and secret.
     pub credentials: Option<(String, Secret)>,
@@ -85,7 +85,7 @@ impl Route {
 pub(super) struct Fork {
     pub a: Leg,
     pub b: End,
-    /// It has a dialog with the caller.
+    /// The fork has a dialog with the caller.
     pub has_tag: bool,
     pub reliable: Reliable,
     /// What the media workers were told in it of both parties.
@@ -99,7 +99,7 @@ impl Fork {
         self.told = Sides { a: remote(Side::A), b: remote(Side::B) };
     }
 
-    /// It goes on, and others may have described something since.
+    /// The fork goes on, and others may have described something since.
     pub(super) fn takes_media(&self, cx: &mut Cx<'_>) {
         for side in [Side::A, Side::B] {
             let now = cx.media.remote(side);

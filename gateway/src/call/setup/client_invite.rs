@@ -16,7 +16,7 @@ use config::Prack;
 /// What an INVITE of ours is made of.
 pub(super) struct ClientInvite<'a> {
     pub asked: &'a Message,
-    /// Who asks, and who is called.
+    /// The caller, and the callee.
     pub from: &'a End,
     pub to: &'a End,
     pub route: &'a Route,

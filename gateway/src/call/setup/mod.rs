@@ -47,7 +47,7 @@ use dialled::Dialled;
 use redirect::Redirections;
 use reliable::Reached;
 
-/// Whoever waits for the callee.
+/// The party that waits for the callee.
 #[derive(Debug)]
 pub(super) struct Caller {
     /// The transaction of its INVITE, which waits for the final response; none of a party that is transferred, for whom the
@@ -61,14 +61,14 @@ pub(super) struct Caller {
     pub leg: Leg,
     /// How the challenges of a carrier that called are met.
     pub login: Login,
-    /// It calls for help.
+    /// The caller calls for help.
     pub emergency: bool,
     /// Who is transferred to here takes its place once the callee has accepted (`replacing.rs`): whoever asked for that hears
     /// what the caller hears.
     pub replaced: bool,
     /// The call goes back to who asked for it.
     pub back: Option<Box<Back>>,
-    /// It has heard a route ring: nobody else is tried.
+    /// The caller has heard a route ring: nobody else is tried.
     pub rang: bool,
     /// A fork has the dialog of the first responses.
     pub tag_is_taken: bool,

@@ -50,7 +50,7 @@ impl EarlyCall<'_> {
         let (goes, told) = (far.allows_update() == Some(true), far.profile.given);
         match Body::read(message) {
             Err(cause) => in_dialog::refuse(cx, server, message, &cause),
-            // It says who is spoken to, and to a side that is told.
+            // The UPDATE says who is spoken to, and to a side that is told.
             Ok(Body::None) if goes && told && message.has(Name::PAssertedIdentity) => {
                 self.forward_update(cx, side, server, message);
             }

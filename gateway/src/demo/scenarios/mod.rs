@@ -17,7 +17,7 @@ pub const CHAPTERS: [(&str, &[Scenario]); 3] = [
 const HEAD_OFFICE: &str = "+12065550100";
 /// The branch's.
 const BRANCH_NUMBER: &str = "+12065550101";
-/// That of the encrypted trunk.
+/// The number of the encrypted trunk.
 const ENCRYPTED_NUMBER: &str = "+12065550105";
 /// The number of the group of both.
 const MAIN_LINE: &str = "+12065550199";

@@ -216,7 +216,7 @@ impl Table {
                 Err(Refused::Overflow) => return self.overflow(id, owner, shard),
             }
         }
-        // Who asks without waiting for answers is not run after: what was kept of its request may be, for a call's sake.
+        // A peer that asks without waiting for answers is not run after: what was kept of its request may be, for a call's sake.
         if owner == Owner::Stateless && message.is_response() && peer.connection.is_some() {
             return self.shared.failed(owner, shard);
         }

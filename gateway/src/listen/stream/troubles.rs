@@ -61,7 +61,7 @@ impl Troubles {
             known.repeats += 1;
             return None;
         }
-        // Who connects has as many causes as it likes.
+        // A peer that connects has as many causes as it likes.
         if matches!(who, Who::Connects(_)) {
             self.listed.may(now)?;
         }

@@ -27,7 +27,7 @@ pub(in crate::listen) struct Client {
 #[derive(Debug)]
 pub(super) struct Clients {
     default: Client,
-    /// Those that differ from it.
+    /// The parties whose settings differ from that.
     parties: HashMap<Party, Client>,
     /// The addresses of those, for peers that nobody named: a response whose connection is gone.
     addresses: Vec<(IpNet, Client)>,
@@ -100,7 +100,7 @@ impl Anchors {
         Ok(Anchors { store: Arc::new(file::anchors(path)?), shown: shown.into() })
     }
 
-    /// Those of the operating system. None at all is no error, but may be a doubt: every party may have its own.
+    /// The trust anchors of the operating system. None at all is no error, but may be a doubt: every party may have its own.
     fn of_system() -> Anchors {
         let found = rustls_native_certs::load_native_certs();
         let mut store = RootCertStore::empty();

@@ -13,7 +13,7 @@ use rustls::{CertificateError, Error, RootCertStore};
 
 use super::{file, provider};
 
-/// Who has to do with a certificate should hear of its end so long before.
+/// So long before the end of a certificate its operator should hear of it.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Certificates of ours that are out of date or soon will be, and hosts that nobody vouches for.

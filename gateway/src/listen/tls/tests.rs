@@ -365,7 +365,7 @@ async fn a_stranger_that_begins_handshakes_and_leaves_is_met_with_silence() {
     for whole in [false, true] {
         let gateway = place.gateway_with(OWN, "", |setup| setup.guard.refusals = 5);
         let address = gateway.address(0);
-        // Who asks whether the port is open is not blamed.
+        // A monitor that asks whether the port is open is not blamed.
         for _ in 0..10 {
             drop(TcpStream::connect(address).await.unwrap());
         }

@@ -10,7 +10,7 @@ use super::rseq;
 use crate::simulation::media::describes;
 use crate::simulation::phone::{PhoneCall, Seen};
 
-/// Who hears no response for so long has given its offer up.
+/// A party that hears no response for so long has given its offer up.
 const GIVES_UP: Duration = Duration::from_secs(32);
 
 /// Whose request, its number and method.
@@ -116,7 +116,7 @@ impl Dialog {
             broken.push((seen.said, text));
         }
         if !describes {
-            // Whoever accepts an offer without an answer has none.
+            // A party that accepts an offer without an answer has none.
             if status >= 200 {
                 self.outstanding.take_if(|one| one.asked == asked && !one.in_response);
             }

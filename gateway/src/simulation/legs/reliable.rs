@@ -9,7 +9,7 @@ use super::rseq;
 use crate::simulation::media::describes;
 use crate::simulation::phone::PhoneCall;
 
-/// Who repeats it gives up after 64*T1.
+/// A response is repeated for 64*T1 at the longest.
 const PATIENCE: Duration = Duration::from_secs(31);
 
 #[derive(Default)]

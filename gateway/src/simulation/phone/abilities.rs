@@ -14,29 +14,29 @@ pub(crate) struct Abilities {
     pub rel100: Rel100,
     /// How it acknowledges those that it hears.
     pub pracks: Pracks,
-    /// It puts a new offer into a PRACK, where it may.
+    /// Puts a new offer into a PRACK, where it may.
     pub offers_in_prack: bool,
-    /// It takes UPDATE, RFC 3311, and says so in Allow.
+    /// Takes UPDATE, RFC 3311, and says so in Allow.
     pub update: bool,
-    /// It says in Allow what it takes; else it has no Allow at all.
+    /// Says in Allow what it takes; else it has no Allow at all.
     pub allow: bool,
     /// Session timers, RFC 4028; `None`: it knows nothing of them.
     pub timer: Option<TimerHabit>,
-    /// It takes REFER, RFC 3515, and calls whom it is told to.
+    /// Takes REFER, RFC 3515, and calls whom it is told to.
     pub refer: bool,
-    /// It takes an INVITE with Replaces, RFC 3891.
+    /// Takes an INVITE with Replaces, RFC 3891.
     pub replaces: bool,
-    /// It knows 199, RFC 6228.
+    /// Knows 199, RFC 6228.
     pub early_end: bool,
-    /// It calls again by the Contact of a 3xx, so many times in a call.
+    /// Calls again by the Contact of a 3xx, so many times in a call.
     pub follows: u32,
-    /// It offers again what was refused by 491, and by 500 with Retry-After, at the time of RFC 3261 §14.1.
+    /// Offers again what was refused by 491, and by 500 with Retry-After, at the time of RFC 3261 §14.1.
     pub offers_again: bool,
     /// So many of its next answers inside calls are of no use: a stream with port 0.
     pub spoils: u32,
     /// Its descriptions carry a mark that tells them apart.
     pub marks: bool,
-    /// It says the same again under the same version.
+    /// Says the same again under the same version.
     pub repeats: bool,
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct PhoneCall {
     pub sent_for: Option<usize>,
     /// Everything that it heard.
     pub heard: Vec<Message>,
-    /// It gave up on the INVITE: no answer came.
+    /// The phone gave up on the INVITE: no answer came.
     pub timed_out: bool,
     pub cancelled: bool,
     /// The re-INVITE or UPDATE of its own that is not answered yet.
@@ -59,15 +59,15 @@ pub(crate) struct PhoneCall {
     pub described: Option<Bytes>,
     /// Status codes of the answers that it gave to its first INVITE.
     pub gave: Vec<u16>,
-    /// It gave an answer of no use, and was offered anew what held before: its word on that is for nobody else.
+    /// The phone gave an answer of no use, and was offered anew what held before: its word on that is for nobody else.
     pub spoilt: bool,
     /// What held before has not been offered to it again yet.
     pub out_of_step: bool,
-    /// It acknowledges 2xx.
+    /// The phone acknowledges 2xx.
     pub acknowledges: bool,
     /// How it wraps its first description, where not as the phone does.
     pub wraps: Option<Wrap>,
-    /// It went away without a word.
+    /// The phone went away without a word.
     pub vanished: bool,
     /// Other early dialogs of its INVITE.
     pub others: Vec<Other>,
@@ -78,7 +78,7 @@ pub(crate) struct PhoneCall {
     /// What must be refreshed.
     pub session: Option<Session>,
     pub(super) sessions: u64,
-    /// It hung up because nobody refreshed the session.
+    /// The phone hung up because nobody refreshed the session.
     pub expired: bool,
     /// So often it was redirected.
     pub(super) hops: u32,
@@ -86,7 +86,7 @@ pub(crate) struct PhoneCall {
     pub(super) offered: Option<(Method, Option<String>)>,
     /// REFERs of its own.
     pub subscriptions: Vec<Subscription>,
-    /// Who told it to place this call.
+    /// The call in which a REFER asked for this one.
     pub(super) referral: Option<Referral>,
     /// All that it said and heard, in order, without repeats of its own.
     pub trace: Vec<Seen>,

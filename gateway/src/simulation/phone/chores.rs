@@ -40,7 +40,7 @@ impl Phone {
             Chore::PrackAgain(index, response) => {
                 let call = &mut self.calls[index];
                 call.turn_to(&response.to_tag().unwrap_or_default());
-                // It must not overtake the first, which may carry the answer.
+                // The second PRACK must not overtake the first, which may carry the answer.
                 match call.progress.pracking {
                     true => {
                         self.do_later(now + Duration::from_millis(300), Chore::PrackAgain(index, response))

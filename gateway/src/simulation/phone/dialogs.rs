@@ -107,7 +107,7 @@ impl PhoneCall {
         self.others.clear();
     }
 
-    /// That early dialog is over: 199, RFC 6228.
+    /// The early dialog is over: 199, RFC 6228.
     fn drop_dialog(&mut self, tag: &str) {
         if self.tag() != tag {
             return self.others.retain(|other| match self.caller {

@@ -41,7 +41,7 @@ pub(crate) struct Progress {
 pub(super) struct Unacknowledged {
     rseq: u32,
     response: Message,
-    /// It carries an offer, so the PRACK must answer.
+    /// The response carries an offer, so the PRACK must answer.
     offers: bool,
     resend: Instant,
     interval: Duration,

@@ -15,7 +15,7 @@ pub(crate) struct Session {
     pub interval: Duration,
     /// So many refreshes there were.
     pub(super) count: u64,
-    /// It is the phone that refreshes.
+    /// The phone refreshes.
     pub ours: bool,
 }
 

@@ -12,7 +12,7 @@ use super::{Phone, Stage};
 pub(crate) struct Subscription {
     /// The Refer-To URI.
     pub target: String,
-    /// It is an attended transfer.
+    /// Whether the transfer is attended.
     pub replaces: bool,
     /// To which other call of the phone's.
     pub other: Option<usize>,

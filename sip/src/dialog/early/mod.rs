@@ -51,7 +51,7 @@ pub struct Early<T> {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Heard<'e, T> {
-    /// It begins, changes and ends no dialog.
+    /// The response begins, changes and ends no dialog.
     NoDialog,
     /// A 1xx began this dialog.
     Began(&'e mut Early<T>),
@@ -84,7 +84,7 @@ enum State {
 }
 
 impl<T: Clone> EarlyDialogs<T> {
-    /// Those of an INVITE that is about to be sent: none yet, and never more than `limit`.
+    /// The early dialogs of an INVITE that is about to be sent: none yet, and never more than `limit`.
     pub fn new(limit: usize, template: T, timers: Timers) -> Self {
         EarlyDialogs {
             limit,

@@ -8,7 +8,7 @@ mod verdict;
 pub use carrier::{Carrier, Refusable, Side};
 pub use verdict::{Agreed, Answer, Held, Offer, RETRY_AFTER_SECONDS, Verdict, glare_wait};
 
-/// Who has offered what to whom in one dialog, and what holds.
+/// The offers and answers of one dialog: which is open, and what holds.
 ///
 /// ```text
 ///             INVITE, UPDATE, PRACK that describe; 1xx-rel, 2xx to an INVITE that does not

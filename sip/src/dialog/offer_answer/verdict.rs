@@ -22,7 +22,7 @@ pub struct Answer<D> {
 }
 
 impl<D> Offer<D> {
-    /// Who offers.
+    /// The offerer.
     pub fn by(&self) -> Side {
         self.by
     }
@@ -39,7 +39,7 @@ impl<D> Offer<D> {
 }
 
 impl<D> Answer<D> {
-    /// Who answers.
+    /// The answerer.
     pub fn by(&self) -> Side {
         self.by
     }
@@ -62,7 +62,7 @@ pub struct Agreed<D> {
     pub local: D,
     /// What the peer said last.
     pub remote: D,
-    /// Who offered, and so had the other one's description for an answer.
+    /// The offerer, which had the other one's description for an answer.
     pub offered_by: Side,
 }
 
@@ -90,20 +90,20 @@ impl<D> Agreed<D> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Verdict<D> {
-    /// It describes nothing and owes nothing.
+    /// The message describes nothing and owes nothing.
     Nothing,
-    /// It makes an offer, which is open from now on.
+    /// The message makes an offer, which is open from now on.
     Offer(Offer<D>),
-    /// It answers the open offer: [`agreed`](super::OfferAnswer::agreed) is new.
+    /// The message answers the open offer: [`agreed`](super::OfferAnswer::agreed) is new.
     Answer(Answer<D>),
-    /// It shows the answer in a response that may be lost: media may flow by it, but the offer stays open until the 2xx,
+    /// The message shows the answer in a response that may be lost: media may flow by it, but the offer stays open until the 2xx,
     /// which must say the same. RFC 6337 §3.1.1.
     Preview(Answer<D>),
-    /// It should say again what a preview said, and says something else. In a 2xx or a reliable 1xx this is the answer,
+    /// The message should say again what a preview said, and says something else. In a 2xx or a reliable 1xx this is the answer,
     /// else it is the preview from now on: a system that put a tone before the callee means what it says last. RFC 6337
     /// §3.1.1 forbids it.
     Changed(Answer<D>),
-    /// It says what its sender has said already: there is nothing to do.
+    /// The message says what its sender has said already: there is nothing to do.
     Repeat,
     /// An offer of the other end is open or asked for: 491. Who was refused waits for [`glare_wait`]. RFC 3261 §14.2,
     /// RFC 3311 §5.2.

@@ -22,9 +22,9 @@ pub struct UacReliable {
 /// What becomes of a reliable provisional response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UacReliableVerdict {
-    /// It counts: go on with it, and send a PRACK with this RAck inside its dialog.
+    /// The response counts: go on with it, and send a PRACK with this RAck inside its dialog.
     Acknowledge(RAck),
-    /// It came before: its PRACK is on its way, and repeated by its own transaction. Do nothing.
+    /// The response came before: its PRACK is on its way, and repeated by its own transaction. Do nothing.
     Repeated,
     /// One before it is missing: do nothing. The peer repeats both.
     OutOfOrder,

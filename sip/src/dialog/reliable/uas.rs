@@ -34,7 +34,7 @@ pub struct UasReliable<M> {
 pub struct Provisional<M> {
     /// 101 to 199, without its RSeq.
     pub response: M,
-    /// It has an offer or an answer in it, which a 2xx must not overtake.
+    /// The response has an offer or an answer in it, which a 2xx must not overtake.
     pub session: bool,
 }
 

@@ -59,7 +59,7 @@ pub struct SessionTerms {
 /// Who refreshes a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SessionRefresher {
-    /// This side of the dialog.
+    /// Our side of the dialog.
     Us,
     /// The peer knows no session timers.
     UsAlone,

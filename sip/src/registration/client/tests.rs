@@ -70,7 +70,7 @@ fn it_is_refreshed_after_three_quarters_of_what_was_granted() {
     bench.respond(200, &[("Expires", "800")]);
     assert_eq!(bench.next(), registered(false, 800));
     assert_eq!(bench.wait(), (900, ask(3, 3600)));
-    // Who does not say what it grants grants what was asked for.
+    // A registrar that does not say what it grants grants what was asked for.
     bench.respond(200, &[("Contact", "<sip:other@192.0.2.9>;expires=5")]);
     assert_eq!(bench.next(), registered(false, 3600));
 }

@@ -205,7 +205,7 @@ async fn who_waits_for_a_connection_that_cannot_be_opened_is_told() {
     assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner));
 }
 
-/// It writes all that it has to ask before it reads the first answer, and then reads slowly.
+/// A peer that writes all that it has to ask before it reads the first answer, and then reads slowly.
 #[tokio::test(start_paused = true)]
 async fn who_asks_without_taking_answers_is_read_no_faster() {
     const ASKED: usize = 10_000;
