@@ -29,9 +29,7 @@ fn its_answer_is_released_by_the_flow() {
     for contact in USELESS {
         everywhere(|trunk| {
             trunk.phone(trunk.east).contact_uri = Some(contact);
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 200);
             trunk.run(1.0);
             is_released(trunk, b);
@@ -44,9 +42,7 @@ fn its_answer_is_released_by_the_flow() {
 fn who_calls_for_help_is_put_through_to_the_next() {
     everywhere(|trunk| {
         trunk.phone(trunk.east).contact_uri = Some(USELESS[0]);
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(b, 200);
         trunk.run(1.0);
         is_released(trunk, b);
@@ -64,9 +60,7 @@ fn who_calls_for_help_is_put_through_to_the_next() {
 fn its_late_answer_is_released_by_the_flow() {
     everywhere(|trunk| {
         trunk.phone(trunk.east).contact_uri = Some(USELESS[0]);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(0.5);
         trunk.cancel(a);

@@ -17,9 +17,7 @@ fn a_number_is_denied_without_hanging_up_the_call_to_it() {
         assert_eq!(trunk.heard(late), [403]);
         assert_eq!((trunk.stage(up), trunk.stage(callee)), (Stage::Up, Stage::Up));
         trunk.configure(&[], transport(trunk));
-        let again = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let ringing = trunk.incoming(trunk.east);
+        let (again, ringing) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(ringing, 200);
         trunk.run(0.5);
         assert_eq!(trunk.heard(again), [200]);

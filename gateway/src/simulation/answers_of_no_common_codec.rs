@@ -39,9 +39,7 @@ fn an_answer_without_an_offered_codec_is_released_and_the_caller_hears_502() {
     for answer in NONE {
         everywhere(|trunk| {
             trunk.phone(trunk.east).streams = answer;
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 200);
             trunk.run(0.5);
             assert_eq!(trunk.heard(a), [502]);
@@ -59,9 +57,7 @@ fn an_answer_without_an_offered_codec_is_released_and_the_caller_hears_502() {
 fn an_early_answer_without_an_offered_codec_does_not_cross() {
     everywhere(|trunk| {
         trunk.phone(trunk.east).streams = PCMA;
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(0.5);
         assert_eq!(trunk.call(a).response(183).unwrap().body().len(), 0);
@@ -100,9 +96,7 @@ fn fax(trunk: &mut Trunk) -> (super::world::CallId, super::world::CallId) {
         let fax = format!("v=0\r\no=- 1 1 IN IP4 10.0.1.1\r\ns=-\r\nc=IN IP4 10.0.1.1\r\nt=0 0\r\n{FAX}");
         ("application/sdp".to_owned(), Bytes::from(fax))
     });
-    let a = trunk.dial(trunk.pbx, OUTSIDE);
-    trunk.run(0.5);
-    let b = trunk.incoming(trunk.east);
+    let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
     trunk.respond(b, 200);
     trunk.run(0.5);
     (a, b)

@@ -61,9 +61,7 @@ fn a_200_without_media_is_released_and_the_caller_hears_502() {
     for mute in MUTE.into_iter().chain([multicast as Wrap]) {
         everywhere(|trunk| {
             trunk.phone(trunk.east).wraps = Some(mute);
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 200);
             trunk.run(0.5);
             assert_eq!(trunk.heard(a), [502]);
@@ -81,9 +79,7 @@ fn a_200_without_media_is_released_and_the_caller_hears_502() {
 fn what_a_183_described_is_repeated_in_a_200_without_media() {
     for mute in MUTE {
         everywhere(|trunk| {
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 183);
             trunk.run(0.5);
             trunk.phone(trunk.east).wraps = Some(mute);
@@ -106,9 +102,7 @@ fn what_a_183_described_is_repeated_in_a_200_without_media() {
 #[test]
 fn what_another_fork_described_is_not_repeated() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.world.with(b.0, |phone, now| phone.respond_as(now, b.1, 183, true, &[], "another"));
         trunk.run(0.5);
         trunk.world.with(b.0, |phone, now| phone.respond(now, b.1, 200, false, &[]));
@@ -121,9 +115,7 @@ fn what_another_fork_described_is_not_repeated() {
 #[test]
 fn the_repeated_description_is_not_called_what_the_dropped_body_was() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(0.5);
         trunk.phone(trunk.east).wraps = Some(MUTE[1]);
@@ -143,9 +135,7 @@ fn an_emergency_call_goes_on_to_the_next_route() {
     for mute in MUTE {
         everywhere(|trunk| {
             trunk.phone(trunk.east).wraps = Some(mute);
-            let a = trunk.dial(trunk.pbx, "911");
-            trunk.run(0.5);
-            let east = trunk.incoming(trunk.east);
+            let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
             trunk.respond(east, 200);
             trunk.run(0.5);
             assert_eq!(trunk.call(east).requests(), ["INVITE", "ACK", "BYE"]);

@@ -10,9 +10,7 @@ use super::trunk::{OUTSIDE, everywhere};
 #[test]
 fn an_update_without_an_offer_is_taken() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(0.5);
         let caller = trunk.call(a);

@@ -56,9 +56,7 @@ fn a_transfer_that_is_not_allowed() {
 #[test]
 fn another_fork_answers_than_the_one_that_rang() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let (first, second) = (trunk.phone(b.0).fork_tag(), trunk.phone(b.0).fork_tag());
         trunk.able(b.0, Abilities::default());
         trunk.respond_as(b, 180, &first);
@@ -76,9 +74,7 @@ fn another_fork_answers_than_the_one_that_rang() {
 #[test]
 fn a_redirection_is_not_the_end_of_hearing() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.redirect(b, 302, &["sip:+12125550188@10.0.1.1"]);
         trunk.run(1.0);
         assert_eq!(trunk.stage(b), Stage::Over);

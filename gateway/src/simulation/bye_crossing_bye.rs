@@ -90,9 +90,7 @@ fn the_callee_hangs_up_before_the_caller_is_told_of_its_answer() {
         for number in [OUTSIDE, "911"] {
             everywhere(|trunk| {
                 trunk.world.journal = journal;
-                let a = trunk.dial(trunk.pbx, number);
-                trunk.run(0.5);
-                let b = trunk.incoming(trunk.east);
+                let (a, b) = trunk.reach(trunk.pbx, number, trunk.east);
                 trunk.respond(b, 200);
                 trunk.run(0.1);
                 trunk.request(b, Method::Bye, None);
@@ -116,9 +114,7 @@ fn whatever_else_happens_to_a_call_whose_callee_has_hung_up_it_ends_once() {
     for cancels in [true, false] {
         everywhere(|trunk| {
             trunk.world.journal = Answers::After(Duration::from_millis(600));
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 200);
             trunk.run(0.1);
             trunk.hang_up(b);

@@ -210,9 +210,7 @@ fn a_caller_whose_port_changes_is_asked_at_the_new_one() {
 fn a_caller_whose_port_changes_before_its_ack_is_asked_at_the_new_one() {
     everywhere(|trunk| {
         pbx_behind_nat(trunk);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.phone(a.0).calls[a.1].acknowledges = false;
         trunk.respond(b, 200);
         trunk.run(0.3);

@@ -32,9 +32,7 @@ fn the_cancel_waits_for_a_first_word_of_the_callee() {
 #[test]
 fn a_call_is_cancelled_while_it_rings() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(3.0);
         trunk.cancel(a);
@@ -49,9 +47,7 @@ fn a_call_is_cancelled_while_it_rings() {
 #[test]
 fn a_bye_in_the_early_dialog_ends_the_call() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(1.0);
         trunk.early_bye(a);

@@ -82,9 +82,7 @@ fn a_second_try_has_a_number_of_its_own() {
 #[test]
 fn the_release_of_a_late_answer_is_proved_too() {
     everywhere_with(KNOWN, |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.phone(b.0).habits.challenges = true;
         trunk.run(0.5);
@@ -120,9 +118,7 @@ fn a_second_challenge_ends_the_attempt() {
 fn without_credentials_the_next_carrier_is_asked() {
     for status in [401, 407] {
         everywhere(|trunk| {
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let east = trunk.incoming(trunk.east);
+            let (a, east) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond_with(east, status, &[("Proxy-Authenticate", CHALLENGE)]);
             trunk.run(0.5);
             let west = trunk.incoming(trunk.west);

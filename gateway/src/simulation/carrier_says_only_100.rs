@@ -50,9 +50,7 @@ fn only_18x_is_progress() {
         [(150, true), (199, true), (180, false), (181, false), (182, false), (183, false)]
     {
         over_udp(&[], |trunk| {
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let east = trunk.incoming(trunk.east);
+            let (a, east) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(east, status);
             trunk.run(21.0);
             assert_eq!(trunk.received(trunk.west), usize::from(goes_on), "{status}");

@@ -219,9 +219,7 @@ fn a_carrier_that_closes_on_an_invite_is_left_for_the_next() {
 #[test]
 fn a_carrier_that_closes_while_it_is_trying_is_left_for_the_next() {
     over_tcp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.world.lose_connections(trunk.east);
         trunk.run(0.5);
         assert_eq!(trunk.call(east).requests(), ["INVITE", "CANCEL"]);
@@ -276,9 +274,7 @@ fn a_host_that_refuses_twice_is_given_up() {
 #[test]
 fn a_carrier_that_closes_while_it_rings_is_cancelled() {
     over_tcp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(1.0);
         trunk.world.lose_connections(trunk.east);
@@ -298,9 +294,7 @@ fn a_carrier_that_closes_while_it_rings_is_cancelled() {
 #[test]
 fn a_carrier_that_answers_by_another_connection_after_it_was_left_is_released() {
     over_tcp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(east, 180);
         trunk.run(1.0);
         trunk.world.lose_connections(trunk.east);
@@ -321,9 +315,7 @@ fn a_carrier_that_answers_by_another_connection_after_it_was_left_is_released() 
 #[test]
 fn a_caller_that_lost_its_connection_while_it_rang_is_dialled_with_the_answer() {
     over_tcp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(1.0);
         trunk.world.lose_connections(trunk.pbx);
@@ -341,9 +333,7 @@ fn a_caller_that_lost_its_connection_while_it_rang_is_dialled_with_the_answer() 
 #[test]
 fn a_caller_that_lost_its_connection_while_it_rang_cancels_by_another() {
     over_tcp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(1.0);
         trunk.world.lose_connections(trunk.pbx);
@@ -378,9 +368,7 @@ fn a_caller_behind_nat_that_lost_its_connection_is_given_up() {
 #[test]
 fn a_caller_that_vanished_while_it_rang_costs_the_callee_half_a_minute() {
     over_tcp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(1.0);
         trunk.world.takes_no_connections(trunk.pbx);

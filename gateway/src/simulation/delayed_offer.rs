@@ -50,9 +50,7 @@ fn a_caller_that_hangs_up_before_its_ack_leaves_nothing_behind() {
 #[test]
 fn early_media_is_told_to_both_sides() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(1.0);
         let early = trunk.call(a).response(183).unwrap();

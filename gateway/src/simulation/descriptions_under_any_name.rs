@@ -88,9 +88,7 @@ fn a_description_is_anchored_however_it_is_named() {
         over_udp(&[], |trunk| {
             trunk.phone(trunk.pbx).wraps = Some(name);
             trunk.phone(trunk.east).wraps = Some(name);
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             is_ours(&trunk.call(b).invite);
             trunk.respond(b, 183);
             trunk.run(0.5);
@@ -168,9 +166,7 @@ fn an_answer_that_is_not_understood_is_none() {
     for other in OTHERS {
         over_udp(&[], |trunk| {
             trunk.phone(trunk.east).wraps = Some(other);
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 183);
             trunk.run(0.5);
             says_nothing_of_media(trunk.call(a).response(183).unwrap());
@@ -219,9 +215,7 @@ fn a_description_that_is_encoded_or_for_something_else_is_refused() {
             let call = dial_saying(trunk, &[(name, value)]);
             trunk.run(0.5);
             assert_eq!(trunk.heard(call), [415], "{name}: {value}");
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond_with(b, 200, &[(name, value)]);
             trunk.run(0.5);
             assert_eq!(trunk.heard(a), [502], "{name}: {value}");

@@ -19,9 +19,7 @@ fn a_drain_lets_calls_end_and_takes_none_but_emergencies() {
         trunk.run(1.0);
         assert_eq!(trunk.heard(refused), [503]);
         assert!(trunk.call(refused).response(503).unwrap().has(sip::Name::RetryAfter));
-        let emergency = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let desk = trunk.incoming(trunk.east);
+        let (emergency, desk) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(desk, 200);
         trunk.run(1.0);
         assert_eq!(trunk.stage(emergency), Stage::Up);
@@ -37,9 +35,7 @@ fn a_stop_hangs_up_what_is_left_whatever_its_state() {
     everywhere(|trunk| {
         let shards = trunk.world.cores.len();
         let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
-        let c = trunk.dial(trunk.branch, OUTSIDE);
-        trunk.run(0.5);
-        let d = trunk.incoming(trunk.east);
+        let (c, d) = trunk.reach(trunk.branch, OUTSIDE, trunk.east);
         trunk.respond(d, 180);
         trunk.run(0.5);
         trunk.broadcast(|| Input::Stop);

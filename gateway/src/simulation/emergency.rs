@@ -19,9 +19,7 @@ fn limits_do_not_hold_for_it() {
             let refused = trunk.dial(trunk.pbx, OUTSIDE);
             trunk.run(0.5);
             assert_eq!(trunk.heard(refused), [503]);
-            let emergency = trunk.dial(trunk.pbx, "911");
-            trunk.run(0.5);
-            let desk = trunk.incoming(trunk.east);
+            let (emergency, desk) = trunk.reach(trunk.pbx, "911", trunk.east);
             assert!(trunk.call(desk).invite.request_uri().unwrap().contains("+15105550111"));
             trunk.respond(desk, 200);
             trunk.run(0.5);
@@ -37,9 +35,7 @@ fn limits_do_not_hold_for_it() {
 #[test]
 fn every_carrier_is_tried_until_one_takes_it() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(east, 180);
         trunk.run(0.5);
         trunk.respond(east, 486);
@@ -58,9 +54,7 @@ fn every_carrier_is_tried_until_one_takes_it() {
 fn a_carrier_takes_it_when_the_desk_of_our_own_does_not() {
     let desk = "\n[[phone_number]]\nnumber = \"+15105550111\"\nvoice_connector = \"branch\"\n";
     everywhere_with(&[("more", desk)], |trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let own = trunk.incoming(trunk.branch);
+        let (a, own) = trunk.reach(trunk.pbx, "911", trunk.branch);
         trunk.respond(own, 503);
         trunk.run(0.5);
         let east = trunk.incoming(trunk.east);
@@ -104,9 +98,7 @@ fn help_knows_whom_to_call_back() {
 #[test]
 fn a_carrier_that_only_rings_is_left_for_the_next() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(east, 180);
         trunk.run(186.0);
         assert_eq!(trunk.stage(east), Stage::Over);
@@ -122,9 +114,7 @@ fn a_carrier_that_only_rings_is_left_for_the_next() {
 #[test]
 fn a_carrier_whose_answer_makes_no_sense_is_left_for_the_next() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.phone(east.0).calls[east.1].described = Some("no description".into());
         trunk.respond(east, 200);
         trunk.run(0.5);
@@ -167,9 +157,7 @@ fn it_does_not_fail_for_want_of_a_prack() {
         let able = Abilities { rel100: Rel100::Supported, pracks: late, ..Abilities::default() };
         trunk.able(trunk.pbx, able);
         trunk.able(trunk.east, Abilities { rel100: Rel100::Supported, ..Abilities::default() });
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(b, 183);
         trunk.run(40.0);
         trunk.respond(b, 200);
@@ -212,9 +200,7 @@ fn the_two_hundred_and_first_is_put_through() {
 fn an_ordinary_call_that_rings_gives_way() {
     everywhere(|trunk| {
         let (up, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
-        let ringing = trunk.dial(trunk.branch, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (ringing, b) = trunk.reach(trunk.branch, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(0.5);
         trunk.world.media_room = 2;
@@ -284,9 +270,7 @@ fn who_demands_reliable_ringing_and_acknowledges_none_is_put_through() {
                     Abilities { rel100: Rel100::Required, pracks: late, ..Abilities::default() },
                 );
                 trunk.able(trunk.east, Abilities { rel100, ..Abilities::default() });
-                let a = trunk.dial(trunk.pbx, "911");
-                trunk.run(0.5);
-                let b = trunk.incoming(trunk.east);
+                let (a, b) = trunk.reach(trunk.pbx, "911", trunk.east);
                 trunk.respond(b, 183);
                 trunk.run(20.0);
                 trunk.respond(b, 200);

@@ -33,9 +33,7 @@ fn refused(trunk: &mut Trunk, status: u16, header: &[(&str, &str)]) -> (bool, Ve
 #[test]
 fn a_405_says_what_is_allowed() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond_with(b, 405, &[("Allow", "REGISTER, INFO")]);
         trunk.run(0.5);
         let refusal = trunk.call(a).response(405).unwrap();
@@ -101,9 +99,7 @@ fn failover_on_names_more() {
 fn nothing_is_tried_after_the_caller_heard_it_ring() {
     for ringing in [180, 183, 181] {
         everywhere(|trunk| {
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, ringing);
             trunk.run(0.5);
             trunk.respond(b, 503);
@@ -149,9 +145,7 @@ fn a_host_that_refuses_the_connection_is_left_at_once() {
 #[test]
 fn the_caller_hears_the_last_answer_that_says_something() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 500);
         trunk.run(0.5);
         let c = trunk.incoming(trunk.west);
@@ -189,9 +183,7 @@ fn a_host_that_asks_for_rest_gets_it() {
         }
         assert_eq!(trunk.received(trunk.east), east, "it rests");
         trunk.run(20.0);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         assert_eq!((trunk.received(trunk.east), trunk.stage(b)), (east + 1, Stage::Open));
         trunk.respond(b, 486);
         trunk.run(0.5);

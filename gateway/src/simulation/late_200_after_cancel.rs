@@ -13,9 +13,7 @@ use crate::direction::Direction;
 #[test]
 fn an_answer_that_crosses_our_cancel_is_released() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(1.0);
         trunk.cancel(a);
@@ -35,9 +33,7 @@ fn an_answer_that_crosses_our_cancel_is_released() {
 #[test]
 fn an_answer_that_crosses_the_callers_cancel_is_hung_up_by_the_caller() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 200);
         trunk.run(0.012);
         trunk.cancel(a);
@@ -54,9 +50,7 @@ fn an_answer_that_crosses_the_callers_cancel_is_hung_up_by_the_caller() {
 fn a_cancel_while_the_answer_is_written_down_wins() {
     everywhere(|trunk| {
         trunk.world.journal = Answers::After(Duration::from_millis(500));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 200);
         trunk.run(0.1);
         trunk.cancel(a);
@@ -73,9 +67,7 @@ fn a_cancel_while_the_answer_is_written_down_wins() {
 fn a_journal_that_says_nothing_delays_the_answer_by_a_second() {
     everywhere(|trunk| {
         trunk.world.journal = Answers::Never;
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 200);
         trunk.run(0.9);
         assert_eq!(trunk.stage(a), Stage::Open);

@@ -312,9 +312,7 @@ fn a_broken_body_in_a_reinvite_is_refused_and_the_call_goes_on() {
 fn a_broken_body_in_an_answer_releases_who_sent_it() {
     everywhere(|trunk| {
         wraps(trunk, trunk.east, cut);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(0.5);
         trunk.respond(b, 200);

@@ -61,9 +61,7 @@ fn a_caller_that_hangs_up_has_heard_the_answer() {
 #[test]
 fn a_repeated_answer_gets_the_same_ack_again() {
     over_udp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(0.5);
         trunk.respond(b, 200);
@@ -90,9 +88,7 @@ fn a_repeated_answer_gets_the_same_ack_again() {
 #[test]
 fn the_second_of_two_answers_is_released() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 200);
         trunk.world.with(b.0, |phone, now| phone.respond_as(now, b.1, 200, true, &[], "second"));
         trunk.run(1.0);

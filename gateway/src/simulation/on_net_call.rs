@@ -28,9 +28,7 @@ fn a_call_between_customers_has_two_records_under_one_id() {
 #[test]
 fn a_group_is_called_member_after_member() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.east, GROUP);
-        trunk.run(0.5);
-        let first = trunk.incoming(trunk.pbx);
+        let (a, first) = trunk.reach(trunk.east, GROUP, trunk.pbx);
         trunk.respond(first, 503);
         trunk.run(0.5);
         let second = trunk.incoming(trunk.branch);
@@ -50,9 +48,7 @@ fn a_group_is_called_member_after_member() {
 #[test]
 fn a_busy_member_has_the_last_word() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.east, GROUP);
-        trunk.run(0.5);
-        let first = trunk.incoming(trunk.pbx);
+        let (a, first) = trunk.reach(trunk.east, GROUP, trunk.pbx);
         trunk.respond(first, 486);
         trunk.run(0.5);
         assert_eq!(trunk.heard(a), [486]);

@@ -77,9 +77,7 @@ fn a_foreign_number_crosses_from_no_customer() {
             assert_eq!(trunk.stage(b), Stage::Over);
             trunk.call(b).heard.iter().for_each(names_nobody_else);
             // And where it is called.
-            let a = trunk.dial(trunk.east, PBX);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.pbx);
+            let (a, b) = trunk.reach(trunk.east, PBX, trunk.pbx);
             for status in [180, 200] {
                 trunk.respond_with(b, status, LIES);
                 trunk.run(0.5);

@@ -12,9 +12,7 @@ use crate::direction::Direction;
 #[test]
 fn a_call_out_rings_is_answered_and_hung_up_by_the_caller() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(2.0);
         trunk.respond(b, 200);

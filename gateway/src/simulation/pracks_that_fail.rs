@@ -62,9 +62,7 @@ fn a_challenge_is_met() {
 fn an_answer_comes_while_the_challenge_is_met() {
     everywhere_with(KNOWN, |trunk| {
         able(trunk, Pracks::AtOnce);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.phone(b.0).habits.challenges = true;
         trunk.respond(b, 180);
         trunk.respond(b, 200);
@@ -82,9 +80,7 @@ fn an_answer_comes_while_the_challenge_is_met() {
 fn a_prack_comes_by_a_new_connection() {
     over_tcp(&[], |trunk| {
         able(trunk, Pracks::Late(Duration::from_secs(1)));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(0.5);
         trunk.world.lose_connections(trunk.pbx);
@@ -101,9 +97,7 @@ fn a_callee_whose_connection_is_gone_is_left() {
         for status in [180, 183] {
             able(trunk, Pracks::AtOnce);
             trunk.able(trunk.west, Abilities { rel100: Rel100::Supported, ..Abilities::default() });
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, status);
             trunk.world.lose_connections(trunk.east);
             trunk.run(1.0);

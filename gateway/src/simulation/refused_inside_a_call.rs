@@ -75,9 +75,7 @@ fn refusals_keep_what_they_are_about() {
                 assert_eq!(about.iter().filter(|one| answer.has((**one).into()) && **one != name).count(), 0);
             }
             // And of the call itself.
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond_with(b, status, says);
             trunk.run(0.5);
             assert_eq!(Trunk::header(trunk.call(a).response(status).unwrap(), name), value, "{status}");

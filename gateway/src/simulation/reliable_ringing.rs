@@ -25,9 +25,7 @@ fn pracks(trunk: &Trunk, call: CallId) -> usize {
 fn ringing(trunk: &mut Trunk, caller: Rel100, callee: Rel100, status: u16) -> (CallId, CallId) {
     trunk.able(trunk.pbx, with(caller));
     trunk.able(trunk.east, with(callee));
-    let a = trunk.dial(trunk.pbx, OUTSIDE);
-    trunk.run(0.5);
-    let b = trunk.incoming(trunk.east);
+    let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
     trunk.respond(b, status);
     trunk.run(1.0);
     (a, b)
@@ -141,9 +139,7 @@ fn the_2xx_waits_for_the_prack() {
             Abilities { pracks: Pracks::Late(Duration::from_secs(3)), ..with(Rel100::Supported) },
         );
         trunk.able(trunk.east, with(Rel100::Supported));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(0.5);
         trunk.respond(b, 200);
@@ -167,9 +163,7 @@ fn a_2xx_that_waits_is_given_up_like_a_call() {
                 Abilities { pracks: Pracks::Late(Duration::from_secs(60)), ..with(Rel100::Supported) },
             );
             trunk.able(trunk.east, with(Rel100::Supported));
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             trunk.respond(b, 183);
             trunk.run(0.5);
             trunk.respond(b, 200);
@@ -197,9 +191,7 @@ fn a_caller_without_prack_is_refused() {
             Abilities { pracks: Pracks::Late(Duration::from_secs(60)), ..with(Rel100::Supported) },
         );
         trunk.able(trunk.east, with(Rel100::Supported));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(40.0);
         assert_eq!(trunk.heard(a).last(), Some(&500));
@@ -214,9 +206,7 @@ fn a_prack_of_nothing_is_told_so() {
     everywhere(|trunk| {
         trunk.able(trunk.pbx, Abilities { pracks: Pracks::Twice, ..with(Rel100::Supported) });
         trunk.able(trunk.east, with(Rel100::Supported));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(1.0);
         assert_eq!(trunk.call(a).statuses(&Method::Prack), [200, 481]);

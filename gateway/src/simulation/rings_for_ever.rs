@@ -19,9 +19,7 @@ fn silent(trunk: &mut Trunk) {
 #[test]
 fn ringing_ends_with_timer_c() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(100.0);
         trunk.respond(b, 183);
@@ -44,9 +42,7 @@ fn ringing_ends_with_timer_c() {
 #[test]
 fn early_media_does_not_go_on_for_ever() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         for _ in 0..3 {
             trunk.respond(b, 183);
             trunk.run(99.0);
@@ -65,9 +61,7 @@ fn early_media_does_not_go_on_for_ever() {
 #[test]
 fn an_emergency_call_may_ring_for_long() {
     over_udp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, "911", trunk.east);
         for _ in 0..5 {
             trunk.respond(b, 183);
             trunk.run(99.0);
@@ -97,9 +91,7 @@ fn a_silent_call_is_hung_up() {
 #[test]
 fn silence_while_it_rings_ends_nothing() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(60.0);
         silent(trunk);
@@ -137,9 +129,7 @@ fn the_end_of_one_early_dialog_crosses() {
     for (knows, heard) in [(true, vec![183, 183, 199, 200]), (false, vec![183, 183, 200])] {
         everywhere(|trunk| {
             trunk.able(trunk.pbx, Abilities { early_end: knows, ..Abilities::default() });
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             let (first, second) = (trunk.phone(b.0).fork_tag(), trunk.phone(b.0).fork_tag());
             trunk.able(b.0, Abilities::default());
             for (status, tag) in [(183, &first), (183, &second), (199, &first), (200, &second)] {

@@ -17,9 +17,7 @@ fn rings(trunk: &Trunk, id: super::world::CallId) -> String {
 #[test]
 fn a_carrier_sends_a_call_on_and_who_called_pays() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let first = trunk.incoming(trunk.east);
+        let (a, first) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.redirect(first, 302, &["sip:+442071838750@10.9.9.9", "sip:+12125550177@10.9.9.9"]);
         trunk.run(0.5);
         let second = trunk.incoming(trunk.east);
@@ -47,9 +45,7 @@ fn a_carrier_sends_a_call_on_and_who_called_pays() {
 fn a_call_is_sent_on_only_to_where_it_may_go() {
     for (target, status) in [("+442071838750", 403), ("+19005550123", 403), ("911", 480), ("nobody", 484)] {
         everywhere(|trunk| {
-            let a = trunk.dial(trunk.pbx, OUTSIDE);
-            trunk.run(0.5);
-            let b = trunk.incoming(trunk.east);
+            let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
             let uri = format!("sip:{target}@10.0.1.1");
             trunk.redirect(b, 302, &[uri.as_str()]);
             trunk.run(0.5);
@@ -67,9 +63,7 @@ fn a_call_is_sent_on_only_to_where_it_may_go() {
 #[test]
 fn a_customer_forwards_a_call_and_pays_for_it() {
     everywhere_with(&[("pbx_termination", "caller_id_policy = \"forwarded\"")], |trunk| {
-        let a = trunk.dial(trunk.east, PBX);
-        trunk.run(0.5);
-        let called = trunk.incoming(trunk.pbx);
+        let (a, called) = trunk.reach(trunk.east, PBX, trunk.pbx);
         let uri = format!("sip:{NEXT}@10.0.0.1");
         trunk.redirect(called, 302, &[uri.as_str()]);
         trunk.run(0.5);
@@ -119,9 +113,7 @@ fn circles_and_long_ways_end() {
 #[test]
 fn a_call_is_sent_on_to_another_customer() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let uri = format!("sip:{BRANCH}@10.0.1.1");
         trunk.redirect(b, 301, &[uri.as_str()]);
         trunk.run(0.5);

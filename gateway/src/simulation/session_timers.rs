@@ -299,9 +299,7 @@ fn a_refresh_that_is_refused_ends_no_call() {
 fn a_party_that_takes_no_update_after_all_gets_a_reinvite() {
     everywhere_with(&[EAST_ASKED], |trunk| {
         let allow = [("Allow", "INVITE, ACK, BYE, CANCEL, UPDATE")];
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond_with(b, 200, &allow);
         trunk.run(1.0);
         trunk.phone(trunk.east).abilities = Abilities { offers_again: true, ..Abilities::default() };

@@ -18,9 +18,7 @@ fn each_fork_is_an_early_dialog_with_media_of_its_own() {
         for phone in [trunk.pbx, trunk.east] {
             trunk.able(phone, Abilities::default());
         }
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let forks = [trunk.phone(b.0).fork_tag(), trunk.phone(b.0).fork_tag()];
         for fork in &forks {
             trunk.respond_as(b, 183, fork);

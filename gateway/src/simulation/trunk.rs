@@ -266,6 +266,13 @@ impl Trunk {
         CallId(phone, call)
     }
 
+    /// Both ends of a call to `number`, which has come to `callee` by now.
+    pub fn reach(&mut self, caller: PhoneId, number: &str, callee: PhoneId) -> (CallId, CallId) {
+        let call = self.dial(caller, number);
+        self.run(0.5);
+        (call, self.incoming(callee))
+    }
+
     /// A call without an offer.
     pub fn dial_without_offer(&mut self, phone: PhoneId, number: &str) -> CallId {
         let from = self.own_number(phone);

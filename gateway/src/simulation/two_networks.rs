@@ -125,9 +125,7 @@ fn out_of_the_house_and_into_it() {
 #[test]
 fn a_failover_from_one_network_to_the_other() {
     two_networks(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 503);
         trunk.run(0.5);
         let b = trunk.incoming(trunk.west);

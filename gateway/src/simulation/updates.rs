@@ -14,9 +14,7 @@ fn able(update: bool) -> Abilities {
 fn ringing(trunk: &mut Trunk, caller: Abilities, callee: Abilities) -> (CallId, CallId) {
     trunk.able(trunk.pbx, caller);
     trunk.able(trunk.east, callee);
-    let a = trunk.dial(trunk.pbx, OUTSIDE);
-    trunk.run(0.5);
-    let b = trunk.incoming(trunk.east);
+    let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
     trunk.respond(b, 183);
     trunk.run(0.5);
     (a, b)
@@ -218,9 +216,7 @@ fn an_update_overtakes_our_prack() {
         trunk.phone(trunk.east).habits.renegotiates = Some(200);
         trunk.able(trunk.pbx, able(true));
         trunk.able(trunk.east, able(true));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let east = trunk.phone(trunk.east).address;
         trunk.respond(b, 183);
         trunk.run(0.005);
@@ -243,9 +239,7 @@ fn an_update_to_a_caller_that_has_no_answer_changes_nothing() {
     everywhere(|trunk| {
         trunk.able(trunk.pbx, Abilities { update: true, ..Abilities::default() });
         trunk.able(trunk.east, able(true));
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 183);
         trunk.run(0.5);
         let shown = trunk.call(a).response(183).unwrap().body().clone();

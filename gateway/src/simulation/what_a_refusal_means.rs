@@ -7,9 +7,7 @@ use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, ove
 /// What the caller hears where east refuses so; west, if it is asked, has no room.
 fn told(trunk: &mut Trunk, status: u16, said: &[(&str, &str)]) -> Message {
     let west_before = trunk.received(trunk.west);
-    let a = trunk.dial(trunk.pbx, OUTSIDE);
-    trunk.run(0.5);
-    let b = trunk.incoming(trunk.east);
+    let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
     trunk.respond_with(b, status, said);
     trunk.run(0.5);
     if trunk.received(trunk.west) > west_before {

@@ -101,9 +101,7 @@ fn addresses_in_a_carriers_own_words() {
         ("Warning", "392 10.0.1.1:5060 \"Noisy feedback tells: pid=12 req_src_ip=192.0.2.1\""),
     ];
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond_with(b, 404, SAYS);
         trunk.run(0.5);
         let heard = trunk.call(a).response(404).unwrap();

@@ -14,9 +14,7 @@ fn assert_says(log: &[String], words: &[&str]) {
 #[test]
 fn each_host_that_was_tried_and_the_end() {
     let log = log_of(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond_with(east, 407, &[("Proxy-Authenticate", CHALLENGE)]);
         trunk.run(0.5);
         let west = trunk.incoming(trunk.west);
@@ -38,9 +36,7 @@ fn each_host_that_was_tried_and_the_end() {
 #[test]
 fn an_emergency_call_is_a_warning() {
     let log = log_of(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(east, 200);
         trunk.run(1.0);
         trunk.hang_up(a);
@@ -77,9 +73,7 @@ fn an_emergency_call_that_comes_to_nothing() {
 #[test]
 fn an_inbound_call_says_which_carrier_it_came_from() {
     let log = log_of(&[], |trunk| {
-        let a = trunk.dial(trunk.east, PBX);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.pbx);
+        let (a, b) = trunk.reach(trunk.east, PBX, trunk.pbx);
         trunk.respond(b, 200);
         trunk.run(1.0);
         trunk.hang_up(a);

@@ -133,9 +133,7 @@ fn what_cannot_be_delivered_where_it_should_go_is_sent_by_the_flow() {
 fn what_is_not_heard_where_it_should_go_is_said_again_by_the_flow() {
     over_udp(&[], |trunk| {
         let route = route(trunk, "10.0.1.77:5070");
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond_with(b, 200, &[("Record-Route", &route)]);
         trunk.run(0.1);
         assert_eq!(trunk.call(b).requests(), ["INVITE"]);
@@ -213,9 +211,7 @@ fn a_name_that_dns_says_nothing_of_is_passed_over_for_the_flow() {
     everywhere_with(&[], |trunk| {
         trunk.phone(trunk.east).contact_host = Some("phone.example");
         trunk.world.look_up_takes = Duration::from_millis(2_800);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 200);
         trunk.run(0.4);
         assert_eq!(trunk.call(b).requests(), ["INVITE", "ACK"]);

@@ -31,9 +31,7 @@ fn metric(trunk: &Trunk, line: &str) -> bool {
 #[test]
 fn a_carrier_that_refuses_and_one_that_takes_it() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(east, 503);
         trunk.run(0.5);
         let west = trunk.incoming(trunk.west);
@@ -131,9 +129,7 @@ fn a_dead_carrier_one_without_room_and_one_whose_name_is_unknown() {
 #[test]
 fn who_gave_up_and_who_refused() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(0.5);
         let reason = [(Name::Reason, "SIP;cause=200;text=\"Call completed elsewhere\"".to_owned())];
@@ -181,9 +177,7 @@ fn inbound_and_between_two_connectors() {
 #[test]
 fn an_emergency_call_says_so() {
     everywhere(|trunk| {
-        let a = trunk.dial(trunk.pbx, "911");
-        trunk.run(0.5);
-        let east = trunk.incoming(trunk.east);
+        let (a, east) = trunk.reach(trunk.pbx, "911", trunk.east);
         trunk.respond(east, 486);
         trunk.run(0.5);
         let west = trunk.incoming(trunk.west);

@@ -54,9 +54,7 @@ fn between_two_customers_each_log_has_its_own_leg() {
 #[test]
 fn members_of_a_group_do_not_see_each_other() {
     everywhere_with(LOGGED, |trunk| {
-        let a = trunk.dial(trunk.east, GROUP);
-        trunk.run(0.5);
-        let first = trunk.incoming(trunk.pbx);
+        let (a, first) = trunk.reach(trunk.east, GROUP, trunk.pbx);
         trunk.respond(first, 503);
         trunk.run(0.5);
         let second = trunk.incoming(trunk.branch);

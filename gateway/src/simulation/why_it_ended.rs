@@ -82,9 +82,7 @@ fn a_bye_that_waited_says_it_too() {
 #[test]
 fn a_cancel_crosses_with_what_may_stand_in_it() {
     everywhere_with(&[PASSES], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let extra: Vec<(Name, String)> =
             SAID.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect();
         trunk.world.with(a.0, |phone, now| phone.cancel_saying(now, a.1, &extra));
@@ -101,9 +99,7 @@ fn a_cancel_crosses_with_what_may_stand_in_it() {
 #[test]
 fn an_early_bye_is_a_cancel_that_says_why() {
     everywhere_with(&[PASSES], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         trunk.respond(b, 180);
         trunk.run(0.5);
         trunk.phone(trunk.pbx).says = SAID;
@@ -127,9 +123,7 @@ fn a_reason_without_end_is_cut() {
         trunk.hang_up(a);
         trunk.run(1.0);
         assert_eq!(lines(trunk.call(b).request(&Method::Bye).unwrap(), "Reason"), ["SIP;cause=200"]);
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let extra = [(Name::Reason, LONG.clone())];
         trunk.world.with(a.0, |phone, now| phone.cancel_saying(now, a.1, &extra));
         trunk.run(1.0);

@@ -77,9 +77,7 @@ fn a_refusal_quotes_little() {
 #[test]
 fn a_carriers_phrase_crosses_in_part() {
     over_udp(&[], |trunk| {
-        let a = trunk.dial(trunk.pbx, OUTSIDE);
-        trunk.run(0.5);
-        let b = trunk.incoming(trunk.east);
+        let (a, b) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
         let invite = trunk.call(b).invite.clone();
         let busy =
             Builder::reply(&invite, StatusCode::new(486).unwrap(), &format!("Busy {}", long()), Some("t"));
