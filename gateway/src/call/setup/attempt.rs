@@ -67,7 +67,7 @@ impl Route {
     }
 
     /// `address` is tried now.
-    pub(super) fn settle_on(&mut self, address: SocketAddr) {
+    pub(super) fn is_tried_at(&mut self, address: SocketAddr) {
         if let Some(local) = self.local_at(address) {
             self.local = local;
         }
@@ -123,7 +123,7 @@ fn is_located(told: &Remote, now: &Remote) -> bool {
 
 /// An INVITE that went out, and the dialogs that it has begun.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct SentInvite {
     pub sent: Sent,
     pub address: SocketAddr,
     pub forks: EarlyDialogs<Fork>,
@@ -159,7 +159,7 @@ pub(super) enum Missed {
     Answer,
 }
 
-impl Attempt {
+impl SentInvite {
     /// An INVITE that leaves now.
     pub fn new(now: Now, sent: Sent, address: SocketAddr, fork: Fork, attempt: &route::Attempt) -> Self {
         let (end, session) = (Box::new(fork.b.without_media()), fork.b.session_timer());
@@ -169,7 +169,7 @@ impl Attempt {
         let forks = EarlyDialogs::new(MOST_FORKS, fork, Timers::default());
         let (heard, timers) = (false, Deadlines::default());
         let ringing = None;
-        let mut this = Attempt { sent, address, forks, reliable, session, heard, ringing, end, timers };
+        let mut this = SentInvite { sent, address, forks, reliable, session, heard, ringing, end, timers };
         this.wait(now, attempt);
         this
     }
@@ -245,7 +245,7 @@ impl Attempt {
     /// - `taken`: the To tag that became a leg of the call.
     /// - `over`: its final response came, or none ever will.
     pub fn leave(self, cx: &mut Cx<'_>, login: &Option<(String, Secret)>, taken: Option<String>, over: bool) {
-        let Attempt { sent, address, end, .. } = self;
+        let SentInvite { sent, address, end, .. } = self;
         cx.requests.leave(Left { sent, end, login: login.clone(), address, taken, over, released: 0 });
     }
 }

@@ -6,7 +6,7 @@ use sip::dialog::Early;
 use sip::{Message, Name, StatusCode};
 
 use super::accept::Accepting;
-use super::attempt::{Attempt, Fork};
+use super::attempt::{Fork, SentInvite};
 use super::reliable::OwnPrack;
 use super::{Caller, Target};
 use crate::call::cx::Cx;
@@ -20,7 +20,7 @@ use crate::call::session;
 #[derive(Debug)]
 pub(super) struct Dialled {
     pub target: Target,
-    pub attempt: Attempt,
+    pub attempt: SentInvite,
     /// The callee's 2xx, which waits for a PRACK of the caller's.
     pub accepting: Option<Box<Accepting>>,
     /// PRACKs of ours that are not answered.
@@ -40,7 +40,7 @@ pub(super) struct EarlyCall<'a> {
 
 impl Dialled {
     /// `attempt` has left by the route of `target`.
-    pub fn new(target: Target, attempt: Attempt) -> Box<Self> {
+    pub fn new(target: Target, attempt: SentInvite) -> Box<Self> {
         Box::new(Self { target, attempt, accepting: None, pracks: Vec::new(), crossings: Vec::new() })
     }
 
@@ -91,7 +91,7 @@ impl Dialled {
 
     /// Sends the INVITE again with the session interval that its receiver bears. RFC 4028 §7.3.
     pub fn ask_for_longer_session(&mut self, cx: &mut Cx<'_>, message: &Message) -> bool {
-        let (route, Attempt { sent, session, .. }) = (&self.target.route, &mut self.attempt);
+        let (route, SentInvite { sent, session, .. }) = (&self.target.route, &mut self.attempt);
         let longer = session.handle_too_small(session::said(message).min_se);
         if longer {
             let number = sent.cseq().saturating_add(1);

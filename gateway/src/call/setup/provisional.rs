@@ -5,7 +5,7 @@ use sip::dialog::{Early, Heard};
 use sip::{Message, Name, StatusCode};
 
 use super::Caller;
-use super::attempt::{Attempt, Fork};
+use super::attempt::{Fork, SentInvite};
 use super::dialled::Dialled;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
@@ -88,7 +88,7 @@ impl Dialled {
 }
 
 /// The caller has heard a route ring.
-fn rings(cx: &mut Cx<'_>, caller: &mut Caller, attempt: &mut Attempt, status: StatusCode) {
+fn rings(cx: &mut Cx<'_>, caller: &mut Caller, attempt: &mut SentInvite, status: StatusCode) {
     if matches!(status.code(), 180..=189) {
         caller.rang = true;
         attempt.rings();
@@ -98,7 +98,7 @@ fn rings(cx: &mut Cx<'_>, caller: &mut Caller, attempt: &mut Attempt, status: St
 
 impl Caller {
     /// Hears a provisional response that may be lost.
-    fn rings(&self, cx: &mut Cx<'_>, attempt: &mut Attempt, response: Message) {
+    fn rings(&self, cx: &mut Cx<'_>, attempt: &mut SentInvite, response: Message) {
         if self.server.is_some() {
             attempt.said(cx.now, &response);
         }

@@ -7,7 +7,7 @@ use sip::StatusCode;
 use sip::dialog::offer_answer::Carrier;
 use sip::dialog::offer_answer::Side::Local;
 
-use super::attempt::{Attempt, Fork};
+use super::attempt::{Fork, SentInvite};
 use super::client_invite::ClientInvite;
 use super::dialled::Dialled;
 use super::reliable::Reliable;
@@ -121,7 +121,7 @@ impl Setup {
     pub(super) fn try_route(&mut self, cx: &mut Cx<'_>, mut target: Target) -> Next {
         let Some(address) = target.addresses.front().copied() else { return self.prepared(target) };
         let caller = &mut self.caller;
-        target.route.settle_on(address);
+        target.route.is_tried_at(address);
         let addresses = [caller.leg.local.media, target.route.local.media];
         if !cx.media_is_ready(addresses, &mut caller.leg.end) {
             return self.prepared(target);
@@ -186,7 +186,7 @@ impl Setup {
             reliable: Reliable::default(),
             told: Sides { a: cx.media.remote(Side::A).cloned(), b: None },
         };
-        let attempt = Attempt::new(cx.now, sent, address, fork, &route.attempt);
+        let attempt = SentInvite::new(cx.now, sent, address, fork, &route.attempt);
         self.dialled(Dialled::new(target, attempt))
     }
 
