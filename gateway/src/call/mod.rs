@@ -19,6 +19,7 @@ mod addresses;
 mod allow;
 mod body;
 mod cx;
+mod door;
 mod ended;
 mod established;
 mod handed;
@@ -47,6 +48,7 @@ mod session;
 mod setup;
 mod sides;
 mod snapshot;
+mod views;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,9 +56,8 @@ use std::time::{Duration, Instant};
 
 use sip::auth::Secret;
 use sip::dialog::Dialog;
-use sip::header::Replaces;
 use sip::transaction::ServerId;
-use sip::{Message, Method, Name, StatusCode};
+use sip::{Message, Name};
 
 use crate::clock::Now;
 use crate::ids::Tokens;
@@ -82,11 +83,12 @@ pub use snapshot::Snapshot;
 
 use accepted::Accepted;
 use cx::Cx;
+use door::{enter, hang_up};
 use ended::Ended;
 use established::Established;
 use handed::Handed;
 use history::History;
-use media::{MediaNews, MediaSession};
+use media::MediaSession;
 use requests::Requests;
 use setup::{Caller, Setup};
 
@@ -275,6 +277,15 @@ impl Call {
         stage.into_iter().chain(self.media.poll_timeout()).min()
     }
 
+    /// Gives up what a call that is over has no use for, once its actions are drained: it waits for late messages for half a
+    /// minute, and many do so at one time.
+    pub fn pack(&mut self) {
+        if matches!(self.stage, Stage::Ended(_)) {
+            self.out.shrink_to_fit();
+            self.history.pack();
+        }
+    }
+
     /// Brings the call from one stage to the next.
     fn step(&mut self, now: Now, tokens: &mut Tokens, step: impl FnOnce(&mut Stage, &mut Cx<'_>) -> Next) {
         let Call { transaction_id, account, history, media, requests, stage, out } = self;
@@ -303,123 +314,6 @@ impl Call {
             }
         }
     }
-
-    /// Whether the call has ended and nothing of it is left to wait for: forget it.
-    pub fn is_over(&self) -> bool {
-        let ended = matches!(&self.stage, Stage::Ended(ended) if ended.is_over());
-        ended && self.requests.are_over() && self.media.is_closed()
-    }
-
-    /// Gives up what a call that is over has no use for, once its actions are drained: it waits for late messages for half a
-    /// minute, and many do so at one time.
-    pub fn pack(&mut self) {
-        if matches!(self.stage, Stage::Ended(_)) {
-            self.out.shrink_to_fit();
-            self.history.pack();
-        }
-    }
-
-    /// Whether the call still costs somebody something: set-up or talk, not the wait for late messages.
-    pub fn is_live(&self) -> bool {
-        !matches!(self.stage, Stage::Ended(_))
-    }
-
-    /// Whether it is an ordinary call that holds ports and is not answered yet, so that it may give way to one for help.
-    pub fn may_give_way(&self) -> bool {
-        matches!(self.stage, Stage::Setup(_)) && !self.account.emergency && self.media.opened().is_some()
-    }
-
-    /// Whether the parties know that it has ended, as far as we can tell them: no BYE waits to be sent, and no INVITE
-    /// that was cancelled for its final response.
-    pub fn is_down(&self) -> bool {
-        let ended = match &self.stage {
-            Stage::Ended(ended) => !ended.has_deferred_bye(),
-            Stage::Handed(handed) => handed.is_down(),
-            Stage::Setup(_) | Stage::Accepted(_) | Stage::Established(_) => false,
-        };
-        ended && !self.requests.await_cancelled()
-    }
-
-    /// The parties and connectors of the call.
-    pub fn account(&self) -> &Account {
-        &self.account
-    }
-
-    /// When things happened.
-    pub fn times(&self) -> Times {
-        self.history.times
-    }
-
-    /// Whether the caller has shown that it hears us.
-    pub fn is_proven(&self) -> bool {
-        self.history.proven
-    }
-
-    /// Our tags on all legs, as the core's index knows them.
-    pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.requests.tags()
-    }
-
-    /// Whether `message`, whose To tag is ours on `leg`, is inside that leg's dialog, or one that an INVITE of ours
-    /// began which was left.
-    pub fn is_dialog_of(&self, leg: LegRef, message: &Message) -> bool {
-        is_dialog_of(&self.stage, leg, message)
-            || self.requests.is_dialog_of(message)
-            || self.is_left(leg, message)
-    }
-
-    /// Whether Replaces names the dialog of `leg`.
-    pub fn is_named(&self, leg: LegRef, replaces: &Replaces) -> bool {
-        match &self.stage {
-            Stage::Accepted(accepted) => leg::names(replaces, &accepted.up().legs.of(leg.side()).dialog),
-            Stage::Established(up) => leg::names(replaces, &up.legs.of(leg.side()).dialog),
-            Stage::Setup(setup) => setup.is_named(leg, replaces),
-            Stage::Handed(_) | Stage::Ended(_) => false,
-        }
-    }
-
-    /// Whether a party waits for another call, or a place in one, that it asked for here.
-    pub fn asks_for_another(&self) -> bool {
-        matches!(&self.stage, Stage::Established(up) if up.asks_for_another())
-    }
-
-    fn is_left(&self, leg: LegRef, message: &Message) -> bool {
-        let call_id = message.call_id().unwrap_or_default();
-        matches!(leg, LegRef::B(index) if self.history.has_dialled(index, call_id))
-    }
-
-    /// The SIP Call-ID of a leg; the b-leg's is that of the newest attempt, the caller's before there is one.
-    pub fn call_id(&self, side: Side) -> &str {
-        self.history.call_id(side)
-    }
-
-    /// The connector whose SIP log a message of this call belongs to, and the Call-ID of that connector's leg.
-    ///
-    /// A leg of a connector's customer is that connector's alone; a leg of a carrier is the other side's.
-    pub fn log_of<'a>(&'a self, message: &'a Message) -> Option<(&'a str, &'a str)> {
-        let call_id = message.call_id().ok()?;
-        let account = &self.account;
-        if call_id == self.call_id(Side::A) {
-            return match &account.outbound {
-                Some(own) => Some((own, call_id)),
-                None => Some((account.inbound.as_deref()?, self.call_id(Side::B))),
-            };
-        }
-        match self.history.party_of(call_id)?.as_ref()? {
-            Party::VoiceConnector(own) => Some((own, call_id)),
-            Party::Carrier(_) => Some((account.outbound.as_deref()?, self.call_id(Side::A))),
-        }
-    }
-
-    /// Where a leg's party is.
-    pub fn endpoint(&self, side: Side) -> Option<std::net::IpAddr> {
-        self.history.endpoint(side)
-    }
-
-    /// What its record would say if the call ended now.
-    pub fn settled(&self, cause: Cause) -> Settled {
-        settled(self.transaction_id, &self.account, &self.history, &self.media, cause)
-    }
 }
 
 impl Default for Stage {
@@ -428,187 +322,7 @@ impl Default for Stage {
     }
 }
 
-/// The one door: what an event means at each stage.
-fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
-    use Stage::{Accepted, Ended, Established, Handed, Setup};
-    match (stage, event) {
-        (stage, Event::Request { leg, server, message, .. }) if !is_dialog_of(stage, leg, &message) => {
-            cx.left_dialog(stage, leg, server, &message);
-        }
-        (Setup(setup), Event::Request { leg, server, message, .. }) => {
-            return setup.handle_request(cx, leg, server, &message);
-        }
-        (Accepted(accepted), Event::Request { leg, server, message, .. }) => {
-            return accepted.handle_request(cx, leg.side(), server, message);
-        }
-        (Established(up), Event::Request { leg, server, message, source }) => {
-            return up.handle_request(cx, leg.side(), server, message, &source);
-        }
-        (Handed(handed), Event::Request { leg, server, message, .. }) => {
-            return handed.handle_request(cx, leg.side(), server, &message);
-        }
-        (Ended(ended), Event::Request { leg, server, message, .. }) => {
-            ended.handle_request(cx, leg.side(), server, &message);
-        }
-
-        (Setup(setup), Event::Cancelled { server, message }) => {
-            return setup.handle_cancel(cx, server, &message);
-        }
-        (Accepted(accepted), Event::Cancelled { server, message }) => {
-            return accepted.handle_cancel(cx, server, &message);
-        }
-        (Established(up), Event::Cancelled { server, message }) => up.handle_cancel(cx, server, &message),
-
-        (Established(up), Event::Ack { leg, message, source }) => {
-            return up.handle_ack(cx, leg.side(), &message, &source);
-        }
-        (Ended(ended), Event::Ack { leg, message, .. }) => ended.handle_ack(cx, leg.side(), &message),
-
-        (stage, Event::Response { request, message, flow }) => {
-            let next = match stage {
-                Setup(setup) => setup.handle_response(cx, request, &message, flow),
-                Accepted(accepted) => accepted.handle_response(cx, request, &message),
-                Established(up) => up.handle_response(cx, request, &message),
-                Handed(handed) => handed.handle_response(cx, request, &message),
-                Ended(ended) => ended.handle_response(cx, request, &message).then_some(Next::Stay),
-            };
-            let late = || {
-                cx.late_response(request, &message);
-                Next::Stay
-            };
-            return next.unwrap_or_else(late);
-        }
-        (stage, Event::Failed { request, cause }) => {
-            let next = match stage {
-                Setup(setup) => setup.handle_failed(cx, request, cause),
-                Accepted(accepted) => accepted.handle_failed(cx, request, cause),
-                Established(up) => up.handle_failed(cx, request, cause),
-                Handed(handed) => handed.handle_failed(cx, request, cause),
-                Ended(ended) => ended.handle_failed(cx, request, cause).then_some(Next::Stay),
-            };
-            let late = || {
-                cx.late_failure(request, cause);
-                Next::Stay
-            };
-            return next.unwrap_or_else(late);
-        }
-        (_, Event::Done { request }) => cx.requests.done(request),
-
-        (stage, Event::Media(event)) => {
-            return match (cx.media_news(event), stage) {
-                (MediaNews::Opened, Setup(setup)) => setup.handle_ports(cx),
-                (MediaNews::NoPorts(cause), stage) => hang_up(stage, cx, cause),
-                (MediaNews::Silent, Handed(_)) => Next::Stay,
-                (MediaNews::Silent, stage) => hang_up(stage, cx, Cause::new(408, "Media inactivity")),
-                (MediaNews::Opened | MediaNews::None, _) => Next::Stay,
-            };
-        }
-        (stage, Event::MediaLocated { query, addresses }) => {
-            let side = cx.media_was_asked_for(query);
-            if let Some((side, end)) = side.and_then(|side| Some((side, end(stage, side)?))) {
-                cx.media_located(side, end, &addresses);
-            }
-        }
-
-        (Setup(setup), Event::Resolved { query, addresses }) => {
-            return setup.handle_resolved(cx, query, addresses);
-        }
-        (Setup(setup), Event::Admitted) => return setup.handle_admitted(cx),
-        (Setup(setup), Event::Limited { cause }) => return setup.handle_limited(cx, cause),
-        (Setup(setup), Event::Redirected { sent_on }) => return setup.handle_redirected(cx, sent_on),
-        (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
-        (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
-        (Established(up), Event::Progress { status }) => return up.handle_progress(cx, status),
-        (Established(up), Event::Newcomer(who)) => up.handle_newcomer(cx, who),
-        (_, Event::Newcomer(who)) => cx.refuse(who.server, &who.invite, &who.leg, &newcomer::busy()),
-        (Established(up), Event::PassesRefer { user }) => up.send_refer_on(cx, &user),
-        (Established(up), Event::Taken) => return up.handle_taken(cx),
-        (Established(up), Event::Returned(back)) => return up.handle_returned(cx, *back),
-        (Established(up), Event::LeftOnTheWay { bye }) => return up.handle_left_on_the_way(cx, &bye),
-        (Established(up), Event::Abandoned { cause }) => return up.handle_abandoned(cx, cause),
-        (Setup(setup), Event::Abandoned { cause }) => return setup.handle_abandoned(cx, cause),
-        (Accepted(accepted), Event::Abandoned { cause }) => return accepted.handle_abandoned(cx, cause),
-        (Setup(setup), Event::Replace { by, .. }) => setup.handle_replace(cx, by.as_ref()),
-        (Accepted(accepted), Event::Replace { leg, replaces, by }) => {
-            accepted.handle_replace(cx, leg.side(), &replaces, by.as_ref());
-        }
-        (Established(up), Event::Replace { leg, replaces, by }) => {
-            up.handle_replace(cx, leg.side(), &replaces, by.as_ref());
-        }
-        (_, Event::Replace { .. }) => cx.act(Action::Progress { status: StatusCode::CALL_DOES_NOT_EXIST }),
-        (Established(up), Event::Joined(lent)) => return up.handle_joined(cx, lent),
-        (Handed(handed), Event::Over { cause }) => return handed.end(cx, cause),
-        (Accepted(accepted), Event::Joined(lent)) => return accepted.handle_joined(lent),
-        // There is no call any more that it could come to.
-        (_, Event::Joined(lent)) => {
-            cx.act(Action::GiveBack(GivenBack::too_late(*lent)));
-        }
-        (_, Event::Returned(back)) => {
-            let Lent { leg, login, .. } = back.lent;
-            cx.bye(leg, login, requests::reason_of(&back.cause));
-        }
-        (stage, Event::HangUp { cause }) => return hang_up(stage, cx, cause),
-
-        // Words that came too late for their stage.
-        (Handed(_) | Ended(_), Event::Cancelled { .. })
-        | (Setup(_) | Accepted(_) | Handed(_), Event::Ack { .. })
-        | (Accepted(_) | Established(_) | Handed(_) | Ended(_), Event::Resolved { .. })
-        | (
-            Accepted(_) | Established(_) | Handed(_) | Ended(_),
-            Event::Admitted | Event::Limited { .. } | Event::Redirected { .. },
-        )
-        | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
-        | (Setup(_) | Accepted(_) | Handed(_) | Ended(_), Event::Progress { .. } | Event::Taken)
-        | (Handed(_) | Ended(_), Event::Abandoned { .. })
-        | (_, Event::LeftOnTheWay { .. } | Event::PassesRefer { .. })
-        | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}
-    }
-    Next::Stay
-}
-
-/// We end the call.
-fn hang_up(stage: &mut Stage, cx: &mut Cx<'_>, cause: Cause) -> Next {
-    match stage {
-        Stage::Setup(setup) => setup.give_up(cx, cause),
-        Stage::Accepted(accepted) => accepted.hang_up(cause),
-        Stage::Established(up) => up.hang_up(cx, cause),
-        Stage::Handed(handed) => handed.hang_up(cx, &cause),
-        Stage::Ended(_) => Next::Stay,
-    }
-}
-
-/// The party at the end of a leg, as far as its media goes.
-fn end(stage: &Stage, side: Side) -> Option<&leg::End> {
-    match stage {
-        Stage::Setup(setup) => setup.end(side),
-        Stage::Accepted(accepted) => Some(&accepted.up().legs.of(side).end),
-        Stage::Established(up) => Some(&up.legs.of(side).end),
-        Stage::Handed(_) | Stage::Ended(_) => None,
-    }
-}
-
-/// Whether `message`, whose To tag is ours on `leg`, is inside a dialog of the stage.
-fn is_dialog_of(stage: &Stage, leg: LegRef, message: &Message) -> bool {
-    match stage {
-        Stage::Setup(setup) => setup.is_dialog_of(leg, message),
-        Stage::Accepted(accepted) => accepted.up().is_dialog_of(leg.side(), message),
-        Stage::Established(up) => up.is_dialog_of(leg.side(), message),
-        Stage::Handed(handed) => handed.is_dialog_of(leg.side(), message),
-        Stage::Ended(ended) => ended.is_dialog_of(message),
-    }
-}
-
 impl Cx<'_> {
-    /// A request from where nobody is spoken to any more: a host that was left for another, whose late 2xx had a BYE of
-    /// ours and which must not pass for the party that took the call; or a party whose BYE crossed ours.
-    fn left_dialog(&mut self, stage: &mut Stage, leg: LegRef, server: ServerId, message: &Message) {
-        match (stage, message.method()) {
-            (Stage::Ended(ended), _) => ended.handle_request(self, leg.side(), server, message),
-            (_, Some(Method::Bye)) => in_dialog::respond_ok(self, server, message, None),
-            _ => in_dialog::refuse(self, server, message, &Cause::new(481, "Call Does Not Exist")),
-        }
-    }
-
     /// The caller acknowledged, or asked for something in the dialog: nobody else knows our tag.
     fn caller_is_proven(&mut self) {
         if !std::mem::replace(&mut self.history.proven, true) {
