@@ -24,7 +24,8 @@ fn sources(root: &Path) -> Vec<(String, String)> {
     sources
 }
 
-/// Every test as `path/of/file::name`, the path without its `.rs` or `/mod.rs`.
+/// Every test as `path/of/file::name`, the path without its `.rs` or `/mod.rs`, and without the `/tests.rs` of a file's own
+/// tests too.
 fn tests(root: &Path) -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for (path, source) in sources(root) {
@@ -35,6 +36,7 @@ fn tests(root: &Path) -> BTreeSet<String> {
             match name {
                 Some((name, _)) if is_test => {
                     tests.insert(format!("{stem}::{name}"));
+                    tests.insert(format!("{}::{name}", stem.trim_end_matches("/tests")));
                     is_test = false;
                 }
                 _ => {
