@@ -1,3 +1,5 @@
+//! The table `[admin]`.
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

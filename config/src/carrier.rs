@@ -1,3 +1,5 @@
+//! The tables `[[carrier]]`.
+
 use std::str::FromStr;
 use std::time::Duration;
 

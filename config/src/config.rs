@@ -1,3 +1,5 @@
+//! The whole of the configuration.
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;

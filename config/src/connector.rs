@@ -1,3 +1,5 @@
+//! The tables `[[voice_connector]]`.
+
 mod digest;
 mod emergency;
 mod logging;

@@ -1,3 +1,5 @@
+//! Digest users and what proves them.
+
 use crate::Secret;
 
 use secrecy::ExposeSecret;

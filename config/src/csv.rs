@@ -1,3 +1,5 @@
+//! The inventory's lines.
+
 use std::borrow::Cow;
 
 /// One line of the CSV.

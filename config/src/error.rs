@@ -1,3 +1,5 @@
+//! Mistakes in a configuration, each with its place.
+
 use std::fmt;
 use std::sync::Arc;
 

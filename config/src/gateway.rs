@@ -1,3 +1,5 @@
+//! The table `[gateway]`.
+
 use std::path::PathBuf;
 
 use crate::CallingName;

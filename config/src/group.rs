@@ -1,3 +1,5 @@
+//! The tables `[[voice_connector_group]]`.
+
 use crate::{ConnectorId, GroupId, Priority};
 
 use crate::check::Kind;

@@ -31,6 +31,9 @@ impl Config {
     }
 
     /// Adds the numbers of a CSV's text; `file` is what messages call it. See [`Config::read_inventory`].
+    ///
+    /// # Errors
+    /// Each mistake with its line and column.
     pub fn parse_inventory(&mut self, text: &str, file: &Path) -> Result<(), ConfigErrors> {
         let mut inventory = Inventory {
             config: self,

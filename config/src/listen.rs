@@ -1,3 +1,5 @@
+//! The tables `[[listen]]`.
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

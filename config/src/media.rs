@@ -1,3 +1,5 @@
+//! The table `[media]`.
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The tables `[[network]]`.
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -1,3 +1,5 @@
+//! What belongs to a number.
+
 use crate::{CallingName, ConnectorId, E164, GroupId};
 
 use crate::check::Kind;

@@ -1,3 +1,5 @@
+//! Formats of numbers.
+
 use std::fmt;
 
 use crate::read::{Item, Table};

@@ -1,3 +1,5 @@
+//! How the systems of one side speak.
+
 mod choice;
 mod codecs;
 mod headers;

@@ -1,3 +1,5 @@
+//! The table `[records]`.
+
 use std::path::PathBuf;
 
 use crate::read::{Reader, Table};

@@ -1,3 +1,5 @@
+//! Hosts that calls go to.
+
 use std::time::Duration;
 
 use crate::read::{Item, Table};

@@ -1,3 +1,5 @@
+//! Secrets, and where they are kept.
+
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -40,6 +42,9 @@ pub enum SecretError {
 
 impl Secret {
     /// The secret, read now from where it is kept.
+    ///
+    /// # Errors
+    /// The file or the variable can't be read.
     pub fn resolve(&self) -> Result<SecretString, SecretError> {
         match self {
             Secret::Literal(secret) => Ok(secret.clone()),

@@ -1,3 +1,5 @@
+//! The table `[tls]`.
+
 use std::path::PathBuf;
 
 use crate::read::Table;

@@ -77,6 +77,9 @@ impl Limits {
     /// none here; its attempts do.
     ///
     /// - `unix`: time since the Unix epoch; only its whole seconds count.
+    ///
+    /// # Errors
+    /// The limit that leaves no place.
     pub fn call(&self, admitted: &Admitted, unix: Duration) -> Result<Permit, Refusal> {
         match &admitted.origin {
             Origin::Connector(connector) if admitted.emergency.is_none() => {
@@ -104,6 +107,9 @@ impl Limits {
     ///
     /// - `room`: how many calls find media ports at one time;
     /// - `unix`: as in [`Limits::call`].
+    ///
+    /// # Errors
+    /// The limit that leaves no place.
     pub fn unanswered(&self, admitted: &Admitted, room: usize, unix: Duration) -> Result<Permit, Refusal> {
         let (whose, key, fewest) = match &admitted.origin {
             Origin::Connector(connector) if admitted.emergency.is_some() => {
@@ -133,6 +139,9 @@ impl Limits {
     ///
     /// - `emergency`: the call is one;
     /// - `unix`: as in [`Limits::call`].
+    ///
+    /// # Errors
+    /// The limit that leaves no place.
     pub fn attempt(&self, attempt: &Attempt, emergency: bool, unix: Duration) -> Result<Permit, Refusal> {
         let (key, limit) = match &attempt.via {
             _ if emergency => return Ok(Permit::default()),
@@ -164,6 +173,9 @@ impl Limits {
     }
 
     /// Takes a place of `key`, in one step: both limits hold, or nothing is counted.
+    ///
+    /// # Errors
+    /// Which of the two limits leaves no place.
     pub fn take(&self, key: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
         self.take_named(key, key, limit, unix)
     }

@@ -62,6 +62,9 @@ impl<'a> RtpPacket<'a> {
     /// Reads the header of `bytes`, one whole UDP payload, and checks that CSRCs, extension and padding fit.
     ///
     /// SRTP parses too: its header is in the clear and its padding count is not, so use [`RtpPacket::parse_header`].
+    ///
+    /// # Errors
+    /// The bytes are no RTP packet.
     pub fn parse(bytes: &'a [u8]) -> Result<RtpPacket<'a>, PacketError> {
         let mut packet = RtpPacket::parse_header(bytes)?;
         if packet.fixed[0] & 0x20 != 0 {
@@ -75,6 +78,9 @@ impl<'a> RtpPacket<'a> {
     }
 
     /// Reads the header alone; the padding, which may be encrypted, counts as payload.
+    ///
+    /// # Errors
+    /// The bytes are no RTP packet.
     pub fn parse_header(bytes: &'a [u8]) -> Result<RtpPacket<'a>, PacketError> {
         let short = PacketError::Short(bytes.len());
         let fixed = bytes.first_chunk::<12>().ok_or(short)?;

@@ -42,6 +42,9 @@ pub enum BodyError {
 
 impl BodyKind {
     /// What the body of a message is; it has one.
+    ///
+    /// # Errors
+    /// It may be a session description in disguise, or nobody can tell.
     pub fn of_message(message: &Message) -> Result<BodyKind, BodyError> {
         let field = |name: Name| message.value(name).map(|value| value.into_owned());
         read(
@@ -53,6 +56,9 @@ impl BodyKind {
     }
 
     /// What a part is.
+    ///
+    /// # Errors
+    /// As of [`BodyKind::of_message`].
     pub fn of_part(part: &Part<'_>) -> Result<BodyKind, BodyError> {
         // `c` and `e` are SIP's compact forms; they do not belong into a part, yet come.
         let all = |names: [&str; 2]| {

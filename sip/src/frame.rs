@@ -76,6 +76,9 @@ impl StreamFramer {
     }
 
     /// The next whole frame; `Ok(None)` if more bytes are needed.
+    ///
+    /// # Errors
+    /// What came is no SIP, or too large: the stream can't go on.
     #[expect(
         clippy::should_implement_trait,
         reason = "an error ends the stream, which an iterator cannot say"
@@ -186,6 +189,9 @@ impl StreamFramer {
 ///
 /// CRLF CRLF is a ping; any other run of line ends is told as a pong, for there is nothing to answer (RFC 5626 knows
 /// CRLF on streams only, but phones send it on UDP to keep a NAT open).
+///
+/// # Errors
+/// What came is no SIP message.
 pub fn datagram(bytes: Bytes) -> Result<Frame, ParseError> {
     match &*bytes {
         b"\r\n\r\n" => Ok(Frame::Ping),

@@ -75,11 +75,17 @@ impl<'a> Multipart<'a> {
     ///
     /// A missing line end after the closing boundary is fine, so are bare LFs. Parts inside parts stay closed: a part
     /// that is itself multipart is a body like any other.
+    ///
+    /// # Errors
+    /// The Content-Type is no multipart one, or the parts are not as their boundary says.
     pub fn parse(content_type: &str, bytes: &'a [u8]) -> Result<Self, MultipartError> {
         Self::of(&MediaType::parse(content_type).ok_or(MultipartError::Type)?, bytes)
     }
 
     /// [`parse`](Self::parse), of a Content-Type that was read already.
+    ///
+    /// # Errors
+    /// As of [`parse`](Self::parse).
     pub fn of(media_type: &MediaType, bytes: &'a [u8]) -> Result<Self, MultipartError> {
         let boundary = boundary(media_type)?;
         let mut delimiters = Delimiters { bytes, boundary: &boundary, at: 0 };

@@ -1,3 +1,5 @@
+//! Logins of a connector.
+
 use crate::peer::distinct;
 use crate::read::{Item, Table};
 

@@ -1,3 +1,5 @@
+//! Emergency calls of a connector.
+
 use crate::read::{Item, Table};
 use crate::{CountryCode, E164};
 

@@ -1,3 +1,5 @@
+//! What of a connector is logged.
+
 use crate::read::Table;
 
 /// `[voice_connector.logging]`.

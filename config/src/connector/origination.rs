@@ -1,3 +1,5 @@
+//! Calls to a connector's customer.
+
 use std::time::Duration;
 
 use crate::number_format::Home;

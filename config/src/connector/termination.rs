@@ -1,3 +1,5 @@
+//! Calls from a connector's customer.
+
 use std::time::Duration;
 
 use ipnet::IpNet;

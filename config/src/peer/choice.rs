@@ -1,3 +1,5 @@
+//! Settings of a peer that are one word of several.
+
 use serde::{Deserialize, Serialize};
 
 use crate::read::Item;

@@ -1,3 +1,5 @@
+//! Codecs of a peer.
+
 use crate::read::{Item, nearest};
 
 use super::{distinct, is_token};

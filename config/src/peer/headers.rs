@@ -1,3 +1,5 @@
+//! Headers that a peer gets, and that it does not get.
+
 use crate::Pattern;
 use crate::read::Item;
 

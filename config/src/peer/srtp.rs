@@ -1,3 +1,5 @@
+//! SRTP with a peer.
+
 use rtp::srtp::Suite;
 use serde::{Deserialize, Serialize};
 

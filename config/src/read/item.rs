@@ -1,3 +1,5 @@
+//! One value of a file.
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The reader of the sources, and their mistakes.
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 

@@ -1,3 +1,5 @@
+//! The text of one file.
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! What a misspelt word was probably meant to be.
+
 /// The candidate that `text` was probably meant to be: a third of its letters may differ, or `text` is a part
 /// of it; letter case counts for nothing.
 pub(crate) fn nearest<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {

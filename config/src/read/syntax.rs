@@ -1,3 +1,5 @@
+//! From text to a tree with places.
+
 use std::ops::Range;
 
 use toml::Spanned;

@@ -1,3 +1,5 @@
+//! One table of a file.
+
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 

@@ -1,3 +1,5 @@
+//! Calling names.
+
 use std::fmt;
 use std::str::FromStr;
 

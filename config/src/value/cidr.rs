@@ -1,3 +1,5 @@
+//! Networks of allowlists.
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -1,3 +1,5 @@
+//! The name that a peer calls us by.
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -1,3 +1,5 @@
+//! Countries.
+
 use std::fmt;
 use std::str::FromStr;
 

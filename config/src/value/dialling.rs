@@ -1,3 +1,5 @@
+//! How numbers are dialled inside each country.
+
 use crate::CountryCode;
 
 /// How numbers are dialled inside a country, from Google's libphonenumber (metadata 9.0.33): the digits that its formatter

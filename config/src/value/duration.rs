@@ -1,3 +1,5 @@
+//! Durations.
+
 use std::time::Duration;
 
 use super::ValueError;

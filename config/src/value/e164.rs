@@ -1,3 +1,5 @@
+//! Telephone numbers. ITU-T E.164.
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};

@@ -1,3 +1,5 @@
+//! Hosts of peers.
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;

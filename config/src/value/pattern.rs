@@ -1,3 +1,5 @@
+//! Patterns with one `*`.
+
 use std::fmt;
 use std::str::FromStr;
 

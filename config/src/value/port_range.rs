@@ -1,3 +1,5 @@
+//! Ranges of media ports.
+
 use std::fmt;
 
 use super::ValueError;

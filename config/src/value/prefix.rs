@@ -1,3 +1,5 @@
+//! Prefixes of numbers.
+
 use std::fmt;
 use std::str::FromStr;
 

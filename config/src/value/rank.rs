@@ -1,3 +1,5 @@
+//! Priority and weight.
+
 use std::fmt;
 
 use crate::read::Table;

@@ -1,3 +1,5 @@
+//! Addresses, with a port where one may be given.
+
 use std::net::{IpAddr, SocketAddr};
 
 use super::ValueError;

@@ -1,3 +1,5 @@
+//! Transports of SIP.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

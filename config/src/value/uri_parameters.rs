@@ -1,3 +1,5 @@
+//! Parameters of a Request-URI.
+
 use std::fmt;
 
 use super::ValueError;

@@ -55,6 +55,9 @@ impl Admin {
     ///
     /// - `token`: off loopback every request must bring it (`Authorization: Bearer`); on a loopback
     ///   address what only reads needs none.
+    ///
+    /// # Errors
+    /// The address can't be bound, or may not be without a token.
     pub async fn bind(
         address: SocketAddr,
         token: Option<SecretString>,
@@ -94,6 +97,9 @@ impl Admin {
     }
 
     /// Answers until `stop` is done, then finishes what it has begun, within the life of a connection.
+    ///
+    /// # Errors
+    /// The listener failed.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
         axum::serve(self.listener, self.router).with_graceful_shutdown(stop).await
     }

@@ -1,3 +1,5 @@
+//! The sources that are no strangers.
+
 use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 

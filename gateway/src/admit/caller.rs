@@ -1,3 +1,5 @@
+//! Who calls, and the caller ID rule.
+
 use std::borrow::Cow;
 
 use config::{CallerIdPolicy, Carrier, Config, E164, IdentityHeader, NumberRole, VoiceConnector};

@@ -1,3 +1,5 @@
+//! What admission decides, and what an admitted call is.
+
 use std::sync::Arc;
 
 use config::{Carrier, ConnectorId, CountryCode, E164, Peer, VoiceConnector};

@@ -1,3 +1,5 @@
+//! Credentials beside the allowlist.
+
 use config::{Config, VoiceConnector};
 
 use super::{Challenge, Digest, DigestStep, Facts, Refusal, Step};

@@ -1,3 +1,5 @@
+//! Emergency calls: whether one is dialled, and where it goes.
+
 use std::sync::Arc;
 
 use config::{Config, E164, Emergency, VoiceConnector};

@@ -1,3 +1,5 @@
+//! What admission looks at.
+
 use std::net::IpAddr;
 
 use crate::peer::Transport;

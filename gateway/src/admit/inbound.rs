@@ -1,3 +1,5 @@
+//! Calls from carriers: whose number is called, and whether its connector takes calls.
+
 use std::sync::Arc;
 
 use config::{Carrier, Config, ConnectorId, E164, NumberRole, Owner};

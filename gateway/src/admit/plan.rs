@@ -1,3 +1,5 @@
+//! What was dialled, and whether the calling plan has it.
+
 use config::{E164, NumberRole, VoiceConnector};
 
 use crate::number::{Dialect, Numbering, PlanEntry, surcharge};

@@ -1,3 +1,5 @@
+//! Why a call is refused, and what follows from that.
+
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;

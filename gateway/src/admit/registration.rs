@@ -1,3 +1,5 @@
+//! Who may register.
+
 use std::sync::Arc;
 
 use config::{Config, Registration, VoiceConnector};

@@ -1,3 +1,5 @@
+//! Who sent a message: by allowlist, host and number.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

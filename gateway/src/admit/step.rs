@@ -1,3 +1,5 @@
+//! What admission looked at, as lines.
+
 use std::fmt;
 use std::net::IpAddr;
 

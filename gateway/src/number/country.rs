@@ -1,3 +1,5 @@
+//! To whom a number belongs.
+
 use config::{CountryCode, E164};
 use phonelib::{PhoneNumber, PhoneNumberType};
 

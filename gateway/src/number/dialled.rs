@@ -1,3 +1,5 @@
+//! What was dialled, read from a user part.
+
 use std::borrow::Cow;
 
 use config::E164;

@@ -1,3 +1,5 @@
+//! What people dial for help.
+
 use config::CountryCode;
 
 /// What people dial for help, by country. A string that stands here and has no entry in the configuration is

@@ -1,3 +1,5 @@
+//! Numbers as a side writes them.
+
 use config::{CountryCode, Dialling, E164, NumberFormat};
 use phonelib::PhoneNumber;
 

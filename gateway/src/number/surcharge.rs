@@ -1,3 +1,5 @@
+//! Which numbers cost more than their country says.
+
 use config::E164;
 use phonelib::PhoneNumberType;
 

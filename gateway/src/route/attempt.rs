@@ -1,3 +1,5 @@
+//! The places where a call may go, and what it is told there.
+
 use std::sync::Arc;
 use std::time::Duration;
 

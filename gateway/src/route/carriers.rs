@@ -1,3 +1,5 @@
+//! The order of the carriers that take a call.
+
 use std::sync::Arc;
 
 use config::{Carrier, Config};

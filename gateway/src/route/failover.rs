@@ -1,3 +1,5 @@
+//! Where a call goes on that a route did not take, and which refusal its caller hears.
+
 use std::fmt;
 
 use crate::q850::Q850;

@@ -1,3 +1,5 @@
+//! Which hosts answer, and which of them rest.
+
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! The plan of a call: its attempts, best first.
+
 use std::time::Instant;
 
 use config::{Config, ConnectorId, Registration, Route};

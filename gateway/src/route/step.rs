@@ -1,3 +1,5 @@
+//! What routing looked at, as lines.
+
 use std::fmt;
 
 use config::{CarrierName, ConnectorId};

@@ -1,3 +1,5 @@
+//! The order of hosts by priority and weight.
+
 use config::{Priority, Weight};
 
 use crate::random::{Random, SeededRandom};

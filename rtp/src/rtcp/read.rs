@@ -70,6 +70,9 @@ pub enum Packet<'a> {
 
 impl<'a> Compound<'a> {
     /// Checks that `bytes`, one whole UDP payload, begins with an RTCP packet. RFC 3550 A.2, less its strictness.
+    ///
+    /// # Errors
+    /// The bytes are no RTCP packet.
     pub fn parse(bytes: &'a [u8]) -> Result<Compound<'a>, RtcpError> {
         let Some([first, packet_type, ..]) = bytes.first_chunk::<4>() else {
             return Err(RtcpError::Short(bytes.len()));

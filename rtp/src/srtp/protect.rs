@@ -61,6 +61,9 @@ impl Protect {
 
     /// Protects the RTP packet in the first `len` bytes of `buffer`, in place; returns its new length, larger by
     /// [`Suite::rtp_growth`].
+    ///
+    /// # Errors
+    /// The packet is none, the buffer is too short, or the key's life is over.
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         let (packet, tag, needed) = room(buffer, len, self.suite.rtp_growth())?;
         let header = RtpPacket::parse_header(packet).map_err(|_| SrtpError::Malformed(len))?;
@@ -74,6 +77,9 @@ impl Protect {
 
     /// Protects the RTCP compound in the first `len` bytes of `buffer`, in place; returns its new length, larger by
     /// [`Suite::rtcp_growth`].
+    ///
+    /// # Errors
+    /// The packet is none, the buffer is too short, or the key's life is over.
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         let (packet, trailer, needed) = room(buffer, len, self.suite.rtcp_growth())?;
         let ssrc = sender(packet).ok_or(SrtpError::Malformed(len))?;
@@ -88,6 +94,9 @@ impl Protect {
 
     /// Whether [`Protect::protect_rtp`] would take a packet with that number: [`SrtpError::Replayed`] or
     /// [`SrtpError::Exhausted`] if not.
+    ///
+    /// # Errors
+    /// [`Protect::protect_rtp`] would fail.
     pub fn check_rtp(&mut self, ssrc: Ssrc, seq: u16) -> Result<(), SrtpError> {
         self.free_index(ssrc, seq).map(|_| ())
     }
@@ -129,6 +138,9 @@ impl Protect {
     /// No index up to the snapshot's is used again, and SRTCP leaps 2^20 indices ahead. RTP cannot leap, for its numbers
     /// are the far sender's: what that sent is not sent again by it. The rollover counter holds if the snapshot is younger
     /// than 2^15 packets, eleven minutes of ordinary speech.
+    ///
+    /// # Errors
+    /// The snapshot does not fit the key.
     pub fn restore(snapshot: &DirectionSnapshot) -> Result<Protect, SrtpError> {
         let mut protect = Protect::new(snapshot.suite, &snapshot.master)?;
         for stream in snapshot.streams.iter().take(MOST_STREAMS) {

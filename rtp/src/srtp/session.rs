@@ -100,16 +100,25 @@ impl Session {
     }
 
     /// Opens an SRTP packet: [`Unprotect::unprotect_rtp`].
+    ///
+    /// # Errors
+    /// As of [`Unprotect::unprotect_rtp`].
     pub fn unprotect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
         self.unprotect(buffer, len, Unprotect::open_rtp)
     }
 
     /// Opens an SRTCP packet: [`Unprotect::unprotect_rtcp`].
+    ///
+    /// # Errors
+    /// As of [`Unprotect::unprotect_rtcp`].
     pub fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
         self.unprotect(buffer, len, Unprotect::open_rtcp)
     }
 
     /// Whether a packet may be protected, before anything is done about it: [`Protect::check_rtp`].
+    ///
+    /// # Errors
+    /// As of [`Protect::check_rtp`].
     pub fn check_rtp(&mut self, ssrc: Ssrc, seq: u16) -> Result<(), SrtpError> {
         self.protect.check_rtp(ssrc, seq)
     }
@@ -125,11 +134,17 @@ impl Session {
     }
 
     /// Protects an RTP packet: [`Protect::protect_rtp`].
+    ///
+    /// # Errors
+    /// As of [`Protect::protect_rtp`].
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         self.protect.protect_rtp(buffer, len)
     }
 
     /// Protects an RTCP packet: [`Protect::protect_rtcp`].
+    ///
+    /// # Errors
+    /// As of [`Protect::protect_rtcp`].
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         self.protect.protect_rtcp(buffer, len)
     }
@@ -140,6 +155,9 @@ impl Session {
     }
 
     /// Goes on from a snapshot: [`Protect::restore`], [`Unprotect::restore`].
+    ///
+    /// # Errors
+    /// The snapshot holds keys that do not fit their suite.
     pub fn restore(snapshot: &SessionSnapshot) -> Result<Session, SrtpError> {
         Ok(Session {
             protect: Protect::restore(&snapshot.send)?,

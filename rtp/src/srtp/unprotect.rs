@@ -58,6 +58,9 @@ impl Unprotect {
     ///
     /// The rollover counter of an SSRC that goes on may go on too (RFC 3711 §3.3.1) or begin at 0 (peers that build their
     /// session anew): the first packet that authenticates decides.
+    ///
+    /// # Errors
+    /// The key is another suite's.
     pub fn rekeyed(&self, suite: Suite, master: &MasterKey) -> Result<Unprotect, SrtpError> {
         Ok(Unprotect { carried: self.carry(), ..Unprotect::new(suite, master)? })
     }
@@ -87,6 +90,9 @@ impl Unprotect {
     /// Opens the SRTP packet in the first `len` bytes of `buffer`, in place.
     ///
     /// After [`SrtpError::AuthFailed`] the payload may be spoilt; the packet is not to be used.
+    ///
+    /// # Errors
+    /// The packet is not authentic, was seen before, or is none.
     pub fn unprotect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
         self.open_rtp(buffer, len, OnFailure::Spoil)
     }
@@ -94,6 +100,9 @@ impl Unprotect {
     /// Opens the SRTCP packet in the first `len` bytes of `buffer`, in place.
     ///
     /// After [`SrtpError::AuthFailed`] the payload may be spoilt; the packet is not to be used.
+    ///
+    /// # Errors
+    /// The packet is not authentic, was seen before, or is none.
     pub fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
         self.open_rtcp(buffer, len, OnFailure::Spoil)
     }
@@ -208,6 +217,9 @@ impl Unprotect {
 
     /// Goes on from a snapshot that may be some time old: what came up to it is not taken again. The rollover counter holds
     /// if the snapshot is younger than 2^15 packets, eleven minutes of ordinary speech.
+    ///
+    /// # Errors
+    /// The snapshot does not fit the key.
     pub fn restore(snapshot: &DirectionSnapshot) -> Result<Unprotect, SrtpError> {
         let mut unprotect = Unprotect::new(snapshot.suite, &snapshot.master)?;
         let fill = |streams: &mut Streams, snapshots: &[StreamSnapshot]| {

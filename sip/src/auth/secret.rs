@@ -36,6 +36,9 @@ impl Secret {
     }
 
     /// HA1 in hexadecimal of either case: 32 digits for MD5, 64 for SHA-256.
+    ///
+    /// # Errors
+    /// The text is no HA1.
     pub fn ha1(hex: &str) -> Result<Self, SecretError> {
         let is_hex = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
         match hex.len() {

@@ -1,3 +1,5 @@
+//! A 2xx to INVITE until its ACK. RFC 3261 §13.3.1.4.
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

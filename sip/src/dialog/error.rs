@@ -1,3 +1,5 @@
+//! Why a message belongs to no dialog.
+
 use crate::{HeaderError, StatusCode, UriError};
 
 /// Why a message and a dialog do not go together.

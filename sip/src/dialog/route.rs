@@ -1,3 +1,5 @@
+//! Route sets and remote targets. RFC 3261 §12.2.1.1.
+
 use super::{Dialog, DialogError};
 use crate::{Builder, HeaderError, HeaderFault, Method, Name, NameAddr, Uri};
 

@@ -1,3 +1,5 @@
+//! The state of one dialog, and the requests and ACKs inside of it. RFC 3261 §12.
+
 use serde::{Deserialize, Serialize};
 
 use super::DialogError;
@@ -87,6 +89,9 @@ impl Dialog {
     /// send, or with a broken one leaves the Request-URI as the target: such a dialog can be ended all the same.
     ///
     /// Source: RFC 3261 §12.1.2.
+    ///
+    /// # Errors
+    /// The response begins no dialog.
     pub fn uac(request: &Message, response: &Message) -> Result<Dialog, DialogError> {
         let state = match response.status().map(|status| status.code()) {
             Some(101..=199) => DialogState::Early,
@@ -126,6 +131,9 @@ impl Dialog {
     /// On an error the dialog is as before; answer by [`DialogError::status`].
     ///
     /// Source: RFC 3261 §12.2.2.
+    ///
+    /// # Errors
+    /// The request is out of order, or nobody can tell.
     pub fn handle_request(&mut self, request: &Message) -> Result<(), DialogError> {
         let cseq = request.cseq()?;
         if matches!(cseq.method, Method::Ack | Method::Cancel) {

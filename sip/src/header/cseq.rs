@@ -17,6 +17,9 @@ pub struct CSeq {
 
 impl CSeq {
     /// Reads `number method`.
+    ///
+    /// # Errors
+    /// The number or the method is missing or wrong.
     pub fn parse(text: &str) -> Result<CSeq, HeaderFault> {
         let text = trim(text);
         if text.is_empty() {

@@ -14,6 +14,9 @@ impl MinSe {
     pub const LEAST: MinSe = MinSe(90);
 
     /// Reads the seconds, and over parameters.
+    ///
+    /// # Errors
+    /// The seconds are missing or no number.
     pub fn parse(text: &str) -> Result<MinSe, HeaderFault> {
         let at = text.bytes().position(|byte| byte == b';').unwrap_or(text.len());
         let seconds = trim(split_around(text, at).0);

@@ -30,6 +30,9 @@ impl NameAddr {
     /// Tolerated: no space before `<`; display names in UTF-8 or with odd characters but no quotes. Not tolerated:
     /// quotes or brackets that do not close, a comma in a name without quotes, space inside the brackets, `?` in a URI
     /// without brackets.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
     pub fn parse(text: &str) -> Result<NameAddr, HeaderFault> {
         let text = trim(text);
         if text.is_empty() {

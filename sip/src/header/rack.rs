@@ -16,6 +16,9 @@ pub struct RAck {
 
 impl RAck {
     /// Reads `response-number CSeq-number method`.
+    ///
+    /// # Errors
+    /// One of the three is missing or wrong.
     pub fn parse(text: &str) -> Result<RAck, HeaderFault> {
         let text = trim(text);
         let at = text.bytes().position(is_space).unwrap_or(text.len());

@@ -21,6 +21,9 @@ pub struct ReferTo {
 
 impl ReferTo {
     /// Reads a name-addr or addr-spec; a URI with header fields needs its angle brackets.
+    ///
+    /// # Errors
+    /// What is wrong with the URI, or with the Replaces in it.
     pub fn parse(text: &str) -> Result<ReferTo, HeaderFault> {
         let mut uri = NameAddr::parse(text)?.uri;
         let (mut method, mut replaces) = (Method::Invite, None);

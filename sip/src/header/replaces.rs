@@ -21,6 +21,9 @@ pub struct Replaces {
 
 impl Replaces {
     /// Reads `call-id;to-tag=x;from-tag=y;early-only`; both tags must be there, once.
+    ///
+    /// # Errors
+    /// The Call-ID or a tag is missing, or a tag stands twice.
     pub fn parse(text: &str) -> Result<Replaces, HeaderFault> {
         let at = text.bytes().position(|byte| byte == b';').unwrap_or(text.len());
         let (call_id, params) = split_around(text, at);

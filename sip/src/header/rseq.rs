@@ -17,6 +17,9 @@ impl RSeq {
     }
 
     /// Reads 1*DIGIT.
+    ///
+    /// # Errors
+    /// The text is no number from 1 to 2^32 - 1.
     pub fn parse(text: &str) -> Result<RSeq, HeaderFault> {
         let text = trim(text);
         if text.is_empty() {

@@ -28,6 +28,9 @@ pub enum Refresher {
 
 impl SessionExpires {
     /// Reads `seconds;refresher=uac|uas`. A refresher that is neither counts as not given.
+    ///
+    /// # Errors
+    /// The interval is missing or no number.
     pub fn parse(text: &str) -> Result<SessionExpires, HeaderFault> {
         let at = text.bytes().position(|byte| byte == b';').unwrap_or(text.len());
         let (seconds, params) = split_around(text, at);

@@ -36,6 +36,9 @@ pub enum TerminatedReason {
 
 impl SubscriptionState {
     /// Reads `state;expires=n` or `terminated;reason=x`. A broken `expires` counts as not given.
+    ///
+    /// # Errors
+    /// There is no state.
     pub fn parse(text: &str) -> Result<SubscriptionState, HeaderFault> {
         let at = text.bytes().position(|byte| byte == b';').unwrap_or(text.len());
         let (state, params) = split_around(text, at);

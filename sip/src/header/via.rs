@@ -31,6 +31,9 @@ impl Via {
     }
 
     /// Reads one value, white space in all the places that RFC 3261 allows.
+    ///
+    /// # Errors
+    /// What is wrong with the value.
     pub fn parse(text: &str) -> Result<Via, HeaderFault> {
         let text = trim(text);
         if text.is_empty() {

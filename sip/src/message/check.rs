@@ -41,6 +41,9 @@ impl Message {
     /// INVITE (none leaves the target of a dialog as it is). RFC 2543 requests without branch, tags or Max-Forwards pass; an RFC 2543 INVITE without Contact does
     /// not, for there would be no target for our requests. Of a response, Contact and Record-Route are left to the
     /// dialog: to drop a 200 would ring the phone again and again.
+    ///
+    /// # Errors
+    /// The first fault, with the status of its refusal.
     pub fn check(&self) -> Result<(), Malformed> {
         self.check_form()?;
         self.check_single()?;

@@ -45,6 +45,9 @@ impl Message {
     /// in [`bytes`](Self::bytes).
     ///
     /// Lenient: succeeds whenever an answer could be built; [`check`](Self::check) says what is wrong.
+    ///
+    /// # Errors
+    /// What came is no SIP message, and no response to it could be built.
     pub fn parse(datagram: Bytes) -> Result<Message, ParseError> {
         if datagram.len() > MAX_BYTES {
             return Err(ParseError::TooLong);

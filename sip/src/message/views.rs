@@ -10,6 +10,9 @@ use super::Message;
 
 impl Message {
     /// The top Via. RFC 3261 §20.42.
+    ///
+    /// # Errors
+    /// The header is missing or broken.
     pub fn via(&self) -> Result<Via, HeaderError> {
         self.vias().next().unwrap_or_else(|| Err(missing(Name::Via)))
     }
@@ -25,11 +28,17 @@ impl Message {
     }
 
     /// The sender. RFC 3261 §20.20.
+    ///
+    /// # Errors
+    /// The header is missing or broken.
     pub fn from(&self) -> Result<NameAddr, HeaderError> {
         self.single_address(Name::From)
     }
 
     /// The recipient. RFC 3261 §20.39.
+    ///
+    /// # Errors
+    /// The header is missing or broken.
     pub fn to(&self) -> Result<NameAddr, HeaderError> {
         self.single_address(Name::To)
     }
@@ -45,6 +54,9 @@ impl Message {
     }
 
     /// The first Contact; `Ok(None)` if there is none. RFC 3261 §20.10.
+    ///
+    /// # Errors
+    /// The header is broken.
     pub fn contact(&self) -> Result<Option<NameAddr>, HeaderError> {
         self.contacts().next().transpose()
     }
@@ -70,6 +82,9 @@ impl Message {
     }
 
     /// The Call-ID as it came; it may be any bytes but white space, and must be UTF-8 here. RFC 3261 §20.8.
+    ///
+    /// # Errors
+    /// The header is missing.
     pub fn call_id(&self) -> Result<&str, HeaderError> {
         let span = self.spans(&Name::CallId).next().ok_or_else(|| missing(Name::CallId))?;
         let text = std::str::from_utf8(span.value.of(&self.bytes)).unwrap_or_default();
@@ -83,6 +98,9 @@ impl Message {
     }
 
     /// Sequence number and method. RFC 3261 §20.16.
+    ///
+    /// # Errors
+    /// The header is missing or broken.
     pub fn cseq(&self) -> Result<CSeq, HeaderError> {
         let text = self.value(Name::CSeq).ok_or_else(|| missing(Name::CSeq))?;
         CSeq::parse(&text).map_err(at(Name::CSeq))
@@ -90,6 +108,9 @@ impl Message {
 
     /// The number of a provisional response that is to be acknowledged by a PRACK: 101 to 199 with `Require: 100rel`.
     /// `Ok(None)` for any other message; an error if it must be numbered and is not: ignore it. RFC 3262 §4.
+    ///
+    /// # Errors
+    /// RSeq is missing or broken where `100rel` is required.
     pub fn reliable(&self) -> Result<Option<RSeq>, HeaderError> {
         let provisional = self.status().is_some_and(|status| matches!(status.code(), 101..=199));
         if !provisional || !self.values(Name::Require).any(|tag| tag.eq_ignore_ascii_case("100rel")) {
@@ -100,22 +121,34 @@ impl Message {
     }
 
     /// What a PRACK acknowledges; an error if it does not say: respond 400. RFC 3262 §7.2.
+    ///
+    /// # Errors
+    /// The header is missing or broken.
     pub fn rack(&self) -> Result<RAck, HeaderError> {
         let text = self.value(Name::RAck).ok_or_else(|| missing(Name::RAck))?;
         RAck::parse(&text).map_err(at(Name::RAck))
     }
 
     /// Hops left, 0 to 255; `Ok(None)` if not stated, as RFC 2543 had it. RFC 3261 §20.22.
+    ///
+    /// # Errors
+    /// The header is broken.
     pub fn max_forwards(&self) -> Result<Option<u32>, HeaderError> {
         self.number(Name::MaxForwards, 255)
     }
 
     /// The body's length in bytes; `Ok(None)` if not stated. RFC 3261 §20.14.
+    ///
+    /// # Errors
+    /// The header is broken.
     pub fn content_length(&self) -> Result<Option<u32>, HeaderError> {
         self.number(Name::ContentLength, u32::MAX)
     }
 
     /// The Request-URI, read; a response has none and gives [`UriError::Scheme`].
+    ///
+    /// # Errors
+    /// The Request-URI is broken.
     pub fn target(&self) -> Result<Uri, UriError> {
         Uri::parse(self.request_uri().unwrap_or_default())
     }

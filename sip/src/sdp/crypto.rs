@@ -81,8 +81,10 @@ impl Crypto {
 
     /// Reads the value of `a=crypto`.
     ///
-    /// Checks the key's length for the suites that we know; a line with an unknown suite parses, so that the caller
-    /// can pass over it.
+    /// A line with an unknown suite parses, so that the caller can pass over it; how long a key must be its suite says.
+    ///
+    /// # Errors
+    /// What is wrong with the line; never its key.
     pub fn parse(value: &str) -> Result<Self, CryptoError> {
         let mut fields = value.split_ascii_whitespace();
         let (Some(tag), Some(suite), Some(keys)) = (fields.next(), fields.next(), fields.next()) else {

@@ -19,6 +19,9 @@ pub enum Host {
 impl Host {
     /// Reads a host; IPv6 only in brackets. `[2001:db8:::192.0.2.1]` is read as `[2001:db8::192.0.2.1]`, since the
     /// grammar of RFC 3261 made people write it (RFC 5118 §4.10). Names may have underscores: the field has them.
+    ///
+    /// # Errors
+    /// The text is neither an address nor a name.
     pub fn parse(text: &str) -> Result<Host, UriError> {
         let broken = || UriError::Host(text.to_owned());
         if let Some(inner) = text.strip_prefix('[') {

@@ -62,6 +62,9 @@ pub enum Uri {
 
 impl Uri {
     /// Reads a URI, without angle brackets around it.
+    ///
+    /// # Errors
+    /// What is wrong with the URI.
     pub fn parse(text: &str) -> Result<Uri, UriError> {
         let (scheme, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
         let letter = scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());

@@ -1,3 +1,5 @@
+//! Which of the connections that we dialled is used again.
+
 use std::net::SocketAddr;
 
 use rustls::pki_types::ServerName;

@@ -1,3 +1,5 @@
+//! Why certificates, keys and trust anchors can't be used.
+
 use std::path::{Path, PathBuf};
 
 use config::{Config, Position};

@@ -1,3 +1,5 @@
+//! Log lines about TLS that failed: not one for each stranger.
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! Early dialogs and forks. RFC 3261 §12.1, §13.2.2.4; RFC 6228.
+
 #[cfg(test)]
 mod tests;
 

@@ -1,3 +1,5 @@
+//! The messages that carry offers and answers. RFC 6337 §2.2.
+
 use crate::{Method, StatusCode};
 
 /// One of the two ends of a dialog.

@@ -1,3 +1,5 @@
+//! What a message means for the offers of its dialog.
+
 use std::ops::RangeInclusive;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! REFER, the side that took it. RFC 3515, RFC 6665.
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -119,6 +121,9 @@ impl ReferNotifier {
     /// A SUBSCRIBE to it came, with this Expires in seconds: what to respond 200 with as Expires. 0 ends it.
     ///
     /// Source: RFC 6665 §4.2.1, RFC 3515 §2.4.4.
+    ///
+    /// # Errors
+    /// The subscription is over.
     pub fn handle_subscribe(&mut self, now: Instant, expires: Option<u32>) -> Result<u32, NoSubscription> {
         let State::Active { status, expires: until, sending } = &mut self.state else {
             return Err(NoSubscription);

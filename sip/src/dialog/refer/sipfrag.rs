@@ -1,3 +1,5 @@
+//! `message/sipfrag`, as REFER uses it. RFC 3420.
+
 use std::fmt;
 
 use crate::StatusCode;

@@ -1,3 +1,5 @@
+//! REFER, the side that sent it. RFC 3515, RFC 6665.
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! Reliable provisional responses, the caller's side. RFC 3262 §4.
+
 use crate::{CSeq, RAck, RSeq};
 
 /// The calling user's side of reliable provisional responses: which of them count, and what their PRACK says.

@@ -1,3 +1,5 @@
+//! Reliable provisional responses, the callee's side. RFC 3262 §3.
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -90,6 +92,9 @@ impl<M: Clone> UasReliable<M> {
     }
 
     /// Sends a provisional response, at once or when those before it are acknowledged.
+    ///
+    /// # Errors
+    /// Why the response can't be sent reliably.
     pub fn send(&mut self, now: Instant, provisional: Provisional<M>) -> Result<(), UasReliableError> {
         match &mut self.state {
             State::Idle => self.transmit(now, provisional, VecDeque::new(), None),

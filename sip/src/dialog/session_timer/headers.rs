@@ -1,3 +1,5 @@
+//! The headers of session timers in a message. RFC 4028.
+
 use crate::header::{Refresher, SessionExpires};
 use crate::{HeaderError, Message, MinSe, Name};
 
@@ -14,6 +16,9 @@ pub struct SessionHeaders {
 
 impl SessionHeaders {
     /// Reads them off `message`. A broken one is an error: respond 400 to a request, and read over it in a response.
+    ///
+    /// # Errors
+    /// A header that can't be read.
     pub fn of(message: &Message) -> Result<SessionHeaders, HeaderError> {
         let mut tags = message.values(Name::Supported).chain(message.values(Name::Require));
         let supported = tags.any(|tag| tag.eq_ignore_ascii_case("timer"));

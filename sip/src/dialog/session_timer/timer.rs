@@ -1,3 +1,5 @@
+//! The session timer of one side of a dialog. RFC 4028.
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -226,6 +228,9 @@ impl SessionTimer {
     /// of the 422 to respond at once.
     ///
     /// Source: RFC 4028 §9.
+    ///
+    /// # Errors
+    /// The least that we bear, where less is asked for: 422.
     pub fn answer(&mut self, asked: &SessionHeaders) -> Result<SessionAnswer, MinSe> {
         let answer = self.policy.answer(asked)?;
         self.least = self.least.max(asked.min_se.unwrap_or(MinSe::LEAST));
