@@ -24,6 +24,8 @@ pub(super) struct Asked {
     pub whose: Option<(ConnectorId, Direction)>,
     /// To whom the number belongs that it calls, where the policy has looked that up.
     pub numbering: Option<Numbering>,
+    /// It asks for a call of its own, or a registration: a refusal of it is recorded.
+    pub for_itself: bool,
     /// Where it goes if it is an emergency call.
     pub help: Option<String>,
 }
@@ -42,7 +44,7 @@ impl Asked {
             _ => None,
         };
         let whose = identified.connector.clone().map(|id| (id, Direction::Outbound));
-        Self { server, message, from, facts, carrier, whose, numbering: None, help: None }
+        Self { server, message, from, facts, carrier, whose, numbering: None, for_itself: true, help: None }
     }
 
     /// The policy has decided.

@@ -74,6 +74,7 @@ impl Core {
         }
         asked.facts.digest = self.digest(now, &live, &origin, &asked);
         if asked.message.has(Name::Replaces) && !admit::is_for_help(&live.config, &origin, &asked.facts) {
+            asked.for_itself = false;
             return self.take_place(now, &live, &asked, &origin);
         }
         let decision = admit::decide(&live.config, &asked.facts, identified);

@@ -112,7 +112,7 @@ impl Core {
                 "call refused"
             );
         }
-        let Some((connector, direction)) = &asked.whose else { return };
+        let Some((connector, direction)) = asked.whose.as_ref().filter(|_| asked.for_itself) else { return };
         let calls = self.shared.metrics.connector(connector.as_str());
         calls.calls(*direction).attempt();
         calls.calls(*direction).failed();

@@ -43,8 +43,17 @@ impl Core {
         let mut facts = facts(&message, &from.source);
         facts.registered_with = self.registered_with(&from.source);
         let registering = admit::registering(&live.config, &facts);
-        let mut request =
-            Request { server, message, from, facts, carrier: None, whose: None, numbering: None, help: None };
+        let mut request = Request {
+            server,
+            message,
+            from,
+            facts,
+            carrier: None,
+            whose: None,
+            numbering: None,
+            for_itself: true,
+            help: None,
+        };
         let connector = match registering {
             Some(Ok(connector)) => connector,
             Some(Err(refusal)) => {

@@ -185,7 +185,7 @@ fn fork(world: &mut World, call: CallId) {
         phone.calls.iter().filter(|other| other.caller && other.call_id() == one.call_id()).count();
     let mut random = wits(phone, one.mark().unwrap_or(0) ^ 0x10_0000 ^ branches as u32);
     let busy = world.elapsed() < BUSY;
-    if !busy || one.cancelled || branches as u32 >= BRANCHES || random.below(4) > 0 {
+    if !busy || one.cancelled || one.mark().is_none() || branches as u32 >= BRANCHES || random.below(4) > 0 {
         return;
     }
     let after = millis(&mut random, 3_000);
@@ -275,6 +275,15 @@ fn talk(world: &mut World, call: CallId, random: &mut SeededRandom) {
     if mine {
         world.after(Duration::from_millis(after), move |world| act(world, call, Talk::HangsUp));
     }
+    // Whoever was to end it may have been transferred away.
+    world.after(Duration::from_secs(60), move |world| {
+        let mut calls = world.phones.iter().enumerate().flat_map(|(phone, one)| {
+            one.calls.iter().enumerate().map(move |(index, call)| (CallId(PhoneId(phone), index), call))
+        });
+        if !calls.any(|(id, one)| id != call && one.stage == Stage::Up && mark_of(one) == mark) {
+            act(world, call, Talk::HangsUp);
+        }
+    });
 }
 
 /// The media workers know of both parties of a call what these have agreed on with us, whenever nobody waits for an
@@ -290,7 +299,7 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
         let watch = &world.watch;
         watch.forged.contains(call_id) || watch.hung_up.contains(call_id) || world.unreached.contains(call_id)
     };
-    if parties.iter().any(|(_, call)| apart(&call.call_id())) {
+    if parties.iter().any(|(_, call)| apart(&call.call_id()) || is_contested(world, &call.call_id())) {
         return;
     }
     if parties.len() != 2 || !parties.iter().all(|(_, call)| call.is_settled() && !call.out_of_step) {
@@ -313,6 +322,14 @@ fn check_agreement(world: &mut World, mark: Option<u32>) {
         }
     }
     world.watch.agreements += 1;
+}
+
+/// Whether somebody asks for the place of a party, whose media may be led there until that is refused.
+fn is_contested(world: &World, call_id: &str) -> bool {
+    let mut calls = world.phones.iter().flat_map(|phone| &phone.calls);
+    let replaces =
+        |invite: &sip::Message| invite.value(sip::Name::Replaces).is_some_and(|one| one.starts_with(call_id));
+    calls.any(|call| call.caller && call.stage == Stage::Open && replaces(&call.invite))
 }
 
 fn act(world: &mut World, call: CallId, what: Talk) {
@@ -440,7 +457,8 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     // The phones know their calls by X-Call.
     const PASS: &str = "pass_headers = [\"X-*\"]";
     let marks: [Change; 2] = [("east_peer", PASS), ("west_peer", PASS)];
-    let refers: Option<Change> = carries().transfers.then_some(("pbx_peer", "refer = \"handle\""));
+    let refer = if seed % 3 == 2 { "refer = \"pass\"" } else { "refer = \"handle\"" };
+    let refers: Option<Change> = carries().transfers.then_some(("pbx_peer", refer));
     let changes: Vec<Change> = changes
         .iter()
         .copied()
@@ -585,7 +603,10 @@ impl Trunk {
             let billed = records.iter().any(|one| billed(&one));
             assert!(!told || billed, "{number} is not billed, and was told to have answered");
         }
-        if !refused {
+        // Who is asked itself may be somebody whose calls have no record.
+        let asked = |call: &PhoneCall| call.heard.iter().any(|one| one.method() == Some(Method::Refer));
+        let passed = phones().any(|(_, call)| asked(call));
+        if !refused && !passed {
             assert!(records.len() >= taken.len(), "{} transfers, {} records", taken.len(), records.len());
         }
         records.len()
@@ -600,7 +621,8 @@ impl Trunk {
             self.world.phones.iter().flat_map(|phone| phone.calls.iter().map(move |call| (phone, call)))
         {
             let Some(mark) = call.mark() else {
-                assert!(target_mark(&call.invite) > 0 && !call.caller, "every other call has a mark");
+                let target = target_mark(&call.invite) > 0 && !call.caller;
+                assert!(target || call.is_of_a_transfer(), "every other call has a mark");
                 continue;
             };
             if !call.caller {

@@ -262,6 +262,7 @@ pub(crate) fn talk(
             Some(other) => phone.refer_attended(now, index, other, None),
             None => phone.refer(now, index, &uri),
         },
+        9 if groups.transfers => phone.take_over(now, index),
         _ => {}
     };
     world.with(call.0, |phone, now| deed(phone, now, call.1));

@@ -1,7 +1,9 @@
 //! Each REFER that was accepted ends with a NOTIFY that tells what became of the call: RFC 3515 §2.4.
 
+use sip::Name;
+
 use super::Broken;
-use crate::simulation::phone::Phone;
+use crate::simulation::phone::{Phone, Stage};
 
 pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
     let mut broken = Vec::new();
@@ -14,6 +16,14 @@ pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
             // What an attended transfer leads to is a call that is up already.
             let answered = if one.replaces { None } else { answered(phones, &one.target) };
             let text = match (one.outcome(), answered) {
+                // What the other party was asked itself it tells in the dialog of the call, while that is up.
+                (None, _)
+                    if call.stage == Stage::Over
+                        && one.notified.iter().all(|(_, status)| *status < 200)
+                        && was_passed(phones, &one.target) =>
+                {
+                    continue;
+                }
                 (None, _) => format!("a transfer to {} was never told the end of", one.target),
                 // The target's answer was of no use, or nobody heard it; who is transferred had left, or did not join before
                 // the target hung up.
@@ -29,6 +39,13 @@ pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
         }
     }
     broken
+}
+
+/// Whether a phone was asked by a REFER to call that URI.
+fn was_passed(phones: &[Phone], target: &str) -> bool {
+    let user = target.trim_start_matches("sip:").split('@').next().unwrap_or_default();
+    let mut heard = phones.iter().flat_map(|phone| &phone.calls).flat_map(|call| &call.heard);
+    heard.any(|one| one.value(Name::ReferTo).is_some_and(|to| to.contains(&format!("sip:{user}@"))))
 }
 
 /// Whether the callee of that URI said 2xx. A user of its own for each transfer tells its call from all others; `None`:

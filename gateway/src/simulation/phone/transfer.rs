@@ -6,7 +6,7 @@ use sip::transaction::{ClientId, ServerId};
 use sip::{Builder, Message, Method, Name, NameAddr, StatusCode};
 
 use super::faults::Fault;
-use super::{Phone, Stage};
+use super::{Phone, PhoneCall, Stage};
 
 /// A REFER that the phone sent, and what it was told of it.
 pub(crate) struct Subscription {
@@ -115,8 +115,7 @@ impl Phone {
         let reply = self.dressed(reply).build();
         self.say(now, server, reply);
         let call = &self.calls[index];
-        let (mark, own) = (call.mark(), if call.caller { call.invite.from() } else { call.invite.to() });
-        let own = own.ok().and_then(|own| own.user().map(str::to_owned)).unwrap_or_default();
+        let own = own_user(call);
         let text = to.uri.to_string();
         let (uri, headers) = text.split_once('?').unwrap_or((&text, ""));
         let uri = uri.split(';').next().unwrap_or(uri);
@@ -125,9 +124,6 @@ impl Phone {
         if let Some(replaces) = headers.split('&').find_map(|one| one.strip_prefix("Replaces=")) {
             let replaces = replaces.replace("%3B", ";").replace("%3D", "=").replace("%40", "@");
             invite = invite.header(Name::Replaces, replaces);
-        }
-        if let Some(mark) = mark {
-            invite = invite.raw("X-Call", mark.to_string());
         }
         let cseq = refer.cseq().unwrap().number;
         let invite = invite.build();
@@ -145,6 +141,17 @@ impl Phone {
             .body("message/sipfrag", "SIP/2.0 100 Trying\r\n".into());
         self.send(now, index, notify.build());
         self.pump(now);
+    }
+
+    /// Another phone of the same house takes this one's place in a call: INVITE with Replaces.
+    pub fn take_over(&mut self, now: Instant, index: usize) {
+        let call = &self.calls[index];
+        let Some(dialog) = &call.dialog else { return };
+        let replaces =
+            format!("{};to-tag={};from-tag={}", dialog.call_id, dialog.remote_tag, dialog.local_tag);
+        let own = own_user(call);
+        let invite = self.invite("vc.example.com", &own, "+12125550123", true);
+        self.place(now, invite.header(Name::Replaces, replaces).build());
     }
 
     /// Tells who asked for this call what came of it.
@@ -173,7 +180,7 @@ impl Phone {
 
     /// A NOTIFY was overtaken by another request of the dialog: the last word comes again.
     pub(super) fn notify_again(&mut self, now: Instant, id: ClientId) {
-        let mine = |one: &super::PhoneCall| one.referral.is_some_and(|one| one.newest == Some(id));
+        let mine = |one: &PhoneCall| one.referral.is_some_and(|one| one.newest == Some(id));
         let Some(new) = self.calls.iter().position(mine) else { return };
         if let Some(referral) = &mut self.calls[new].referral {
             let status = std::mem::take(&mut referral.told);
@@ -210,4 +217,17 @@ impl Phone {
         }
         true
     }
+}
+
+impl PhoneCall {
+    /// Whether it was placed because somebody asked for it by REFER, or takes a place in another call.
+    pub fn is_of_a_transfer(&self) -> bool {
+        self.referral.is_some() || self.caller && self.invite.has(Name::Replaces)
+    }
+}
+
+/// The number of the phone in a call.
+fn own_user(call: &PhoneCall) -> String {
+    let own = if call.caller { call.invite.from() } else { call.invite.to() };
+    own.ok().and_then(|own| own.user().map(str::to_owned)).unwrap_or_default()
 }
