@@ -53,7 +53,7 @@ pub enum Word {
         /// The call.
         to: CallKey,
         /// The word.
-        event: Event,
+        event: Box<Event>,
     },
     /// In a call the party `by` has a dialog named whose tag leads to that shard: [`Event::Replace`].
     Place {
@@ -161,7 +161,7 @@ impl Core {
         } else if let Event::Returned(back) = &event {
             self.moves(&back.lent, shard);
         }
-        self.effect(Effect::Tell { shard, word: Word::Call { from, to, event } });
+        self.effect(Effect::Tell { shard, word: Word::Call { from, to, event: Box::new(event) } });
     }
 
     /// Requests of the leg's party are for that shard from now on.
@@ -221,7 +221,7 @@ impl Core {
     /// What another shard tells.
     pub(super) fn hear_word(&mut self, now: Now, word: Word) {
         match word {
-            Word::Call { from, to, event } => self.hear(now, from, to, event),
+            Word::Call { from, to, event } => self.hear(now, from, to, *event),
             Word::Place { from, replaces, by } => self.place_asked(from, replaces, by),
             Word::Moved { tag, shard } => drop(self.moved.insert(tag, shard)),
             Word::Left { tag } => drop(self.moved.remove(&tag)),
@@ -231,14 +231,16 @@ impl Core {
     /// There is no such shard, or it takes nothing.
     pub(super) fn untold(&mut self, word: Word) {
         match word {
-            Word::Call { from, to, event: Event::Joined(lent) } => {
-                self.tell(to, from, Event::Returned(GivenBack::too_late(*lent)));
+            Word::Call { from, to, event } => {
+                if let Event::Joined(lent) = *event {
+                    self.tell(to, from, Event::Returned(GivenBack::too_late(*lent)));
+                }
             }
             Word::Place { from, .. } => {
                 let status = StatusCode::CALL_DOES_NOT_EXIST;
                 self.tell(from, from, Event::Progress { status });
             }
-            Word::Call { .. } | Word::Moved { .. } | Word::Left { .. } => {}
+            Word::Moved { .. } | Word::Left { .. } => {}
         }
     }
 

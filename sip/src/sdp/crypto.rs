@@ -95,7 +95,7 @@ impl Crypto {
         let keys = keys
             .split(';')
             .filter(|key| !key.is_empty())
-            .map(|key| InlineKey::parse(key))
+            .map(InlineKey::parse)
             .collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
             return Err(CryptoError::Shape);

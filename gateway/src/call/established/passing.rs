@@ -147,11 +147,11 @@ impl Established {
     ) -> Result<(), Message> {
         let event = message.value(Name::Event).unwrap_or_default().into_owned();
         let (package, id) = event_of(&event);
-        let mine = |passed: &&Box<Passed>| {
+        let mine = |passed: &&Passed| {
             let named = id.is_none_or(|id| id == passed.asked) && package.eq_ignore_ascii_case("refer");
             passed.by == side && named && !passed.subscriber.is_terminated()
         };
-        let Some(sent) = self.passed.as_ref().filter(mine).map(|passed| passed.sent) else {
+        let Some(sent) = self.passed.as_deref().filter(mine).map(|passed| passed.sent) else {
             return Err(message);
         };
         let event = id.map_or_else(|| "refer".to_owned(), |_| format!("refer;id={sent}"));

@@ -111,7 +111,7 @@ enum Trying {
     #[default]
     Nothing,
     /// A route, while its room, its addresses or ports are asked for.
-    Prepared(Target),
+    Prepared(Box<Target>),
     /// An INVITE is out.
     Dialled(Box<Dialled>),
 }
@@ -152,7 +152,7 @@ impl Setup {
 
     /// A route waits for what was asked for it.
     fn prepared(&mut self, target: Target) -> Next {
-        self.trying = Trying::Prepared(target);
+        self.trying = Trying::Prepared(Box::new(target));
         Next::Stay
     }
 
@@ -165,7 +165,7 @@ impl Setup {
     /// Goes on with the route for which something was asked; where none waits any more, the word came too late.
     fn with_prepared(&mut self, go_on: impl FnOnce(&mut Self, Target) -> Next) -> Next {
         match std::mem::take(&mut self.trying) {
-            Trying::Prepared(target) => go_on(self, target),
+            Trying::Prepared(target) => go_on(self, *target),
             trying => {
                 self.trying = trying;
                 Next::Stay
