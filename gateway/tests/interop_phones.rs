@@ -167,6 +167,34 @@ fn linphone_transfers() {
     caller.quit();
 }
 
+/// It asks the target first, while the callee is on hold.
+#[test]
+fn linphone_transfers_with_consultation() {
+    if missing(&["linphonec", "baresip", "sox"]) {
+        return;
+    }
+    let trunk = trunk(Net(230), false);
+    let [callee, target] = [listening(trunk.carrier("answermode=auto")), target(trunk.net)];
+    let (gateway, mut caller) = linphone_calls(&trunk, 7678);
+    are_up(&gateway, 1.0);
+    callee.hears(CUSTOMER);
+    caller.hold();
+    assert!(is_held_by(&callee, 2));
+    caller.dial(TARGET, gateway.net.at(1, 5061));
+    are_up(&gateway, 2.0);
+    target.hears(CUSTOMER);
+    caller.joins();
+    eventually("the transfer is reported", Duration::from_secs(10), || {
+        let output = caller.output();
+        if output.matches(" ended (").count() == 2 { Ok(()) } else { Err(output) }
+    });
+    target.is_connected();
+    callee.is_connected();
+    target.command("hangup", "");
+    ended(gateway, 2);
+    caller.quit();
+}
+
 /// Linphone has a new key of the gateway's then, which baresip 1.0.0 would not take.
 #[test]
 fn linphone_is_transferred() {

@@ -96,6 +96,11 @@ impl Linphone {
         self.say(&format!("transfer {to}"));
     }
 
+    /// Has the other party of its first call take the place of itself in its second one.
+    pub fn joins(&mut self) {
+        self.say("transfer 1 --to-call 2");
+    }
+
     /// Ends it in order.
     pub fn quit(&mut self) -> ExitStatus {
         self.say("quit");
