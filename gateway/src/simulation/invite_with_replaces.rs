@@ -4,8 +4,9 @@
 use sip::{Message, Method, Name};
 
 use super::blind_transfer::told;
+use super::media::Speaks;
 use super::phone::{Abilities, Stage};
-use super::trunk::{BRANCH, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
+use super::trunk::{BRANCH, Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
 use super::world::CallId;
 
 /// Replaces that names the dialog of a call, as the gateway knows it.
@@ -22,6 +23,24 @@ fn take(trunk: &mut Trunk, phone: super::world::PhoneId, value: &str) -> CallId 
 
 fn statuses(trunk: &Trunk, call: CallId) -> Vec<u16> {
     trunk.heard(call).into_iter().filter(|status| *status >= 200).collect()
+}
+
+/// The media workers know of the party what it has agreed on: its keys above all.
+fn workers_know(trunk: &Trunk, call: CallId) {
+    let agreed = trunk.call(call).media.agreed().unwrap();
+    let told = trunk.world.told_of(agreed.port).map(|remote| (&remote.srtp, remote.on_hold));
+    assert_eq!(told, Some((&agreed.keys, agreed.on_hold)));
+}
+
+/// The customer speaks SRTP, with new keys in each description.
+const SECURE: [Change; 1] = [("pbx_peer", "srtp = \"optional\"")];
+
+fn speaks_srtp(trunk: &mut Trunk) {
+    for phone in [trunk.pbx, trunk.east] {
+        trunk.able(phone, Abilities::default());
+    }
+    trunk.phone(trunk.pbx).speaks = Speaks::Either;
+    trunk.phone(trunk.pbx).rekeys = true;
 }
 
 /// Requests cross between the two, and a BYE ends both.
@@ -41,10 +60,8 @@ fn are_one_call(trunk: &mut Trunk, one: CallId, other: CallId) {
 #[test]
 fn who_has_a_place_may_take_it_with_another_phone() {
     for offers in [true, false] {
-        everywhere(|trunk| {
-            for phone in [trunk.pbx, trunk.east] {
-                trunk.able(phone, Abilities::default());
-            }
+        everywhere_with(&SECURE, |trunk| {
+            speaks_srtp(trunk);
             for called in [false, true] {
                 let (x, y) = match called {
                     false => trunk.connect(trunk.pbx, OUTSIDE, trunk.east),
@@ -75,6 +92,7 @@ fn who_has_a_place_may_take_it_with_another_phone() {
                 );
                 assert_eq!(trunk.call(x).requests().last().map(String::as_str), Some("BYE"));
                 trunk.assert_agreed(n, y);
+                workers_know(trunk, n);
                 assert!(!trunk.call(y).heard.iter().any(|message| message.has(Name::Replaces)));
                 are_one_call(trunk, n, y);
             }
@@ -86,10 +104,8 @@ fn who_has_a_place_may_take_it_with_another_phone() {
 
 #[test]
 fn a_newcomer_that_the_other_side_refuses_changes_nothing() {
-    everywhere(|trunk| {
-        for phone in [trunk.pbx, trunk.east] {
-            trunk.able(phone, Abilities::default());
-        }
+    everywhere_with(&SECURE, |trunk| {
+        speaks_srtp(trunk);
         let (x, y) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
         let value = replaces(trunk, x);
         for (status, told) in [(488, 488), (603, 603), (491, 500)] {
@@ -97,6 +113,7 @@ fn a_newcomer_that_the_other_side_refuses_changes_nothing() {
             let n = take(trunk, trunk.pbx, &value);
             assert_eq!(statuses(trunk, n), [told]);
             assert_eq!((trunk.stage(x), trunk.stage(y)), (Stage::Up, Stage::Up));
+            workers_know(trunk, x);
         }
         // An answer of no use.
         trunk.phone(trunk.east).habits.renegotiates = Some(200);

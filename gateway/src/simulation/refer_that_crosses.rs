@@ -70,6 +70,7 @@ fn a_target_that_is_busy_is_told_as_it_is() {
         assert_eq!((trunk.stage(x), trunk.stage(y)), (Stage::Up, Stage::Up));
         // What comes after the end belongs to nothing.
         let cseq = asked(trunk, y, &Method::Refer).cseq().unwrap().number;
+        let heard = trunk.call(x).requests().len();
         for (event, status) in [
             (format!("refer;id={cseq}"), 481),
             ("refer;id=4711".to_owned(), 481),
@@ -80,6 +81,7 @@ fn a_target_that_is_busy_is_told_as_it_is() {
             trunk.run(0.5);
             assert_eq!(trunk.call(y).statuses(&Method::Notify).last(), Some(&status), "{event}");
         }
+        assert_eq!(trunk.call(x).requests().len(), heard, "we refuse it");
         // The next transfer is another one.
         refer(trunk, x, &uri("+12125550178"));
         trunk.run(1.0);
