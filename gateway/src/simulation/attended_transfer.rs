@@ -549,3 +549,20 @@ fn another_process_goes_on_with_who_came() {
         assert_eq!(trunk.stage(t), Stage::Over);
     });
 }
+
+/// What who is transferred asks for on its way goes to nobody once it has left.
+#[test]
+fn an_offer_of_who_leaves_on_the_way() {
+    everywhere_with(&HANDLED, |trunk| {
+        let [x, z, y, t] = on_the_way(trunk);
+        let before = trunk.call(t).requests().len();
+        trunk.request(y, Method::Invite, Some("sendonly"));
+        trunk.run(0.2);
+        trunk.hang_up(y);
+        trunk.run(2.0);
+        assert_eq!(trunk.call(t).requests().len(), before);
+        assert_eq!((trunk.stage(x), trunk.stage(z), trunk.stage(t)), (Stage::Over, Stage::Up, Stage::Up));
+        trunk.hang_up(z);
+        trunk.run(1.0);
+    });
+}

@@ -77,6 +77,13 @@ impl Established {
         true
     }
 
+    /// The party of `side` has gone, and somebody else is there: what it has asked for must not be asked for another.
+    pub fn refuse_held_back_of(&mut self, cx: &mut Cx<'_>, side: Side) {
+        if let Some(held) = self.held_back.take_if(|held| held.side == side) {
+            in_dialog::refuse(cx, held.server, &held.message, &Cause::new(491, "Request Pending"));
+        }
+    }
+
     fn refuse_early(&self, cx: &mut Cx<'_>, side: Side, server: ServerId, message: &Message) {
         let early = if self.handshakes.of(side).is_some() { Refused::TooEarly } else { Refused::Glare };
         let cause = early.cause(cx);

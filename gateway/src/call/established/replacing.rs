@@ -142,6 +142,7 @@ impl Established {
         };
         // What crosses is answered by nobody once others speak in the place.
         self.refuse_crossings(cx);
+        self.refuse_held_back_of(cx, side);
         self.end_own_to(cx, side);
         let (leg, login) = (self.legs.of(side).clone(), self.logins.of(side).clone());
         let had = Lent { leg, login, session: self.sessions.of(side).clone() };
@@ -167,6 +168,7 @@ impl Established {
         if left {
             return false;
         }
+        self.refuse_held_back_of(cx, side);
         *self.legs.of_mut(side) = leg;
         *self.logins.of_mut(side) = login;
         *self.sessions.of_mut(side) = session;
