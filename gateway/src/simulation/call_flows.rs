@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where tests are, from the root.
-const SOURCES: [&str; 5] = ["gateway/src", "gateway/tests", "sip/src", "sip/tests", "config/tests"];
+const SOURCES: [&str; 6] =
+    ["gateway/src", "gateway/fastpath/src", "gateway/tests", "sip/src", "sip/tests", "config/tests"];
 
 /// What a row may say.
 const VERDICTS: [&str; 4] = ["met", "partly", "not", "not ours"];
@@ -24,12 +25,12 @@ fn sources(root: &Path) -> Vec<(String, String)> {
     sources
 }
 
-/// Every test as `path/of/file::name`, the path without its `.rs` or `/mod.rs`, and without the `/tests.rs` of a file's own
+/// Every test as `path/of/file::name`, the path without its `.rs`, `/mod.rs` or `/main.rs`, and without the `/tests.rs` of a file's own
 /// tests too.
 fn tests(root: &Path) -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for (path, source) in sources(root) {
-        let stem = path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let stem = path.trim_end_matches(".rs").trim_end_matches("/mod").trim_end_matches("/main");
         let mut is_test = false;
         for line in source.lines().map(str::trim) {
             let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('('));

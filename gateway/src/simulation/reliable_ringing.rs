@@ -97,7 +97,7 @@ fn a_delayed_offer_is_reliable_only_where_the_caller_is() {
         let a = trunk.dial_without_offer(trunk.pbx, OUTSIDE);
         trunk.run(0.5);
         let b = trunk.incoming(trunk.east);
-        assert_eq!(Trunk::header(&trunk.call(b).invite, "Supported"), "timer");
+        assert_eq!(Trunk::header(&trunk.call(b).invite, "Supported"), "timer, replaces");
         trunk.respond(b, 180);
         trunk.run(1.0);
         assert_eq!(pracks(trunk, b), 0);
@@ -124,7 +124,7 @@ fn the_prack_key_holds_on_its_own_leg() {
     everywhere_with(&[("pbx_peer", "prack = \"required\""), ("east_peer", "prack = \"off\"")], |trunk| {
         let (a, b) = ringing(trunk, Rel100::Supported, Rel100::Supported, 180);
         let invite = &trunk.call(b).invite;
-        assert!(Trunk::header(invite, "Supported") == "timer" && !invite.has(Name::Require));
+        assert!(Trunk::header(invite, "Supported") == "timer, replaces" && !invite.has(Name::Require));
         assert!(is_reliable(trunk.call(a).response(180).unwrap()));
         answered(trunk, a, b);
     });
