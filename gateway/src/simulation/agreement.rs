@@ -28,20 +28,23 @@ pub(crate) struct Described {
 impl Described {
     /// A message from the gateway: whatever it says of media is its own, and each 2xx to an INVITE says something.
     pub fn leaves(&mut self, message: &Message) -> Option<String> {
-        let text = String::from_utf8_lossy(message.body());
-        let mut lines = text.lines().map(str::trim);
-        let foreign = lines.find(|line| line.starts_with("c=IN IP") && !line.starts_with(OURS));
-        if let (Some(line), true) = (foreign, describes(message)) {
-            return Some(format!("a description that is not the gateway's: {line}"));
-        }
-        let invite = message.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
         let dialog =
             || (message.call_id().unwrap_or_default().to_owned(), message.to_tag().unwrap_or_default());
-        if describes(message) && message.reliable().is_ok_and(|rseq| rseq.is_some()) {
-            self.settled.insert(dialog());
+        if describes(message) {
+            let text = String::from_utf8_lossy(message.body());
+            let mut lines = text.lines().map(str::trim);
+            let foreign = lines.find(|line| line.starts_with("c=IN IP") && !line.starts_with(OURS));
+            if let Some(line) = foreign {
+                return Some(format!("a description that is not the gateway's: {line}"));
+            }
+            if message.reliable().is_ok_and(|rseq| rseq.is_some()) {
+                self.settled.insert(dialog());
+            }
+            return None;
         }
+        let invite = message.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
         let success = message.status().is_some_and(|status| status.is_success());
-        let mute = invite && success && !describes(message) && !self.settled.contains(&dialog());
+        let mute = invite && success && !self.settled.contains(&dialog());
         mute.then(|| "a 2xx without media".to_owned())
     }
 
@@ -82,6 +85,6 @@ impl Described {
 
 fn describes(message: &Message) -> bool {
     let body = message.body();
-    let has = |what: &[u8]| body.windows(what.len()).any(|window| window == what);
-    has(b"m=audio ") || has(b"m=image ")
+    let mut lines = (0..body.len()).filter(|at| body[*at] == b'm').map(|at| &body[at..]);
+    lines.any(|line| line.starts_with(b"m=audio ") || line.starts_with(b"m=image "))
 }

@@ -54,15 +54,15 @@ impl Watch {
     /// A message reached the gateway.
     pub fn arrives(&mut self, at: Duration, message: &Message) {
         let (Ok(cseq), Ok(call_id)) = (message.cseq(), message.call_id()) else { return };
+        let asks = message.method();
         // The ACK of a refusal repeats the branch of its INVITE.
-        if !self.answered.contains(&(transaction(message), call_id.to_owned())) {
+        let begins = matches!(asks, Some(Method::Invite | Method::Ack));
+        let begun = begins.then(|| (transaction(message), call_id.to_owned()));
+        if begun.as_ref().is_none_or(|key| !self.answered.contains(key)) {
             self.media.passes(at, message);
         }
-        if message.method() == Some(Method::Invite) {
-            let key = (transaction(message), call_id.to_owned());
-            if !self.answered.contains(&key) {
-                self.unanswered.insert(key);
-            }
+        if asks == Some(Method::Invite) {
+            self.unanswered.extend(begun.filter(|key| !self.answered.contains(key)));
             return;
         }
         let Some(status) = message.status().filter(|status| status.is_final()) else { return };

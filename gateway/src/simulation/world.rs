@@ -69,6 +69,20 @@ enum Coming {
     Deed(Deed),
 }
 
+/// When cores and phones want to be woken, as they said after they last did something: asking each of them at each step would
+/// cost more than what they do.
+#[derive(Default)]
+struct Wakes {
+    cores: Vec<Option<Instant>>,
+    phones: Vec<Option<Instant>>,
+}
+
+impl Wakes {
+    fn first(&self) -> Option<Instant> {
+        self.cores.iter().chain(&self.phones).flatten().min().copied()
+    }
+}
+
 /// See the module.
 pub(crate) struct World {
     start: Instant,
@@ -79,6 +93,7 @@ pub(crate) struct World {
     pub config: Arc<Config>,
     serial: u64,
     queue: BTreeMap<(Instant, u64), Coming>,
+    wakes: Wakes,
     pub random: SeededRandom,
     pub link: Link,
     pub media: Answers,
@@ -149,6 +164,7 @@ impl World {
             config,
             serial: 0,
             queue: BTreeMap::new(),
+            wakes: Wakes::default(),
             random: SeededRandom::new(seed),
             link: Link::PERFECT,
             media: AT_ONCE,
@@ -267,8 +283,9 @@ impl World {
     /// Lets `seconds` pass.
     pub fn run(&mut self, seconds: f64) {
         let until = self.now + Duration::from_secs_f64(seconds);
-        while self.next().is_some_and(|next| next <= until) {
-            self.step();
+        self.ask_all();
+        while let Some(next) = self.next().filter(|next| *next <= until) {
+            self.step(next);
         }
         self.now = self.now.max(until);
     }
@@ -404,13 +421,10 @@ impl World {
 
     fn next(&self) -> Option<Instant> {
         let queue = self.queue.first_key_value().map(|((at, _), _)| *at);
-        let cores = self.cores.iter().filter_map(Machine::poll_timeout);
-        let phones = self.phones.iter().filter_map(Phone::poll_timeout);
-        queue.into_iter().chain(cores).chain(phones).min()
+        queue.into_iter().chain(self.wakes.first()).min()
     }
 
-    fn step(&mut self) {
-        let Some(next) = self.next() else { return };
+    fn step(&mut self, next: Instant) {
         self.now = self.now.max(next);
         while let Some(entry) = self.queue.first_entry()
             && entry.key().0 <= self.now
@@ -420,23 +434,32 @@ impl World {
         }
         let now = self.clocks();
         for shard in 0..self.cores.len() {
-            if self.cores[shard].poll_timeout().is_some_and(|at| at <= self.now) {
+            if self.wakes.cores[shard].is_some_and(|at| at <= self.now) {
                 self.cores[shard].handle_timeout(now);
                 self.drain(u16::try_from(shard).unwrap());
             }
         }
         for phone in 0..self.phones.len() {
-            if self.phones[phone].poll_timeout().is_some_and(|at| at <= self.now) {
+            if self.wakes.phones[phone].is_some_and(|at| at <= self.now) {
                 self.phones[phone].handle_timeout(self.now);
                 self.flush(PhoneId(phone));
             }
         }
     }
 
+    /// Asks everybody when to be woken: a scenario may have done anything to them.
+    fn ask_all(&mut self) {
+        self.wakes.cores = self.cores.iter().map(Machine::poll_timeout).collect();
+        self.wakes.phones = self.phones.iter().map(Phone::poll_timeout).collect();
+    }
+
     fn come(&mut self, coming: Coming) {
         match coming {
             Coming::Core(shard, input) => self.input(shard, input),
-            Coming::Deed(deed) => deed(self),
+            Coming::Deed(deed) => {
+                deed(self);
+                self.ask_all();
+            }
             Coming::ToGateway(source, message) => {
                 if source.connection.is_some_and(|id| !self.connections.received(id, &message)) {
                     return;
@@ -466,11 +489,17 @@ impl World {
                 wits(self, phone, news);
             }
         }
+        if let Some(wake) = self.wakes.phones.get_mut(phone.0) {
+            *wake = self.phones[phone.0].poll_timeout();
+        }
     }
 
     fn drain(&mut self, shard: u16) {
         while let Some(output) = self.cores[usize::from(shard)].poll_output() {
             self.perform(shard, output);
+        }
+        if let Some(wake) = self.wakes.cores.get_mut(usize::from(shard)) {
+            *wake = self.cores[usize::from(shard)].poll_timeout();
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct PhoneCall {
     pub stage: Stage,
     /// The INVITE that began it.
     pub invite: Message,
+    mark: Option<u32>,
     pub(super) server: Option<ServerId>,
     pub(super) client: Option<ClientId>,
     pub local_tag: String,
@@ -137,7 +138,7 @@ impl PhoneCall {
 
     /// Our mark on a call of a simulation, which crosses the gateway as any unknown header does.
     pub fn mark(&self) -> Option<u32> {
-        self.invite.value("X-Call".into())?.parse().ok()
+        self.mark
     }
 
     /// Whether a re-INVITE or UPDATE of its own, or an offer in a 2xx that it gave, is not answered yet.
@@ -169,6 +170,7 @@ impl Phone {
         PhoneCall {
             caller,
             stage: Stage::Open,
+            mark: invite.value("X-Call".into()).and_then(|mark| mark.parse().ok()),
             invite,
             server: None,
             client: None,
