@@ -49,7 +49,7 @@ fn what_was_answered_reliably_is_told_in_the_200() {
                 "7 {} INVITE",
                 trunk.call(asked).request(&Method::Invite).unwrap().cseq().unwrap().number
             );
-            assert_eq!(pracks(trunk, asked), [rack.clone()]);
+            assert_eq!(pracks(trunk, asked), std::slice::from_ref(&rack));
             let rung = trunk.call(asks).response(183).expect("a 183 crossed");
             assert!(!rung.has(Name::RSeq) && rung.body().is_empty());
             trunk.world.with(asked.0, |phone, now| phone.ring_again(now, asked.1, 7));
