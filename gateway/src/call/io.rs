@@ -229,6 +229,8 @@ pub struct SentOn {
     pub forward: Option<Forward>,
     /// The Diversion that tells who sent it on. RFC 5806.
     pub diversion: String,
+    /// The users that were not looked at: where to try next, if that does not take the call.
+    pub left: Vec<String>,
 }
 
 /// How an attempt at a host ended.

@@ -55,6 +55,18 @@ impl Core {
         Permits { _termination: termination, unanswered, outbound, ..Permits::default() }
     }
 
+    /// Nothing came of where the last connectors sent the call on to.
+    ///
+    /// - `left`: how many of them the call still owes to.
+    pub(super) fn give_back_forwards(&mut self, key: CallKey, left: usize) {
+        let Some(slot) = self.calls.get_mut(&key) else { return };
+        while slot.permits.forwards.len() > left
+            && let Some((_, metrics)) = slot.permits.forwards.pop()
+        {
+            metrics.calls(Direction::Outbound).failed();
+        }
+    }
+
     /// A call that was answered elsewhere is taken over.
     pub(super) fn resume_permits(&self, account: &Account) -> Permits {
         let [termination, route] =

@@ -33,6 +33,7 @@ impl Core {
         let nobody = || Cause::new(480, "No number that may be called");
         let slot = self.calls.get(&key).ok_or_else(nobody)?;
         let (account, source) = (slot.call.account().clone(), slot.call.endpoint(Side::A));
+        self.give_back_forwards(key, account.forwards.len());
         // A customer forwards, and pays; what a carrier wants is for who called, and paid for it so far.
         let forwards = matches!(redirected.by, Party::VoiceConnector(_));
         let payer = match &redirected.by {
@@ -47,7 +48,8 @@ impl Core {
             .ok_or_else(nobody)?;
         let transport = crate::peer::Transport::Udp; // Not looked at.
         let mut refused = None;
-        for user in &redirected.users {
+        let mut users = redirected.users.iter();
+        while let Some(user) = users.next() {
             let mut facts =
                 Facts::new(source.ok_or_else(nobody)?, transport, &live.config.gateway.domain, user);
             facts.from = Some(redirected.caller.clone());
@@ -78,7 +80,8 @@ impl Core {
                         "<sip:{}@{domain}>;reason=unconditional",
                         sip::uri::escape_user(&account.callee)
                     );
-                    return Ok(SentOn { routes, callee, country, forward, diversion });
+                    let left = users.cloned().collect();
+                    return Ok(SentOn { routes, callee, country, forward, diversion, left });
                 }
                 Err(cause) => {
                     refused.get_or_insert(cause);

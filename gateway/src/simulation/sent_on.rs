@@ -40,6 +40,61 @@ fn a_carrier_sends_a_call_on_and_who_called_pays() {
     });
 }
 
+/// Each number in its turn, until one takes the call: the one before is paid and told of no more.
+#[test]
+fn the_next_number_is_tried_where_the_first_does_not_take_the_call() {
+    everywhere(|trunk| {
+        let (a, first) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
+        let contacts =
+            ["sip:+12125550188@10.9.9.9", "sip:+442071838750@10.9.9.9", "sip:+12125550177@10.9.9.9"];
+        trunk.redirect(first, 302, &contacts);
+        trunk.run(0.5);
+        let second = trunk.incoming(trunk.east);
+        assert!(rings(trunk, second).starts_with("sip:+12125550188@"), "{}", rings(trunk, second));
+        trunk.respond(second, 486);
+        trunk.run(0.5);
+        let third = trunk.incoming(trunk.east);
+        assert!(rings(trunk, third).starts_with(&format!("sip:{NEXT}@")), "{}", rings(trunk, third));
+        let diverted: Vec<_> = trunk.call(third).invite.values(Name::Diversion).collect();
+        assert!(
+            matches!(&diverted[..], [one] if one.starts_with(&format!("<sip:{OUTSIDE}@"))),
+            "{diverted:?}"
+        );
+        trunk.respond(third, 200);
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(third)), (Stage::Up, Stage::Up));
+        trunk.hang_up(a);
+        trunk.run(1.0);
+        trunk.finish();
+        let cdr = trunk.cdr("pbx", Direction::Outbound);
+        assert_eq!((cdr.destination.number.as_str(), cdr.status_message.as_str()), (NEXT, "OK"));
+    });
+}
+
+/// None of them takes it, and one of them speaks for all.
+#[test]
+fn the_last_of_the_numbers_says_what_the_caller_hears() {
+    for (status, heard, calls) in [(486, 486, 3), (603, 603, 2)] {
+        everywhere(|trunk| {
+            let (a, first) = trunk.reach(trunk.pbx, OUTSIDE, trunk.east);
+            trunk.redirect(
+                first,
+                302,
+                &["sip:+12125550188@10.9.9.9", "sip:+12125550177@10.9.9.9", "sip:+19005550123@10.9.9.9"],
+            );
+            trunk.run(0.5);
+            for _ in 1..calls {
+                let next = trunk.incoming(trunk.east);
+                trunk.respond(next, status);
+                trunk.run(0.5);
+            }
+            assert_eq!(trunk.heard(a), [heard]);
+            assert_eq!(trunk.received(trunk.east), calls);
+            trunk.finish();
+        });
+    }
+}
+
 /// The number is a number like any other: outside of the calling plan, and premium.
 #[test]
 fn a_call_is_sent_on_only_to_where_it_may_go() {

@@ -69,6 +69,13 @@ impl Setup {
         let named = target.route.attempt.failover_on();
         let verdict = next_route(failed.end, self.caller.rang, named, cx.account.emergency);
         cx.attempt_failed(&failed, verdict);
+        // A Contact of a 3xx is one of several targets, whose refusal is the last word only if it is for all of them.
+        let more = self.redirections.has_more() && !self.caller.rang;
+        if !verdict.goes_on() && more && failed.status().is_some_and(|status| status < 600) {
+            self.failed.push(failed);
+            self.routes.clear();
+            return self.next_route(cx);
+        }
         if !verdict.goes_on() {
             // Its word is the last one, whatever others said before.
             return self.conclude(cx, &failed);
@@ -90,6 +97,9 @@ impl Setup {
 
     /// No route is left: the caller gets the last refusal that says something, else what was the matter with the last.
     pub(super) fn exhausted(&mut self, cx: &mut Cx<'_>) -> Next {
+        if self.next_contact(cx) {
+            return Next::Stay;
+        }
         let failed = std::mem::take(&mut self.failed);
         let ends: Vec<RouteEnd> = failed.iter().map(|failed| failed.end).collect();
         match last_answer(&ends).and_then(|index| failed.get(index)) {

@@ -8,6 +8,7 @@ use super::{Failed, Setup, Target};
 use crate::call::Next;
 use crate::call::cx::Cx;
 use crate::call::io::{Action, AttemptEnd, Redirected, SentOn};
+use crate::peer::Party;
 use crate::reply::Cause;
 
 /// So often a call is sent on.
@@ -23,7 +24,29 @@ pub(super) struct Redirections {
     users: Vec<String>,
     hops: usize,
     /// A response says where else to try, and that is being looked at.
-    asked: bool,
+    asked: Option<Hop>,
+    /// The hops with Contacts that were not tried, the newest last.
+    left: Vec<(Hop, Vec<String>)>,
+}
+
+/// A host sends the call on; what was so before.
+#[derive(Debug)]
+struct Hop {
+    by: Party,
+    /// Of its response.
+    status: u16,
+    forwards: usize,
+    diverted: usize,
+    callee: (String, Option<String>),
+    /// A Contact of its has been tried, and did not take the call.
+    again: bool,
+}
+
+impl Redirections {
+    /// Whether a Contact was not tried.
+    pub fn has_more(&self) -> bool {
+        !self.left.is_empty()
+    }
 }
 
 impl Setup {
@@ -44,26 +67,54 @@ impl Setup {
         let end = AttemptEnd::Failed { end: failed.end, left: true };
         cx.attempt_ends(end, failed.status(), failed.detail, Some("it sends the call on".to_owned()));
         if new.is_empty() || self.redirections.hops >= MOST_HOPS {
-            return self.give_up(cx, Cause::new(482, "The call is sent on in a circle"));
+            return self.sent_on_to_nobody(cx, Cause::new(482, "The call is sent on in a circle"));
         }
         self.redirections.hops += 1;
         self.redirections.users.extend(new.iter().cloned());
-        self.redirections.asked = true;
         let (by, status) = (route.attempt.via.party(), message.status().map_or(302, |status| status.code()));
-        let (caller, hidden) = (cx.account.caller.clone(), self.caller.leg.profile.hidden);
-        cx.act(Action::Redirect(Box::new(Redirected { by, users: new, caller, hidden, status })));
+        let callee = (cx.account.callee.clone(), cx.account.callee_country.clone());
+        let (forwards, diverted) = (cx.account.forwards.len(), self.diverted.len());
+        self.look_at(cx, Hop { by, status, forwards, diverted, callee, again: false }, new);
         Next::Stay
+    }
+
+    fn look_at(&mut self, cx: &mut Cx<'_>, hop: Hop, users: Vec<String>) {
+        let (by, status) = (hop.by.clone(), hop.status);
+        let (caller, hidden) = (cx.account.caller.clone(), self.caller.leg.profile.hidden);
+        self.redirections.asked = Some(hop);
+        cx.act(Action::Redirect(Box::new(Redirected { by, users, caller, hidden, status })));
+    }
+
+    /// Nothing came of the Contact that was tried: the next one. RFC 3261 §8.1.3.4. `false`: there is none.
+    pub(super) fn next_contact(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some((hop, users)) = self.redirections.left.pop() else { return false };
+        cx.account.forwards.truncate(hop.forwards);
+        (cx.account.callee, cx.account.callee_country) = hop.callee.clone();
+        // The newest diversion stands first.
+        self.diverted.drain(..self.diverted.len().saturating_sub(hop.diverted));
+        self.look_at(cx, Hop { again: true, ..hop }, users);
+        true
+    }
+
+    fn sent_on_to_nobody(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
+        match self.next_contact(cx) {
+            true => Next::Stay,
+            false => self.give_up(cx, cause),
+        }
     }
 
     /// Where the call goes instead, or why it may not.
     pub fn handle_redirected(&mut self, cx: &mut Cx<'_>, sent_on: Result<SentOn, Cause>) -> Next {
-        if !std::mem::take(&mut self.redirections.asked) {
-            return Next::Stay;
-        }
+        let Some(hop) = self.redirections.asked.take() else { return Next::Stay };
         let sent_on = match sent_on {
             Ok(sent_on) => sent_on,
-            Err(cause) => return self.give_up(cx, cause),
+            // What the Contacts before it said counts more.
+            Err(_) if hop.again => return self.exhausted(cx),
+            Err(cause) => return self.sent_on_to_nobody(cx, cause),
         };
+        if !sent_on.left.is_empty() {
+            self.redirections.left.push((hop, sent_on.left));
+        }
         // What the host says holds for the call: nobody else is tried after all.
         self.routes = sent_on.routes.into();
         self.redirections_said(&sent_on.diversion);
