@@ -59,6 +59,10 @@ pub(crate) fn split_around(text: &str, at: usize) -> (&str, &str) {
 ///
 /// Never fails: where a quote or `<` does not end, the rest of the text is the element; its own reader will object.
 pub(crate) fn split_element(text: &str) -> (&str, Option<&str>) {
+    // Most headers have one element, and finding that out by the byte is dear.
+    if !text.as_bytes().contains(&b',') {
+        return (trim(text), None);
+    }
     let mut depth = false;
     let comma = find_unquoted(text, |byte| {
         match byte {

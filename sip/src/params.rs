@@ -138,10 +138,15 @@ impl Params {
 
 /// What stands between the `;`, trimmed; an error if a quoted string does not end.
 fn elements(text: &str) -> impl Iterator<Item = Result<&str, HeaderFault>> {
+    let quotes = text.as_bytes().contains(&b'"');
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest.take()?;
-        let (one, next) = match find_unquoted(text, |byte| byte == b';') {
+        let end = match quotes {
+            true => find_unquoted(text, |byte| byte == b';'),
+            false => Ok(text.find(';')),
+        };
+        let (one, next) = match end {
             Ok(Some(at)) => {
                 let (one, next) = split_around(text, at);
                 (one, Some(next))

@@ -35,25 +35,17 @@ impl Via {
     /// # Errors
     /// What is wrong with the value.
     pub fn parse(text: &str) -> Result<Via, HeaderFault> {
-        let text = trim(text);
-        if text.is_empty() {
-            return Err(HeaderFault::Empty);
-        }
-        let (head, params) = text.split_once(';').unwrap_or((text, ""));
-        let (protocol, rest) = head.split_once('/').ok_or(HeaderFault::Via)?;
-        let (version, rest) = rest.split_once('/').ok_or(HeaderFault::Via)?;
-        let rest = trim(rest);
-        let at = rest.bytes().position(is_space).ok_or(HeaderFault::Via)?;
-        let (transport, sent_by) =
-            (rest.get(..at).unwrap_or_default(), trim(rest.get(at..).unwrap_or_default()));
-        if !trim(protocol).eq_ignore_ascii_case("SIP")
-            || !is_token(trim(version).as_bytes())
-            || !is_token(transport.as_bytes())
-        {
-            return Err(HeaderFault::Via);
-        }
+        let Head { transport, sent_by, params } = Head::split(text)?;
         let (host, port) = Host::parse_with_port(sent_by)?;
         Ok(Via { transport: transport.to_owned(), host, port, params: Params::parse(params)? })
+    }
+
+    /// Sent-by and branch of a value that has the magic cookie, without reading the rest.
+    pub(crate) fn mark_in(text: &str) -> Option<(Host, Option<u16>, &str)> {
+        let Head { sent_by, params, .. } = Head::split(text).ok()?;
+        let branch = Params::value_in(params, "branch").filter(|branch| is_mark(branch))?;
+        let (host, port) = Host::parse_with_port(sent_by).ok()?;
+        Some((host, port, branch))
     }
 
     /// The branch of a value, without reading the rest: where that is broken, it may be there all the same.
@@ -64,16 +56,6 @@ impl Via {
     /// The transaction's mark.
     pub fn branch(&self) -> Option<&str> {
         self.params.value("branch").filter(|branch| !branch.is_empty())
-    }
-
-    /// Whether the branch has the magic cookie of RFC 3261 and something behind it.
-    pub fn has_cookie(&self) -> bool {
-        self.branch().is_some_and(|branch| {
-            branch.len() > MAGIC_COOKIE.len()
-                && branch
-                    .get(..MAGIC_COOKIE.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE))
-        })
     }
 
     /// Where the request came from, as the next hop saw it; IPv6 in brackets or bare (RFC 5118 §4.5).
@@ -102,6 +84,42 @@ impl Via {
     pub fn with_param(mut self, name: &str, value: Option<&str>) -> Via {
         self.params.set(name, value);
         self
+    }
+}
+
+/// Whether a branch has the magic cookie of RFC 3261 and something behind it.
+fn is_mark(branch: &str) -> bool {
+    branch.len() > MAGIC_COOKIE.len()
+        && branch.get(..MAGIC_COOKIE.len()).is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE))
+}
+
+/// The parts of a value as text.
+struct Head<'a> {
+    transport: &'a str,
+    sent_by: &'a str,
+    params: &'a str,
+}
+
+impl Head<'_> {
+    fn split(text: &str) -> Result<Head<'_>, HeaderFault> {
+        let text = trim(text);
+        if text.is_empty() {
+            return Err(HeaderFault::Empty);
+        }
+        let (head, params) = text.split_once(';').unwrap_or((text, ""));
+        let (protocol, rest) = head.split_once('/').ok_or(HeaderFault::Via)?;
+        let (version, rest) = rest.split_once('/').ok_or(HeaderFault::Via)?;
+        let rest = trim(rest);
+        let at = rest.bytes().position(is_space).ok_or(HeaderFault::Via)?;
+        let (transport, sent_by) =
+            (rest.get(..at).unwrap_or_default(), trim(rest.get(at..).unwrap_or_default()));
+        if !trim(protocol).eq_ignore_ascii_case("SIP")
+            || !is_token(trim(version).as_bytes())
+            || !is_token(transport.as_bytes())
+        {
+            return Err(HeaderFault::Via);
+        }
+        Ok(Head { transport, sent_by, params })
     }
 }
 
@@ -182,7 +200,10 @@ mod tests {
             ("branch=1", false),
             ("", false),
         ] {
-            assert_eq!(parse(params).has_cookie(), cookie, "{params}");
+            let text = format!("SIP/2.0/UDP [2001:db8::1]:5062;rport;{params}");
+            let via = Via::parse(&text).unwrap();
+            let mark = via.branch().map(|branch| (via.host.clone(), via.port, branch)).filter(|_| cookie);
+            assert_eq!(Via::mark_in(&text), mark, "{params}");
         }
     }
 }

@@ -134,7 +134,7 @@ impl Message {
     }
 
     /// Like [`values`](Self::values), with the empty elements.
-    fn elements(&self, name: Name) -> impl Iterator<Item = Cow<'_, str>> {
+    pub(crate) fn elements(&self, name: Name) -> impl Iterator<Item = Cow<'_, str>> {
         self.lines(name).flat_map(split_list)
     }
 

@@ -1,5 +1,7 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 
+use crate::header::Via;
+use crate::uri::Host;
 use crate::{Message, Method, Name};
 
 /// A hash of 128 bits under keys that nobody knows, in place of what would be many bytes: two things that differ do not
@@ -61,10 +63,14 @@ impl Keys {
     /// The key by which a CANCEL finds an INVITE whose CSeq or From tag it does not repeat, as it must (RFC 3261 §9.1):
     /// that of the newest INVITE under its branch. `None` for an RFC 2543 peer.
     pub(super) fn newest(&self, request: &Message) -> Option<ServerKey> {
-        let via = request.via().ok()?;
+        let via = request.elements(Name::Via).next()?;
         // A bare cookie identifies nothing: such a peer is matched as one of RFC 2543.
-        let branch = via.branch().filter(|_| via.has_cookie())?;
-        let shared = self.print((branch, via.host.to_string().to_ascii_lowercase(), via.port));
+        let (host, port, branch) = Via::mark_in(&via)?;
+        let host = match host {
+            Host::Name(name) => Host::Name(name.to_ascii_lowercase()),
+            address => address,
+        };
+        let shared = self.print((branch, host, port));
         Some(ServerKey { shared, role: self.one.hash_one("newest"), legacy: false })
     }
 
