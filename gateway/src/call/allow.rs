@@ -20,7 +20,11 @@ pub(super) fn allowed_by(message: &Message) -> Option<Vec<String>> {
     let has = |method: &&str| {
         message.values(Name::Allow).any(|allowed| allowed.trim().eq_ignore_ascii_case(method))
     };
-    let methods = || TOLD.into_iter().filter(has).map(str::to_owned).collect();
+    let methods = || {
+        let mut methods: Vec<String> = TOLD.into_iter().filter(has).map(str::to_owned).collect();
+        methods.shrink_to_fit();
+        methods
+    };
     message.has(Name::Allow).then(methods)
 }
 

@@ -192,6 +192,7 @@ impl Cx<'_> {
     /// - `address`: where its INVITE goes; none where it ends before anything is sent.
     pub fn attempt_begins(&mut self, route: &Route, address: Option<SocketAddr>) {
         let (via, lookup) = (&route.attempt.via, &route.attempt.lookup);
+        self.history.tried.reserve_exact(1); // Mostly there is only one.
         self.history.tried.push(AttemptDetail {
             carrier: via.carrier().map(ToString::to_string),
             voice_connector: via.connector().map(ToString::to_string),

@@ -50,7 +50,22 @@ pub struct SdpOut {
     pub session_id: u64,
     pub version: u64,
     /// The last body that the leg was sent.
-    pub last: Vec<u8>,
+    #[serde(with = "list")]
+    pub last: Bytes,
+}
+
+/// Bytes as a list of numbers.
+mod list {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        bytes.as_ref().serialize(serializer)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Bytes, D::Error> {
+        Vec::deserialize(deserializer).map(Bytes::from)
+    }
 }
 
 /// One leg. Plain data: no configuration, no clock.

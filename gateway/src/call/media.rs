@@ -35,22 +35,22 @@ pub struct MediaSession {
     /// What is set aside for emergency calls is for this one.
     set_aside: bool,
     /// The ports that an emergency call wants and has not got, and when to ask for them again.
-    wanted: Option<(Command, Option<Instant>)>,
+    wanted: Option<Box<(Command, Option<Instant>)>>,
     /// Both legs are up: silence ends the call.
     up: bool,
     /// When to give up on ports, or to go on without the workers' last word.
     give_up: Option<Instant>,
     /// The workers heard nothing before the call was up; they tell it once for each description.
     was_silent: bool,
-    /// The newest description, to make them watch again.
-    last_remote: Option<Command>,
+    /// Whose description was the newest, to make them watch again by it.
+    last_told: Option<Side>,
     /// What the workers were told of each leg.
     a_remote: Option<Remote>,
     b_remote: Option<Remote>,
     /// The legs that were offered SRTP and nothing else, as the workers know it.
     expects_srtp: [bool; 2],
     /// The hosts that the parties' newest descriptions name.
-    hosts: [Option<MediaHost>; 2],
+    hosts: [Option<Box<MediaHost>>; 2],
     /// So often a stranger's media was taken for a party's.
     strangers: u32,
 }
@@ -79,7 +79,7 @@ impl MediaSession {
             up: false,
             give_up: None,
             was_silent: false,
-            last_remote: None,
+            last_told: None,
             a_remote: None,
             b_remote: None,
             expects_srtp: [false; 2],
@@ -130,12 +130,12 @@ impl MediaSession {
     pub(super) fn host(&self, side: Side) -> Option<&MediaHost> {
         let [a, b] = &self.hosts;
         match side {
-            Side::A => a.as_ref(),
-            Side::B => b.as_ref(),
+            Side::A => a.as_deref(),
+            Side::B => b.as_deref(),
         }
     }
 
-    pub(super) fn host_mut(&mut self, side: Side) -> &mut Option<MediaHost> {
+    pub(super) fn host_mut(&mut self, side: Side) -> &mut Option<Box<MediaHost>> {
         let [a, b] = &mut self.hosts;
         match side {
             Side::A => a,
@@ -157,7 +157,7 @@ impl MediaSession {
 
     /// When [`MediaSession::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let again = self.wanted.as_ref().and_then(|(_, again)| *again);
+        let again = self.wanted.as_deref().and_then(|(_, again)| *again);
         again.into_iter().chain(self.give_up).min()
     }
 
@@ -231,13 +231,13 @@ impl Cx<'_> {
         let (key, emergency) = (self.media.key, self.account.emergency);
         let party = party.filter(|_| !self.media.set_aside);
         let open = Command::Open { key, a, b, emergency, party };
-        self.media.wanted = emergency.then(|| (open.clone(), None));
+        self.media.wanted = emergency.then(|| Box::new((open.clone(), None)));
         self.act(Action::Media(open));
     }
 
     /// Asks once more for ports that an emergency call did not get.
     pub fn ask_for_media_again(&mut self) {
-        let Some((open, again)) = &mut self.media.wanted else { return };
+        let Some((open, again)) = self.media.wanted.as_deref_mut() else { return };
         if due(again, self.now) {
             let open = open.clone();
             self.act(Action::Media(open));
@@ -257,7 +257,7 @@ impl Cx<'_> {
             }
             MediaEvent::OpenFailed { key, .. } if key == media.key && media.wanted.is_some() => {
                 let now = self.now.instant;
-                if let Some((_, again)) = &mut media.wanted {
+                if let Some((_, again)) = media.wanted.as_deref_mut() {
                     *again = Some(now + ASK_AGAIN);
                 }
                 media.give_up = media.give_up.map(|at| at.min(now + ASK_FOR));
@@ -284,7 +284,11 @@ impl Cx<'_> {
     pub fn watch_for_silence(&mut self) {
         self.media.up = true;
         if std::mem::take(&mut self.media.was_silent) {
-            self.out.extend(self.media.last_remote.take().map(Action::Media));
+            let told = self.media.last_told.take();
+            let told = told.and_then(|side| Some((side, self.media.remote(side)?.clone())));
+            if let Some((side, remote)) = told {
+                self.act(Action::Media(Command::Remote { key: self.media.key, side, remote }));
+            }
         }
     }
 
@@ -336,9 +340,8 @@ impl Cx<'_> {
             Side::A => self.media.a_remote = Some(remote.clone()),
             Side::B => self.media.b_remote = Some(remote.clone()),
         }
-        let command = Command::Remote { key: self.media.key, side, remote };
-        self.media.last_remote = (!self.media.up).then(|| command.clone());
-        self.act(Action::Media(command));
+        self.media.last_told = (!self.media.up).then_some(side);
+        self.act(Action::Media(Command::Remote { key: self.media.key, side, remote }));
     }
 }
 

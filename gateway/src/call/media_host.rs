@@ -45,7 +45,7 @@ impl Cx<'_> {
                         Lookup { host: host.clone(), port: Some(stream.port), transport: Transport::Udp };
                     self.act(Action::LocateMedia { query, lookup });
                 }
-                MediaHost { host, query, address: None }
+                Box::new(MediaHost { host, query, address: None })
             }
         };
         let address = host.address.or(remote.signalling);

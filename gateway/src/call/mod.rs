@@ -277,11 +277,14 @@ impl Call {
         stage.into_iter().chain(self.media.poll_timeout()).min()
     }
 
-    /// Gives up what a call that is over has no use for, once its actions are drained: it waits for late messages for half a
-    /// minute, and many do so at one time.
+    /// Gives up what a call has no use for, once its actions are drained: one that is over waits for late messages for half a
+    /// minute, one that is held has nothing to do for much longer, and there are many of both at one time.
     pub fn pack(&mut self) {
-        if matches!(self.stage, Stage::Ended(_)) {
+        let ended = matches!(self.stage, Stage::Ended(_));
+        if ended || self.requests.are_over() {
             self.out.shrink_to_fit();
+        }
+        if ended {
             self.history.pack();
         }
     }

@@ -155,7 +155,7 @@ impl Bridge<'_> {
 
     /// What `to` was told last, once more.
     fn say_again(&mut self, leaves: Carrier) -> Option<Bytes> {
-        let last = Bytes::copy_from_slice(&self.to.sdp.last);
+        let last = self.to.sdp.last.clone();
         match self.to.offers.take(Local, leaves, Some(last.clone())) {
             Verdict::Unexpected => None,
             _ => Some(last).filter(|last| !last.is_empty()),
@@ -190,12 +190,12 @@ impl Bridge<'_> {
     pub fn offer_same(&mut self) -> Result<Bytes, Refused> {
         let held = self.to.offers.agreed().map(|agreed| agreed.local.clone());
         // A call that is gone on with knows only what was said last.
-        let held = held.unwrap_or_else(|| Bytes::copy_from_slice(&self.to.sdp.last));
+        let held = held.unwrap_or_else(|| self.to.sdp.last.clone());
         if held.is_empty() {
             return Err(Cause::new(488, "nothing was agreed on").into());
         }
         let sent = self.say(Carrier::Invite, held)?;
-        self.to.sdp.last = sent.to_vec();
+        self.to.sdp.last = sent.clone();
         Ok(sent)
     }
 
@@ -335,7 +335,7 @@ impl Bridge<'_> {
         anchor.version += 1;
         let changed = describe(&anchor)?;
         own.version = anchor.version;
-        own.last = changed.to_vec();
+        own.last = changed.clone();
         Ok(changed)
     }
 

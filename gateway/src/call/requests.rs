@@ -100,6 +100,7 @@ impl Requests {
 
     /// Requests with `tag` in To come to this call.
     pub fn bound(&mut self, tag: &str) {
+        self.tags.reserve_exact(1); // Mostly there is one for each leg.
         self.tags.push(tag.to_owned());
     }
 
@@ -115,6 +116,9 @@ impl Requests {
         self.given_up.retain(|(given_up, _)| *given_up != request);
         self.left.retain(|left| left.sent.id != request);
         self.byes.retain(|bye| bye.sent.id != request);
+        // What held the INVITE of a call is of no use to the call while it is up.
+        give_back(&mut self.acks);
+        give_back(&mut self.left);
     }
 
     /// Whether no client transaction is alive.
@@ -129,6 +133,7 @@ impl Requests {
 
     /// Nobody waits for this INVITE any more.
     pub fn leave(&mut self, left: Left) {
+        self.left.reserve_exact(1); // Mostly there is only one.
         self.left.push(left);
     }
 
@@ -303,6 +308,13 @@ impl Cx<'_> {
         if sent.repeat_in(self, &mut leg, lost == Failure::Timeout) {
             self.requests.byes.push(Bye { sent, leg, login });
         }
+    }
+}
+
+/// An empty list keeps no room.
+fn give_back<T>(list: &mut Vec<T>) {
+    if list.is_empty() {
+        *list = Vec::new();
     }
 }
 

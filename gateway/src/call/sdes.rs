@@ -37,7 +37,7 @@ pub struct Sdes {
     /// no less.
     protocol: Option<String>,
     /// What the media workers need; `None`: RTP.
-    keys: Option<SrtpKeys>,
+    keys: Option<Box<SrtpKeys>>,
 }
 
 impl std::fmt::Debug for Sdes {
@@ -65,7 +65,7 @@ impl Sdes {
 
     /// What the media workers need; `None`: RTP.
     pub fn keys(&self) -> Option<&SrtpKeys> {
-        self.keys.as_ref()
+        self.keys.as_deref()
     }
 
     /// The stream of the party's offer that is carried: the first that can be taken, but audio with keys ("best effort
@@ -109,7 +109,7 @@ impl Sdes {
         };
         let send = self.own_key(suite, random).key;
         self.taken = Some((line.tag, line.suite));
-        self.keys = Some(SrtpKeys { suite, send, receive });
+        self.keys = Some(Box::new(SrtpKeys { suite, send, receive }));
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl Sdes {
                 Err(Cause::new(488, "The answer has no SRTP key"))
             }
             _ => {
-                self.keys = chosen;
+                self.keys = chosen.map(Box::new);
                 self.protocol = Some(stream.protocol.clone());
                 Ok(renumbered)
             }

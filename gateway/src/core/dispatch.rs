@@ -98,6 +98,9 @@ impl Core {
                 if let Some(Client::Call(key, request)) = self.clients.remove(&id) {
                     if let Some(slot) = self.calls.get_mut(&key) {
                         slot.requests.remove(&request);
+                        if slot.requests.is_empty() {
+                            slot.requests = Default::default();
+                        }
                     }
                     self.event(now, key, Event::Done { request });
                 }

@@ -79,7 +79,8 @@ impl Sdp {
         let mut text = Vec::with_capacity(512);
         // Writing to memory cannot fail.
         let _ = self.session.write(&mut text);
-        text.into()
+        // Of its own size: a call keeps it for as long as it lasts.
+        text.into_boxed_slice().into()
     }
 
     /// The session id of `o=`, as the peer wrote it. RFC 8866 §5.2.

@@ -32,7 +32,7 @@ impl Established {
             Some(_) => self.refuse_early(cx, side, server, &message),
             None => {
                 let until = cx.now.instant + LONGEST;
-                self.held_back = Some(HeldBack { side, server, message, until });
+                self.held_back = Some(Box::new(HeldBack { side, server, message, until }));
             }
         }
     }
@@ -48,7 +48,8 @@ impl Established {
     /// An ACK came, or the response to an INVITE of our own: what waited for it goes on.
     pub(super) fn go_on(&mut self, cx: &mut Cx<'_>) {
         let busy = self.held_back.as_ref().is_none_or(|held| self.is_busy(held.side));
-        if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(|_| !busy) {
+        if let Some(held) = self.held_back.take_if(|_| !busy) {
+            let HeldBack { side, server, message, .. } = *held;
             match message.method() {
                 Some(Method::Update) => self.handle_update(cx, side, server, message),
                 _ => self.forward(cx, side, server, message),
@@ -58,9 +59,9 @@ impl Established {
 
     /// Refuses what has waited for long enough.
     pub fn held_back_timeout(&mut self, cx: &mut Cx<'_>) {
-        let due = |held: &mut HeldBack| held.until <= cx.now.instant;
-        if let Some(HeldBack { side, server, message, .. }) = self.held_back.take_if(due) {
-            self.refuse_early(cx, side, server, &message);
+        let due = |held: &mut Box<HeldBack>| held.until <= cx.now.instant;
+        if let Some(held) = self.held_back.take_if(due) {
+            self.refuse_early(cx, held.side, held.server, &held.message);
         }
     }
 
@@ -71,7 +72,7 @@ impl Established {
 
     /// The request was cancelled, or its dialog is over. `false`: it is not the one that waits.
     pub fn drop_held_back(&mut self, cx: &mut Cx<'_>, server: Option<ServerId>) -> bool {
-        let mine = |held: &mut HeldBack| server.is_none_or(|server| server == held.server);
+        let mine = |held: &mut Box<HeldBack>| server.is_none_or(|server| server == held.server);
         let Some(held) = self.held_back.take_if(mine) else { return false };
         in_dialog::refuse(cx, held.server, &held.message, &Cause::new(487, "Request Terminated"));
         true

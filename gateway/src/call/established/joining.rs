@@ -61,7 +61,7 @@ impl Established {
         *self.sessions.of_mut(side) = session;
         *self.legs.of_mut(side) = leg;
         *self.logins.of_mut(side) = login;
-        self.joining = Some(Joining { side, off: None, deserted, tries: 0, place });
+        self.joining = Some(Box::new(Joining { side, off: None, deserted, tries: 0, place }));
         if deserted {
             return self.send_back(cx, Cause::new(480, "The target hung up"), false);
         }
@@ -95,7 +95,9 @@ impl Established {
         if let Some(cause) = off.or(answer.err()) {
             return self.send_back(cx, cause, true);
         }
-        let Some(Joining { side, place, .. }) = self.joining.take() else { return Next::Stay };
+        let Some(Joining { side, place, .. }) = self.joining.take().map(|one| *one) else {
+            return Next::Stay;
+        };
         cx.watch_for_silence();
         cx.act(Action::Progress { status: StatusCode::OK });
         // Whoever hangs up both legs after a crash must find this one.
@@ -133,7 +135,7 @@ impl Established {
 
     /// Who was on its way goes back to where it came from, and the call is over.
     fn send_back(&mut self, cx: &mut Cx<'_>, cause: Cause, misled: bool) -> Next {
-        let Some(Joining { side, off, deserted, place, .. }) = self.joining.take() else {
+        let Some(Joining { side, off, deserted, place, .. }) = self.joining.take().map(|one| *one) else {
             return Next::Stay;
         };
         let stays = off.is_none() && !deserted;
@@ -173,7 +175,7 @@ impl Established {
 
     /// The call in which a REFER asked for this one is over, and with it who was on its way.
     pub fn handle_abandoned(&mut self, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        let Some(Joining { side, off, deserted, place, .. }) = self.joining.take() else {
+        let Some(Joining { side, off, deserted, place, .. }) = self.joining.take().map(|one| *one) else {
             return self.replacement_abandoned(cx, cause);
         };
         let mut byes = Sides { a: Some(reason_of(&cause)), b: Some(reason_of(&cause)) };

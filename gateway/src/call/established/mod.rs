@@ -62,23 +62,23 @@ pub(super) struct Established {
     /// PRACKs of ours that are not answered.
     pracks: Vec<OwnPrack>,
     /// What the caller may still acknowledge of the ringing.
-    pub provisionals: Option<UasReliable<Message>>,
+    pub provisionals: Option<Box<UasReliable<Message>>>,
     /// Requests of our own.
     own: OwnRequests,
     /// The session timer of each leg.
     pub sessions: Sides<SessionTimer>,
     /// An offer that waits for the ACK of the one before.
-    held_back: Option<HeldBack>,
+    held_back: Option<Box<HeldBack>>,
     /// 2xx of ours to each party's INVITE that wait for the ACK.
-    handshakes: Sides<Option<Handshake>>,
+    handshakes: Sides<Option<Box<Handshake>>>,
     /// The transfer that a party asked for.
     transfer: Option<Box<Transfer>>,
     /// A REFER that crossed.
     passed: Option<Box<Passed>>,
     /// Who wants to take the place of a party.
-    replacing: Option<Replacing>,
+    replacing: Option<Box<Replacing>>,
     /// Who is on its way to this call.
-    joining: Option<Joining>,
+    joining: Option<Box<Joining>>,
     /// Whose place somebody is to take.
     replacement: Option<Replacement>,
     pub max_duration: Duration,
@@ -133,7 +133,7 @@ impl Established {
         response: Message,
         invite: Option<FarInvite>,
     ) {
-        *self.handshakes.of_mut(side) = Some(Handshake::begin(cx, server, response, invite));
+        *self.handshakes.of_mut(side) = Some(Box::new(Handshake::begin(cx, server, response, invite)));
     }
 
     /// A request inside one of the dialogs.
@@ -318,7 +318,7 @@ impl Established {
             return next;
         }
         // What it still owes an ACK for is over; what it accepted itself needs none any more.
-        if let Some(Handshake { invite: Some(mut invite), .. }) = self.handshakes.of_mut(side).take() {
+        if let Some(mut invite) = self.handshakes.of_mut(side).take().and_then(|one| one.invite) {
             invite.acknowledge(cx, self.legs.of(side.other()), None);
         }
         if let Some(invite) =
@@ -336,10 +336,10 @@ impl Established {
 
     /// An ACK of a 2xx.
     pub fn handle_ack(&mut self, cx: &mut Cx<'_>, side: Side, message: &Message, source: &Source) -> Next {
-        let mine = |one: &mut Handshake| one.is_acknowledged_by(message);
+        let mine = |one: &mut Box<Handshake>| one.is_acknowledged_by(message);
         let Some(handshake) = self.handshakes.of_mut(side).take_if(mine) else { return Next::Stay };
         self.came_by(cx, side, source);
-        let next = self.acknowledged(cx, side, handshake, message);
+        let next = self.acknowledged(cx, side, *handshake, message);
         if let Next::Stay = next {
             self.go_on(cx);
         }
@@ -449,7 +449,7 @@ impl Established {
 
     /// The ACK of a 2xx never came: the leg that should have sent it is gone. RFC 3261 §13.3.1.4.
     fn no_ack(&mut self, cx: &mut Cx<'_>, side: Side) -> Next {
-        if let Some(Handshake { invite: Some(mut invite), .. }) = self.handshakes.of_mut(side).take() {
+        if let Some(mut invite) = self.handshakes.of_mut(side).take().and_then(|one| one.invite) {
             invite.acknowledge(cx, self.legs.of(side.other()), None);
         }
         self.hang_up(cx, Cause::new(408, "ACK missing"))
@@ -457,7 +457,7 @@ impl Established {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let handshakes = [&self.handshakes.a, &self.handshakes.b].into_iter().flatten();
-        let handshakes = handshakes.filter_map(Handshake::poll_timeout);
+        let handshakes = handshakes.filter_map(|one| one.poll_timeout());
         let crossings = self.crossings.iter().map(|crossing| crossing.give_up);
         let transfer = self.transfer.as_ref().and_then(|transfer| transfer.poll_timeout());
         let (held_back, passed) = (self.held_back_until(), self.passed_until());
@@ -499,7 +499,9 @@ impl Established {
         for (side, bye) in [(Side::A, byes.a), (Side::B, byes.b)] {
             let (leg, login) = (self.legs.of(side).clone(), self.logins.of(side).clone());
             match (self.handshakes.of_mut(side).take(), bye) {
-                (Some(handshake), bye) => waiting.push(Waiting { side, leg, login, handshake, bye }),
+                (Some(handshake), bye) => {
+                    waiting.push(Waiting { side, leg, login, handshake: *handshake, bye })
+                }
                 (None, Some(says)) => cx.bye(leg, login, says),
                 (None, None) => {}
             }

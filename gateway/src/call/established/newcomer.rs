@@ -76,7 +76,7 @@ impl Established {
         let builder = session::offering(builder.header(Name::Allow, allowed), self.sessions.of(to));
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let (before, give_up) = (Some(before).filter(|_| offers), cx.now.instant + TIMER_C);
-        self.replacing = Some(Replacing { who, sent, before, give_up, cancelled: false });
+        self.replacing = Some(Box::new(Replacing { who, sent, before, give_up, cancelled: false }));
     }
 
     /// Whether somebody comes to this call.
@@ -118,8 +118,8 @@ impl Established {
     }
 
     /// The party that stays has accepted.
-    fn replace(&mut self, cx: &mut Cx<'_>, replacing: Replacing, message: &Message) -> Next {
-        let Replacing { mut who, sent, before, cancelled, .. } = replacing;
+    fn replace(&mut self, cx: &mut Cx<'_>, replacing: Box<Replacing>, message: &Message) -> Next {
+        let Replacing { mut who, sent, before, cancelled, .. } = *replacing;
         let side = who.place.side();
         let to = side.other();
         let stays = self.legs.of_mut(to);
@@ -170,8 +170,8 @@ impl Established {
     }
 
     /// It has not: everything stays as it is.
-    fn not_replaced(&mut self, cx: &mut Cx<'_>, replacing: Replacing, said: Option<&Message>) -> Next {
-        let Replacing { mut who, before, cancelled, .. } = replacing;
+    fn not_replaced(&mut self, cx: &mut Cx<'_>, replacing: Box<Replacing>, said: Option<&Message>) -> Next {
+        let Replacing { mut who, before, cancelled, .. } = *replacing;
         let side = who.place.side();
         let stays = self.legs.of_mut(side.other());
         let _ = stays.offers.refused(Local, Refusable::Invite);

@@ -193,6 +193,6 @@ fn answer_again(leg: &mut Leg, message: &Message) -> Option<SentBody> {
     let answer = leg.offers.agreed().filter(same)?.local.clone();
     let Verdict::Offer(_) = leg.offers.take(Remote, Carrier::Invite, Some(offer)) else { return None };
     let _ = leg.offers.take(Local, Carrier::InviteOk, Some(answer.clone()));
-    leg.sdp.last = answer.to_vec();
+    leg.sdp.last = answer.clone();
     Some(SentBody::description(answer))
 }

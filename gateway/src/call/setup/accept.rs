@@ -177,7 +177,7 @@ impl Setup {
         let logins = Sides { a: caller.login.clone(), b: login };
         let mut up = Established::new(Sides { a: fork.a, b }, logins, caller.max_duration);
         up.crossings = crossings;
-        up.provisionals = fork.reliable.to_caller;
+        up.provisionals = fork.reliable.to_caller.map(Box::new);
         up.session_agreed(cx, session, message);
         if caller.replaced {
             up.is_to_be_replaced(cx, Side::A);

@@ -39,7 +39,7 @@ pub use verdict::{Agreed, Answer, Held, Offer, RETRY_AFTER_SECONDS, Verdict, gla
 pub struct OfferAnswer<D> {
     exchange: Exchange<D>,
     /// The INVITE without final response, if there is one.
-    invite: Option<Invite<D>>,
+    invite: Option<Box<Invite<D>>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl<D: Clone + PartialEq> OfferAnswer<D> {
             return blocked(by, from);
         }
         let progress = if description.is_some() { Progress::Offered } else { Progress::WantsOffer };
-        self.invite = Some(Invite { by: from, progress });
+        self.invite = Some(Box::new(Invite { by: from, progress }));
         match description {
             Some(description) => self.offer(from, Carrier::Invite, description),
             None => Verdict::Nothing,
@@ -254,7 +254,7 @@ impl<D: Clone + PartialEq> OfferAnswer<D> {
     fn take_update(&mut self, from: Side, description: Option<D>) -> Verdict<D> {
         let Some(description) = description else { return Verdict::Nothing };
         // An INVITE that leaves the offer to the other end has asked for it already.
-        let wants_offer = |invite: &&Invite<D>| matches!(invite.progress, Progress::WantsOffer);
+        let wants_offer = |invite: &&Box<Invite<D>>| matches!(invite.progress, Progress::WantsOffer);
         let asking = self.invite.as_ref().filter(wants_offer).map(|invite| invite.by);
         if let Some(by) = self.open().map(Offer::by).or(asking) {
             return blocked(by, from);
