@@ -55,7 +55,7 @@ pub enum Word {
         /// The word.
         event: Box<Event>,
     },
-    /// In a call the party `by` has a dialog named whose tag leads to that shard: [`Event::Replace`].
+    /// In a call the party `by` has a dialog named whose tag leads to that shard: `Event::Replace`.
     Place {
         /// The call in which it was asked for.
         from: CallKey,

@@ -113,7 +113,7 @@ impl MediaSocket {
 }
 
 /// A classic filter that takes a datagram from `source` alone. What it is shown begins with the UDP header; the IP header is
-/// found below the offset [`NETWORK`]. Source: Linux, `Documentation/networking/filter.rst`.
+/// found below the offset `SKF_NET_OFF`. Source: Linux, `Documentation/networking/filter.rst`.
 fn only_from(source: SocketAddr) -> Vec<SockFilter> {
     /// `SKF_NET_OFF`.
     const NETWORK: u32 = (-0x10_0000_i32) as u32;
