@@ -60,6 +60,8 @@ pub(crate) struct Media {
     /// The offer of its own that is not answered: its lines, and whether it holds.
     offered: Option<(Vec<Line>, bool)>,
     agreed: Option<Agreed>,
+    /// The marks of all that was ever agreed on: its own description, and the other side's.
+    pairs: Vec<(String, String)>,
     /// What its newest description is told apart by.
     mark: String,
     last: Bytes,
@@ -137,8 +139,7 @@ impl Media {
         }
         let keys = chosen.as_ref().map(|(theirs, ours)| keys(theirs, ours));
         self.make_mark(terms, random);
-        let ours = self.mark.clone();
-        self.agreed = Some(Agreed { port, on_hold: holds(direction), keys, ours, theirs: mark });
+        self.agree(Agreed { port, on_hold: holds(direction), keys, ours: self.mark.clone(), theirs: mark });
         let transport = if secure { "RTP/SAVP" } else { "RTP/AVP" };
         let line: Vec<Line> = chosen.into_iter().map(|(_, ours)| ours).collect();
         Some(self.describe(terms, transport, &line, direction))
@@ -163,9 +164,18 @@ impl Media {
                 Some(keys(theirs, ours))
             }
         };
-        let ours = self.mark.clone();
-        self.agreed = Some(Agreed { port, on_hold, keys, ours, theirs: mark });
+        self.agree(Agreed { port, on_hold, keys, ours: self.mark.clone(), theirs: mark });
         true
+    }
+
+    fn agree(&mut self, agreed: Agreed) {
+        self.pairs.push((agreed.ours.clone(), agreed.theirs.clone()));
+        self.agreed = Some(agreed);
+    }
+
+    /// Whether these two descriptions were agreed on at any time, by their marks.
+    pub fn has_agreed_on(&self, ours: &str, theirs: &str) -> bool {
+        self.pairs.iter().any(|(mine, other)| mine == ours && other == theirs)
     }
 
     /// Its offer was refused: what was agreed before holds on.

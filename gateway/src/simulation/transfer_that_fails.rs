@@ -1,9 +1,12 @@
 //! Who is transferred does not join the target that has answered: who asked for the transfer hears of it, and the call goes on
 //! as it was.
 
+use std::time::Duration;
+
 use sip::Method;
 
 use super::blind_transfer::{HANDLED, TARGET, refer, told, uri};
+use super::legs::disagreement;
 use super::phone::{Abilities, Stage, TimerHabit};
 use super::trunk::{OUTSIDE, Trunk, everywhere_with, over_udp};
 use super::world::CallId;
@@ -172,6 +175,33 @@ fn the_target_may_hang_up_while_the_other_is_on_its_way() {
             goes_on(trunk, x, y);
         });
     }
+}
+
+/// Who is brought back is offered what the other party described, and describes itself anew to that: the other party, which
+/// holds what both had agreed on, is asked nothing.
+#[test]
+fn who_is_brought_back_speaks_of_its_media_to_nobody_else() {
+    everywhere_with(&HANDLED, |trunk| {
+        for phone in [trunk.pbx, trunk.east] {
+            trunk.able(phone, Abilities { refer: true, ..Abilities::default() });
+        }
+        let (x, y, t) = on_the_way(trunk);
+        let before = trunk.call(x).media.agreed().cloned();
+        trunk.hang_up(t);
+        answer(trunk, y, 200);
+        trunk.phone(trunk.east).habits.renegotiates = Some(200);
+        trunk.run(35.0);
+        assert_eq!(told(trunk, x), (202, vec![100, 480]));
+        let (a, b) = (trunk.call(x), trunk.call(y));
+        assert_eq!(a.requests(), ["NOTIFY", "NOTIFY"], "it is asked nothing");
+        let (here, there) = (a.media.agreed().cloned(), b.media.agreed().cloned());
+        assert_eq!(here, before);
+        let (here, there) = (here.expect("agreed"), there.expect("agreed"));
+        assert_eq!(here.ours, there.theirs);
+        assert_ne!(here.theirs, there.ours, "another answer to the same");
+        assert_eq!(disagreement(a, b, trunk.world.clocks().instant, Duration::from_secs(5)), None);
+        goes_on(trunk, x, y);
+    });
 }
 
 /// What is asked meanwhile waits a moment, or is refused; what asks for nothing new is answered.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::simulation::media::Agreed;
 use crate::simulation::phone::{PhoneCall, Stage};
 
 /// Why two calls do not agree; `None`: they do, or there is nothing to compare now.
@@ -16,7 +17,12 @@ pub(crate) fn disagreement(a: &PhoneCall, b: &PhoneCall, now: Instant, quiet: Du
     if here.ours.is_empty() || there.ours.is_empty() {
         return None;
     }
-    let same = here.ours == there.theirs && here.theirs == there.ours;
+    // Who is offered once more what the other end has described, since a transfer led nowhere, describes itself anew in its
+    // answer. That is for the gateway alone: the other end, which was asked nothing, holds the pair that both had before.
+    let again = |old: &Agreed, new: &Agreed, of_new: &PhoneCall| {
+        old.ours == new.theirs && of_new.media.has_agreed_on(&old.theirs, &old.ours)
+    };
+    let same = again(here, there, b) || again(there, here, a);
     (!same).then(|| {
         format!(
             "one end holds {} and {} to be agreed on, the other {} and {}",
