@@ -19,7 +19,7 @@ pub(super) struct Descriptors {
     pub connections: usize,
 }
 
-/// Raises the limit of open files to the hard limit, divides them, and says when they are fewer than media ports.
+/// Raises the limit of open files to the hard limit, and divides them.
 ///
 /// The soft limit is often 1,024, for programs that use `select`; this one doesn't.
 pub(super) fn raise(config: &Config) -> Descriptors {
@@ -33,17 +33,20 @@ pub(super) fn raise(config: &Config) -> Descriptors {
         tracing::warn!(%error, "the limit of open files can't be raised");
         1_024
     });
-    let descriptors = divide(limit, config);
+    divide(limit, config)
+}
+
+/// Says when open files are fewer than media ports, where each port is one.
+pub(super) fn tell(config: &Config, descriptors: &Descriptors) {
     if descriptors.media < ports(config) {
         tracing::warn!(
-            limit,
+            limit = getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft),
             ports = ports(config),
             calls = descriptors.media / 4,
             "fewer open files are allowed than media.ports has ports: calls beyond these get 503; raise LimitNOFILE \
              (systemd) or ulimit -Hn"
         );
     }
-    descriptors
 }
 
 /// Emergency calls have a descriptor for each port that is set aside for them, or a quarter of all. Of the others

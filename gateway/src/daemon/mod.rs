@@ -177,6 +177,9 @@ impl Gateway {
         )
         .map_err(|source| StartError::System { what: "the media workers", source })?;
         let media = Arc::new(media);
+        if media.takes_descriptors() {
+            descriptors::tell(&config, &descriptors);
+        }
 
         let bound_addresses = by_listener(&config, &bound.listeners);
         let recorder = records.recorder.clone();

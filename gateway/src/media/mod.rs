@@ -39,7 +39,7 @@ use call::OpenError;
 pub use command::{Command, MediaKey};
 use counters::Counters;
 pub use counters::{FlowGauges, MediaGauges, SideGauges};
-use driver::Plan;
+use driver::{Claim, Plan};
 pub use event::{MediaEvent, Ports};
 pub use export::export;
 pub use no_room::NoRoom;
@@ -63,6 +63,10 @@ pub struct Media {
     events: Arc<EventSink>,
     /// What the workers' driver is, and why.
     driver: String,
+    /// Whether each port is a descriptor.
+    takes_descriptors: bool,
+    /// What other gateways see of our ports.
+    _claim: Option<Claim>,
 }
 
 /// What signalling knows of the media side.
@@ -105,7 +109,7 @@ impl Media {
         events: impl Fn(u16, MediaEvent) + Send + Sync + 'static,
     ) -> io::Result<Media> {
         let workers = worker_count(settings);
-        let mut plan = Plan::new(settings, workers, excluded(settings))?;
+        let mut plan = Plan::new(settings, workers, &excluded(settings))?;
         let pools = Mutex::new(PortPools::new(
             &settings.ports,
             &plan.excluded,
@@ -121,8 +125,14 @@ impl Media {
             hold_timeout: settings.hold_timeout,
             clock: NtpClock::new(now.instant, now.unix),
         };
-        let driver = plan.text.clone();
-        let mut media = Media { workers: Vec::new(), room, events: Arc::new(events), driver };
+        let mut media = Media {
+            workers: Vec::new(),
+            room,
+            events: Arc::new(events),
+            driver: plan.text.clone(),
+            takes_descriptors: plan.takes_descriptors(),
+            _claim: plan.claim.take(),
+        };
         for index in 0..workers {
             let handle = media.start_worker(index, &mut plan, relay)?;
             media.workers.push(handle);
@@ -188,6 +198,11 @@ impl Media {
     /// How datagrams reach the workers and why not otherwise, for people.
     pub fn driver(&self) -> &str {
         &self.driver
+    }
+
+    /// Whether each port in use is an open file.
+    pub fn takes_descriptors(&self) -> bool {
+        self.takes_descriptors
     }
 
     fn start_worker(&self, index: usize, plan: &mut Plan, relay: RelaySettings) -> io::Result<Handle> {

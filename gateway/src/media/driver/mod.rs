@@ -1,5 +1,6 @@
 //! How datagrams reach a worker and leave it: a driver holds the ports, waits, and hands what comes to a [`Sink`].
 
+mod claim;
 mod epoll;
 mod plan;
 mod sk_lookup;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use rtp::relay::{Component, Side};
 
 use crate::clock::Now;
+pub(super) use claim::Claim;
 use epoll::EpollDriver;
 pub(super) use plan::Plan;
 use sk_lookup::SkLookupDriver;

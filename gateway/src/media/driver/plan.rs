@@ -11,6 +11,7 @@ use nix::sys::eventfd::EventFd;
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 
 use super::Driver;
+use super::claim::{Claim, Kind, claimed};
 use super::epoll::EpollDriver;
 use super::sk_lookup::{SkLookupDriver, Sockets};
 use crate::media::MediaSettings;
@@ -24,26 +25,33 @@ pub(in crate::media) struct Plan {
     pub(in crate::media) excluded: HashSet<u16>,
     /// The driver and why it is this one, for people.
     pub(in crate::media) text: String,
+    /// What other gateways see of it.
+    pub(in crate::media) claim: Option<Claim>,
 }
 
 impl Plan {
     /// - `excluded`: ports that are not for media, whichever driver it is.
     ///
     /// # Errors
-    /// The settings ask for `sk_lookup` and nothing else, and it is not to be had: why.
+    /// The settings ask for `sk_lookup` and nothing else, and it is not to be had: why. Or another gateway leaves no port.
     pub(in crate::media) fn new(
         settings: &MediaSettings,
         workers: usize,
-        excluded: HashSet<u16>,
+        excluded: &HashSet<u16>,
     ) -> io::Result<Self> {
-        let epoll = |text: String| Plan { shared: None, excluded: excluded.clone(), text };
+        let epoll = |text: String| {
+            // Where it can't be published, other gateways can't either.
+            let claim = Claim::publish(settings, Kind::Binds).ok();
+            let excluded = leave_to_gateways(settings, excluded, Kind::Binds)?;
+            Ok(Plan { shared: None, excluded, text, claim })
+        };
         if settings.driver == MediaDriver::Epoll {
-            return Ok(epoll("epoll, a socket for each port".to_owned()));
+            return epoll("epoll, a socket for each port".to_owned());
         }
-        match prepare(settings, workers, &excluded) {
+        match prepare(settings, workers, excluded) {
             Ok(plan) => Ok(plan),
             Err(error) if settings.driver == MediaDriver::Auto => {
-                Ok(epoll(format!("epoll, a socket for each port (sk_lookup is not to be had: {error})")))
+                epoll(format!("epoll, a socket for each port (sk_lookup is not to be had: {error})"))
             }
             Err(error) => Err(io::Error::new(
                 error.kind(),
@@ -82,14 +90,31 @@ fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) ->
     if let Some(address) = addresses.iter().find(|address| is_covered(address)) {
         return Err(problem(format!("media has {address} and all addresses of its family as well")));
     }
-    let (excluded, left) = leave_to_others(settings, excluded)?;
+    let claim = Some(Claim::publish(settings, Kind::Leases)?);
+    let excluded = leave_to_gateways(settings, excluded, Kind::Leases)?;
+    let (excluded, left) = leave_to_others(settings, &excluded)?;
     // Kernels before 5.11 count maps as locked memory. If it may not be raised, the map says so.
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     let steering = Arc::new(Steering::attach(addresses, Sockets::numbers(workers))?);
     let numbers = 0..u16::try_from(workers).unwrap_or(u16::MAX);
     let sockets = numbers.map(|worker| Sockets::open(&steering, worker)).collect::<io::Result<_>>()?;
     let text = format!("sk_lookup, one socket for all ports of a thread{left}");
-    Ok(Plan { shared: Some((steering, sockets)), excluded, text })
+    Ok(Plan { shared: Some((steering, sockets)), excluded, text, claim })
+}
+
+/// Ports that are not for media, and those that another gateway has.
+fn leave_to_gateways(
+    settings: &MediaSettings,
+    excluded: &HashSet<u16>,
+    kind: Kind,
+) -> io::Result<HashSet<u16>> {
+    let others = claimed(settings, kind);
+    let left = excluded.union(&others).copied().collect();
+    if !others.is_empty() && pairs(&settings.ports, &left).is_empty() {
+        let text = "another gateway on this host has all media.ports of the same address; give each ports of its own";
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    }
+    Ok(left)
 }
 
 /// Nothing of ours keeps a port that we lease from being given to another program as its ephemeral port, whose datagrams
@@ -111,4 +136,25 @@ fn leave_to_others(settings: &MediaSettings, excluded: &HashSet<u16>) -> io::Res
         return Err(io::Error::new(io::ErrorKind::Unsupported, format!("only {told}")));
     }
     Ok((ours, format!("; {told}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By epoll nothing would tell that they are taken.
+    #[test]
+    fn ports_that_another_gateway_leases_are_left_to_it() {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let settings = |ports| MediaSettings {
+            ports,
+            addresses: vec![[127, high, low, 5].into()],
+            ..MediaSettings::default()
+        };
+        let _its = Claim::of_process(7, &settings(20_000..=20_003), Kind::Leases).unwrap();
+        let plan = Plan::new(&settings(20_000..=20_007), 1, &HashSet::new()).unwrap();
+        assert_eq!(pairs(&(20_000..=20_007), &plan.excluded), [20_004, 20_006]);
+        let refused = Plan::new(&settings(20_000..=20_003), 1, &HashSet::new()).err().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    }
 }
