@@ -128,6 +128,8 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         }
         (_, Event::Returned(back)) => {
             let Lent { leg, login, .. } = back.lent;
+            // The shard that gave the leg back hands requests of its party on to this one, which must not do the same.
+            cx.bind(&leg.dialog.local_tag, LegRef::A);
             cx.bye(leg, login, requests::reason_of(&back.cause));
         }
         (stage, Event::HangUp { cause }) => return hang_up(stage, cx, cause),

@@ -8,6 +8,7 @@ use super::trunk::{BRANCH, OUTSIDE, PBX, Trunk, everywhere_with, over_udp};
 use super::world::{CallId, PhoneId};
 use crate::core::Input;
 use crate::direction::Direction;
+use crate::peer::Transport;
 use crate::record::CallFacts;
 
 /// Phones that answer what they are offered inside a call.
@@ -565,4 +566,20 @@ fn an_offer_of_who_leaves_on_the_way() {
         trunk.hang_up(z);
         trunk.run(1.0);
     });
+}
+
+/// The call ends to which a party is on its way back from another shard: what the party says then goes round between the two
+/// shards no more than once.
+#[test]
+fn the_call_ends_to_which_somebody_returns() {
+    for (steps, shard) in (0..24).flat_map(|steps| [(steps, 0), (steps, 1)]) {
+        let mut trunk = Trunk::new(&HANDLED, Transport::Udp, 2, 2);
+        let [_, _, y, _] = on_the_way(&mut trunk);
+        answer(&mut trunk, y, 488);
+        trunk.hang_up(y);
+        (0..steps).for_each(|_| trunk.world.go_on());
+        trunk.world.input(shard, Input::Stop);
+        trunk.run(2.0);
+        assert!(trunk.world.handed_on < 50, "{} after {steps} steps", trunk.world.handed_on);
+    }
 }

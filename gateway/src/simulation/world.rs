@@ -424,6 +424,13 @@ impl World {
         queue.into_iter().chain(self.wakes.first()).min()
     }
 
+    /// Lets what comes next happen.
+    pub fn go_on(&mut self) {
+        if let Some(next) = self.next() {
+            self.step(next);
+        }
+    }
+
     fn step(&mut self, next: Instant) {
         self.now = self.now.max(next);
         while let Some(entry) = self.queue.first_entry()
