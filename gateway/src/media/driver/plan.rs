@@ -33,7 +33,7 @@ impl Plan {
     /// - `excluded`: ports that are not for media, whichever driver it is.
     ///
     /// # Errors
-    /// The settings ask for `sk_lookup` and nothing else, and it is not to be had: why. Or another gateway leaves no port.
+    /// The settings ask for `sk_lookup` and nothing else, and it is not to be had: why. Or another gateway has some of the ports.
     pub(in crate::media) fn new(
         settings: &MediaSettings,
         workers: usize,
@@ -42,8 +42,8 @@ impl Plan {
         let epoll = |text: String| {
             // Where it can't be published, other gateways can't either.
             let claim = Claim::publish(settings, Kind::Binds).ok();
-            let excluded = leave_to_gateways(settings, excluded, Kind::Binds)?;
-            Ok(Plan { shared: None, excluded, text, claim })
+            leave_to_gateways(settings, Kind::Binds)?;
+            Ok(Plan { shared: None, excluded: excluded.clone(), text, claim })
         };
         if settings.driver == MediaDriver::Epoll {
             return epoll("epoll, a socket for each port".to_owned());
@@ -91,8 +91,8 @@ fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) ->
         return Err(problem(format!("media has {address} and all addresses of its family as well")));
     }
     let claim = Some(Claim::publish(settings, Kind::Leases)?);
-    let excluded = leave_to_gateways(settings, excluded, Kind::Leases)?;
-    let (excluded, left) = leave_to_others(settings, &excluded)?;
+    leave_to_gateways(settings, Kind::Leases)?;
+    let (excluded, left) = leave_to_others(settings, excluded)?;
     // Kernels before 5.11 count maps as locked memory. If it may not be raised, the map says so.
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     let steering = Arc::new(Steering::attach(addresses, Sockets::numbers(workers))?);
@@ -102,19 +102,14 @@ fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) ->
     Ok(Plan { shared: Some((steering, sockets)), excluded, text, claim })
 }
 
-/// Ports that are not for media, and those that another gateway has.
-fn leave_to_gateways(
-    settings: &MediaSettings,
-    excluded: &HashSet<u16>,
-    kind: Kind,
-) -> io::Result<HashSet<u16>> {
+/// Not even one port may be another gateway's too: each of the two must find its own when it comes again.
+fn leave_to_gateways(settings: &MediaSettings, kind: Kind) -> io::Result<()> {
     let others = claimed(settings, kind);
-    let left = excluded.union(&others).copied().collect();
-    if !others.is_empty() && pairs(&settings.ports, &left).is_empty() {
-        let text = "another gateway on this host has all media.ports of the same address; give each ports of its own";
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
-    }
-    Ok(left)
+    let Some((first, last)) = others.iter().min().zip(others.iter().max()) else { return Ok(()) };
+    let text = format!(
+        "another gateway at the same address has ports {first}-{last} of media.ports; give each ports of its own"
+    );
+    Err(io::Error::new(io::ErrorKind::AddrInUse, text))
 }
 
 /// Nothing of ours keeps a port that we lease from being given to another program as its ephemeral port, whose datagrams
@@ -152,9 +147,8 @@ mod tests {
             ..MediaSettings::default()
         };
         let _its = Claim::of_process(7, &settings(20_000..=20_003), Kind::Leases).unwrap();
-        let plan = Plan::new(&settings(20_000..=20_007), 1, &HashSet::new()).unwrap();
-        assert_eq!(pairs(&(20_000..=20_007), &plan.excluded), [20_004, 20_006]);
-        let refused = Plan::new(&settings(20_000..=20_003), 1, &HashSet::new()).err().unwrap();
+        assert!(Plan::new(&settings(20_004..=20_007), 1, &HashSet::new()).is_ok());
+        let refused = Plan::new(&settings(20_002..=20_007), 1, &HashSet::new()).err().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
     }
 }
