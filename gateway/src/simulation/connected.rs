@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sip::Method;
+
 use super::legs::rests;
 use super::phone::{PhoneCall, Stage, Subscription};
 use super::world::World;
@@ -20,12 +22,19 @@ pub(super) fn check(world: &mut World, quiet: Duration) {
         phone.calls.iter().flat_map(of_call).collect::<Vec<_>>()
     });
     let pairs: Vec<(u32, u32)> = pairs.collect();
-    // Whoever was transferred blindly is with somebody else, and marks of several transfers lead through each other.
+    // Whoever was transferred blindly is with somebody else, and marks of several transfers lead through each other. What
+    // comes of a REFER that was passed is between the phones: the gateway connects nobody by it.
     let moved = |mark: u32| {
         let blind = |call: &PhoneCall| {
             call.mark() == Some(mark) && call.subscriptions.iter().any(|one| !one.replaces)
         };
-        calls().any(blind) || pairs.iter().filter(|(a, b)| *a == mark || *b == mark).count() > 1
+        let asked = |call: &PhoneCall| {
+            let refers = || call.heard.iter().any(|one| one.method() == Some(Method::Refer));
+            call.mark() == Some(mark) && refers()
+        };
+        calls().any(blind)
+            || calls().any(asked)
+            || pairs.iter().filter(|(a, b)| *a == mark || *b == mark).count() > 1
     };
     let mut found = Vec::new();
     for (first, second) in pairs.iter().filter(|(first, second)| !moved(*first) && !moved(*second)) {

@@ -112,8 +112,9 @@ impl Watch {
             self.owed.remove(&(key.clone(), cseq.number));
             self.acknowledged.insert((key.clone(), cseq.number));
         }
-        // What is told of a transfer outlives the call in which it was asked for: RFC 5057 §5.
-        let outlives = matches!(cseq.method, Method::Cancel | Method::Notify);
+        // What is told of a transfer outlives the call in which it was asked for: RFC 5057 §5. A 2xx that a BYE has overtaken
+        // is acknowledged all the same: RFC 3261 §13.2.2.4.
+        let outlives = matches!(cseq.method, Method::Cancel | Method::Notify | Method::Ack);
         if new && !outlives && self.dead.contains(&key) {
             let text = format!("{:.3}: {} into a dead dialog", at.as_secs_f64(), cseq.method);
             self.broken.push((text, call_id.to_owned()));

@@ -457,7 +457,7 @@ fn world(seed: u64, random: &mut SeededRandom) -> (Trunk, bool) {
     // The phones know their calls by X-Call.
     const PASS: &str = "pass_headers = [\"X-*\"]";
     let marks: [Change; 2] = [("east_peer", PASS), ("west_peer", PASS)];
-    let refer = if seed % 3 == 2 { "refer = \"pass\"" } else { "refer = \"handle\"" };
+    let refer = "refer = \"handle\"";
     let refers: Option<Change> = carries().transfers.then_some(("pbx_peer", refer));
     let changes: Vec<Change> = changes
         .iter()
