@@ -105,8 +105,8 @@ impl World {
         let config = Arc::new(config);
         let now = Now { instant: Instant::now(), unix: Duration::from_secs(1_700_000_000) };
         let metrics = Metrics::new("us-east-1");
-        metrics.configure(["pbx"].into_iter());
-        metrics.configure_carriers(["east"].into_iter());
+        metrics.configure(["pbx"]);
+        metrics.configure_carriers(["east"]);
         let key = HashKey::random(&mut SeededRandom::new(1));
         let guard = Arc::new(Guard::new(GuardLimits::default(), key, now.instant, Arc::default()));
         let bound: Vec<_> = config.listen.iter().map(|listen| listen.address).collect();

@@ -254,8 +254,8 @@ impl<D: Clone + PartialEq> OfferAnswer<D> {
     fn take_update(&mut self, from: Side, description: Option<D>) -> Verdict<D> {
         let Some(description) = description else { return Verdict::Nothing };
         // An INVITE that leaves the offer to the other end has asked for it already.
-        let wants_offer = |invite: &&Box<Invite<D>>| matches!(invite.progress, Progress::WantsOffer);
-        let asking = self.invite.as_ref().filter(wants_offer).map(|invite| invite.by);
+        let wants_offer = |invite: &&Invite<D>| matches!(invite.progress, Progress::WantsOffer);
+        let asking = self.invite.as_deref().filter(wants_offer).map(|invite| invite.by);
         if let Some(by) = self.open().map(Offer::by).or(asking) {
             return blocked(by, from);
         }
