@@ -257,15 +257,18 @@ fn a_flood_at_one_port_is_shed_by_the_kernel() {
         speak(1);
         for round in 1..=10 {
             flood(50);
-            wait_until("strangers are refused", || counted(Refusal::Source) == 50 * round);
+            wait_until("strangers are refused", || counted(Refusal::Source) >= 50 * round);
         }
         flood(2000);
         speak(2);
-        assert_eq!((counted(Refusal::Source), counted(Refusal::Unread)), (500, 0));
+        // Some come between the last refusal and the filter.
+        let source = counted(Refusal::Source);
+        assert!((500..600).contains(&source), "{source} strangers reached the worker");
+        assert_eq!(counted(Refusal::Unread), 0);
         // At the end of it the kernel says how many there were, if it has not said so yet; everybody is heard again.
-        wait_until("the kernel tells", || counted(Refusal::Shed) == 2000);
+        wait_until("the kernel tells", || counted(Refusal::Shed) == 2500 - source);
         let (began, mut seq) = (Instant::now(), 2);
-        while counted(Refusal::Source) == 500 {
+        while counted(Refusal::Source) == source {
             assert!(began.elapsed() < Duration::from_secs(4), "strangers are refused again");
             flood(1);
             seq += 1;
