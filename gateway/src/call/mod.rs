@@ -284,6 +284,9 @@ impl Call {
         if ended || self.requests.are_over() {
             self.out.shrink_to_fit();
         }
+        if let Stage::Established(up) = &mut self.stage {
+            up.pack();
+        }
         if ended {
             self.history.pack();
         }

@@ -515,6 +515,13 @@ impl Established {
         }
     }
 
+    /// Gives up the room of crossings that are over: a call is mostly held.
+    pub fn pack(&mut self) {
+        if self.crossings.is_empty() {
+            self.crossings = Vec::new();
+        }
+    }
+
     /// Refuses whoever still waits for the response to another request than an INVITE.
     pub(super) fn refuse_crossings(&mut self, cx: &mut Cx<'_>) {
         for crossing in std::mem::take(&mut self.crossings) {
