@@ -27,6 +27,19 @@ const ASK_FOR: Duration = Duration::from_secs(2);
 /// When to come again where no ports were left.
 const RETRY_MEDIA: Duration = Duration::from_secs(5);
 
+/// So many ordinary calls give way to one emergency call, at most.
+const MOST_GIVE_WAY: u8 = 3;
+
+/// Ports that an emergency call asks for.
+#[derive(Debug)]
+struct Wanted {
+    open: Command,
+    /// When to ask again.
+    again: Option<Instant>,
+    /// How often another call was asked to give way.
+    made_room: u8,
+}
+
 /// Where the call's media stands.
 #[derive(Debug)]
 pub struct MediaSession {
@@ -34,8 +47,8 @@ pub struct MediaSession {
     state: State,
     /// What is set aside for emergency calls is for this one.
     set_aside: bool,
-    /// The ports that an emergency call wants and has not got, and when to ask for them again.
-    wanted: Option<Box<(Command, Option<Instant>)>>,
+    /// The ports that an emergency call wants and has not got.
+    wanted: Option<Box<Wanted>>,
     /// Both legs are up: silence ends the call.
     up: bool,
     /// When to give up on ports, or to go on without the workers' last word.
@@ -157,7 +170,7 @@ impl MediaSession {
 
     /// When [`MediaSession::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let again = self.wanted.as_deref().and_then(|(_, again)| *again);
+        let again = self.wanted.as_deref().and_then(|wanted| wanted.again);
         again.into_iter().chain(self.give_up).min()
     }
 
@@ -231,15 +244,16 @@ impl Cx<'_> {
         let (key, emergency) = (self.media.key, self.account.emergency);
         let party = party.filter(|_| !self.media.set_aside);
         let open = Command::Open { key, a, b, emergency, party };
-        self.media.wanted = emergency.then(|| Box::new((open.clone(), None)));
+        self.media.wanted =
+            emergency.then(|| Box::new(Wanted { open: open.clone(), again: None, made_room: 0 }));
         self.act(Action::Media(open));
     }
 
     /// Asks once more for ports that an emergency call did not get.
     pub fn ask_for_media_again(&mut self) {
-        let Some((open, again)) = self.media.wanted.as_deref_mut() else { return };
-        if due(again, self.now) {
-            let open = open.clone();
+        let Some(wanted) = self.media.wanted.as_deref_mut() else { return };
+        if due(&mut wanted.again, self.now) {
+            let open = wanted.open.clone();
             self.act(Action::Media(open));
         }
     }
@@ -255,17 +269,18 @@ impl Cx<'_> {
                 media.wanted = None;
                 return MediaNews::Opened;
             }
-            MediaEvent::OpenFailed { key, .. } if key == media.key && media.wanted.is_some() => {
-                let now = self.now.instant;
-                if let Some((_, again)) = media.wanted.as_deref_mut() {
-                    *again = Some(now + ASK_AGAIN);
-                }
-                media.give_up = media.give_up.map(|at| at.min(now + ASK_FOR));
-                self.act(Action::MakeRoom);
-            }
             MediaEvent::OpenFailed { key, cause, .. } if key == media.key => {
-                media.state = State::Closed;
-                return MediaNews::NoPorts(no_media(cause));
+                let now = self.now.instant;
+                let Some(wanted) = media.wanted.as_deref_mut() else {
+                    media.state = State::Closed;
+                    return MediaNews::NoPorts(no_media(cause));
+                };
+                wanted.again = Some(now + ASK_AGAIN);
+                media.give_up = media.give_up.map(|at| at.min(now + ASK_FOR));
+                if wanted.made_room < MOST_GIVE_WAY {
+                    wanted.made_room += 1;
+                    self.act(Action::MakeRoom);
+                }
             }
             MediaEvent::Silent { key } if key == media.key && media.up => return MediaNews::Silent,
             // A call may ring in silence, whatever descriptions came with the ringing.
