@@ -128,6 +128,15 @@ impl Call {
     }
 }
 
+impl Call {
+    /// A call that is over and nobody's, for a party that comes back to one that was forgotten: [`Event::Returned`].
+    pub fn of_nobody() -> Call {
+        let times = Times { started: Duration::ZERO, ringing: None, answered: None, ended: None };
+        let (history, media) = (History::new(times, ""), MediaSession::new(MediaKey(0)));
+        Call::over(uuid::Uuid::nil(), Account::default(), history, media)
+    }
+}
+
 /// A call that another run began, and its legs as they are to be gone on with.
 fn taken_over(
     transaction_id: uuid::Uuid,

@@ -28,6 +28,15 @@ pub enum Input {
         /// The message as it came.
         message: Message,
     },
+    /// A message that another shard handed on: [`Effect::Forward`].
+    HandedOn {
+        /// Where it came from.
+        source: Source,
+        /// The message as it came.
+        message: Message,
+        /// How many shards have handed it on.
+        hops: u8,
+    },
     /// A message of `owner` could not be sent, or the connection that carried a request was lost before its final
     /// response: no route, port unreachable, connection refused, lost or overflowed. May name a transaction that
     /// ended meanwhile. Never [`Owner::Stateless`].
@@ -128,7 +137,7 @@ pub enum Effect {
         /// The tag.
         tag: String,
     },
-    /// Hand a message on to another shard, as [`Input::Message`].
+    /// Hand a message on to another shard, as [`Input::HandedOn`].
     Forward {
         /// The shard.
         shard: u16,
@@ -136,6 +145,8 @@ pub enum Effect {
         source: Source,
         /// The message as it came.
         message: Message,
+        /// How many shards have handed it on, this one included.
+        hops: u8,
     },
     /// After [`Input::Drain`]: the last call is gone.
     Drained,

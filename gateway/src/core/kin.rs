@@ -7,7 +7,7 @@
 use sip::header::Replaces;
 use sip::{Message, Method, Name, StatusCode};
 
-use super::{CallKey, Core, Effect, Output};
+use super::{CallKey, Core, Effect, Output, Slot};
 use crate::call::{Call, Event, GivenBack, LegRef, Lent};
 use crate::clock::Now;
 use crate::ids::token_info;
@@ -252,6 +252,7 @@ impl Core {
             (None, Event::Joined(lent)) => {
                 self.tell(to, from, Event::Returned(GivenBack::too_late(*lent)));
             }
+            (None, Event::Returned(back)) => self.dismiss(now, back),
             (slot, Event::Progress { status }) if status.is_final() => {
                 if let Some(slot) = slot {
                     slot.kin.asked_for = None;
@@ -277,6 +278,20 @@ impl Core {
             }
             (_, event) => self.event(now, to, event),
         }
+    }
+
+    /// As if all calls of this shard had been over for long.
+    #[cfg(test)]
+    pub fn forget_calls(&mut self) {
+        self.calls.clear();
+    }
+
+    /// A party returns to a call that was forgotten meanwhile: it hears BYE, and its requests lead here until it has answered.
+    fn dismiss(&mut self, now: Now, back: Box<GivenBack>) {
+        self.next_call += 1;
+        let key = CallKey(self.next_call);
+        self.calls.insert(key, Slot::new(Call::of_nobody(), Default::default()));
+        self.event(now, key, Event::Returned(back));
     }
 
     /// To the call in which this one was asked for, or a place in it.

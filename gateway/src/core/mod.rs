@@ -357,7 +357,8 @@ impl Core {
 impl Machine for Core {
     fn handle(&mut self, now: Now, input: Input) {
         match input {
-            Input::Message { source, message } => self.handle_message(now, source, message),
+            Input::Message { source, message } => self.handle_message(now, source, message, 0),
+            Input::HandedOn { source, message, hops } => self.handle_message(now, source, message, hops),
             Input::SendFailed { owner: Owner::Client(id) } => {
                 self.transactions.handle_client_error(now.instant, id);
             }

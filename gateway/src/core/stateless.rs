@@ -21,8 +21,11 @@ use crate::reply::Cause;
 /// How long a digest nonce may be used.
 pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
 
+/// So often a request is handed on: shards that send it to each other know nothing of its call.
+const MOST_HOPS: u8 = 4;
+
 impl Core {
-    pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message) {
+    pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message, hops: u8) {
         let reliable = source.transport.is_reliable();
         if message.is_response() {
             match message.check() {
@@ -49,14 +52,15 @@ impl Core {
             }
             return;
         }
-        let moved = self.moved_to(&message).map(|shard| (shard, message.clone()));
+        let moved =
+            self.moved_to(&message).filter(|_| hops < MOST_HOPS).map(|shard| (shard, message.clone()));
         let message = message.with_received(source.remote);
         let flow = Flow::of_request(source, &message);
         if self.transactions.knows(&message) {
             return self.transactions.handle_message(now.instant, message, flow, reliable);
         }
         if let Some((shard, message)) = moved {
-            return self.effect(Effect::Forward { shard, source, message });
+            return self.effect(Effect::Forward { shard, source, message, hops: hops + 1 });
         }
         if message.method() == Some(Method::Cancel) {
             return self.no_such_transaction(now, &source, &message);

@@ -36,8 +36,8 @@ impl Effects {
             Effect::Left { tag } => {
                 self.mailboxes.broadcast(|| Input::Word(Word::Left { tag: tag.clone() }));
             }
-            Effect::Forward { shard, source, message } => {
-                self.mailboxes.post_message(shard, source, message);
+            Effect::Forward { shard, source, message, hops } => {
+                self.mailboxes.hand_on(shard, Input::HandedOn { source, message, hops });
             }
             // Nobody listens once the gateway is being dropped.
             Effect::Drained => drop(self.drained.send(self.shard)),

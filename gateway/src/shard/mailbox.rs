@@ -98,6 +98,11 @@ impl Mailboxes {
         self.hop(owner, Mail::input(Input::Message { source, message }));
     }
 
+    /// Hands a message on to a shard that has its call; dropped and counted where the mailbox is full.
+    pub fn hand_on(&self, shard: u16, input: Input) {
+        self.hop(shard, Mail::input(input));
+    }
+
     /// Hands an event to a shard. Never waits; a full mailbox is counted and logged, and the event is lost.
     pub fn post_event(&self, shard: u16, input: Input) {
         let Some(slot) = self.slot(shard) else { return };

@@ -583,3 +583,23 @@ fn the_call_ends_to_which_somebody_returns() {
         assert!(trunk.world.handed_on < 50, "{} after {steps} steps", trunk.world.handed_on);
     }
 }
+
+/// The same where that call has been forgotten by then: its party is hung up, and nobody is asked for it any more.
+#[test]
+fn who_returns_to_a_call_that_was_forgotten_is_hung_up() {
+    let mut dismissed = 0;
+    for (steps, shard) in (0..24).flat_map(|steps| [(steps, 0), (steps, 1)]) {
+        let mut trunk = Trunk::new(&HANDLED, Transport::Udp, 2, 2);
+        let [_, _, y, _] = on_the_way(&mut trunk);
+        answer(&mut trunk, y, 488);
+        (0..steps).for_each(|_| trunk.world.go_on());
+        trunk.world.forget_calls(shard);
+        trunk.run(1.0);
+        let byes = |trunk: &Trunk| trunk.call(y).requests().iter().filter(|one| *one == "BYE").count();
+        dismissed += usize::from(byes(&trunk) > 0 && trunk.stage(y) == Stage::Over);
+        trunk.hang_up(y);
+        trunk.run(2.0);
+        assert!(trunk.world.handed_on < 50, "{} after {steps} steps", trunk.world.handed_on);
+    }
+    assert!(dismissed > 0, "nobody was hung up");
+}

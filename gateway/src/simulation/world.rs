@@ -424,6 +424,12 @@ impl World {
         queue.into_iter().chain(self.wakes.first()).min()
     }
 
+    /// A shard forgets its calls, as if they had been over for long.
+    pub fn forget_calls(&mut self, shard: u16) {
+        self.cores[usize::from(shard)].forget_calls();
+        self.ask_all();
+    }
+
     /// Lets what comes next happen.
     pub fn go_on(&mut self) {
         if let Some(next) = self.next() {
@@ -562,9 +568,12 @@ impl World {
                     self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to as u16, Input::Word(word)));
                 }
             }
-            Effect::Forward { shard: to, source, message } => {
+            Effect::Forward { shard: to, source, message, hops } => {
                 self.handed_on += 1;
-                self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to, Input::Message { source, message }));
+                self.queue(
+                    self.now + BETWEEN_SHARDS,
+                    Coming::Core(to, Input::HandedOn { source, message, hops }),
+                );
             }
             Effect::Drained => self.drained.push(shard),
         }
