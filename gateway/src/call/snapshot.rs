@@ -129,7 +129,7 @@ impl Call {
 }
 
 impl Call {
-    /// A call that is over and nobody's, for a party that comes back to one that was forgotten: [`Event::Returned`].
+    /// A call that is over and nobody's, for a party that comes back to one that was forgotten: [`super::Event::Returned`].
     pub fn of_nobody() -> Call {
         let times = Times { started: Duration::ZERO, ringing: None, answered: None, ended: None };
         let (history, media) = (History::new(times, ""), MediaSession::new(MediaKey(0)));
