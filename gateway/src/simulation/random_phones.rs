@@ -725,7 +725,7 @@ fn is_unproven(cdr: &CallFacts) -> bool {
     cdr.status_message.ends_with("the answer was never acknowledged")
 }
 
-const SEEDS_PER_TEST: u64 = 100;
+const SEEDS_PER_TEST: u64 = 200;
 
 /// The runs of one of four tests, which share the cores of the machine.
 fn runs(quarter: u64) {
@@ -754,31 +754,31 @@ fn runs(quarter: u64) {
         roamed += trunk.roamed();
         calls += trunk.world.phones.iter().flat_map(|phone| &phone.calls).filter(|call| call.caller).count();
     }
-    assert!(calls > 5_000, "{calls} calls were placed, with those that come again by another branch");
+    assert!(calls > 10_000, "{calls} calls were placed, with those that come again by another branch");
     assert!(
-        loops > 20 && roamed > 40,
+        loops > 40 && roamed > 80,
         "{loops} loops ended, {roamed} calls by a registered flow were answered"
     );
-    assert!(agreements > 1_000, "the media of parties was compared {agreements} times");
+    assert!(agreements > 2_000, "the media of parties was compared {agreements} times");
     assert!(connected > 0, "the parties of attended transfers were compared {connected} times");
 }
 
 #[test]
-fn five_thousand_calls() {
+fn ten_thousand_calls() {
     runs(0);
 }
 
 #[test]
-fn five_thousand_other_calls() {
+fn ten_thousand_other_calls() {
     runs(1);
 }
 
 #[test]
-fn a_third_five_thousand() {
+fn a_third_ten_thousand() {
     runs(2);
 }
 
 #[test]
-fn the_last_of_twenty_thousand_calls() {
+fn the_last_of_forty_thousand_calls() {
     runs(3);
 }
