@@ -7,7 +7,9 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use support::{Authority, Baresip, Gateway, Leaf, Linphone, Net, OURS, Phone, THEIRS, eventually, missing};
+use support::{
+    Authority, Baresip, Gateway, Leaf, Linphone, Net, OURS, Phone, THEIRS, eventually, listening, missing,
+};
 
 /// How long a caller stays, in seconds.
 const CALL: u32 = 8;
@@ -73,13 +75,7 @@ fn callee(net: Net, authority: &Authority) -> Phone {
     let carrier = net.carrier();
     let account = format!("<sip:{THEIRS}@{carrier}:5061;transport=tls>;regint=0;answermode=auto;{CODEC}");
     let leaf = authority.leaf(&[&carrier.to_string()]);
-    let callee = Baresip::new((carrier, 5060).into(), REMOTE, &account).secure(&leaf, authority);
-    let callee = callee.showing_sip().listen();
-    eventually("the callee listens", Duration::from_secs(10), || {
-        let output = callee.output();
-        if output.contains("baresip is ready") { Ok(()) } else { Err(output) }
-    });
-    callee
+    listening(Baresip::new((carrier, 5060).into(), REMOTE, &account).secure(&leaf, authority))
 }
 
 fn is_tone(phone: &Phone, frequency: u32) {

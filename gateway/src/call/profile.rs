@@ -61,25 +61,7 @@ pub struct Profile {
 impl Profile {
     /// Of a party that the configuration does not have any more.
     pub fn unknown() -> Self {
-        Profile {
-            kind: PartyKind::default(),
-            nat: Nat::Auto,
-            symmetric: false,
-            believed: false,
-            given: false,
-            hidden: false,
-            pass_headers: None,
-            strip_headers: Vec::new(),
-            add_headers: Vec::new(),
-            header_rules: Vec::new(),
-            code_rules: Vec::new(),
-            codecs: None,
-            session_timer: None,
-            srtp: Srtp::Off,
-            srtp_suites: Vec::new(),
-            refer: Refer::default(),
-            prack: Prack::default(),
-        }
+        PLAIN.clone()
     }
 
     /// Whether a header is not passed on to this party, nor from it. However it is written: compact, or in odd case.
