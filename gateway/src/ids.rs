@@ -14,8 +14,7 @@
 
 use std::hash::Hasher;
 
-use sip::header::Replaces;
-use sip::{Message, Method, Name};
+use sip::Message;
 use siphasher::sip::SipHasher13;
 
 use crate::random::Random;
@@ -220,21 +219,15 @@ impl Ownership {
 
     /// The shard that `message` belongs to, always below [`Ownership::shards`].
     ///
-    /// A response names it in the branch of its top Via, a request in its To tag, an INVITE without one in the To tag of its
-    /// Replaces; what has none of these goes by its Call-ID, so that CANCEL and ACK follow their INVITE.
+    /// A response names it in the branch of its top Via, a request in its To tag; what has none of these goes by its Call-ID, so
+    /// that CANCEL and ACK follow their INVITE. One with Replaces is handed on from there (`core/handed_on.rs`).
     pub fn owner(&self, message: &Message) -> u16 {
         let call_id = message.call_id().unwrap_or_default().as_bytes();
         if message.is_response() {
             let branch = message.branch();
             return self.owner_of(branch.as_deref().map_or(Clue::None, Clue::Branch), call_id);
         }
-        if let Some(tag) = message.to_tag() {
-            return self.owner_of(Clue::ToTag(&tag), call_id);
-        }
-        // Who takes a place in a call goes to where that is.
-        let replaces = message.value(Name::Replaces).filter(|_| message.method() == Some(Method::Invite));
-        let replaces = replaces.and_then(|replaces| Replaces::parse(&replaces).ok());
-        self.owner_of(replaces.as_ref().map_or(Clue::None, |named| Clue::ToTag(&named.to_tag)), call_id)
+        self.owner_of(message.to_tag().as_deref().map_or(Clue::None, Clue::ToTag), call_id)
     }
 
     /// The shard that a message with these parts belongs to.

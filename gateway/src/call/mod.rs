@@ -78,7 +78,7 @@ pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
 pub use rules::{CodeRule, HeaderRule, heard, told};
 pub use session::session_timer_with;
-pub use setup::Route;
+pub use setup::{LONGEST_SETUP, Route};
 pub use snapshot::Snapshot;
 
 use accepted::Accepted;

@@ -137,7 +137,7 @@ pub enum Effect {
         /// The tag.
         tag: String,
     },
-    /// Hand a message on to another shard, as [`Input::HandedOn`].
+    /// Hand a message on to another shard, as [`Input::HandedOn`]; here, with all hops, where there is no such shard.
     Forward {
         /// The shard.
         shard: u16,

@@ -1,4 +1,4 @@
-//! Answered requests, kept for repeats: in the order of their answers, by source, and no more than there is room for.
+//! Answered requests that are kept for repeats, and others that are only remembered: in the order of their answers, by source, and no more than there is room for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -73,6 +73,11 @@ impl<I: Copy + Eq + Hash> Kept<I> {
         if *own == 0 {
             self.by_source.remove(&source);
         }
+    }
+
+    /// The oldest of all.
+    pub(super) fn oldest(&self) -> Option<I> {
+        self.ages.values().next().copied()
     }
 
     /// The oldest of a source that has too much, or else of all where there are too many.

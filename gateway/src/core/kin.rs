@@ -1,11 +1,10 @@
 //! Calls that belong together by transfers, and what they tell each other: on one shard, or from shard to shard.
 //!
 //! A leg keeps its tag when it goes to a call of another shard, and its party goes on sending to the shard that the tag names.
-//! Each shard that a leg has left knows where it went and hands its party's requests on, before anything is kept of them; a
-//! leg never goes twice by the same entry, for each is newer than the one that led there.
+//! Each shard that a leg has left knows where it went and hands its party's requests on (`handed_on.rs`); a leg never goes twice by the same entry, for each is newer than the one that led there.
 
+use sip::StatusCode;
 use sip::header::Replaces;
-use sip::{Message, Method, Name, StatusCode};
 
 use super::{CallKey, Core, Effect, Output, Slot};
 use crate::call::{Call, Event, GivenBack, LegRef, Lent};
@@ -76,6 +75,20 @@ pub enum Word {
         /// The tag.
         tag: String,
     },
+}
+
+impl Word {
+    /// Whether somebody waits for the word, or keeps something until it comes. The others may be refused: a place in a call that
+    /// is asked for, and what only tells how far a call is. For each place there are some half a dozen owed words.
+    pub fn is_owed(&self) -> bool {
+        match self {
+            Word::Call { event, .. } => {
+                !matches!(&**event, Event::Progress { status } if status.is_provisional())
+            }
+            Word::Place { .. } => false,
+            Word::Moved { .. } | Word::Left { .. } => true,
+        }
+    }
 }
 
 /// What Replaces names.
@@ -169,21 +182,6 @@ impl Core {
         let tag = lent.tag();
         self.tags.remove(tag);
         self.moved.insert(tag.to_owned(), shard);
-    }
-
-    /// Where requests with our tag in To, or in Replaces, are to be handed on to.
-    pub(super) fn moved_to(&self, message: &Message) -> Option<u16> {
-        if self.moved.is_empty() {
-            return None;
-        }
-        let replaces = || message.value(Name::Replaces).and_then(|value| Replaces::parse(&value).ok());
-        let tag = match message.to_tag() {
-            Some(tag) => tag,
-            None if message.method() == Some(Method::Invite) => replaces()?.to_tag,
-            None => return None,
-        };
-        let shard = *self.moved.get(&tag)?;
-        (shard != self.tokens.shard()).then_some(shard)
     }
 
     /// Requests with `tag` in To are for a call of this shard.

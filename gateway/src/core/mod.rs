@@ -17,6 +17,7 @@ mod dispatch;
 mod emergency;
 mod fault;
 mod flow;
+mod handed_on;
 pub mod io;
 mod journal;
 mod kept;
@@ -160,6 +161,8 @@ pub struct Core {
     tags: HashMap<String, (CallKey, LegRef)>,
     /// Tags that were ours, and the shard that their legs have gone to.
     moved: HashMap<String, u16>,
+    /// INVITEs that went to another shard.
+    handed_on: handed_on::HandedOn,
     clients: HashMap<ClientId, Client>,
     /// Requests that went by TCP for their size.
     large: large::LargeRequests,
@@ -213,6 +216,7 @@ impl Core {
             calls: HashMap::new(),
             tags: HashMap::new(),
             moved: HashMap::new(),
+            handed_on: handed_on::HandedOn::default(),
             clients: HashMap::new(),
             large: large::LargeRequests::default(),
             byes: HashSet::new(),

@@ -9,9 +9,9 @@ use sip::text::{phrase, word};
 use sip::transaction::{Owner, ServerId};
 use sip::{Builder, Message, Method, Name};
 
+use super::Core;
 use super::flow::Flow;
 use super::per_source::Claim;
-use super::{Core, Effect};
 use crate::admit::{self, Refusal, Verdict};
 use crate::clock::Now;
 use crate::ids::token_info;
@@ -20,9 +20,6 @@ use crate::reply::Cause;
 
 /// How long a digest nonce may be used.
 pub(super) const NONCE_LIFETIME: Duration = Duration::from_secs(300);
-
-/// So often a request is handed on: shards that send it to each other know nothing of its call.
-const MOST_HOPS: u8 = 4;
 
 impl Core {
     pub(super) fn handle_message(&mut self, now: Now, source: Source, message: Message, hops: u8) {
@@ -52,15 +49,14 @@ impl Core {
             }
             return;
         }
-        let moved =
-            self.moved_to(&message).filter(|_| hops < MOST_HOPS).map(|shard| (shard, message.clone()));
+        let elsewhere = self.elsewhere(&source, &message, hops).map(|shard| (shard, message.clone()));
         let message = message.with_received(source.remote);
         let flow = Flow::of_request(source, &message);
         if self.transactions.knows(&message) {
             return self.transactions.handle_message(now.instant, message, flow, reliable);
         }
-        if let Some((shard, message)) = moved {
-            return self.effect(Effect::Forward { shard, source, message, hops: hops + 1 });
+        if let Some((shard, message)) = elsewhere {
+            return self.hand_on(now, shard, source, message, hops);
         }
         if message.method() == Some(Method::Cancel) {
             return self.no_such_transaction(now, &source, &message);
@@ -158,9 +154,12 @@ impl Core {
     /// The refusal of a source that no allowlist holds, whatever it asks for.
     fn unlisted(&self, source: &Source) -> Option<Verdict> {
         let address = source.remote.ip().to_canonical();
-        let stranger = || Refusal::UnknownSource { address }.verdict();
-        let listed = self.live.allowlists.hold(address) || self.registered_with(source).is_some();
-        (!listed).then(stranger)
+        (!self.is_listed(source)).then(|| Refusal::UnknownSource { address }.verdict())
+    }
+
+    /// Whether an allowlist holds a source, or it has registered.
+    pub(super) fn is_listed(&self, source: &Source) -> bool {
+        self.live.allowlists.hold(source.remote.ip().to_canonical()) || self.registered_with(source).is_some()
     }
 
     /// A listed peer's message that comes to nothing: its operator will ask why.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use crate::core::{Effect, Input, Word};
+use crate::core::{Effect, Input};
 use crate::media::Media;
 use crate::record::Recorder;
 use crate::shard::Mailboxes;
@@ -30,14 +30,17 @@ impl Effects {
             Effect::Answered { call, entries } => self.journal(call, entries),
             Effect::Tell { shard, word } => {
                 if let Err(word) = self.mailboxes.post_word(shard, word) {
-                    self.mailboxes.post_event(self.shard, Input::Untold(word));
+                    self.mailboxes.untold(self.shard, word);
                 }
             }
             Effect::Left { tag } => {
-                self.mailboxes.broadcast(|| Input::Word(Word::Left { tag: tag.clone() }));
+                self.mailboxes.tell_all_left(&tag);
             }
             Effect::Forward { shard, source, message, hops } => {
-                self.mailboxes.hand_on(shard, Input::HandedOn { source, message, hops });
+                if let Err(message) = self.mailboxes.hand_on(shard, Input::HandedOn { source, message, hops })
+                {
+                    self.mailboxes.post_event(self.shard, nowhere(message));
+                }
             }
             // Nobody listens once the gateway is being dropped.
             Effect::Drained => drop(self.drained.send(self.shard)),
@@ -59,5 +62,13 @@ impl Effects {
                 }),
             );
         }
+    }
+}
+
+/// A message that names a shard which is not: whoever handed it on keeps it.
+fn nowhere(input: Input) -> Input {
+    match input {
+        Input::HandedOn { source, message, .. } => Input::HandedOn { source, message, hops: u8::MAX },
+        other => other,
     }
 }

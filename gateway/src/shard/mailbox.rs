@@ -1,10 +1,13 @@
 //! How messages and events reach the shard that owns them. Bounded, and nobody waits who must not.
 //!
-//! Each shard has two queues: one for messages, where a full queue drops what UDP will repeat and holds back a
-//! stream, and one for events, which nobody repeats and which is so long that only a shard that hangs fills it.
+//! Each shard has three queues: one for messages, where a full queue drops what UDP will repeat and holds back a
+//! stream; one for events, which nobody repeats and which is so long that only a shard that hangs fills it; and one for what
+//! calls of other shards tell calls of this one. Of that nothing may be lost once a transfer has begun, so that none begins
+//! while too much of it waits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use sip::Message;
@@ -20,6 +23,10 @@ use crate::peer::{ConnectionId, Source};
 const MESSAGES: usize = 4_096;
 /// Events that wait for a shard: several for each call that it can hold.
 const EVENTS: usize = 65_536;
+
+/// Words of other shards' calls that wait for a shard, before no more are taken that could be refused ([`Word::is_owed`]). The
+/// others are so few for each of these that they always have room.
+const WORDS: usize = 8_192;
 
 /// What lies in a mailbox.
 #[derive(Debug)]
@@ -51,6 +58,9 @@ pub struct Mailboxes {
 struct Slot {
     messages: mpsc::Sender<Mail>,
     events: mpsc::Sender<Mail>,
+    words: mpsc::UnboundedSender<Input>,
+    /// How many words wait.
+    told: Arc<AtomicUsize>,
 }
 
 /// One shard's end of its mailbox.
@@ -58,6 +68,8 @@ struct Slot {
 pub struct Inbox {
     messages: mpsc::Receiver<Mail>,
     events: mpsc::Receiver<Mail>,
+    words: mpsc::UnboundedReceiver<Input>,
+    told: Arc<AtomicUsize>,
 }
 
 /// A mailbox for each shard of `ownership`, in order.
@@ -75,7 +87,9 @@ fn with_capacity(
         .map(|_| {
             let ((to_messages, messages), (to_events, events)) =
                 (mpsc::channel(messages), mpsc::channel(events));
-            (Slot { messages: to_messages, events: to_events }, Inbox { messages, events })
+            let ((to_words, words), told) = (mpsc::unbounded_channel(), Arc::<AtomicUsize>::default());
+            let slot = Slot { messages: to_messages, events: to_events, words: to_words, told: told.clone() };
+            (slot, Inbox { messages, events, words, told })
         })
         .unzip();
     (Mailboxes { slots: slots.into(), ownership, counters }, inboxes)
@@ -87,10 +101,12 @@ impl Mailboxes {
         &self.ownership
     }
 
-    /// Messages and events that wait for a shard.
+    /// Messages, events and words that wait for a shard.
     pub fn depth(&self, shard: u16) -> usize {
         let waiting = |queue: &mpsc::Sender<Mail>| queue.max_capacity() - queue.capacity();
-        self.slot(shard).map_or(0, |slot| waiting(&slot.messages) + waiting(&slot.events))
+        self.slot(shard).map_or(0, |slot| {
+            waiting(&slot.messages) + waiting(&slot.events) + slot.told.load(Ordering::Relaxed)
+        })
     }
 
     /// Hands a message from a datagram to its owner; dropped and counted where the mailbox is full.
@@ -99,8 +115,15 @@ impl Mailboxes {
     }
 
     /// Hands a message on to a shard that has its call; dropped and counted where the mailbox is full.
-    pub fn hand_on(&self, shard: u16, input: Input) {
+    ///
+    /// # Errors
+    /// The message, where there is no such shard.
+    pub fn hand_on(&self, shard: u16, input: Input) -> Result<(), Input> {
+        if self.slot(shard).is_none() {
+            return Err(input);
+        }
         self.hop(shard, Mail::input(input));
+        Ok(())
     }
 
     /// Hands an event to a shard. Never waits; a full mailbox is counted and logged, and the event is lost.
@@ -112,22 +135,35 @@ impl Mailboxes {
         }
     }
 
-    /// Hands a shard what another one tells it. Never waits.
+    /// Hands a shard what another one tells it. Never waits, and loses nothing of what is owed.
     ///
     /// # Errors
-    /// The word, where there is no such shard or it does not take its events.
+    /// The word, where there is no such shard; or where too many wait and this one [may be refused](Word::is_owed).
     pub fn post_word(&self, shard: u16, word: Word) -> Result<(), Word> {
-        let Some(slot) = self.slot(shard) else { return Err(word) };
-        let refused = match slot.events.try_send(Mail::input(Input::Word(word))) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Full(mail) | mpsc::error::TrySendError::Closed(mail)) => mail,
-        };
-        self.counters.events_dropped.increment();
-        tracing::error!(shard, "a shard does not take what another one tells it");
-        match refused {
-            Mail::Input { input: Input::Word(word), .. } => Err(word),
-            Mail::Input { .. } | Mail::Unreachable { .. } => Ok(()),
+        match self.slot(shard) {
+            None => Err(word),
+            Some(slot) if slot.told.load(Ordering::Relaxed) >= WORDS && !word.is_owed() => {
+                self.counters.events_dropped.increment();
+                tracing::error!(shard, "a shard does not take what another one tells it");
+                Err(word)
+            }
+            Some(slot) => {
+                slot.tell(Input::Word(word));
+                Ok(())
+            }
         }
+    }
+
+    /// Hands a shard back what it could not tell.
+    pub fn untold(&self, shard: u16, word: Word) {
+        if let Some(slot) = self.slot(shard) {
+            slot.tell(Input::Untold(word));
+        }
+    }
+
+    /// Tells every shard that a leg is over: [`Word::Left`].
+    pub fn tell_all_left(&self, tag: &str) {
+        self.slots.iter().for_each(|slot| slot.tell(Input::Word(Word::Left { tag: tag.to_owned() })));
     }
 
     /// Hands the same event to every shard.
@@ -149,6 +185,14 @@ impl Mailboxes {
 
     fn slot(&self, shard: u16) -> Option<&Slot> {
         self.slots.get(usize::from(shard))
+    }
+}
+
+impl Slot {
+    fn tell(&self, word: Input) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+        // Fails only when the shard is gone, and then the process is going too.
+        let _ = self.words.send(word);
     }
 }
 
@@ -174,10 +218,14 @@ impl Sink for Mailboxes {
 }
 
 impl Inbox {
-    /// The next piece of mail, events before messages; `None` when every sender is gone.
+    /// The next piece of mail: words before events, and these before messages; `None` when every sender is gone.
     pub(super) async fn next(&mut self) -> Option<Mail> {
         tokio::select! {
             biased;
+            Some(word) = self.words.recv() => {
+                self.told.fetch_sub(1, Ordering::Relaxed);
+                Some(Mail::input(word))
+            }
             Some(event) = self.events.recv() => Some(event),
             Some(message) = self.messages.recv() => Some(message),
             else => None,
@@ -199,10 +247,54 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use sip::StatusCode;
+    use sip::header::Replaces;
+
     use super::*;
+    use crate::call::Event;
+    use crate::core::CallKey;
     use crate::ids::HashKey;
+    use crate::media::MediaKey;
     use crate::peer::{ListenerId, Transport};
     use crate::random::SeededRandom;
+    use crate::reply::Cause;
+
+    /// What calls tell each other about a transfer is told once: whoever does not hear it waits for ever, or is billed for ever.
+    #[tokio::test]
+    async fn what_calls_tell_each_other_is_never_lost_and_what_begins_anew_is_refused() {
+        let counters = Arc::<ListenCounters>::default();
+        let ownership = Ownership::new(0, 2, HashKey::random(&mut SeededRandom::new(1)));
+        let (mailboxes, mut inboxes) = with_capacity(ownership, counters.clone(), 2, 2);
+        let (one, other) = (CallKey::from(MediaKey(1 << 8)), CallKey::from(MediaKey(2 << 8)));
+        let tells = |event| Word::Call { from: one, to: other, event: Box::new(event) };
+        let over = || tells(Event::Over { cause: Cause::new(200, "OK") });
+        let rings = || tells(Event::Progress { status: StatusCode::RINGING });
+        (0..3).for_each(|_| mailboxes.post_event(1, Input::Drain));
+        let ends = WORDS + 10;
+        for _ in 0..ends {
+            mailboxes.post_word(1, over()).unwrap();
+        }
+        mailboxes.tell_all_left("t");
+        let replaces = Replaces::parse("a;to-tag=b;from-tag=c").unwrap();
+        let place = Word::Place { from: one, replaces: Box::new(replaces), by: None };
+        assert!(
+            matches!(mailboxes.post_word(1, place), Err(Word::Place { .. })),
+            "no more of them are begun"
+        );
+        assert!(mailboxes.post_word(1, rings()).is_err());
+        mailboxes.post_word(1, tells(Event::Progress { status: StatusCode::OK })).unwrap();
+        assert!(mailboxes.post_word(9, over()).is_err(), "no such shard");
+        assert_eq!(mailboxes.depth(1), 2 + ends + 2);
+        let mut heard = 0;
+        while mailboxes.depth(1) > 0 {
+            heard += usize::from(matches!(inboxes[1].next_input().await, Input::Word(_)));
+        }
+        assert_eq!(heard, ends + 2);
+        mailboxes.post_word(1, rings()).unwrap();
+        mailboxes.untold(0, over());
+        assert!(matches!(inboxes[0].next_input().await, Input::Word(Word::Left { .. })));
+        assert!(matches!(inboxes[0].next_input().await, Input::Untold(Word::Call { .. })));
+    }
 
     #[tokio::test]
     async fn a_full_mailbox_drops_datagrams_counts_them_and_still_takes_events() {

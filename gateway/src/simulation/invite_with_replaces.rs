@@ -6,7 +6,7 @@ use sip::{Message, Method, Name};
 use super::blind_transfer::told;
 use super::media::Speaks;
 use super::phone::{Abilities, Stage};
-use super::trunk::{BRANCH, Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
+use super::trunk::{BRANCH, Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with};
 use super::world::CallId;
 
 /// Replaces that names the dialog of a call, as the gateway knows it.
@@ -189,7 +189,7 @@ fn a_replaces_that_is_not_obeyed() {
 #[test]
 fn who_leaves_while_a_newcomer_waits() {
     for who in 0..4 {
-        over_udp(&[], |trunk| {
+        everywhere(|trunk| {
             for phone in [trunk.pbx, trunk.east] {
                 trunk.able(phone, Abilities::default());
             }
@@ -204,6 +204,7 @@ fn who_leaves_while_a_newcomer_waits() {
                 0 => trunk.cancel(n),
                 1 => {
                     trunk.cancel(n);
+                    trunk.run(0.001);
                     trunk.phone(trunk.east).habits.renegotiates = Some(200);
                     trunk.world.with(y.0, |phone, now| phone.answer_offer(now, y.1, 200));
                 }
@@ -223,6 +224,57 @@ fn who_leaves_while_a_newcomer_waits() {
             }
         });
     }
+}
+
+/// Copies of the INVITE and its CANCEL go where it went, whichever shard they come to; so does the call for help that takes no
+/// place, and so they do once the dialog of Replaces is no more.
+#[test]
+fn what_follows_such_an_invite_finds_it() {
+    everywhere(|trunk| {
+        for phone in [trunk.pbx, trunk.east] {
+            trunk.able(phone, Abilities::default());
+        }
+        let (x, y) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        let value = replaces(trunk, x);
+        for round in 0..8 {
+            trunk.phone(trunk.east).habits.renegotiates = None;
+            let n = take(trunk, trunk.pbx, &value);
+            let copy = trunk.call(n).invite.clone();
+            trunk.world.send(trunk.pbx, copy.clone());
+            trunk.run(0.5);
+            assert_eq!(statuses(trunk, n), [0; 0], "round {round}: a copy is none of its own");
+            trunk.cancel(n);
+            trunk.run(0.5);
+            assert_eq!(statuses(trunk, n), [487], "round {round}");
+            trunk.phone(trunk.east).habits.renegotiates = Some(200);
+            trunk.run(33.0);
+        }
+        assert_eq!((trunk.stage(x), trunk.stage(y)), (Stage::Up, Stage::Up));
+        for round in 0..4 {
+            let help = trunk.dial_with(trunk.pbx, "911", &[("Replaces", &value)]);
+            trunk.run(1.0);
+            let desk = trunk.incoming(trunk.east);
+            trunk.respond(desk, 180);
+            trunk.run(0.5);
+            trunk.cancel(help);
+            trunk.run(0.5);
+            assert_eq!(statuses(trunk, help), [487], "round {round}");
+            assert_eq!(trunk.stage(desk), Stage::Over, "round {round}: nobody rings for ever");
+        }
+        are_one_call(trunk, x, y);
+    });
+}
+
+/// Who makes up tags has no more of them than of anything else: an answer, at a shard that is.
+#[test]
+fn a_tag_of_a_shard_that_is_not() {
+    everywhere(|trunk| {
+        for shard in 0..6 {
+            let tag = crate::ids::Tokens::new(0, shard, Box::new(crate::random::SeededRandom::new(1))).tag();
+            let n = take(trunk, trunk.pbx, &format!("a@b;to-tag={tag};from-tag=1"));
+            assert_eq!(statuses(trunk, n), [481], "shard {shard}");
+        }
+    });
 }
 
 /// Who has two calls asks the other party of one, by a REFER that is passed on, to take its place in the other one.

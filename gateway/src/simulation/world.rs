@@ -570,10 +570,12 @@ impl World {
             }
             Effect::Forward { shard: to, source, message, hops } => {
                 self.handed_on += 1;
-                self.queue(
-                    self.now + BETWEEN_SHARDS,
-                    Coming::Core(to, Input::HandedOn { source, message, hops }),
-                );
+                let (to, hops) = match usize::from(to) < self.cores.len() {
+                    true => (to, hops),
+                    false => (shard, u8::MAX),
+                };
+                let input = Input::HandedOn { source, message, hops };
+                self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to, input));
             }
             Effect::Drained => self.drained.push(shard),
         }

@@ -31,6 +31,11 @@ pub(super) struct ServerKey {
     legacy: bool,
 }
 
+/// What an INVITE shares with its copies and with its CANCEL: for who keeps no transaction of it, but knows who does. The same
+/// table gives the same mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InviteMark(ServerKey);
+
 /// What two copies of one request share that came by different ways. RFC 3261 §8.2.2.2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct MergeKey(Print);
@@ -72,6 +77,11 @@ impl Keys {
         };
         let shared = self.print((branch, host, port));
         Some(ServerKey { shared, role: self.one.hash_one("newest"), legacy: false })
+    }
+
+    /// See [`InviteMark`]; `request` is an INVITE or a CANCEL.
+    pub(super) fn mark(&self, request: &Message) -> Option<InviteMark> {
+        self.newest(request).or_else(|| self.of_request(request, &Method::Invite)).map(InviteMark)
     }
 
     /// The key of the one CANCEL that the INVITE of `key` may have.

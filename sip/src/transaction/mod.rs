@@ -60,6 +60,7 @@ pub(crate) mod virtual_time;
 pub use class::Class;
 pub use client_invite::{ClientInvite, ClientInviteOutput};
 pub use client_non_invite::{ClientNonInvite, ClientNonInviteOutput};
+pub use key::InviteMark;
 pub use server_invite::{ServerInvite, ServerInviteOutput};
 pub use server_non_invite::{ServerNonInvite, ServerNonInviteOutput};
 pub use table::{ClientId, Event, Output, Owner, ServerId, Transactions};

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::class::Class;
 use super::deadlines::Deadlines;
 use super::kept::Kept;
-use super::key::{Keys, MergeKey, ServerKey};
+use super::key::{InviteMark, Keys, MergeKey, ServerKey};
 use super::server_invite::{ServerInvite, ServerInviteOutput};
 use super::server_non_invite::{ServerNonInvite, ServerNonInviteOutput};
 use super::{Event, Output, Owner, ServerId, Timers};
@@ -72,6 +72,10 @@ impl<P: Clone + Debug> Servers<P> {
             Some(method) => found(self.key.of_request(request, &method)),
             None => false,
         }
+    }
+
+    pub(super) fn mark(&self, request: &Message) -> Option<InviteMark> {
+        self.key.mark(request)
     }
 
     pub(super) fn handle_request(

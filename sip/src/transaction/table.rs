@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Timers;
 use super::clients::Clients;
+use super::key::InviteMark;
 use super::servers::Servers;
 use crate::{Message, Name};
 
@@ -236,6 +237,11 @@ impl<P: Clone + Debug> Transactions<P> {
     /// `true` if `request` is a copy of one that is being served, or an ACK or CANCEL of one: taking it costs nothing.
     pub fn knows(&self, request: &Message) -> bool {
         self.servers.knows(request)
+    }
+
+    /// What an INVITE has in common with its copies and its CANCEL; `None` for one whose Via can't be read.
+    pub fn mark(&self, request: &Message) -> Option<InviteMark> {
+        self.servers.mark(request)
     }
 
     /// How many client transactions there are, our CANCELs among them.

@@ -22,7 +22,7 @@ use crate::call::negotiation::{Before, Bridge, Refused};
 use crate::call::newcomer::{Newcomer, busy};
 use crate::call::requests::reason_of;
 use crate::call::sent::Sent;
-use crate::call::{Next, TIMER_C, response, session};
+use crate::call::{LONGEST_SETUP, Next, TIMER_C, response, session};
 use crate::media::Side;
 use crate::reply::Cause;
 
@@ -34,6 +34,8 @@ pub(super) struct Replacing {
     /// What held before an offer of the newcomer's; none where the other party makes it.
     before: Option<Before>,
     give_up: Instant,
+    /// The longest that it waits, whatever is heard meanwhile.
+    longest: Instant,
     cancelled: bool,
 }
 
@@ -76,7 +78,8 @@ impl Established {
         let builder = session::offering(builder.header(Name::Allow, allowed), self.sessions.of(to));
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let (before, give_up) = (Some(before).filter(|_| offers), cx.now.instant + TIMER_C);
-        self.replacing = Some(Box::new(Replacing { who, sent, before, give_up, cancelled: false }));
+        let longest = cx.now.instant + LONGEST_SETUP;
+        self.replacing = Some(Box::new(Replacing { who, sent, before, give_up, longest, cancelled: false }));
     }
 
     /// Whether somebody comes to this call.
@@ -94,7 +97,7 @@ impl Established {
         let replacing = self.replacing.as_mut().filter(|one| one.sent.id == request)?;
         let status = message.status()?;
         if status.is_provisional() {
-            replacing.give_up = cx.now.instant + TIMER_C;
+            replacing.give_up = (cx.now.instant + TIMER_C).min(replacing.longest);
             return Some(Next::Stay);
         }
         let to = replacing.side().other();

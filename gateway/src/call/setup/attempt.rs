@@ -250,5 +250,5 @@ impl SentInvite {
     }
 }
 
-/// An emergency call may take longer.
-pub(super) const LONGEST_SETUP: Duration = Duration::from_secs(300);
+/// The longest that a call is set up; an emergency call may take longer.
+pub const LONGEST_SETUP: Duration = Duration::from_secs(300);

@@ -38,11 +38,11 @@ use crate::peer::Peer;
 use crate::reply::demanded_beside_100rel;
 use crate::route::RouteEnd;
 
-pub use attempt::Route;
+pub use attempt::{LONGEST_SETUP, Route};
 pub(super) use failover::Failed;
 
 use crate::reply::Cause;
-use attempt::{LONGEST_SETUP, Missed};
+use attempt::Missed;
 use dialled::Dialled;
 use redirect::Redirections;
 use reliable::Reached;
