@@ -89,8 +89,6 @@ impl<'a> Worker<'a> {
 
     /// Obeys some commands; returns whether more wait.
     fn handle_commands(&mut self) -> bool {
-        // Reading first: a command that comes after this raises the event again.
-        let _ = self.shared.commands.read();
         for _ in 0..COMMANDS {
             let Ok(command) = self.inbox.try_recv() else { return false };
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);

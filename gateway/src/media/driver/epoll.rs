@@ -57,7 +57,8 @@ struct Port {
 impl EpollDriver {
     pub(super) fn new(commands: &EventFd) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN, COMMAND_TOKEN))?;
+        // Each write of the event is told once, so that nobody has to read it.
+        epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, COMMAND_TOKEN))?;
         Ok(Self {
             epoll,
             ports: Vec::new(),

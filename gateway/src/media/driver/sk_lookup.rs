@@ -63,7 +63,8 @@ struct Entry {
 impl SkLookupDriver {
     pub(super) fn new(steering: Arc<Steering>, sockets: Sockets, commands: &EventFd) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN, COMMAND_TOKEN))?;
+        // Each write of the event is told once, so that nobody has to read it.
+        epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, COMMAND_TOKEN))?;
         let Sockets { inboxes, outlets } = sockets;
         for (token, inbox) in (0..).zip(&inboxes) {
             epoll.add(&inbox.socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;

@@ -3,6 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -14,7 +15,12 @@ use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 /// Room for about a second of a stream, so that a busy moment of the worker loses nothing; the kernel takes memory only
 /// for what waits.
 const RECEIVE_BUFFER: usize = 64 * 1024;
-const SEND_BUFFER: usize = 32 * 1024;
+
+/// Whether sockets have less room than [`RECEIVE_BUFFER`] by themselves. Linux gives them more, unless its operator was sparing.
+static HAS_LITTLE_ROOM: LazyLock<bool> = LazyLock::new(|| {
+    let room = std::fs::read_to_string("/proc/sys/net/core/rmem_default").ok();
+    room.and_then(|room| room.trim().parse::<usize>().ok()).is_none_or(|room| room < RECEIVE_BUFFER)
+});
 
 /// One bound UDP port.
 #[derive(Debug)]
@@ -56,8 +62,9 @@ impl MediaSocket {
     /// Binds `port` of `address`.
     pub(super) fn bind(address: IpAddr, port: u16) -> io::Result<MediaSocket> {
         let socket = bind(address, port)?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+        if *HAS_LITTLE_ROOM {
+            socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        }
         setsockopt(&socket, ReceiveTimestampns, &true)?;
         setsockopt(&socket, RxqOvfl, &1)?;
         Ok(MediaSocket(socket.into()))
