@@ -21,7 +21,7 @@ use sip::{Builder, Message, Method, Name, StatusCode};
 use support::{Gateway, Net, OURS, Office, Process, eventually, missing};
 
 /// System calls of a call, at most.
-const MOST: usize = 105;
+const MOST: usize = 92;
 
 /// Calls before the first that counts: pages, tables and files are there by then.
 const WARM_UP: usize = 100;

@@ -9,6 +9,7 @@ pub mod stream;
 pub(crate) mod stun;
 pub mod tls;
 pub mod udp;
+pub mod udp_batch;
 
 mod tally;
 

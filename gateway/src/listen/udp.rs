@@ -1,32 +1,33 @@
 //! One shard's socket of one UDP listener. RFC 3261 §18.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg,
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, sendmmsg,
     sendmsg, setsockopt, sockopt,
 };
 use tokio::io::Interest;
 
 use super::bind::Listener;
+use super::udp_batch::{Batch, socket_addr};
 use crate::peer::ListenerId;
 
 /// Larger than any UDP payload, so that nothing is ever cut off by the buffer.
 pub const BUFFER: usize = 65_536;
 
-/// A datagram in the caller's buffer.
+/// A datagram to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Datagram {
-    /// Bytes received.
-    pub length: usize,
-    /// The sender of the datagram.
+pub struct Outgoing<'a> {
+    /// What it says.
+    pub payload: &'a [u8],
+    /// Whom it is for.
     pub remote: SocketAddr,
-    /// The address that it was sent to, even where the listener is bound to a wildcard.
-    pub local: SocketAddr,
+    /// The address to speak from, heeded only where the listener is bound to a wildcard.
+    pub local: Option<IpAddr>,
 }
 
 /// Why a datagram did not leave.
@@ -80,56 +81,41 @@ impl UdpPort {
         self.listener
     }
 
-    /// Waits for datagrams or ICMP errors, hands both to `serve`, and waits again only once `serve` says that
-    /// nothing is left (`true`).
+    /// Waits for datagrams or ICMP errors and hands each to its closure, which says whether nothing is left of them. Returns
+    /// whether nothing is left of either.
+    ///
+    /// - `errors`: called only where the kernel tells of one.
+    /// - `datagrams`: told whether an error may have cut a batch short, so that a short one does not mean that nothing is left.
     ///
     /// # Errors
     ///
     /// The runtime is shutting down.
-    pub async fn ready(&self, mut serve: impl FnMut() -> bool) -> io::Result<()> {
+    pub async fn ready(
+        &self,
+        mut errors: impl FnMut() -> bool,
+        mut datagrams: impl FnMut(bool) -> bool,
+    ) -> io::Result<bool> {
         // ERROR as well: an ICMP error alone does not make the socket readable.
         let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        let mut served = || if serve() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) };
-        // One by one: `try_io` does nothing for two interests at once.
+        let served = |empty| if empty { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) };
+        // One by one: `try_io` does nothing for two interests at once. It waits again for what had nothing left.
+        let mut left = false;
         if ready.is_error() {
-            let _ = self.socket.try_io(Interest::ERROR, &mut served);
+            left |= self.socket.try_io(Interest::ERROR, || served(errors())).is_ok();
         }
         if ready.is_readable() {
-            let _ = self.socket.try_io(Interest::READABLE, &mut served);
+            left |= self.socket.try_io(Interest::READABLE, || served(datagrams(ready.is_error()))).is_ok();
         }
-        Ok(())
+        Ok(!left)
     }
 
-    /// The next datagram, `None` when there is none now.
+    /// Reads what has come into `batch`; it is empty where nothing has.
     ///
     /// # Errors
     ///
     /// Whatever the system says; an error of an earlier datagram also comes back here and means nothing for the next.
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
-        let mut control = nix::cmsg_space!(libc::in6_pktinfo);
-        let mut slices = [IoSliceMut::new(buffer)];
-        let fd = self.socket.as_raw_fd();
-        let received =
-            match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut control), MsgFlags::MSG_DONTWAIT) {
-                Err(Errno::EAGAIN) => return Ok(None),
-                received => received?,
-            };
-        let Some(remote) = received.address.as_ref().and_then(socket_addr) else {
-            return Err(io::Error::from(io::ErrorKind::InvalidData));
-        };
-        let mut local = self.local;
-        for message in received.cmsgs()? {
-            match message {
-                ControlMessageOwned::Ipv4PacketInfo(info) => {
-                    local.set_ip(Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into());
-                }
-                ControlMessageOwned::Ipv6PacketInfo(info) => {
-                    local.set_ip(Ipv6Addr::from(info.ipi6_addr.s6_addr).into());
-                }
-                _ => {}
-            }
-        }
-        Ok(Some(Datagram { length: received.bytes, remote, local }))
+    pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
+        batch.receive(self.socket.as_raw_fd(), self.local)
     }
 
     /// The next ICMP error, `None` when there is none.
@@ -142,6 +128,46 @@ impl UdpPort {
         // With MSG_ERRQUEUE the address is where the datagram was sent.
         let remote = received.address.as_ref().and_then(socket_addr)?;
         Some(IcmpError { length: received.bytes, remote })
+    }
+
+    /// Sends datagrams, in order and each now or never; with one system call as many as leave from one address.
+    ///
+    /// - `sent`: how it went with each.
+    pub fn send_all(&self, outgoing: &[Outgoing<'_>], mut sent: impl FnMut(usize, Result<(), SendError>)) {
+        let mut at = 0;
+        while let Some(rest @ [first, ..]) = outgoing.get(at..) {
+            let alike = rest.iter().take_while(|one| self.source(one) == self.source(first)).count();
+            let left = match alike {
+                2.. => self.send_alike(rest.get(..alike).unwrap_or_default()),
+                _ => 0,
+            };
+            (at..at + left).for_each(|index| sent(index, Ok(())));
+            at += left;
+            // What the kernel would not take with the others says why by itself.
+            if left < alike
+                && let Some(one) = outgoing.get(at)
+            {
+                sent(at, self.send(one.payload, one.remote, one.local));
+                at += 1;
+            }
+        }
+    }
+
+    /// Sends datagrams that leave from one address; returns how many of the first did.
+    fn send_alike(&self, outgoing: &[Outgoing<'_>]) -> usize {
+        let slices: Vec<_> = outgoing.iter().map(|one| [IoSlice::new(one.payload)]).collect();
+        let remotes: Vec<_> = outgoing.iter().map(|one| Some(SockaddrStorage::from(one.remote))).collect();
+        let info = outgoing.first().and_then(|one| self.source(one)).map(SourceInfo::new);
+        let control = info.as_ref().map(SourceInfo::message);
+        let mut headers = MultiHeaders::preallocate(outgoing.len(), info.as_ref().map(SourceInfo::room));
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        sendmmsg(self.socket.as_raw_fd(), &mut headers, &slices, &remotes, control.as_slice(), flags)
+            .map_or(0, Iterator::count)
+    }
+
+    /// Whence it leaves, if that has to be said.
+    fn source(&self, outgoing: &Outgoing<'_>) -> Option<IpAddr> {
+        outgoing.local.filter(|_| self.local.ip().is_unspecified())
     }
 
     /// Sends one datagram, now or never.
@@ -169,26 +195,8 @@ impl UdpPort {
     fn send_once(&self, payload: &[u8], remote: SocketAddr, local: Option<IpAddr>) -> Result<(), Errno> {
         let fd = self.socket.as_raw_fd();
         let slices = [IoSlice::new(payload)];
-        let local = local.filter(|_| self.local.ip().is_unspecified());
-        let four = local.and_then(|local| match local {
-            IpAddr::V4(local) => Some(libc::in_pktinfo {
-                ipi_ifindex: 0,
-                ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(local.octets()) },
-                ipi_addr: libc::in_addr { s_addr: 0 },
-            }),
-            IpAddr::V6(_) => None,
-        });
-        let six = local.and_then(|local| match local {
-            IpAddr::V4(_) => None,
-            IpAddr::V6(local) => Some(libc::in6_pktinfo {
-                ipi6_addr: libc::in6_addr { s6_addr: local.octets() },
-                ipi6_ifindex: 0,
-            }),
-        });
-        let control: Option<ControlMessage<'_>> = four
-            .as_ref()
-            .map(ControlMessage::Ipv4PacketInfo)
-            .or_else(|| six.as_ref().map(ControlMessage::Ipv6PacketInfo));
+        let info = self.source(&Outgoing { payload, remote, local }).map(SourceInfo::new);
+        let control = info.as_ref().map(SourceInfo::message);
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
         match remote {
             SocketAddr::V4(remote) => {
@@ -202,15 +210,48 @@ impl UdpPort {
     }
 }
 
-fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let four = address.as_sockaddr_in().map(|address| SocketAddr::V4((*address).into()));
-    four.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::V6((*address).into())))
+/// The address that a datagram leaves from, as the kernel reads it.
+enum SourceInfo {
+    V4(libc::in_pktinfo),
+    V6(libc::in6_pktinfo),
+}
+
+impl SourceInfo {
+    fn new(local: IpAddr) -> SourceInfo {
+        match local {
+            IpAddr::V4(local) => SourceInfo::V4(libc::in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(local.octets()) },
+                ipi_addr: libc::in_addr { s_addr: 0 },
+            }),
+            IpAddr::V6(local) => SourceInfo::V6(libc::in6_pktinfo {
+                ipi6_addr: libc::in6_addr { s6_addr: local.octets() },
+                ipi6_ifindex: 0,
+            }),
+        }
+    }
+
+    fn message(&self) -> ControlMessage<'_> {
+        match self {
+            SourceInfo::V4(info) => ControlMessage::Ipv4PacketInfo(info),
+            SourceInfo::V6(info) => ControlMessage::Ipv6PacketInfo(info),
+        }
+    }
+
+    /// Room for the message and no more.
+    fn room(&self) -> Vec<u8> {
+        match self {
+            SourceInfo::V4(_) => nix::cmsg_space!(libc::in_pktinfo),
+            SourceInfo::V6(_) => nix::cmsg_space!(libc::in6_pktinfo),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::listen::bind::bind;
+    use crate::listen::udp_batch::{BATCH, Datagram};
     use crate::peer::Transport;
 
     fn port(address: &str) -> UdpPort {
@@ -220,18 +261,25 @@ mod tests {
         UdpPort::new(listener, socket).unwrap()
     }
 
-    /// Serves `port` until `take` has what it wants.
-    async fn until<T>(port: &UdpPort, mut take: impl FnMut(&UdpPort) -> Option<T>) -> T {
+    /// Serves `port` until an error or a datagram has come: its bytes.
+    async fn next(port: &UdpPort) -> (Option<IcmpError>, Option<Datagram>, Vec<u8>) {
+        let (mut batch, mut buffer) = (Batch::default(), vec![0; BUFFER]);
+        let mut error = None;
         loop {
-            let mut taken = None;
-            port.ready(|| {
-                taken = taken.take().or_else(|| take(port));
-                taken.is_none()
-            })
-            .await
-            .unwrap();
-            if let Some(taken) = taken {
-                return taken;
+            let errors = || {
+                error = error.or_else(|| port.receive_error(&mut buffer));
+                true
+            };
+            let datagrams = |_| {
+                port.receive(&mut batch).unwrap();
+                true
+            };
+            port.ready(errors, datagrams).await.unwrap();
+            if let Some(error) = error {
+                return (Some(error), None, buffer[..error.length].to_vec());
+            }
+            if let Some((datagram, payload)) = batch.iter().next() {
+                return (None, Some(datagram), payload.to_vec());
             }
         }
     }
@@ -248,9 +296,9 @@ mod tests {
                 .await
                 .unwrap();
             phone.send_to(b"question", to).await.unwrap();
-            let mut buffer = vec![0; BUFFER];
-            let got = until(&port, |port| port.receive(&mut buffer).unwrap()).await;
+            let got = next(&port).await.1.unwrap();
             assert_eq!((got.length, got.local, got.remote), (8, to, phone.local_addr().unwrap()));
+            let mut buffer = vec![0; BUFFER];
             port.send(b"answer", got.remote, Some(got.local.ip())).unwrap();
             let (length, from) = phone.recv_from(&mut buffer).await.unwrap();
             assert_eq!((&buffer[..length], from), (&b"answer"[..], to));
@@ -263,10 +311,10 @@ mod tests {
             let port = port(loopback);
             let gone = UdpSocket::bind(loopback).unwrap().local_addr().unwrap();
             port.send(b"is anybody there?", gone, None).unwrap();
+            let (error, _, quote) = next(&port).await;
+            assert_eq!(error.unwrap().remote, gone);
+            assert_eq!(quote, b"is anybody there?");
             let mut buffer = vec![0; BUFFER];
-            let error = until(&port, |port| port.receive_error(&mut buffer)).await;
-            assert_eq!(error.remote, gone);
-            assert_eq!(&buffer[..error.length], b"is anybody there?");
 
             let phone = UdpSocket::bind(loopback).unwrap();
             port.send(b"hello", phone.local_addr().unwrap(), None).unwrap();
@@ -280,5 +328,53 @@ mod tests {
         let port = port("127.0.0.1:0");
         let remote = "127.0.0.1:9".parse().unwrap();
         assert!(matches!(port.send(&[0; 70_000], remote, None), Err(SendError::Failed(_))));
+    }
+
+    /// From two addresses of one wildcard, among them one that can't leave.
+    #[tokio::test]
+    async fn what_leaves_together_is_reported_one_by_one() {
+        for (wildcard, local) in [("0.0.0.0:0", ["127.0.0.7", "127.0.0.8"]), ("[::]:0", ["::1", "::1"])] {
+            let port = port(wildcard);
+            let [one, other] = local.map(|local| local.parse::<IpAddr>().unwrap());
+            let phone = UdpSocket::bind(SocketAddr::new(one, 0)).unwrap();
+            let remote = phone.local_addr().unwrap();
+            let long = [0; 70_000];
+            let said: [(&[u8], IpAddr); 6] =
+                [(b"a", one), (b"b", one), (b"c", other), (b"d", other), (&long, other), (b"e", other)];
+            let outgoing = said.map(|(payload, local)| Outgoing { payload, remote, local: Some(local) });
+            let mut results = Vec::new();
+            port.send_all(&outgoing, |index, result| results.push((index, result.is_ok())));
+            assert_eq!(results, [0, 1, 2, 3, 4, 5].map(|index| (index, index != 4)));
+            let mut buffer = [0; 100];
+            for (payload, local) in said.into_iter().filter(|(payload, _)| payload.len() == 1) {
+                let (length, from) = phone.recv_from(&mut buffer).unwrap();
+                assert_eq!((&buffer[..length], from), (payload, SocketAddr::new(local, port.local.port())));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_what_came_in_its_order() {
+        for wildcard in ["0.0.0.0:0", "127.0.0.1:0"] {
+            let port = port(wildcard);
+            let to = SocketAddr::new("127.0.0.1".parse().unwrap(), port.local.port());
+            let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let mut batch = Batch::default();
+            for round in 0..3_u8 {
+                (0..=BATCH as u8)
+                    .for_each(|number| assert_eq!(phone.send_to(&[round, number], to).unwrap(), 2));
+                for expected in [0..BATCH as u8, BATCH as u8..BATCH as u8 + 1, 0..0] {
+                    port.receive(&mut batch).unwrap();
+                    let got: Vec<_> = batch
+                        .iter()
+                        .map(|(datagram, payload)| {
+                            assert_eq!((datagram.local, datagram.remote), (to, phone.local_addr().unwrap()));
+                            payload.to_vec()
+                        })
+                        .collect();
+                    assert_eq!(got, expected.map(|number| vec![round, number]).collect::<Vec<_>>());
+                }
+            }
+        }
     }
 }

@@ -15,19 +15,18 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::LocalSet;
 
 use super::mailbox::{Inbox, Mail, Mailboxes};
+use super::outbox::{Outbox, Waiting};
 use super::recent::{Recent, quoted_branch};
 use crate::abort::AbortOnPanic;
 use crate::clock::Now;
 use crate::core::{Effect, Input, Machine, Output};
 use crate::listen::stream::{Outgoing, Streams};
-use crate::listen::udp::{BUFFER, Datagram, SendError, UdpPort};
+use crate::listen::udp::{BUFFER, SendError, UdpPort};
+use crate::listen::udp_batch::{BATCH, Batch, Datagram};
 use crate::listen::{Guard, ListenCounters, Listener, stun};
 use crate::peer::{Peer, Source, Transport};
 use crate::pulse::Pulse;
 use crate::resolve::Resolve;
-
-/// Datagrams or letters taken in one turn, before the others have theirs.
-const BATCH: usize = 32;
 
 /// What a shard is given to start with.
 pub struct ShardSetup {
@@ -119,6 +118,8 @@ struct Driver<M> {
     machine: RefCell<M>,
     effects: RefCell<Effects>,
     ports: Vec<UdpPort>,
+    /// Datagrams of this turn, which leave at its end.
+    outbox: RefCell<Outbox>,
     recent: RefCell<Recent>,
     mailboxes: Mailboxes,
     streams: Streams,
@@ -138,6 +139,7 @@ impl<M: Machine + 'static> Driver<M> {
             machine: RefCell::new(machine),
             effects: RefCell::new(effects),
             ports: ports.collect::<io::Result<_>>()?,
+            outbox: RefCell::default(),
             recent: RefCell::default(),
             mailboxes: setup.mailboxes,
             streams: setup.streams,
@@ -157,6 +159,7 @@ impl<M: Machine + 'static> Driver<M> {
         tokio::task::spawn_local(self.clone().serve_inbox(inbox));
         tokio::task::spawn_local(self.clone().serve_timer());
         self.drain();
+        self.flush();
         // A dropped sender means that nobody will ever stop us.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
@@ -166,24 +169,35 @@ impl<M: Machine + 'static> Driver<M> {
     async fn serve_port(self: Rc<Self>, port: usize) {
         let _abort = AbortOnPanic;
         let Some(port) = self.ports.get(port) else { return };
-        let mut buffer = vec![0; BUFFER];
-        while port.ready(|| self.read_batch(port, &mut buffer)).await.is_ok() {
-            tokio::task::yield_now().await;
+        let (mut quote, mut batch) = (vec![0; BUFFER], Batch::default());
+        loop {
+            let errors = || self.read_errors(port, &mut quote);
+            let datagrams = |thorough| self.read_batch(port, &mut batch, thorough);
+            match port.ready(errors, datagrams).await {
+                // More is there; the others have their turn first.
+                Ok(false) => tokio::task::yield_now().await,
+                Ok(true) => {}
+                Err(_) => break,
+            }
         }
     }
 
     async fn serve_inbox(self: Rc<Self>, mut inbox: Inbox) {
         let _abort = AbortOnPanic;
-        let mut taken = 0;
-        while let Some(mail) = inbox.next().await {
-            match mail {
-                Mail::Input { input, .. } => self.handle(Now::read(), input),
-                Mail::Unreachable { remote, quote } => self.unreachable(remote, &quote),
-            }
-            taken += 1;
-            if taken % BATCH == 0 {
+        while let Some(first) = inbox.next().await {
+            self.take(first);
+            let more = (1..BATCH).map_while(|_| inbox.next_now()).map(|mail| self.take(mail)).count();
+            self.flush();
+            if more + 1 == BATCH {
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    fn take(&self, mail: Mail) {
+        match mail {
+            Mail::Input { input, .. } => self.handle(Now::read(), input),
+            Mail::Unreachable { remote, quote } => self.unreachable(remote, &quote),
         }
     }
 
@@ -203,25 +217,29 @@ impl<M: Machine + 'static> Driver<M> {
             let now = Now::read();
             self.machine.borrow_mut().handle_timeout(now);
             self.drain();
+            self.flush();
             // A machine that is late with many timers must not keep the sockets waiting.
-            tokio::task::yield_now().await;
+            if self.machine.borrow().poll_timeout().is_some_and(|next| next <= now.instant) {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
     /// Whether nothing is left to read.
-    fn read_batch(&self, port: &UdpPort, buffer: &mut [u8]) -> bool {
+    ///
+    /// - `thorough`: a batch that is not full does not say so.
+    fn read_batch(&self, port: &UdpPort, batch: &mut Batch, thorough: bool) -> bool {
         let now = Now::read();
-        for _ in 0..BATCH {
-            match port.receive(buffer) {
-                Ok(Some(datagram)) => {
-                    self.datagram(now, port, datagram, buffer.get(..datagram.length).unwrap_or_default());
-                }
-                Ok(None) => return self.read_errors(port, buffer),
-                // The echo of an ICMP error, whose story the error queue tells.
-                Err(error) => tracing::trace!(%error, "receiving a datagram"),
-            }
+        if let Err(error) = port.receive(batch) {
+            // The echo of an ICMP error, whose story the error queue tells.
+            tracing::trace!(%error, "receiving a datagram");
+            return false;
         }
-        false
+        for (datagram, payload) in batch.iter() {
+            self.datagram(now, port, datagram, payload);
+        }
+        self.flush();
+        batch.is_empty() || !(thorough || batch.is_full())
     }
 
     fn read_errors(&self, port: &UdpPort, buffer: &mut [u8]) -> bool {
@@ -321,23 +339,38 @@ impl<M: Machine + 'static> Driver<M> {
     }
 
     fn transmit_datagram(&self, message: &Message, peer: &Peer, owner: Owner) {
-        let Some(port) = self.ports.iter().find(|port| port.listener() == peer.listener) else {
+        let Some(port) = self.ports.iter().position(|port| port.listener() == peer.listener) else {
             tracing::warn!(listener = peer.listener.0, remote = %peer.remote, "no such UDP listener to send from");
             return self.failed(owner);
         };
-        match port.send(message.bytes(), peer.remote, peer.local) {
+        let waiting =
+            Waiting { port, payload: message.bytes().clone(), remote: peer.remote, local: peer.local, owner };
+        let is_full = self.outbox.borrow_mut().push(waiting);
+        if is_full {
+            self.flush();
+        }
+    }
+
+    /// Sends the datagrams of this turn.
+    fn flush(&self) {
+        self.outbox.borrow_mut().send(&self.ports, |sent, result| self.sent(sent, result));
+    }
+
+    fn sent(&self, sent: Waiting, result: Result<(), SendError>) {
+        let Waiting { payload, remote, owner, .. } = sent;
+        match result {
             Ok(()) => {
                 self.counters.datagrams_out.increment();
                 self.counters.messages_out.increment();
-                self.counters.bytes_out.add(message.bytes().len());
+                self.counters.bytes_out.add(payload.len());
                 if matches!(owner, Owner::Client(_)) {
-                    self.recent.borrow_mut().sent(peer.remote, message.bytes().clone(), owner);
+                    self.recent.borrow_mut().sent(remote, payload, owner);
                 }
             }
             // As good as lost on the way: the transaction sends it again.
             Err(SendError::Congested) => self.counters.send_congested.increment(),
             Err(SendError::Failed(error)) => {
-                tracing::debug!(remote = %peer.remote, %error, "sending a datagram failed");
+                tracing::debug!(%remote, %error, "sending a datagram failed");
                 self.failed(owner);
             }
         }

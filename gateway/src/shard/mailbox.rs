@@ -231,6 +231,11 @@ impl Inbox {
             else => None,
         }
     }
+
+    /// The same, `None` where none is there now.
+    pub(super) fn next_now(&mut self) -> Option<Mail> {
+        self.events.try_recv().ok().or_else(|| self.messages.try_recv().ok())
+    }
 }
 
 /// For tests of other modules, which have no driver.

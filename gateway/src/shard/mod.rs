@@ -9,6 +9,7 @@
 
 mod driver;
 mod mailbox;
+mod outbox;
 mod recent;
 #[cfg(test)]
 pub(crate) mod testing;
