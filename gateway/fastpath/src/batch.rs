@@ -57,7 +57,12 @@ pub struct Batch {
     vectors: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
     longest: usize,
+    /// For so many datagrams the next receipt is made ready: those of the last one twice, for each costs whether it comes or not.
+    expected: usize,
 }
+
+/// The least number of datagrams that a receipt is made ready for.
+const FEW: usize = 8;
 
 impl Batch {
     /// Room for `slots` datagrams of up to `longest` bytes.
@@ -77,6 +82,7 @@ impl Batch {
             vectors: Vec::with_capacity(slots),
             headers: Vec::with_capacity(slots),
             longest: longest.min(BUFFER - HEADROOM),
+            expected: FEW,
         }
     }
 
@@ -85,12 +91,13 @@ impl Batch {
         self.slots.len()
     }
 
-    /// Receives what waits at a socket, without waiting; what was there before is forgotten. Returns how many came.
-    pub fn receive(&mut self, socket: &impl AsFd) -> usize {
+    /// Receives what waits at a socket, without waiting; what was there before is forgotten. Returns how many came, and whether
+    /// more may wait.
+    pub fn receive(&mut self, socket: &impl AsFd) -> (usize, bool) {
         self.queued.clear();
         self.vectors.clear();
         self.headers.clear();
-        for slot in &mut self.slots {
+        for slot in self.slots.iter_mut().take(self.expected) {
             let payload = slot.buffer.get_mut(HEADROOM..HEADROOM + self.longest).unwrap_or_default();
             self.vectors.push(libc::iovec { iov_base: payload.as_mut_ptr().cast(), iov_len: payload.len() });
         }
@@ -110,13 +117,14 @@ impl Batch {
         // all of them are in `self`, which nobody else can touch meanwhile.
         let count = unsafe { libc::recvmmsg(descriptor, headers, most, flags, std::ptr::null_mut()) };
         let count = usize::try_from(count).unwrap_or(0); // EAGAIN, or an error that is cleared by this call
+        self.expected = (2 * count).max(FEW);
         for (slot, header) in self.slots.iter_mut().zip(&self.headers).take(count) {
             slot.name_len = header.msg_hdr.msg_namelen as usize;
             slot.control_len = header.msg_hdr.msg_controllen;
             slot.len = header.msg_len as usize;
             slot.truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
         }
-        count
+        (count, count == most as usize)
     }
 
     /// A datagram of the last [`Batch::receive`], and the buffer that it begins. `None`: the kernel did not say whence or

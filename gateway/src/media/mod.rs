@@ -14,6 +14,7 @@ mod export;
 mod flood;
 mod no_room;
 mod own;
+mod pace;
 mod ports;
 mod settings;
 mod worker;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::eventfd::EventFd;
@@ -13,6 +14,7 @@ use super::call::{LegPorts, OpenCall, OpenError};
 use super::calls::Calls;
 use super::counters::Counters;
 use super::driver::Driver;
+use super::pace::Pace;
 use super::ports::Claim;
 use super::{Command, EventSink, MediaEvent, MediaKey, Room};
 use crate::clock::Now;
@@ -66,17 +68,22 @@ impl<'a> Worker<'a> {
     /// Runs until told to stop, then closes what is open.
     pub(super) fn run(mut self) {
         let mut pending = false;
+        let mut pace = Pace::new(Instant::now());
         while !self.shared.stop.load(Ordering::Acquire) {
             let most = if pending { Duration::ZERO } else { self.timeout() };
             let told = self.driver.wait(most);
             self.shared.pulse.beat();
             let now = Now::read();
+            pace.wake(now.instant);
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
             if pending || told {
                 pending = self.handle_commands();
             }
             self.driver.serve(now, &mut self.calls);
             self.calls.handle_timeouts(&mut self.driver);
+            if !pending {
+                thread::sleep(pace.rest(Instant::now()));
+            }
         }
         self.calls.keys().into_iter().for_each(|key| self.close(key));
     }

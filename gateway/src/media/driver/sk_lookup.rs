@@ -129,10 +129,10 @@ impl SkLookupDriver {
             }
             for _ in 0..ROUNDS {
                 let Some(inbox) = self.inboxes.get(at) else { break };
-                let count = self.batch.receive(&inbox.socket);
+                let (count, more) = self.batch.receive(&inbox.socket);
                 (0..count).for_each(|index| self.handle(now, at, index, sink));
                 self.flush(sink);
-                if count < BATCH {
+                if !more {
                     break; // Level-triggered: if more waits after all, the next wake says so.
                 }
             }
