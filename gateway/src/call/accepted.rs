@@ -35,8 +35,10 @@ pub(super) struct Accepted {
     caller: Option<Waits>,
     /// Who was transferred to here.
     joined: Option<Box<Lent>>,
-    /// Our INVITE that the callee took.
-    invite: FarInvite,
+    /// Our INVITE that the callee took; none where somebody came in its place.
+    invite: Option<FarInvite>,
+    /// Who did, whose own INVITE waits for its 2xx.
+    newcomer: Option<Waits>,
     /// When to go on without the journal.
     journal: Option<Instant>,
     /// The 2xx is held back until then, and then refused.
@@ -64,8 +66,33 @@ impl Accepted {
         response: Message,
         invite: FarInvite,
     ) -> Self {
+        Accepted::of(cx, up, caller, response, Some(invite), None)
+    }
+
+    /// The same where somebody picked the call up by an INVITE of its own.
+    ///
+    /// - `newcomer`: the transaction, the INVITE and the 2xx for it.
+    pub fn picked_up(
+        cx: &mut Cx<'_>,
+        up: Established,
+        caller: &Caller,
+        response: Message,
+        (server, asked, accepts): (ServerId, Message, Message),
+    ) -> Self {
+        Accepted::of(cx, up, caller, response, None, Some(Waits { server, asked, response: accepts }))
+    }
+
+    fn of(
+        cx: &mut Cx<'_>,
+        up: Established,
+        caller: &Caller,
+        response: Message,
+        invite: Option<FarInvite>,
+        newcomer: Option<Waits>,
+    ) -> Self {
         cx.act(Action::Journal);
         Accepted {
+            newcomer,
             up: Box::new(up),
             caller: caller.server.map(|server| Waits { server, asked: caller.invite.clone(), response }),
             joined: None,
@@ -110,7 +137,7 @@ impl Accepted {
             cx.act(Action::Taken);
             return Next::Accepted(self);
         }
-        let Accepted { mut up, caller, joined, invite, callee_left, .. } = *self;
+        let Accepted { mut up, caller, joined, invite, newcomer, callee_left, .. } = *self;
         up.begin(cx);
         cx.act(Action::Answered);
         if let Some(joined) = joined {
@@ -122,7 +149,11 @@ impl Accepted {
         cx.watch_for_silence();
         if let Some(Waits { server, asked, response }) = caller {
             let response = up.session_accepted(cx, Side::A, &asked, response);
-            up.accept(cx, Side::A, server, response, Some(invite));
+            up.accept(cx, Side::A, server, response, invite);
+        }
+        if let Some(Waits { server, asked, response }) = newcomer {
+            let response = up.session_accepted(cx, Side::B, &asked, response);
+            up.accept(cx, Side::B, server, response, None);
         }
         match callee_left {
             Some(says) => up.end(cx, Sides { a: Some(says), b: None }, Cause::new(200, "OK")),
@@ -165,7 +196,9 @@ impl Accepted {
             // The caller hears that the call was answered and ended, in turn, once the journal has the answer.
             (Some(Method::Bye), Side::B) => {
                 in_dialog::respond_ok(cx, server, &message, self.up.allows_of_other(side));
-                self.invite.forgive();
+                if let Some(invite) = &mut self.invite {
+                    invite.forgive();
+                }
                 cx.history.told(side, message.value(Name::Reason).as_deref());
                 let says = headers::lines(&message, &self.up.legs.b.profile, &self.up.legs.a.profile);
                 self.callee_left.get_or_insert(says);
@@ -209,6 +242,12 @@ impl Accepted {
         if self.caller.as_ref().is_some_and(|caller| caller.server == server) {
             return self.caller_gave_up(cx, message);
         }
+        if let Some(newcomer) = self.newcomer.take_if(|newcomer| newcomer.server == server) {
+            let cause = Cause::new(487, "Request Terminated");
+            cx.refuse(server, &newcomer.asked, &self.up.legs.b, &cause);
+            cx.history.told(Side::B, message.value(Name::Reason).as_deref());
+            return Next::Refuse(Cause::new(480, "The callee hung up"));
+        }
         self.up.handle_cancel(cx, server, message);
         Next::Stay
     }
@@ -229,15 +268,22 @@ impl Accepted {
 
     /// The callee is hung up, unless it did so itself, and the caller's INVITE refused.
     pub fn refuse(self: Box<Self>, cx: &mut Cx<'_>, cause: Cause) -> Next {
-        let Accepted { mut up, caller, mut invite, callee_left, .. } = *self;
+        let Accepted { mut up, caller, invite, newcomer, callee_left, .. } = *self;
         up.drop_held_back(cx, None);
         for crossing in std::mem::take(&mut up.crossings) {
             crossing.end(cx);
         }
         let Established { legs, logins, .. } = *up;
-        if callee_left.is_none() {
-            invite.acknowledge(cx, &legs.b, None);
-            cx.bye(legs.b, logins.b, reason_of(&cause));
+        match (invite, newcomer) {
+            (_, Some(Waits { server, asked, .. })) => {
+                let gone = Cause::new(603, "The dialog of Replaces is over");
+                cx.refuse(server, &asked, &legs.b, &gone);
+            }
+            (Some(mut invite), None) if callee_left.is_none() => {
+                invite.acknowledge(cx, &legs.b, None);
+                cx.bye(legs.b, logins.b, reason_of(&cause));
+            }
+            _ => {}
         }
         match caller {
             Some(Waits { server, asked, .. }) => cx.refuse(server, &asked, &legs.a, &cause),

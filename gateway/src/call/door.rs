@@ -103,6 +103,7 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
         (Established(up), Event::Progress { status }) => return up.handle_progress(cx, status),
         (Established(up), Event::Newcomer(who)) => up.handle_newcomer(cx, who),
+        (Setup(setup), Event::Newcomer(who)) => return setup.handle_newcomer(cx, who),
         (_, Event::Newcomer(who)) => cx.refuse(who.server, &who.invite, &who.leg, &newcomer::busy()),
         (Established(up), Event::PassesRefer { user }) => up.send_refer_on(cx, &user),
         (Established(up), Event::Taken) => return up.handle_taken(cx),

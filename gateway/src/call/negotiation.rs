@@ -10,7 +10,7 @@ use sip::dialog::offer_answer::Side::{Local, Remote};
 use sip::dialog::offer_answer::{
     Answer, Carrier, Offer, OfferAnswer, RETRY_AFTER_SECONDS, Refusable, Verdict,
 };
-use sip::sdp::{Anchor, AnchorError, Sdp, Stream, is_srtp};
+use sip::sdp::{Anchor, AnchorError, Codec, Direction, Sdp, Stream, is_srtp};
 use sip::text::word;
 
 use super::body::{Body, SentBody};
@@ -264,6 +264,49 @@ impl Bridge<'_> {
         };
         let sent = self.offer(cx, sdp, &stream, lines, codecs)?;
         self.say(Carrier::Invite, sent)
+    }
+
+    /// Both have offered, each in an INVITE of its own that is accepted: either is answered with what the other one offered, as far
+    /// as both speak it. What `to` is told, and what `from` is.
+    ///
+    /// - `body`: of `from`'s INVITE, which has just come.
+    /// - `offer`: what `to` offered, and was taken when it came.
+    ///
+    /// # Errors
+    /// 488 where that makes no answer on either side.
+    pub fn answer_both(&mut self, cx: &mut Cx<'_>, body: &Body, offer: &Sdp) -> Result<[Bytes; 2], Cause> {
+        let Some(said) = body.sdp() else { return Err(Cause::new(488, "no session description")) };
+        let codecs = both(self.from.profile.codecs.clone(), self.to.profile.codecs.clone());
+        let speaks = |stream: &Stream| stream.has_codec(|codec| codec.is_among(codecs.as_deref()));
+        let chosen = self.from.sdes.choose(said, speaks).ok_or_else(|| refused(AnchorError::NoStream))?;
+        let theirs = self.to.sdes.choose(offer, speaks).ok_or_else(|| refused(AnchorError::NoStream))?;
+        let plain = |one: &Stream| one.direction == Direction::SendRecv && !one.is_hold();
+        if !(matches!((kind(&chosen)?, kind(&theirs)?), (Kind::Rtp, Kind::Rtp))
+            && plain(&chosen)
+            && plain(&theirs))
+        {
+            return Err(Cause::new(488, "Both offer something else than speech in both directions"));
+        }
+        let shared = |codec: &Codec| theirs.codecs.iter().any(|one| one.is_same(codec));
+        let names = chosen.codecs.iter().filter(|codec| shared(codec) && codec.is_among(codecs.as_deref()));
+        let names: Vec<String> = names.map(|codec| codec.name.clone()).collect();
+        self.from.sdes.take_offer(&chosen, cx.tokens.random())?;
+        let answer = |bridge: &mut Bridge<'_>, said: &Sdp, offer: &Sdp| {
+            let answer = said.answering(offer).map_err(refused)?;
+            let stream = answer.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
+            let lines = bridge.to.sdes.answer();
+            bridge.describe(cx, &answer, &stream, lines, Some(names.clone()))
+        };
+        let to_other = answer(self, said, offer)?;
+        let side = self.side.other();
+        let to_sender = answer(&mut Bridge { from: self.to, to: self.from, side }, offer, said)?;
+        let _ = self.from.offers.take(Remote, Carrier::Invite, body.description());
+        let unusable = |refusal: Refused| refusal.text();
+        let to_other = takes(&mut self.to.offers, Carrier::InviteOk, to_other).map_err(unusable)?;
+        let to_sender = takes(&mut self.from.offers, Carrier::InviteOk, to_sender).map_err(unusable)?;
+        cx.learn_remote(self.side, self.from, &chosen);
+        cx.learn_remote(side, self.to, &theirs);
+        Ok([to_other, to_sender])
     }
 
     /// What `to` is answered when `from` gives this answer, which has the streams of the offer (RFC 3264 §6).

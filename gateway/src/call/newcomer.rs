@@ -31,6 +31,8 @@ pub struct Newcomer {
 pub struct Place {
     /// Who has it; nobody knows of some that were called.
     pub party: Option<Party>,
+    /// It rings there: nobody else is asked to come.
+    pub rings: bool,
     /// The user part of our Contact there.
     pub contact_user: String,
 }
@@ -44,8 +46,9 @@ impl Call {
         let none = || Cause::new(481, "Replaces names no dialog");
         let up = match &self.stage {
             Stage::Established(up) => up,
-            Stage::Setup(_) if leg.side() == Side::B => {
-                return Err(Cause::new(501, "An early dialog is not replaced"));
+            Stage::Setup(setup) if leg.side() == Side::B => {
+                let place = setup.place(replaces).ok_or_else(none)?;
+                return if self.account.emergency { Err(for_help()) } else { Ok(place) };
             }
             // A dialog that we did not begin has no place to take while it is early.
             Stage::Setup(_) => return Err(none()),
@@ -64,10 +67,14 @@ impl Call {
             return Err(Cause::new(486, "The dialog of Replaces is not early"));
         }
         if self.account.emergency {
-            return Err(Cause::new(403, "Nobody takes a place in an emergency call"));
+            return Err(for_help());
         }
-        Ok(Place { party: leg.flow.party.clone(), contact_user: leg.contact_user.clone() })
+        Ok(Place { party: leg.flow.party.clone(), rings: false, contact_user: leg.contact_user.clone() })
     }
+}
+
+fn for_help() -> Cause {
+    Cause::new(403, "Nobody takes a place in an emergency call")
 }
 
 /// The refusal where now is not the time for it.

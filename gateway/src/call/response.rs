@@ -22,6 +22,17 @@ pub(super) fn cross(
     crossing((&from.profile, from.allows.as_deref()), to, message, body, request)
 }
 
+/// A 2xx of ours to the INVITE `request` of `to`'s party, which is connected with `other`'s.
+pub(super) fn accept(to: &Leg, other: &Leg, request: &Message, body: SentBody) -> Message {
+    let reply = Builder::reply(request, StatusCode::OK, "OK", Some(&to.dialog.local_tag));
+    let reply = reply
+        .record_routes(request)
+        .header(Name::Contact, to.contact())
+        .header(Name::Allow, allow_to(&to.profile, other.allows.as_deref(), None))
+        .header(Name::Supported, supported(to.profile.prack, to.profile.refer));
+    SentBody::attach(Some(body), reply).build()
+}
+
 /// A final refusal of the INVITE that began a call, by a party that speaks like `from`: under the code that the operator's
 /// rules make of it, or the Q.850 cause where the code says little, and with that cause.
 pub(super) fn refuse(from: &Profile, to: &Leg, message: &Message, request: &Message) -> Message {

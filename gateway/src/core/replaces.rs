@@ -40,7 +40,7 @@ impl Core {
         }
     }
 
-    /// The place that Replaces names, where `party` may take it: it has it itself, or was asked to by who has it.
+    /// The place that Replaces names, where `party` may take it: it has it itself, or was asked to by who has it and talks there.
     fn place(&self, now: Now, message: &Message, party: &Party) -> Result<(CallKey, LegRef, Place), Cause> {
         let values: Vec<_> = message.lines(Name::Replaces).collect();
         let [value] = values.as_slice() else { return Err(Cause::new(400, "Not one Replaces")) };
@@ -52,7 +52,8 @@ impl Core {
         let none = || Cause::new(481, "Replaces names no dialog");
         let (key, leg) = *self.tags.get(&replaces.to_tag).ok_or_else(none)?;
         let place = self.calls.get(&key).ok_or_else(none)?.call.place(leg, &replaces)?;
-        let granted = |by: &Party| by == party || self.shared.grants.hold(now, by, party, &replaces);
+        let asked = |by: &Party| !place.rings && self.shared.grants.hold(now, by, party, &replaces);
+        let granted = |by: &Party| by == party || asked(by);
         match place.party.as_ref().is_some_and(granted) {
             true => Ok((key, leg, place)),
             false => Err(Cause::new(403, "Not a dialog of yours")),

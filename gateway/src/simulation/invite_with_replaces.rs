@@ -15,13 +15,13 @@ fn replaces(trunk: &Trunk, call: CallId) -> String {
     format!("{};to-tag={};from-tag={}", dialog.call_id, dialog.remote_tag, dialog.local_tag)
 }
 
-fn take(trunk: &mut Trunk, phone: super::world::PhoneId, value: &str) -> CallId {
+pub(super) fn take(trunk: &mut Trunk, phone: super::world::PhoneId, value: &str) -> CallId {
     let call = trunk.dial_with(phone, OUTSIDE, &[("Replaces", value), ("Require", "replaces")]);
     trunk.run(1.0);
     call
 }
 
-fn statuses(trunk: &Trunk, call: CallId) -> Vec<u16> {
+pub(super) fn statuses(trunk: &Trunk, call: CallId) -> Vec<u16> {
     trunk.heard(call).into_iter().filter(|status| *status >= 200).collect()
 }
 
@@ -44,7 +44,7 @@ fn speaks_srtp(trunk: &mut Trunk) {
 }
 
 /// Requests cross between the two, and a BYE ends both.
-fn are_one_call(trunk: &mut Trunk, one: CallId, other: CallId) {
+pub(super) fn are_one_call(trunk: &mut Trunk, one: CallId, other: CallId) {
     for (asker, direction) in [(one, "sendonly"), (other, "sendrecv"), (one, "sendrecv")] {
         trunk.request(asker, Method::Invite, Some(direction));
         trunk.run(1.0);

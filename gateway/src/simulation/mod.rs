@@ -88,6 +88,7 @@ mod one_peer_asks_too_much;
 mod open_to_anybody;
 mod our_name;
 mod outbound_proxy;
+mod picked_up;
 mod plain_call;
 mod pracks_that_fail;
 mod random_phones;

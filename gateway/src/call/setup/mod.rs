@@ -6,6 +6,7 @@ mod attempt;
 mod client_invite;
 mod dialled;
 mod failover;
+mod pickup;
 mod provisional;
 mod redirect;
 mod reliable;
