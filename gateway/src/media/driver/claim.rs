@@ -74,13 +74,24 @@ impl Kind {
 
 /// Ports of `settings` that other gateways have and that a gateway of `kind` would not find taken.
 pub(super) fn claimed(settings: &MediaSettings, kind: Kind) -> HashSet<u16> {
-    let sockets = std::fs::read_to_string("/proc/thread-self/net/unix").unwrap_or_default();
-    let names = sockets.lines().filter_map(|line| line.rsplit(' ').next()?.strip_prefix('@'));
-    let others = names.filter_map(read).filter(|other| {
+    let others = seen().into_iter().filter(|other| {
         let same = |own: &IpAddr| overlap(*own, other.address);
         other.process != *PROCESS && kind.clashes(other.kind) && settings.addresses.iter().any(same)
     });
     others.flat_map(|other| other.ports).filter(|port| settings.ports.contains(port)).collect()
+}
+
+/// How many claims of a kind there are to the addresses of `settings`, whosever they are.
+#[cfg(test)]
+pub(super) fn claims(settings: &MediaSettings, kind: Kind) -> usize {
+    seen().iter().filter(|claim| claim.kind == kind && settings.addresses.contains(&claim.address)).count()
+}
+
+/// The claims that there are.
+fn seen() -> Vec<Other> {
+    let sockets = std::fs::read_to_string("/proc/thread-self/net/unix").unwrap_or_default();
+    let names = sockets.lines().filter_map(|line| line.rsplit(' ').next()?.strip_prefix('@'));
+    names.filter_map(read).collect()
 }
 
 struct Other {

@@ -48,7 +48,7 @@ impl Plan {
         if settings.driver == MediaDriver::Epoll {
             return epoll("epoll, a socket for each port".to_owned());
         }
-        match prepare(settings, workers, excluded) {
+        match leasing(settings, || prepare(settings, workers, excluded)) {
             Ok(plan) => Ok(plan),
             Err(error) if settings.driver == MediaDriver::Auto => {
                 epoll(format!("epoll, a socket for each port (sk_lookup is not to be had: {error})"))
@@ -77,7 +77,27 @@ impl Plan {
     }
 }
 
-fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) -> io::Result<Plan> {
+/// - `prepare`: all that may fail, with no claim published: a gateway that may not lease would turn away one that starts at the
+///   same time.
+fn leasing(settings: &MediaSettings, prepare: impl FnOnce() -> io::Result<Prepared>) -> io::Result<Plan> {
+    let Prepared { steering, sockets, excluded, left } = prepare()?;
+    let claim = Some(Claim::publish(settings, Kind::Leases)?);
+    leave_to_gateways(settings, Kind::Leases)?;
+    let text = format!("sk_lookup, one socket for all ports of a thread{left}");
+    Ok(Plan { shared: Some((steering, sockets)), excluded, text, claim })
+}
+
+/// What leases ports, with none leased yet.
+struct Prepared {
+    steering: Arc<Steering>,
+    /// Of each worker.
+    sockets: Vec<Sockets>,
+    excluded: HashSet<u16>,
+    /// How many ports are left, for people; empty where all are.
+    left: String,
+}
+
+fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) -> io::Result<Prepared> {
     let problem = |text: String| io::Error::new(io::ErrorKind::Unsupported, text);
     let addresses = &settings.addresses;
     if addresses.is_empty() {
@@ -90,16 +110,13 @@ fn prepare(settings: &MediaSettings, workers: usize, excluded: &HashSet<u16>) ->
     if let Some(address) = addresses.iter().find(|address| is_covered(address)) {
         return Err(problem(format!("media has {address} and all addresses of its family as well")));
     }
-    let claim = Some(Claim::publish(settings, Kind::Leases)?);
-    leave_to_gateways(settings, Kind::Leases)?;
     let (excluded, left) = leave_to_others(settings, excluded)?;
     // Kernels before 5.11 count maps as locked memory. If it may not be raised, the map says so.
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     let steering = Arc::new(Steering::attach(addresses, Sockets::numbers(workers))?);
     let numbers = 0..u16::try_from(workers).unwrap_or(u16::MAX);
     let sockets = numbers.map(|worker| Sockets::open(&steering, worker)).collect::<io::Result<_>>()?;
-    let text = format!("sk_lookup, one socket for all ports of a thread{left}");
-    Ok(Plan { shared: Some((steering, sockets)), excluded, text, claim })
+    Ok(Prepared { steering, sockets, excluded, left })
 }
 
 /// Not even one port may be another gateway's too: each of the two must find its own when it comes again.
@@ -135,7 +152,22 @@ fn leave_to_others(settings: &MediaSettings, excluded: &HashSet<u16>) -> io::Res
 
 #[cfg(test)]
 mod tests {
+    use super::super::claim::claims;
     use super::*;
+
+    /// Gateways that may lease nothing are started at one time, as the demonstrations of a test run are.
+    #[test]
+    fn who_may_not_lease_turns_nobody_away() {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let settings =
+            MediaSettings { addresses: vec![[127, high, low, 6].into()], ..MediaSettings::default() };
+        let refused = leasing(&settings, || {
+            assert_eq!(claims(&settings, Kind::Leases), 0);
+            Err(io::ErrorKind::PermissionDenied.into())
+        });
+        assert!(refused.is_err());
+        assert_eq!(claims(&settings, Kind::Leases), 0);
+    }
 
     /// By epoll nothing would tell that they are taken.
     #[test]
