@@ -39,7 +39,7 @@ impl Effects {
             Effect::Forward { shard, source, message, hops } => {
                 if let Err(message) = self.mailboxes.hand_on(shard, Input::HandedOn { source, message, hops })
                 {
-                    self.mailboxes.post_event(self.shard, nowhere(message));
+                    self.mailboxes.post_event(self.shard, nowhere(*message));
                 }
             }
             // Nobody listens once the gateway is being dropped.

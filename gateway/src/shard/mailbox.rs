@@ -118,9 +118,9 @@ impl Mailboxes {
     ///
     /// # Errors
     /// The message, where there is no such shard.
-    pub fn hand_on(&self, shard: u16, input: Input) -> Result<(), Input> {
+    pub fn hand_on(&self, shard: u16, input: Input) -> Result<(), Box<Input>> {
         if self.slot(shard).is_none() {
-            return Err(input);
+            return Err(Box::new(input));
         }
         self.hop(shard, Mail::input(input));
         Ok(())
