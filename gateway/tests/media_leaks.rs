@@ -33,7 +33,7 @@ fn cycle(media: &Media, events: &Receiver<MediaEvent>, phone: &UdpSocket) {
     for key in &keys {
         media.send(Command::Open { key: *key, a: LOCAL, b: LOCAL, emergency: false, party: None });
         for side in [Side::A, Side::B] {
-            media.send(Command::Remote { key: *key, side, remote: remote.clone() });
+            media.send(Command::Remote { key: *key, side, remote: remote.clone(), hurry: true });
         }
     }
     let mut packet = [0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3, 4];

@@ -302,7 +302,8 @@ impl Cx<'_> {
             let told = self.media.last_told.take();
             let told = told.and_then(|side| Some((side, self.media.remote(side)?.clone())));
             if let Some((side, remote)) = told {
-                self.act(Action::Media(Command::Remote { key: self.media.key, side, remote }));
+                let key = self.media.key;
+                self.act(Action::Media(Command::Remote { key, side, remote, hurry: true }));
             }
         }
     }
@@ -351,12 +352,14 @@ impl Cx<'_> {
     }
 
     pub fn tell_remote(&mut self, side: Side, remote: Remote) {
-        match side {
-            Side::A => self.media.a_remote = Some(remote.clone()),
-            Side::B => self.media.b_remote = Some(remote.clone()),
-        }
+        let told = match side {
+            Side::A => &mut self.media.a_remote,
+            Side::B => &mut self.media.b_remote,
+        };
+        // Before the first word of a leg nothing is relayed to it.
+        let hurry = told.replace(remote.clone()).is_some();
         self.media.last_told = (!self.media.up).then_some(side);
-        self.act(Action::Media(Command::Remote { key: self.media.key, side, remote }));
+        self.act(Action::Media(Command::Remote { key: self.media.key, side, remote, hurry }));
     }
 }
 

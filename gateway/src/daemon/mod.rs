@@ -434,6 +434,7 @@ fn media_settings(
         hold_timeout: config.media.hold_timeout,
         emergency_ports: config.media.emergency_ports,
         sockets,
+        kept: descriptors::kept(sockets),
         excluded_ports: excluded,
         ..MediaSettings::default()
     }

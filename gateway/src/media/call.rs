@@ -9,7 +9,8 @@ use rtp::relay::{Component, Relay, Side};
 use super::counters::Whose;
 use super::driver::{Driver, PortId, Tag};
 use super::flood::Flood;
-use super::ports::Claim;
+use super::ports::{Claim, Drawn};
+use super::ready::Kept;
 use super::{MediaEvent, MediaKey, NoRoom, Ports, Room};
 use crate::random::Random;
 
@@ -64,6 +65,8 @@ struct Pair<'a> {
     claim: Claim,
     /// It was in use: it rests. Otherwise it is free at once.
     used: bool,
+    /// Its ports, if they stay open.
+    kept: Option<Kept>,
 }
 
 impl Drop for Pair<'_> {
@@ -73,9 +76,9 @@ impl Drop for Pair<'_> {
         }
         let mut pools = self.room.pools();
         if self.used {
-            pools.rest(Instant::now(), self.address, self.port, &self.claim);
+            pools.rest(Instant::now(), self.address, self.port, &self.claim, self.kept);
         } else {
-            pools.give_back(self.address, self.port, &self.claim);
+            pools.give_back(self.address, self.port, &self.claim, self.kept);
         }
     }
 }
@@ -83,27 +86,23 @@ impl Drop for Pair<'_> {
 impl LegPorts<'_> {
     /// Draws pairs until both ports of one can be opened.
     ///
+    /// - `worker`: whose the call is.
     /// - `whose`: the place of the call among the worker's, and the leg.
     pub(super) fn open<'a>(
         room: &'a Room,
         driver: &mut Driver,
-        address: IpAddr,
-        claim: &Claim,
+        (address, claim): (IpAddr, &Claim),
         random: &mut impl Random,
+        worker: usize,
         whose: (u32, Side),
     ) -> Result<LegPorts<'a>, OpenError> {
         for _ in 0..ATTEMPTS {
-            let port = room.pools().draw(Instant::now(), address, claim, random);
-            let port = port.map_err(|cause| OpenError::NoRoom { address, cause })?;
-            let mut pair = Pair { room, address, port, claim: claim.clone(), used: true };
-            match open_pair(driver, address, port, whose) {
-                Ok((rtp, rtcp)) => {
-                    for port in [port, port | 1] {
-                        room.own.set_open(address, port, true);
-                    }
-                    let floods = [Flood::default(); 2];
-                    return Ok(LegPorts { rtp, rtcp, whose: Whose::Remote, floods, pair });
-                }
+            let drawn = room.pools().draw(Instant::now(), address, claim, random, worker);
+            let drawn = drawn.map_err(|cause| OpenError::NoRoom { address, cause })?;
+            let port = drawn.pair;
+            let mut pair = Pair { room, address, port, claim: claim.clone(), used: true, kept: None };
+            match open_pair(driver, address, drawn, whose) {
+                Ok((rtp, rtcp)) => return Ok(LegPorts::new(pair, rtp, rtcp)),
                 // Somebody else has it: let it rest, draw another.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => {
@@ -115,10 +114,44 @@ impl LegPorts<'_> {
         Err(OpenError::NoRoom { address, cause: NoRoom::Ports })
     }
 
-    /// Closes both ports.
-    pub(super) fn close(&self, driver: &mut Driver) {
-        driver.close(self.rtp);
-        driver.close(self.rtcp);
+    /// The same with a pair that was drawn already.
+    pub(super) fn open_drawn<'a>(
+        room: &'a Room,
+        driver: &mut Driver,
+        (address, claim): (IpAddr, &Claim),
+        drawn: Drawn,
+        whose: (u32, Side),
+    ) -> Result<LegPorts<'a>, OpenError> {
+        let port = drawn.pair;
+        let pair = Pair { room, address, port, claim: claim.clone(), used: true, kept: None };
+        match open_pair(driver, address, drawn, whose) {
+            Ok((rtp, rtcp)) => Ok(LegPorts::new(pair, rtp, rtcp)),
+            Err(error) => Err(OpenError::Bind { address, port, error }),
+        }
+    }
+
+    fn new(pair: Pair<'_>, rtp: PortId, rtcp: PortId) -> LegPorts<'_> {
+        for port in [pair.port, pair.port | 1] {
+            pair.room.own.set_open(pair.address, port, true);
+        }
+        LegPorts { rtp, rtcp, whose: Whose::Remote, floods: [Flood::default(); 2], pair }
+    }
+
+    /// Takes both ports from the call: the worker keeps them open, or they are closed.
+    pub(super) fn close(&mut self, driver: &mut Driver, worker: usize) {
+        if !self.pair.room.pools().may_keep() {
+            driver.close(self.rtp);
+            driver.close(self.rtcp);
+            return;
+        }
+        self.pair.kept = match (driver.keep(self.rtp), driver.keep(self.rtcp)) {
+            (Some(rtp), Some(rtcp)) => Some(Kept { worker, ports: [rtp, rtcp] }),
+            (one, other) => {
+                one.into_iter().chain(other).for_each(|port| driver.close_kept(port));
+                self.pair.room.pools().keeps_not();
+                None
+            }
+        };
     }
 
     /// Each port with its flood.
@@ -160,10 +193,15 @@ impl LegPorts<'_> {
 fn open_pair(
     driver: &mut Driver,
     address: IpAddr,
-    port: u16,
+    Drawn { pair: port, kept }: Drawn,
     (place, side): (u32, Side),
 ) -> io::Result<(PortId, PortId)> {
     let tag = |component| Tag { place, side, component };
+    if let Some(Kept { ports: [rtp, rtcp], .. }) = kept {
+        let opened = (driver.reopen(rtp, tag(Component::Rtp)), driver.reopen(rtcp, tag(Component::Rtcp)));
+        let (Some(rtp), Some(rtcp)) = opened else { return Err(io::ErrorKind::NotConnected.into()) };
+        return Ok((rtp, rtcp));
+    }
     let rtp = driver.open(address, port, tag(Component::Rtp))?;
     match driver.open(address, port | 1, tag(Component::Rtcp)) {
         Ok(rtcp) => Ok((rtp, rtcp)),

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Calls<'a> {
     places: HashMap<MediaKey, usize>,
     /// When to look at which place; an entry that its call no longer agrees with is passed over.
     wakes: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Kept ports to which more comes than is worth reading.
+    noisy: Vec<(IpAddr, u16)>,
 }
 
 impl<'a> Calls<'a> {
@@ -39,7 +42,13 @@ impl<'a> Calls<'a> {
             vacant: Vec::new(),
             places: HashMap::new(),
             wakes: BinaryHeap::new(),
+            noisy: Vec::new(),
         }
+    }
+
+    /// Kept ports that had better be closed.
+    pub(super) fn take_noisy(&mut self) -> Vec<(IpAddr, u16)> {
+        std::mem::take(&mut self.noisy)
     }
 
     pub(super) fn keys(&self) -> Vec<MediaKey> {
@@ -217,6 +226,10 @@ impl Sink for Calls<'_> {
                 if is_flood { self.shed(arrival, tag) } else { Next::Nothing }
             }
         }
+    }
+
+    fn handle_noise(&mut self, address: IpAddr, port: u16) {
+        self.noisy.push((address, port));
     }
 
     fn handle_shed(&mut self, count: u64) {

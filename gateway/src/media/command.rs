@@ -62,6 +62,9 @@ pub enum Command {
         side: Side,
         /// What it said.
         remote: Remote,
+        /// The leg may be relayed without the worker's doing, so that it has to be woken. Else it hears of this when it reads the
+        /// next datagram, or within a second.
+        hurry: bool,
     },
     /// Closes the call's sockets. Always answered by `Closed`, whatever became of the `Open`.
     Close {

@@ -4,6 +4,7 @@
 //! call live on one worker, which owns their sockets outright: between two sockets there is no lock, no allocation, no
 //! copy and no log line.
 
+mod bell;
 mod call;
 mod calls;
 mod command;
@@ -16,18 +17,19 @@ mod no_room;
 mod own;
 mod pace;
 mod ports;
+mod ready;
 mod settings;
 mod worker;
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SendError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use rtp::ntp::NtpClock;
 use rtp::relay::RelaySettings;
 pub use rtp::relay::{
@@ -35,7 +37,10 @@ pub use rtp::relay::{
 };
 
 use crate::clock::Now;
+use crate::peer::Party;
 use crate::pulse::Pulse;
+use crate::random::SystemRandom;
+use bell::Bell;
 use call::OpenError;
 pub use command::{Command, MediaKey};
 use counters::Counters;
@@ -46,13 +51,15 @@ pub use export::export;
 pub use no_room::NoRoom;
 pub use own::OwnAddresses;
 pub use ports::PortCounts;
-use ports::PortPools;
+use ports::{Claim as PortClaim, PortPools};
 pub use settings::MediaSettings;
-use worker::{Shared, Worker};
+use worker::{Order, Shared, Worker};
 
 /// Commands that may wait for a worker before new calls are refused. Calls that are open are always heard: each can add
 /// only as many commands as its signalling carries.
 const BACKLOG: u64 = 4096;
+/// Commands that a worker is not woken for, until so many wait.
+const UNHURRIED: u64 = 16;
 
 /// Where events go: called on a worker's thread with the shard of the call, so it must not block.
 type EventSink = dyn Fn(u16, MediaEvent) + Send + Sync;
@@ -83,6 +90,8 @@ pub struct MediaRoom {
 /// The ports, shared by the workers.
 struct Room {
     pools: Mutex<PortPools>,
+    /// For whoever draws without a worker; taken while `pools` is held.
+    random: Mutex<SystemRandom>,
     own: Arc<OwnAddresses>,
 }
 
@@ -93,7 +102,7 @@ impl Room {
 }
 
 struct Handle {
-    inbox: Sender<Command>,
+    inbox: Sender<Order>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -117,9 +126,10 @@ impl Media {
             settings.emergency_ports,
             settings.quarantine,
             if plan.takes_descriptors() { settings.sockets } else { usize::MAX },
+            if plan.takes_descriptors() { settings.kept } else { 0 },
         ));
         let own = Arc::new(OwnAddresses::new(settings, own::host_addresses()));
-        let room = Arc::new(Room { pools, own });
+        let room = Arc::new(Room { pools, random: Mutex::new(SystemRandom::new()), own });
         let now = Now::read();
         let relay = RelaySettings {
             inactivity_timeout: settings.inactivity_timeout,
@@ -144,32 +154,70 @@ impl Media {
     /// Sends a command to the worker of its call; never waits. The answer comes as an event.
     pub fn send(&self, command: Command) {
         let key = command.key();
-        let Some(worker) = self.worker(key) else { return };
-        let queued = worker.shared.queued.fetch_add(1, Ordering::Relaxed);
-        if queued >= BACKLOG && matches!(command, Command::Open { .. }) {
-            worker.shared.queued.fetch_sub(1, Ordering::Relaxed);
+        let Some((index, worker)) = self.worker(key) else { return };
+        let bell = &worker.shared.bell;
+        let is_open = matches!(command, Command::Open { .. });
+        if is_open && bell.queued() >= BACKLOG {
             return (self.events)(key.shard(), OpenError::Overloaded.event(key));
         }
-        match worker.inbox.send(command) {
-            // Fails only when it is raised high already.
-            Ok(()) => drop(worker.shared.commands.write(1)),
+        // What only matters once a datagram comes is found by who reads that.
+        let mut is_urgent =
+            !matches!(command, Command::ExpectSrtp { .. } | Command::Remote { hurry: false, .. });
+        let (mut order, mut opened) = (Order::Command(command), None);
+        if let Order::Command(Command::Open { key, a, b, emergency, party }) = &order
+            && let Some((drawn, event)) = self.draw(index, *key, [*a, *b], party.clone(), *emergency)
+        {
+            (order, opened, is_urgent) = (drawn, Some(event), false);
+        }
+        let queued = bell.queue();
+        match worker.inbox.send(order) {
+            Ok(()) => {
+                if is_urgent || queued >= UNHURRIED {
+                    bell.ring();
+                }
+                if let Some(opened) = opened {
+                    (self.events)(key.shard(), opened);
+                }
+            }
             // The worker is gone, which only a bug can do. Nobody waits for its answers in vain.
-            Err(SendError(Command::Open { .. })) => {
+            Err(SendError(Order::Open { .. } | Order::Command(Command::Open { .. }))) => {
                 (self.events)(key.shard(), OpenError::Overloaded.event(key));
             }
-            Err(SendError(Command::Close { .. })) => {
+            Err(SendError(Order::Command(Command::Close { .. }))) => {
                 let statistics = Box::default();
                 (self.events)(key.shard(), MediaEvent::Closed { key, statistics });
             }
-            Err(SendError(Command::Remote { .. } | Command::ExpectSrtp { .. })) => {}
+            Err(SendError(Order::Command(Command::Remote { .. } | Command::ExpectSrtp { .. }))) => {}
         }
+    }
+
+    /// Pairs for a call, where the worker has some open and nobody has to wait: what it is to do, and what it would say.
+    fn draw(
+        &self,
+        worker: usize,
+        key: MediaKey,
+        [a, b]: [IpAddr; 2],
+        party: Option<Party>,
+        emergency: bool,
+    ) -> Option<(Order, MediaEvent)> {
+        let (claim, now) = (PortClaim::new(party, emergency), Instant::now());
+        let mut pools = self.room.pools.try_lock().ok()?;
+        let mut random = self.room.random.try_lock().ok()?;
+        let drawn_a = pools.draw_open(now, a, &claim, &mut *random, worker)?;
+        let Some(drawn_b) = pools.draw_open(now, b, &claim, &mut *random, worker) else {
+            pools.give_back(a, drawn_a.pair, &claim, drawn_a.kept);
+            return None;
+        };
+        let ports = |rtp| Ports { rtp, rtcp: rtp | 1 };
+        let event = MediaEvent::Opened { key, a: ports(drawn_a.pair), b: ports(drawn_b.pair) };
+        Some((Order::Open { key, claim, a: (a, drawn_a), b: (b, drawn_b) }, event))
     }
 
     /// What all workers have counted, and the state of the ports.
     pub fn gauges(&self) -> MediaGauges {
         let mut gauges = MediaGauges { ports: self.room.pools().counts(), ..MediaGauges::default() };
         for worker in &self.workers {
-            gauges.queued += worker.shared.queued.load(Ordering::Relaxed);
+            gauges.queued += worker.shared.bell.queued();
             worker.shared.counters.add_to(&mut gauges);
         }
         gauges
@@ -210,25 +258,25 @@ impl Media {
         let (inbox, commands) = channel();
         let name = format!("media-{index}");
         let shared = Arc::new(Shared {
-            commands: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
-            queued: AtomicU64::new(0),
+            bell: Bell::new()?,
             stop: AtomicBool::new(false),
             pulse: Pulse::new(name.as_str()),
             counters: Counters::default(),
         });
-        let driver = plan.driver(&shared.commands)?;
+        let driver = plan.driver(shared.bell.event())?;
         let (shared_too, room, events) = (shared.clone(), self.room.clone(), self.events.clone());
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            Worker::new(driver, &shared_too, commands, events, &room, relay).run();
+            Worker::new(index, driver, &shared_too, commands, events, &room, relay).run();
         })?;
         Ok(Handle { inbox, shared, thread: Some(thread) })
     }
 
     /// The worker of a call: the same for all its commands, and any for the next one.
-    fn worker(&self, key: MediaKey) -> Option<&Handle> {
+    fn worker(&self, key: MediaKey) -> Option<(usize, &Handle)> {
         let mixed = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let count = u64::try_from(self.workers.len()).ok().filter(|count| *count > 0)?;
-        self.workers.get(usize::try_from(mixed % count).ok()?)
+        let index = usize::try_from(mixed % count).ok()?;
+        Some((index, self.workers.get(index)?))
     }
 }
 
@@ -236,7 +284,8 @@ impl Drop for Media {
     fn drop(&mut self) {
         for worker in &self.workers {
             worker.shared.stop.store(true, Ordering::Release);
-            let _ = worker.shared.commands.write(1);
+            worker.shared.bell.queue(); // Whoever is about to sleep looks for it, and finds that it is to stop.
+            worker.shared.bell.ring();
         }
         for worker in &mut self.workers {
             if let Some(thread) = worker.thread.take() {

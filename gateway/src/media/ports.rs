@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::NoRoom;
+use super::ready::{ENOUGH, Kept, Ready};
 use crate::peer::Party;
 use crate::random::Random;
 
@@ -21,6 +22,9 @@ pub(super) struct PortPools {
     sockets: usize,
     /// Pairs of all addresses that are in use, two sockets each.
     drawn: usize,
+    /// Pairs of all addresses that are open and not in use, likewise; and how many these may be.
+    kept: usize,
+    most_kept: usize,
     pools: HashMap<IpAddr, Pool>,
 }
 
@@ -50,20 +54,53 @@ impl Claim {
 #[derive(Debug)]
 struct Pool {
     free: Vec<u16>,
-    /// Pairs that rest, by the end of their rest, and whose they are so long.
-    resting: VecDeque<(Instant, u16, Option<Party>)>,
+    /// Those of them that are open.
+    ready: Ready,
+    /// Pairs that rest, by the end of their rest.
+    resting: VecDeque<Resting>,
     /// Pairs that parties hold or let rest; none of those that hold none.
     shares: HashMap<Party, usize>,
+}
+
+#[derive(Debug)]
+struct Resting {
+    until: Instant,
+    pair: u16,
+    /// Whose it is so long.
+    party: Option<Party>,
+    kept: Option<Kept>,
+}
+
+/// A pair that was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Drawn {
+    pub(super) pair: u16,
+    /// Its ports, where they are open.
+    pub(super) kept: Option<Kept>,
+}
+
+impl Resting {
+    /// Whether a worker can have it at once: it is closed, or open there.
+    fn is_for(&self, worker: usize) -> bool {
+        self.kept.is_none_or(|kept| kept.worker == worker)
+    }
 }
 
 impl Pool {
     /// What has rested is free.
     fn wake(&mut self, now: Instant) {
-        while self.resting.front().is_some_and(|(until, ..)| *until <= now) {
-            if let Some((_, pair, party)) = self.resting.pop_front() {
-                self.free.push(pair);
+        while self.resting.front().is_some_and(|resting| resting.until <= now) {
+            if let Some(Resting { pair, party, kept, .. }) = self.resting.pop_front() {
+                self.set_free(pair, kept);
                 self.discharge(party.as_ref());
             }
+        }
+    }
+
+    fn set_free(&mut self, pair: u16, kept: Option<Kept>) {
+        match kept {
+            Some(kept) => self.ready.push(pair, kept),
+            None => self.free.push(pair),
         }
     }
 
@@ -104,15 +141,20 @@ impl PortPools {
     /// - `excluded`: ports that are never drawn.
     /// - `emergency_ports`: ports kept for emergency calls, for each address.
     /// - `sockets`: how many ordinary calls may hold, over all addresses.
+    /// - `most_kept`: how many pairs may stay open while no call has them, over all addresses.
     pub(super) fn new(
         range: &RangeInclusive<u16>,
         excluded: &HashSet<u16>,
         emergency_ports: u16,
         quarantine: Duration,
         sockets: usize,
+        most_kept: usize,
     ) -> PortPools {
+        let pairs = pairs(range, excluded);
         PortPools {
-            pairs: pairs(range, excluded),
+            most_kept: most_kept.min(pairs.len() / 8),
+            kept: 0,
+            pairs,
             reserve: usize::from(emergency_ports).div_ceil(2),
             quarantine,
             sockets,
@@ -121,7 +163,7 @@ impl PortPools {
         }
     }
 
-    /// Draws a pair of `address`.
+    /// Draws a pair of `address` for a call of `worker`.
     ///
     /// # Errors
     /// Why there is none for a call of this kind.
@@ -131,50 +173,153 @@ impl PortPools {
         address: IpAddr,
         claim: &Claim,
         random: &mut impl Random,
-    ) -> Result<u16, NoRoom> {
+        worker: usize,
+    ) -> Result<Drawn, NoRoom> {
         let pairs = &self.pairs;
-        let new = || Pool { free: pairs.clone(), resting: VecDeque::new(), shares: HashMap::new() };
+        let new = || Pool {
+            free: pairs.clone(),
+            ready: Ready::default(),
+            resting: VecDeque::new(),
+            shares: HashMap::new(),
+        };
         let pool = self.pools.entry(address).or_insert_with(new);
         pool.wake(now);
         let reserve = if claim.is_set_aside() { 0 } else { self.reserve };
-        let spare = pool.free.len().saturating_sub(reserve);
-        let pair = if !claim.is_set_aside() && 2 * (self.drawn + 1) > self.sockets {
+        let ready = pool.ready.of(worker);
+        let spare = (pool.free.len() + ready).saturating_sub(reserve);
+        // Others' open pairs are as good as in use, until they are closed for want of sockets.
+        let more = if ready == 0 { self.kept } else { 0 };
+        let drawn = if !claim.is_set_aside() && 2 * (self.drawn + more + 1) > self.sockets {
             return Err(NoRoom::Descriptors);
         } else if spare > 0 {
             if !claim.emergency && pool.share(claim.party.as_ref()) >= SHARE * spare {
                 return Err(NoRoom::Share);
             }
-            let index = usize::try_from(random.below(pool.free.len() as u64)).unwrap_or(0);
-            pool.free.swap_remove(index)
+            let full = 2 * (self.drawn + self.kept + 1) > self.sockets;
+            let open = if ready >= ENOUGH || pool.free.is_empty() || full {
+                pool.ready.draw(worker, random)
+            } else {
+                None
+            };
+            match open {
+                Some((pair, kept)) => Drawn { pair, kept: Some(kept) },
+                None => {
+                    let index = usize::try_from(random.below(pool.free.len() as u64)).unwrap_or(0);
+                    Drawn { pair: pool.free.swap_remove(index), kept: None }
+                }
+            }
         } else if claim.emergency
-            && let Some((_, pair, party)) = pool.resting.pop_front()
+            && let Some(index) = pool.resting.iter().position(|resting| resting.is_for(worker))
+            && let Some(Resting { pair, party, kept, .. }) = pool.resting.remove(index)
         {
             // A stray packet of the last call is better than no emergency call.
             pool.discharge(party.as_ref());
-            pair
+            Drawn { pair, kept }
         } else {
             return Err(NoRoom::Ports);
         };
         pool.charge(claim.party.as_ref());
         self.drawn += 1;
-        Ok(pair)
+        self.kept = self.kept.saturating_sub(usize::from(drawn.kept.is_some()));
+        Ok(drawn)
+    }
+
+    /// The same where enough pairs are open that the worker has nothing to do about it.
+    pub(super) fn draw_open(
+        &mut self,
+        now: Instant,
+        address: IpAddr,
+        claim: &Claim,
+        random: &mut impl Random,
+        worker: usize,
+    ) -> Option<Drawn> {
+        let pool = self.pools.get_mut(&address)?;
+        pool.wake(now);
+        if pool.ready.of(worker) < ENOUGH {
+            return None;
+        }
+        self.draw(now, address, claim, random, worker).ok()
     }
 
     /// Takes back a pair that was used, or found busy: it rests.
-    pub(super) fn rest(&mut self, now: Instant, address: IpAddr, pair: u16, claim: &Claim) {
+    ///
+    /// - `kept`: its ports, if they stay open after [`PortPools::may_keep`] has allowed it.
+    pub(super) fn rest(
+        &mut self,
+        now: Instant,
+        address: IpAddr,
+        pair: u16,
+        claim: &Claim,
+        kept: Option<Kept>,
+    ) {
         self.drawn = self.drawn.saturating_sub(1);
         if let Some(pool) = self.pools.get_mut(&address) {
-            pool.resting.push_back((now + self.quarantine, pair, claim.party.clone()));
+            let party = claim.party.clone();
+            pool.resting.push_back(Resting { until: now + self.quarantine, pair, party, kept });
         }
     }
 
     /// Takes back a pair that was never used.
-    pub(super) fn give_back(&mut self, address: IpAddr, pair: u16, claim: &Claim) {
+    ///
+    /// - `kept`: as it is for [`PortPools::rest`].
+    pub(super) fn give_back(&mut self, address: IpAddr, pair: u16, claim: &Claim, kept: Option<Kept>) {
         self.drawn = self.drawn.saturating_sub(1);
         if let Some(pool) = self.pools.get_mut(&address) {
-            pool.free.push(pair);
+            pool.set_free(pair, kept);
             pool.discharge(claim.party.as_ref());
         }
+    }
+
+    /// Whether one more pair may stay open when its call has ended; it is counted then.
+    pub(super) fn may_keep(&mut self) -> bool {
+        let may = self.kept < self.most_kept && !self.is_scarce();
+        self.kept += usize::from(may);
+        may
+    }
+
+    /// What [`PortPools::may_keep`] has allowed could not be done.
+    pub(super) fn keeps_not(&mut self) {
+        self.kept = self.kept.saturating_sub(1);
+    }
+
+    /// Ports or sockets run short, so that none is kept for later.
+    fn is_scarce(&self) -> bool {
+        2 * (self.drawn + self.kept) > self.sockets / 4 * 3
+            || self.pools.values().any(|pool| pool.free.len() < self.pairs.len() / 4)
+    }
+
+    /// The open ports that a worker is to close, because they run short. Their pairs are free, or rest, as others do.
+    pub(super) fn reclaim(&mut self, worker: usize) -> Vec<Kept> {
+        let mut closed = Vec::new();
+        if self.kept == 0 || !self.is_scarce() {
+            return closed;
+        }
+        for pool in self.pools.values_mut() {
+            for (pair, kept) in pool.ready.take(worker) {
+                pool.free.push(pair);
+                closed.push(kept);
+            }
+            let resting = pool.resting.iter_mut().filter(|resting| resting.is_for(worker));
+            closed.extend(resting.filter_map(|resting| resting.kept.take()));
+        }
+        self.kept = self.kept.saturating_sub(closed.len());
+        closed
+    }
+
+    /// The open ports of one pair, which the worker is to close. `None`: a call has got them meanwhile.
+    pub(super) fn reclaim_one(&mut self, address: IpAddr, pair: u16, worker: usize) -> Option<Kept> {
+        let pool = self.pools.get_mut(&address)?;
+        let resting = pool.resting.iter_mut().find(|resting| resting.pair == pair);
+        let kept = match resting {
+            Some(resting) => resting.kept.take()?,
+            None => {
+                let kept = pool.ready.remove(worker, pair)?;
+                pool.free.push(pair);
+                kept
+            }
+        };
+        self.kept = self.kept.saturating_sub(1);
+        Some(kept)
     }
 
     /// Why an ordinary call would not find a pair for each leg, wherever its parties are.
@@ -183,8 +328,8 @@ impl PortPools {
             return Some(NoRoom::Descriptors);
         }
         let is_short = |pool: &Pool| {
-            let rested = pool.resting.iter().take_while(|(until, ..)| *until <= now).count();
-            pool.free.len() + rested < self.reserve + 2
+            let rested = pool.resting.iter().take_while(|resting| resting.until <= now).count();
+            pool.free.len() + pool.ready.len() + rested < self.reserve + 2
         };
         self.pools.values().any(is_short).then_some(NoRoom::Ports)
     }
@@ -199,9 +344,10 @@ impl PortPools {
     pub(super) fn counts(&self) -> PortCounts {
         let mut counts = PortCounts::default();
         for pool in self.pools.values() {
-            counts.free += 2 * pool.free.len();
-            counts.resting += 2 * pool.resting.len();
-            counts.used += 2 * self.pairs.len().saturating_sub(pool.free.len() + pool.resting.len());
+            let (free, resting) = (pool.free.len() + pool.ready.len(), pool.resting.len());
+            counts.free += 2 * free;
+            counts.resting += 2 * resting;
+            counts.used += 2 * self.pairs.len().saturating_sub(free + resting);
         }
         counts
     }
@@ -229,6 +375,7 @@ pub(super) fn parse_reserved(text: &str) -> HashSet<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::driver::KeptPort;
     use crate::random::SeededRandom;
     use std::net::Ipv4Addr;
 
@@ -236,7 +383,14 @@ mod tests {
     const QUARANTINE: Duration = Duration::from_secs(10);
 
     fn pools(range: RangeInclusive<u16>, excluded: &[u16], emergency_ports: u16) -> PortPools {
-        PortPools::new(&range, &excluded.iter().copied().collect(), emergency_ports, QUARANTINE, usize::MAX)
+        PortPools::new(
+            &range,
+            &excluded.iter().copied().collect(),
+            emergency_ports,
+            QUARANTINE,
+            usize::MAX,
+            0,
+        )
     }
 
     fn draw_all(pools: &mut PortPools, now: Instant, emergency: bool) -> Vec<u16> {
@@ -245,7 +399,9 @@ mod tests {
 
     fn draw_for(pools: &mut PortPools, now: Instant, claim: &Claim) -> Vec<u16> {
         let mut random = SeededRandom::new(7);
-        std::iter::from_fn(|| pools.draw(now, LOCAL, claim, &mut random).ok()).collect()
+        std::iter::from_fn(|| pools.draw(now, LOCAL, claim, &mut random, 0).ok())
+            .map(|drawn| drawn.pair)
+            .collect()
     }
 
     fn of(name: &str) -> Claim {
@@ -278,10 +434,10 @@ mod tests {
         let start = Instant::now();
         let mut pools = pools(5000..=5001, &[], 0);
         assert_eq!(draw_all(&mut pools, start, false), [5000]);
-        pools.rest(start, LOCAL, 5000, &nobody());
+        pools.rest(start, LOCAL, 5000, &nobody(), None);
         assert!(draw_all(&mut pools, start + QUARANTINE - Duration::from_millis(1), false).is_empty());
         assert_eq!(draw_all(&mut pools, start + QUARANTINE, false), [5000]);
-        pools.give_back(LOCAL, 5000, &nobody());
+        pools.give_back(LOCAL, 5000, &nobody(), None);
         assert_eq!(draw_all(&mut pools, start + QUARANTINE, false), [5000]);
     }
 
@@ -291,7 +447,7 @@ mod tests {
         let mut pools = pools(5000..=5009, &[], 4);
         let drawn = draw_all(&mut pools, start, false);
         assert_eq!(drawn.len(), 3);
-        pools.rest(start, LOCAL, drawn[0], &nobody());
+        pools.rest(start, LOCAL, drawn[0], &nobody(), None);
         let emergency = draw_all(&mut pools, start, true);
         assert_eq!((emergency.len(), emergency.last()), (3, drawn.first()));
     }
@@ -305,7 +461,7 @@ mod tests {
         let drawn = draw_for(&mut pools, start, &beyond);
         assert_eq!(drawn.len(), 8);
         assert!(draw_for(&mut pools, start, &of("pbx")).is_empty());
-        pools.rest(start, LOCAL, drawn[0], &beyond);
+        pools.rest(start, LOCAL, drawn[0], &beyond, None);
         assert_eq!(draw_for(&mut pools, start, &beyond), [drawn[0]]);
         assert_eq!(draw_all(&mut pools, start, true).len(), 2);
     }
@@ -318,12 +474,12 @@ mod tests {
         let first = draw_for(&mut pools, start, &of("greedy"));
         assert_eq!(first.len(), 889);
         let mut random = SeededRandom::new(7);
-        assert_eq!(pools.draw(start, LOCAL, &of("greedy"), &mut random), Err(NoRoom::Share));
+        assert_eq!(pools.draw(start, LOCAL, &of("greedy"), &mut random, 0), Err(NoRoom::Share));
         assert_eq!(draw_for(&mut pools, start, &of("late")).len(), 99);
         assert_eq!(draw_for(&mut pools, start, &of("latest")).len(), 11);
-        assert!(pools.draw(start, LOCAL, &Claim::new(None, true), &mut random).is_ok());
+        assert!(pools.draw(start, LOCAL, &Claim::new(None, true), &mut random, 0).is_ok());
         for pair in &first {
-            pools.rest(start, LOCAL, *pair, &of("greedy"));
+            pools.rest(start, LOCAL, *pair, &of("greedy"), None);
         }
         assert!(draw_for(&mut pools, start, &of("greedy")).is_empty());
         let rested = start + QUARANTINE;
@@ -334,16 +490,98 @@ mod tests {
     #[test]
     fn sockets_are_set_aside_for_emergency_calls() {
         let start = Instant::now();
-        let mut pools = PortPools::new(&(5000..=5099), &HashSet::new(), 0, QUARANTINE, 9);
+        let mut pools = PortPools::new(&(5000..=5099), &HashSet::new(), 0, QUARANTINE, 9, 0);
         assert_eq!(pools.calls(1), 2);
         let drawn = draw_for(&mut pools, start, &of("pbx"));
         assert_eq!(drawn.len(), 4);
         let mut random = SeededRandom::new(7);
-        assert_eq!(pools.draw(start, LOCAL, &of("branch"), &mut random), Err(NoRoom::Descriptors));
-        assert!(pools.draw(start, LOCAL, &Claim::new(None, true), &mut random).is_ok());
-        pools.rest(start, LOCAL, drawn[0], &of("pbx"));
-        pools.rest(start, LOCAL, drawn[1], &of("pbx"));
+        assert_eq!(pools.draw(start, LOCAL, &of("branch"), &mut random, 0), Err(NoRoom::Descriptors));
+        assert!(pools.draw(start, LOCAL, &Claim::new(None, true), &mut random, 0).is_ok());
+        pools.rest(start, LOCAL, drawn[0], &of("pbx"), None);
+        pools.rest(start, LOCAL, drawn[1], &of("pbx"), None);
         assert_eq!(draw_for(&mut pools, start, &of("branch")).len(), 1);
+    }
+
+    /// Pairs that calls of `worker` had, which may stay open: how many do.
+    fn used_by(pools: &mut PortPools, now: Instant, worker: usize, count: usize) -> usize {
+        let mut random = SeededRandom::new(7);
+        let mut draw = || pools.draw(now, LOCAL, &nobody(), &mut random, worker).unwrap().pair;
+        let pairs: Vec<u16> = (0..count).map(|_| draw()).collect();
+        let mut stay = 0;
+        for pair in pairs {
+            let ports = [pair, pair + 1].map(|port| KeptPort::numbered(port.into()));
+            let kept = pools.may_keep().then_some(Kept { worker, ports });
+            stay += usize::from(kept.is_some());
+            pools.rest(now, LOCAL, pair, &nobody(), kept);
+        }
+        stay
+    }
+
+    fn keeping(sockets: usize) -> PortPools {
+        PortPools::new(&(10_000..=19_999), &HashSet::new(), 0, QUARANTINE, sockets, 1_000)
+    }
+
+    #[test]
+    fn open_pairs_rest_like_others_and_are_drawn_where_a_call_can_hide_among_them() {
+        let start = Instant::now();
+        let mut pools = keeping(usize::MAX);
+        assert_eq!(used_by(&mut pools, start, 1, ENOUGH), ENOUGH);
+        let mut random = SeededRandom::new(8);
+        let mut draw = |pools: &mut PortPools, at, worker| {
+            let drawn = pools.draw_open(at, LOCAL, &nobody(), &mut random, worker);
+            drawn.map(|drawn| (drawn.pair, drawn.kept.unwrap().worker))
+        };
+        assert_eq!(draw(&mut pools, start + QUARANTINE - Duration::from_millis(1), 1), None);
+        let rested = start + QUARANTINE;
+        assert_eq!(draw(&mut pools, rested, 0), None, "another worker has them");
+        let (pair, worker) = draw(&mut pools, rested, 1).unwrap();
+        assert_eq!(worker, 1);
+        assert_eq!(draw(&mut pools, rested, 1), None, "too few are left");
+        assert_eq!(pools.counts(), PortCounts { used: 2, resting: 0, free: 9_998 });
+        let mut random = SeededRandom::new(9);
+        assert_eq!(pools.draw(rested, LOCAL, &nobody(), &mut random, 1).unwrap().kept, None);
+        // A flood at one of them has it closed; one that a call has got stays open.
+        assert_eq!(pools.reclaim_one(LOCAL, pair, 1), None);
+        pools.rest(rested, LOCAL, pair, &nobody(), None);
+        let other = pools
+            .pools
+            .get_mut(&LOCAL)
+            .unwrap()
+            .ready
+            .draw(1, &mut random)
+            .map(|(pair, kept)| {
+                pools.pools.get_mut(&LOCAL).unwrap().ready.push(pair, kept);
+                pair
+            })
+            .unwrap();
+        assert!(pools.reclaim_one(LOCAL, other, 1).is_some());
+        assert_eq!(pools.reclaim_one(LOCAL, other, 1), None);
+    }
+
+    #[test]
+    fn no_more_stay_open_than_may_and_none_where_sockets_or_ports_run_short() {
+        let start = Instant::now();
+        assert_eq!(used_by(&mut keeping(usize::MAX), start, 0, 1_000), 625, "an eighth of the pairs");
+        // Ports run short.
+        let mut pools = keeping(usize::MAX);
+        assert_eq!(used_by(&mut pools, start, 0, 100), 100);
+        assert_eq!(pools.reclaim(0), []);
+        let rested = start + QUARANTINE;
+        let mut random = SeededRandom::new(7);
+        let mut draw = |pools: &mut PortPools, worker, count| {
+            let mut one = || pools.draw(rested, LOCAL, &nobody(), &mut random, worker);
+            (0..count).take_while(|_| one().is_ok()).count()
+        };
+        assert_eq!(draw(&mut pools, 1, 3_700), 3_700);
+        assert_eq!(pools.reclaim(1), [], "they are not this worker's");
+        assert_eq!(pools.reclaim(0).len(), 100);
+        assert_eq!(draw(&mut pools, 1, 9_999), 1_300, "all others");
+        // Sockets run short.
+        let mut pools = keeping(400);
+        assert_eq!(used_by(&mut pools, start, 0, 100), 100);
+        assert_eq!(draw(&mut pools, 1, 9_999), 100, "the sockets of the others are open");
+        assert_eq!(pools.reclaim(0).len(), 100);
+        assert_eq!(draw(&mut pools, 1, 9_999), 100);
     }
 
     #[test]

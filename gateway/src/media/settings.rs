@@ -30,6 +30,9 @@ pub struct MediaSettings {
     /// Media sockets that ordinary calls may hold at one time, four a call: the others of the process's open files are set
     /// aside.
     pub sockets: usize,
+    /// Pairs of ports that may stay open while no call has them, two sockets each, so that the next calls find them open. They
+    /// are closed where the sockets that ordinary calls may hold run short.
+    pub kept: usize,
     /// Ports never taken: those of the listeners and of the admin server.
     pub excluded_ports: Vec<u16>,
     /// How long a port rests after a call, so that the last packets of one call do not reach the next.
@@ -49,6 +52,7 @@ impl Default for MediaSettings {
             hold_timeout: Duration::from_secs(30 * 60),
             emergency_ports: 20,
             sockets: usize::MAX,
+            kept: 0,
             excluded_ports: Vec::new(),
             quarantine: Duration::from_secs(10),
         }

@@ -2,20 +2,21 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::eventfd::EventFd;
 use rtp::relay::{CallStatistics, Refusal, Relay, RelaySettings, Side};
 
+use super::bell::Bell;
 use super::call::{LegPorts, OpenCall, OpenError};
 use super::calls::Calls;
 use super::counters::Counters;
 use super::driver::Driver;
 use super::pace::Pace;
-use super::ports::Claim;
+use super::ports::{Claim, Drawn};
+use super::ready::Kept;
 use super::{Command, EventSink, MediaEvent, MediaKey, Room};
 use crate::clock::Now;
 use crate::pulse::{self, Pulse};
@@ -23,38 +24,58 @@ use crate::random::{Random, SystemRandom};
 
 /// Commands that are obeyed before ports are looked at again.
 const COMMANDS: usize = 32;
+/// How often it is asked whether kept sockets have to go.
+const RECLAIM: Duration = Duration::from_millis(250);
 /// A last minute shorter than this is left out of the quality records.
 const SHORTEST_MINUTE: Duration = Duration::from_secs(1);
 
 /// What a worker shares with the rest of the process.
 pub(super) struct Shared {
-    pub(super) commands: EventFd,
-    pub(super) queued: AtomicU64,
+    pub(super) bell: Bell,
     pub(super) stop: AtomicBool,
     pub(super) pulse: Pulse,
     pub(super) counters: Counters,
 }
 
+/// What a worker is told.
+#[derive(Debug)]
+pub(super) enum Order {
+    Command(Command),
+    /// Opens a call with pairs that were drawn for it and are open already. Whoever sent it has told of it.
+    Open {
+        key: MediaKey,
+        claim: Claim,
+        a: (IpAddr, Drawn),
+        b: (IpAddr, Drawn),
+    },
+}
+
 pub(super) struct Worker<'a> {
+    /// Its number.
+    index: usize,
     driver: Driver,
     calls: Calls<'a>,
     shared: &'a Shared,
-    inbox: Receiver<Command>,
+    inbox: Receiver<Order>,
     room: &'a Room,
     settings: RelaySettings,
     random: SystemRandom,
+    /// When to look whether sockets that are kept have to go.
+    reclaim_at: Instant,
 }
 
 impl<'a> Worker<'a> {
     pub(super) fn new(
+        index: usize,
         driver: Driver,
         shared: &'a Shared,
-        inbox: Receiver<Command>,
+        inbox: Receiver<Order>,
         events: Arc<EventSink>,
         room: &'a Room,
         settings: RelaySettings,
     ) -> Worker<'a> {
         Worker {
+            index,
             driver,
             calls: Calls::new(shared, events, room),
             shared,
@@ -62,6 +83,7 @@ impl<'a> Worker<'a> {
             room,
             settings,
             random: SystemRandom::new(),
+            reclaim_at: Instant::now(),
         }
     }
 
@@ -70,17 +92,17 @@ impl<'a> Worker<'a> {
         let mut pending = false;
         let mut pace = Pace::new(Instant::now());
         while !self.shared.stop.load(Ordering::Acquire) {
-            let most = if pending { Duration::ZERO } else { self.timeout() };
-            let told = self.driver.wait(most);
+            let sleeps = !pending && self.shared.bell.may_sleep();
+            self.driver.wait(if sleeps { self.timeout() } else { Duration::ZERO });
+            self.shared.bell.is_awake();
             self.shared.pulse.beat();
             let now = Now::read();
             pace.wake(now.instant);
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
-            if pending || told {
-                pending = self.handle_commands();
-            }
+            pending = self.handle_commands();
             self.driver.serve(now, &mut self.calls);
             self.calls.handle_timeouts(&mut self.driver);
+            self.close_kept(now.instant);
             if !pending {
                 thread::sleep(pace.rest(Instant::now()));
             }
@@ -97,8 +119,15 @@ impl<'a> Worker<'a> {
     /// Obeys some commands; returns whether more wait.
     fn handle_commands(&mut self) -> bool {
         for _ in 0..COMMANDS {
-            let Ok(command) = self.inbox.try_recv() else { return false };
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            let Ok(order) = self.inbox.try_recv() else { return false };
+            self.shared.bell.taken();
+            let command = match order {
+                Order::Command(command) => command,
+                Order::Open { key, claim, a, b } => {
+                    self.open_drawn(key, &claim, a, b);
+                    continue;
+                }
+            };
             match command {
                 Command::Open { key, a, b, emergency, party } => {
                     let claim = Claim::new(party, emergency);
@@ -110,7 +139,7 @@ impl<'a> Worker<'a> {
                 Command::ExpectSrtp { key, side, only } => {
                     self.calls.change(key, |call| call.relay.expect_srtp(side, only));
                 }
-                Command::Remote { key, side, remote } => self.calls.change(key, |call| {
+                Command::Remote { key, side, remote, .. } => self.calls.change(key, |call| {
                     call.leg_mut(side).set_customer(remote.customer);
                     let now = Instant::now();
                     call.relay.handle_remote(now, side, &remote);
@@ -127,17 +156,64 @@ impl<'a> Worker<'a> {
             return Err(OpenError::Open);
         }
         let place = self.calls.next_place() as u32;
-        let Worker { driver, room, random, .. } = self;
-        let mut a = LegPorts::open(room, driver, a, claim, random, (place, Side::A))?;
-        let b = LegPorts::open(room, driver, b, claim, random, (place, Side::B)).inspect_err(|_| {
-            a.close(driver);
+        let Worker { index, driver, room, random, .. } = self;
+        let mut a = LegPorts::open(room, driver, (a, claim), random, *index, (place, Side::A))?;
+        let b = LegPorts::open(room, driver, (b, claim), random, *index, (place, Side::B));
+        let b = b.inspect_err(|_| {
+            a.close(driver, *index);
             a.forget();
         })?;
         let opened = MediaEvent::Opened { key, a: a.ports(), b: b.ports() };
+        self.insert(key, a, b);
+        Ok(opened)
+    }
+
+    fn open_drawn(&mut self, key: MediaKey, claim: &Claim, a: (IpAddr, Drawn), b: (IpAddr, Drawn)) {
+        let place = self.calls.next_place() as u32;
+        let Worker { driver, room, .. } = self;
+        let mut open = |(address, drawn), side| {
+            LegPorts::open_drawn(room, driver, (address, claim), drawn, (place, side))
+        };
+        // Both are opened, so that both are given back where something is wrong, which only a bug can do.
+        match (open(a, Side::A), open(b, Side::B)) {
+            (Ok(a), Ok(b)) if !self.calls.has(key) => self.insert(key, a, b),
+            (a, b) => {
+                let error = [a.as_ref().err(), b.as_ref().err()].into_iter().flatten().next();
+                tracing::error!(
+                    call = key.0,
+                    error = error.map(tracing::field::display),
+                    "a call has no media ports"
+                );
+                a.into_iter().chain(b).for_each(|mut leg| leg.close(&mut self.driver, self.index));
+            }
+        }
+    }
+
+    fn insert(&mut self, key: MediaKey, a: LegPorts<'a>, b: LegPorts<'a>) {
         let now = Instant::now();
         let relay = Relay::new(now, self.settings, self.random.next_u64());
         self.calls.insert(now, |minute| OpenCall { key, a, b, relay, minute, wake: minute });
-        Ok(opened)
+    }
+
+    /// Closes kept ports: those of which strangers make too much use, and all of them where sockets or ports run short.
+    fn close_kept(&mut self, now: Instant) {
+        let noisy = self.calls.take_noisy();
+        if noisy.is_empty() && self.reclaim_at > now {
+            return;
+        }
+        let mut pools = self.room.pools();
+        let mut closed = Vec::new();
+        for (address, port) in noisy {
+            closed.extend(pools.reclaim_one(address, port & !1, self.index));
+        }
+        if self.reclaim_at <= now {
+            self.reclaim_at = now + RECLAIM;
+            closed.extend(pools.reclaim(self.index));
+        }
+        drop(pools);
+        for port in closed.iter().flat_map(|Kept { ports, .. }| ports) {
+            self.driver.close_kept(*port);
+        }
     }
 
     fn close(&mut self, key: MediaKey) {
@@ -151,8 +227,8 @@ impl<'a> Worker<'a> {
             statistics = call.relay.call_statistics(now);
             let shed = call.floods().map(|(port, _)| self.driver.calm(port)).sum();
             self.shared.counters.refused_many(Refusal::Shed, shed);
-            call.a.close(&mut self.driver);
-            call.b.close(&mut self.driver);
+            call.a.close(&mut self.driver, self.index);
+            call.b.close(&mut self.driver, self.index);
         }
         self.calls.tell(MediaEvent::Closed { key, statistics: Box::new(statistics) });
     }

@@ -346,7 +346,7 @@ impl World {
     pub fn told_of(&self, port: u16) -> Option<&Remote> {
         let (key, side) = self.media_ports.get(&port)?;
         self.media_log.iter().rev().find_map(|(_, command)| match command {
-            Command::Remote { key: of, side: its, remote } if (of, its) == (key, side) => Some(remote),
+            Command::Remote { key: of, side: its, remote, .. } if (of, its) == (key, side) => Some(remote),
             _ => None,
         })
     }

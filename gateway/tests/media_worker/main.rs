@@ -125,8 +125,8 @@ fn sound_passes_both_ways_and_is_counted() {
     assert_ne!(a, b);
     let (caller, callee, stranger) = (Phone::new(), Phone::new(), Phone::new());
     let remote = Remote { customer: true, ..caller.remote() };
-    gateway.media.send(Command::Remote { key, side: Side::A, remote });
-    gateway.media.send(Command::Remote { key, side: Side::B, remote: callee.remote() });
+    gateway.media.send(Command::Remote { key, side: Side::A, remote, hurry: true });
+    gateway.media.send(Command::Remote { key, side: Side::B, remote: callee.remote(), hurry: true });
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     for seq in 0..200 {
         caller.send(a.rtp, &rtp(1, seq));
@@ -189,7 +189,7 @@ fn what_the_gateway_did_not_read_in_time_is_its_own_fault() {
     let (a, b) = gateway.open(key);
     let (caller, callee) = (Phone::new(), Phone::new());
     for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
-        gateway.media.send(Command::Remote { key, side, remote: phone.remote() });
+        gateway.media.send(Command::Remote { key, side, remote: phone.remote(), hurry: true });
     }
     caller.send(a.rtp, &rtp(1, 0));
     assert_eq!(callee.receive(), (rtp(1, 0), b.rtp));
@@ -241,7 +241,7 @@ fn a_flood_at_one_port_is_shed_by_the_kernel() {
         gateway.media.send(Command::Open { key, a: local, b: local, emergency: false, party: None });
         let MediaEvent::Opened { a, b, .. } = gateway.event() else { panic!("not opened") };
         for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
-            gateway.media.send(Command::Remote { key, side, remote: phone.remote() });
+            gateway.media.send(Command::Remote { key, side, remote: phone.remote(), hurry: true });
         }
         wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
         let speak = |seq| {
@@ -287,7 +287,7 @@ fn fax_passes_opaque() {
     let (caller, callee) = (Phone::new(), Phone::new());
     for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
         let remote = Remote { kind: StreamKind::Udptl, ..phone.remote() };
-        gateway.media.send(Command::Remote { key, side, remote });
+        gateway.media.send(Command::Remote { key, side, remote, hurry: true });
     }
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     caller.send(a.rtp, &[0, 1, 6, 1, 2, 3]);
@@ -302,9 +302,9 @@ fn each_leg_gets_reports_of_ours() {
     let key = MediaKey::new(0, 1);
     let (a, b) = gateway.open(key);
     let (caller, callee, reports) = (Phone::new(), Phone::new(), Phone::new());
-    gateway.media.send(Command::Remote { key, side: Side::A, remote: caller.remote() });
+    gateway.media.send(Command::Remote { key, side: Side::A, remote: caller.remote(), hurry: true });
     let remote = Remote { rtcp: Some(reports.address()), ..callee.remote() };
-    gateway.media.send(Command::Remote { key, side: Side::B, remote });
+    gateway.media.send(Command::Remote { key, side: Side::B, remote, hurry: true });
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     caller.send(a.rtp, &rtp(7, 1));
     callee.receive();
@@ -383,7 +383,7 @@ fn media_of_the_gateways_own_is_refused() {
         (second, Side::A, at(a)),
         (second, Side::B, at(b)),
     ] {
-        gateway.media.send(Command::Remote { key, side, remote });
+        gateway.media.send(Command::Remote { key, side, remote, hurry: true });
     }
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     phone.send(a.rtp, &rtp(1, 1)); // goes out of `b` to `d`
@@ -404,8 +404,8 @@ fn a_displaced_stranger_is_told_of() {
     let (a, _) = gateway.open(key);
     let private = "192.168.7.7:4000".parse().ok();
     let behind_nat = Remote { rtp: private, signalling: Some(LOCAL), ..Remote::default() };
-    gateway.media.send(Command::Remote { key, side: Side::A, remote: behind_nat });
-    gateway.media.send(Command::Remote { key, side: Side::B, remote: Phone::new().remote() });
+    gateway.media.send(Command::Remote { key, side: Side::A, remote: behind_nat, hurry: true });
+    gateway.media.send(Command::Remote { key, side: Side::B, remote: Phone::new().remote(), hurry: true });
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     stranger.send_to(&rtp(9, 1), (LOCAL, a.rtp)).unwrap();
     wait_until("the stranger is heard", || gateway.media.gauges().remote.received.packets == 1);
@@ -424,7 +424,7 @@ fn silence_on_both_sides_is_told_once() {
     let key = MediaKey::new(9, 1);
     gateway.open(key);
     for side in [Side::A, Side::B] {
-        gateway.media.send(Command::Remote { key, side, remote: Phone::new().remote() });
+        gateway.media.send(Command::Remote { key, side, remote: Phone::new().remote(), hurry: true });
     }
     assert_eq!(gateway.event(), MediaEvent::Silent { key });
     gateway.close(key);
@@ -463,7 +463,7 @@ fn ipv6_carries_one_leg_and_ipv4_the_other() {
     gateway.media.send(Command::Open { key, a: six, b: LOCAL, emergency: false, party: None });
     let MediaEvent::Opened { a, b, .. } = gateway.event() else { panic!("not opened") };
     for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
-        gateway.media.send(Command::Remote { key, side, remote: phone.remote() });
+        gateway.media.send(Command::Remote { key, side, remote: phone.remote(), hurry: true });
     }
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     caller.0.send_to(&rtp(1, 1), (six, a.rtp)).unwrap();

@@ -51,7 +51,7 @@ fn the_workers_do_the_same_by_sk_lookup() {
 fn call(gateway: &Gateway, key: MediaKey, [caller, callee]: [&Phone; 2]) -> (u16, u16) {
     let (a, b) = gateway.open(key);
     for (side, phone) in [(Side::A, caller), (Side::B, callee)] {
-        gateway.media.send(Command::Remote { key, side, remote: phone.remote() });
+        gateway.media.send(Command::Remote { key, side, remote: phone.remote(), hurry: true });
     }
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     (a.rtp, b.rtp)
@@ -131,7 +131,7 @@ fn all_addresses_of_the_host_are_served() {
     gateway.media.send(Command::Open { key, a: any[0], b: any[1], emergency: false, party: None });
     let MediaEvent::Opened { a, b, .. } = gateway.event() else { panic!("not opened") };
     for (side, phone) in [(Side::A, &caller), (Side::B, &callee)] {
-        gateway.media.send(Command::Remote { key, side, remote: phone.remote() });
+        gateway.media.send(Command::Remote { key, side, remote: phone.remote(), hurry: true });
     }
     wait_until("commands are obeyed", || gateway.media.gauges().queued == 0);
     let mut buffer = [0; 200];

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 
 use super::socket::{MediaSocket, Received, control_buffer};
-use super::{BUFFER, Datagram, LATE, LONGEST, Next, Outgoing, PortId, Sink, Tag};
+use super::{BUFFER, Datagram, KeptPort, LATE, LONGEST, Next, Outgoing, PortId, Sink, Tag};
 use crate::clock::Now;
 
 /// Sockets that are served in one wake.
@@ -18,6 +18,8 @@ const EVENTS: usize = 256;
 const BEHIND: Duration = Duration::from_millis(5);
 /// At most so many at once, so that no socket starves the others.
 const DRAIN: usize = 16;
+/// So many datagrams come to a port that nobody has before it is closed.
+const NOISE: u32 = 64;
 /// Marks the event of the command channel among those of sockets.
 const COMMAND_TOKEN: u64 = u64::MAX;
 
@@ -46,7 +48,13 @@ enum Shedding {
 
 struct Port {
     socket: MediaSocket,
-    tag: Tag,
+    local: (IpAddr, u16),
+    /// `None`: nobody's, and kept for a call to come.
+    tag: Option<Tag>,
+    /// When its call began, if it was kept before: what came until then is nothing to that.
+    since: Option<Instant>,
+    /// What has come since it is nobody's.
+    noise: Cell<u32>,
     /// What the kernel has counted of datagrams that found the socket full.
     unread: Cell<u32>,
     shedding: Cell<Shedding>,
@@ -78,8 +86,16 @@ impl EpollDriver {
         let token = pack(index, generation);
         self.epoll.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN, token))?;
         self.generation = generation;
-        let port =
-            Some(Port { socket, tag, unread: Cell::new(0), shedding: Cell::new(Shedding::No), generation });
+        let port = Some(Port {
+            socket,
+            local: (address, port),
+            tag: Some(tag),
+            since: None,
+            noise: Cell::new(0),
+            unread: Cell::new(0),
+            shedding: Cell::new(Shedding::No),
+            generation,
+        });
         match self.ports.get_mut(index as usize) {
             Some(vacant) => {
                 self.vacant.pop();
@@ -97,12 +113,44 @@ impl EpollDriver {
         }
     }
 
-    pub(super) fn wait(&mut self, most: Duration) -> bool {
+    pub(super) fn keep(&mut self, port: PortId) -> Option<KeptPort> {
+        let PortId(index) = port;
+        let place = self.ports.get_mut(index as usize)?;
+        if let Some(open) = place
+            && open.shedding.get() == Shedding::No
+        {
+            open.tag = None;
+            open.noise.set(0);
+            return Some(KeptPort { port, generation: open.generation });
+        }
+        self.close(port);
+        None
+    }
+
+    pub(super) fn reopen(&mut self, kept: KeptPort, tag: Tag) -> Option<PortId> {
+        let PortId(index) = kept.port;
+        let port = self.ports.get_mut(index as usize)?.as_mut();
+        let port = port.filter(|port| port.generation == kept.generation && port.tag.is_none())?;
+        port.tag = Some(tag);
+        port.since = Some(Instant::now());
+        Some(kept.port)
+    }
+
+    pub(super) fn close_kept(&mut self, kept: KeptPort) {
+        let PortId(index) = kept.port;
+        if let Some(Some(port)) = self.ports.get(index as usize)
+            && port.generation == kept.generation
+            && port.tag.is_none()
+        {
+            self.close(kept.port);
+        }
+    }
+
+    pub(super) fn wait(&mut self, most: Duration) {
         // Rounded up: waking before the time would only mean to wait again.
         let millis = u16::try_from(most.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         let count = self.epoll.wait(self.ready.as_mut_slice(), EpollTimeout::from(millis));
         self.count = count.unwrap_or(0); // EINTR
-        self.ready.iter().take(self.count).any(|event| event.data() == COMMAND_TOKEN)
     }
 
     pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
@@ -117,7 +165,16 @@ impl EpollDriver {
             for _ in 0..DRAIN {
                 let room = buffer.get_mut(..LONGEST).unwrap_or_default();
                 let Some(received) = port.socket.receive(room, control) else { break };
+                let Some(tag) = port.tag else {
+                    port.unread.set(received.unread);
+                    port.noise.set(port.noise.get() + 1);
+                    continue;
+                };
                 let arrival = now.arrival(received.stamp);
+                if port.since.is_some_and(|since| arrival < since) {
+                    port.unread.set(received.unread);
+                    continue;
+                }
                 let waited = now.instant.saturating_duration_since(arrival);
                 let unread = match port.missed(received.unread) {
                     (0, _) => 0,
@@ -132,12 +189,12 @@ impl EpollDriver {
                 };
                 let Received { from, len, .. } = received;
                 let datagram = Datagram { from, len, arrival, late: waited > LATE, unread };
-                match sink.handle_datagram(port.tag, &datagram, buffer.as_mut_slice()) {
+                match sink.handle_datagram(tag, &datagram, buffer.as_mut_slice()) {
                     Next::Nothing => {}
                     Next::Send(Outgoing { port: other, to, len }) => {
                         let bytes = buffer.get(..len).unwrap_or_default();
                         let result = send(ports, other, bytes, to);
-                        sink.handle_sent(port.tag, len, result);
+                        sink.handle_sent(tag, len, result);
                     }
                     Next::Shed { source, .. } => {
                         if port.socket.hear_only(source).is_ok() {
@@ -148,6 +205,11 @@ impl EpollDriver {
                 if waited < BEHIND {
                     break; // Level-triggered: if more waits after all, the next wake says so.
                 }
+            }
+            if port.noise.get() >= NOISE {
+                port.noise.set(0);
+                let (address, number) = port.local;
+                sink.handle_noise(address, number);
             }
         }
         self.count = 0;
@@ -211,5 +273,120 @@ mod tests {
             assert_eq!(unpack(token), (index, generation));
             assert_ne!(token, COMMAND_TOKEN);
         }
+    }
+
+    /// Hears all, and sends nothing.
+    #[derive(Default)]
+    struct Heard {
+        bytes: Vec<(u32, u8)>,
+        arrival: Option<Instant>,
+        noisy: Vec<u16>,
+    }
+
+    impl Sink for Heard {
+        fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Next {
+            self.arrival = Some(datagram.arrival);
+            self.bytes.push((tag.place, buffer[0]));
+            Next::Nothing
+        }
+
+        fn handle_unread(&mut self, _: u64) {}
+
+        fn handle_noise(&mut self, _: IpAddr, port: u16) {
+            self.noisy.push(port);
+        }
+
+        fn handle_shed(&mut self, _: u64) {}
+
+        fn handle_sent(&mut self, _: Tag, _: usize, _: io::Result<()>) {}
+    }
+
+    fn tag(place: u32) -> Tag {
+        Tag { place, side: rtp::relay::Side::A, component: rtp::relay::Component::Rtp }
+    }
+
+    const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    struct Line {
+        driver: EpollDriver,
+        phone: std::net::UdpSocket,
+        to: SocketAddr,
+        port: PortId,
+        heard: Heard,
+    }
+
+    impl Line {
+        fn new() -> Line {
+            let phone = std::net::UdpSocket::bind((LOCAL, 0)).unwrap();
+            let number = std::net::UdpSocket::bind((LOCAL, 0)).unwrap().local_addr().unwrap().port();
+            let event = EventFd::new().unwrap();
+            let mut driver = EpollDriver::new(&event).unwrap();
+            let port = driver.open(LOCAL, number, tag(1)).unwrap();
+            let mut line = Line { driver, phone, to: (LOCAL, number).into(), port, heard: Heard::default() };
+            // The kernel begins to take the time of arrivals a moment after the first socket has asked for it, and gives that of
+            // the reading so long. A port that was kept is older than that.
+            loop {
+                line.send(b'?');
+                let sent = Instant::now();
+                std::thread::sleep(Duration::from_millis(2));
+                line.serve();
+                if line.heard.arrival.unwrap() < sent + Duration::from_millis(1) {
+                    line.heard = Heard::default();
+                    return line;
+                }
+            }
+        }
+
+        fn send(&self, byte: u8) {
+            self.phone.send_to(&[byte], self.to).unwrap();
+        }
+
+        fn serve(&mut self) {
+            for _ in 0..20 {
+                self.driver.wait(Duration::ZERO);
+                self.driver.serve(Now::read(), &mut self.heard);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_hears_nothing_that_came_to_its_port_before() {
+        let mut line = Line::new();
+        line.send(b'a');
+        line.serve();
+        line.send(b'b');
+        let kept = line.driver.keep(line.port).unwrap();
+        line.send(b'c');
+        line.serve();
+        // The last of the strays waits in the socket when the next call gets it.
+        line.send(b'd');
+        assert_eq!(line.driver.reopen(kept, tag(2)), Some(line.port));
+        assert_eq!(line.driver.reopen(kept, tag(3)), None, "it is a call's");
+        line.driver.close_kept(kept);
+        line.send(b'e');
+        line.serve();
+        assert_eq!(line.heard.bytes, [(1, b'a'), (2, b'e')]);
+    }
+
+    #[test]
+    fn a_kept_port_that_is_flooded_is_told_of_and_can_be_closed() {
+        let mut line = Line::new();
+        let kept = line.driver.keep(line.port).unwrap();
+        for _ in 1..NOISE {
+            line.send(b'x');
+        }
+        line.serve();
+        assert!(line.heard.noisy.is_empty());
+        line.send(b'x');
+        line.serve();
+        assert_eq!(line.heard.noisy, [line.to.port()]);
+        line.driver.close_kept(kept);
+        assert_eq!(line.driver.reopen(kept, tag(2)), None);
+        // The same number is another port then.
+        let again = line.driver.open(LOCAL, line.to.port(), tag(3)).unwrap();
+        assert_eq!(again, line.port);
+        assert!(line.driver.keep(again).is_some());
+        assert_eq!(line.driver.reopen(kept, tag(4)), None);
+        assert!(line.heard.bytes.is_empty());
     }
 }

@@ -34,6 +34,21 @@ impl PortId {
     }
 }
 
+/// A port that stays open while no call has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeptPort {
+    port: PortId,
+    /// Tells it from others that have the same number later.
+    generation: u32,
+}
+
+#[cfg(test)]
+impl KeptPort {
+    pub(super) fn numbered(number: u32) -> KeptPort {
+        KeptPort { port: PortId(number), generation: 0 }
+    }
+}
+
 /// Whose port it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
@@ -88,6 +103,9 @@ pub(super) trait Sink {
     /// A socket of ours was full: so many more datagrams were dropped.
     fn handle_unread(&mut self, count: u64);
 
+    /// More comes to a kept port of that address than is worth reading.
+    fn handle_noise(&mut self, address: IpAddr, port: u16);
+
     /// So many more were dropped at a port that is flooded.
     fn handle_shed(&mut self, count: u64);
 
@@ -120,8 +138,34 @@ impl Driver {
         }
     }
 
-    /// Waits for datagrams and commands. Returns whether commands are there.
-    pub(super) fn wait(&mut self, most: Duration) -> bool {
+    /// Takes a port from its call and keeps it open; what comes to it is thrown away. `None`: it can't be kept, and is closed.
+    pub(super) fn keep(&mut self, port: PortId) -> Option<KeptPort> {
+        match self {
+            Driver::Epoll(driver) => driver.keep(port),
+            Driver::SkLookup(driver) => {
+                driver.close(port);
+                None
+            }
+        }
+    }
+
+    /// Gives a port that was kept to another call, which hears nothing that came before. `None`: there is no such port.
+    pub(super) fn reopen(&mut self, kept: KeptPort, tag: Tag) -> Option<PortId> {
+        match self {
+            Driver::Epoll(driver) => driver.reopen(kept, tag),
+            Driver::SkLookup(_) => None,
+        }
+    }
+
+    /// Closes a port that was kept.
+    pub(super) fn close_kept(&mut self, kept: KeptPort) {
+        if let Driver::Epoll(driver) = self {
+            driver.close_kept(kept);
+        }
+    }
+
+    /// Waits for datagrams and commands.
+    pub(super) fn wait(&mut self, most: Duration) {
         match self {
             Driver::Epoll(driver) => driver.wait(most),
             Driver::SkLookup(driver) => driver.wait(most),

@@ -111,15 +111,14 @@ impl SkLookupDriver {
         self.steering.calm(number, port)
     }
 
-    pub(super) fn wait(&mut self, most: Duration) -> bool {
+    pub(super) fn wait(&mut self, most: Duration) {
         // Rounded up: waking before the time would only mean to wait again.
         let millis = u16::try_from(most.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
         let mut events = [EpollEvent::empty(); 4];
         let count = self.epoll.wait(&mut events, EpollTimeout::from(millis)).unwrap_or(0); // EINTR
-        let tokens = || events.iter().take(count).map(EpollEvent::data);
+        let tokens = events.iter().take(count).map(EpollEvent::data).filter(|token| *token != COMMAND_TOKEN);
         self.ready.clear();
-        self.ready.extend(tokens().filter_map(|token| usize::try_from(token).ok()));
-        tokens().any(|token| token == COMMAND_TOKEN)
+        self.ready.extend(tokens.filter_map(|token| usize::try_from(token).ok()));
     }
 
     pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
