@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::ntp::{NtpShort, NtpTime};
 use crate::packet::{RtpPacket, Ssrc};
 use crate::quality::{MAX_MISORDER, PayloadFormat, PayloadUse, round_trip};
+use crate::relay::Counts;
 use crate::rtcp::{ReportBlock, SenderInfo};
 
 /// Numbers that are remembered, most recent first: 20 s at 50 packets a second, while a report is rarely older than a
@@ -85,6 +86,37 @@ impl Sender {
         self.remember(packet.seq());
     }
 
+    /// Somebody else has forwarded packets of this stream and counted them: from `before` to `now`. Their headers were of
+    /// twelve bytes, without padding.
+    ///
+    /// Of numbers before the last 128 it is known how many were forwarded, and not which: the latest are taken to be.
+    pub(crate) fn handle_counts(&mut self, before: &Counts, now: &Counts) {
+        let packets = now.packets - before.packets;
+        self.packets += packets;
+        self.bytes += (now.bytes - before.bytes).saturating_sub(12 * packets);
+        self.last_sent = now.heard;
+        self.clock = (now.timestamp, now.heard, self.clock.2);
+        let distinct = packets.saturating_sub(now.duplicates - before.duplicates);
+        let step = now.highest.saturating_sub(before.highest);
+        let known = u64::from(u128::BITS);
+        let total = self.distinct + distinct;
+        for _ in 0..step.min(REMEMBERED) {
+            self.highest += 1;
+            self.forget(self.highest);
+        }
+        self.highest += step.saturating_sub(REMEMBERED);
+        for behind in (0..known).filter(|behind| now.seen >> behind & 1 == 1) {
+            self.mark(self.highest - behind);
+        }
+        for behind in known..step.min(REMEMBERED) {
+            if self.distinct >= total {
+                break;
+            }
+            self.mark(self.highest - behind);
+        }
+        self.distinct = total;
+    }
+
     /// The sender information of a report sent at `now`, which is `ntp`.
     pub fn report(&mut self, now: Instant, ntp: NtpTime) -> SenderInfo {
         self.reported.rotate_right(1);
@@ -130,6 +162,11 @@ impl Sender {
     /// The stream's name.
     pub fn ssrc(&self) -> Ssrc {
         self.ssrc
+    }
+
+    /// Its highest number.
+    pub(crate) fn highest(&self) -> u16 {
+        self.highest as u16
     }
 
     /// When its last packet was forwarded.

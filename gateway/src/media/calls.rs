@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtp::relay::{Component, Forward, Output, Refusal};
+use rtp::relay::{Component, Counts, Forward, Output, Refusal};
 
 use super::call::OpenCall;
 use super::driver::{BUFFER, Datagram, Driver, Next, Outgoing, Sink, Tag};
@@ -144,6 +144,10 @@ impl<'a> Calls<'a> {
                     }
                 }
                 Output::Silent => told.push(MediaEvent::Silent { key }),
+                Output::Offload(flow) => {
+                    call.relay.handle_counts(flow.side, &Counts { ended: true, ..flow.counts });
+                }
+                Output::Reclaim(_) => {}
             }
         }
         if call.minute <= now {

@@ -283,6 +283,11 @@ impl SourceLock {
         self.source().filter(is_settled)
     }
 
+    /// The source, once time to learn is over for good: whoever else is heard instead must come and ask.
+    pub(crate) fn locked(&self) -> Option<SocketAddr> {
+        self.source().filter(|_| matches!(self.learning, Learning::Over))
+    }
+
     fn is_learning(&self, now: Instant) -> bool {
         match self.learning {
             Learning::Waiting => true,

@@ -38,6 +38,17 @@ impl Jitter {
         self.previous = Some((arrival, timestamp));
     }
 
+    /// The estimate in seconds, with the arrival and timestamp of the packet before: from there another one can go on.
+    pub(crate) fn state(&self) -> (f64, Option<(Instant, u32)>) {
+        (self.value, self.previous)
+    }
+
+    /// Goes on from where another one that began with [`Jitter::state`] has come; `period`: its estimates meanwhile.
+    pub(crate) fn go_on(&mut self, value: f64, previous: Option<(Instant, u32)>, period: Spread) {
+        (self.value, self.previous) = (value, previous);
+        self.period.merge(period);
+    }
+
     /// Forgets the packet before: the next one only begins a measurement, and the estimate stays as it is.
     pub fn rebase(&mut self) {
         self.previous = None;

@@ -6,6 +6,7 @@ use super::sequence::fraction_lost;
 use super::{Arrived, Jitter, Sequence, Spread};
 use crate::ntp::{NtpShort, NtpTime};
 use crate::packet::{PayloadType, RtpPacket, Ssrc};
+use crate::relay::Counts;
 use crate::rtcp::ReportBlock;
 
 /// Nothing for this long, and the gap counts as an interruption: lost packets still, but not the random loss of which
@@ -127,6 +128,29 @@ impl Receiver {
     /// The peer's sender report came: our next report block answers it, unless it has no clock (some phones send zeros).
     pub fn handle_sender_report(&mut self, arrival: Instant, ntp: NtpTime) {
         self.last_sr = (ntp.short() != NtpShort(0)).then(|| (ntp.short(), arrival));
+    }
+
+    /// Where counting stands, if the stream is a steady one of sound; `None`: what comes next is not simply counted.
+    pub(crate) fn counts(&self) -> Option<Counts> {
+        if self.paused.is_some_and(|paused| paused + PAUSE_LAG >= self.heard) {
+            return None;
+        }
+        let (highest, seen) = self.sequence.state()?;
+        let (jitter, previous) = self.jitter.state();
+        Some(Counts { highest, seen, jitter, previous, ..Counts::new(self.heard) })
+    }
+
+    /// The payload type of the last packet.
+    pub(crate) fn payload_type(&self) -> PayloadType {
+        self.payload_type
+    }
+
+    /// Somebody else has counted packets of this stream: from `before` to `now`.
+    pub(crate) fn handle_counts(&mut self, before: &Counts, now: &Counts) {
+        let (packets, duplicates) = (now.packets - before.packets, now.duplicates - before.duplicates);
+        self.sequence.go_on((now.highest, now.seen), packets, duplicates);
+        self.jitter.go_on(now.jitter, now.previous, now.period);
+        self.heard = now.heard;
     }
 
     /// A report block on this stream, and the start of the next interval.

@@ -107,6 +107,20 @@ impl Sequence {
         self.excused += count;
     }
 
+    /// Highest number and the last 128, where nothing but gaps and late packets may come next: from there another can go on.
+    pub(crate) fn state(&self) -> Option<(u64, u128)> {
+        let is_plain = self.restart_at.is_none() && !self.paused;
+        // What is late then is behind the first number by far.
+        (is_plain && self.highest - self.base >= u64::from(u128::BITS)).then_some((self.highest, self.seen))
+    }
+
+    /// Goes on from where another that began with [`Sequence::state`] has come, with so many packets more.
+    pub(crate) fn go_on(&mut self, (highest, seen): (u64, u128), received: u64, duplicates: u64) {
+        (self.highest, self.seen) = (highest.max(self.highest), seen);
+        self.received += received;
+        self.duplicates += duplicates;
+    }
+
     /// Highest number so far: cycles above, sequence number below, as a report carries it.
     pub fn highest(&self) -> u32 {
         (self.highest - FIRST_CYCLE) as u32

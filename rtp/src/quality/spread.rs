@@ -12,6 +12,11 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// So many values of this sum, the largest of which is `max`; in seconds.
+    pub fn new(sum: f64, count: u64, max: f64) -> Spread {
+        Spread { sum, count, max }
+    }
+
     /// Adds one value, in seconds.
     pub fn add(&mut self, seconds: f64) {
         self.sum += seconds;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::allowance::Allowance;
 use super::formats::Formats;
 use super::meter::{Meter, Streams};
+use super::offload::Offloaded;
 use super::random::Random;
 use super::restart::Names;
 use super::schedule::Schedule;
@@ -45,6 +46,8 @@ pub(super) struct Leg {
     pub(super) schedule: Schedule,
     /// A report is to be sent, as of this moment.
     pub(super) due: Option<Instant>,
+    /// The time to look whether the direction that comes in here may be offloaded: that of the reports.
+    pub(super) offer_due: Option<Instant>,
     /// When our last report went out.
     pub(super) reported: Option<Instant>,
     /// Names us in reports while we send no stream.
@@ -57,6 +60,8 @@ pub(super) struct Leg {
     pub(super) displaced: Option<SocketAddr>,
     /// When anything was last accepted.
     pub(super) heard: Option<Instant>,
+    /// What comes in here is forwarded by somebody else.
+    pub(super) offloaded: Option<Offloaded>,
     /// Datagrams for this leg that our own socket may have dropped since its last RTP packet.
     pub(super) unread: u64,
 }
@@ -77,6 +82,7 @@ impl Leg {
             sent_before: None,
             schedule: Schedule::default(),
             due: None,
+            offer_due: None,
             reported: None,
             own_ssrc: Ssrc(random.next()),
             security: Security::default(),
@@ -85,6 +91,7 @@ impl Leg {
             meter: Meter::default(),
             displaced: None,
             heard: None,
+            offloaded: None,
             unread: 0,
         }
     }
@@ -227,6 +234,17 @@ impl Leg {
             return Err(Refusal::Surplus);
         }
         Ok(name)
+    }
+
+    /// Whether a stream that comes in under this name goes out under it, and its highest number has gone out.
+    pub(super) fn sends(&self, ssrc: Ssrc, highest: u64) -> bool {
+        let is_level = |sent: &Sender| sent.ssrc() == ssrc && sent.highest() == highest as u16;
+        self.names.of(ssrc) == ssrc && self.sent.as_ref().is_some_and(is_level)
+    }
+
+    /// The streams that we send, the current one first.
+    pub(super) fn senders(&mut self) -> impl Iterator<Item = &mut Sender> {
+        self.sent.iter_mut().chain(self.sent_before.iter_mut())
     }
 
     /// Counts a packet that goes out.

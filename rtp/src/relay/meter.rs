@@ -22,6 +22,11 @@ impl Count {
         self.bytes += bytes as u64;
     }
 
+    pub(super) fn add_many(&mut self, packets: u64, bytes: u64) {
+        self.packets += packets;
+        self.bytes += bytes;
+    }
+
     fn since(self, earlier: Count) -> Count {
         Count {
             packets: self.packets.saturating_sub(earlier.packets),

@@ -4,6 +4,7 @@ mod allowance;
 mod formats;
 mod leg;
 mod meter;
+mod offload;
 mod random;
 mod remote;
 mod report;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use leg::Component;
 use leg::Leg;
+pub use offload::{Counts, Flow, LONGEST_PAUSE};
 use random::Random;
 pub use remote::{Remote, Side, StreamKind};
 pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals};
@@ -49,7 +51,7 @@ pub struct Forward {
 }
 
 /// What to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Output {
     /// Send a report of ours: the first `len` bytes of the buffer.
     Transmit {
@@ -64,6 +66,11 @@ pub enum Output {
     },
     /// Neither leg was heard for the timeout. Once, and again after the next [`Relay::handle_remote`].
     Silent,
+    /// A direction is steady: somebody cheaper may forward it from now on, as [`Flow`] says. What it counts comes back by
+    /// [`Relay::handle_counts`]; who does not take it says so there as well.
+    Offload(Flow),
+    /// The direction that comes in at this leg is to be ours again: stop forwarding it, and tell the last counts.
+    Reclaim(Side),
 }
 
 /// Relays RTP between two legs; ends RTCP on each of them.
@@ -107,6 +114,7 @@ pub struct Relay {
     /// When signalling last spoke: silence is counted from there.
     spoken: Instant,
     silent: Silence,
+    tapped: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +139,7 @@ impl Relay {
             minute: now,
             spoken: now,
             silent: Silence::Watching,
+            tapped: false,
         }
     }
 
@@ -261,6 +270,7 @@ impl Relay {
             let leg = self.leg(side);
             if leg.schedule.is_due(now, random) {
                 leg.due = Some(now);
+                leg.offer_due = Some(now);
             }
         }
         self.watch_silence(now);
@@ -268,6 +278,9 @@ impl Relay {
 
     /// The next thing to do; a report is written to `buffer`. Drain to `None`.
     pub fn poll_output(&mut self, buffer: &mut [u8]) -> Option<Output> {
+        if let Some(output) = self.poll_offload() {
+            return Some(output);
+        }
         for side in [Side::A, Side::B] {
             if let Some(now) = self.leg(side).due.take()
                 && let Some(output) = self.report(now, side, buffer)
@@ -284,6 +297,9 @@ impl Relay {
 
     /// When to call [`Relay::handle_timeout`]; `None`: never, as things stand.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.wants_back() {
+            return Some(self.opened);
+        }
         let silent = (self.silent == Silence::Watching && self.a.spoken && self.b.spoken)
             .then(|| self.heard() + self.silence_timeout());
         [self.a.schedule.next(), self.b.schedule.next(), silent].into_iter().flatten().min()

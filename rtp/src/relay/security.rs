@@ -97,6 +97,11 @@ impl Security {
         Ok(session.map_or(Ok(len), |session| session.protect_rtcp(buffer, len))?)
     }
 
+    /// Whether it is RTP and nothing else.
+    pub(super) fn is_clear(&self) -> bool {
+        self.state == State::Clear
+    }
+
     /// The session of SRTP.
     pub(super) fn active(&self) -> Option<&Session> {
         self.session.as_deref().filter(|_| self.state == State::Protected)
