@@ -13,9 +13,11 @@ pub(crate) const R1: Reg = Reg(1);
 pub(crate) const R2: Reg = Reg(2);
 pub(crate) const R3: Reg = Reg(3);
 pub(crate) const R4: Reg = Reg(4);
+pub(crate) const R5: Reg = Reg(5);
 /// What a call leaves alone.
 pub(crate) const R6: Reg = Reg(6);
 pub(crate) const R7: Reg = Reg(7);
+pub(crate) const R8: Reg = Reg(8);
 pub(crate) const R9: Reg = Reg(9);
 /// The end of the stack.
 pub(crate) const R10: Reg = Reg(10);
@@ -26,8 +28,38 @@ const PSEUDO_MAP_FD: Reg = Reg(1);
 /// Bytes of a load or store, as the instruction has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
+    One = 0x10,
     Two = 0x08,
     Four = 0x00,
+    Eight = 0x18,
+}
+
+/// Arithmetic of 64 bits, as the instruction has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    Add = 0x00,
+    Sub = 0x10,
+    Mul = 0x20,
+    Div = 0x30,
+    Or = 0x40,
+    And = 0x50,
+    ShiftLeft = 0x60,
+    ShiftRight = 0x70,
+    Xor = 0xa0,
+    /// Keeps the sign.
+    ArithmeticShiftRight = 0xc0,
+}
+
+/// Comparisons of 64 bits without sign, but where it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Is = 0x10,
+    IsNot = 0x50,
+    Above = 0x20,
+    AtLeast = 0x30,
+    Below = 0xa0,
+    SignedAbove = 0x60,
+    SignedBelow = 0xc0,
 }
 
 /// A place in the program, named before it is known.
@@ -90,6 +122,49 @@ impl Assembler {
     /// Adds to eight bytes in memory, atomically.
     pub(crate) fn add_to_memory(&mut self, to: Reg, offset: i16, from: Reg) {
         self.emit(0xdb, to, from, offset, 0);
+    }
+
+    pub(crate) fn store_sized(&mut self, size: Size, to: Reg, offset: i16, from: Reg) {
+        self.emit(0x63 | size as u8, to, from, offset, 0);
+    }
+
+    /// `to = to op other`.
+    pub(crate) fn calculate(&mut self, op: Op, to: Reg, other: Reg) {
+        self.emit(0x0f | op as u8, to, other, 0, 0);
+    }
+
+    /// `to = to op value`.
+    pub(crate) fn calculate_value(&mut self, op: Op, to: Reg, value: i32) {
+        self.emit(0x07 | op as u8, to, R0, 0, value);
+    }
+
+    /// Network byte order of 16 bits to the host's, or back.
+    pub(crate) fn swap_two(&mut self, register: Reg) {
+        self.emit(0xdc, register, R0, 0, 16);
+    }
+
+    /// The same of 32 bits.
+    pub(crate) fn swap_four(&mut self, register: Reg) {
+        self.emit(0xdc, register, R0, 0, 32);
+    }
+
+    /// Adds to eight bytes in memory, before all that follows; what was there comes in `with`.
+    pub(crate) fn fetch_add(&mut self, to: Reg, offset: i16, with: Reg) {
+        self.emit(0xdb, to, with, offset, 1);
+    }
+
+    pub(crate) fn jump_when(&mut self, register: Reg, when: When, value: i32, to: Label) {
+        self.emit_jump(0x05 | when as u8, register, R0, value, to);
+    }
+
+    /// The same with another register.
+    pub(crate) fn jump_when_other(&mut self, register: Reg, when: When, other: Reg, to: Label) {
+        self.emit_jump(0x0d | when as u8, register, other, 0, to);
+    }
+
+    /// Ends with what is in `R0`.
+    pub(crate) fn exit_with_result(&mut self) {
+        self.emit(0x95, R0, R0, 0, 0);
     }
 
     pub(crate) fn load_map(&mut self, to: Reg, descriptor: i32) {

@@ -12,9 +12,12 @@ const MAP_UPDATE_ELEM: libc::c_int = 2;
 const MAP_DELETE_ELEM: libc::c_int = 3;
 const PROG_LOAD: libc::c_int = 5;
 const LINK_CREATE: libc::c_int = 28;
+const PROG_TEST_RUN: libc::c_int = 10;
 
 const PROG_TYPE_SK_LOOKUP: u32 = 30;
 const ATTACH_SK_LOOKUP: u32 = 36;
+const PROG_TYPE_SCHED_CLS: u32 = 3;
+const ATTACH_TCX_INGRESS: u32 = 46;
 
 /// Types of maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +77,29 @@ struct LinkCreate {
     target_fd: u32,
     attach_type: u32,
     flags: u32,
+    relative: u64,
+    expected_revision: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    ctx_size_in: u32,
+    ctx_size_out: u32,
+    ctx_in: u64,
+    ctx_out: u64,
+    flags: u32,
+    cpu: u32,
+    batch_size: u32,
+    _reserved: u32,
 }
 
 /// Shows up beside the object in `bpftool`.
@@ -104,37 +130,56 @@ pub(crate) fn create_map(
     descriptor(call(MAP_CREATE, &attr)?)
 }
 
-/// Puts a value of as many bytes as the map's values have, under `key`.
-pub(crate) fn update(map: BorrowedFd<'_>, key: u32, value: &[u8]) -> io::Result<()> {
+/// Puts a value of as many bytes as the map's values have, under a `key` of as many as its keys have.
+pub(crate) fn update(map: BorrowedFd<'_>, key: &[u8], value: &[u8]) -> io::Result<()> {
     element(MAP_UPDATE_ELEM, map, key, value.as_ptr().addr_of_memory())
 }
 
 /// Reads the value under `key` into as many bytes as the map's values have.
-pub(crate) fn look_up(map: BorrowedFd<'_>, key: u32, value: &mut [u8]) -> io::Result<()> {
+pub(crate) fn look_up(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::Result<()> {
     element(MAP_LOOKUP_ELEM, map, key, value.as_mut_ptr().addr_of_memory())
 }
 
-pub(crate) fn delete(map: BorrowedFd<'_>, key: u32) -> io::Result<()> {
+pub(crate) fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<()> {
     element(MAP_DELETE_ELEM, map, key, 0)
 }
 
-fn element(command: libc::c_int, map: BorrowedFd<'_>, key: u32, value: u64) -> io::Result<()> {
-    let key: *const u32 = &key;
+fn element(command: libc::c_int, map: BorrowedFd<'_>, key: &[u8], value: u64) -> io::Result<()> {
+    let key = key.as_ptr();
     let attr =
         Element { map_fd: number(map.as_raw_fd()), key: key.addr_of_memory(), value, ..Element::default() };
     call(command, &attr).map(drop)
 }
 
+/// What a program is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// To select a datagram's socket.
+    SkLookup,
+    /// To look at the packets that come in at an interface.
+    Ingress,
+}
+
+impl Kind {
+    fn numbers(self) -> (u32, u32) {
+        match self {
+            Kind::SkLookup => (PROG_TYPE_SK_LOOKUP, ATTACH_SK_LOOKUP),
+            Kind::Ingress => (PROG_TYPE_SCHED_CLS, ATTACH_TCX_INGRESS),
+        }
+    }
+}
+
 /// Loads a program; an error has the last words of the verifier, if it was asked.
-pub(crate) fn load_sk_lookup(code: &[[u8; 8]]) -> io::Result<OwnedFd> {
+pub(crate) fn load(kind: Kind, code: &[[u8; 8]]) -> io::Result<OwnedFd> {
+    let (prog_type, expected_attach_type) = kind.numbers();
     let license = c"Dual MIT/GPL";
     let mut attr = ProgLoad {
-        prog_type: PROG_TYPE_SK_LOOKUP,
+        prog_type,
         insn_cnt: u32::try_from(code.len()).unwrap_or(u32::MAX),
         insns: code.as_ptr().addr_of_memory(),
         license: license.as_ptr().addr_of_memory(),
         prog_name: name("vc_media"),
-        expected_attach_type: ATTACH_SK_LOOKUP,
+        expected_attach_type,
         ..ProgLoad::default()
     };
     let error = match call(PROG_LOAD, &attr) {
@@ -152,20 +197,48 @@ pub(crate) fn load_sk_lookup(code: &[[u8; 8]]) -> io::Result<OwnedFd> {
         return descriptor(loaded);
     }
     let log = String::from_utf8_lossy(&log);
-    let lines: Vec<_> = log.trim_end_matches('\0').trim().lines().rev().take(3).collect();
+    let lines: Vec<_> = log.trim_end_matches('\0').trim().lines().rev().take(4).collect();
     let last: Vec<_> = lines.into_iter().rev().collect();
     Err(io::Error::new(error.kind(), format!("{error}; {}", last.join(" / "))))
 }
 
-/// Attaches a program to a network namespace; it is detached when the link is closed.
-pub(crate) fn attach(program: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// Attaches a program to a network namespace (by its descriptor) or to an interface (by its number); it is detached when
+/// the link is closed.
+pub(crate) fn attach(kind: Kind, program: BorrowedFd<'_>, target: u32) -> io::Result<OwnedFd> {
+    let (_, attach_type) = kind.numbers();
     let attr = LinkCreate {
         prog_fd: number(program.as_raw_fd()),
-        target_fd: number(namespace.as_raw_fd()),
-        attach_type: ATTACH_SK_LOOKUP,
-        flags: 0,
+        target_fd: target,
+        attach_type,
+        ..LinkCreate::default()
     };
     descriptor(call(LINK_CREATE, &attr)?)
+}
+
+/// Runs a program over a packet as if it had come in with `context`. Returns its word, the packet afterwards, and how long it
+/// took in ns, in the mean of `repeat` runs.
+pub(crate) fn test_run(
+    program: BorrowedFd<'_>,
+    packet: &[u8],
+    context: &[u8],
+    repeat: u32,
+) -> io::Result<(i32, Vec<u8>, u32)> {
+    let mut out = vec![0; packet.len() + 256];
+    let len = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let mut attr = TestRun {
+        prog_fd: number(program.as_raw_fd()),
+        data_size_in: len(packet),
+        data_size_out: len(&out),
+        data_in: packet.as_ptr().addr_of_memory(),
+        data_out: out.as_mut_ptr().addr_of_memory(),
+        repeat,
+        ctx_size_in: len(context),
+        ctx_in: context.as_ptr().addr_of_memory(),
+        ..TestRun::default()
+    };
+    call_mut(PROG_TEST_RUN, &mut attr)?;
+    out.truncate(attr.data_size_out as usize);
+    Ok((attr.retval.cast_signed(), out, attr.duration))
 }
 
 /// A pointer as `union bpf_attr` has it.
@@ -192,6 +265,14 @@ fn number(descriptor: RawFd) -> u32 {
 fn call<T>(command: libc::c_int, attr: &T) -> io::Result<libc::c_long> {
     let attr: *const T = attr;
     // SAFETY: the kernel reads as many bytes as `T` has, and what the addresses in it point to lives in the callers.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attr, size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The same where the kernel answers in `attr`.
+fn call_mut<T>(command: libc::c_int, attr: &mut T) -> io::Result<libc::c_long> {
+    let attr: *mut T = attr;
+    // SAFETY: the kernel reads and writes as many bytes as `T` has, and what the addresses in it point to lives in the callers.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, attr, size_of::<T>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

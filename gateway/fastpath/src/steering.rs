@@ -5,20 +5,23 @@ use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::bpf::{self, MapType};
+use crate::bpf::{self, Kind, MapType};
 use crate::mapping::Mapping;
 use crate::program::{FLOODED, Program, SOURCE};
 
 /// Flooded ports at one time; more are not shed.
 const MOST_FLOODED: u32 = 4096;
 const PORTS: usize = 1 << 16;
+/// From one entry of four bytes to the next.
+const STRIDE: usize = 8;
 
 /// The program at work in this thread's network namespace, until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Steering {
     addresses: Vec<IpAddr>,
-    ports: Mapping,
+    ports: Mapping<AtomicU32>,
     sockets: OwnedFd,
     sources: OwnedFd,
     _link: OwnedFd,
@@ -47,10 +50,11 @@ impl Steering {
             Program { ports: ports.as_raw_fd(), sockets: sockets.as_raw_fd(), sources: sources.as_raw_fd() };
         let code =
             program.assemble(addresses).ok_or_else(|| at("program")(io::ErrorKind::InvalidInput.into()))?;
-        let program = bpf::load_sk_lookup(&code).map_err(at("program"))?;
+        let program = bpf::load(Kind::SkLookup, &code).map_err(at("program"))?;
         let namespace = File::open("/proc/thread-self/ns/net").map_err(at("network namespace"))?;
-        let link = bpf::attach(program.as_fd(), namespace.as_fd()).map_err(at("link"))?;
-        let ports = Mapping::new(ports.as_fd(), entries).map_err(at("mapping of ports"))?;
+        let target = u32::try_from(namespace.as_raw_fd()).unwrap_or(u32::MAX);
+        let link = bpf::attach(Kind::SkLookup, program.as_fd(), target).map_err(at("link"))?;
+        let ports = Mapping::new(ports.as_fd(), entries * STRIDE).map_err(at("mapping of ports"))?;
         Ok(Self { addresses: addresses.to_vec(), ports, sockets, sources, _link: link })
     }
 
@@ -65,18 +69,18 @@ impl Steering {
     /// The number is too high, or the socket is not bound.
     pub fn register(&self, number: u16, socket: &impl AsFd) -> io::Result<()> {
         let descriptor = socket.as_fd().as_raw_fd().to_ne_bytes();
-        bpf::update(self.sockets.as_fd(), u32::from(number), &descriptor).map_err(at("socket"))
+        bpf::update(self.sockets.as_fd(), &u32::from(number).to_ne_bytes(), &descriptor).map_err(at("socket"))
     }
 
     /// From now on datagrams for `port` of an address (by its number) come to a socket (by its number).
     pub fn lease(&self, address: u16, port: u16, socket: u16) {
-        self.ports.set(index(address, port), (u32::from(socket) + 1) & !FLOODED);
+        self.set(address, port, (u32::from(socket) + 1) & !FLOODED);
     }
 
     /// Datagrams for `port` go their own way again. Returns how many were shed since it was flooded.
     pub fn release(&self, address: u16, port: u16) -> u64 {
         let flooded = self.calm(address, port);
-        self.ports.set(index(address, port), 0);
+        self.set(address, port, 0);
         flooded
     }
 
@@ -92,32 +96,35 @@ impl Steering {
             IpAddr::V6(v6) => ip.iter_mut().zip(v6.octets()).for_each(|(to, from)| *to = from),
         }
         rest.iter_mut().zip(source.port().to_be_bytes()).for_each(|(to, from)| *to = from);
-        bpf::update(self.sources.as_fd(), key(address, port), &value)?;
+        bpf::update(self.sources.as_fd(), &key(address, port), &value)?;
         self.flag(address, port, |entry| entry | FLOODED);
         Ok(())
     }
 
     /// Hears everybody again. Returns how many datagrams were dropped since [`Steering::shed`].
     pub fn calm(&self, address: u16, port: u16) -> u64 {
-        let entry = self.ports.entry(index(address, port));
-        if entry.is_none_or(|entry| entry.load(std::sync::atomic::Ordering::Relaxed) & FLOODED == 0) {
+        let entry = self.ports.at(index(address, port));
+        if entry.is_none_or(|entry| entry.load(Ordering::Relaxed) & FLOODED == 0) {
             return 0;
         }
         self.flag(address, port, |entry| entry & !FLOODED);
         let mut value = [0; SOURCE];
-        let known = bpf::look_up(self.sources.as_fd(), key(address, port), &mut value);
-        let _ = bpf::delete(self.sources.as_fd(), key(address, port));
+        let known = bpf::look_up(self.sources.as_fd(), &key(address, port), &mut value);
+        let _ = bpf::delete(self.sources.as_fd(), &key(address, port));
         let dropped = value.last_chunk::<8>().map_or(0, |count| u64::from_ne_bytes(*count));
         if known.is_ok() { dropped } else { 0 }
     }
 
     fn flag(&self, address: u16, port: u16, change: impl FnOnce(u32) -> u32) {
-        if let Some(entry) = self.ports.entry(index(address, port)) {
+        if let Some(entry) = self.ports.at(index(address, port)) {
             // A port has one owner, so nobody writes in between.
-            entry.store(
-                change(entry.load(std::sync::atomic::Ordering::Relaxed)),
-                std::sync::atomic::Ordering::Release,
-            );
+            entry.store(change(entry.load(Ordering::Relaxed)), Ordering::Release);
+        }
+    }
+
+    fn set(&self, address: u16, port: u16, entry: u32) {
+        if let Some(place) = self.ports.at(index(address, port)) {
+            place.store(entry, Ordering::Release);
         }
     }
 }
@@ -141,11 +148,11 @@ pub fn accept_originals(socket: &impl AsFd, ipv6: bool) -> io::Result<()> {
 }
 
 fn index(address: u16, port: u16) -> usize {
-    usize::from(address) * PORTS + usize::from(port)
+    (usize::from(address) * PORTS + usize::from(port)) * STRIDE
 }
 
-fn key(address: u16, port: u16) -> u32 {
-    u32::from(address) << 16 | u32::from(port)
+fn key(address: u16, port: u16) -> [u8; 4] {
+    (u32::from(address) << 16 | u32::from(port)).to_ne_bytes()
 }
 
 /// Says at what it failed.
