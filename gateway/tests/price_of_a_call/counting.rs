@@ -81,8 +81,10 @@ pub fn show_whence(work: impl FnOnce()) {
     work();
     let mut stacks = STACKS.take().unwrap_or_default();
     stacks.sort_unstable();
-    let mut sites: Vec<_> =
-        stacks.chunk_by(|one, next| one == next).map(|same| (same.len(), &same[0])).collect();
+    let mut sites: Vec<_> = stacks
+        .chunk_by(|one, next| one == next)
+        .filter_map(|same| Some((same.len(), same.first()?)))
+        .collect();
     sites.sort_unstable_by(|one, next| next.cmp(one));
     for (count, stack) in sites {
         println!("{count:4} {stack}");
