@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::missing::Need;
+use crate::outline::Outline;
 use crate::{
     Admin, Carrier, ConnectorId, E164, Gateway, GroupId, Listen, Media, Network, NumberEntry, Owner,
     Position, Records, Tls, VoiceConnector, VoiceConnectorGroup,
@@ -43,6 +44,7 @@ pub struct Config {
     pub(crate) index: Index,
     pub(crate) positions: HashMap<E164, Position>,
     pub(crate) needs: Vec<Need>,
+    pub(crate) outline: Outline,
 }
 
 /// Where each name stands in its list.

@@ -40,6 +40,7 @@ mod config;
 mod connector;
 mod credentials;
 mod csv;
+mod difference;
 mod error;
 mod gateway;
 mod group;
@@ -51,6 +52,7 @@ mod missing;
 mod network;
 mod number;
 mod number_format;
+mod outline;
 mod peer;
 mod read;
 mod records;
@@ -67,6 +69,7 @@ pub use connector::{
     Termination, VoiceConnector,
 };
 pub use credentials::{Credentials, Proof};
+pub use difference::{Change, Changed};
 pub use error::{ConfigError, ConfigErrors, Position, Warning};
 pub use gateway::Gateway;
 pub use group::{Member, VoiceConnectorGroup};
@@ -77,6 +80,7 @@ pub use missing::Missing;
 pub use network::Network;
 pub use number::{NumberEntry, Owner};
 pub use number_format::NumberFormat;
+pub use outline::Object;
 pub use peer::{
     DEFAULT_SRTP_SUITES, Dtmf, HeaderChange, HeaderRule, Nat, NumberRole, NumberRule, Peer, Prack, Privacy,
     Refer, Registration, ResponseRule, RuleDirection, Srtp,

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::config::Index;
+use crate::outline::Outline;
 use crate::read::{At, Item, Reader, Source, Table, Vocabulary, header, parse};
 use crate::room;
 use crate::{
@@ -30,6 +31,11 @@ impl Config {
             }
         }
         build(&sources, Vocabulary::OfThisVersion, errors)
+    }
+
+    /// The files that [`Config::load`] reads: this one, and those of `conf.d` as far as it can be listed.
+    pub fn files(path: &Path) -> Vec<PathBuf> {
+        files(path, &mut Vec::new())
     }
 
     /// Parses one file's text.
@@ -103,7 +109,9 @@ fn build(
     let (found, mut warnings, needs) = reader.take();
     errors.extend(found);
     warnings.sort();
-    let config = config.map(|config| Config { needs, ..config });
+    let mut outline = Outline::default();
+    documents.iter().for_each(|(_, document)| outline.add(document.get_ref()));
+    let config = config.map(|config| Config { needs, outline, ..config });
     ConfigErrors::or(errors, config).map(|config| (config, warnings))
 }
 
@@ -140,6 +148,7 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
         carrier,
         positions: Default::default(),
         needs: Vec::new(),
+        outline: Outline::default(),
     };
     let facts = reader.take_facts();
     facts.check(reader);

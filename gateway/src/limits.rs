@@ -185,6 +185,22 @@ impl Limits {
         self.gauges.load().values().map(|gauge| gauge.0.load(Ordering::Relaxed) & LOW_24).sum()
     }
 
+    /// Places that calls of a connector hold now, out and in, those of emergency calls among them.
+    pub fn calls_of_connector(&self, id: &str) -> u64 {
+        let ordinary = ["out", "in"].map(|kind| self.held(&format!("{kind} {id}")));
+        let emergency = [SET_ASIDE, "beyond emergency "].map(|kind| self.held(&format!("{kind}{id}")));
+        ordinary.iter().chain(&emergency).sum()
+    }
+
+    /// Places that calls by a carrier hold now, emergency calls apart.
+    pub fn calls_of_carrier(&self, name: &str) -> u64 {
+        self.held(&format!("carrier {name}"))
+    }
+
+    fn held(&self, key: &str) -> u64 {
+        self.gauges.load().get(key).map_or(0, |gauge| gauge.0.load(Ordering::Relaxed) & LOW_24)
+    }
+
     fn take_named(&self, key: &str, whose: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
         let gauge = self.gauge(key);
         match gauge.take(limit, unix.as_secs()) {

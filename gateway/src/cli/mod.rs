@@ -1,5 +1,6 @@
 //! The command line: `run`, `check`, `explain`, `demo`.
 
+mod changes;
 mod check;
 mod explain;
 mod file;
@@ -55,6 +56,9 @@ enum Command {
         /// How long live calls may go on after SIGTERM, in seconds.
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         drain: u64,
+        /// Do not watch the configuration: SIGHUP alone has it read again.
+        #[arg(long)]
+        no_watch: bool,
         /// How log lines are written.
         #[arg(long, value_enum, default_value = "human")]
         log_format: log::Format,
@@ -83,12 +87,13 @@ enum Command {
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { file, shards, media_workers, drain, log_format } => {
+        Command::Run { file, shards, media_workers, drain, no_watch, log_format } => {
             if let Err(error) = log::begin(log_format) {
                 return fail(error);
             }
-            let options = crate::daemon::DaemonOptions { shards, media_workers };
-            run::run(file.path(), &options, Duration::from_secs(drain))
+            let file = file.path().map(Path::to_path_buf);
+            let options = crate::daemon::DaemonOptions { shards, media_workers, file };
+            run::run(&options, Duration::from_secs(drain), !no_watch)
         }
         Command::Check { file, strict } => check::check(file.path(), strict),
         Command::Explain(arguments) => explain::explain(&arguments),

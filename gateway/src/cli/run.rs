@@ -11,7 +11,10 @@ use super::signals::{Signals, Wish};
 use crate::daemon::{DaemonOptions, Gateway};
 
 /// Serves until SIGTERM or its like, then drains.
-pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration) -> ExitCode {
+///
+/// - `watch`: whether the configuration is read again whenever its files change.
+pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> ExitCode {
+    let file = options.file.as_deref();
     // Before any thread: each takes over which signals are blocked.
     let signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -32,6 +35,11 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
     say(summary + &running(&gateway, &records));
     if file.is_none() {
         say(try_it(&gateway));
+    }
+    if let Some(file) = file.filter(|_| watch)
+        && let Err(error) = super::changes::watch(file, signals.wishes())
+    {
+        tracing::warn!(%error, "the configuration is not watched; SIGHUP has it read again");
     }
     say("Ready. SIGTERM drains, a second one ends.\n");
 
@@ -56,13 +64,17 @@ pub(super) fn run(file: Option<&Path>, options: &DaemonOptions, drain: Duration)
     ExitCode::SUCCESS
 }
 
-/// SIGHUP: what can be read again without a restart.
+/// The configuration is read again, and the log says what became of it.
 fn reload(gateway: &Gateway) {
-    let not_read = "the configuration was not: it needs a restart";
-    match gateway.reload_certificates() {
-        Ok(()) => tracing::warn!(signal = "SIGHUP", "certificates were read again; {not_read}"),
+    match gateway.reload() {
+        Ok(report) => {
+            tracing::info!("another configuration holds from now on; live calls keep what they began with");
+            report.lines.iter().for_each(|line| tracing::info!("configuration: {line}"));
+        }
         Err(error) => {
-            tracing::error!(signal = "SIGHUP", %error, "certificates stay as they were; {not_read}");
+            for line in error.to_string().lines() {
+                tracing::warn!("the configuration stays as it was: {line}");
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The signals of the process: which end it, which mean something else, and that no other costs a call.
 
-use std::sync::mpsc::{self, Receiver, RecvError, TryRecvError};
+use std::sync::mpsc::{self, Receiver, RecvError, Sender, TryRecvError};
 use std::{io, thread};
 
 use nix::sys::signal::{SigSet, Signal};
@@ -35,12 +35,12 @@ const HEARD: [Signal; 18] = [
 pub(super) enum Wish {
     /// Drain and end; a second time: hang up and end.
     End,
-    /// Read again what can be read again.
+    /// Read the configuration again with all that it names.
     Reload,
 }
 
 /// Hears the signals from the moment it is made.
-pub(super) struct Signals(Receiver<Wish>);
+pub(super) struct Signals(Receiver<Wish>, Sender<Wish>);
 
 impl Signals {
     /// Takes the signals of all threads that are started from now on: to be called before any is.
@@ -51,6 +51,7 @@ impl Signals {
         let heard: SigSet = HEARD.into_iter().collect();
         heard.thread_block()?;
         let (wishes, receiver) = mpsc::channel();
+        let others = wishes.clone();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             // Fails only for a set that is none.
             while let Ok(signal) = heard.wait() {
@@ -61,7 +62,12 @@ impl Signals {
                 }
             }
         })?;
-        Ok(Signals(receiver))
+        Ok(Signals(receiver, others))
+    }
+
+    /// Where wishes that come by another way are told.
+    pub(super) fn wishes(&self) -> Sender<Wish> {
+        self.1.clone()
     }
 
     /// Waits for the next wish.

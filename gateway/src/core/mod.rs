@@ -384,9 +384,12 @@ impl Machine for Core {
             Input::Configuration(live) => {
                 self.live = live;
                 self.locals = Arc::new(Locals::new(&self.live.config, &self.shared.bound));
-                self.shared.registrar.configure(&self.live.config);
                 let shard = self.tokens.shard();
-                self.probes = probe::Probes::new(now, &self.live.config, shard, self.tokens.random());
+                if shard == 0 {
+                    // One that is behind would bring back what holds no more.
+                    self.shared.registrar.configure(&self.live.config);
+                }
+                self.probes.configure(now, &self.live.config, shard, self.tokens.random());
                 self.configure_registrations(now);
             }
             Input::Drain => {

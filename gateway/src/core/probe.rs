@@ -1,6 +1,6 @@
 //! OPTIONS probes: every address of every host that calls may go to, each by itself. The first shard asks for all.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -50,17 +50,28 @@ impl Probes {
     /// The hosts of `config`; none in any shard but the first. First probes are spread over a second.
     pub fn new(now: Now, config: &Config, shard: u16, random: &mut dyn Random) -> Probes {
         let mut probes = Probes::default();
+        probes.configure(now, config, shard, random);
+        probes
+    }
+
+    /// Goes on under another configuration: a host that is probed already keeps its turn, but for an interval that is shorter
+    /// now, and a probe that is out may still be answered.
+    pub fn configure(&mut self, now: Now, config: &Config, shard: u16, random: &mut dyn Random) {
         if shard != 0 {
-            return probes;
+            return;
         }
+        let known: HashMap<Lookup, Instant> =
+            self.hosts.drain(..).map(|host| (host.target.lookup, host.next)).collect();
         let mut seen = HashSet::new();
         for (via, target, interval) in probed(config) {
             if seen.insert(target.lookup.clone()) {
-                let next = now.instant + Duration::from_millis(random.below(1000));
-                probes.hosts.push(Host { target, via, interval, next });
+                let next = match known.get(&target.lookup) {
+                    Some(next) => (*next).min(now.instant + interval),
+                    None => now.instant + Duration::from_millis(random.below(1000)),
+                };
+                self.hosts.push(Host { target, via, interval, next });
             }
         }
-        probes
     }
 
     /// When to probe, to give up on a probe, or to say how many hosts changed health.

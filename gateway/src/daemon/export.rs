@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use config::Config;
 
 use crate::core::Shared;
@@ -15,7 +16,7 @@ pub(super) fn export(
     metrics: &Metrics,
     counters: &Arc<ListenCounters>,
     shared: &Arc<Shared>,
-    config: &Arc<Config>,
+    config: &Arc<ArcSwap<Config>>,
     mailboxes: &Mailboxes,
 ) {
     let (shown, counters) = (metrics.listen(), counters.clone());
@@ -25,7 +26,7 @@ pub(super) fn export(
     metrics.on_render(move || {
         if let Some(shared) = shared.upgrade() {
             shared.show_registrations(Instant::now());
-            shared.show_hosts(Instant::now(), &config);
+            shared.show_hosts(Instant::now(), &config.load());
         }
     });
     let shards = (0..mailboxes.ownership().shards()).map(|shard| (shard, metrics.shard(shard)));

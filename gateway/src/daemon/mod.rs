@@ -10,14 +10,17 @@ mod descriptors;
 mod effects;
 mod export;
 mod memory;
+mod reload;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use config::{Config, Transport};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
@@ -39,6 +42,8 @@ use crate::record::{JournalError, RecordWriter, RecorderSettings, open};
 use crate::resolve::{Resolver, ResolverLimits, SystemDns};
 use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
 
+pub use reload::{ReloadError, Report};
+
 /// How long the shards may take to hang up what is left.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
 
@@ -49,6 +54,8 @@ pub struct DaemonOptions {
     pub shards: u16,
     /// Media threads; 0: one per core.
     pub media_workers: usize,
+    /// Where the configuration was read from, to be read again; `None`: nowhere.
+    pub file: Option<PathBuf>,
 }
 
 /// Why a gateway can't start.
@@ -100,8 +107,7 @@ pub struct Gateway {
     shards: Vec<ShardThread>,
     streams: StreamThread,
     mailboxes: Mailboxes,
-    config: Arc<Config>,
-    tls: Arc<Tls>,
+    reload: Arc<reload::Reload>,
     shared: Arc<Shared>,
     drained: Receiver<u16>,
     readiness: Readiness,
@@ -193,7 +199,9 @@ impl Gateway {
             None => shared,
         });
         shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
-        export::export(&metrics, &counters, &shared, &config, &mailboxes);
+        let current = Arc::new(ArcSwap::new(config.clone()));
+        export::export(&metrics, &counters, &shared, &current, &mailboxes);
+        metrics.configuration_read(true);
         crate::media::export(&media, &metrics);
 
         let (streams, stream_thread) = stream::start(StreamSetup {
@@ -231,6 +239,16 @@ impl Gateway {
             threads.push(start_shard(setup, shared.clone(), live.clone(), effects)?);
         }
 
+        let reload = Arc::new(reload::Reload {
+            file: options.file.clone(),
+            current,
+            turn: Mutex::default(),
+            tls,
+            shared: shared.clone(),
+            guard,
+            mailboxes: mailboxes.clone(),
+            metrics: metrics.clone(),
+        });
         let readiness = shared.readiness.clone();
         let (stop_admin, stopped) = oneshot::channel();
         let admin = start_admin(&runtime, &config, token, metrics, readiness.clone(), stopped)?;
@@ -255,8 +273,7 @@ impl Gateway {
             shards: threads,
             streams: stream_thread,
             mailboxes,
-            config,
-            tls,
+            reload,
             shared,
             drained,
             readiness,
@@ -278,15 +295,21 @@ impl Gateway {
         self.admin
     }
 
-    /// Reads certificates, keys and trust anchors again: TLS handshakes that begin from now on use them, connections
-    /// keep theirs.
+    /// Reads the configuration again with all that it names, and goes on under it: calls that begin from now on are made under
+    /// it, TLS handshakes use its certificates. Calls and connections keep what they began with.
     ///
     /// # Errors
-    /// The first file that can't be used; then everything stays as it was.
-    pub fn reload_certificates(&self) -> Result<(), TlsError> {
-        self.tls.replace(&self.config)?;
-        tell_doubts(&self.config);
-        Ok(())
+    /// Why everything stays as it was.
+    pub fn reload(&self) -> Result<Report, ReloadError> {
+        self.reload.reload()
+    }
+
+    /// What the configuration in `file` would change. Nothing is changed.
+    ///
+    /// # Errors
+    /// Why it would not be taken.
+    pub fn plan(&self, file: &Path) -> Result<Report, ReloadError> {
+        self.reload.plan(file)
     }
 
     /// Signalling threads.

@@ -30,6 +30,10 @@ pub(super) const COUNTERS: &[(&str, &str)] = &[
         "voice_connector_register_requests_total",
         "REGISTERs of customers, by connector and what became of them.",
     ),
+    (
+        "voice_connector_configurations_total",
+        "Configurations read, at the start and since, by whether they were taken.",
+    ),
     ("voice_connector_sip_responses_total", "SIP responses by class."),
     ("voice_connector_refusals_total", "SIP requests refused, by cause."),
     (
@@ -72,6 +76,10 @@ pub(super) const GAUGES: &[(&str, &str)] = &[
         "When that began, as Unix time, by carrier and host.",
     ),
     ("voice_connector_registered_contacts", "Contacts that customers have registered, by connector."),
+    (
+        "voice_connector_configuration_valid",
+        "1 where the configuration that was read last was taken; 0 where the one before holds.",
+    ),
     ("voice_connector_build_info", "1, with the version and the region as labels."),
     ("voice_connector_media_ports_in_use", "Media ports bound."),
     ("voice_connector_media_ports", "Media ports in the configured range."),

@@ -6,6 +6,7 @@
 //! configured connectors, shards, or words in the source; nothing that a peer sends becomes a label.
 
 mod carrier;
+mod configuration;
 mod connector;
 mod describe;
 mod gateway;

@@ -174,7 +174,7 @@ pub(crate) fn over_udp(changes: &[Change], scenario: impl Fn(&mut Trunk)) {
 }
 
 /// The configuration with these changes.
-fn config(changes: &[Change], transport: Transport) -> String {
+pub(crate) fn config(changes: &[Change], transport: Transport) -> String {
     let mut config = CONFIG.replace("{protocol}", transport.parameter());
     for place in [
         "gateway",

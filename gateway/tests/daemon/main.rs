@@ -7,6 +7,7 @@ mod support;
 
 mod disk;
 mod many_connectors;
+mod reload;
 mod signals;
 
 /// Long enough for what happens at once, on a machine that has other work.

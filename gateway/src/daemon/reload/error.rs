@@ -1,0 +1,33 @@
+//! Why a configuration is not taken.
+
+use config::{ConfigErrors, SecretError};
+
+use crate::core::LiveError;
+use crate::listen::TlsError;
+
+/// Why everything stays as it was. Displays as one line for each mistake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// There is no file.
+    #[error("the configuration is the embedded example, which does not change; start with --config FILE")]
+    Embedded,
+    /// The files have mistakes.
+    #[error(transparent)]
+    Mistakes(#[from] ConfigErrors),
+    /// Files or variables that are named are not there.
+    #[error("{}", .0.join("\n"))]
+    Missing(Vec<String>),
+    /// Something is different that is settled at the start.
+    #[error("{0}")]
+    Fixed(String),
+    /// A secret can't be read.
+    #[error(transparent)]
+    Secret(#[from] LiveError),
+    /// `admin.token` can't be read.
+    #[error("admin.token: {0}")]
+    Token(SecretError),
+    /// A certificate, key or trust anchor can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}

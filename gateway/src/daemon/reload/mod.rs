@@ -1,0 +1,107 @@
+//! Another configuration while the gateway runs: read and checked whole, compared, and taken in one step or not at all.
+//!
+//! Calls keep the connectors, carriers and routes that they began with: these are shared, and the new configuration has its own.
+//! Limits, health of hosts, registrations and nonces are kept by name, and go on.
+
+mod error;
+mod fixed;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use config::{Config, Secret, Warning};
+
+use crate::core::{Input, Live, Shared};
+use crate::listen::{Guard, Tls, listed};
+use crate::metrics::Metrics;
+use crate::shard::Mailboxes;
+
+pub use error::ReloadError;
+pub use report::Report;
+
+/// What has to hear of another configuration.
+pub(super) struct Reload {
+    /// Where it is read from; `None`: it is embedded.
+    pub file: Option<PathBuf>,
+    /// What holds now.
+    pub current: Arc<ArcSwap<Config>>,
+    /// One at a time.
+    pub turn: Mutex<()>,
+    pub tls: Arc<Tls>,
+    pub shared: Arc<Shared>,
+    pub guard: Arc<Guard>,
+    pub mailboxes: Mailboxes,
+    pub metrics: Metrics,
+}
+
+/// A configuration that may be taken: all that it names could be read.
+struct Ready {
+    config: Arc<Config>,
+    live: Arc<Live>,
+    report: Report,
+}
+
+impl Reload {
+    /// Reads the files again, and goes on under what they say.
+    ///
+    /// # Errors
+    /// Why everything stays as it was.
+    pub fn reload(&self) -> Result<Report, ReloadError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = self.file.as_deref().ok_or(ReloadError::Embedded)?;
+        let taken = self.prepare(file).and_then(|ready| self.take(ready));
+        self.metrics.configuration_read(taken.is_ok());
+        taken
+    }
+
+    /// What `file` would change, and does not.
+    ///
+    /// # Errors
+    /// Why it would not be taken.
+    pub fn plan(&self, file: &Path) -> Result<Report, ReloadError> {
+        let ready = self.prepare(file)?;
+        Tls::new(&ready.config)?;
+        Ok(ready.report)
+    }
+
+    fn prepare(&self, file: &Path) -> Result<Ready, ReloadError> {
+        let (mut config, warnings) = read(file)?;
+        let old = self.current.load_full();
+        config.keep_places(&old);
+        let changes = old.difference(&config);
+        if let Some(sentence) = fixed::refused(&old, &config, &changes) {
+            return Err(ReloadError::Fixed(sentence));
+        }
+        if let Some(Err(error)) = config.admin.token.as_ref().map(Secret::resolve) {
+            return Err(ReloadError::Token(error));
+        }
+        let config = Arc::new(config);
+        let live = Arc::new(Live::new(config.clone())?);
+        let report = Report::new(&changes, &warnings, |object| report::calls(object, &old, &self.shared));
+        Ok(Ready { config, live, report })
+    }
+
+    /// The certificates are the last that can fail: from there on everything is taken.
+    fn take(&self, Ready { config, live, report }: Ready) -> Result<Report, ReloadError> {
+        self.tls.replace(&config)?;
+        self.metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
+        self.metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
+        self.guard.exempt(listed(&config));
+        super::tell_doubts(&config);
+        self.current.store(config);
+        self.mailboxes.broadcast(|| Input::Configuration(live.clone()));
+        Ok(report)
+    }
+}
+
+/// The configuration in `file` and all that it names.
+fn read(file: &Path) -> Result<(Config, Vec<Warning>), ReloadError> {
+    let (mut config, warnings) = Config::load(file)?;
+    config.read_inventory()?;
+    match config.missing().as_slice() {
+        [] => Ok((config, warnings)),
+        missing => Err(ReloadError::Missing(missing.iter().map(ToString::to_string).collect())),
+    }
+}

@@ -1,0 +1,150 @@
+//! Another configuration while calls are up.
+
+use std::time::{Duration, Instant};
+
+use super::support::{
+    EMPTY, Gateway, Net, Office, Script, Sipp, THEIRS, Up, eventually, get, missing, status_line, with_sdp,
+};
+use super::{PATIENCE, peers};
+
+/// More keys of the office's termination.
+fn config(net: Net, termination: &str, more: &str) -> String {
+    Office { termination, more, ..Office::new(net, "udp") }.config()
+}
+
+fn write(gateway: &Gateway, config: &str) {
+    std::fs::write(gateway.config(), config).unwrap();
+}
+
+fn told(gateway: &Gateway, line: &str) {
+    eventually("the log", PATIENCE, || {
+        let log = gateway.log();
+        if log.contains(line) { Ok(()) } else { Err(format!("no {line}: {log}")) }
+    });
+}
+
+fn valid(gateway: &Gateway) -> f64 {
+    gateway.metrics().sum("configuration_valid", &[])
+}
+
+/// No signal: the file is watched.
+#[test]
+fn a_file_that_changes_is_taken_whole_or_not_at_all() {
+    let net = Net(240);
+    let [phone, carrier] = peers(net);
+    let gateway = Gateway::start(net, &config(net, "", ""));
+    let up = Up::begin(&phone, &carrier, phone.invite(THEIRS));
+
+    let denied = config(net, "denied_prefixes = [\"+1628\"]", "");
+    write(&gateway, &denied);
+    told(&gateway, "+ voice_connector office termination.denied_prefixes \"+1628\" (1 live call)");
+    assert_eq!(status_line(&phone.ask(phone.invite(THEIRS))).0, 403);
+
+    write(&gateway, &denied.replace("calling_plan", "calling_plam"));
+    told(&gateway, "the configuration stays as it was: gateway.toml:");
+    assert_eq!(valid(&gateway), 0.0);
+    assert_eq!(get(net.admin(), "/readyz").unwrap().0, 200);
+    assert_eq!(status_line(&phone.ask(phone.invite(THEIRS))).0, 403);
+
+    let moved = denied.replace("[[voice_connector]]", "[media]\nports = [20000, 30000]\n[[voice_connector]]");
+    write(&gateway, &moved);
+    told(&gateway, "this cannot change while the gateway runs: + [media] ports");
+    assert_eq!(status_line(&phone.ask(phone.invite(THEIRS))).0, 403);
+
+    write(&gateway, &config(net, "", ""));
+    told(&gateway, "- voice_connector office termination.denied_prefixes \"+1628\" (1 live call)");
+    assert_eq!(valid(&gateway), 1.0);
+    up.end(&phone, &carrier);
+    let second = Up::begin(&phone, &carrier, phone.invite(THEIRS));
+    second.end(&phone, &carrier);
+    gateway.stop();
+}
+
+/// The directory comes into being while the gateway runs; each mistake names its own file, and a name that is there twice both.
+#[test]
+fn files_of_conf_d_are_watched_too() {
+    let net = Net(241);
+    let gateway = Gateway::start(net, &config(net, "", ""));
+    let directory = gateway.config().parent().unwrap().join("conf.d");
+    std::fs::create_dir(&directory).unwrap();
+    let file = |name: &str, text: &str| std::fs::write(directory.join(name), text).unwrap();
+    let carrier = |name: &str, host: u8| {
+        format!("[[carrier]]\nname = \"{name}\"\nhost = [{{ host = \"{}\" }}]\n", net.ip(host))
+    };
+    file("1.toml", &carrier("spare", 9));
+    told(&gateway, "+ carrier spare (0 live calls)");
+    file("2.toml", &carrier("spare", 10));
+    told(&gateway, "conf.d/2.toml:2:8: carrier \"spare\" is already in conf.d/1.toml:2:8");
+    assert_eq!(valid(&gateway), 0.0);
+    std::fs::remove_file(directory.join("2.toml")).unwrap();
+    std::fs::remove_file(directory.join("1.toml")).unwrap();
+    told(&gateway, "- carrier spare (0 live calls)");
+    gateway.stop();
+}
+
+#[test]
+fn who_wants_no_watch_asks_by_a_signal() {
+    let net = Net(242);
+    let [phone, _carrier] = peers(net);
+    let gateway = Gateway::start_with(net, &["--drain", "5", "--no-watch"], &config(net, "", ""));
+    write(&gateway, &config(net, "denied_prefixes = [\"+1628\"]", ""));
+    gateway.signal("HUP");
+    told(&gateway, "+ voice_connector office termination.denied_prefixes \"+1628\" (0 live calls)");
+    assert_eq!(status_line(&phone.ask(phone.invite(THEIRS))).0, 403);
+    gateway.stop();
+}
+
+/// So often is the configuration read again, while so many calls come in a second and last so long.
+const RELOADS: u32 = 200;
+const RATE: u32 = 50;
+const CALLS: u32 = 800;
+const LASTS: Duration = Duration::from_millis(1_500);
+
+#[test]
+fn a_storm_of_configurations_loses_no_call() {
+    if missing(&["sipp"]) {
+        return;
+    }
+    let net = Net(243);
+    let limits = |cps: u32| format!("cps_limit = {cps}\nmax_calls = 10000");
+    let spare = format!(
+        "[[carrier]]\nname = \"spare\"\npriority = 9\noptions_interval = \"5s\"\nhost = [{{ host = \"{}\" }}]\n\
+         [[phone_number]]\nnumber = \"+12065550177\"\nvoice_connector = \"office\"\n",
+        net.ip(3)
+    );
+    let configurations = [config(net, &limits(1000), ""), config(net, &limits(2000), &spare)];
+    let gateway = Gateway::start_with(net, &["--drain", "5", "--no-watch"], &configurations[0]);
+    let taken = || gateway.metrics().sum("configurations_total", &[("outcome", "taken")]);
+    let descriptors = gateway.descriptors();
+
+    let callee = Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
+    let callee = callee.expect("ACK").expect("BYE").answer(200, "OK", EMPTY);
+    let callee = Sipp::new("callee", callee, net.at(3, 5060), "u1").calls(CALLS).listen();
+    let caller = Script::caller().invite(&with_sdp(None)).optional(100).expect(180).expect(200);
+    let caller = caller.ack().hold().request("BYE", EMPTY).expect(200);
+    let caller = Sipp::new("caller", caller, net.at(2, 5061), "u1").calls(CALLS).rate(RATE).hold(LASTS);
+    let caller = caller.args(&["-l", &CALLS.to_string()]).key("from", "+12065550100");
+    let caller = caller.to(THEIRS).call(net.gateway());
+
+    let pace = Duration::from_secs(u64::from(CALLS / RATE)) / RELOADS;
+    for number in 1..=RELOADS {
+        let until = Instant::now() + pace;
+        write(&gateway, &configurations[(number % 2) as usize]);
+        gateway.signal("HUP");
+        eventually("the next configuration", PATIENCE, || {
+            let taken = taken();
+            if taken >= f64::from(number + 1) { Ok(()) } else { Err(format!("{taken} of {}", number + 1)) }
+        });
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+    }
+    caller.succeeded();
+    callee.stop();
+    gateway.settled();
+    assert_eq!(taken(), f64::from(RELOADS + 1));
+    eventually("no more descriptors than before", PATIENCE, || {
+        let open = gateway.descriptors();
+        if open <= descriptors { Ok(()) } else { Err(format!("{open} are open, {descriptors} were")) }
+    });
+    gateway.call_details(CALLS as usize);
+    gateway.stop();
+}
