@@ -61,6 +61,7 @@ mod delivery;
 mod detail;
 mod directory;
 mod facts;
+mod inbox;
 mod journal;
 mod lines;
 mod mask;

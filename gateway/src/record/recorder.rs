@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::{self, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{fmt, io, thread};
@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::delivery::FlushJob;
 use super::directory::Directory;
+use super::inbox::{Inbox, Outlet, inbox};
 use super::journal::{Journal, JournalError, SyncJob};
 use super::pressure::Pressure;
 use super::recovery::{Orphan, recover};
@@ -185,7 +186,7 @@ impl Room {
 /// Takes records in. A clone is the same recorder. No method but [`flush`](Recorder::flush) waits.
 #[derive(Clone)]
 pub struct Recorder {
-    messages: Sender<Message>,
+    messages: Outlet<Message>,
     room: Room,
     metrics: RecordMetrics,
 }
@@ -199,13 +200,20 @@ impl Recorder {
             self.metrics.dropped(kind, 1);
             return Err(full);
         }
+        // The call's records for its connectors follow.
+        let more = matches!(record, Record::Detail(_));
         let item = match record {
             Record::CallDetail(facts) => Item::CallDetail { facts, cost },
             Record::Quality(facts) => Item::Quality { facts, cost },
             Record::SipMessage(facts) => Item::SipMessage { facts, cost },
             Record::Detail(detail) => Item::Detail { detail, cost },
         };
-        if self.messages.send(Message::Item(item)).is_err() {
+        let message = Message::Item(item);
+        let sent = match more {
+            true => self.messages.send_before_another(message),
+            false => self.messages.send(message),
+        };
+        if sent.is_err() {
             self.closed();
             self.metrics.dropped(kind, 1);
             return Err(Full);
@@ -266,7 +274,7 @@ impl fmt::Debug for Recorder {
 pub struct RecordWriter {
     /// The thread's sign of life.
     pub pulse: Pulse,
-    messages: Sender<Message>,
+    messages: Outlet<Message>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -330,7 +338,7 @@ fn open_before(
     let directory = Directory::new(&settings.directory);
     let (limit, durability) = (settings.journal_limit, settings.durability);
     let writer = Writer::new(journal, limit, durability, directory, metrics.clone(), room.clone());
-    let (messages, receiver) = mpsc::channel();
+    let (messages, inbox) = inbox();
     let waits = disk.clone();
     let sync = waiting("records-sync", messages.clone(), move |job: SyncJob| {
         waits();
@@ -346,7 +354,7 @@ fn open_before(
     let pulse = Pulse::new("records");
     let driver = Driver { writer, sync, flush, pulse: pulse.clone() };
     let thread =
-        thread::Builder::new().name("records".to_owned()).spawn(move || driver.run(&receiver)).map_err(io)?;
+        thread::Builder::new().name("records".to_owned()).spawn(move || driver.run(&inbox)).map_err(io)?;
     Ok(Opened {
         recorder: Recorder { messages: messages.clone(), room, metrics },
         writer: RecordWriter { pulse, messages, thread: Some(thread) },
@@ -357,7 +365,7 @@ fn open_before(
 /// A thread that waits for the disk, one job after another, until nobody has any for it.
 fn waiting<J: Send + 'static>(
     name: &str,
-    messages: Sender<Message>,
+    messages: Outlet<Message>,
     wait: impl Fn(J) -> Message + Send + 'static,
 ) -> io::Result<Sender<J>> {
     let (jobs, inbox) = mpsc::channel();
@@ -379,11 +387,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn run(mut self, messages: &Receiver<Message>) {
+    fn run(mut self, messages: &Inbox<Message>) {
+        messages.adopt();
         let mut flushes: Vec<Sender<()>> = Vec::new();
         loop {
             let now = Instant::now();
-            let first = wait(messages, self.writer.poll_timeout(now));
+            let first = messages.next(self.writer.poll_timeout(now));
             self.pulse.beat();
             let mut items = Vec::new();
             let mut stop = false;
@@ -429,17 +438,9 @@ impl Driver {
 /// that whoever stops early loses none.
 fn batch(
     first: Result<Message, TryRecvError>,
-    messages: &Receiver<Message>,
+    messages: &Inbox<Message>,
 ) -> impl Iterator<Item = Result<Message, TryRecvError>> {
-    std::iter::once(first).chain(std::iter::repeat_with(|| messages.try_recv())).take(BATCH)
-}
-
-fn wait(messages: &Receiver<Message>, until: Instant) -> Result<Message, TryRecvError> {
-    match messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        Ok(message) => Ok(message),
-        Err(RecvTimeoutError::Timeout) => Err(TryRecvError::Empty),
-        Err(RecvTimeoutError::Disconnected) => Err(TryRecvError::Disconnected),
-    }
+    std::iter::once(first).chain(std::iter::repeat_with(|| messages.next_now())).take(BATCH)
 }
 
 fn unix_now() -> Duration {

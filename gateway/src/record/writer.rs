@@ -25,7 +25,7 @@ use crate::metrics::{RecordKind, RecordMetrics};
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// What is in the journal is put on the disk so long after, with all that came meanwhile, where nobody waits for it.
-const SYNC_DELAY: Duration = Duration::from_millis(20);
+const SYNC_DELAY: Duration = Duration::from_millis(40);
 
 /// How often the journal is looked for in its place.
 const LOOK: Duration = Duration::from_secs(1);

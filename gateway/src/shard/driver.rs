@@ -238,7 +238,11 @@ impl<M: Machine + 'static> Driver<M> {
         for (datagram, payload) in batch.iter() {
             self.datagram(now, port, datagram, payload);
         }
-        self.flush();
+        // What is in the mailbox has its turn before this thread sleeps, and what comes of it leaves with the rest: the INVITE
+        // with the 100, where media ports were at hand.
+        if self.mailboxes.depth(self.shard) == 0 {
+            self.flush();
+        }
         batch.is_empty() || !(thorough || batch.is_full())
     }
 

@@ -14,8 +14,8 @@ fn settings(dir: &Path) -> RecorderSettings {
 }
 
 /// A recorder whose thread never gets to work: what is sent stays in the queue.
-fn stalled(limit: usize, metrics: &Metrics) -> (Recorder, Receiver<Message>) {
-    let (messages, receiver) = mpsc::channel();
+fn stalled(limit: usize, metrics: &Metrics) -> (Recorder, Inbox<Message>) {
+    let (messages, receiver) = inbox();
     let room = Room::new(limit, metrics.records());
     (Recorder { messages, room, metrics: metrics.records() }, receiver)
 }
@@ -62,13 +62,13 @@ fn when_the_queue_is_full_messages_go_first_then_quality_and_call_details_never(
 
 #[test]
 fn a_batch_takes_no_more_than_it_hands_out() {
-    let (messages, receiver) = mpsc::channel();
+    let (messages, receiver) = inbox();
     let first = || Ok(Message::Stop);
     for _ in 0..BATCH + 1 {
         messages.send(Message::Stop).unwrap();
     }
     assert_eq!(batch(first(), &receiver).filter(Result::is_ok).count(), BATCH);
-    assert_eq!(receiver.try_iter().count(), 2);
+    assert_eq!(std::iter::from_fn(|| receiver.next_now().ok()).count(), 2);
 
     // One that arrives just as the batch ends is the next batch's.
     let mut ending = batch(first(), &receiver);
@@ -76,7 +76,7 @@ fn a_batch_takes_no_more_than_it_hands_out() {
     assert!(ending.next().unwrap().is_err());
     messages.send(Message::Stop).unwrap();
     drop(ending);
-    assert_eq!(receiver.try_iter().count(), 1);
+    assert_eq!(std::iter::from_fn(|| receiver.next_now().ok()).count(), 1);
 }
 
 #[test]
