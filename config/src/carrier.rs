@@ -13,8 +13,8 @@ use crate::read::{Item, Table, parsed};
 use crate::route::{first_response_timeout, options_interval, progress_timeout};
 use crate::value::{ValueError, cidr};
 use crate::{
-    CarrierName, CountryCode, Credentials, Host, NumberFormat, Peer, Prefix, Priority, Registration, Route,
-    Secret, Transport, Weight,
+    CarrierName, CountryCode, Credentials, Host, NumberFormat, Peer, Prefix, Priority, Refer, Registration,
+    Route, Secret, Transport, Weight,
 };
 
 /// `[[carrier]]`: hosts of the remote side.
@@ -152,6 +152,7 @@ impl Carrier {
             name,
         };
         check_register(table, &carrier);
+        warn_of_transfers(table, &carrier);
         Some(carrier)
     }
 }
@@ -169,6 +170,20 @@ fn check_register(table: &Table<'_>, carrier: &Carrier) {
     {
         let remedy = "write [[carrier.host]] with the registrar's host";
         item.error(format!("carrier {} has no host to register at", carrier.name), remedy);
+    }
+}
+
+/// What a carrier is allowed by a REFER that is passed on, and who pays for it.
+fn warn_of_transfers(table: &Table<'_>, carrier: &Carrier) {
+    if let Some(item) = table.get("peer").and_then(|item| item.table("peer")?.get("refer"))
+        && carrier.peer.refer == Refer::Pass
+    {
+        let text = format!(
+            "carrier {} may ask a customer's phone to call any number of its choice, which the customer pays for, within that \
+             customer's own limits; write refer = \"off\", or \"handle\", by which a carrier reaches numbers of ours alone",
+            carrier.name
+        );
+        item.reader().warn(item.at(), text);
     }
 }
 

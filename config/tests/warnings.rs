@@ -98,6 +98,29 @@ fn what_is_probably_meant_otherwise() {
     }
 }
 
+/// What a carrier may ask for at a customer's cost is told; a customer's own transfers are its own affair.
+#[test]
+fn a_carrier_that_may_have_others_call() {
+    let warnings = |carrier: &str, customer: &str| -> Vec<String> {
+        let text = format!(
+            "listen = [{{ address = \"192.0.2.10\" }}]\n[[carrier]]\nname = \"west\"\n\
+             host = [{{ host = \"192.0.2.30\" }}]\npeer = {{ refer = \"{carrier}\" }}\n\
+             [[voice_connector]]\nid = \"pbx\"\ntermination = {{ enabled = false }}\npeer = {{ refer = \"{customer}\" }}\n"
+        );
+        let (_, warnings) = Config::parse(&text, Path::new("f.toml")).unwrap();
+        warnings.iter().map(ToString::to_string).collect()
+    };
+    let told = warnings("pass", "off");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("f.toml:5:18: carrier west may ask a customer's phone to call any number"),
+        "{told:?}"
+    );
+    for carrier in ["off", "handle"] {
+        assert_eq!(warnings(carrier, "pass"), [""; 0]);
+    }
+}
+
 #[test]
 fn networks_that_do_not_fit_together() {
     let text = r#"

@@ -10,7 +10,7 @@ use super::fail;
 use super::output::{say, tell};
 use crate::core::Live;
 use crate::listen::Tls;
-use crate::route;
+use crate::{media, route};
 
 /// Parses the file and its inventory and says what it found; files and variables that are not there are only warned of,
 /// since the file may be for another machine. What is there must do.
@@ -47,6 +47,8 @@ pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
         if let Some(Err(error)) = config.admin.token.as_ref().map(Secret::resolve) {
             return fail(format_args!("admin.token: {error}"));
         }
+        // Where nothing is missing, this is the machine that the file is for.
+        warnings.extend(media::doubt(&config));
     }
     warnings.extend(route::doubts(&config));
     for warning in &warnings {

@@ -61,6 +61,12 @@ const BACKLOG: u64 = 4096;
 /// Commands that a worker is not woken for, until so many wait.
 const UNHURRIED: u64 = 16;
 
+/// What this host would leave of the media ports that a configuration asks for: for the operator.
+pub fn doubt(config: &config::Config) -> Option<String> {
+    let (ports, driver) = (config.media.ports.first()..=config.media.ports.last(), config.media.driver);
+    driver::doubt(&MediaSettings { ports, driver, ..MediaSettings::default() })
+}
+
 /// Where events go: called on a worker's thread with the shard of the call, so it must not block.
 type EventSink = dyn Fn(u16, MediaEvent) + Send + Sync;
 

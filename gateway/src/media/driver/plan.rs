@@ -150,6 +150,21 @@ fn leave_to_others(settings: &MediaSettings, excluded: &HashSet<u16>) -> io::Res
     Ok((ours, format!("; {told}")))
 }
 
+/// What this host would leave of the ports by `sk_lookup`, where that is asked for and is not all; for people.
+pub(in crate::media) fn doubt(settings: &MediaSettings) -> Option<String> {
+    if settings.driver != MediaDriver::SkLookup {
+        return None;
+    }
+    let told = match leave_to_others(settings, &HashSet::new()) {
+        Ok((_, told)) => told.strip_prefix("; ")?.to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => error.to_string(),
+        // A host that says nothing of its ephemeral ports is none to run on.
+        Err(_) => return None,
+    };
+    let remedy = "write others, or narrow net.ipv4.ip_local_port_range of the host";
+    Some(format!("media.driver = \"sk_lookup\": {told}; {remedy}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::claim::claims;
@@ -182,5 +197,24 @@ mod tests {
         assert!(Plan::new(&settings(20_004..=20_007), 1, &HashSet::new()).is_ok());
         let refused = Plan::new(&settings(20_002..=20_007), 1, &HashSet::new()).err().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    /// The range of the host that runs the test, whichever it is.
+    #[test]
+    fn ephemeral_ports_are_foreseen() {
+        let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+        let bounds: Vec<u16> = text.split_whitespace().map(|bound| bound.parse().unwrap()).collect();
+        let (first, last) = (bounds[0], bounds[1]);
+        let doubt = |ports, driver| doubt(&MediaSettings { ports, driver, ..MediaSettings::default() });
+        let told = doubt(first - 4..=first + 3, MediaDriver::SkLookup).unwrap();
+        assert!(
+            told.contains(&format!(
+                "of 4 pairs of media.ports are outside the host's ephemeral ports {first}-{last}"
+            )),
+            "{told}"
+        );
+        assert!(doubt(first..=first + 3, MediaDriver::SkLookup).unwrap().contains("only 0 of"));
+        assert_eq!(doubt(first - 8..=first - 1, MediaDriver::SkLookup), None);
+        assert_eq!(doubt(first..=first + 3, MediaDriver::Epoll), None);
     }
 }
