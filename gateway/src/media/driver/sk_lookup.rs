@@ -25,6 +25,8 @@ use sockets::{Inbox, Outlet, send_raw};
 const BATCH: usize = 64;
 /// Batches that are served in one wake, so that commands are heard.
 const ROUNDS: usize = 4;
+/// For so long after a port was opened the kernel's stamps are taken at their word.
+const FRESH: Duration = Duration::from_secs(1);
 /// Marks the event of the command channel among those of sockets.
 const COMMAND_TOKEN: u64 = u64::MAX;
 
@@ -56,8 +58,19 @@ struct Local {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     tag: Tag,
+    since: Now,
     /// What the inbox had dropped when a datagram last came to the port.
     dropped: u32,
+}
+
+impl Entry {
+    /// Whether a datagram was for whoever had the port before. It waits in the inbox, where a worker that was busy may find it only
+    /// now; and the next call may be one for help, which takes ports that rest. Of the two clocks the wall's tells the order of two
+    /// moments exactly, but may be set: it is asked for a moment only.
+    fn is_older(&self, now: Now, stamp: Option<Duration>, arrival: Instant) -> bool {
+        let fresh = now.instant.saturating_duration_since(self.since.instant) < FRESH;
+        arrival < self.since.instant || fresh && stamp.is_some_and(|stamp| stamp < self.since.unix)
+    }
 }
 
 impl SkLookupDriver {
@@ -91,7 +104,7 @@ impl SkLookupDriver {
         let inbox = inbox.ok_or(io::ErrorKind::AddrNotAvailable)?;
         probe(address, port)?;
         if let Some(entry) = local.ports.get_mut(usize::from(port)) {
-            *entry = Some(Entry { tag, dropped: inbox.dropped });
+            *entry = Some(Entry { tag, since: Now::read(), dropped: inbox.dropped });
         }
         self.steering.lease(number, port, inbox.number);
         Ok(PortId(u32::from(number) << 16 | u32::from(port)))
@@ -152,9 +165,12 @@ impl SkLookupDriver {
         let entry = self.locals.iter_mut().find(|local| local.outlet.is_reached_at(to.ip()));
         let entry = entry.and_then(|local| local.ports.get_mut(usize::from(to.port()))?.as_mut());
         let Some(entry) = entry else { return }; // closed meanwhile
+        let arrival = now.arrival(stamp);
+        if entry.is_older(now, stamp, arrival) {
+            return;
+        }
         let tag = entry.tag;
         let unread = u64::from(dropped.wrapping_sub(std::mem::replace(&mut entry.dropped, dropped)));
-        let arrival = now.arrival(stamp);
         let late = now.instant.saturating_duration_since(arrival) > LATE;
         let datagram = Datagram { from, len, arrival, late, unread };
         let outgoing = match sink.handle_datagram(tag, &datagram, buffer) {
@@ -233,4 +249,71 @@ fn is_oversized(result: &io::Result<()>) -> bool {
 /// nothing from us meanwhile, for the program comes before the table of sockets.
 fn send_in_fragments(from: SocketAddr, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
     UdpSocket::bind(from)?.send_to(datagram, to).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::eventfd::EfdFlags;
+    use rtp::relay::{Component, Side};
+
+    use super::*;
+
+    /// The places whose datagrams came, and when these had arrived.
+    #[derive(Default)]
+    struct Heard(Vec<(u32, Instant)>);
+
+    impl Sink for Heard {
+        fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, _: &mut [u8]) -> Next {
+            self.0.push((tag.place, datagram.arrival));
+            Next::Nothing
+        }
+
+        fn handle_unread(&mut self, _: u64) {}
+
+        fn handle_shed(&mut self, _: u64) {}
+
+        fn handle_noise(&mut self, _: IpAddr, _: u16) {}
+
+        fn handle_sent(&mut self, _: Tag, _: usize, _: io::Result<()>) {}
+    }
+
+    /// Only privileged processes may steer: elsewhere this is said and left out.
+    #[test]
+    fn what_came_for_a_call_that_is_over_is_not_for_the_next_one_at_its_port() {
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let (address, port) = (IpAddr::from([127, high, low, 77]), 20_000);
+        let steering = match Steering::attach(&[address], Sockets::numbers(1)) {
+            Ok(steering) => Arc::new(steering),
+            Err(error) => return println!("skipped: {error}"),
+        };
+        let commands = EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK).unwrap();
+        let sockets = Sockets::open(&steering, 0).unwrap();
+        let mut driver = SkLookupDriver::new(steering, sockets, &commands).unwrap();
+        let tag = |place| Tag { place, side: Side::A, component: Component::Rtp };
+        let (phone, mut heard) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Heard::default());
+        let mut serve = |driver: &mut SkLookupDriver| {
+            driver.wait(Duration::from_secs(5));
+            let before = Now::read().instant;
+            driver.serve(Now::read(), &mut heard);
+            let places: Vec<u32> = heard.0.iter().map(|(place, _)| *place).collect();
+            (places, heard.0.drain(..).all(|(_, arrival)| arrival < before))
+        };
+        let first = driver.open(address, port, tag(1)).unwrap();
+        // The kernel begins to stamp what arrives some time after it was asked to, and stamps what is read until then.
+        loop {
+            phone.send_to(b"first", (address, port)).unwrap();
+            let (places, stamped) = serve(&mut driver);
+            assert_eq!(places, [1]);
+            if stamped {
+                break;
+            }
+        }
+        phone.send_to(b"for the first", (address, port)).unwrap();
+        driver.wait(Duration::from_secs(5)); // It has arrived, and nobody has looked.
+        driver.close(first);
+        driver.open(address, port, tag(2)).unwrap();
+        phone.send_to(b"second", (address, port)).unwrap();
+        let heard = std::iter::repeat_with(|| serve(&mut driver).0).find(|places| !places.is_empty());
+        assert_eq!(heard, Some(vec![2]));
+    }
 }
