@@ -105,6 +105,7 @@ const SECTIONS: &[Section] = &[
             here("inactivity_timeout"),
             here("hold_timeout"),
             here("driver"),
+            here("kernel"),
             here("emergency_ports"),
         ],
     },

@@ -24,6 +24,8 @@ pub struct Media {
     pub hold_timeout: Duration,
     /// How datagrams reach the media threads. Default: [`MediaDriver::Auto`].
     pub driver: MediaDriver,
+    /// Whether the kernel forwards what is steady. Default: [`MediaKernel::Off`].
+    pub kernel: MediaKernel,
     /// Ports (not pairs) of each address set aside for emergency calls; a call takes four. At least one pair is
     /// left for the others. Default: 20, or a quarter of a range of fewer than 80.
     pub emergency_ports: u16,
@@ -45,6 +47,21 @@ pub enum MediaDriver {
 impl MediaDriver {
     const CHOICES: &[(&'static str, Self)] =
         &[("auto", MediaDriver::Auto), ("epoll", MediaDriver::Epoll), ("sk_lookup", MediaDriver::SkLookup)];
+}
+
+/// `media.kernel`: whether the kernel forwards streams of plain RTP by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MediaKernel {
+    /// The media threads forward each packet.
+    #[default]
+    Off,
+    /// The kernel forwards the streams that are steady, where the host allows it, by a BPF program that only privileged
+    /// processes may load.
+    Auto,
+}
+
+impl MediaKernel {
+    const CHOICES: &[(&'static str, Self)] = &[("off", MediaKernel::Off), ("auto", MediaKernel::Auto)];
 }
 
 impl Media {
@@ -89,6 +106,7 @@ impl Media {
             inactivity_timeout: duration("inactivity_timeout", "1s", 60),
             hold_timeout: duration("hold_timeout", "1s", 30 * 60),
             driver: get("driver").and_then(|item| item.choice(MediaDriver::CHOICES)).unwrap_or_default(),
+            kernel: get("kernel").and_then(|item| item.choice(MediaKernel::CHOICES)).unwrap_or_default(),
             emergency_ports: get("emergency_ports")
                 .and_then(|item| item.integer(0, i64::from(ports.pairs() - 1) * 2))
                 .unwrap_or((ports.pairs() / 2).min(20)),

@@ -93,7 +93,8 @@ fn running(gateway: &Gateway, records: &Path) -> String {
         gateway.calls()
     ));
     text.push_str(&format!("  threads   {shards} signalling, {workers} media\n"));
-    text + &format!("  media     {}\n", gateway.media_driver())
+    text.push_str(&format!("  media     {}\n", gateway.media_driver()));
+    text + &format!("  streams   {}\n", gateway.media_kernel())
 }
 
 /// What is configured: the first few of each kind, and how many more.

@@ -327,6 +327,11 @@ impl Gateway {
         self.media.driver()
     }
 
+    /// Who forwards steady streams, and why not the kernel, for people.
+    pub fn media_kernel(&self) -> &str {
+        self.media.kernel()
+    }
+
     /// Media threads.
     pub fn media_workers(&self) -> usize {
         self.media.workers()
@@ -452,6 +457,7 @@ fn media_settings(
         advertised: config.media_advertised(),
         listeners: bound.chain(advertised).collect(),
         driver: config.media.driver,
+        kernel: config.media.kernel,
         workers: options.media_workers,
         inactivity_timeout: config.media.inactivity_timeout,
         hold_timeout: config.media.hold_timeout,

@@ -1,7 +1,7 @@
 //! One open call: four ports and its relay.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use rtp::relay::{Component, Relay, Side};
@@ -9,6 +9,7 @@ use rtp::relay::{Component, Relay, Side};
 use super::counters::Whose;
 use super::driver::{Driver, PortId, Tag};
 use super::flood::Flood;
+use super::kernel::Flows;
 use super::ports::{Claim, Drawn};
 use super::ready::Kept;
 use super::{MediaEvent, MediaKey, NoRoom, Ports, Room};
@@ -176,6 +177,11 @@ impl LegPorts<'_> {
         Ports { rtp: self.pair.port, rtcp: self.pair.port | 1 }
     }
 
+    /// Address and port of ours for RTP; the address may be all of the host.
+    pub(super) fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.pair.address, self.pair.port)
+    }
+
     pub(super) fn port(&self, component: Component) -> PortId {
         match component {
             Component::Rtp => self.rtp,
@@ -218,6 +224,8 @@ pub(super) struct OpenCall<'a> {
     pub(super) a: LegPorts<'a>,
     pub(super) b: LegPorts<'a>,
     pub(super) relay: Relay,
+    /// What of it the kernel forwards.
+    pub(super) flows: Flows,
     /// When its next minute ends.
     pub(super) minute: Instant,
     /// When the worker looks at it next; an entry of the worker's heap says the same.

@@ -7,10 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rtp::relay::{Component, Counts, Forward, Output, Refusal};
+use rtp::relay::{Component, Forward, Output, Refusal, Side};
 
 use super::call::OpenCall;
 use super::driver::{BUFFER, Datagram, Driver, Next, Outgoing, Sink, Tag};
+use super::kernel::{Forwarded, Hand, Kernel};
 use super::worker::Shared;
 use super::{EventSink, MediaEvent, MediaKey, Room};
 
@@ -21,6 +22,8 @@ pub(super) struct Calls<'a> {
     shared: &'a Shared,
     events: Arc<EventSink>,
     room: &'a Room,
+    /// Where the kernel forwards.
+    hand: Option<Hand>,
     /// Boxed: there are as many places as calls were ever open at one time.
     calls: Vec<Option<Box<OpenCall<'a>>>>,
     /// Empty places of `calls`.
@@ -38,6 +41,7 @@ impl<'a> Calls<'a> {
             shared,
             events,
             room,
+            hand: room.kernel.as_ref().and_then(Kernel::hand),
             calls: Vec::new(),
             vacant: Vec::new(),
             places: HashMap::new(),
@@ -84,13 +88,22 @@ impl<'a> Calls<'a> {
         let place = self.places.remove(&key)?;
         self.vacant.push(place);
         self.shared.counters.calls.set(self.places.len() as u64);
-        self.calls.get_mut(place)?.take()
+        let mut call = self.calls.get_mut(place)?.take()?;
+        if let Some(hand) = &self.hand {
+            for side in [Side::A, Side::B] {
+                let OpenCall { flows, relay, .. } = &mut *call;
+                let forwarded = flows.give_back(hand, relay, side);
+                count(self.shared, hand, &call, forwarded);
+            }
+        }
+        Some(call)
     }
 
     /// Lets `change` at the call, and looks at it earlier if it wants to be.
     pub(super) fn change(&mut self, key: MediaKey, change: impl FnOnce(&mut OpenCall<'a>)) {
         let Some(place) = self.places.get(&key).copied() else { return };
         if let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) {
+            tell(self.shared, self.hand.as_ref(), call);
             change(call);
             if let Some(timeout) = call.poll_timeout()
                 && timeout < call.wake
@@ -128,6 +141,13 @@ impl<'a> Calls<'a> {
     fn handle_timeout(&mut self, now: Instant, place: usize, driver: &mut Driver) {
         let Some(call) = self.calls.get_mut(place).and_then(Option::as_deref_mut) else { return };
         let key = call.key;
+        tell(self.shared, self.hand.as_ref(), call);
+        if let Some(hand) = self.hand.as_mut().filter(|_| !call.flows.is_empty()) {
+            let OpenCall { flows, relay, .. } = &mut *call;
+            for forwarded in flows.check_ways(hand, relay) {
+                count(self.shared, hand, call, forwarded);
+            }
+        }
         call.relay.handle_timeout(now);
         for port in call.floods().filter_map(|(port, flood)| flood.handle_timeout(now).then_some(port)) {
             self.shared.counters.refused_many(Refusal::Shed, driver.calm(port));
@@ -145,9 +165,18 @@ impl<'a> Calls<'a> {
                 }
                 Output::Silent => told.push(MediaEvent::Silent { key }),
                 Output::Offload(flow) => {
-                    call.relay.handle_counts(flow.side, &Counts { ended: true, ..flow.counts });
+                    let [local, source] = [flow.side, flow.side.other()].map(|side| call.leg(side).address());
+                    let OpenCall { flows, relay, .. } = &mut *call;
+                    flows.take(self.hand.as_mut(), relay, &flow, local, source);
+                    self.shared.counters.flows.set(self.hand.as_ref().map_or(0, Hand::flows));
                 }
-                Output::Reclaim(_) => {}
+                Output::Reclaim(side) => {
+                    if let Some(hand) = &self.hand {
+                        let OpenCall { flows, relay, .. } = &mut *call;
+                        let forwarded = flows.give_back(hand, relay, side);
+                        count(self.shared, hand, call, forwarded);
+                    }
+                }
             }
         }
         if call.minute <= now {
@@ -193,6 +222,22 @@ impl<'a> Calls<'a> {
     }
 }
 
+/// Brings a call up to date with what the kernel has forwarded of it. Comes before all else that is done about the call.
+fn tell(shared: &Shared, hand: Option<&Hand>, call: &mut OpenCall<'_>) {
+    let Some(hand) = hand.filter(|_| !call.flows.is_empty()) else { return };
+    for forwarded in call.flows.tell(hand, &mut call.relay) {
+        count(shared, hand, call, forwarded);
+    }
+}
+
+fn count(shared: &Shared, hand: &Hand, call: &OpenCall<'_>, (side, packets, bytes): Forwarded) {
+    let counters = &shared.counters;
+    counters.flows.set(hand.flows());
+    counters.by_kernel.add(packets);
+    counters.received(call.leg(side).whose).add_many(packets, bytes);
+    counters.sent(call.leg(side.other()).whose).add_many(packets, bytes);
+}
+
 impl Sink for Calls<'_> {
     fn handle_datagram(&mut self, tag: Tag, datagram: &Datagram, buffer: &mut [u8]) -> Next {
         let Tag { place, side, component } = tag;
@@ -204,6 +249,14 @@ impl Sink for Calls<'_> {
         if unread > 0 && component == Component::Rtp {
             call.relay.handle_unread(side, unread);
         }
+        let is_out = !call.flows.is_empty();
+        if let Some(hand) = self.hand.as_ref().filter(|_| is_out) {
+            tell(self.shared, Some(hand), call);
+            let OpenCall { flows, relay, .. } = &mut *call;
+            let bytes = buffer.get(..len).unwrap_or_default();
+            let forwarded = flows.handle_datagram(hand, relay, (side, component), from, bytes);
+            count(self.shared, hand, call, forwarded);
+        }
         if self.room.own.holds(from) {
             call.relay.handle_looped(side);
             counters.refused(Refusal::Looped);
@@ -213,6 +266,13 @@ impl Sink for Calls<'_> {
             true => call.relay.handle_late_datagram(arrival, side, component, from, buffer, len),
             false => call.relay.handle_datagram(arrival, side, component, from, buffer, len),
         };
+        if is_out
+            && let Some(timeout) = call.poll_timeout()
+            && timeout < call.wake
+        {
+            call.wake = timeout;
+            self.wakes.push(Reverse((timeout, place as usize)));
+        }
         match taken {
             Ok(forward) => {
                 if let Some(stranger) = call.relay.take_displaced(side) {

@@ -41,6 +41,12 @@ pub(super) struct FlowCounters {
 }
 
 impl FlowCounters {
+    /// So many packets of RTP at once.
+    pub(super) fn add_many(&self, packets: u64, bytes: u64) {
+        self.packets.add(packets);
+        self.bytes.add(bytes);
+    }
+
     pub(super) fn add(&self, rtcp: bool, bytes: usize) {
         let (packets, sum) =
             if rtcp { (&self.rtcp_packets, &self.rtcp_bytes) } else { (&self.packets, &self.bytes) };
@@ -54,6 +60,9 @@ impl FlowCounters {
 #[repr(align(128))]
 pub(super) struct Counters {
     pub(super) calls: Counter,
+    /// Directions that the kernel forwards, and packets that it has forwarded.
+    pub(super) flows: Counter,
+    pub(super) by_kernel: Counter,
     customer: [FlowCounters; 2],
     remote: [FlowCounters; 2],
     refused: [Counter; Refusal::ALL.len()],
@@ -89,6 +98,8 @@ impl Counters {
 
     pub(super) fn add_to(&self, gauges: &mut MediaGauges) {
         gauges.calls += self.calls.get();
+        gauges.flows += self.flows.get();
+        gauges.by_kernel += self.by_kernel.get();
         for (sum, flows) in [(&mut gauges.customer, &self.customer), (&mut gauges.remote, &self.remote)] {
             let [received, sent] = flows;
             for (sum, flow) in [(&mut sum.received, received), (&mut sum.sent, sent)] {
@@ -131,6 +142,10 @@ pub struct SideGauges {
 pub struct MediaGauges {
     /// Calls whose ports are open.
     pub calls: u64,
+    /// Directions of calls that the kernel forwards.
+    pub flows: u64,
+    /// Packets that the kernel has forwarded, as far as it was asked; they count below as well.
+    pub by_kernel: u64,
     /// Commands that wait for a worker.
     pub queued: u64,
     /// All legs of customers.

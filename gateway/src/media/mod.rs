@@ -13,6 +13,7 @@ mod driver;
 mod event;
 mod export;
 mod flood;
+mod kernel;
 mod no_room;
 mod own;
 mod pace;
@@ -48,6 +49,7 @@ pub use counters::{FlowGauges, MediaGauges, SideGauges};
 use driver::{Claim, Plan};
 pub use event::{MediaEvent, Ports};
 pub use export::export;
+use kernel::Kernel;
 pub use no_room::NoRoom;
 pub use own::OwnAddresses;
 pub use ports::PortCounts;
@@ -77,6 +79,8 @@ pub struct Media {
     events: Arc<EventSink>,
     /// What the workers' driver is, and why.
     driver: String,
+    /// Who forwards steady streams, and why.
+    forwards: String,
     /// Whether each port is a descriptor.
     takes_descriptors: bool,
     /// What other gateways see of our ports.
@@ -99,6 +103,8 @@ struct Room {
     /// For whoever draws without a worker; taken while `pools` is held.
     random: Mutex<SystemRandom>,
     own: Arc<OwnAddresses>,
+    /// Where it forwards what is steady.
+    kernel: Option<Arc<Kernel>>,
 }
 
 impl Room {
@@ -135,7 +141,8 @@ impl Media {
             if plan.takes_descriptors() { settings.kept } else { 0 },
         ));
         let own = Arc::new(OwnAddresses::new(settings, own::host_addresses()));
-        let room = Arc::new(Room { pools, random: Mutex::new(SystemRandom::new()), own });
+        let (kernel, forwards) = Kernel::start(settings.kernel);
+        let room = Arc::new(Room { pools, random: Mutex::new(SystemRandom::new()), own, kernel });
         let now = Now::read();
         let relay = RelaySettings {
             inactivity_timeout: settings.inactivity_timeout,
@@ -147,6 +154,7 @@ impl Media {
             room,
             events: Arc::new(events),
             driver: plan.text.clone(),
+            forwards,
             takes_descriptors: plan.takes_descriptors(),
             _claim: plan.claim.take(),
         };
@@ -253,6 +261,11 @@ impl Media {
     /// How datagrams reach the workers and why not otherwise, for people.
     pub fn driver(&self) -> &str {
         &self.driver
+    }
+
+    /// Who forwards steady streams, and why not the kernel, for people.
+    pub fn kernel(&self) -> &str {
+        &self.forwards
     }
 
     /// Whether each port in use is an open file.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use config::MediaDriver;
+use config::{MediaDriver, MediaKernel};
 
 /// What `Media::start` needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct MediaSettings {
     pub listeners: Vec<SocketAddr>,
     /// How datagrams reach the workers.
     pub driver: MediaDriver,
+    /// Whether the kernel forwards what is steady.
+    pub kernel: MediaKernel,
     /// Worker threads; 0: one per core.
     pub workers: usize,
     /// Both legs silent, neither on hold: the call is reported `Silent`.
@@ -47,6 +49,7 @@ impl Default for MediaSettings {
             advertised: Vec::new(),
             listeners: Vec::new(),
             driver: MediaDriver::Epoll,
+            kernel: MediaKernel::Off,
             workers: 0,
             inactivity_timeout: Duration::from_secs(60),
             hold_timeout: Duration::from_secs(30 * 60),

@@ -14,6 +14,7 @@ use super::call::{LegPorts, OpenCall, OpenError};
 use super::calls::Calls;
 use super::counters::Counters;
 use super::driver::Driver;
+use super::kernel::Flows;
 use super::pace::Pace;
 use super::ports::{Claim, Drawn};
 use super::ready::Kept;
@@ -192,7 +193,15 @@ impl<'a> Worker<'a> {
     fn insert(&mut self, key: MediaKey, a: LegPorts<'a>, b: LegPorts<'a>) {
         let now = Instant::now();
         let relay = Relay::new(now, self.settings, self.random.next_u64());
-        self.calls.insert(now, |minute| OpenCall { key, a, b, relay, minute, wake: minute });
+        self.calls.insert(now, |minute| OpenCall {
+            key,
+            a,
+            b,
+            relay,
+            flows: Flows::default(),
+            minute,
+            wake: minute,
+        });
     }
 
     /// Closes kept ports: those of which strangers make too much use, and all of them where sockets or ports run short.

@@ -32,10 +32,11 @@ const NONE_STAYS_NONE: i32 = 0x20;
 const IPV6: i32 = 0x80;
 
 /// Offsets in `struct __sk_buff`.
-pub(super) mod context {
-    pub(in crate::forwarding) const LEN: i16 = 0;
+mod context {
+    pub(super) const LEN: i16 = 0;
     pub(super) const VLAN_PRESENT: i16 = 20;
-    pub(in crate::forwarding) const TSTAMP: i16 = 152;
+    #[cfg(test)]
+    pub(super) const TSTAMP: i16 = 152;
     pub(super) const GSO_SIZE: i16 = 176;
 }
 
@@ -63,6 +64,7 @@ pub(super) enum Clock {
     /// From the kernel.
     Monotonic,
     /// From the packet's stamp, which a test sets.
+    #[cfg(test)]
     Stamp,
 }
 
@@ -165,6 +167,7 @@ impl Program {
         code.jump_when_other(R1, When::IsNot, R2, ends.let_go);
         match self.clock {
             Clock::Monotonic => code.call(helper::KTIME_GET_NS),
+            #[cfg(test)]
             Clock::Stamp => code.load(Size::Eight, R0, R6, context::TSTAMP),
         }
         code.copy(R8, R0);

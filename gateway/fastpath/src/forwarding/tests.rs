@@ -102,7 +102,7 @@ fn assert_checksums(frame: &[u8]) {
 fn run(forwarding: &Forwarding, now: u64, frame: &[u8]) -> (i32, Vec<u8>) {
     let mut context = [0; 192];
     context[152..160].copy_from_slice(&now.to_ne_bytes());
-    let (word, packet, _) = bpf::test_run(forwarding.program.as_fd(), frame, &context, 1).unwrap();
+    let (word, packet, _) = bpf::test_run::test_run(forwarding.program.as_fd(), frame, &context, 1).unwrap();
     (word, packet)
 }
 
