@@ -23,7 +23,7 @@ test: ## All that CI checks; ends in the test runner's summary.
 	.ci/setup test
 	$(MAKE) --no-print-directory check
 	$(CARGO) build --workspace --all-targets
-	$(CARGO) test --workspace --offline --test media_worker -- --nocapture by_sk_lookup # makes a namespace of its own, or says why not
+	$(CARGO) test --workspace --offline --test media_worker -- --nocapture by_sk_lookup by_kernel # makes a namespace of its own, or says why not
 	$(CARGO) test --package fastpath --offline by_kernel -- --nocapture # or says why not
 	$(NAMESPACE) $(CARGO) test --workspace --offline --no-fail-fast
 
