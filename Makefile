@@ -56,10 +56,10 @@ deny: ## The advisory database needs a network that CI does not have: said, not 
 	$(CARGO) deny --offline check bans licenses sources
 	@echo "cargo deny: advisories NOT checked (their database is not fetched here)"
 
-bench: ## CPU of a packet and of a call, memory of a held call, beside a bare forwarder. AGAINST=FILE: and another build.
-	.ci/setup bench
+bench: ## CPU of a packet and of a call, memory of a held call, beside a bare forwarder. AGAINST=FILE: and another build. PEERS=1: and Kamailio, rtpengine.
+	.ci/setup $(if $(PEERS),peers,bench)
 	$(CARGO) build --release --package gateway --package benches --bins
-	$(BENCH) all $(if $(AGAINST),--against $(AGAINST))
+	$(BENCH) $(or $(PART),all) $(if $(AGAINST),--against $(AGAINST)) $(if $(PEERS),--peers)
 
 load: ## 2,000 calls up and down three times, then 1,000 relayed for a minute: nothing left, nothing lost.
 	.ci/setup test

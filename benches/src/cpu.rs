@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::Result;
 
-/// Time on a processor of all threads of a process, those that ended not included.
+/// Time on a processor of all threads of a process and of its children, those that ended not included.
 ///
 /// Work of the network stack that runs within a system call, such as delivery over loopback, is in it: of the sender.
 pub fn run_time(process: u32) -> Result<Duration> {
@@ -23,16 +23,33 @@ pub fn wait_time(process: u32) -> Result<Duration> {
     Ok(Duration::from_nanos(nanos))
 }
 
+/// A process and all that come of it.
+fn family(process: u32) -> Vec<u32> {
+    let mut all = vec![process];
+    let mut next = 0;
+    while let Some(process) = all.get(next) {
+        next += 1;
+        let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
+        let children = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("children")));
+        for text in children.flatten().collect::<Vec<_>>() {
+            all.extend(text.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+        }
+    }
+    all
+}
+
 /// [`run_time`] by the threads' names, less their numbers.
 pub fn by_thread(process: u32) -> Result<BTreeMap<String, Duration>> {
     let mut times = BTreeMap::new();
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let thread = thread?.path();
-        let name = fs::read_to_string(thread.join("comm"))?;
-        let name = name.trim().trim_end_matches(|c: char| c == '-' || c.is_ascii_digit());
-        let text = fs::read_to_string(thread.join("schedstat"))?;
-        let nanos = text.split(' ').next().unwrap_or_default().parse()?;
-        *times.entry(name.to_owned()).or_default() += Duration::from_nanos(nanos);
+    for process in family(process) {
+        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+            let thread = thread?.path();
+            let name = fs::read_to_string(thread.join("comm"))?;
+            let name = name.trim().trim_end_matches(|c: char| c == '-' || c.is_ascii_digit());
+            let text = fs::read_to_string(thread.join("schedstat"))?;
+            let nanos = text.split(' ').next().unwrap_or_default().parse()?;
+            *times.entry(name.to_owned()).or_default() += Duration::from_nanos(nanos);
+        }
     }
     Ok(times)
 }

@@ -8,7 +8,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use crate::Result;
 use crate::daemon::pinned;
-use crate::media::{Way, phone_port};
+use crate::generator::{Way, phone_port};
 
 /// The forwarder.
 pub const LOCAL: Ipv4Addr = Ipv4Addr::new(127, 0, 100, 1);

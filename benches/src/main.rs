@@ -5,15 +5,31 @@
 //!
 //! Packets and seconds are bounded, nothing leaves loopback, and only what this program started is ended by it.
 
+mod configuration;
 mod cpu;
 mod daemon;
+mod disk;
 mod floor;
+mod generator;
+mod kernel;
 mod media;
 mod memory;
+mod overload;
+mod peers;
+mod phones;
+mod records;
+mod relay;
+mod repeats;
 mod report;
+mod scaling;
 mod sdp;
 mod signalling;
 mod sip;
+mod start;
+mod steps;
+mod sustained;
+mod tally;
+mod what;
 mod wire;
 
 use std::error::Error;
@@ -21,9 +37,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use daemon::Subject;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use relay::Load;
+use what::What;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -38,55 +56,9 @@ struct Arguments {
     /// How often each is measured; the figures are medians.
     #[arg(long, global = true, default_value_t = 3)]
     rounds: usize,
-}
-
-#[derive(Subcommand)]
-enum What {
-    /// Everything.
-    All,
-    /// CPU of a relayed packet, RTP and, keyed through SDP, RTP to SRTP.
-    Media {
-        /// Calls at one time; more than one figure may be given.
-        #[arg(long, num_args = 1.., default_values_t = [200, 1000])]
-        calls: Vec<usize>,
-        /// Seconds of each measurement.
-        #[arg(long, default_value_t = 2.0)]
-        seconds: f64,
-        /// The carrier's side speaks SRTP.
-        #[arg(long)]
-        srtp: bool,
-    },
-    /// CPU of a call set up and torn down, over UDP and over TCP.
-    Signalling {
-        /// Calls of each measurement.
-        #[arg(long, default_value_t = 600)]
-        calls: usize,
-        /// Calls a second.
-        #[arg(long, default_value_t = 200)]
-        rate: u32,
-    },
-    /// Memory of a held call.
-    Memory {
-        /// Calls at one time.
-        #[arg(long, default_value_t = 1000)]
-        calls: usize,
-    },
-    /// Relays calls for a while; fails when the gateway lost a packet.
-    Hold {
-        /// Calls at one time.
-        #[arg(long, default_value_t = 1000)]
-        calls: usize,
-        /// How long.
-        #[arg(long, default_value_t = 60.0)]
-        seconds: f64,
-    },
-    /// The floor: forwards between port pairs until its standard input ends.
-    #[command(hide = true)]
-    Forward {
-        /// How many pairs.
-        #[arg(long)]
-        calls: usize,
-    },
+    /// Kamailio and rtpengine in turn with it, where they are installed.
+    #[arg(long, global = true)]
+    peers: bool,
 }
 
 fn main() -> ExitCode {
@@ -104,27 +76,53 @@ fn run(arguments: &Arguments) -> Result<()> {
     let rounds = arguments.rounds.clamp(1, 20);
     let list = || Subject::list(arguments.against.as_deref());
     let with_drivers = || Subject::list_with_drivers(arguments.against.as_deref());
+    let with_proxy =
+        || list().map(|list| list.into_iter().chain(peers::proxy(arguments.peers)).collect::<Vec<_>>());
+    let rtpengine = || peers::available(arguments.peers, "rtpengine");
     match &arguments.what {
         What::Forward { calls } => floor::forward(*calls),
         What::Media { calls, seconds, srtp } => {
-            let subjects = with_drivers()?;
+            let (subjects, peer) = (with_drivers()?, rtpengine());
             for calls in calls {
-                media::compare(&subjects, *calls, bounded(*seconds), rounds, *srtp)?;
+                media::compare(&subjects, peer, &Load::new(*calls, *srtp), bounded(*seconds), rounds)?;
             }
             Ok(())
         }
-        What::Signalling { calls, rate } => signalling::compare(&list()?, *calls, *rate, rounds),
-        What::Memory { calls } => memory::compare(&with_drivers()?, *calls),
-        What::Hold { calls, seconds } => media::hold(&list()?, *calls, bounded(*seconds)),
+        What::Signalling { highest: true, seconds, .. } => {
+            sustained::highest(&with_proxy()?, bounded(seconds.unwrap_or(10.0)))
+        }
+        What::Signalling { rate, seconds: Some(seconds), .. } => {
+            sustained::run(&with_proxy()?, *rate, bounded(*seconds))
+        }
+        What::Signalling { calls, rate, .. } => {
+            signalling::compare(&list()?, peers::proxy(arguments.peers).as_ref(), *calls, *rate, rounds)
+        }
+        What::Steps { calls, rate } => steps::run(&list()?, *calls, *rate),
+        What::Disk { rate, seconds, delays } => {
+            let subject = Subject::list(None)?.pop().ok_or("nothing to measure")?;
+            disk::run(&subject, *rate, bounded(*seconds), delays)
+        }
+        What::Memory { calls, settle } => memory::compare(&with_drivers()?, *calls, bounded(*settle)),
+        What::Hold { calls, seconds, load } => {
+            let subjects = if load.is_some() { with_drivers()? } else { Subject::list(None)? };
+            media::hold(&subjects, *calls, bounded(*seconds), load.map(|percent| percent / 100.0))
+        }
+        What::Scaling { calls, packets, seconds } => {
+            scaling::run(&with_drivers()?, calls, *packets, bounded(*seconds), rounds)
+        }
+        What::Overload { calls, period, seconds } => {
+            overload::run(&with_drivers()?, *calls, *period, bounded(*seconds))
+        }
+        What::Start { connectors, numbers } => start::run(&list()?, *connectors, *numbers, rounds),
         What::All => {
-            let (window, subjects) = (Duration::from_secs(2), with_drivers()?);
+            let (window, subjects, peer) = (Duration::from_secs(2), with_drivers()?, rtpengine());
             for srtp in [false, true] {
                 for calls in [200, 1000] {
-                    media::compare(&subjects, calls, window, rounds, srtp)?;
+                    media::compare(&subjects, peer, &Load::new(calls, srtp), window, rounds)?;
                 }
             }
-            signalling::compare(&list()?, 600, 200, rounds)?;
-            memory::compare(&subjects, 1000)
+            signalling::compare(&list()?, peers::proxy(arguments.peers).as_ref(), 600, 200, rounds)?;
+            memory::compare(&subjects, 1000, Duration::from_millis(500))
         }
     }
 }
