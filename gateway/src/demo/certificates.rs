@@ -35,6 +35,9 @@ pub struct Tls {
 
 impl Authority {
     /// A new one.
+    ///
+    /// # Errors
+    /// No key or certificate can be made.
     pub fn new() -> Result<Authority, Failure> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -45,6 +48,9 @@ impl Authority {
     }
 
     /// Writes `ca.pem`, and `gateway.pem` and `gateway.key` for these names.
+    ///
+    /// # Errors
+    /// A certificate can't be made, or its files can't be written.
     pub fn write(&self, directory: &Path, names: &[&str]) -> Result<(), Failure> {
         let leaf = self.leaf(names)?;
         for (name, text) in
@@ -56,6 +62,9 @@ impl Authority {
     }
 
     /// For a phone at `ip`: it shows a certificate for that address, and takes those that this authority signed.
+    ///
+    /// # Errors
+    /// A certificate can't be made, or TLS does not take it.
     pub fn phone(&self, ip: IpAddr) -> Result<Tls, Failure> {
         let leaf = self.leaf(&[&ip.to_string()])?;
         let chain = vec![der(&leaf.certificate)?];

@@ -237,6 +237,9 @@ protocol = "tcp"
 }
 
 /// The configuration of [`text`].
+///
+/// # Errors
+/// The configuration has mistakes.
 pub fn parse(addresses: &Addresses, directory: &Path) -> Result<Config, ConfigErrors> {
     Config::parse(&text(addresses, directory), Path::new("demo.toml")).map(|(config, _)| config)
 }

@@ -102,6 +102,9 @@ impl Line {
 
     /// Sends SRTP from now on, under a new key, which is returned; receives none until
     /// [`unprotect`](Line::unprotect).
+    ///
+    /// # Errors
+    /// No key can be made.
     pub fn protect(&self) -> Result<MasterKey, Failure> {
         let key = MasterKey::random()?;
         self.shared.state().srtp = Some(Srtp::new(&key)?);
@@ -109,6 +112,9 @@ impl Line {
     }
 
     /// Receives SRTP under that key, and nothing else.
+    ///
+    /// # Errors
+    /// The key is of no use.
     pub fn unprotect(&self, theirs: MasterKey) -> Result<(), Failure> {
         match &mut self.shared.state().srtp {
             Some(srtp) => srtp.expect(theirs),

@@ -17,6 +17,9 @@ pub struct Record(Value);
 
 impl Record {
     /// One JSON object.
+    ///
+    /// # Errors
+    /// It is no such JSON.
     pub fn parse(json: &str) -> Result<Record, serde_json::Error> {
         serde_json::from_str(json).map(Record)
     }

@@ -37,11 +37,17 @@ impl std::fmt::Debug for MasterKey {
 
 impl MasterKey {
     /// A new one for the suite that every implementation has.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
     pub fn random() -> Result<MasterKey, Failure> {
         MasterKey::random_for(SUITE)
     }
 
     /// A new one for that suite.
+    ///
+    /// # Errors
+    /// The system gives no random bytes, or nobody knows the suite.
     pub fn random_for(suite: &str) -> Result<MasterKey, Failure> {
         let mut bytes = [0; LONGEST];
         getrandom::fill(&mut bytes).map_err(|error| Failure::Io {
@@ -111,11 +117,17 @@ impl std::fmt::Debug for Srtp {
 
 impl Srtp {
     /// What we send is protected by `ours`.
+    ///
+    /// # Errors
+    /// The key is of no use.
     pub fn new(ours: &MasterKey) -> Result<Srtp, Failure> {
         Ok(Srtp { sending: ours.context()?, receiving: None })
     }
 
     /// What we receive is protected by `theirs`; a repeat changes nothing.
+    ///
+    /// # Errors
+    /// The key is of no use.
     pub fn expect(&mut self, theirs: MasterKey) -> Result<(), Failure> {
         if self.receiving.as_ref().is_none_or(|(known, _)| *known != theirs) {
             self.receiving = Some((theirs, theirs.context()?));
@@ -124,11 +136,17 @@ impl Srtp {
     }
 
     /// An RTP packet as it goes on the wire.
+    ///
+    /// # Errors
+    /// The packet can't be protected.
     pub fn protect(&mut self, packet: &[u8]) -> Result<Vec<u8>, Failure> {
         self.sending.encrypt_rtp(packet).map(Vec::from).map_err(failure)
     }
 
     /// An RTCP compound as it goes on the wire.
+    ///
+    /// # Errors
+    /// The packet can't be protected.
     pub fn protect_rtcp(&mut self, compound: &[u8]) -> Result<Vec<u8>, Failure> {
         self.sending.encrypt_rtcp(compound).map(Vec::from).map_err(failure)
     }

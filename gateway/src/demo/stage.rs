@@ -191,6 +191,9 @@ pub async fn end(ending: &mut Call, other: &mut Call) -> Result<(), Failure> {
 }
 
 /// Fails where a call was not dialled as that number.
+///
+/// # Errors
+/// What was dialled instead.
 pub fn want_dialled(call: &Call, number: &str) -> Result<(), Failure> {
     if call.dialled() == number {
         return Ok(());
@@ -203,6 +206,9 @@ pub fn want_dialled(call: &Call, number: &str) -> Result<(), Failure> {
 }
 
 /// Fails where the caller's own header did not come through, or where its Call-ID did: each leg has its own.
+///
+/// # Errors
+/// What of one leg is on the other.
 pub fn want_own_leg(caller: &Call, callee: &Call, header: &str) -> Result<(), Failure> {
     let (sent, came) = (caller.header(header), callee.header(header));
     let passed = sent.is_some() && sent == came;
@@ -217,6 +223,9 @@ pub fn want_own_leg(caller: &Call, callee: &Call, header: &str) -> Result<(), Fa
 }
 
 /// Fails where a leg's signalling and audio are not both secret, or both plain.
+///
+/// # Errors
+/// How its media went instead.
 pub fn want_secret(call: &Call, secret: bool) -> Result<(), Failure> {
     if call.is_secret() == (secret, secret) {
         return Ok(());

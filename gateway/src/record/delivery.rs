@@ -59,6 +59,9 @@ pub struct FlushJob {
 
 impl FlushJob {
     /// Nothing yet.
+    ///
+    /// # Errors
+    /// The directory can't be opened.
     pub fn new(directory: &Directory) -> io::Result<FlushJob> {
         let path = directory.root().to_owned();
         Ok(FlushJob { root: Arc::new(File::open(&path)?), path, records: Vec::new() })
@@ -85,6 +88,9 @@ impl FlushJob {
     }
 
     /// Waits for the disk: for the records and their names.
+    ///
+    /// # Errors
+    /// The disk has not what was delivered.
     pub fn run(&self) -> io::Result<()> {
         if !self.is_small() {
             return Ok(syncfs(&self.root)?);

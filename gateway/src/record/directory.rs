@@ -85,6 +85,9 @@ impl Directory {
     /// Adds lines to the file of that name, all or none of them. A last line that a crash cut short is ended first.
     ///
     /// - `lines`: each with its line end.
+    ///
+    /// # Errors
+    /// The file can't be opened or written.
     pub fn append(&self, name: &str, lines: &[u8]) -> io::Result<()> {
         let path = self.root.join(name);
         if let Some(parent) = path.parent() {
@@ -129,11 +132,17 @@ fn end_last_line(file: &mut File, length: u64) -> io::Result<()> {
 }
 
 /// Makes a directory and those above it, closed to others: records name people.
+///
+/// # Errors
+/// One of them can't be made, or is there and no directory.
 pub fn create_private_dirs(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(path)
 }
 
 /// Makes the entries of a directory survive a crash of the host.
+///
+/// # Errors
+/// It can't be opened, or the disk has not its entries.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -194,6 +194,9 @@ pub struct Recorder {
 impl Recorder {
     /// Reports something. SIP messages are refused when half of the room (in memory, in the journal) is
     /// taken, quality records and wide records when three quarters are, call detail records never.
+    ///
+    /// # Errors
+    /// There is no room: the record is lost, and counted.
     pub fn record(&self, record: Record) -> Result<(), Full> {
         let (kind, cost) = (record.kind(), record.cost());
         if let Err(full) = self.room.take(kind, cost) {
@@ -312,6 +315,9 @@ pub struct Opened {
 ///
 /// Records that the last run could not deliver are delivered now; calls that it left up get a record,
 /// and are returned.
+///
+/// # Errors
+/// The records directory or its journal can't be used.
 pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opened, JournalError> {
     open_before(settings, metrics, || {})
 }

@@ -26,6 +26,9 @@ pub struct Orphan {
 ///
 /// A call ended when the gateway was last known to run, so that nobody pays for the outage; the
 /// record's status message says between which times the end really was.
+///
+/// # Errors
+/// The journal can't be read or written.
 pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> {
     let last_alive = journal.alive_at();
     let mut orphans = Vec::new();

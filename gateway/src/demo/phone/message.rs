@@ -48,18 +48,27 @@ pub fn uris(headers: &Headers, name: &str) -> Vec<String> {
 }
 
 /// The branch of the top Via, which names the transaction. RFC 3261 §17.1.3.
+///
+/// # Errors
+/// There is no Via that can be read, or it has no branch.
 pub fn branch(message: &impl HeadersExt) -> Result<String, rsip::Error> {
     let branch = message.transaction_id()?;
     branch.map(|branch| branch.value().to_owned()).ok_or_else(|| rsip::Error::MissingHeader("branch".into()))
 }
 
 /// The method of CSeq, of a request and of its answers.
+///
+/// # Errors
+/// There is no CSeq that can be read.
 pub fn cseq(message: &impl HeadersExt) -> Result<(u32, Method), rsip::Error> {
     let cseq = message.cseq_header()?;
     Ok((cseq.seq()?, cseq.method()?))
 }
 
 /// The Call-ID.
+///
+/// # Errors
+/// There is no Call-ID.
 pub fn call_id(message: &impl HeadersExt) -> Result<String, rsip::Error> {
     Ok(message.call_id_header()?.value().to_owned())
 }

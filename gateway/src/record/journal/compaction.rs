@@ -62,6 +62,9 @@ impl Journal {
 
     /// Begins a file with only what is alive. It takes the place of the old one as soon as it is on the disk
     /// ([`sync_job`](Journal::sync_job)).
+    ///
+    /// # Errors
+    /// The new file can't be made or written; the old one is still there.
     pub fn begin_anew(&mut self) -> io::Result<()> {
         let file = private_file().truncate(true).open(self.directory.join("journal.new"))?;
         let mut new = Successor {
@@ -92,6 +95,9 @@ impl Journal {
     }
 
     /// Writes the file anew and waits for the disk. After an error the old file stays in use.
+    ///
+    /// # Errors
+    /// The new file can't be written, or the disk has it not.
     pub fn compact(&mut self) -> io::Result<()> {
         self.begin_anew()?;
         self.sync()

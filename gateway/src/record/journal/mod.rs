@@ -81,6 +81,9 @@ pub struct Journal {
 
 impl Journal {
     /// Opens or creates the journal in `directory`, which is made if need be.
+    ///
+    /// # Errors
+    /// The directory can't be used, another process has the journal, or it is of a version that is not known.
     pub fn open(directory: &Path) -> Result<Journal, JournalError> {
         let lock = place::lock(directory)?;
         let path = directory.join("journal");
@@ -121,6 +124,9 @@ impl Journal {
     /// what was synced ([`sync_job`](Journal::sync_job)).
     ///
     /// After an error none of them counts, and the next call begins where this one did.
+    ///
+    /// # Errors
+    /// The kernel does not take the entries.
     pub fn append<'a>(&mut self, entries: impl IntoIterator<Item = &'a Entry> + Clone) -> io::Result<()> {
         let mut bytes = Vec::new();
         let mut positions = Vec::new();
@@ -242,6 +248,9 @@ impl Journal {
     }
 
     /// The calls that have no end yet, and whether each is an orphan already. In no order.
+    ///
+    /// # Errors
+    /// The file can't be read.
     pub fn open_calls(&self) -> io::Result<Vec<(AnsweredCall, bool)>> {
         let mut calls = Vec::new();
         for call in self.calls.values() {

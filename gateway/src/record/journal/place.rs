@@ -20,6 +20,9 @@ impl Journal {
     /// aside.
     ///
     /// After an error the next call tries again; meanwhile a crash would lose what is written.
+    ///
+    /// # Errors
+    /// The journal can't be locked or written there.
     pub fn put_back(&mut self) -> Result<(), JournalError> {
         let path = self.path();
         let io = |source| JournalError::Io { path: path.clone(), source };

@@ -23,6 +23,9 @@ pub struct SyncJob {
 
 impl SyncJob {
     /// Waits for the disk.
+    ///
+    /// # Errors
+    /// The disk has not what was written: all of it must be written again.
     pub fn run(&self) -> io::Result<()> {
         if self.sound {
             self.file.sync_data()?;
@@ -60,6 +63,9 @@ impl Journal {
     ///
     /// After a failed sync the file is written anew: a kernel tells of a failed write once, and then takes the pages
     /// for written. An error is that of beginning so.
+    ///
+    /// # Errors
+    /// After a failed sync the new file can't be begun.
     pub fn sync_job(&mut self) -> io::Result<Option<SyncJob>> {
         if self.doubtful && self.successor.is_none() {
             self.begin_anew()?;
@@ -77,6 +83,9 @@ impl Journal {
     }
 
     /// A job is done. After an error nothing that was written since the last success can be relied on.
+    ///
+    /// # Errors
+    /// The sync failed: the journal has to be written anew.
     pub fn handle_synced(&mut self, job: &SyncJob, result: io::Result<()>) -> io::Result<()> {
         if !Arc::ptr_eq(&job.file, &self.file) {
             return Ok(()); // It was put back meanwhile: another job is due.
@@ -96,6 +105,9 @@ impl Journal {
     }
 
     /// Puts everything on the disk and waits for it: for the beginning and the end of the program.
+    ///
+    /// # Errors
+    /// The disk has not what was written.
     pub fn sync(&mut self) -> io::Result<()> {
         while let Some(job) = self.sync_job()? {
             let result = job.run();
