@@ -14,6 +14,7 @@ impl Drop for AbortOnPanic {
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("?");
             tracing::error!(thread = name, "a thread panicked; ending the process");
+            crate::lines::LOG.flush();
             // The log may be buffered or filtered; the supervisor reads this.
             let text = format!("voice-connector: thread {name} panicked; ending the process\n");
             let _ = std::io::stderr().write_all(text.as_bytes()); // Nobody may be there to read it.

@@ -33,6 +33,7 @@ pub mod realm;
 pub mod reply;
 
 mod abort;
+mod lines;
 
 pub mod listen;
 pub mod media;

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::lines::LOG;
+
 /// Prints to standard output. Nobody may be there to read it any more, and `print!` would panic then.
 pub(super) fn say(text: impl std::fmt::Display) {
     let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
@@ -14,14 +16,14 @@ pub(super) fn tell(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Standard error as the log knows it: what can't be written is lost. Where the log itself fails, the subscriber would
+/// Standard error as the log knows it, which takes each line at once: what can't be written is lost. Where the log itself fails, the subscriber would
 /// print that to standard error, and panic.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(bytes);
+        LOG.write(bytes);
         Ok(bytes.len())
     }
 

@@ -9,6 +9,7 @@ use config::Config;
 use super::output::{few, say, tell};
 use super::signals::{Signals, Wish};
 use crate::daemon::{DaemonOptions, Gateway};
+use crate::lines::LOG;
 
 /// Serves until SIGTERM or its like, then drains.
 ///
@@ -41,6 +42,9 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
     {
         tracing::warn!(%error, "the configuration is not watched; SIGHUP has it read again");
     }
+    if let Err(error) = LOG.start() {
+        tracing::warn!(%error, "no thread for the log: whoever reads it slowly holds up calls");
+    }
     say("Ready. SIGTERM drains, a second one ends.\n");
 
     while signals.next() == Ok(Wish::Reload) {
@@ -60,6 +64,7 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
         })
     });
     gateway.stop();
+    LOG.flush();
     say("Stopped.\n");
     ExitCode::SUCCESS
 }

@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::Message;
@@ -27,6 +27,9 @@ use crate::listen::{Guard, ListenCounters, Listener, stun};
 use crate::peer::{Peer, Source, Transport};
 use crate::pulse::Pulse;
 use crate::resolve::Resolve;
+
+/// Timers that are due so close together are looked after in one turn: none is as short as a hundred of these.
+const GRID: Duration = Duration::from_millis(5);
 
 /// What a shard is given to start with.
 pub struct ShardSetup {
@@ -128,6 +131,8 @@ struct Driver<M> {
     counters: Arc<ListenCounters>,
     /// When the timer task will wake, and how to tell it to wake earlier.
     armed: Cell<Option<Instant>>,
+    /// The beginning of time for [`Driver::grid`].
+    began: Instant,
     rearm: Notify,
 }
 
@@ -147,6 +152,7 @@ impl<M: Machine + 'static> Driver<M> {
             guard: setup.guard,
             counters: setup.counters,
             armed: Cell::new(None),
+            began: Instant::now(),
             rearm: Notify::new(),
         };
         Ok((Rc::new(driver), setup.inbox))
@@ -212,7 +218,7 @@ impl<M: Machine + 'static> Driver<M> {
             };
             tokio::select! {
                 () = self.rearm.notified() => continue,
-                () = tokio::time::sleep_until(at.into()) => {}
+                () = tokio::time::sleep_until(self.grid(at).into()) => {}
             }
             let now = Now::read();
             self.machine.borrow_mut().handle_timeout(now);
@@ -223,6 +229,13 @@ impl<M: Machine + 'static> Driver<M> {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// When a timer that is due at `at` is looked after: some together, none more than [`GRID`] late.
+    fn grid(&self, at: Instant) -> Instant {
+        let age = at.saturating_duration_since(self.began).as_nanos();
+        let ticks = age.div_ceil(GRID.as_nanos());
+        u32::try_from(ticks).map_or(at, |ticks| self.began + GRID * ticks)
     }
 
     /// Whether nothing is left to read.

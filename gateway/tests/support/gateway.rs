@@ -13,6 +13,9 @@ use super::{Metrics, Net, Process, call_details, eventually};
 /// How long the daemon may take for what it does at once, on a machine that has other work.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the daemon may gather lines of its log before it writes them.
+const LINES: Duration = Duration::from_millis(150);
+
 /// The longest life of a transaction once it is answered: 64 × T1 on UDP, and its last messages.
 const LAST_TIMER: Duration = Duration::from_secs(34);
 
@@ -125,8 +128,9 @@ impl Gateway {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// What it logged so far.
+    /// What it logged so far. Its lines are written some time after they are said.
     pub fn log(&self) -> String {
+        std::thread::sleep(LINES);
         self.process.output()
     }
 
