@@ -51,7 +51,7 @@ pub(super) fn tell(config: &Config, descriptors: &Descriptors) {
 
 /// Of the media sockets of ordinary calls: pairs that may stay open between two calls. None where files are few.
 pub(super) fn kept(media: usize) -> usize {
-    if media < 4_096 { 0 } else { (media / 8).min(4_096) }
+    if media < 4_096 { 0 } else { (media / 4).min(8_192) }
 }
 
 /// Emergency calls have a descriptor for each port that is set aside for them, or a quarter of all. Of the others

@@ -306,6 +306,20 @@ impl PortPools {
         closed
     }
 
+    /// The open ports that a worker has not needed since this was asked last, and is to close.
+    pub(super) fn take_unused(&mut self, now: Instant, worker: usize) -> Vec<Kept> {
+        let mut closed = Vec::new();
+        for pool in self.pools.values_mut() {
+            pool.wake(now);
+            for (pair, kept) in pool.ready.take_unused(worker) {
+                pool.free.push(pair);
+                closed.push(kept);
+            }
+        }
+        self.kept = self.kept.saturating_sub(closed.len());
+        closed
+    }
+
     /// The open ports of one pair, which the worker is to close. `None`: a call has got them meanwhile.
     pub(super) fn reclaim_one(&mut self, address: IpAddr, pair: u16, worker: usize) -> Option<Kept> {
         let pool = self.pools.get_mut(&address)?;
@@ -556,6 +570,25 @@ mod tests {
             .unwrap();
         assert!(pools.reclaim_one(LOCAL, other, 1).is_some());
         assert_eq!(pools.reclaim_one(LOCAL, other, 1), None);
+    }
+
+    #[test]
+    fn what_nobody_needs_is_closed() {
+        let start = Instant::now();
+        let mut pools = keeping(usize::MAX);
+        assert_eq!(used_by(&mut pools, start, 1, 600), 600);
+        let rested = start + QUARANTINE;
+        assert_eq!(pools.take_unused(start, 1), []);
+        assert_eq!(pools.take_unused(rested, 1), [], "just rested");
+        let mut random = SeededRandom::new(7);
+        for _ in 0..3 {
+            assert!(pools.draw_open(rested, LOCAL, &nobody(), &mut random, 1).is_some());
+        }
+        assert_eq!(pools.take_unused(rested, 0), [], "another worker has them");
+        assert_eq!(pools.take_unused(rested, 1).len(), 597 - 4 * ENOUGH);
+        assert_eq!(pools.take_unused(rested, 1).len(), 4 * ENOUGH, "no call since");
+        assert_eq!(pools.counts(), PortCounts { used: 6, resting: 0, free: 9_994 });
+        assert_eq!(pools.kept, 0);
     }
 
     #[test]

@@ -27,6 +27,8 @@ use crate::random::{Random, SystemRandom};
 const COMMANDS: usize = 32;
 /// How often it is asked whether kept sockets have to go.
 const RECLAIM: Duration = Duration::from_millis(250);
+/// Kept sockets that nobody needs for so long are closed.
+const UNUSED: Duration = Duration::from_secs(2);
 /// A last minute shorter than this is left out of the quality records.
 const SHORTEST_MINUTE: Duration = Duration::from_secs(1);
 
@@ -63,6 +65,8 @@ pub(super) struct Worker<'a> {
     random: SystemRandom,
     /// When to look whether sockets that are kept have to go.
     reclaim_at: Instant,
+    /// When to close those that were not needed for [`UNUSED`].
+    unused_at: Instant,
 }
 
 impl<'a> Worker<'a> {
@@ -85,6 +89,7 @@ impl<'a> Worker<'a> {
             settings,
             random: SystemRandom::new(),
             reclaim_at: Instant::now(),
+            unused_at: Instant::now(),
         }
     }
 
@@ -218,6 +223,10 @@ impl<'a> Worker<'a> {
         if self.reclaim_at <= now {
             self.reclaim_at = now + RECLAIM;
             closed.extend(pools.reclaim(self.index));
+            if self.unused_at <= now {
+                self.unused_at = now + UNUSED;
+                closed.extend(pools.take_unused(now, self.index));
+            }
         }
         drop(pools);
         for port in closed.iter().flat_map(|Kept { ports, .. }| ports) {
