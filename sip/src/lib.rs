@@ -58,6 +58,7 @@ pub use media_type::MediaType;
 pub use message::{Builder, Header, Malformed, Message, ParseError};
 pub use method::Method;
 pub use params::{Param, Params};
+pub use smol_str::SmolStr;
 pub use status::StatusCode;
 pub use text::Text;
 pub use uri::{Host, SipUri, TelUri, Uri, UriError};

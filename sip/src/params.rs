@@ -3,21 +3,25 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use crate::grammar::{find_unquoted, is_token, quote, split_around, trim, unquote};
 use crate::header::HeaderFault;
 
 /// One parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Param {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param<'a> {
     /// The name, in the case that it came in; compare without case.
-    pub name: String,
+    pub name: &'a str,
     /// What stands after `=`, quotes and escapes as on the wire; `None` without `=`.
-    pub value: Option<String>,
+    pub value: Option<&'a str>,
 }
 
 /// Parameters in the order that they came in. Names compare without case.
+///
+/// Kept as text, as it is written but for the first `;`: most lists are short enough to need no room of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Vec<Param>);
+pub struct Params(SmolStr);
 
 impl Params {
     /// No parameters.
@@ -30,25 +34,28 @@ impl Params {
     /// Empty parameters (`;;`) are skipped: phones write them. Fails on a quoted string that does not end and on a
     /// parameter without a name.
     pub fn parse(text: &str) -> Result<Params, HeaderFault> {
-        let mut params = Vec::new();
+        let mut length = 0;
         for one in elements(text) {
-            let one = one?;
-            if !one.is_empty() {
-                params.push(Self::parse_one(one)?);
-            }
+            length += Param::parse(one?)?.map_or(0, |param| param.length() + 1);
         }
-        Ok(Params(params))
+        // Mostly they are written already as we would write them.
+        let text = trim(text);
+        let text = text.strip_prefix(';').unwrap_or(text);
+        if text.len() + 1 == length {
+            return Ok(Params(text.into()));
+        }
+        let mut written = String::with_capacity(length);
+        for param in elements(text).filter_map(|one| Param::parse(one.ok()?).ok()?) {
+            param.write(&mut written);
+        }
+        Ok(Params(written.into()))
     }
 
     /// [`value`](Self::value) of the parameters in `text`, without reading the others: where the list as a whole is
     /// broken, it may be there all the same.
     pub(crate) fn value_in<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         for one in elements(text) {
-            let one = one.ok()?;
-            let (found, value) = match one.split_once('=') {
-                Some((found, value)) => (trim(found), Some(trim(value))),
-                None => (one, None),
-            };
+            let Param { name: found, value } = Param::split(one.ok()?);
             if found.eq_ignore_ascii_case(name) {
                 return value;
             }
@@ -56,30 +63,9 @@ impl Params {
         None
     }
 
-    fn parse_one(text: &str) -> Result<Param, HeaderFault> {
-        let (name, value) = match text.split_once('=') {
-            Some((name, value)) => (trim(name), Some(trim(value).to_owned())),
-            None => (text, None),
-        };
-        let broken = || HeaderFault::Parameter(text.to_owned());
-        // URI parameters may hold more than a token ("%" escapes are in both); what splits a header may not.
-        if name.is_empty() || name.bytes().any(|byte| byte <= b' ' || b"\",<>@".contains(&byte)) {
-            return Err(broken());
-        }
-        let quoted = value.as_deref().is_some_and(|value| value.starts_with('"'));
-        if quoted && !value.as_deref().is_some_and(is_quoted_string) {
-            return Err(broken());
-        }
-        let splits = |byte: u8| byte <= b' ' || byte == 127 || b"\"\\,<>".contains(&byte);
-        if !quoted && value.as_deref().is_some_and(|value| value.bytes().any(splits)) {
-            return Err(broken());
-        }
-        Ok(Param { name: name.to_owned(), value })
-    }
-
     /// The first parameter of that name: outer `None` if there is none, inner `None` if it has no value.
     pub fn get(&self, name: &str) -> Option<Option<&str>> {
-        self.0.iter().find(|param| param.name.eq_ignore_ascii_case(name)).map(|param| param.value.as_deref())
+        self.iter().find(|param| param.name.eq_ignore_ascii_case(name)).map(|param| param.value)
     }
 
     /// The value of the first parameter of that name, as on the wire.
@@ -100,13 +86,22 @@ impl Params {
     /// Replaces the first parameter of that name where it stands, or appends it. The value is written as given, and in
     /// quotes if it would break the list otherwise.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
-        let value = value.map(|value| {
-            if is_quoted_string(value) || is_plain(value) { value.to_owned() } else { quote(value) }
+        let value = value.map(|value| match is_quoted_string(value) || is_plain(value) {
+            true => Cow::Borrowed(value),
+            false => Cow::Owned(quote(value)),
         });
-        match self.0.iter_mut().find(|param| param.name.eq_ignore_ascii_case(name)) {
-            Some(param) => param.value = value,
-            None => self.0.push(Param { name: name.to_owned(), value }),
+        let ours = Param { name, value: value.as_deref() };
+        let mut written = String::with_capacity(self.0.len() + ours.length() + 1);
+        let mut is_set = false;
+        for param in self.iter() {
+            let replaced = !is_set && param.name.eq_ignore_ascii_case(name);
+            is_set |= replaced;
+            if replaced { Param { name: param.name, ..ours } } else { param }.write(&mut written);
         }
+        if !is_set {
+            ours.write(&mut written);
+        }
+        self.0 = written.into();
     }
 
     /// Like [`set`](Self::set), for a chain.
@@ -117,22 +112,78 @@ impl Params {
 
     /// Removes every parameter of that name.
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|param| !param.name.eq_ignore_ascii_case(name));
+        if !self.has(name) {
+            return;
+        }
+        let mut written = String::with_capacity(self.0.len());
+        for param in self.iter().filter(|param| !param.name.eq_ignore_ascii_case(name)) {
+            param.write(&mut written);
+        }
+        self.0 = written.into();
     }
 
     /// In order.
-    pub fn iter(&self) -> impl Iterator<Item = &Param> {
-        self.0.iter()
+    pub fn iter(&self) -> impl Iterator<Item = Param<'_>> {
+        // Each was read before it was written.
+        elements(&self.0).filter_map(Result::ok).filter(|one| !one.is_empty()).map(Param::split)
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<'a> Param<'a> {
+    fn split(text: &'a str) -> Param<'a> {
+        match text.split_once('=') {
+            Some((name, value)) => Param { name: trim(name), value: Some(trim(value)) },
+            None => Param { name: text, value: None },
+        }
+    }
+
+    /// `None` where nothing stands between two `;`.
+    fn parse(text: &'a str) -> Result<Option<Param<'a>>, HeaderFault> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let param = Self::split(text);
+        let Param { name, value } = param;
+        let broken = || HeaderFault::Parameter(text.to_owned());
+        // URI parameters may hold more than a token ("%" escapes are in both); what splits a header may not.
+        if name.is_empty() || name.bytes().any(|byte| byte <= b' ' || b"\",<>@".contains(&byte)) {
+            return Err(broken());
+        }
+        let quoted = value.is_some_and(|value| value.starts_with('"'));
+        if quoted && !value.is_some_and(is_quoted_string) {
+            return Err(broken());
+        }
+        let splits = |byte: u8| byte <= b' ' || byte == 127 || b"\"\\,<>".contains(&byte);
+        if !quoted && value.is_some_and(|value| value.bytes().any(splits)) {
+            return Err(broken());
+        }
+        Ok(Some(param))
+    }
+
+    /// Of what [`write`](Self::write) writes, without a `;`.
+    fn length(&self) -> usize {
+        self.name.len() + self.value.map_or(0, |value| value.len() + 1)
+    }
+
+    fn write(&self, written: &mut String) {
+        if !written.is_empty() {
+            written.push(';');
+        }
+        written.push_str(self.name);
+        if let Some(value) = self.value {
+            written.push('=');
+            written.push_str(value);
+        }
     }
 }
 
@@ -175,11 +226,8 @@ fn is_quoted_string(text: &str) -> bool {
 /// Writes each parameter with its leading `;`.
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Param { name, value } in &self.0 {
-            match value {
-                Some(value) => write!(f, ";{name}={value}")?,
-                None => write!(f, ";{name}")?,
-            }
+        if !self.0.is_empty() {
+            write!(f, ";{}", self.0)?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sip::transaction::ClientId;
-use sip::{Message, Method, Name, Uri};
+use sip::{Message, Method, Name, SmolStr, Uri};
 
 use super::flow::Flow;
 use super::{CallKey, Client, Core, Live};
@@ -190,7 +190,7 @@ fn dressed(message: &Message, live: &Live, local: Local, party: Option<&Party>) 
     let Ok(Some(contact)) = message.contact() else { return builder.build() };
     let user = match &contact.uri {
         Uri::Sip(uri) => uri.user.clone().unwrap_or_default(),
-        _ => String::new(),
+        _ => SmolStr::default(),
     };
     builder.set(Name::Contact, local.contact(&user)).build()
 }

@@ -18,7 +18,7 @@ use crate::route::Attempt;
 pub(crate) fn facts(message: &Message, source: &Source) -> Facts {
     let (host, user) = match message.target() {
         Ok(Uri::Sip(uri)) => (uri.host.to_string(), uri.user_unescaped().unwrap_or_default()),
-        Ok(Uri::Tel(uri)) => (String::new(), uri.number),
+        Ok(Uri::Tel(uri)) => (String::new(), uri.number.into()),
         Ok(other) if is_emergency_service(&other.to_string()) => (String::new(), other.to_string()),
         _ => (String::new(), String::new()),
     };
@@ -71,7 +71,7 @@ pub(super) fn offered(body: &Body) -> OfferedMedia {
 fn user_of(uri: &Uri) -> Option<String> {
     match uri {
         Uri::Sip(uri) => uri.user_unescaped(),
-        Uri::Tel(uri) => Some(uri.number.clone()),
+        Uri::Tel(uri) => Some(uri.number.to_string()),
         _ => None,
     }
 }

@@ -235,7 +235,7 @@ fn came_by(flow: &Flow, message: &Message) -> Peer {
 fn record_of(message: &Message) -> Option<String> {
     match message.to().ok()?.uri {
         Uri::Sip(uri) => uri.user_unescaped(),
-        Uri::Tel(uri) => Some(uri.number),
+        Uri::Tel(uri) => Some(uri.number.into()),
         _ => None,
     }
 }

@@ -158,7 +158,7 @@ impl Registrar {
             let Some((listener, transport)) = listeners.find(|(_, transport)| able(*transport)) else {
                 continue;
             };
-            let uri = SipUri::new(None, sip::Host::Name("registered".to_owned()), None);
+            let uri = SipUri::new(None, sip::Host::Name("registered".into()), None);
             let contact = Contact { uri, expires: None, q: 1000, instance: None, reg_id: None, bulk: true };
             let change = Change::Contacts(vec![contact]);
             let asked = Asked { call_id: String::new(), cseq: 1, change, path: Vec::new() };

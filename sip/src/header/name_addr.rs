@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use super::HeaderFault;
 use crate::grammar::{find_unquoted, is_token_byte, quote, split_around, split_element, trim, unquote};
 use crate::params::Params;
@@ -12,7 +14,7 @@ use crate::uri::Uri;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameAddr {
     /// Without quotes and backslashes; `None` if there is none.
-    pub display_name: Option<String>,
+    pub display_name: Option<SmolStr>,
     /// The address.
     pub uri: Uri,
     /// Header parameters: what follows `>`, or what follows the first `;` if there are no brackets (RFC 3261 §20).
@@ -83,7 +85,7 @@ impl NameAddr {
         Ok(NameAddr { display_name, uri: Uri::parse(uri)?, params: Params::parse(after)? })
     }
 
-    fn parse_display_name(name: &str) -> Result<Option<String>, HeaderFault> {
+    fn parse_display_name(name: &str) -> Result<Option<SmolStr>, HeaderFault> {
         if name.is_empty() {
             return Ok(None);
         }
@@ -91,14 +93,14 @@ impl NameAddr {
             // Balanced as a whole already; what may go wrong is text behind the closing quote.
             let end = find_unquoted(name, |_| true).map_err(|_| HeaderFault::OpenQuote)?;
             return match end {
-                None if rest.ends_with('"') => Ok(Some(unquote(name).into_owned())),
+                None if rest.ends_with('"') => Ok(Some(unquote(name).into())),
                 _ => Err(HeaderFault::DisplayName),
             };
         }
         if name.bytes().any(|byte| b"\",@".contains(&byte)) {
             return Err(HeaderFault::DisplayName);
         }
-        Ok(Some(name.to_owned()))
+        Ok(Some(name.into()))
     }
 
     fn parse_bare(uri: &str, params: &str) -> Result<NameAddr, HeaderFault> {
@@ -132,7 +134,7 @@ impl NameAddr {
 
     /// With a display name.
     pub fn with_display_name(mut self, name: &str) -> NameAddr {
-        self.display_name = Some(name.to_owned());
+        self.display_name = Some(name.into());
         self
     }
 }

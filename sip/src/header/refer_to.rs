@@ -56,7 +56,8 @@ impl fmt::Display for ReferTo {
             if self.method != Method::Invite {
                 sip.params.set("method", Some(self.method.as_str()));
             }
-            sip.headers = self.replaces.as_ref().map(|replaces| format!("Replaces={}", escape(replaces)));
+            sip.headers =
+                self.replaces.as_ref().map(|replaces| format!("Replaces={}", escape(replaces)).into());
         }
         write!(f, "<{uri}>")
     }

@@ -37,7 +37,7 @@ impl Replaces {
         let params = Params::parse(params)?;
         let tag = |name: &str| {
             let mut found = params.iter().filter(|param| param.name.eq_ignore_ascii_case(name));
-            match (found.next().and_then(|param| param.value.as_deref()), found.next()) {
+            match (found.next().and_then(|param| param.value), found.next()) {
                 (_, Some(_)) => Err(HeaderFault::Repeated),
                 (Some(tag), None) if !tag.is_empty() => Ok(tag.to_owned()),
                 _ => Err(HeaderFault::Parameter(name.to_owned())),

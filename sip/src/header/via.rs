@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use smol_str::SmolStr;
+
 use super::HeaderFault;
 use crate::grammar::{is_space, is_token, trim};
 use crate::params::Params;
@@ -15,7 +17,7 @@ pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
     /// `UDP`, `TCP`, `TLS` or another token, in the case that it came in.
-    pub transport: String,
+    pub transport: SmolStr,
     /// The host of sent-by.
     pub host: Host,
     /// The port of sent-by; `None` means the default of the transport.
@@ -27,7 +29,7 @@ pub struct Via {
 impl Via {
     /// A hop of ours; add `branch` and `rport` by [`with_param`](Self::with_param).
     pub fn new(transport: &str, host: Host, port: Option<u16>) -> Via {
-        Via { transport: transport.to_owned(), host, port, params: Params::new() }
+        Via { transport: transport.into(), host, port, params: Params::new() }
     }
 
     /// Reads one value, white space in all the places that RFC 3261 allows.
@@ -37,7 +39,7 @@ impl Via {
     pub fn parse(text: &str) -> Result<Via, HeaderFault> {
         let Head { transport, sent_by, params } = Head::split(text)?;
         let (host, port) = Host::parse_with_port(sent_by)?;
-        Ok(Via { transport: transport.to_owned(), host, port, params: Params::parse(params)? })
+        Ok(Via { transport: transport.into(), host, port, params: Params::parse(params)? })
     }
 
     /// Sent-by and branch of a value that has the magic cookie, without reading the rest.

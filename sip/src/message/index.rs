@@ -15,6 +15,7 @@ pub(super) struct Index {
     pub(super) fault: Option<Fault>,
 }
 
+#[derive(Clone)]
 pub(super) enum Start {
     Request { method: Method, uri: Range },
     Response { status: StatusCode, reason: Range },
@@ -49,6 +50,25 @@ pub(super) enum Fault {
     LineEnd,
     FoldFirst,
     NoEnd,
+}
+
+impl Index {
+    /// The index of the same message with another value in its header line number `at`.
+    ///
+    /// - `value`: where the new value is; all behind the old one has moved with its end.
+    pub(super) fn with_value(&self, at: usize, value: Range, folded: bool) -> Option<Index> {
+        let old = self.headers.get(at)?.value.to;
+        let moved = |place: u32| if place >= old { (place - old).checked_add(value.to) } else { Some(place) };
+        let moved = |range: Range| Some(Range { from: moved(range.from)?, to: moved(range.to)? });
+        let mut headers = Vec::with_capacity(self.headers.len());
+        for (index, span) in self.headers.iter().enumerate() {
+            headers.push(match index == at {
+                true => Span { value, folded, ..span.clone() },
+                false => Span { raw_name: moved(span.raw_name)?, value: moved(span.value)?, ..span.clone() },
+            });
+        }
+        Some(Index { start: self.start.clone(), headers, fault: self.fault.clone() })
+    }
 }
 
 impl Range {

@@ -1,12 +1,16 @@
 //! What a server notes in the top Via. RFC 3261 §18.2.1, RFC 3581 §4.
 
-use std::net::SocketAddr;
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
 use super::Message;
+use super::index::Range;
 use crate::grammar::split_element;
 use crate::header::{Name, Via};
+use crate::params::Params;
 
 impl Message {
     /// The request with `received` in its top Via, if the source differs from sent-by or the client asked by `rport`,
@@ -19,19 +23,16 @@ impl Message {
     }
 
     fn noted(&self, source: SocketAddr) -> Option<Message> {
-        let span = self.spans(&Name::Via).next()?;
+        let at = self.index.headers.iter().position(|span| span.name == Name::Via)?;
+        let span = self.index.headers.get(at)?;
         let value = span.text(&self.bytes);
         let (top, _) = split_element(&value);
-        let mut via = Via::parse(top).ok()?;
+        let via = Via::parse(top).ok()?;
         let asked = via.params.has("rport");
         let told = via.params.has("received");
         let address = source.ip().to_canonical();
         if !asked && !told && via.host.address() == Some(address) {
             return None;
-        }
-        via.params.set("received", Some(&address.to_string()));
-        if asked {
-            via.params.set("rport", Some(&source.port().to_string()));
         }
         // Only the first element is rewritten; what follows it, comma and folds included, stays as it came.
         let line = span.value.usize();
@@ -40,13 +41,44 @@ impl Message {
             (_, Some(rest)) => raw.get(raw.len() - rest.len() - 1..)?,
             (_, None) => "",
         };
-        let via = via.to_string();
-        let mut bytes = BytesMut::with_capacity(self.bytes.len() + via.len());
+        let mut bytes = BytesMut::with_capacity(self.bytes.len() + kept.len() + ROOM);
         bytes.extend_from_slice(self.bytes.get(..line.start)?);
-        bytes.extend_from_slice(via.as_bytes());
+        write_noted(&mut bytes, &via, address, asked.then_some(source.port())).ok()?;
         bytes.extend_from_slice(kept.as_bytes());
+        let end = bytes.len();
         bytes.extend_from_slice(self.bytes.get(line.end..)?);
-        Message::parse_any_length(bytes.freeze()).ok()
+        let folded = kept.bytes().any(|byte| matches!(byte, b'\r' | b'\n'));
+        let index = self.index.with_value(at, Range::new(line.start, end)?, folded)?;
+        let bytes = bytes.freeze();
+        let body = bytes.slice(bytes.len().checked_sub(self.body.len())?..);
+        Some(Message { bytes, body, index: Arc::new(index) })
+    }
+}
+
+/// What a Via may grow by: `;received=` with an address, and a port.
+const ROOM: usize = 64;
+
+/// Writes `via` with what the client cannot know: each where it stood, `received` else at the end.
+///
+/// - `rport`: if the client asked.
+fn write_noted(bytes: &mut BytesMut, via: &Via, received: IpAddr, rport: Option<u16>) -> fmt::Result {
+    let (mut received, mut rport) = (Some(received), rport);
+    write!(bytes, "{}", Via { params: Params::new(), ..via.clone() })?;
+    for param in via.params.iter() {
+        let is = |name: &str| param.name.eq_ignore_ascii_case(name);
+        let address = if is("received") { received.take() } else { None };
+        let port = if is("rport") { rport.take() } else { None };
+        write!(bytes, ";{}", param.name)?;
+        match (address, port, param.value) {
+            (Some(address), ..) => write!(bytes, "={address}")?,
+            (_, Some(port), _) => write!(bytes, "={port}")?,
+            (.., Some(value)) => write!(bytes, "={value}")?,
+            _ => {}
+        }
+    }
+    match received {
+        Some(address) => write!(bytes, ";received={address}"),
+        None => Ok(()),
     }
 }
 

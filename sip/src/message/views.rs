@@ -1,5 +1,6 @@
 //! Typed values, read when asked for. Nothing is kept: ask once.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::grammar::number;
@@ -23,8 +24,8 @@ impl Message {
     }
 
     /// The branch of the top Via. Reads no more of it: [`check`](Self::check) does.
-    pub fn branch(&self) -> Option<String> {
-        self.elements(Name::Via).next().and_then(|text| Via::branch_in(&text).map(str::to_owned))
+    pub fn branch(&self) -> Option<Cow<'_, str>> {
+        within(self.elements(Name::Via).next()?, Via::branch_in)
     }
 
     /// The sender. RFC 3261 §20.20.
@@ -44,12 +45,12 @@ impl Message {
     }
 
     /// The tag of From. Reads no more of it: [`check`](Self::check) does.
-    pub fn from_tag(&self) -> Option<String> {
+    pub fn from_tag(&self) -> Option<Cow<'_, str>> {
         self.tag(Name::From)
     }
 
     /// The tag of To. Reads no more of it: [`check`](Self::check) does.
-    pub fn to_tag(&self) -> Option<String> {
+    pub fn to_tag(&self) -> Option<Cow<'_, str>> {
         self.tag(Name::To)
     }
 
@@ -170,13 +171,21 @@ impl Message {
         }
     }
 
-    fn tag(&self, name: Name) -> Option<String> {
-        self.value(name).and_then(|text| NameAddr::tag_in(&text).map(str::to_owned))
+    fn tag(&self, name: Name) -> Option<Cow<'_, str>> {
+        within(self.value(name)?, NameAddr::tag_in)
     }
 
     fn single_address(&self, name: Name) -> Result<NameAddr, HeaderError> {
         let text = self.value(name.clone()).ok_or_else(|| missing(name.clone()))?;
         NameAddr::parse(&text).map_err(at(name))
+    }
+}
+
+/// What `find` finds in `text`.
+fn within(text: Cow<'_, str>, find: impl Fn(&str) -> Option<&str>) -> Option<Cow<'_, str>> {
+    match text {
+        Cow::Borrowed(text) => find(text).map(Cow::Borrowed),
+        Cow::Owned(text) => find(&text).map(str::to_owned).map(Cow::Owned),
     }
 }
 

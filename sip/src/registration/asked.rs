@@ -156,7 +156,7 @@ impl Contact {
         let mut uri = SipUri { headers: None, ..self.uri.clone() };
         if self.bulk {
             uri.params.remove("bnc");
-            uri.user = Some(number.to_owned());
+            uri.user = Some(number.into());
         }
         uri
     }
@@ -228,7 +228,7 @@ fn is_same_uri(one: &SipUri, other: &SipUri) -> bool {
         && one.password == other.password
         && one.host.to_string().eq_ignore_ascii_case(&other.host.to_string())
         && one.port == other.port
-        && one.params.iter().chain(other.params.iter()).all(|param| both(&param.name))
+        && one.params.iter().chain(other.params.iter()).all(|param| both(param.name))
 }
 
 #[cfg(test)]

@@ -27,48 +27,91 @@ pub(super) fn hide_stream(media: &mut Media) {
 
 /// Whether an attribute speaks of the sender's own transport, or promises what ends at the gateway.
 fn is_foreign(attribute: &Attribute) -> bool {
-    let name = attribute.attribute.trim().to_ascii_lowercase();
-    let known = matches!(
-        name.as_str(),
-        // ICE, RFC 8839; `alt` is its ancestor in old soft phones.
-        "candidate" | "remote-candidates" | "end-of-candidates" | "alt"
-        // Keys: RFC 4568, RFC 4567, RFC 6189, DTLS RFC 5763, RFC 8842, RFC 4145.
-        | "crypto" | "key-mgmt" | "zrtp-hash" | "fingerprint" | "setup" | "connection" | "dtls-id" | "tls-id"
-        // Grouping of transports: RFC 5888, RFC 9143. RTCP that we do not take: RFC 5506, RFC 8858.
-        | "group" | "mid" | "bundle-only" | "rtcp-mux-only" | "rtcp-rsize" | "rtcp-fb"
-        // Sources: RFC 5576, RFC 8830, RFC 4570.
-        | "ssrc" | "ssrc-group" | "msid" | "msid-semantic" | "source-filter"
-        // Capability negotiation may name transports and carry keys: RFC 5939, RFC 3407.
-        | "tcap" | "acap" | "pcfg" | "acfg" | "creq" | "csup" | "cpar" | "cparmin" | "cparmax"
-        // Where media might go around us: optimal media routing (3GPP TS 29.079), connectivity of RFC 6947 and of
-        // other relays.
-        | "visited-realm" | "secondary-realm" | "altc" | "nat" | "oldmediaip" | "oldmediaport" | "oldoip"
-    );
-    known
-        || name.starts_with("ice-")
-        || name.starts_with("omr-")
-        || (name != "rtcp" && names_address(&whole(attribute)))
+    let name = attribute.attribute.trim();
+    let begins = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    FOREIGN.iter().any(|foreign| name.eq_ignore_ascii_case(foreign))
+        || begins("ice-")
+        || begins("omr-")
+        || (!name.eq_ignore_ascii_case("rtcp") && attribute_names_address(attribute))
 }
 
-/// An attribute as its line had it: without a colon of its own, the first one in an address ends what passes for its name.
-fn whole(attribute: &Attribute) -> String {
-    let value = attribute.value.as_deref().map(|value| format!(":{value}")).unwrap_or_default();
-    format!("{}{value}", attribute.attribute)
+/// Names of attributes that stay on their side.
+const FOREIGN: &[&str] = &[
+    // ICE, RFC 8839; `alt` is its ancestor in old soft phones.
+    "candidate",
+    "remote-candidates",
+    "end-of-candidates",
+    "alt",
+    // Keys: RFC 4568, RFC 4567, RFC 6189, DTLS RFC 5763, RFC 8842, RFC 4145.
+    "crypto",
+    "key-mgmt",
+    "zrtp-hash",
+    "fingerprint",
+    "setup",
+    "connection",
+    "dtls-id",
+    "tls-id",
+    // Grouping of transports: RFC 5888, RFC 9143. RTCP that we do not take: RFC 5506, RFC 8858.
+    "group",
+    "mid",
+    "bundle-only",
+    "rtcp-mux-only",
+    "rtcp-rsize",
+    "rtcp-fb",
+    // Sources: RFC 5576, RFC 8830, RFC 4570.
+    "ssrc",
+    "ssrc-group",
+    "msid",
+    "msid-semantic",
+    "source-filter",
+    // Capability negotiation may name transports and carry keys: RFC 5939, RFC 3407.
+    "tcap",
+    "acap",
+    "pcfg",
+    "acfg",
+    "creq",
+    "csup",
+    "cpar",
+    "cparmin",
+    "cparmax",
+    // Where media might go around us: optimal media routing (3GPP TS 29.079), connectivity of RFC 6947 and of
+    // other relays.
+    "visited-realm",
+    "secondary-realm",
+    "altc",
+    "nat",
+    "oldmediaip",
+    "oldmediaport",
+    "oldoip",
+];
+
+/// [`names_address`] of an attribute as its line had it: without a colon of its own, the first one in an address ends what
+/// passes for its name.
+fn attribute_names_address(attribute: &Attribute) -> bool {
+    let Some(value) = attribute.value.as_deref() else { return names_address(&attribute.attribute) };
+    // Nearly all have none of these, and so no address.
+    let dotted = |text: &str| text.bytes().any(|byte| matches!(byte, b'.' | b':'));
+    let typed = |text: &str| {
+        let is_kind = |word: &[u8]| word.eq_ignore_ascii_case(b"IP4") || word.eq_ignore_ascii_case(b"IP6");
+        text.as_bytes().windows(3).any(is_kind)
+    };
+    [&*attribute.attribute, value].into_iter().any(|text| dotted(text) || typed(text))
+        && names_address(&format!("{}:{value}", attribute.attribute))
 }
 
 /// Whether text has an address in it: one of IPv4 or IPv6 as such, or a name after `IN IP4`.
 fn names_address(text: &str) -> bool {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let typed = |pair: &[&str]| {
-        matches!(pair, [net, kind] if net.eq_ignore_ascii_case("IN")
-            && (kind.eq_ignore_ascii_case("IP4") || kind.eq_ignore_ascii_case("IP6")))
+    let words = || text.split_ascii_whitespace();
+    let typed = |(net, kind): (&str, &str)| {
+        net.eq_ignore_ascii_case("IN")
+            && (kind.eq_ignore_ascii_case("IP4") || kind.eq_ignore_ascii_case("IP6"))
     };
     let is_v4 = |piece: &str| piece.trim_matches('.').parse::<Ipv4Addr>().is_ok();
     let is_v6 = |piece: &str| {
         let bare = piece.strip_prefix(':').unwrap_or(piece);
         [piece, bare].iter().any(|one| one.parse::<Ipv6Addr>().is_ok())
     };
-    words.windows(2).any(typed)
+    words().zip(words().skip(1)).any(typed)
         || text.split(|letter: char| !(letter.is_ascii_digit() || letter == '.')).any(is_v4)
         || text.split(|letter: char| !(letter.is_ascii_hexdigit() || matches!(letter, '.' | ':'))).any(is_v6)
 }

@@ -22,7 +22,7 @@ pub(super) fn cancel(invite: &Message, extra: &[(Name, String)]) -> Message {
 fn follow_up(invite: &Message, method: Method, to_of: &Message) -> Builder {
     let number = invite.cseq().map(|cseq| cseq.number).unwrap_or_default();
     let mut request = Builder::request(method.clone(), invite.request_uri().unwrap_or_default())
-        .header(Name::Via, top_via(invite).unwrap_or_default());
+        .header(Name::Via, top_via(invite).unwrap_or_default().as_bytes());
     for route in invite.headers().filter(|header| header.name == Name::Route) {
         request = request.header(Name::Route, &route.value);
     }

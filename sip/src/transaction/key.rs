@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::header::Via;
@@ -72,7 +73,7 @@ impl Keys {
         // A bare cookie identifies nothing: such a peer is matched as one of RFC 2543.
         let (host, port, branch) = Via::mark_in(&via)?;
         let host = match host {
-            Host::Name(name) => Host::Name(name.to_ascii_lowercase()),
+            Host::Name(name) => Host::Name(name.to_ascii_lowercase().into()),
             address => address,
         };
         let shared = self.print((branch, host, port));
@@ -116,7 +117,7 @@ impl Keys {
         Some(MergeKey(self.print(identity)))
     }
 
-    fn role(&self, method: &Method, to_tag: Option<String>) -> u64 {
+    fn role(&self, method: &Method, to_tag: Option<Cow<'_, str>>) -> u64 {
         self.one.hash_one((method, to_tag))
     }
 
@@ -126,6 +127,6 @@ impl Keys {
 }
 
 /// The topmost Via as text.
-pub(super) fn top_via(message: &Message) -> Option<String> {
-    message.values(Name::Via).next().map(|via| via.to_string())
+pub(super) fn top_via(message: &Message) -> Option<Cow<'_, str>> {
+    message.values(Name::Via).next()
 }

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use smol_str::SmolStr;
+
 use super::UriError;
 
 /// A host. Writes an IPv6 address in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// A domain name, in the case that it came in; compare without case.
-    Name(String),
+    Name(SmolStr),
     /// An IPv4 address.
     V4(Ipv4Addr),
     /// An IPv6 address.
@@ -35,7 +37,7 @@ impl Host {
         if text.is_empty() || !letters || text.starts_with('.') || text.contains("..") {
             return Err(broken());
         }
-        Ok(Host::Name(text.to_owned()))
+        Ok(Host::Name(text.into()))
     }
 
     /// Reads an IPv6 address without brackets, `:::` tolerated.

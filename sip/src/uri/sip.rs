@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use super::{Host, UriError, escape_user, unescape};
 use crate::params::Params;
 
@@ -11,9 +13,9 @@ pub struct SipUri {
     /// `sips:`.
     pub secure: bool,
     /// What stands before `@` and before the first `:`; escaped as it came. `None` without `@`.
-    pub user: Option<String>,
+    pub user: Option<SmolStr>,
     /// What stands between `:` and `@`; deprecated, but carried.
-    pub password: Option<String>,
+    pub password: Option<SmolStr>,
     /// Never empty.
     pub host: Host,
     /// 1 to 65535; `None` means the default of the transport.
@@ -21,13 +23,13 @@ pub struct SipUri {
     /// `;name=value`, in order.
     pub params: Params,
     /// What follows `?`, as on the wire; not allowed in a Request-URI.
-    pub headers: Option<String>,
+    pub headers: Option<SmolStr>,
 }
 
 impl SipUri {
     /// `sip:user@host:port`. The user part is escaped where it must be.
     pub fn new(user: Option<&str>, host: Host, port: Option<u16>) -> SipUri {
-        let user = user.map(escape_user);
+        let user = user.map(|user| escape_user(user).into());
         SipUri { secure: false, user, password: None, host, port, params: Params::new(), headers: None }
     }
 
@@ -58,12 +60,12 @@ impl SipUri {
         let (host, port) = Host::parse_with_port(hostport)?;
         Ok(SipUri {
             secure,
-            user: user.map(str::to_owned),
-            password: password.map(str::to_owned),
+            user: user.map(SmolStr::from),
+            password: password.map(SmolStr::from),
             host,
             port,
             params,
-            headers: headers.map(str::to_owned),
+            headers: headers.map(SmolStr::from),
         })
     }
 

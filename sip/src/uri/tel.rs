@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use super::UriError;
 use crate::params::Params;
 
@@ -9,7 +11,7 @@ use crate::params::Params;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TelUri {
     /// As on the wire, visual separators and all: `+1-555-0100`.
-    pub number: String,
+    pub number: SmolStr,
     /// `;phone-context=...`, in order.
     pub params: Params,
 }
@@ -29,7 +31,7 @@ impl TelUri {
         {
             return Err(broken());
         }
-        Ok(TelUri { number: number.to_owned(), params })
+        Ok(TelUri { number: number.into(), params })
     }
 
     /// The number without visual separators: `+15550100`. RFC 3966 §5.1.1.

@@ -92,7 +92,7 @@ impl Established {
         };
         let (user, uri) = match uri {
             Uri::Sip(uri) => (uri.user.as_deref().map(unescape).unwrap_or_default(), uri.to_string()),
-            Uri::Tel(uri) => (uri.number, String::new()),
+            Uri::Tel(uri) => (uri.number.into(), String::new()),
             other => {
                 let cause = Cause::new(416, format!("URI scheme {} is not supported", word(other.scheme())));
                 return in_dialog::refuse(cx, server, message, &cause);

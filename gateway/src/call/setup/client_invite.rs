@@ -122,7 +122,7 @@ impl ClientInvite<'_> {
 
     /// The caller's name for the far side's From: the inventory's, else what the caller said.
     fn display_name(&self) -> String {
-        let name = self.account.caller_name.clone();
+        let name = self.account.caller_name.as_deref().map(sip::SmolStr::from);
         let name = name.or_else(|| self.asked.from().ok().and_then(|from| from.display_name));
         match name {
             Some(name) if !name.is_empty() => {

@@ -149,7 +149,7 @@ fn contacts(message: &Message) -> Vec<String> {
             let wanted = address.params.value("q").and_then(|q| q.parse().ok()).unwrap_or(1.0);
             let user = match &address.uri {
                 Uri::Sip(uri) => uri.user_unescaped(),
-                Uri::Tel(uri) => Some(uri.number.clone()),
+                Uri::Tel(uri) => Some(uri.number.to_string()),
                 _ => None,
             };
             Some((wanted, user.filter(|user| !user.is_empty())?))

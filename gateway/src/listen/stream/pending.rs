@@ -33,7 +33,7 @@ impl Pending {
         if self.requests.len() >= KEPT {
             self.requests.pop_front();
         }
-        self.requests.push_back(Request { branch, method, owner, shard });
+        self.requests.push_back(Request { branch: branch.into_owned(), method, owner, shard });
     }
 
     /// A message came: a final response settles its request.

@@ -61,10 +61,11 @@ fn address(mut address: NameAddr) -> NameAddr {
         address.uri = masked;
     }
     if address.display_name.as_deref().is_some_and(may_hide) {
-        address.display_name = Some(STARS.to_owned());
+        address.display_name = Some(STARS.into());
     }
-    let hiding = |param: &&sip::Param| param.value.as_deref().is_some_and(may_hide);
-    let names: Vec<String> = address.params.iter().filter(hiding).map(|param| param.name.clone()).collect();
+    let hiding = |param: &sip::Param<'_>| param.value.is_some_and(may_hide);
+    let names: Vec<String> =
+        address.params.iter().filter(hiding).map(|param| param.name.to_owned()).collect();
     for name in names {
         address.params.set(&name, Some(STARS));
     }
@@ -87,12 +88,14 @@ fn masked_uri(uri: &Uri) -> Option<Uri> {
 }
 
 fn masked_sip(uri: &SipUri) -> Option<SipUri> {
-    let password = uri.password.as_ref().map(|_| STARS.to_owned());
-    let headers =
-        uri.headers.as_deref().map(|headers| headers.split('&').map(header).collect::<Vec<_>>().join("&"));
+    let password = uri.password.as_ref().map(|_| STARS.into());
+    let headers = uri
+        .headers
+        .as_deref()
+        .map(|headers| headers.split('&').map(header).collect::<Vec<_>>().join("&").into());
     let mut masked = SipUri { password, headers, ..uri.clone() };
-    let hiding = |param: &&sip::Param| param.value.as_deref().is_some_and(may_hide);
-    let names: Vec<String> = uri.params.iter().filter(hiding).map(|param| param.name.clone()).collect();
+    let hiding = |param: &sip::Param<'_>| param.value.is_some_and(may_hide);
+    let names: Vec<String> = uri.params.iter().filter(hiding).map(|param| param.name.to_owned()).collect();
     for name in names {
         masked.params.set(&name, Some(STARS));
     }

@@ -113,9 +113,9 @@ impl<T: Clone> EarlyDialogs<T> {
         let tag = response.to_tag();
         match (status, tag) {
             (..=100, _) | (101..=199, None) => Ok(Heard::NoDialog),
-            (199, Some(tag)) => Ok(self.terminated(tag)),
+            (199, Some(tag)) => Ok(self.terminated(tag.into_owned())),
             (101..=198, Some(tag)) => self.provisional(invite, response, &tag),
-            (200..=299, tag) => self.accepted(now, invite, response, tag.unwrap_or_default()),
+            (200..=299, tag) => self.accepted(now, invite, response, tag.unwrap_or_default().into_owned()),
             _ => Ok(self.refused()),
         }
     }
