@@ -12,6 +12,7 @@
 //! So a later message finds its shard without a table. Nothing here is a secret or a proof: whoever makes up such
 //! a token reaches a shard that has never heard of it, and is told 481.
 
+use std::fmt::Write as _;
 use std::hash::Hasher;
 
 use sip::Message;
@@ -23,7 +24,10 @@ use crate::random::Random;
 pub(crate) const MAGIC_COOKIE: &str = "z9hG4bK";
 const VERSION: &str = "vc1";
 /// Length of [`Tokens::branch`].
-pub(crate) const BRANCH_LENGTH: usize = 7 + 3 + 2 + 4 + 1 + 16;
+pub(crate) const BRANCH_LENGTH: usize = 7 + TOKEN_LENGTH;
+
+/// Bytes of each of our tokens.
+const TOKEN_LENGTH: usize = 3 + 2 + 4 + 1 + 16;
 const KEPT: u8 = b'd';
 const STATELESS: u8 = b's';
 
@@ -125,8 +129,11 @@ impl Tokens {
 
     /// A Via branch: the magic cookie and a token. RFC 3261 §8.1.1.7.
     pub fn branch(&mut self) -> String {
-        let token = self.tag();
-        format!("{MAGIC_COOKIE}{token}")
+        let random = self.random.next_u64();
+        let mut branch = String::with_capacity(BRANCH_LENGTH);
+        branch.push_str(MAGIC_COOKIE);
+        self.write_token(&mut branch, KEPT, random);
+        branch
     }
 
     /// A From or To tag. RFC 3261 §19.3.
@@ -169,8 +176,16 @@ impl Tokens {
         self.shard
     }
 
+    fn write_token(&self, text: &mut String, kind: u8, random: u64) {
+        let (group, shard, kind) = (self.group, self.shard, char::from(kind));
+        // Writing to memory cannot fail.
+        let _ = write!(text, "{VERSION}{group:02x}{shard:04x}{kind}{random:016x}");
+    }
+
     fn token(&self, kind: u8, random: u64) -> String {
-        format!("{VERSION}{:02x}{:04x}{}{random:016x}", self.group, self.shard, char::from(kind))
+        let mut token = String::with_capacity(TOKEN_LENGTH);
+        self.write_token(&mut token, kind, random);
+        token
     }
 }
 

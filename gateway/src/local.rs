@@ -1,9 +1,11 @@
 //! What we are towards a peer: the listener that it is reached by, and the addresses and names that it is told.
 
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 use config::{Config, ContactName, Listen, Media, Network};
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::peer::{ListenerId, Transport};
 
@@ -16,7 +18,7 @@ pub struct Local {
     pub advertise: SocketAddr,
     /// The name that stands in place of its IP address. RFC 3261 §18.1.1.
     #[serde(default)]
-    pub name: Option<String>,
+    pub name: Option<SmolStr>,
     /// Where media sockets are bound, and what SDP says instead.
     pub media: IpAddr,
     pub media_advertise: IpAddr,
@@ -27,25 +29,27 @@ impl Local {
     pub fn named(mut self, contact: Option<&ContactName>) -> Self {
         if let Some(ContactName { name, port }) = contact {
             self.advertise.set_port(port.unwrap_or(self.advertise.port()));
-            self.name = Some(name.clone());
+            self.name = Some(name.into());
         }
         self
     }
 
     /// The host of a URI of ours: the name, else the address, IPv6 in brackets.
-    pub fn host(&self) -> String {
-        let address = || sip::Host::from(self.advertise.ip()).to_string();
-        self.name.clone().unwrap_or_else(address)
+    pub fn host(&self) -> SmolStr {
+        match &self.name {
+            Some(name) => name.clone(),
+            None => format_smolstr!("{}", sip::Host::from(self.advertise.ip())),
+        }
     }
 
     /// Host and port, as in Via and Contact.
-    pub fn host_port(&self) -> String {
-        format!("{}:{}", self.host(), self.advertise.port())
+    pub fn host_port(&self) -> SmolStr {
+        format_smolstr!("{}:{}", self.host(), self.advertise.port())
     }
 
     /// A Via value with a branch of ours. RFC 3261 §18.1.1; `rport` of RFC 3581.
     pub fn via(&self, branch: &str) -> String {
-        format!("SIP/2.0/{} {};branch={branch};rport", self.transport.via(), self.host_port())
+        said(format_args!("SIP/2.0/{} {};branch={branch};rport", self.transport.via(), self.host_port()))
     }
 
     /// A Contact value; `user` as it stands on the wire, empty for none.
@@ -57,8 +61,16 @@ impl Local {
             // Not `sips:`: it promises TLS on every hop, which nobody here asked for, and phones stumble over it.
             Transport::Tls => ";transport=tls",
         };
-        format!("<sip:{user}{at}{}{transport}>", self.host_port())
+        said(format_args!("<sip:{user}{at}{}{transport}>", self.host_port()))
     }
+}
+
+/// Text as long as a header of ours is, mostly.
+fn said(text: fmt::Arguments<'_>) -> String {
+    let mut said = String::with_capacity(96);
+    // Writing to memory cannot fail.
+    let _ = said.write_fmt(text);
+    said
 }
 
 /// What we are towards any peer, as the listeners, networks and media addresses of a configuration have it.

@@ -1,9 +1,6 @@
 //! Request methods. RFC 3261 §7.1 and the registry that its extensions filled.
 
 use std::fmt;
-use std::ops::Range;
-
-use bytes::Bytes;
 
 use crate::grammar::is_token;
 use crate::text::Text;
@@ -51,10 +48,9 @@ impl Method {
             .or_else(|| is_token(text.as_bytes()).then(|| Method::Other(Text::copy(text))))
     }
 
-    /// Like [`parse`](Self::parse), sharing `range` of `bytes` instead of copying it.
-    pub(crate) fn share(bytes: &Bytes, range: Range<usize>) -> Option<Method> {
-        let text = bytes.get(range.clone())?;
-        let other = || is_token(text).then(|| Text::new(bytes.slice(range)).map(Method::Other))?;
+    /// Like [`parse`](Self::parse).
+    pub(crate) fn read(text: &[u8]) -> Option<Method> {
+        let other = || is_token(text).then(|| Text::new(text).map(Method::Other))?;
         Self::known(text).or_else(other)
     }
 

@@ -1,33 +1,32 @@
-//! Text: short strings that are cheap to clone because they share the message's bytes, and words of a peer as they may
+//! Text: short strings that are cheap to clone, and words of a peer as they may
 //! be said again.
 
 use std::fmt;
 use std::ops::Deref;
 
-use bytes::Bytes;
+use smol_str::SmolStr;
 
-/// UTF-8 text in shared bytes: a method or a header name that we have no word for.
+/// A method or a header name that we have no word for.
 ///
-/// Clones share the bytes. Made by [`Method`](crate::Method) and [`Name`](crate::Name) only, so that `Other` never
-/// holds what has a variant of its own.
+/// Short ones need no room of their own, clones of long ones share it. Made by [`Method`](crate::Method) and
+/// [`Name`](crate::Name) only, so that `Other` never holds what has a variant of its own.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Text(Bytes);
+pub struct Text(SmolStr);
 
 impl Text {
-    /// Shares `bytes`; `None` unless they are UTF-8.
-    pub(crate) fn new(bytes: Bytes) -> Option<Text> {
-        std::str::from_utf8(&bytes).is_ok().then_some(Text(bytes))
+    /// `None` unless `bytes` are UTF-8.
+    pub(crate) fn new(bytes: &[u8]) -> Option<Text> {
+        std::str::from_utf8(bytes).ok().map(Text::copy)
     }
 
     /// Copies `text`.
     pub(crate) fn copy(text: &str) -> Text {
-        Text(Bytes::copy_from_slice(text.as_bytes()))
+        Text(text.into())
     }
 
     /// The text as it came.
     pub fn as_str(&self) -> &str {
-        // Checked by the constructors; short, so checking again is cheaper than an `unsafe` to defend.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 

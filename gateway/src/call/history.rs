@@ -14,6 +14,7 @@ use crate::media::Side;
 use crate::peer::Party;
 use crate::record::{AttemptDetail, EndedBy, Times};
 use crate::route::Failover;
+use smol_str::SmolStr;
 
 /// An ACK that is not there by then is missing: the 2xx was repeated three times.
 const OVERDUE: Duration = Duration::from_secs(4);
@@ -25,11 +26,11 @@ pub(super) struct History {
     /// When it was answered, by the clock that nobody sets; `None` also for a call that was taken over.
     pub answered_at: Option<Instant>,
     /// The Call-ID of the a-leg.
-    a_call_id: String,
+    a_call_id: SmolStr,
     /// The Call-ID of each INVITE of ours that began a dialog, and whose host it went to.
-    dialled: Vec<(String, Option<Party>)>,
+    dialled: Vec<(SmolStr, Option<Party>)>,
     /// The same of the parties that came from another call, in the order in which they did.
-    came: Vec<(String, Option<Party>)>,
+    came: Vec<(SmolStr, Option<Party>)>,
     /// The carrier that takes the call, or took it.
     pub carrier: Option<String>,
     /// What is told of every attempt; the last one may still go on.
@@ -52,7 +53,7 @@ impl History {
         History {
             times,
             answered_at: None,
-            a_call_id: a_call_id.to_owned(),
+            a_call_id: a_call_id.into(),
             dialled: Vec::new(),
             came: Vec::new(),
             carrier: None,
@@ -74,7 +75,7 @@ impl History {
     /// An INVITE of ours begins a dialog.
     pub fn dialled(&mut self, call_id: &str, party: Option<Party>) {
         self.dialled.reserve_exact(1); // Mostly there is only one.
-        self.dialled.push((call_id.to_owned(), party));
+        self.dialled.push((call_id.into(), party));
     }
 
     /// How many parties came from other calls.

@@ -9,6 +9,7 @@ use sip::dialog::offer_answer::OfferAnswer;
 use sip::dialog::{Dialog, Role};
 use sip::header::Replaces;
 use sip::{Builder, Message, Method, Name};
+use smol_str::SmolStr;
 
 use super::allow::{allowed_by, allowed_by_default};
 use super::io::Hop;
@@ -97,12 +98,12 @@ pub struct End {
     /// The keys of its media.
     pub sdes: Sdes,
     /// The user part of our Contact on this leg.
-    pub contact_user: String,
+    pub contact_user: SmolStr,
     /// Its number, as the records of the call had it that it came from; none where it is a party of this call's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
+    pub number: Option<SmolStr>,
     /// Which of the methods that cross (UPDATE, INFO, MESSAGE, REFER) the party allows, by its last Allow; `None`: it has not said.
-    pub allows: Option<Vec<String>>,
+    pub allows: Option<Vec<SmolStr>>,
     /// Whether this leg's party holds (its SDP does not receive).
     pub on_hold: bool,
 }
@@ -188,7 +189,7 @@ impl End {
             profile,
             offers: OfferAnswer::default(),
             sdp: SdpOut::default(),
-            contact_user: String::new(),
+            contact_user: SmolStr::default(),
             number: None,
             allows: None,
             on_hold: false,

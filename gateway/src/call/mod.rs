@@ -205,7 +205,7 @@ impl Call {
             MediaSession::new(new.media).set_aside(new.set_aside),
         );
         let mut leg = Leg::new(dialog, new.flow, new.local, new.profile);
-        leg.contact_user.clone_from(&call.account.callee);
+        leg.contact_user = call.account.callee.as_str().into();
         leg.heard(&new.invite);
         let (login, emergency) = (new.credentials, call.account.emergency);
         let caller = Caller {

@@ -3,6 +3,7 @@
 use sip::Message;
 use sip::header::Replaces;
 use sip::transaction::ServerId;
+use smol_str::SmolStr;
 
 use super::leg::{Leg, LegRef};
 use super::sent::Login;
@@ -34,7 +35,7 @@ pub struct Place {
     /// It rings there: nobody else is asked to come.
     pub rings: bool,
     /// The user part of our Contact there.
-    pub contact_user: String,
+    pub contact_user: SmolStr,
 }
 
 impl Call {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sip::dialog::Dialog;
+use smol_str::SmolStr;
 
 use super::leg::{End, Leg};
 use super::profile::{Local, Profile};
@@ -21,7 +22,7 @@ struct OrphanLeg {
     peers_flow: bool,
     target_fails: bool,
     local: Local,
-    contact_user: String,
+    contact_user: SmolStr,
 }
 
 impl Call {
@@ -97,7 +98,7 @@ mod tests {
                 media: [192, 0, 2, 1].into(),
                 media_advertise: [192, 0, 2, 1].into(),
             },
-            contact_user: "+12065550100".to_owned(),
+            contact_user: "+12065550100".into(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use sip::dialog::Dialog;
 use sip::{Message, Method, Name, StatusCode};
+use smol_str::SmolStr;
 
 use super::body::SentBody;
 use super::cx::Cx;
@@ -49,7 +50,7 @@ pub(super) struct Left {
     pub login: Login,
     pub address: SocketAddr,
     /// The To tag that became a leg of the call.
-    pub taken: Option<String>,
+    pub taken: Option<SmolStr>,
     /// A final response came, or none ever will.
     pub over: bool,
     /// How many late answers of it (forks, too) got ACK and BYE.
@@ -61,7 +62,7 @@ pub(super) struct Left {
 struct SentAck {
     request: RequestId,
     /// The To tag of the 2xx: one INVITE may be answered by several (forks).
-    remote_tag: String,
+    remote_tag: SmolStr,
     /// Its bytes alone: few are ever sent again.
     ack: Bytes,
     hop: Hop,
@@ -228,7 +229,7 @@ impl Cx<'_> {
     /// go. False when we know nothing of this answer (a fork).
     pub fn acknowledge_again(&mut self, request: RequestId, message: &Message) -> bool {
         let tag = message.to_tag().unwrap_or_default();
-        let mine = |ack: &&SentAck| ack.request == request && ack.remote_tag == tag;
+        let mine = |ack: &&SentAck| ack.request == request && *ack.remote_tag == *tag;
         let ack = self.requests.acks.iter().find(mine);
         let ack = ack.and_then(|ack| Some((Message::parse(ack.ack.clone()).ok()?, ack)));
         let known = ack.is_some();

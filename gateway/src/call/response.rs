@@ -1,6 +1,7 @@
 //! A response on its way from one leg to the other.
 
 use sip::{Builder, Message, Method, Name, StatusCode};
+use smol_str::SmolStr;
 
 use super::allow::{allow_to, allowed_by};
 use super::body::SentBody;
@@ -71,7 +72,7 @@ pub(super) fn refusal(to: &Leg, request: &Message, cause: &Cause) -> Message {
 
 /// - `from`: how the party speaks, and what it allows.
 fn crossing(
-    (from, allows): (&Profile, Option<&[String]>),
+    (from, allows): (&Profile, Option<&[SmolStr]>),
     to: &Leg,
     message: &Message,
     body: Option<SentBody>,

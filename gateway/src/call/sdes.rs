@@ -8,6 +8,7 @@ use rtp::srtp::{MasterKey, SrtpKeys, Suite};
 use serde::{Deserialize, Serialize};
 use sip::sdp::crypto::Crypto;
 use sip::sdp::{Sdp, Stream, StreamKind};
+use smol_str::SmolStr;
 
 use crate::random::Random;
 use crate::reply::Cause;
@@ -35,7 +36,7 @@ pub struct Sdes {
     taken: Option<(u32, String)>,
     /// What the party's newest description called its transport: our answer repeats it, and an offer of ours asks for
     /// no less.
-    protocol: Option<String>,
+    protocol: Option<SmolStr>,
     /// What the media workers need; `None`: RTP.
     keys: Option<Box<SrtpKeys>>,
 }
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Sdes {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lines {
     /// In place of the other leg's transport.
-    pub protocol: Option<String>,
+    pub protocol: Option<SmolStr>,
     /// Values of `a=crypto`.
     pub crypto: Vec<String>,
 }
@@ -147,7 +148,7 @@ impl Sdes {
                 own.iter().map(line).collect()
             }
         };
-        Lines { protocol: Some(protocol.to_owned()), crypto }
+        Lines { protocol: Some(SmolStr::new_static(protocol)), crypto }
     }
 
     /// Takes the party's answer to our offer. Returns whether its line has another tag than ours of that suite: RFC

@@ -1,5 +1,7 @@
 //! Route sets and remote targets. RFC 3261 §12.2.1.1.
 
+use smol_str::format_smolstr;
+
 use super::{Dialog, DialogError};
 use crate::{Builder, HeaderError, HeaderFault, Method, Name, NameAddr, Uri};
 
@@ -33,31 +35,31 @@ impl Dialog {
     }
 
     fn build(&self, method: Method, cseq: u32) -> Builder {
-        let (uri, routes) = self.line_and_routes();
-        let request = routes.into_iter().fold(Builder::request(method.clone(), &uri), |request, route| {
-            request.header(Name::Route, route)
-        });
-        request
-            .header(Name::From, tagged(&self.local_uri, &self.local_tag))
-            .header(Name::To, tagged(&self.remote_uri, &self.remote_tag))
-            .header(Name::CallId, &self.call_id)
-            .header(Name::CSeq, format!("{cseq} {method}"))
-    }
-
-    /// The Request-URI and the values of Route. A strict router (no `lr`) wants itself in the request line, and the
-    /// target last in Route.
-    fn line_and_routes(&self) -> (String, Vec<String>) {
         let strict = self.route_set.split_first().and_then(|(first, rest)| match parse_route(first) {
             Ok(NameAddr { uri: Uri::Sip(uri), .. }) if !uri.has_param("lr") => Some((Uri::Sip(uri), rest)),
             _ => None,
         });
-        match strict {
+        let cseq = format_smolstr!("{cseq} {method}");
+        // A strict router (no `lr`) wants itself in the request line, and the target last in Route.
+        let mut request = match strict {
             Some((first, rest)) => {
-                let routes = rest.iter().cloned().chain([format!("<{}>", self.remote_target)]).collect();
-                (request_target(first).to_string(), routes)
+                let request = Builder::request(method, &request_target(first).to_string());
+                let request = rest.iter().fold(request, |request, route| request.header(Name::Route, route));
+                request.header(Name::Route, format!("<{}>", self.remote_target))
             }
-            None => (self.remote_target.clone(), self.route_set.clone()),
+            None => {
+                let request = Builder::request(method, &self.remote_target);
+                self.route_set.iter().fold(request, |request, route| request.header(Name::Route, route))
+            }
+        };
+        let (from, to) = ((&self.local_uri, &self.local_tag), (&self.remote_uri, &self.remote_tag));
+        for (name, (address, tag)) in [(Name::From, from), (Name::To, to)] {
+            request = match tag.is_empty() {
+                true => request.header(name, address),
+                false => request.header_of(name, &[address.as_bytes(), b";tag=", tag.as_bytes()]),
+            };
         }
+        request.header(Name::CallId, &self.call_id).header(Name::CSeq, cseq)
     }
 }
 
@@ -71,10 +73,6 @@ pub(super) fn request_target(uri: Uri) -> Uri {
         }
         other => other,
     }
-}
-
-fn tagged(address: &str, tag: &str) -> String {
-    if tag.is_empty() { address.to_owned() } else { format!("{address};tag={tag}") }
 }
 
 fn parse_route(route: &str) -> Result<NameAddr, HeaderError> {

@@ -1,6 +1,9 @@
 //! The state of one dialog, and the requests and ACKs inside of it. RFC 3261 §12.
 
+use std::fmt::{Display, Write as _};
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::DialogError;
 use super::route::request_target;
@@ -18,19 +21,19 @@ pub struct Dialog {
     /// Whether a 2xx was sent or received.
     pub state: DialogState,
     /// Call-ID, as it came.
-    pub call_id: String,
+    pub call_id: SmolStr,
     /// Our tag.
-    pub local_tag: String,
+    pub local_tag: SmolStr,
     /// The peer's tag; empty for an RFC 2543 peer that gave none (RFC 3261 §12.1.1).
-    pub remote_tag: String,
+    pub remote_tag: SmolStr,
     /// Our From or To: display name, URI and parameters, without the tag.
-    pub local_uri: String,
+    pub local_uri: SmolStr,
     /// The peer's From or To: display name, URI and parameters, without the tag.
-    pub remote_uri: String,
+    pub remote_uri: SmolStr,
     /// Where requests go in the end: the URI of the peer's Contact.
-    pub remote_target: String,
+    pub remote_target: SmolStr,
     /// The proxies on the way, nearest first, as values of Route.
-    pub route_set: Vec<String>,
+    pub route_set: Vec<SmolStr>,
     /// The number of our last request; 0 before the first.
     pub local_cseq: u32,
     /// The highest number of the peer's requests; `None` before the first.
@@ -70,8 +73,8 @@ impl Dialog {
         Ok(Dialog {
             role: Role::Uas,
             state: DialogState::Early,
-            call_id: request.call_id()?.to_string(),
-            local_tag: local_tag.to_owned(),
+            call_id: request.call_id()?.into(),
+            local_tag: local_tag.into(),
             remote_tag: tag(&from),
             local_uri: without_tag(to),
             remote_uri: without_tag(from),
@@ -102,11 +105,11 @@ impl Dialog {
         if state == DialogState::Early && to.tag().is_none() {
             return Err(DialogError::NoTag);
         }
-        let request_uri = request.request_uri().ok_or(DialogError::NoDialog)?.to_string();
+        let request_uri = SmolStr::from(request.request_uri().ok_or(DialogError::NoDialog)?);
         Ok(Dialog {
             role: Role::Uac,
             state,
-            call_id: request.call_id()?.to_string(),
+            call_id: request.call_id()?.into(),
             local_tag: tag(&from),
             remote_tag: tag(&to),
             local_uri: without_tag(from),
@@ -194,7 +197,7 @@ impl Dialog {
         }
         let (from, to) = (message.from_tag().unwrap_or_default(), message.to_tag().unwrap_or_default());
         let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
-        local == self.local_tag && remote == self.remote_tag
+        *local == *self.local_tag && *remote == *self.remote_tag
     }
 }
 
@@ -205,25 +208,33 @@ fn refreshes_target(method: &Method) -> bool {
 }
 
 /// The tag, or the empty string of RFC 3261 §12.1.1 for a peer that gave none.
-fn tag(address: &NameAddr) -> String {
-    address.tag().unwrap_or_default().to_owned()
+fn tag(address: &NameAddr) -> SmolStr {
+    address.tag().unwrap_or_default().into()
 }
 
-fn without_tag(mut address: NameAddr) -> String {
+fn without_tag(mut address: NameAddr) -> SmolStr {
     address.params.remove("tag");
-    address.to_string()
+    written(&address)
+}
+
+/// An address as text.
+fn written(address: &impl Display) -> SmolStr {
+    let mut text = String::with_capacity(128);
+    // Writing to memory cannot fail.
+    let _ = write!(text, "{address}");
+    text.into()
 }
 
 /// The URI of the Contact, fit for a request line.
-fn contact(message: &Message) -> Result<Option<String>, HeaderError> {
-    Ok(message.contact()?.map(|contact| request_target(contact.uri).to_string()))
+fn contact(message: &Message) -> Result<Option<SmolStr>, HeaderError> {
+    Ok(message.contact()?.map(|contact| written(&request_target(contact.uri))))
 }
 
-fn record_route(message: &Message) -> Vec<String> {
-    message.values(Name::RecordRoute).map(|route| route.to_string()).collect()
+fn record_route(message: &Message) -> Vec<SmolStr> {
+    message.values(Name::RecordRoute).map(SmolStr::from).collect()
 }
 
-fn reversed(mut routes: Vec<String>) -> Vec<String> {
+fn reversed(mut routes: Vec<SmolStr>) -> Vec<SmolStr> {
     routes.reverse();
     routes
 }

@@ -2,9 +2,6 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::Range;
-
-use bytes::Bytes;
 
 use crate::text::Text;
 
@@ -138,10 +135,9 @@ names! {
 }
 
 impl Name {
-    /// Like `Name::from`, sharing `range` of `bytes` instead of copying it; `None` unless it is UTF-8 and inside.
-    pub(crate) fn share(bytes: &Bytes, range: Range<usize>) -> Option<Name> {
-        let text = bytes.get(range.clone())?;
-        Self::known(text).or_else(|| Text::new(bytes.slice(range)).map(Name::Other))
+    /// Like `Name::from`; `None` unless it is UTF-8.
+    pub(crate) fn read(text: &[u8]) -> Option<Name> {
+        Self::known(text).or_else(|| Text::new(text).map(Name::Other))
     }
 
     /// Whether the header may stand at most once in a message. RFC 3261 §7.3.1 and table 2, RFC 3325, 4028, 3262.

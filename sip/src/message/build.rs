@@ -20,6 +20,8 @@ use crate::status::StatusCode;
 pub struct Builder {
     start: Line,
     headers: Vec<Entry>,
+    /// What was put in, one after the other.
+    own: Vec<u8>,
     body: Bytes,
 }
 
@@ -33,41 +35,34 @@ enum Line {
 struct Entry {
     name: Name,
     /// As it is to be written, if not in its long form.
-    raw: Option<Bytes>,
-    value: Bytes,
+    raw: Option<Part>,
+    value: Part,
 }
 
-impl Entry {
-    fn new(name: Name, value: &[u8]) -> Entry {
-        match &name {
-            Name::Other(text) => Self::named(text, value),
-            _ => Entry { name, raw: None, value: one_line(value) },
+/// Bytes that will stand in the message.
+#[derive(Debug, Clone)]
+enum Part {
+    /// Of another message.
+    Shared(Bytes),
+    /// Of [`Builder::own`].
+    Own(Range),
+}
+
+impl Part {
+    fn bytes<'a>(&'a self, own: &'a [u8]) -> &'a [u8] {
+        match self {
+            Part::Shared(bytes) => bytes,
+            Part::Own(range) => range.of(own),
         }
     }
-
-    /// The name as given; what it is called decides what it is, also after characters were taken out.
-    fn named(text: &str, value: &[u8]) -> Entry {
-        let raw = token(text);
-        let name = Name::from(std::str::from_utf8(&raw).unwrap_or_default());
-        Entry { name, raw: Some(raw), value: one_line(value) }
-    }
 }
 
 impl Entry {
-    /// A header of `message`; its bytes are shared unless it was folded.
-    fn shared(message: &Message, span: &Span) -> Entry {
-        let value = match span.value(&message.bytes) {
-            Cow::Borrowed(_) => plain(message.bytes.slice(span.value.usize())),
-            Cow::Owned(unfolded) => one_line(&unfolded),
-        };
-        let raw = matches!(span.name, Name::Other(_)).then(|| message.bytes.slice(span.raw_name.usize()));
-        Entry { name: span.name.clone(), raw, value }
-    }
-
-    fn write(self, bytes: &mut BytesMut) -> Span {
-        let raw_name = put(bytes, self.raw.as_deref().unwrap_or(self.name.as_str().as_bytes()));
+    fn write(self, own: &[u8], bytes: &mut BytesMut) -> Span {
+        let raw = self.raw.as_ref().map(|raw| raw.bytes(own));
+        let raw_name = put(bytes, raw.unwrap_or(self.name.as_str().as_bytes()));
         bytes.put_slice(b": ");
-        let value = put(bytes, &self.value);
+        let value = put(bytes, self.value.bytes(own));
         bytes.put_slice(b"\r\n");
         Span { name: self.name, raw_name, value, folded: false }
     }
@@ -108,7 +103,8 @@ impl Builder {
     pub fn request(method: Method, uri: &str) -> Builder {
         Builder {
             start: Line::Request { method, uri: one_word(uri) },
-            headers: Vec::with_capacity(16),
+            headers: Vec::with_capacity(24),
+            own: Vec::with_capacity(1024),
             body: Bytes::new(),
         }
     }
@@ -118,7 +114,8 @@ impl Builder {
         let reason = one_line(reason.as_bytes());
         Builder {
             start: Line::Response { status, reason },
-            headers: Vec::with_capacity(12),
+            headers: Vec::with_capacity(16),
+            own: Vec::with_capacity(256),
             body: Bytes::new(),
         }
     }
@@ -135,7 +132,8 @@ impl Builder {
                 _ => false,
             };
             if copied {
-                reply.headers.push(Entry::shared(request, span));
+                let entry = reply.shared(request, span);
+                reply.headers.push(entry);
             }
         }
         if let Some(tag) = to_tag {
@@ -146,16 +144,28 @@ impl Builder {
 
     /// Gives To a tag unless it has one.
     fn tag_to(&mut self, request: &Message, tag: &str) {
-        let to = self.headers.iter_mut().find(|entry| entry.name == Name::To);
-        if let (Some(to), None) = (to, request.to_tag()) {
-            to.value = one_line(&[&to.value, &b";tag="[..], tag.as_bytes()].concat());
+        let Some(at) = self.headers.iter().position(|entry| entry.name == Name::To) else { return };
+        let to = self.headers.get(at).map(|to| to.value.clone()).filter(|_| request.to_tag().is_none());
+        let Some(to) = to else { return };
+        let from = self.own.len();
+        match to {
+            Part::Shared(to) => self.own.extend_from_slice(&to),
+            Part::Own(to) => self.own.extend_from_within(to.usize()),
+        }
+        self.own.extend_from_slice(b";tag=");
+        self.own.extend_from_slice(tag.as_bytes());
+        let value = self.since(from);
+        if let Some(to) = self.headers.get_mut(at) {
+            to.value = value;
         }
     }
 
     /// Appends the Record-Routes of `request`, as every response that makes a dialog must. RFC 3261 §12.1.1.
     pub fn record_routes(mut self, request: &Message) -> Builder {
-        let lines = request.spans(&Name::RecordRoute).map(|span| Entry::shared(request, span));
-        self.headers.extend(lines);
+        for span in request.spans(&Name::RecordRoute) {
+            let entry = self.shared(request, span);
+            self.headers.push(entry);
+        }
         self
     }
 
@@ -169,34 +179,90 @@ impl Builder {
                 Line::Response { status: *status, reason: plain(message.bytes.slice(reason.usize())) }
             }
         };
-        // Names stay as they were written.
-        let entry = |span: &Span| Entry {
-            raw: Some(message.bytes.slice(span.raw_name.usize())),
-            ..Entry::shared(message, span)
-        };
-        Builder {
-            start,
-            headers: message.index.headers.iter().map(entry).collect(),
-            body: message.body.clone(),
+        let headers = Vec::with_capacity(message.index.headers.len() + 8);
+        let mut builder = Builder { start, headers, own: Vec::new(), body: message.body.clone() };
+        for span in &message.index.headers {
+            // Names stay as they were written.
+            let raw = Some(Part::Shared(message.bytes.slice(span.raw_name.usize())));
+            let entry = Entry { raw, ..builder.shared(message, span) };
+            builder.headers.push(entry);
         }
+        builder
+    }
+
+    /// A header of `message`; its bytes are shared unless it was folded.
+    fn shared(&mut self, message: &Message, span: &Span) -> Entry {
+        let value = match span.value(&message.bytes) {
+            Cow::Borrowed(value) if !has_line_end(value) => {
+                Part::Shared(message.bytes.slice(span.value.usize()))
+            }
+            value => self.one_line(&value),
+        };
+        let is_other = matches!(span.name, Name::Other(_));
+        let raw = is_other.then(|| Part::Shared(message.bytes.slice(span.raw_name.usize())));
+        Entry { name: span.name.clone(), raw, value }
+    }
+
+    fn entry(&mut self, name: Name, value: &[u8]) -> Entry {
+        match &name {
+            Name::Other(text) => self.named(text, value),
+            _ => Entry { name, raw: None, value: self.one_line(value) },
+        }
+    }
+
+    /// The name as given; what it is called decides what it is, also after characters were taken out.
+    fn named(&mut self, text: &str, value: &[u8]) -> Entry {
+        let from = self.own.len();
+        self.own.extend(text.bytes().filter(|byte| is_token_byte(*byte)));
+        if self.own.len() == from {
+            // One that means nothing.
+            self.own.extend_from_slice(b"X-Invalid");
+        }
+        let raw = self.since(from);
+        let name = Name::read(raw.bytes(&self.own)).unwrap_or(Name::Subject);
+        Entry { name, raw: Some(raw), value: self.one_line(value) }
+    }
+
+    /// One line: CR and LF become spaces, the ends are trimmed.
+    fn one_line(&mut self, value: &[u8]) -> Part {
+        let from = self.own.len();
+        self.own.extend(value.trim_ascii().iter().map(clean));
+        self.since(from)
+    }
+
+    fn since(&self, from: usize) -> Part {
+        // Nothing that we write is near 4 GiB.
+        Part::Own(Range::new(from, self.own.len()).unwrap_or(Range { from: 0, to: 0 }))
     }
 
     /// Appends a header.
     pub fn header(mut self, name: Name, value: impl AsRef<[u8]>) -> Builder {
-        self.headers.push(Entry::new(name, value.as_ref()));
+        let entry = self.entry(name, value.as_ref());
+        self.headers.push(entry);
+        self
+    }
+
+    /// Appends a header whose value is in several parts, one after the other.
+    pub(crate) fn header_of(mut self, name: Name, parts: &[&[u8]]) -> Builder {
+        let from = self.own.len();
+        self.own.extend(parts.iter().copied().flatten().map(clean));
+        let value = self.since(from);
+        self.headers.push(Entry { name, raw: None, value });
         self
     }
 
     /// Appends a header whose name is written as given, compact or in odd case.
     pub fn raw(mut self, name: &str, value: impl AsRef<[u8]>) -> Builder {
-        self.headers.push(Entry::named(name, value.as_ref()));
+        let entry = self.named(name, value.as_ref());
+        self.headers.push(entry);
         self
     }
 
     /// Puts a header before the first of its name, or before all others if there is none.
     pub fn prepend(mut self, name: Name, value: impl AsRef<[u8]>) -> Builder {
         let at = self.headers.iter().position(|entry| entry.name == name).unwrap_or(0);
-        self.headers.insert(at, Entry::new(name, value.as_ref()));
+        let entry = self.entry(name, value.as_ref());
+        self.headers.insert(at, entry);
         self
     }
 
@@ -204,7 +270,8 @@ impl Builder {
     pub fn set(mut self, name: Name, value: impl AsRef<[u8]>) -> Builder {
         let at = self.headers.iter().position(|entry| entry.name == name).unwrap_or(self.headers.len());
         self.headers.retain(|entry| entry.name != name);
-        self.headers.insert(at.min(self.headers.len()), Entry::new(name, value.as_ref()));
+        let entry = self.entry(name, value.as_ref());
+        self.headers.insert(at.min(self.headers.len()), entry);
         self
     }
 
@@ -216,9 +283,14 @@ impl Builder {
 
     /// Each header of that name with the value that `change` makes of its own; where it makes none, it stays.
     pub fn rewrite(mut self, name: &Name, change: impl Fn(&str) -> Option<String>) -> Builder {
-        for entry in self.headers.iter_mut().filter(|entry| entry.name == *name) {
-            if let Some(value) = change(&String::from_utf8_lossy(&entry.value)) {
-                entry.value = one_line(value.as_bytes());
+        for at in 0..self.headers.len() {
+            let entry = self.headers.get(at).filter(|entry| entry.name == *name);
+            let said = entry.map(|entry| String::from_utf8_lossy(entry.value.bytes(&self.own)));
+            if let Some(value) = said.and_then(|said| change(&said)) {
+                let value = self.one_line(value.as_bytes());
+                if let Some(entry) = self.headers.get_mut(at) {
+                    entry.value = value;
+                }
             }
         }
         self
@@ -268,14 +340,14 @@ impl Builder {
 
     /// Writes the message. Content-Length is the body's: where there was one, else at the end.
     pub fn build(self) -> Message {
-        let length = self.body.len().to_string();
-        let Builder { start, headers, body } = self.set_length(&length);
-        let size: usize = headers.iter().map(|entry| entry.value.len() + 28).sum();
+        let length = smol_str::format_smolstr!("{}", self.body.len());
+        let Builder { start, headers, own, body } = self.set_length(&length);
+        let size: usize = headers.iter().map(|entry| entry.value.bytes(&own).len() + 28).sum();
         let mut bytes = BytesMut::with_capacity(size + body.len() + 256);
         let start = start.write(&mut bytes);
         // Not collected in place: the message would keep the builder's larger allocation for as long as it lives.
         let mut spans = Vec::with_capacity(headers.len());
-        spans.extend(headers.into_iter().map(|entry| entry.write(&mut bytes)));
+        spans.extend(headers.into_iter().map(|entry| entry.write(&own, &mut bytes)));
         bytes.put_slice(b"\r\n");
         let head = bytes.len();
         bytes.put_slice(&body);
@@ -298,14 +370,14 @@ impl Builder {
     }
 }
 
-/// One line: CR and LF become spaces, the ends are trimmed.
+/// CR and LF become spaces.
+fn clean(byte: &u8) -> u8 {
+    if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }
+}
+
+/// One line, as [`Builder::one_line`] makes it.
 fn one_line(value: &[u8]) -> Bytes {
-    let value = value.trim_ascii();
-    if !has_line_end(value) {
-        return Bytes::copy_from_slice(value);
-    }
-    let clean = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
-    value.iter().map(clean).collect()
+    value.trim_ascii().iter().map(clean).collect()
 }
 
 /// Shares what is one line already.
@@ -315,12 +387,6 @@ fn plain(value: Bytes) -> Bytes {
 
 fn has_line_end(value: &[u8]) -> bool {
     value.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
-}
-
-/// A name of token characters only; one that means nothing if none is left.
-fn token(name: &str) -> Bytes {
-    let clean: Bytes = name.bytes().filter(|byte| is_token_byte(*byte)).collect();
-    if clean.is_empty() { Bytes::from_static(b"X-Invalid") } else { clean }
 }
 
 /// A Request-URI without white space or control characters, and never empty.

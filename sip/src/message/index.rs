@@ -32,7 +32,7 @@ pub(super) struct Span {
 }
 
 /// Half-open, in bytes; four bytes an end, since no message is near 4 GiB.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Range {
     pub(super) from: u32,
     pub(super) to: u32,

@@ -186,7 +186,7 @@ fn start_line(bytes: &Bytes, line: Line, fault: &mut Option<Fault>) -> Result<St
     if !is_version(version) {
         note(Fault::Version);
     }
-    let method = Method::share(bytes, line.from..line.from + method_end).ok_or(ParseError::StartLine)?;
+    let method = Method::read(text.get(..method_end).unwrap_or_default()).ok_or(ParseError::StartLine)?;
     let between = text.get(method_end..version_from).unwrap_or_default();
     let uri = between.trim_ascii();
     let uri_from = method_end + between.len() - between.trim_ascii_start().len();
@@ -232,7 +232,7 @@ fn header_line(bytes: &Bytes, line: Line, headers: &mut Vec<Span>, fault: &mut O
     let value = after.trim_ascii();
     let from = line.to - after.trim_ascii_start().len();
     let ranges = (Range::new(line.from, name_to), Range::new(from, from + value.len()));
-    let (Some(name), (Some(raw_name), Some(range))) = (Name::share(bytes, line.from..name_to), ranges) else {
+    let (Some(name), (Some(raw_name), Some(range))) = (Name::read(raw_name), ranges) else {
         return; // Beyond 4 GiB.
     };
     let folded = line.folded && value.iter().any(|&byte| matches!(byte, b'\r' | b'\n'));

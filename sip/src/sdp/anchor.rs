@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use sdp_types::{Attribute, Connection, Media, Origin};
+use smol_str::SmolStr;
 
 use super::stream::Direction;
 use super::{Sdp, Stream, foreign};
@@ -12,7 +13,7 @@ use super::{Sdp, Stream, foreign};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Anchor {
     /// The user of `o=`; `-` unless set.
-    pub origin_user: String,
+    pub origin_user: SmolStr,
     /// The session id of `o=`: constant for the leg. RFC 3264 §8.
     pub session_id: u64,
     /// The version of `o=`: one more than before if the text differs from the last that the leg was sent.
@@ -27,7 +28,7 @@ pub struct Anchor {
     /// `telephone-event` and `CN` always pass: they are no codec that a call could be made of.
     pub codecs: Option<Vec<String>>,
     /// The transport to write in place of the sender's: `RTP/AVP`, `RTP/SAVP`. Fax keeps its own.
-    pub protocol: Option<String>,
+    pub protocol: Option<SmolStr>,
     /// Values of `a=crypto` to write; the sender's never pass. See [`super::Crypto`].
     pub crypto: Vec<String>,
     /// The stream to carry, by index; `None` is [`Sdp::relayed_stream`].
@@ -52,7 +53,7 @@ impl Anchor {
         // An RTP port is even, so there is one after it.
         let rtcp = SocketAddr::new(rtp.ip(), rtp.port().saturating_add(1));
         Self {
-            origin_user: "-".to_owned(),
+            origin_user: SmolStr::new_static("-"),
             session_id,
             version,
             rtp,
@@ -166,7 +167,7 @@ fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), Anch
     }
     filter_codecs(media, stream, anchor)?;
     if let Some(protocol) = &anchor.protocol {
-        media.proto = protocol.clone();
+        media.proto = protocol.to_string();
     }
     place_rtcp(media, anchor);
     media.attributes.extend(anchor.crypto.iter().map(|value| Attribute::with_value("crypto", value)));

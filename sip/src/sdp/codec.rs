@@ -1,6 +1,7 @@
 //! What a payload type number means: `a=rtpmap`, `a=fmtp`, or the static table of RFC 3551.
 
 use sdp_types::Media;
+use smol_str::SmolStr;
 
 /// One payload type of an RTP stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,13 +10,13 @@ pub struct Codec {
     pub payload_type: u8,
     /// The encoding's name as written, `PCMU`; empty if the number is dynamic and no `a=rtpmap` explains it.
     /// Compare it with [`Codec::is`].
-    pub name: String,
+    pub name: SmolStr,
     /// RTP ticks a second; never 0. 8000 where the description does not say. G.722 is 8000 by RFC 3551 §4.5.2.
     pub clock_rate: u32,
     /// Audio channels, 1 unless said.
     pub channels: u8,
     /// The parameters of `a=fmtp`, as written.
-    pub fmtp: Option<String>,
+    pub fmtp: Option<SmolStr>,
 }
 
 impl Codec {
@@ -74,7 +75,9 @@ pub(super) fn codecs(media: &Media) -> Vec<Codec> {
     };
     let codec =
         |payload_type| codec(payload_type, about(&mappings, payload_type), about(&parameters, payload_type));
-    payload_types(media).filter(first).map(codec).collect()
+    let mut codecs = Vec::with_capacity(payload_types(media).count().min(PAYLOAD_TYPES));
+    codecs.extend(payload_types(media).filter(first).map(codec));
+    codecs
 }
 
 /// The first number that has no meaning of its own. RFC 3551 §3.
@@ -97,15 +100,17 @@ fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
 fn codec(payload_type: u8, rtpmap: Option<&str>, fmtp: Option<&str>) -> Codec {
     let (name, clock_rate, channels) = rtpmap
         .and_then(mapping)
-        .or_else(|| fixed(payload_type).map(|(name, rate, channels)| (name.to_owned(), rate, channels)))
-        .unwrap_or((String::new(), 8_000, 1));
-    Codec { payload_type, name, clock_rate, channels, fmtp: fmtp.map(str::to_owned) }
+        .or_else(|| {
+            fixed(payload_type).map(|(name, rate, channels)| (SmolStr::new_static(name), rate, channels))
+        })
+        .unwrap_or((SmolStr::default(), 8_000, 1));
+    Codec { payload_type, name, clock_rate, channels, fmtp: fmtp.map(SmolStr::from) }
 }
 
 /// `a=rtpmap:<payload type> <name>/<clock rate>[/<channels>]`, RFC 8866 §6.6.
-fn mapping(rtpmap: &str) -> Option<(String, u32, u8)> {
+fn mapping(rtpmap: &str) -> Option<(SmolStr, u32, u8)> {
     let mut parts = rtpmap.split('/');
-    let name = parts.next()?.trim().to_owned();
+    let name = SmolStr::from(parts.next()?.trim());
     let rate = parts.next().and_then(|rate| rate.trim().parse().ok()).filter(|rate| *rate != 0);
     let channels =
         parts.next().and_then(|channels| channels.trim().parse().ok()).filter(|channels| *channels != 0);

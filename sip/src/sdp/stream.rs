@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use sdp_types::{Attribute, Connection, Media, Session};
+use smol_str::SmolStr;
 
 use super::codec::{self, Codec};
 use super::crypto::Crypto;
@@ -74,11 +75,11 @@ pub struct Stream {
     /// The port of the `m=` line; 0 is a refused or disabled stream.
     pub port: u16,
     /// The transport as written: `RTP/AVP`, `RTP/SAVP`, `udptl` ... Compare with [`Stream::is_rtp`] and its like.
-    pub protocol: String,
+    pub protocol: SmolStr,
     /// The connection address, if it is an address (IPv4 in IPv6 is given as IPv4). `None` for a name and for nothing.
     pub address: Option<IpAddr>,
     /// The connection address as written, a TTL included; empty if there is no `c=` line.
-    pub host: String,
+    pub host: SmolStr,
     /// Where RTCP goes unless it is muxed: `a=rtcp` (RFC 3605), else the port after RTP. `None` for fax, for
     /// port 0, and where the address is not known or not usable.
     pub rtcp: Option<SocketAddr>,
@@ -103,9 +104,11 @@ impl Stream {
             index,
             kind: kind(&media.media),
             port: media.port,
-            protocol: media.proto.clone(),
+            protocol: SmolStr::from(&media.proto),
             address: connection.and_then(address),
-            host: connection.map(|connection| connection.connection_address.clone()).unwrap_or_default(),
+            host: connection
+                .map(|connection| SmolStr::from(&connection.connection_address))
+                .unwrap_or_default(),
             rtcp: None,
             rtcp_mux: media.has_attribute("rtcp-mux"),
             direction: Direction::of(&media.attributes)
@@ -148,7 +151,7 @@ impl Stream {
     pub fn is_black_hole(&self) -> bool {
         match self.address {
             Some(address) => address.is_unspecified(),
-            None => self.host.trim_end_matches('.').to_ascii_lowercase().ends_with(".invalid"),
+            None => ends_in_invalid(self.host.trim_end_matches('.')),
         }
     }
 
@@ -195,6 +198,13 @@ impl fmt::Debug for Stream {
             .field("crypto", &format_args!("[*** x {}]", self.crypto.len()))
             .finish()
     }
+}
+
+/// Whether a name is under `.invalid`.
+fn ends_in_invalid(name: &str) -> bool {
+    const INVALID: &str = ".invalid";
+    let end = name.len().checked_sub(INVALID.len()).and_then(|at| name.get(at..));
+    end.is_some_and(|end| end.eq_ignore_ascii_case(INVALID))
 }
 
 fn kind(media: &str) -> StreamKind {

@@ -34,7 +34,7 @@ impl Established {
         let resting = leg.session_timer();
         let (mut leg, login) = (leg.clone(), self.logins.of(side).clone());
         // In the other call's account who asked for it stands in its place.
-        leg.number = Some(self.number_of(cx, side));
+        leg.number = Some(self.number_of(cx, side).into());
         let session = std::mem::replace(self.sessions.of_mut(side), resting);
         cx.bear_silence();
         cx.act(Action::HandOver(Box::new(Lent { leg, login, session })));

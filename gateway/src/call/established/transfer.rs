@@ -145,10 +145,10 @@ impl Established {
     /// The number of a party.
     pub(super) fn number_of(&self, cx: &Cx<'_>, side: Side) -> String {
         let account = || match side {
-            Side::A => cx.account.caller.clone(),
-            Side::B => cx.account.callee.clone(),
+            Side::A => cx.account.caller.as_str(),
+            Side::B => cx.account.callee.as_str(),
         };
-        self.legs.of(side).number.clone().unwrap_or_else(account)
+        self.legs.of(side).number.as_deref().unwrap_or_else(account).to_owned()
     }
 
     /// Whom a REFER wants called, and the dialog that is to be replaced, if any.

@@ -8,6 +8,7 @@ use sip::auth::Secret;
 use sip::dialog::{EarlyDialogs, SessionTimer};
 use sip::transaction::Timers;
 use sip::{Message, Name};
+use smol_str::SmolStr;
 
 use super::reliable::Reliable;
 use crate::call::cx::Cx;
@@ -244,7 +245,13 @@ impl SentInvite {
     ///
     /// - `taken`: the To tag that became a leg of the call.
     /// - `over`: its final response came, or none ever will.
-    pub fn leave(self, cx: &mut Cx<'_>, login: &Option<(String, Secret)>, taken: Option<String>, over: bool) {
+    pub fn leave(
+        self,
+        cx: &mut Cx<'_>,
+        login: &Option<(String, Secret)>,
+        taken: Option<SmolStr>,
+        over: bool,
+    ) {
         let SentInvite { sent, address, end, .. } = self;
         cx.requests.leave(Left { sent, end, login: login.clone(), address, taken, over, released: 0 });
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use sip::dialog::Early;
 use sip::{Message, Name, StatusCode};
+use smol_str::SmolStr;
 
 use super::accept::Accepting;
 use super::attempt::{Fork, SentInvite};
@@ -26,7 +27,7 @@ pub(super) struct Dialled {
     /// PRACKs of ours that are not answered.
     pub pracks: Vec<OwnPrack>,
     /// Requests inside the early dialogs that crossed and are not answered, each with the callee's tag.
-    pub crossings: Vec<(String, Crossing)>,
+    pub crossings: Vec<(SmolStr, Crossing)>,
 }
 
 /// One early dialog on both legs.
@@ -35,7 +36,7 @@ pub(super) struct EarlyCall<'a> {
     pub fork: &'a mut Early<Fork>,
     pub login: &'a Login,
     pub pracks: &'a mut Vec<OwnPrack>,
-    pub crossings: &'a mut Vec<(String, Crossing)>,
+    pub crossings: &'a mut Vec<(SmolStr, Crossing)>,
 }
 
 impl Dialled {

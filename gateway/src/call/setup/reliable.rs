@@ -15,6 +15,7 @@ use sip::dialog::offer_answer::Side::{Local, Remote};
 use sip::dialog::{Early, Provisional, UacReliable, UacReliableVerdict, UasReliable, UasReliableOutput};
 use sip::transaction::{ServerId, Timers};
 use sip::{CSeq, Message, Method, Name, RAck, RSeq, StatusCode};
+use smol_str::SmolStr;
 
 use super::accept::Accepting;
 use super::attempt::Fork;
@@ -47,7 +48,7 @@ pub(super) struct Reliable {
 pub(super) struct OwnPrack {
     sent: Sent,
     /// The callee's tag.
-    tag: String,
+    tag: SmolStr,
 }
 
 /// What became of responses to the caller in one dialog.

@@ -212,6 +212,6 @@ fn callee(cx: &mut Cx<'_>, route: &super::Route, address: SocketAddr) -> End {
     flow.party = Some(route.attempt.via.party());
     let mut end = End::new(flow, route.local.clone(), route.profile.clone());
     end.sdp.session_id = cx.tokens.session_id();
-    end.contact_user = route.caller_user.clone().unwrap_or_default();
+    end.contact_user = route.caller_user.as_deref().unwrap_or_default().into();
     end
 }

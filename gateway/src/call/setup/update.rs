@@ -4,6 +4,7 @@
 use sip::dialog::Early;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
+use smol_str::SmolStr;
 
 use super::attempt::Fork;
 use super::dialled::{Dialled, EarlyCall};
@@ -137,7 +138,7 @@ impl Dialled {
         request: RequestId,
         act: impl FnOnce(EarlyCall<'_>),
     ) -> bool {
-        let mine = |(_, crossing): &&(String, Crossing)| crossing.sent.id == request;
+        let mine = |(_, crossing): &&(SmolStr, Crossing)| crossing.sent.id == request;
         let tag = self.crossings.iter().find(mine).map(|(tag, _)| tag.clone());
         let early = tag.and_then(|tag| self.early(caller, |fork| fork.dialog.remote_tag == tag));
         early.map(act).is_some()
@@ -145,8 +146,8 @@ impl Dialled {
 
     /// Refuses whoever has waited for long enough.
     pub(super) fn crossing_timeouts(&mut self, cx: &mut Cx<'_>, caller: &Caller) {
-        let due = |(_, crossing): &&(String, Crossing)| crossing.give_up <= cx.now.instant;
-        let tags: Vec<String> = self.crossings.iter().filter(due).map(|(tag, _)| tag.clone()).collect();
+        let due = |(_, crossing): &&(SmolStr, Crossing)| crossing.give_up <= cx.now.instant;
+        let tags: Vec<SmolStr> = self.crossings.iter().filter(due).map(|(tag, _)| tag.clone()).collect();
         for tag in tags {
             if let Some(mut early) = self.early(caller, |fork| fork.dialog.remote_tag == tag) {
                 early.with_up(cx, Established::crossing_timeouts);
@@ -171,6 +172,6 @@ fn dialog_of(fork: &mut Early<Fork>, side: Side) -> &mut sip::dialog::Dialog {
     }
 }
 
-fn far_allows(fork: &Early<Fork>, side: Side) -> Option<Vec<String>> {
+fn far_allows(fork: &Early<Fork>, side: Side) -> Option<Vec<SmolStr>> {
     fork.data.end(side.other()).allows.clone()
 }
