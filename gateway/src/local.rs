@@ -280,10 +280,7 @@ mod tests {
         let named = local.clone().named(Some(&"sbc.example.com".parse().unwrap()));
         let with_port = local.clone().named(Some(&"sbc.example.com:5090".parse().unwrap()));
         assert_eq!(local.contact("a"), "<sip:a@203.0.113.12:5060;transport=tcp>");
-        assert_eq!(
-            (six.contact(""), six.host()),
-            ("<sip:[fd00::5]:5060>".to_owned(), "[fd00::5]".to_owned())
-        );
+        assert_eq!((six.contact(""), six.host()), ("<sip:[fd00::5]:5060>".to_owned(), "[fd00::5]".into()));
         assert_eq!(named.contact("a"), "<sip:a@sbc.example.com:5060;transport=tcp>");
         assert_eq!(named.via("b"), "SIP/2.0/TCP sbc.example.com:5060;branch=b;rport");
         assert_eq!(with_port.contact(""), "<sip:sbc.example.com:5090;transport=tcp>");

@@ -28,8 +28,8 @@ pub(crate) struct Described {
 impl Described {
     /// A message from the gateway: whatever it says of media is its own, and each 2xx to an INVITE says something.
     pub fn leaves(&mut self, message: &Message) -> Option<String> {
-        let dialog =
-            || (message.call_id().unwrap_or_default().to_owned(), message.to_tag().unwrap_or_default());
+        let (call_id, tag) = (message.call_id().unwrap_or_default(), message.to_tag().unwrap_or_default());
+        let dialog = || (call_id.to_owned(), tag.to_string());
         if describes(message) {
             let text = String::from_utf8_lossy(message.body());
             let mut lines = text.lines().map(str::trim);

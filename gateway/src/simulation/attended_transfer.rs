@@ -126,7 +126,7 @@ fn refer_by(trunk: &mut Trunk, first: CallId, [call_id, to, from]: [&str; 3]) {
 /// Call-ID, remote tag and local tag of a phone's dialog.
 fn named(trunk: &Trunk, call: CallId) -> [String; 3] {
     let dialog = trunk.call(call).dialog.as_ref().unwrap();
-    [dialog.call_id.clone(), dialog.remote_tag.clone(), dialog.local_tag.clone()]
+    [&dialog.call_id, &dialog.remote_tag, &dialog.local_tag].map(ToString::to_string)
 }
 
 /// A dialog of somebody else's, one that is over or that no tag fits, the call itself, a call for help; two at one time.

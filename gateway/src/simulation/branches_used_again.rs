@@ -139,8 +139,8 @@ fn a_program_that_forgot_its_last_run_is_heard_at_once() {
         let first = invite(trunk);
         assert_eq!(statuses(&ask(trunk, &first)), [403]);
         let second = first.edit().set(Name::From, "<sip:+12065550100@10.0.0.1>;tag=another").build();
-        let tags = |answers: &[Message]| answers.iter().map(|one| one.from_tag()).collect::<Vec<_>>();
-        assert!(tags(&ask(trunk, &second)).contains(&Some("another".to_owned())));
+        let answers = ask(trunk, &second);
+        assert!(answers.iter().any(|one| one.from_tag().as_deref() == Some("another")));
         trunk.run(40.0);
     });
 }

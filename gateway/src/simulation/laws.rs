@@ -1,5 +1,6 @@
 //! What must hold whatever the phones do, seen from the network.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -137,8 +138,9 @@ impl Watch {
     }
 }
 
-fn key(call_id: &str, gateway: Option<String>, phone: Option<String>) -> DialogKey {
-    (call_id.to_owned(), gateway.unwrap_or_default(), phone.unwrap_or_default())
+fn key(call_id: &str, gateway: Option<Cow<'_, str>>, phone: Option<Cow<'_, str>>) -> DialogKey {
+    let tag = |tag: Option<Cow<'_, str>>| tag.unwrap_or_default().into_owned();
+    (call_id.to_owned(), tag(gateway), tag(phone))
 }
 
 fn branch(message: &Message) -> String {

@@ -50,7 +50,7 @@ fn answers_without_end_are_released_up_to_a_number() {
             let sent = trunk.world.ladder.iter().filter(|line| line.from == "gw");
             let sent = sent.filter(|line| line.message.method() == Some(method.clone()));
             let tags = sent.filter_map(|line| line.message.to_tag());
-            tags.filter(|tag| tag.starts_with("fork")).collect()
+            tags.filter(|tag| tag.starts_with("fork")).map(|tag| tag.into_owned()).collect()
         };
         assert_eq!((tags(Method::Ack).len(), tags(Method::Bye).len()), (16, 16));
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Up, Stage::Up));

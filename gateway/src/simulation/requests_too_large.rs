@@ -11,7 +11,7 @@ use crate::peer::Transport;
 const LIMIT: &[Change] = &[("east_peer", "udp_size_limit = 560"), ("pbx_peer", "udp_size_limit = 560")];
 
 fn transport(message: &Message) -> (String, bool) {
-    let via = message.via().unwrap().transport;
+    let via = message.via().unwrap().transport.to_string();
     (via, Trunk::header(message, "Contact").ends_with(";transport=tcp>"))
 }
 

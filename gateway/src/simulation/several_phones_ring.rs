@@ -7,7 +7,7 @@ use super::phone::{Abilities, Stage};
 use super::trunk::{OUTSIDE, everywhere};
 
 fn tag(message: &Message) -> String {
-    message.to_tag().unwrap_or_default()
+    message.to_tag().unwrap_or_default().into_owned()
 }
 
 /// Two announcements and an answer: each fork is an early dialog of the caller's with one description, and the answer is in

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use sdp_types::{Attribute, Connection, Media, Origin};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 
+use super::grammar::{Attribute, Connection, Media, Origin};
 use super::stream::Direction;
 use super::{Sdp, Stream, foreign};
 
@@ -67,14 +67,17 @@ impl Anchor {
     }
 
     fn connection(&self) -> Connection {
-        Connection::from_ip_addr(self.rtp.ip())
+        Connection::to(self.rtp.ip())
     }
 
     fn origin(&self) -> Origin {
-        let user: String = self.origin_user.chars().filter(|letter| !letter.is_whitespace()).collect();
-        let mut origin = Origin::with_ip_addr(self.session_id, self.version, self.rtp.ip());
-        origin.username = (!user.is_empty() && user != "-").then_some(user);
-        origin
+        let user: SmolStr = self.origin_user.chars().filter(|letter| !letter.is_whitespace()).collect();
+        Origin {
+            user: if user.is_empty() { SmolStr::new_static("-") } else { user },
+            session_id: format_smolstr!("{}", self.session_id),
+            version: self.version,
+            connection: self.connection(),
+        }
     }
 
     fn lets_pass(&self, codec: &super::Codec) -> bool {
@@ -123,7 +126,7 @@ impl Sdp {
         session.connection = Some(anchor.connection());
         foreign::hide_session(&mut session);
         for (index, media) in session.medias.iter_mut().enumerate() {
-            media.num_ports = None;
+            media.ports = None;
             media.key = None;
             match carried.index == index {
                 true => carry(media, &carried, anchor)?,
@@ -135,9 +138,7 @@ impl Sdp {
 
     fn carried(&self, anchor: &Anchor) -> Option<Stream> {
         match anchor.stream {
-            Some(index) => {
-                self.streams().into_iter().find(|stream| stream.index == index && stream.is_relayed())
-            }
+            Some(index) => self.find_stream(|stream| stream.index == index && stream.is_relayed()),
             None => self.relayed_stream(),
         }
     }
@@ -146,7 +147,7 @@ impl Sdp {
 /// Leaves the bare line: what a disabled stream says beyond it is ignored anyway. RFC 3264 §6.
 fn disable(media: &mut Media) {
     media.port = 0;
-    media.media_title = None;
+    media.title = None;
     media.connections.clear();
     media.bandwidths.clear();
     media.attributes.clear();
@@ -162,22 +163,22 @@ fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), Anch
         turn(media, stream.direction.without_receiving());
     }
     if !stream.is_rtp() {
-        media.attributes.retain(|attribute| !matches!(attribute.attribute.as_str(), "rtcp" | "rtcp-mux"));
+        media.attributes.retain(|attribute| !matches!(attribute.name.as_str(), "rtcp" | "rtcp-mux"));
         return Ok(());
     }
     filter_codecs(media, stream, anchor)?;
     if let Some(protocol) = &anchor.protocol {
-        media.proto = protocol.to_string();
+        media.protocol = protocol.clone();
     }
     place_rtcp(media, anchor);
-    media.attributes.extend(anchor.crypto.iter().map(|value| Attribute::with_value("crypto", value)));
+    media.attributes.extend(anchor.crypto.iter().map(|value| Attribute::with_value("crypto", value.into())));
     Ok(())
 }
 
 /// Sets the direction, where one stood or at the end.
 fn turn(media: &mut Media, direction: Direction) {
-    match media.attributes.iter_mut().find(|attribute| Direction::named(&attribute.attribute).is_some()) {
-        Some(attribute) => attribute.attribute = direction.as_str().to_owned(),
+    match media.attributes.iter_mut().find(|attribute| Direction::named(&attribute.name).is_some()) {
+        Some(attribute) => attribute.name = SmolStr::new_static(direction.as_str()),
         None => media.attributes.push(Attribute::new(direction.as_str())),
     }
 }
@@ -196,13 +197,13 @@ fn filter_codecs(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<
     media
         .attributes
         .retain(|attribute| payload_type(attribute).is_none_or(|number| kept.iter().any(|k| k == number)));
-    media.fmt = kept.join(" ");
+    media.formats = kept.join(" ").into();
     Ok(())
 }
 
 /// The payload type that an attribute is about, if it is about one.
 fn payload_type(attribute: &Attribute) -> Option<&str> {
-    matches!(attribute.attribute.as_str(), "rtpmap" | "fmtp" | "gpmd")
+    matches!(attribute.name.as_str(), "rtpmap" | "fmtp" | "gpmd")
         .then(|| attribute.value.as_deref()?.split_ascii_whitespace().next())
         .flatten()
 }
@@ -212,12 +213,12 @@ fn place_rtcp(media: &mut Media, anchor: &Anchor) {
     let family = if anchor.rtcp.is_ipv4() { "IP4" } else { "IP6" };
     let ours = Attribute::with_value(
         "rtcp",
-        format_args!("{} IN {family} {}", anchor.rtcp.port(), anchor.rtcp.ip()),
+        format_smolstr!("{} IN {family} {}", anchor.rtcp.port(), anchor.rtcp.ip()),
     );
     let expected = anchor.rtp.port().checked_add(1).map(|port| SocketAddr::new(anchor.rtp.ip(), port));
     let mut told = expected == Some(anchor.rtcp) || anchor.mux && anchor.rtcp == anchor.rtp;
     let mut agreed = !anchor.mux;
-    media.attributes.retain_mut(|attribute| match attribute.attribute.as_str() {
+    media.attributes.retain_mut(|attribute| match attribute.name.as_str() {
         "rtcp" => {
             attribute.clone_from(&ours);
             told = true;

@@ -1,5 +1,6 @@
 //! An answer, held against the offer that it answers. RFC 3264 §6.
 
+use super::grammar::Media;
 use super::stream::{Stream, StreamKind};
 use super::{AnchorError, Sdp};
 
@@ -25,9 +26,9 @@ impl Sdp {
         }
         let mut session = self.session.clone();
         let mut carried = session.medias.get(answer.index).cloned();
-        let stands_for = |(index, media): (usize, &sdp_types::Media)| {
+        let stands_for = |(index, media): (usize, &Media)| {
             let own = if index == offered.index { carried.take() } else { None };
-            own.unwrap_or_else(|| sdp_types::Media { port: 0, ..media.clone() })
+            own.unwrap_or_else(|| Media { port: 0, ..media.clone() })
         };
         session.medias = offer.session.medias.iter().enumerate().map(stands_for).collect();
         Ok(Sdp { session })

@@ -1,7 +1,8 @@
 //! What a payload type number means: `a=rtpmap`, `a=fmtp`, or the static table of RFC 3551.
 
-use sdp_types::Media;
 use smol_str::SmolStr;
+
+use super::grammar::Media;
 
 /// One payload type of an RTP stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,7 @@ fn about<'a>(attributes: &Attributes<'a>, payload_type: u8) -> Option<&'a str> {
 }
 
 fn payload_types(media: &Media) -> impl Iterator<Item = u8> {
-    media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok())
+    media.formats.split_ascii_whitespace().filter_map(|format| format.parse().ok())
 }
 
 fn codec(payload_type: u8, rtpmap: Option<&str>, fmtp: Option<&str>) -> Codec {
@@ -118,9 +119,9 @@ fn mapping(rtpmap: &str) -> Option<(SmolStr, u32, u8)> {
 }
 
 /// The rest of the first attribute `name` about each payload type, in one pass: a body may have thousands of both.
-fn attributes<'a>(media: &'a Media, name: &str) -> Attributes<'a> {
+fn attributes<'a>(media: &'a Media, name: &'a str) -> Attributes<'a> {
     let mut all = [None; PAYLOAD_TYPES];
-    for attribute in media.attributes.iter().filter(|attribute| attribute.attribute == name) {
+    for attribute in media.named(name) {
         let value = attribute.value.as_deref().and_then(|value| value.trim_start().split_once(' '));
         let Some((number, rest)) = value else { continue };
         if let Some(first) = number.parse().ok().and_then(|number: usize| all.get_mut(number)) {

@@ -2,32 +2,34 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sdp_types::{Attribute, Media, Session};
+use smol_str::SmolStr;
+
+use super::grammar::{Attribute, Media, Session};
 
 /// Takes the sender's addresses out of the lines that are for people: `s`, `i`, `u`, `e`, `p`. RFC 8866 §5.3-§5.6.
 pub(super) fn hide_session(session: &mut Session) {
-    if session.session_name.is_empty() || names_address(&session.session_name) {
-        session.session_name = "-".to_owned(); // Never empty: RFC 8866 §5.3.
+    if session.name.is_empty() || names_address(&session.name) {
+        session.name = SmolStr::new_static("-"); // Never empty: RFC 8866 §5.3.
     }
-    for line in [&mut session.session_description, &mut session.uri] {
+    for line in [&mut session.description, &mut session.uri] {
         *line = line.take().filter(|text| !names_address(text));
     }
     for lines in [&mut session.emails, &mut session.phones] {
         lines.retain(|text| !names_address(text));
     }
     session.key = None;
-    session.attributes.retain(|attribute| !is_foreign(attribute) && attribute.attribute != "rtcp");
+    session.attributes.retain(|attribute| !is_foreign(attribute) && attribute.name != "rtcp");
 }
 
 /// The same of a stream. Its `a=rtcp` stays where it stood, for ours.
 pub(super) fn hide_stream(media: &mut Media) {
-    media.media_title = media.media_title.take().filter(|text| !names_address(text));
+    media.title = media.title.take().filter(|text| !names_address(text));
     media.attributes.retain(|attribute| !is_foreign(attribute));
 }
 
 /// Whether an attribute speaks of the sender's own transport, or promises what ends at the gateway.
 fn is_foreign(attribute: &Attribute) -> bool {
-    let name = attribute.attribute.trim();
+    let name = attribute.name.trim();
     let begins = |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
     FOREIGN.iter().any(|foreign| name.eq_ignore_ascii_case(foreign))
         || begins("ice-")
@@ -88,15 +90,15 @@ const FOREIGN: &[&str] = &[
 /// [`names_address`] of an attribute as its line had it: without a colon of its own, the first one in an address ends what
 /// passes for its name.
 fn attribute_names_address(attribute: &Attribute) -> bool {
-    let Some(value) = attribute.value.as_deref() else { return names_address(&attribute.attribute) };
+    let Some(value) = attribute.value.as_deref() else { return names_address(&attribute.name) };
     // Nearly all have none of these, and so no address.
     let dotted = |text: &str| text.bytes().any(|byte| matches!(byte, b'.' | b':'));
     let typed = |text: &str| {
         let is_kind = |word: &[u8]| word.eq_ignore_ascii_case(b"IP4") || word.eq_ignore_ascii_case(b"IP6");
         text.as_bytes().windows(3).any(is_kind)
     };
-    [&*attribute.attribute, value].into_iter().any(|text| dotted(text) || typed(text))
-        && names_address(&format!("{}:{value}", attribute.attribute))
+    [&*attribute.name, value].into_iter().any(|text| dotted(text) || typed(text))
+        && names_address(&format!("{}:{value}", attribute.name))
 }
 
 /// Whether text has an address in it: one of IPv4 or IPv6 as such, or a name after `IN IP4`.

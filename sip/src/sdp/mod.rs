@@ -1,7 +1,7 @@
 //! Session descriptions: what the relay must know of one, and our own copy of it for the other side.
 //!
 //! RFC 8866 and RFC 4566 (grammar), RFC 3264 (offer and answer), RFC 3551 (static payload types), RFC 3605 (`a=rtcp`),
-//! RFC 5761 (`a=rtcp-mux`), RFC 4568 (`a=crypto`), T.38 Annex D (fax). The grammar itself is crate `sdp-types`.
+//! RFC 5761 (`a=rtcp-mux`), RFC 4568 (`a=crypto`), T.38 Annex D (fax).
 //!
 //! Not here: which codec or cipher is chosen, when a version number grows. The caller decides; this module only
 //! reads and rewrites.
@@ -22,6 +22,7 @@ mod answer;
 mod codec;
 pub mod crypto;
 mod foreign;
+mod grammar;
 mod resumed;
 mod stream;
 mod tidy;
@@ -35,6 +36,7 @@ use crate::text::phrase;
 pub use anchor::{Anchor, AnchorError};
 pub use codec::Codec;
 pub use crypto::{Crypto, CryptoError};
+use grammar::Session;
 pub use stream::{Direction, Stream, StreamKind, is_srtp};
 
 /// A session description that parsed. RFC 8866.
@@ -43,7 +45,7 @@ pub use stream::{Direction, Stream, StreamKind, is_srtp};
 /// `a=crypto` masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sdp {
-    session: sdp_types::Session,
+    session: Session,
 }
 
 /// A body that is no session description.
@@ -64,33 +66,30 @@ impl Sdp {
     ///
     /// Fails if there is no `v=0` in front, or an `m=` or `c=` line cannot be understood.
     pub fn parse(body: &[u8]) -> Result<Self, SdpError> {
-        let mut session = sdp_types::Session::parse(body).or_else(|error| {
+        let session = Session::parse(body).or_else(|error| {
             // The first error names the line as the peer wrote it.
-            sdp_types::Session::parse(&tidy::tidy(body)).map_err(|_| SdpError::Grammar(error.to_string()))
+            Session::parse(&tidy::tidy(body)).map_err(|_| SdpError::Grammar(error.to_string()))
         })?;
-        if session.times.is_empty() {
-            session.times.push(sdp_types::Time::new(0, 0)); // It would be written anyway: RFC 8866 §5.9.
-        }
         Ok(Self { session })
     }
 
     /// The text, lines ending in CRLF, in the order of RFC 8866 §5.
     pub fn to_bytes(&self) -> Bytes {
-        let mut text = Vec::with_capacity(512);
+        let mut text = String::with_capacity(512);
         // Writing to memory cannot fail.
         let _ = self.session.write(&mut text);
         // Of its own size: a call keeps it for as long as it lasts.
-        text.into_boxed_slice().into()
+        text.into_bytes().into_boxed_slice().into()
     }
 
     /// The session id of `o=`, as the peer wrote it. RFC 8866 §5.2.
     pub fn session_id(&self) -> &str {
-        &self.session.origin.sess_id
+        &self.session.origin.session_id
     }
 
     /// The version of `o=`: unchanged means that the description is unchanged. RFC 3264 §8.
     pub fn version(&self) -> u64 {
-        self.session.origin.sess_version
+        self.session.origin.version
     }
 
     /// Every `m=` section, in order.
@@ -104,7 +103,12 @@ impl Sdp {
     /// A phone that offers `RTP/SAVP` and `RTP/AVP` side by side has two of them: then choose from [`Sdp::streams`]
     /// and name the choice in [`Anchor::stream`].
     pub fn relayed_stream(&self) -> Option<Stream> {
-        self.streams().into_iter().find(Stream::is_relayed)
+        self.find_stream(Stream::is_relayed)
+    }
+
+    fn find_stream(&self, suits: impl Fn(&Stream) -> bool) -> Option<Stream> {
+        let mut streams = self.session.medias.iter().enumerate();
+        streams.find_map(|(index, media)| Some(Stream::new(&self.session, index, media)).filter(&suits))
     }
 
     /// Whether the sender put the relayed stream on hold: `sendonly`, `inactive`, or the old way, a connection

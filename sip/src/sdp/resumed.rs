@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use sdp_types::Connection;
-
 use super::Sdp;
+use super::grammar::Connection;
 use super::stream::{Direction, Stream};
 
 impl Sdp {
@@ -16,11 +15,11 @@ impl Sdp {
     pub fn resumed(&self, place: IpAddr) -> Sdp {
         let mut session = self.session.clone();
         let holes: Vec<bool> = self.streams().iter().map(Stream::is_black_hole).collect();
-        session.attributes.retain(|attribute| Direction::named(&attribute.attribute).is_none());
+        session.attributes.retain(|attribute| Direction::named(&attribute.name).is_none());
         for (media, hole) in session.medias.iter_mut().zip(holes) {
-            media.attributes.retain(|attribute| Direction::named(&attribute.attribute).is_none());
+            media.attributes.retain(|attribute| Direction::named(&attribute.name).is_none());
             if hole {
-                media.connections = vec![Connection::from_ip_addr(place)];
+                media.connections = vec![Connection::to(place)];
             }
         }
         Sdp { session }

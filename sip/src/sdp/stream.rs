@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use sdp_types::{Attribute, Connection, Media, Session};
 use smol_str::SmolStr;
 
 use super::codec::{self, Codec};
 use super::crypto::Crypto;
+use super::grammar::{Attribute, Connection, Media, Session};
 
 /// What a stream carries, as far as the gateway minds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,7 +57,7 @@ impl Direction {
 
     /// The first direction among `attributes`.
     pub(super) fn of(attributes: &[Attribute]) -> Option<Self> {
-        attributes.iter().find_map(|attribute| Self::named(&attribute.attribute))
+        attributes.iter().find_map(|attribute| Self::named(&attribute.name))
     }
 
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -99,27 +99,25 @@ pub struct Stream {
 impl Stream {
     pub(super) fn new(session: &Session, index: usize, media: &Media) -> Self {
         let connection = media.connections.first().or(session.connection.as_ref());
-        let is_rtp = is_rtp(&media.proto);
+        let is_rtp = is_rtp(&media.protocol);
         let mut stream = Self {
             index,
-            kind: kind(&media.media),
+            kind: kind(&media.kind),
             port: media.port,
-            protocol: SmolStr::from(&media.proto),
+            protocol: media.protocol.clone(),
             address: connection.and_then(address),
-            host: connection
-                .map(|connection| SmolStr::from(&connection.connection_address))
-                .unwrap_or_default(),
+            host: connection.map(|connection| connection.address.clone()).unwrap_or_default(),
             rtcp: None,
-            rtcp_mux: media.has_attribute("rtcp-mux"),
+            rtcp_mux: media.has("rtcp-mux"),
             direction: Direction::of(&media.attributes)
                 .or_else(|| Direction::of(&session.attributes))
                 .unwrap_or_default(),
             codecs: if is_rtp { codec::codecs(media) } else { Vec::new() },
             ptime: number(media, "ptime"),
-            crypto: media.get_attribute_values("crypto").flatten().map(str::to_owned).collect(),
+            crypto: crypto(media),
         };
         if is_rtp {
-            stream.rtcp = rtcp(&stream, media.get_first_attribute_value("rtcp").flatten());
+            stream.rtcp = rtcp(&stream, media.value("rtcp"));
         }
         stream
     }
@@ -207,6 +205,10 @@ fn ends_in_invalid(name: &str) -> bool {
     end.is_some_and(|end| end.eq_ignore_ascii_case(INVALID))
 }
 
+fn crypto(media: &Media) -> Vec<String> {
+    media.named("crypto").filter_map(|attribute| attribute.value.as_ref()).map(ToString::to_string).collect()
+}
+
 fn kind(media: &str) -> StreamKind {
     match media {
         "audio" => StreamKind::Audio,
@@ -226,7 +228,7 @@ pub(super) fn is_rtp(protocol: &str) -> bool {
 }
 
 fn address(connection: &Connection) -> Option<IpAddr> {
-    let text = &connection.connection_address;
+    let text = &connection.address;
     let address = text.split_once('/').map_or(text.as_str(), |(address, _ttl)| address);
     address.parse().ok().map(|address: IpAddr| address.to_canonical())
 }
@@ -255,7 +257,7 @@ fn rtcp(stream: &Stream, attribute: Option<&str>) -> Option<SocketAddr> {
 }
 
 fn number(media: &Media, name: &str) -> Option<u32> {
-    media.get_first_attribute_value(name).flatten()?.trim().parse().ok()
+    media.value(name)?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl Seen {
     fn callee_tag(&self, call: &PhoneCall) -> String {
         let asker_is_caller = self.is_ours() == call.caller;
         let tag = if asker_is_caller { self.message.to_tag() } else { self.message.from_tag() };
-        tag.unwrap_or_default()
+        tag.unwrap_or_default().into_owned()
     }
 
     fn is_success_of(&self, method: &Method) -> bool {

@@ -126,7 +126,7 @@ impl Phone {
         cseq: u32,
         response: Message,
     ) {
-        let tag = response.to_tag().unwrap_or_default();
+        let tag = response.to_tag().unwrap_or_default().into_owned();
         self.trace(now, true, &response);
         let machine = UasAccept::new(now, response, Timers::default());
         self.calls[index].accepts.push(Accept { server, cseq, tag, machine });

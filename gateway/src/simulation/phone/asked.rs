@@ -77,7 +77,8 @@ impl Phone {
                 let tag = message.to_tag().unwrap_or_default();
                 call.accepts.retain(|accept| accept.tag != tag);
                 call.dialog = call.forks.pop();
-                call.local_tag = call.dialog.as_ref().map(|fork| fork.local_tag.clone()).unwrap_or_default();
+                call.local_tag =
+                    call.dialog.as_ref().map(|fork| fork.local_tag.to_string()).unwrap_or_default();
                 call.stage = Stage::Up; // Also where it has hung up the one that was not.
                 self.news.push_back(News::Acknowledged(index));
             }

@@ -202,7 +202,7 @@ impl Phone {
             && call
                 .dialog
                 .as_ref()
-                .is_none_or(|dialog| message.to_tag().unwrap_or_default() != dialog.remote_tag)
+                .is_none_or(|dialog| *message.to_tag().unwrap_or_default() != *dialog.remote_tag)
         {
             return self.leave_fork(now, index, &message);
         }

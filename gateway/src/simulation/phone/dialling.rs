@@ -38,7 +38,7 @@ impl Phone {
     /// Sends an INVITE that begins a call.
     pub fn place(&mut self, now: Instant, invite: Message) -> usize {
         let index = self.calls.len();
-        let local_tag = invite.from_tag().unwrap();
+        let local_tag = invite.from_tag().unwrap().into_owned();
         let delayed = !invite.body().windows(3).any(|three| three == b"v=0");
         self.calls.push(self.call(true, invite.clone(), local_tag));
         self.remember(&invite, index);

@@ -60,7 +60,7 @@ impl Phone {
             dialog.local_tag
         );
         let replaces = replaces.replace(';', "%3B").replace('=', "%3D");
-        let uri = uri.map_or_else(|| dialog.remote_target.clone(), str::to_owned);
+        let uri = uri.map_or_else(|| dialog.remote_target.to_string(), str::to_owned);
         self.refer_to(now, index, &uri, &format!("{uri}?Replaces={replaces}"), true);
         if let Some(one) = self.calls[index].subscriptions.last_mut() {
             one.other = Some(other);
