@@ -259,7 +259,7 @@ impl Phone {
 
     /// Acknowledges a 2xx: the kept ACK where there is one. False: it carries an offer that does not suit.
     pub(super) fn ack(&mut self, index: usize, id: ClientId, response: &Message) -> bool {
-        let tag = response.to_tag().unwrap_or_default();
+        let tag = response.to_tag().unwrap_or_default().into_owned();
         let mut suits = true;
         let kept = self.calls[index].acks.iter().find(|(of, to, _)| *of == id && *to == tag);
         let ack = match kept {
