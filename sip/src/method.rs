@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn share(text: &str) -> Option<Method> {
-        Method::share(&Bytes::copy_from_slice(text.as_bytes()), 0..text.len())
+        Method::read(text.as_bytes())
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn body(name: &str) -> Sdp {
 
 fn anchor() -> Anchor {
     let mut anchor = Anchor::new(42, 3, "198.51.100.9:20000".parse().unwrap());
-    anchor.origin_user = "vc".to_owned();
+    anchor.origin_user = "vc".into();
     anchor.codecs = Some(vec!["PCMU".to_owned(), "PCMA".to_owned()]);
     anchor
 }
@@ -177,11 +177,11 @@ fn broken_bodies_are_refused_with_the_line() {
         let error = Sdp::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(expect), "{text:?}: {error}");
     };
-    check("", "No version");
-    check("o=- 1 1 IN IP4 192.0.2.1\r\n", "No version");
-    check("v=1\r\n", "version at line 1");
-    check("v=0\r\nm=audio x RTP/AVP 0\r\n", "line 2 at Media port");
-    check("v=0\r\nm=audio 70000 RTP/AVP 0\r\n", "line 2 at Media port");
+    check("", "not v=0");
+    check("o=- 1 1 IN IP4 192.0.2.1\r\n", "line 1: not v=0");
+    check("v=1\r\n", "line 1: not v=0");
+    check("v=0\r\nm=audio x RTP/AVP 0\r\n", "line 2: a field is no number");
+    check("v=0\r\nm=audio 70000 RTP/AVP 0\r\n", "line 2: a field is no number");
     check("v=0\r\nm=audio 4000\r\n", "line 2");
     check("v=0\r\nc=IN IP4\r\n", "line 2");
     check("<xml/>\r\n", "line 1");

@@ -36,7 +36,8 @@ pub(crate) fn draw(lines: &[Line], call_ids: &[String]) -> String {
             _ => "  (twice)",
         };
         let body = if line.message.body().is_empty() { "" } else { " +body" };
-        let tag = |tag: Option<std::borrow::Cow<'_, str>>| tag.map(|tag| short(&tag)).unwrap_or_else(|| "-".into());
+        let tag =
+            |tag: Option<std::borrow::Cow<'_, str>>| tag.map(|tag| short(&tag)).unwrap_or_else(|| "-".into());
         let _ = writeln!(
             text,
             "{:>9.3} {:>7} -> {:<7} {first} [{cseq}; {}; {}|{}]{body}{fate}",

@@ -155,10 +155,10 @@ mod tests {
     #[test]
     fn bad_route_is_the_next_hops_error() {
         let mut dialog = dialog("");
-        dialog.route_set = vec!["<sip:".to_owned()];
+        dialog.route_set = vec!["<sip:".into()];
         assert!(matches!(dialog.next_hop(), Err(DialogError::Header(_))));
         dialog.route_set.clear();
-        dialog.remote_target = "bob".to_owned();
+        dialog.remote_target = "bob".into();
         assert!(matches!(dialog.next_hop(), Err(DialogError::NextHop(_))));
     }
 

@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn transport_and_keys_are_rewritten() {
         let secured = Anchor {
-            protocol: Some("RTP/SAVP".to_owned()),
+            protocol: Some("RTP/SAVP".into()),
             crypto: vec!["1 AES_CM_128_HMAC_SHA1_80 inline:OURS".to_owned()],
             ..anchor()
         };
@@ -365,7 +365,7 @@ mod tests {
         );
         check("m=image 4 udptl t38", &secured, "m=image 20000 udptl t38");
         assert!(!format!("{secured:?}").contains("OURS"));
-        let plain = Anchor { protocol: Some("RTP/AVP".to_owned()), ..anchor() };
+        let plain = Anchor { protocol: Some("RTP/AVP".into()), ..anchor() };
         check("m=audio 4 RTP/SAVP 0|a=crypto:1 X inline:THEIRS", &plain, "m=audio 20000 RTP/AVP 0");
     }
 
@@ -390,7 +390,7 @@ mod tests {
     fn ipv6_and_user_stand_in_the_origin() {
         let sdp = Sdp::parse(b"v=0\r\nc=IN IP4 10.0.0.9\r\nm=audio 4 RTP/AVP 0\r\na=rtcp:9\r\n").unwrap();
         let mut anchor = Anchor::new(1, 2, "[2001:db8::9]:20000".parse().unwrap());
-        anchor.origin_user = "vc 1".to_owned();
+        anchor.origin_user = "vc 1".into();
         assert_eq!(
             sdp.anchored(&anchor).unwrap().to_bytes(),
             "v=0\r\no=vc1 1 2 IN IP6 2001:db8::9\r\ns=-\r\nc=IN IP6 2001:db8::9\r\nt=0 0\r\n\

@@ -43,7 +43,7 @@ fn check(ladder: &[(&str, &str, &str, &str)]) -> (EarlyDialogs<()>, Instant) {
 }
 
 fn ended(early: &mut EarlyDialogs<()>) -> Vec<String> {
-    std::iter::from_fn(|| early.poll_output()).map(|early| early.dialog.remote_tag).collect()
+    std::iter::from_fn(|| early.poll_output()).map(|early| early.dialog.remote_tag.into()).collect()
 }
 
 #[test]
@@ -219,7 +219,7 @@ proptest! {
             now += Duration::from_millis(later_ms);
             early.handle_timeout(now);
             while let Some(one) = early.poll_output() {
-                *open.get_mut(&one.dialog.remote_tag).unwrap() -= 1;
+                *open.get_mut(one.dialog.remote_tag.as_str()).unwrap() -= 1;
             }
             let tag = ["a", "b", "c", "d", "e", "f"][tag];
             match early.handle_response(now, &invite, &answer(statuses[status], tag, &[CONTACT])) {
@@ -241,7 +241,7 @@ proptest! {
                 Ok(Heard::Early(_) | Heard::NoDialog) | Err(_) => {}
             }
             while let Some(one) = early.poll_output() {
-                *open.get_mut(&one.dialog.remote_tag).unwrap() -= 1;
+                *open.get_mut(one.dialog.remote_tag.as_str()).unwrap() -= 1;
             }
             prop_assert!(early.iter().count() <= 3 && early.ended.len() <= 3);
             prop_assert_eq!(early.iter().count(), open.values().sum::<usize>());
