@@ -289,7 +289,7 @@ impl Bridge<'_> {
         }
         let shared = |codec: &Codec| theirs.codecs.iter().any(|one| one.is_same(codec));
         let names = chosen.codecs.iter().filter(|codec| shared(codec) && codec.is_among(codecs.as_deref()));
-        let names: Vec<String> = names.map(|codec| codec.name.clone()).collect();
+        let names: Vec<String> = names.map(|codec| codec.name.to_string()).collect();
         self.from.sdes.take_offer(&chosen, cx.tokens.random())?;
         let answer = |bridge: &mut Bridge<'_>, said: &Sdp, offer: &Sdp| {
             let answer = said.answering(offer).map_err(refused)?;

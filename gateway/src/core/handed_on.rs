@@ -79,7 +79,7 @@ impl Core {
             return None;
         }
         let shard = match message.to_tag() {
-            Some(tag) => self.moved.get(&tag).copied(),
+            Some(tag) => self.moved.get(&*tag).copied(),
             None => self.went(message).or_else(|| self.named_by(source, message, hops).filter(|_| invites)),
         };
         shard.filter(|shard| *shard != self.tokens.shard())

@@ -113,7 +113,7 @@ impl Caller {
         let mut bridge = Bridge { from: &mut who.leg.end, to: &mut leg.end, side: Side::B };
         let [to_caller, to_newcomer] = bridge.answer_both(cx, &body, offer)?;
         if is_new && std::mem::replace(&mut self.tag_is_taken, true) {
-            leg.dialog.local_tag = cx.tokens.tag();
+            leg.dialog.local_tag = cx.tokens.tag().into();
             cx.bind(&leg.dialog.local_tag.clone(), LegRef::A);
         }
         who.leg.dialog.confirm();
