@@ -190,8 +190,8 @@ fn generate(seed: u64) -> Vec<Datagram> {
         while at < 60_000_000 {
             at += 20_000;
             (seq, timestamp) = (seq.wrapping_add(1), timestamp.wrapping_add(160));
-            if faults > 0 {
-                match chance.next(4000 / faults) {
+            if let Some(odds) = 4000_u64.checked_div(faults) {
+                match chance.next(odds) {
                     0 => event = 12,
                     1 => ssrc += 1,
                     2 => at += 300_000 + chance.next(8_000_000), // silence

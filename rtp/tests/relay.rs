@@ -93,6 +93,7 @@ impl Call {
                         reports.push((side, component, to, self.buffer[..len].to_vec()));
                     }
                     Output::Silent => silent = true,
+                    Output::Offload(_) | Output::Reclaim(_) => {} // never asked for here
                 }
             }
         }

@@ -115,9 +115,9 @@ impl Routes {
         let answer = self.ask(GET_ROUTE, NEW_ROUTE, &body)?;
         let attributes = answer.get(ROUTE..)?;
         let interface = attribute(attributes, RTA_OIF).and_then(number_of)?;
-        let destination = match answer.get(7)? {
-            &LOCAL => Destination::Here,
-            &UNICAST => Destination::Interface(interface),
+        let destination = match *answer.get(7)? {
+            LOCAL => Destination::Here,
+            UNICAST => Destination::Interface(interface),
             _ => return None,
         };
         let source = attribute(attributes, RTA_PREFSRC).and_then(address_of);
