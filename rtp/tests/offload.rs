@@ -30,7 +30,7 @@ struct Call {
     kernel: Option<Kernel>,
     start: Instant,
     /// What reached the other side, and how often the kernel forwarded.
-    forwarded: Vec<Vec<u8>>,
+    forwarded: Vec<(Side, Vec<u8>)>,
     by_kernel: usize,
     offers: usize,
     reports: Vec<Vec<u8>>,
@@ -110,16 +110,21 @@ impl Call {
             && kernel.forward(now, side, from, bytes)
         {
             self.by_kernel += 1;
-            return self.forwarded.push(bytes.to_vec());
+            return self.forwarded.push((side, bytes.to_vec()));
         }
         self.sync();
         let mut buffer = [0; 2048];
         buffer[..bytes.len()].copy_from_slice(bytes);
         let result = self.relay.handle_datagram(now, side, component, from, &mut buffer, bytes.len());
         if let Ok(Some(forward)) = result {
-            self.forwarded.push(buffer[..forward.len].to_vec());
+            self.forwarded.push((side, buffer[..forward.len].to_vec()));
         }
         self.drain();
+    }
+
+    /// The packets that went to a leg's party.
+    fn sent_to(&self, side: Side) -> Vec<&Vec<u8>> {
+        self.forwarded.iter().filter(|(from, _)| *from == side.other()).map(|(_, bytes)| bytes).collect()
     }
 
     fn statistics(&mut self, at: Duration) -> CallStatistics {
@@ -162,6 +167,19 @@ fn assert_same(one: &CallStatistics, other: &CallStatistics, whose: &str) {
         assert_eq!(one.refused, other.refused, "{whose}: {leg}");
         assert_eq!(one.one_way_silence, other.one_way_silence, "{whose}: {leg}");
     }
+}
+
+/// A receiver's report on the last stream that was sent to it, of which it has lost some; as of so many packets ago.
+fn report_on(sent: &[&Vec<u8>], ago: u16) -> Option<Vec<u8>> {
+    let last = sent.last()?;
+    let seq = u16::from_be_bytes([last[2], last[3]]).wrapping_sub(ago);
+    let lost = u32::try_from(sent.len() / 10).unwrap();
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 99];
+    report.extend(&last[8..12]);
+    report.extend(lost.to_be_bytes());
+    report.extend(u32::from(seq).to_be_bytes());
+    report.extend([0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0]);
+    Some(report)
 }
 
 /// Numbers by chance, the same each time.
@@ -208,15 +226,9 @@ fn generate(seed: u64) -> Vec<Datagram> {
                     7 => datagrams.push((at, side, Component::Rtp, from, vec![0; 20])), // STUN
                     8 => datagrams.push((at, side, Component::Rtp, from, rtp(13, seq, timestamp, ssrc, 1))),
                     9 => datagrams.push((at, side, Component::Rtp, from, vec![0x90, 0, 1])),
-                    10 => {
-                        let report = [&[0x80, 201, 0, 1][..], &u32::to_be_bytes(ssrc)].concat();
-                        datagrams.push((
-                            at,
-                            side,
-                            Component::Rtcp,
-                            SocketAddr::new(from.ip(), from.port() + 1),
-                            report,
-                        ));
+                    10..16 => {
+                        let beside = SocketAddr::new(from.ip(), from.port() + 1);
+                        datagrams.push((at, side, Component::Rtcp, beside, vec![chance.next(90) as u8]));
                     }
                     _ => {}
                 }
@@ -247,7 +259,11 @@ fn figures_from_counts_are_those_from_packets() {
     let (mut by_kernel, mut all) = (0, 0);
     for seed in 0..60 {
         let (mut one, mut other) = (Call::new(start, false), Call::new(start, true));
-        for (at, side, component, from, bytes) in generate(seed) {
+        for (at, side, component, from, mut bytes) in generate(seed) {
+            if component == Component::Rtcp {
+                let Some(report) = report_on(&one.sent_to(side), u16::from(bytes[0])) else { continue };
+                bytes = report;
+            }
             one.datagram(at, side, component, from, &bytes);
             other.datagram(at, side, component, from, &bytes);
         }

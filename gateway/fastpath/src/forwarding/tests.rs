@@ -317,3 +317,19 @@ fn by_kernel_streams_are_counted_like_the_model() {
     }
     assert!(forwarded > 20_000, "{forwarded}");
 }
+
+/// No figure to hold: the time depends on the machine.
+#[test]
+fn by_kernel_a_packet_takes_some_time() {
+    let Some(forwarding) = loaded() else { return };
+    let flow = Flow { standing: Standing { heard: START, ..flow(false, 0).standing }, ..flow(false, 1) };
+    let place = forwarding.begin(&flow).unwrap();
+    let mut context = [0; 192];
+    context[152..160].copy_from_slice(&START.to_ne_bytes());
+    // Run again and again a packet would have other addresses the second time: one that goes up is measured.
+    let other = frame("192.0.2.9:4000".parse().unwrap(), flow.local, &rtp(501));
+    let (_, _, up) =
+        bpf::test_run::test_run(forwarding.program.as_fd(), &other, &context, 1_000_000).unwrap();
+    println!("a packet that is nobody's: {up} ns");
+    forwarding.end(place);
+}
