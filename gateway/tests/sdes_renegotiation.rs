@@ -78,8 +78,8 @@ impl Trunk {
 
 /// Transport, tags and suites.
 fn shows(stream: &Stream) -> (String, Vec<(u32, String)>) {
-    let lines = stream.cryptos().into_iter().map(|line: Crypto| (line.tag, line.suite));
-    (stream.protocol.clone(), lines.collect())
+    let lines = stream.cryptos().into_iter().map(|line: Crypto| (line.tag, line.suite.to_string()));
+    (stream.protocol.to_string(), lines.collect())
 }
 
 fn expected(protocol: &str, lines: &[(u32, &str)]) -> (String, Vec<(u32, String)>) {

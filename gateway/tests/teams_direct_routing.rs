@@ -228,7 +228,7 @@ fn a_user_of_teams_transfers_to_a_colleague() {
         let reply = peer.reply_builder(request, 200, "OK").header(Name::Contact, contact);
         let reply = reply.body("application/sdp", sdp.to_owned().into()).build();
         peer.send(&reply);
-        reply.to_tag().unwrap()
+        reply.to_tag().unwrap().into_owned()
     };
     let offered = host.receive_request(Method::Invite);
     let tag = accepts(host, &offered, &contact, TEAMS);

@@ -69,7 +69,7 @@ impl Leg {
         leg.local_uri = to.uri.to_string();
         leg.local_tag = format!("b{fresh:x}");
         leg.remote_uri = from.uri.to_string();
-        leg.remote_tag = invite.from_tag().unwrap_or_default();
+        leg.remote_tag = invite.from_tag().unwrap_or_default().into_owned();
         leg.asked = Some(invite.clone());
         leg.learn(invite);
         leg
@@ -83,7 +83,7 @@ impl Leg {
         if message.is_response()
             && let Some(tag) = message.to_tag()
         {
-            self.remote_tag = tag;
+            self.remote_tag = tag.into_owned();
         }
     }
 

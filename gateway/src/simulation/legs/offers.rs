@@ -53,7 +53,7 @@ pub(super) fn broken(call: &PhoneCall) -> Vec<(bool, String)> {
             if seen.message.to_tag().is_none() {
                 dialogs.clear();
                 initial =
-                    describes.then(|| Offer { ours: seen.said, asked, in_response: false, at: seen.at });
+                    describes.then_some(Offer { ours: seen.said, asked, in_response: false, at: seen.at });
                 continue;
             }
         }
