@@ -116,7 +116,7 @@ const SECTIONS: &[Section] = &[
         keys: &[here("name"), here("local"), here("media_address")],
     },
     Section { name: "records", shown: "[records]", keys: &[here("directory"), here("durability")] },
-    Section { name: "admin", shown: "[admin]", keys: &[here("address"), here("token"), not_yet("socket")] },
+    Section { name: "admin", shown: "[admin]", keys: &[here("address"), here("token"), here("socket")] },
     Section {
         name: "voice_connector",
         shown: "[[voice_connector]]",

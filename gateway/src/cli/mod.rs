@@ -1,7 +1,8 @@
-//! The command line: `run`, `check`, `explain`, `demo`.
+//! The command line: `run`, `check`, `explain`, `reload`, `plan`, `demo`.
 
 mod changes;
 mod check;
+mod control;
 mod explain;
 mod file;
 mod log;
@@ -74,6 +75,16 @@ enum Command {
     /// Say whether a call would be taken, and why: every step and the outcome. Exits with 0 when it is admitted,
     /// 1 when it is refused, 2 when the question is wrong.
     Explain(explain::Arguments),
+    /// Have the running gateway read its configuration again; prints what is different from now on. Exits with 1 when it stays as it
+    /// was, and says why.
+    Reload {
+        #[command(flatten)]
+        file: File,
+        #[command(flatten)]
+        which: control::Which,
+    },
+    /// Print what a new configuration would change, and change nothing. Exits with 1 when it would not be taken.
+    Plan(control::Plan),
     /// Gateway, PBX and carriers in one process, placing calls; prints what happens. Exits with 0 only if all went
     /// as told.
     #[cfg(feature = "demo")]
@@ -97,6 +108,8 @@ pub fn main() -> ExitCode {
         }
         Command::Check { file, strict } => check::check(file.path(), strict),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Reload { file, which } => which.ask(file.path(), &crate::daemon::Command::Reload),
+        Command::Plan(plan) => plan.run(),
         #[cfg(feature = "demo")]
         Command::Demo { shards } => {
             crate::demo::run(&crate::daemon::DaemonOptions { shards, ..Default::default() })

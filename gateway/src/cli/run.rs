@@ -48,7 +48,7 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
     say("Ready. SIGTERM drains, a second one ends.\n");
 
     while signals.next() == Ok(Wish::Reload) {
-        reload(&gateway);
+        let _ = gateway.reload(); // The log says what became of it.
     }
     say(format_args!(
         "Draining: no new calls but emergencies; live ones may go on for {} s.\n",
@@ -58,7 +58,7 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
         std::iter::from_fn(|| signals.come().ok()).any(|wish| match wish {
             Wish::End => true,
             Wish::Reload => {
-                reload(&gateway);
+                let _ = gateway.reload();
                 false
             }
         })
@@ -67,21 +67,6 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
     LOG.flush();
     say("Stopped.\n");
     ExitCode::SUCCESS
-}
-
-/// The configuration is read again, and the log says what became of it.
-fn reload(gateway: &Gateway) {
-    match gateway.reload() {
-        Ok(report) => {
-            tracing::info!("another configuration holds from now on; live calls keep what they began with");
-            report.lines.iter().for_each(|line| tracing::info!("configuration: {line}"));
-        }
-        Err(error) => {
-            for line in error.to_string().lines() {
-                tracing::warn!("the configuration stays as it was: {line}");
-            }
-        }
-    }
 }
 
 /// Where it listens, and with how many threads.

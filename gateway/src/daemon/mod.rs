@@ -6,6 +6,7 @@
 //!                 \-> metrics <- admin server
 //! ```
 
+mod control;
 mod descriptors;
 mod effects;
 mod export;
@@ -42,7 +43,8 @@ use crate::record::{JournalError, RecordWriter, RecorderSettings, open};
 use crate::resolve::{Resolver, ResolverLimits, SystemDns};
 use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
 
-pub use reload::{ReloadError, Report};
+pub use control::{Command, Response};
+pub use reload::{ReloadError, Report, difference};
 
 /// How long the shards may take to hang up what is left.
 const STOP_LIMIT: Duration = Duration::from_secs(2);
@@ -90,6 +92,14 @@ pub enum StartError {
     /// The admin server can't start.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The control socket can't be had.
+    #[error("admin.socket {path}: {source}")]
+    Socket {
+        /// As configured.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A thread or the like could not be had.
     #[error("the system refused {what}: {source}")]
     System {
@@ -108,6 +118,8 @@ pub struct Gateway {
     streams: StreamThread,
     mailboxes: Mailboxes,
     reload: Arc<reload::Reload>,
+    /// Its name goes with it.
+    _control: Option<control::Socket>,
     shared: Arc<Shared>,
     drained: Receiver<u16>,
     readiness: Readiness,
@@ -265,6 +277,7 @@ impl Gateway {
         };
         watch.look(Instant::now());
         let watch = runtime.spawn(watch.run());
+        let control = start_control(&runtime, &config, &reload)?;
         readiness.clear(Obstacle::Starting);
         hang_up_orphans(&records.orphans, &records.recorder, &mailboxes);
         Ok(Gateway {
@@ -274,6 +287,7 @@ impl Gateway {
             streams: stream_thread,
             mailboxes,
             reload,
+            _control: control,
             shared,
             drained,
             readiness,
@@ -414,6 +428,23 @@ fn start_admin(
         let _ = stopped.await;
     }));
     Ok(address)
+}
+
+/// Serves the control socket, where one is configured.
+fn start_control(
+    runtime: &tokio::runtime::Runtime,
+    config: &Config,
+    reload: &Arc<reload::Reload>,
+) -> Result<Option<control::Socket>, StartError> {
+    let Some(path) = &config.admin.socket else { return Ok(None) };
+    let bound = control::Socket::bind(path).and_then(|(socket, listener)| {
+        let _entered = runtime.enter();
+        Ok((socket, tokio::net::UnixListener::from_std(listener)?))
+    });
+    let failed = |source| StartError::Socket { path: path.display().to_string(), source };
+    let (socket, listener) = bound.map_err(failed)?;
+    runtime.spawn(control::serve(listener, reload.clone()));
+    Ok(Some(socket))
 }
 
 fn cores() -> u16 {

@@ -1,5 +1,9 @@
 //! Another configuration while calls are up.
 
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::support::{
@@ -94,6 +98,13 @@ fn who_wants_no_watch_asks_by_a_signal() {
     gateway.stop();
 }
 
+/// The open descriptors but for sockets: those of media stay open between calls.
+fn files(gateway: &Gateway) -> usize {
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap();
+    let links = entries.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|link| !link.to_string_lossy().starts_with("socket:")).count()
+}
+
 /// So often is the configuration read again, while so many calls come in a second and last so long.
 const RELOADS: u32 = 200;
 const RATE: u32 = 50;
@@ -115,7 +126,7 @@ fn a_storm_of_configurations_loses_no_call() {
     let configurations = [config(net, &limits(1000), ""), config(net, &limits(2000), &spare)];
     let gateway = Gateway::start_with(net, &["--drain", "5", "--no-watch"], &configurations[0]);
     let taken = || gateway.metrics().sum("configurations_total", &[("outcome", "taken")]);
-    let descriptors = gateway.descriptors();
+    let descriptors = files(&gateway);
 
     let callee = Script::callee().answer(180, "Ringing", EMPTY).answer(200, "OK", &with_sdp(None));
     let callee = callee.expect("ACK").expect("BYE").answer(200, "OK", EMPTY);
@@ -142,9 +153,99 @@ fn a_storm_of_configurations_loses_no_call() {
     gateway.settled();
     assert_eq!(taken(), f64::from(RELOADS + 1));
     eventually("no more descriptors than before", PATIENCE, || {
-        let open = gateway.descriptors();
+        let open = files(&gateway);
         if open <= descriptors { Ok(()) } else { Err(format!("{open} are open, {descriptors} were")) }
     });
     gateway.call_details(CALLS as usize);
+    gateway.stop();
+}
+
+/// With a control socket beside it.
+fn controlled(net: Net, termination: &str) -> String {
+    let address = format!("address = \"{}\"", net.admin());
+    let with = format!("{address}\nsocket = \"control.sock\"");
+    config(net, termination, "").replace(&address, &with)
+}
+
+/// The command line, where the configuration is.
+fn command(gateway: &Gateway, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
+    command.args(arguments).current_dir(gateway.config().parent().unwrap()).output().unwrap()
+}
+
+/// Without the office's own warning, which is that it takes no emergency calls.
+fn without_warnings(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    text.split_inclusive('\n').filter(|line| !line.contains("takes no emergency calls")).collect()
+}
+
+fn printed(output: &Output) -> (Option<i32>, String, String) {
+    let text = without_warnings;
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_command_line_plans_and_reloads() {
+    let net = Net(244);
+    let [phone, carrier] = peers(net);
+    let gateway = Gateway::start_with(net, &["--drain", "5", "--no-watch"], &controlled(net, ""));
+    let socket = gateway.config().parent().unwrap().join("control.sock");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let up = Up::begin(&phone, &carrier, phone.invite(THEIRS));
+
+    let denied = controlled(net, "denied_prefixes = [\"+1628\"]");
+    let new = gateway.config().with_file_name("new.toml");
+    std::fs::write(&new, &denied).unwrap();
+    let line = "+ voice_connector office termination.denied_prefixes \"+1628\" (1 live call)\n";
+    assert_eq!(printed(&command(&gateway, &["plan", "new.toml"])), (Some(0), line.to_owned(), String::new()));
+    let without = line.replace(" (1 live call)", "");
+    let plan = command(&gateway, &["plan", "new.toml", "--old", "gateway.toml"]);
+    assert_eq!(printed(&plan), (Some(0), without, String::new()));
+
+    let nothing = "nothing is different; secrets and certificates are read again\n";
+    let reload = || printed(&command(&gateway, &["reload", "gateway.toml"]));
+    assert_eq!(reload(), (Some(0), nothing.to_owned(), String::new()));
+    write(&gateway, &denied);
+    assert_eq!(reload(), (Some(0), line.to_owned(), String::new()));
+    assert_eq!(status_line(&phone.ask(phone.invite(THEIRS))).0, 403);
+
+    // What can't be parsed names no socket, and is told by the command itself.
+    write(&gateway, &denied.replace("calling_plan", "calling_plam"));
+    let (code, out, error) = reload();
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(error.starts_with("gateway.toml:"), "{error}");
+    let (code, _, error) = printed(&command(&gateway, &["reload", "--socket", "control.sock"]));
+    assert!(code == Some(1) && error.starts_with("gateway.toml:"), "{error}");
+
+    up.end(&phone, &carrier);
+    gateway.stop();
+    assert!(!socket.exists());
+}
+
+#[test]
+fn the_socket_takes_lines_of_json_and_few_bytes() {
+    let net = Net(245);
+    let gateway = Gateway::start(net, &controlled(net, ""));
+    let path = gateway.config().with_file_name("control.sock");
+    let say = |bytes: &[u8]| {
+        let mut stream = UnixStream::connect(&path).unwrap();
+        let _ = stream.write_all(bytes);
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut read = Vec::new();
+        let _ = stream.read_to_end(&mut read);
+        without_warnings(&read)
+    };
+    let nothing =
+        "{\"line\":\"nothing is different; secrets and certificates are read again\"}\n{\"done\":true}\n";
+    assert_eq!(say(b"{\"command\":\"reload\"}\n{\"command\":\"reload\"}\n"), nothing.repeat(2));
+    assert!(say(b"{\"command\":\"no such\"}\n").starts_with("{\"error\":\"no command: column "));
+    assert_eq!(say(b"{\"command\":\"reload\"}"), "{\"error\":\"a command ends with a line break\"}\n");
+    assert!(say(&[b'x'; 100_000]).starts_with("{\"error\":") || say(&[b'x'; 100_000]).is_empty());
+    let plan = say(b"{\"command\":\"plan\",\"file\":\"new.toml\"}\n");
+    assert_eq!(plan, "{\"error\":\"write the file's path from the root on\"}\n");
+    // Clients that say nothing keep others waiting, and not for ever.
+    let silent: Vec<UnixStream> = (0..8).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    assert_eq!(say(b"{\"command\":\"reload\"}\n"), nothing);
+    drop(silent);
     gateway.stop();
 }

@@ -53,6 +53,19 @@ impl Reload {
         let file = self.file.as_deref().ok_or(ReloadError::Embedded)?;
         let taken = self.prepare(file).and_then(|ready| self.take(ready));
         self.metrics.configuration_read(taken.is_ok());
+        match &taken {
+            Ok(report) => {
+                tracing::info!(
+                    "another configuration holds from now on; live calls keep what they began with"
+                );
+                report.lines.iter().for_each(|line| tracing::info!("configuration: {line}"));
+            }
+            Err(error) => {
+                for line in error.to_string().lines() {
+                    tracing::warn!("the configuration stays as it was: {line}");
+                }
+            }
+        }
         taken
     }
 
@@ -93,6 +106,23 @@ impl Reload {
         self.current.store(config);
         self.mailboxes.broadcast(|| Input::Configuration(live.clone()));
         Ok(report)
+    }
+}
+
+/// What the configuration in `new` would change of that in `old`, without any gateway.
+///
+/// # Errors
+/// Why one of them can't be read, or would not be taken in place of the other.
+pub fn difference(old: &Path, new: &Path) -> Result<Report, ReloadError> {
+    let (mut old, _) = Config::load(old)?;
+    old.read_inventory()?;
+    let (mut new, warnings) = Config::load(new)?;
+    new.read_inventory()?;
+    new.keep_places(&old);
+    let changes = old.difference(&new);
+    match fixed::refused(&old, &new, &changes) {
+        Some(sentence) => Err(ReloadError::Fixed(sentence)),
+        None => Ok(Report::new(&changes, &warnings, |_| None)),
     }
 }
 
