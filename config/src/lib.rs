@@ -75,6 +75,7 @@ pub use gateway::Gateway;
 pub use group::{Member, VoiceConnectorGroup};
 pub use id::{CarrierName, ConnectorId, GroupId, NetworkName};
 pub use listen::{Certificate, Listen};
+pub use load::Texts;
 pub use media::{Media, MediaDriver, MediaKernel};
 pub use missing::Missing;
 pub use network::Network;

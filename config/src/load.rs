@@ -22,15 +22,13 @@ impl Config {
     /// relative to itself. Nothing that the files name is looked at; see [`Config::missing`] and
     /// [`Config::read_inventory`] for that. Fails with all mistakes that can be found in one go.
     pub fn load(path: &Path) -> Result<(Config, Vec<Warning>), ConfigErrors> {
-        let mut sources = Vec::new();
-        let mut errors = Vec::new();
-        for path in files(path, &mut errors) {
-            match read_text(&path) {
-                Ok(text) => sources.push(Source::new(&path, &text)),
-                Err(error) => errors.push(error),
-            }
-        }
-        build(&sources, Vocabulary::OfThisVersion, errors)
+        Config::of_texts(&Texts::read(path)?)
+    }
+
+    /// The same of texts that were read.
+    pub fn of_texts(texts: &Texts) -> Result<(Config, Vec<Warning>), ConfigErrors> {
+        let sources: Vec<Source> = texts.0.iter().map(|(path, text)| Source::new(path, text)).collect();
+        build(&sources, Vocabulary::OfThisVersion, Vec::new())
     }
 
     /// The files that [`Config::load`] reads: this one, and those of `conf.d` as far as it can be listed.
@@ -45,6 +43,43 @@ impl Config {
     /// Fails with all mistakes that can be found in one go.
     pub fn parse(text: &str, file: &Path) -> Result<(Config, Vec<Warning>), ConfigErrors> {
         build(&[Source::new(file, text)], Vocabulary::OfThisVersion, Vec::new())
+    }
+}
+
+/// The files of a configuration with their texts, the main one first. Paths within start at each file's directory.
+///
+/// Secrets may stand in them: `Debug` shows the files alone.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Texts(pub Vec<(PathBuf, String)>);
+
+impl std::fmt::Debug for Texts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(path, _)| path)).finish()
+    }
+}
+
+impl Texts {
+    /// Reads the file, and those of `conf.d` beside it.
+    ///
+    /// # Errors
+    /// The files that can't be read, and mistakes of the others.
+    pub fn read(path: &Path) -> Result<Texts, ConfigErrors> {
+        let mut texts = Vec::new();
+        let mut errors = Vec::new();
+        for path in files(path, &mut errors) {
+            match read_text(&path) {
+                Ok(text) => texts.push((path, text)),
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() {
+            return Ok(Texts(texts));
+        }
+        let sources: Vec<Source> = texts.iter().map(|(path, text)| Source::new(path, text)).collect();
+        match build(&sources, Vocabulary::OfThisVersion, errors) {
+            Ok(_) => Ok(Texts(texts)),
+            Err(errors) => Err(errors),
+        }
     }
 }
 

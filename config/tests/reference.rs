@@ -108,6 +108,7 @@ const EXAMPLES: [&str; 31] = [
     "network.local",
     "network.media_address",
     "admin.token",
+    "admin.socket",
     "voice_connector.termination.denied_prefixes",
     "voice_connector.termination.daily_minutes",
     "voice_connector.termination.carriers",

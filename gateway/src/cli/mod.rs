@@ -1,4 +1,4 @@
-//! The command line: `run`, `check`, `explain`, `reload`, `plan`, `demo`.
+//! The command line: `run`, `check`, `explain`, `reload`, `rollback`, `plan`, `demo`.
 
 mod changes;
 mod check;
@@ -83,6 +83,17 @@ enum Command {
         #[command(flatten)]
         which: control::Which,
     },
+    /// Have the running gateway return to a configuration that held before; prints what is different from now on. The files stay as
+    /// they are: mend them before they are read again.
+    Rollback {
+        #[command(flatten)]
+        file: File,
+        #[command(flatten)]
+        which: control::Which,
+        /// How many configurations back.
+        #[arg(long, default_value_t = 1, value_name = "COUNT")]
+        steps: usize,
+    },
     /// Print what a new configuration would change, and change nothing. Exits with 1 when it would not be taken.
     Plan(control::Plan),
     /// Gateway, PBX and carriers in one process, placing calls; prints what happens. Exits with 0 only if all went
@@ -109,6 +120,9 @@ pub fn main() -> ExitCode {
         Command::Check { file, strict } => check::check(file.path(), strict),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Reload { file, which } => which.ask(file.path(), &crate::daemon::Command::Reload),
+        Command::Rollback { file, which, steps } => {
+            which.ask(file.path(), &crate::daemon::Command::Rollback { steps })
+        }
         Command::Plan(plan) => plan.run(),
         #[cfg(feature = "demo")]
         Command::Demo { shards } => {

@@ -253,6 +253,7 @@ impl Gateway {
 
         let reload = Arc::new(reload::Reload {
             file: options.file.clone(),
+            history: reload::History::new(config.records.directory.join(".configurations")),
             current,
             turn: Mutex::default(),
             tls,
@@ -261,6 +262,9 @@ impl Gateway {
             mailboxes: mailboxes.clone(),
             metrics: metrics.clone(),
         });
+        if let Some(Ok(texts)) = options.file.as_deref().map(config::Texts::read) {
+            reload.keep(&texts);
+        }
         let readiness = shared.readiness.clone();
         let (stop_admin, stopped) = oneshot::channel();
         let admin = start_admin(&runtime, &config, token, metrics, readiness.clone(), stopped)?;

@@ -209,6 +209,15 @@ fn the_command_line_plans_and_reloads() {
     assert_eq!(reload(), (Some(0), line.to_owned(), String::new()));
     assert_eq!(status_line(&phone.ask(phone.invite(THEIRS))).0, 403);
 
+    let back = printed(&command(&gateway, &["rollback", "gateway.toml"]));
+    let mend = "warning: the files stay as they are: mend them before they are read again\n";
+    assert_eq!(back, (Some(0), format!("{}{mend}", line.replacen('+', "-", 1)), String::new()));
+    let second = Up::begin(&phone, &carrier, phone.invite(THEIRS));
+    second.end(&phone, &carrier);
+    let (code, _, error) = printed(&command(&gateway, &["rollback", "gateway.toml", "--steps", "9"]));
+    assert_eq!((code, error.as_str()), (Some(1), "no configuration is kept that held 9 before this one\n"));
+    assert_eq!(reload(), (Some(0), line.to_owned(), String::new()));
+
     // What can't be parsed names no socket, and is told by the command itself.
     write(&gateway, &denied.replace("calling_plan", "calling_plam"));
     let (code, out, error) = reload();

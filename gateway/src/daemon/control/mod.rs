@@ -38,6 +38,11 @@ const CLIENTS: usize = 8;
 pub enum Command {
     /// Read the configuration again and go on under it.
     Reload,
+    /// Go on under the configuration that held so many before; the files stay as they are.
+    Rollback {
+        /// 1: the one before.
+        steps: usize,
+    },
     /// Say what the configuration in `file` would change.
     Plan {
         /// From the root on.
@@ -114,6 +119,7 @@ async fn converse(stream: UnixStream, reload: Arc<Reload>) -> std::io::Result<()
 fn carry_out(command: Command, reload: &Reload) -> Vec<Response> {
     let report = match command {
         Command::Reload => reload.reload(),
+        Command::Rollback { steps } => reload.roll_back(steps),
         Command::Plan { file } if file.is_absolute() => reload.plan(&file),
         Command::Plan { .. } => {
             return vec![Response::Error("write the file's path from the root on".to_owned())];

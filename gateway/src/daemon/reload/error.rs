@@ -18,6 +18,12 @@ pub enum ReloadError {
     /// Files or variables that are named are not there.
     #[error("{}", .0.join("\n"))]
     Missing(Vec<String>),
+    /// No configuration is kept of so long ago.
+    #[error("no configuration is kept that held {0} before this one")]
+    NotKept(usize),
+    /// What was kept can't be read.
+    #[error("what was kept can't be read: {0}")]
+    History(std::io::Error),
     /// Something is different that is settled at the start.
     #[error("{0}")]
     Fixed(String),

@@ -5,13 +5,14 @@
 
 mod error;
 mod fixed;
+mod history;
 mod report;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use config::{Config, Secret, Warning};
+use config::{Config, Secret, Texts, Warning};
 
 use crate::core::{Input, Live, Shared};
 use crate::listen::{Guard, Tls, listed};
@@ -19,12 +20,15 @@ use crate::metrics::Metrics;
 use crate::shard::Mailboxes;
 
 pub use error::ReloadError;
+pub(super) use history::History;
 pub use report::Report;
 
 /// What has to hear of another configuration.
 pub(super) struct Reload {
     /// Where it is read from; `None`: it is embedded.
     pub file: Option<PathBuf>,
+    /// What held before.
+    pub history: History,
     /// What holds now.
     pub current: Arc<ArcSwap<Config>>,
     /// One at a time.
@@ -40,6 +44,7 @@ pub(super) struct Reload {
 struct Ready {
     config: Arc<Config>,
     live: Arc<Live>,
+    texts: Texts,
     report: Report,
 }
 
@@ -51,7 +56,31 @@ impl Reload {
     pub fn reload(&self) -> Result<Report, ReloadError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let file = self.file.as_deref().ok_or(ReloadError::Embedded)?;
-        let taken = self.prepare(file).and_then(|ready| self.take(ready));
+        let taken = Texts::read(file).map_err(ReloadError::from);
+        self.go_on(taken)
+    }
+
+    /// Goes on under the configuration that held `steps` before. The operator's files stay as they are.
+    ///
+    /// # Errors
+    /// Why everything stays as it was.
+    pub fn roll_back(&self, steps: usize) -> Result<Report, ReloadError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = match self.history.before(steps) {
+            Ok(Some(texts)) => Ok(texts),
+            Ok(None) => Err(ReloadError::NotKept(steps)),
+            Err(error) => Err(ReloadError::History(error)),
+        };
+        let mut report = self.go_on(texts)?;
+        report
+            .lines
+            .push("warning: the files stay as they are: mend them before they are read again".to_owned());
+        Ok(report)
+    }
+
+    /// Takes what was read, or says in the log why not.
+    fn go_on(&self, texts: Result<Texts, ReloadError>) -> Result<Report, ReloadError> {
+        let taken = texts.and_then(|texts| self.prepare(texts)).and_then(|ready| self.take(ready));
         self.metrics.configuration_read(taken.is_ok());
         match &taken {
             Ok(report) => {
@@ -74,13 +103,13 @@ impl Reload {
     /// # Errors
     /// Why it would not be taken.
     pub fn plan(&self, file: &Path) -> Result<Report, ReloadError> {
-        let ready = self.prepare(file)?;
+        let ready = self.prepare(Texts::read(file)?)?;
         Tls::new(&ready.config)?;
         Ok(ready.report)
     }
 
-    fn prepare(&self, file: &Path) -> Result<Ready, ReloadError> {
-        let (mut config, warnings) = read(file)?;
+    fn prepare(&self, texts: Texts) -> Result<Ready, ReloadError> {
+        let (mut config, warnings) = read(&texts)?;
         let old = self.current.load_full();
         config.keep_places(&old);
         let changes = old.difference(&config);
@@ -93,11 +122,11 @@ impl Reload {
         let config = Arc::new(config);
         let live = Arc::new(Live::new(config.clone())?);
         let report = Report::new(&changes, &warnings, |object| report::calls(object, &old, &self.shared));
-        Ok(Ready { config, live, report })
+        Ok(Ready { config, live, texts, report })
     }
 
     /// The certificates are the last that can fail: from there on everything is taken.
-    fn take(&self, Ready { config, live, report }: Ready) -> Result<Report, ReloadError> {
+    fn take(&self, Ready { config, live, texts, report }: Ready) -> Result<Report, ReloadError> {
         self.tls.replace(&config)?;
         self.metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
         self.metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
@@ -105,7 +134,17 @@ impl Reload {
         super::tell_doubts(&config);
         self.current.store(config);
         self.mailboxes.broadcast(|| Input::Configuration(live.clone()));
+        self.keep(&texts);
         Ok(report)
+    }
+}
+
+impl Reload {
+    /// Keeps what holds from now on, to return to it.
+    pub fn keep(&self, texts: &Texts) {
+        if let Err(error) = self.history.keep(texts) {
+            tracing::warn!(%error, "this configuration is not kept; there is no way back to it");
+        }
     }
 }
 
@@ -126,9 +165,9 @@ pub fn difference(old: &Path, new: &Path) -> Result<Report, ReloadError> {
     }
 }
 
-/// The configuration in `file` and all that it names.
-fn read(file: &Path) -> Result<(Config, Vec<Warning>), ReloadError> {
-    let (mut config, warnings) = Config::load(file)?;
+/// The configuration of these texts, and all that it names.
+fn read(texts: &Texts) -> Result<(Config, Vec<Warning>), ReloadError> {
+    let (mut config, warnings) = Config::of_texts(texts)?;
     config.read_inventory()?;
     match config.missing().as_slice() {
         [] => Ok((config, warnings)),
