@@ -9,6 +9,7 @@ pub fn configuration(subject: &Subject, driver: Option<&str>, options: &Options)
     let key = |name: &str, value: Option<&str>| {
         value.map_or(String::new(), |value| format!("{name} = \"{value}\""))
     };
+    let kernel = key("kernel", options.kernel.then_some("auto"));
     let (driver, durability) = (key("driver", driver), key("durability", options.durability));
     let records = if durability.is_empty() { String::new() } else { format!("[records]\n{durability}") };
     let srtp = if options.srtp {
@@ -28,6 +29,7 @@ address = "{admin}:9090"
 [media]
 ports = [1024, 65534]
 {driver}
+{kernel}
 
 {records}
 

@@ -57,7 +57,8 @@ impl Subject {
         Ok(subjects)
     }
 
-    fn ours(name: &str, net: u8, driver: &'static str) -> Result<Subject> {
+    /// The build beside this program.
+    pub fn ours(name: &str, net: u8, driver: &'static str) -> Result<Subject> {
         let file = std::env::current_exe()?.with_file_name("voice-connector");
         let program = Program::Gateway { file, driver: Some(driver) };
         Ok(Subject { name: name.to_owned(), program, net })
@@ -144,6 +145,8 @@ impl Transport {
 /// How a server is run.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The kernel forwards what is steady.
+    pub kernel: bool,
     pub transport: Transport,
     /// The carrier's side speaks SRTP.
     pub srtp: bool,
@@ -158,7 +161,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let (transport, durability, wrapper) = (Transport::Udp, None, Vec::new());
-        Options { transport, srtp: false, cores: CORE, durability, wrapper }
+        Options { transport, kernel: false, srtp: false, cores: CORE, durability, wrapper }
     }
 }
 

@@ -11,6 +11,7 @@ mod daemon;
 mod disk;
 mod floor;
 mod generator;
+mod in_kernel;
 mod kernel;
 mod media;
 mod memory;
@@ -84,7 +85,11 @@ fn run(arguments: &Arguments) -> Result<()> {
         What::Media { calls, seconds, srtp } => {
             let (subjects, peer) = (with_drivers()?, rtpengine());
             for calls in calls {
-                media::compare(&subjects, peer, &Load::new(*calls, *srtp), bounded(*seconds), rounds)?;
+                let (load, window) = (Load::new(*calls, *srtp), bounded(*seconds));
+                media::compare(&subjects, peer, &load, window, rounds)?;
+                if !srtp {
+                    in_kernel::compare(&load, window, rounds)?;
+                }
             }
             Ok(())
         }
@@ -121,6 +126,7 @@ fn run(arguments: &Arguments) -> Result<()> {
                     media::compare(&subjects, peer, &Load::new(calls, srtp), window, rounds)?;
                 }
             }
+            in_kernel::compare(&Load::new(200, false), window, rounds)?;
             signalling::compare(&list()?, peers::proxy(arguments.peers).as_ref(), 600, 200, rounds)?;
             memory::compare(&subjects, 1000, Duration::from_millis(500))
         }

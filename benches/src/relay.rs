@@ -26,6 +26,8 @@ pub struct Load {
     pub srtp: bool,
     /// Milliseconds from one packet of a stream to its next.
     pub period: usize,
+    /// The kernel forwards what is steady.
+    pub kernel: bool,
     /// Where the daemon runs, as `taskset` has it.
     pub cores: &'static str,
 }
@@ -33,7 +35,7 @@ pub struct Load {
 impl Load {
     /// 50 packets a second of each stream.
     pub fn new(calls: usize, srtp: bool) -> Load {
-        Load { calls, srtp, period: PTIME, cores: Options::default().cores }
+        Load { calls, srtp, period: PTIME, kernel: false, cores: Options::default().cores }
     }
 
     /// 50 packets a second of each stream, or fewer where that would be more than `packets` of all together.
@@ -85,7 +87,8 @@ impl Relay {
     }
 
     pub fn gateway(subject: &Subject, load: &Load) -> Result<Relay> {
-        let options = Options { srtp: load.srtp, cores: load.cores, ..Options::default() };
+        let options =
+            Options { srtp: load.srtp, kernel: load.kernel, cores: load.cores, ..Options::default() };
         let daemon = Daemon::start(subject, &options)?;
         let addresses = [1, 2, 3].map(|host| subject.address(host));
         let mut phones = Phones::new(subject, Transport::Udp)?;
@@ -98,6 +101,13 @@ impl Relay {
         let generator = Generator::new(customer, carrier, &ways)?;
         let series = Series::new(&subject.name);
         Relay::new(load, series, daemon.process(), generator, addresses, Keep::Calls(daemon, phones))
+    }
+
+    /// A line of the daemon's that has these words.
+    pub fn said(&self, words: &str) -> Result<Option<String>> {
+        let Keep::Calls(daemon, _) = &self.keep else { return Ok(None) };
+        let log = std::fs::read_to_string(daemon.folder().join("log"))?;
+        Ok(log.lines().find(|line| line.contains(words)).map(str::to_owned))
     }
 
     /// Hangs its calls up. Returns the daemon, which has their records.
