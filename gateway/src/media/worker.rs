@@ -106,10 +106,11 @@ impl<'a> Worker<'a> {
             pace.wake(now.instant);
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
             pending = self.handle_commands();
-            self.driver.serve(now, &mut self.calls);
+            let behind = self.driver.serve(now, &mut self.calls);
             self.calls.handle_timeouts(&mut self.driver);
             self.close_kept(now.instant);
-            if !pending {
+            // Who is behind does not rest: under the load of neighbours a short sleep is a long one.
+            if !pending && !behind {
                 thread::sleep(pace.rest(Instant::now()));
             }
         }
