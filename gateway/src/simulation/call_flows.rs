@@ -5,8 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where tests are, from the root.
-const SOURCES: [&str; 6] =
-    ["gateway/src", "gateway/fastpath/src", "gateway/tests", "sip/src", "sip/tests", "config/tests"];
+const SOURCES: [&str; 8] = [
+    "gateway/src",
+    "gateway/fastpath/src",
+    "gateway/tests",
+    "sip/src",
+    "sip/tests",
+    "config/tests",
+    "rtp/src",
+    "rtp/tests",
+];
 
 /// What a row may say.
 const VERDICTS: [&str; 4] = ["met", "partly", "not", "not ours"];
