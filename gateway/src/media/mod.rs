@@ -16,7 +16,6 @@ mod flood;
 mod kernel;
 mod no_room;
 mod own;
-mod pace;
 mod ports;
 mod ready;
 mod settings;

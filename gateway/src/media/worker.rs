@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rtp::relay::{CallStatistics, Refusal, Relay, RelaySettings, Side};
@@ -15,7 +14,6 @@ use super::calls::Calls;
 use super::counters::Counters;
 use super::driver::Driver;
 use super::kernel::Flows;
-use super::pace::Pace;
 use super::ports::{Claim, Drawn};
 use super::ready::Kept;
 use super::{Command, EventSink, MediaEvent, MediaKey, Room};
@@ -96,23 +94,17 @@ impl<'a> Worker<'a> {
     /// Runs until told to stop, then closes what is open.
     pub(super) fn run(mut self) {
         let mut pending = false;
-        let mut pace = Pace::new(Instant::now());
         while !self.shared.stop.load(Ordering::Acquire) {
             let sleeps = !pending && self.shared.bell.may_sleep();
             self.driver.wait(if sleeps { self.timeout() } else { Duration::ZERO });
             self.shared.bell.is_awake();
             self.shared.pulse.beat();
             let now = Now::read();
-            pace.wake(now.instant);
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
             pending = self.handle_commands();
-            let behind = self.driver.serve(now, &mut self.calls);
+            self.driver.serve(now, &mut self.calls);
             self.calls.handle_timeouts(&mut self.driver);
             self.close_kept(now.instant);
-            // Who is behind does not rest: under the load of neighbours a short sleep is a long one.
-            if !pending && !behind {
-                thread::sleep(pace.rest(Instant::now()));
-            }
         }
         self.calls.keys().into_iter().for_each(|key| self.close(key));
     }

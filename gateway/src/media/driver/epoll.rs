@@ -153,8 +153,7 @@ impl EpollDriver {
         self.count = count.unwrap_or(0); // EINTR
     }
 
-    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) -> bool {
-        let behind = self.count == EVENTS;
+    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
         let Self { ports, ready, count, buffer, control, .. } = self;
         let tokens = ready.iter().take(*count).map(EpollEvent::data);
         for token in tokens.filter(|token| *token != COMMAND_TOKEN) {
@@ -214,7 +213,6 @@ impl EpollDriver {
             }
         }
         self.count = 0;
-        behind
     }
 
     pub(super) fn calm(&self, port: PortId) -> u64 {

@@ -172,8 +172,8 @@ impl Driver {
         }
     }
 
-    /// Hands out what the last wait found, and sends what comes of it. Returns whether more waits, most likely.
-    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) -> bool {
+    /// Hands out what the last wait found, and sends what comes of it.
+    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
         match self {
             Driver::Epoll(driver) => driver.serve(now, sink),
             Driver::SkLookup(driver) => driver.serve(now, sink),

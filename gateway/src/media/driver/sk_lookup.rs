@@ -134,13 +134,12 @@ impl SkLookupDriver {
         self.ready.extend(tokens.filter_map(|token| usize::try_from(token).ok()));
     }
 
-    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) -> bool {
-        let mut behind = false;
+    pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
         for at in 0..self.inboxes.len() {
             if !self.ready.contains(&at) {
                 continue;
             }
-            for round in 1..=ROUNDS {
+            for _ in 0..ROUNDS {
                 let Some(inbox) = self.inboxes.get(at) else { break };
                 let (count, more) = self.batch.receive(&inbox.socket);
                 (0..count).for_each(|index| self.handle(now, at, index, sink));
@@ -148,11 +147,9 @@ impl SkLookupDriver {
                 if !more {
                     break; // Level-triggered: if more waits after all, the next wake says so.
                 }
-                behind |= round == ROUNDS;
             }
         }
         self.ready.clear();
-        behind
     }
 
     /// Hands out a datagram of the batch, and queues what comes of it.
