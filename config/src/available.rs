@@ -1,14 +1,12 @@
 //! The whole vocabulary: every key of every table, and whether this version can do what it asks for.
 //!
-//! A key that is `not_yet` is read, typed and checked like any other, and then refused with an error that
-//! says so; one that is `only` so is refused with any other value. When a capability arrives, its entry
-//! here becomes `here`, its mark in the README goes, and nothing else in this crate changes.
+//! A key that is `only` so is refused with any other value. When a capability arrives, its entry here becomes `here`, its mark in
+//! the README goes, and nothing else in this crate changes.
 
 /// What this version does with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Availability {
     Here,
-    NotYet,
     /// Only this value, as it is written in the file; several have ` or ` between them.
     Only(&'static str),
 }
@@ -34,10 +32,6 @@ const fn here(name: &'static str) -> Key {
     Key { name, table: None, availability: Availability::Here }
 }
 
-const fn not_yet(name: &'static str) -> Key {
-    Key { name, table: None, availability: Availability::NotYet }
-}
-
 const fn only(name: &'static str, value: &'static str) -> Key {
     Key { name, table: None, availability: Availability::Only(value) }
 }
@@ -60,6 +54,9 @@ const SECTIONS: &[Section] = &[
             here("network").table("[[network]]"),
             here("records").table("[records]"),
             here("admin").table("[admin]"),
+            here("alerts").table("[alerts]"),
+            here("telemetry").table("[telemetry]"),
+            here("api").table("[api]"),
             here("voice_connector").table("[[voice_connector]]"),
             here("voice_connector_group").table("[[voice_connector_group]]"),
             here("phone_number").table("[[phone_number]]"),
@@ -115,8 +112,100 @@ const SECTIONS: &[Section] = &[
         shown: "[[network]]",
         keys: &[here("name"), here("local"), here("media_address")],
     },
-    Section { name: "records", shown: "[records]", keys: &[here("directory"), here("durability")] },
+    Section {
+        name: "records",
+        shown: "[records]",
+        keys: &[
+            here("directory"),
+            here("durability"),
+            here("journal_limit"),
+            here("s3").table("[[records.s3]]"),
+            here("webhook").table("[[records.webhook]]"),
+            here("nats").table("[[records.nats]]"),
+            here("hep").table("[[records.hep]]"),
+        ],
+    },
+    Section {
+        name: "s3",
+        shown: "[[records.s3]]",
+        keys: &[
+            here("name"),
+            here("bucket"),
+            here("region"),
+            here("endpoint"),
+            here("prefix"),
+            here("access_key"),
+            here("secret_key"),
+            here("bucket_owner_full_control"),
+            here("encryption"),
+            here("kms_key"),
+            here("path_style"),
+            here("ca"),
+            here("records"),
+            here("must_have"),
+        ],
+    },
+    Section {
+        name: "webhook",
+        shown: "[[records.webhook]]",
+        keys: &[
+            here("name"),
+            here("url"),
+            here("secret"),
+            here("batch"),
+            here("ca"),
+            here("records"),
+            here("must_have"),
+        ],
+    },
+    Section {
+        name: "nats",
+        shown: "[[records.nats]]",
+        keys: &[
+            here("name"),
+            here("servers"),
+            here("subject"),
+            here("user"),
+            here("password"),
+            here("token"),
+            here("nkey"),
+            here("credentials"),
+            here("ca"),
+            here("records"),
+            here("must_have"),
+        ],
+    },
+    Section {
+        name: "hep",
+        shown: "[[records.hep]]",
+        keys: &[here("name"), here("address"), here("transport"), here("capture_id"), here("password")],
+    },
     Section { name: "admin", shown: "[admin]", keys: &[here("address"), here("token"), here("socket")] },
+    Section {
+        name: "alerts",
+        shown: "[alerts]",
+        keys: &[here("webhook"), here("secret"), here("interval"), here("ca")],
+    },
+    Section {
+        name: "telemetry",
+        shown: "[telemetry]",
+        keys: &[here("endpoint"), here("authorization"), here("ca")],
+    },
+    Section {
+        name: "api",
+        shown: "[api]",
+        keys: &[
+            here("address"),
+            here("certificate"),
+            here("key"),
+            here("base_path"),
+            here("directory"),
+            here("rate"),
+            here("audit_reads"),
+            here("number_pool"),
+            here("console"),
+        ],
+    },
     Section {
         name: "voice_connector",
         shown: "[[voice_connector]]",
@@ -130,6 +219,9 @@ const SECTIONS: &[Section] = &[
             here("peer").table("[voice_connector.peer]"),
             here("emergency").table("[[voice_connector.emergency]]"),
             here("logging").table("[voice_connector.logging]"),
+            here("recording").table("[voice_connector.recording]"),
+            here("siprec").table("[voice_connector.siprec]"),
+            here("streaming").table("[voice_connector.streaming]"),
         ],
     },
     Section {
@@ -145,7 +237,7 @@ const SECTIONS: &[Section] = &[
             here("identity_header"),
             here("number_format"),
             here("caller_id_format"),
-            not_yet("daily_minutes"),
+            here("daily_minutes"),
             here("carriers"),
             here("max_duration"),
             here("cps_limit"),
@@ -185,6 +277,7 @@ const SECTIONS: &[Section] = &[
             here("refer"),
             here("nat"),
             here("symmetric"),
+            here("rtcp_mux"),
             here("trusted"),
             here("believe_identity"),
             here("give_identity"),
@@ -235,6 +328,45 @@ const SECTIONS: &[Section] = &[
         name: "logging",
         shown: "[voice_connector.logging]",
         keys: &[here("sip_messages"), here("media_metrics")],
+    },
+    Section {
+        name: "streaming",
+        shown: "[voice_connector.streaming]",
+        keys: &[here("sink").table("[[voice_connector.streaming.sink]]")],
+    },
+    Section {
+        name: "streaming_sink",
+        shown: "[[voice_connector.streaming.sink]]",
+        keys: &[
+            here("name"),
+            here("kind"),
+            here("kept"),
+            here("ca"),
+            here("region"),
+            here("endpoint"),
+            here("access_key"),
+            here("secret_key"),
+            here("retention_hours"),
+            here("streams"),
+            here("fragment"),
+            here("url"),
+            here("format"),
+            here("secret"),
+        ],
+    },
+    Section {
+        name: "siprec",
+        shown: "[voice_connector.siprec]",
+        keys: &[
+            here("accept"),
+            here("server").table("[[voice_connector.siprec.server]]"),
+            here("on_failure"),
+        ],
+    },
+    Section {
+        name: "recording",
+        shown: "[voice_connector.recording]",
+        keys: &[here("calls"), here("rate"), here("retention"), here("on_failure")],
     },
     Section {
         name: "credentials",
@@ -326,8 +458,7 @@ pub(crate) fn shown(section: &'static str) -> &'static str {
 
 /// Where a key would be known and taken: the one section that has it.
 pub(crate) fn sections_with(name: &str) -> Option<&'static str> {
-    let takes = |key: &Key| key.name == name && key.availability != Availability::NotYet;
-    let mut sections = SECTIONS.iter().filter(|section| section.keys.iter().any(takes));
+    let mut sections = SECTIONS.iter().filter(|section| section.keys.iter().any(|key| key.name == name));
     match (sections.next(), sections.next()) {
         (Some(section), None) if !section.name.is_empty() => Some(section.shown),
         _ => None,
@@ -351,7 +482,6 @@ mod tests {
     fn the_readme_knows_every_key_and_what_it_can_do() {
         let marked = |text: &str, availability| match availability {
             Availability::Here => !text.contains("**("),
-            Availability::NotYet => text.contains("**(not yet)**"),
             Availability::Only(value) => text.contains(&format!("**(only `{value}`)**")),
         };
         for key in keys("") {

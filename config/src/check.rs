@@ -1,13 +1,13 @@
 //! What several tables have to agree about, checked when all of them are read.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
 use crate::read::{At, Reader, nearest};
-use crate::{CarrierName, ConnectorId, E164, NetworkName, Transport};
+use crate::{CarrierName, ConnectorId, E164, NetworkName, Object, Position, Transport};
 
 /// Kinds of tables that others refer to by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +69,19 @@ impl Facts {
     /// Something that is referred to.
     pub(crate) fn refer(&mut self, kind: Kind, name: &str, at: At) {
         self.references.push((kind, name.to_owned(), at));
+    }
+
+    /// Where the connectors and groups stand.
+    pub(crate) fn places(&self, reader: &Reader<'_>) -> BTreeMap<Object, Position> {
+        let place = |(kind, name, at): &(Kind, String, At)| {
+            let object = match kind {
+                Kind::Connector => Object::Connector(name.clone()),
+                Kind::Group => Object::Group(name.clone()),
+                Kind::Carrier | Kind::Network => return None,
+            };
+            Some((object, reader.position(*at)))
+        };
+        self.names.iter().filter_map(place).collect()
     }
 
     /// Tells the reader of every disagreement.

@@ -1,6 +1,6 @@
 //! The whole of the configuration.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use crate::missing::Need;
 use crate::outline::Outline;
 use crate::{
-    Admin, Carrier, ConnectorId, E164, Gateway, GroupId, Listen, Media, Network, NumberEntry, Owner,
-    Position, Records, Tls, VoiceConnector, VoiceConnectorGroup,
+    Admin, Alerts, Api, Carrier, ConnectorId, E164, Gateway, GroupId, Listen, Media, Network, NumberEntry,
+    Object, Owner, Position, Records, Telemetry, Tls, VoiceConnector, VoiceConnectorGroup,
 };
 
 /// The whole configuration. Fields are named as the file's keys.
@@ -33,16 +33,24 @@ pub struct Config {
     pub records: Records,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[alerts]`.
+    pub alerts: Alerts,
+    /// `[telemetry]`.
+    pub telemetry: Telemetry,
+    /// `[api]`. None: there is none.
+    pub api: Option<Api>,
     /// `[[voice_connector]]`, in the file's order.
     pub voice_connector: Vec<Arc<VoiceConnector>>,
     /// `[[voice_connector_group]]`, in the file's order.
     pub voice_connector_group: Vec<Arc<VoiceConnectorGroup>>,
     /// `[[carrier]]`, in the file's order.
     pub carrier: Vec<Arc<Carrier>>,
-    /// `[[phone_number]]` and, once read, the inventory of `gateway.phone_numbers`.
-    pub numbers: HashMap<E164, NumberEntry>,
-    pub(crate) index: Index,
-    pub(crate) positions: HashMap<E164, Position>,
+    /// `[[phone_number]]` and, once read, the inventory of `gateway.phone_numbers`. There may be a hundred thousand: copies share
+    /// them, as they do what follows, until one of them changes.
+    pub numbers: Arc<HashMap<E164, NumberEntry>>,
+    pub(crate) index: Arc<Index>,
+    pub(crate) positions: Arc<HashMap<E164, Position>>,
+    pub(crate) places: Arc<BTreeMap<Object, Position>>,
     pub(crate) needs: Vec<Need>,
     pub(crate) outline: Outline,
 }
@@ -141,6 +149,21 @@ impl Config {
     /// What belongs to `number`, which is E.164 with its `+`; anything else belongs to nobody.
     pub fn number(&self, number: &str) -> Option<&NumberEntry> {
         self.numbers.get(number)
+    }
+
+    /// Where a connector or a group stands in the files.
+    pub fn place(&self, object: &Object) -> Option<&Position> {
+        self.places.get(object)
+    }
+
+    /// Where a number stands: its line, or the inventory's file, whose lines nobody keeps.
+    pub fn place_of_number(&self, number: &str) -> Option<Position> {
+        let (number, _) = self.numbers.get_key_value(number)?;
+        if let Some(position) = self.positions.get(number) {
+            return Some(position.clone());
+        }
+        let file = self.gateway.phone_numbers.as_ref()?;
+        Some(Position { file: file.display().to_string().into(), line: 0, column: 0 })
     }
 
     /// Whether the connector `id` owns `number`, by itself or as a member of the group that does.

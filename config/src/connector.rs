@@ -4,12 +4,18 @@ mod digest;
 mod emergency;
 mod logging;
 mod origination;
+mod recording;
+mod siprec;
+mod streaming;
 mod termination;
 
 pub use digest::{ChallengeStatus, DigestAlgorithm};
 pub use emergency::Emergency;
 pub use logging::Logging;
 pub use origination::Origination;
+pub use recording::{OnFailure, Recorded, Recording, SampleRate};
+pub use siprec::Siprec;
+pub use streaming::{Kinesis, StreamFormat, Streaming, StreamingKind, StreamingSink, WebSocket};
 pub use termination::{CallerIdPolicy, IdentityHeader, Termination};
 
 use crate::check::Kind;
@@ -39,6 +45,12 @@ pub struct VoiceConnector {
     pub emergency: Vec<Emergency>,
     /// What is logged of its calls.
     pub logging: Logging,
+    /// What is recorded of its calls. Default: nothing.
+    pub recording: Recording,
+    /// Recording sessions. Default: none.
+    pub siprec: Siprec,
+    /// Where its calls are streamed to. Default: nowhere.
+    pub streaming: Streaming,
 }
 
 impl VoiceConnector {
@@ -75,10 +87,32 @@ impl VoiceConnector {
                 .and_then(|item| item.table("logging"))
                 .map(Logging::read)
                 .unwrap_or_default(),
+            recording: table
+                .get("recording")
+                .and_then(|item| item.table("recording"))
+                .map(|table| Recording::read(&table))
+                .unwrap_or_default(),
+            streaming: table
+                .get("streaming")
+                .and_then(|item| item.table("streaming"))
+                .map(|table| Streaming::read(&table))
+                .unwrap_or_default(),
+            siprec: table
+                .get("siprec")
+                .and_then(|item| item.table("siprec"))
+                .map(|table| Siprec::read(&table, encryption))
+                .unwrap_or_default(),
             id,
         };
         check_emergency(table, &emergency, &connector);
         check_registration(table, &connector);
+        if connector.siprec.accept && !connector.termination.enabled {
+            let id = &connector.id;
+            reader.warn(
+                table.at(),
+                format!("voice connector {id} takes no recording sessions: its termination is off"),
+            );
+        }
         if let Some(termination) = &termination {
             warn_termination(termination, &connector);
         }

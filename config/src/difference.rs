@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::outline::{Keys, Shown, Values};
-use crate::{Config, NumberEntry, Object, Owner};
+use crate::{Config, NumberEntry, Object, Owner, Transport};
 
 /// One thing that is different.
 ///
@@ -70,11 +72,12 @@ impl Config {
             match (before.get(object), after.get(object)) {
                 // What is there once is there with its defaults, too.
                 (old, keys) if matches!(object, Object::Table(_)) => {
-                    let none = Keys::new();
+                    let none = Arc::new(Keys::new());
                     changes.extend(of_keys(object, old.unwrap_or(&none), keys.unwrap_or(&none)));
                 }
                 (Some(_), None) => changes.push(whole(Changed::Removed)),
                 (None, Some(_)) => changes.push(whole(Changed::Added)),
+                (Some(old), Some(keys)) if Arc::ptr_eq(old, keys) => {}
                 (Some(old), Some(keys)) => changes.extend(of_keys(object, old, keys)),
                 (None, None) => {}
             }
@@ -90,9 +93,10 @@ impl Config {
             what,
         };
         let mut changes = Vec::new();
-        for (number, old) in &self.numbers {
+        for (number, old) in self.numbers.iter() {
             match new.numbers.get(number) {
                 None => changes.push(change(number, None, Changed::Removed(String::new()))),
+                Some(entry) if entry == old => {}
                 Some(entry) => {
                     for (key, show) in NUMBER_KEYS {
                         let (old, new) = (show(old), show(entry));
@@ -109,14 +113,9 @@ impl Config {
         changes
     }
 
-    /// Puts the listeners of this configuration in the order that they have in `old`, so that each keeps its place; new ones
-    /// come behind those.
-    pub fn keep_places(&mut self, old: &Config) {
-        let place = |listen: &crate::Listen| {
-            let same = |one: &crate::Listen| (one.protocol, one.address) == (listen.protocol, listen.address);
-            old.listen.iter().position(same).unwrap_or(usize::MAX)
-        };
-        self.listen.sort_by_key(place);
+    /// Numbers the listeners, so that one which stays keeps its number wherever it stands in the file.
+    pub fn number_listeners(&mut self, mut number: impl FnMut(Transport, SocketAddr) -> u16) {
+        self.listen.iter_mut().for_each(|listen| listen.number = number(listen.protocol, listen.address));
     }
 }
 

@@ -55,7 +55,7 @@ fn domain(text: &str) -> Result<String, ValueError> {
 }
 
 /// A word that fits a record, a path and a metric's label.
-fn label(item: &Item<'_>) -> Option<String> {
+pub(crate) fn label(item: &Item<'_>) -> Option<String> {
     let text = item.string()?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if (1..=64).contains(&text.len()) && text.bytes().all(fits) {

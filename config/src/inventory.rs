@@ -46,7 +46,7 @@ impl Config {
         let mut records = records(text);
         inventory.read_header(&records.next().unwrap_or_else(|| record(1, "")));
         if inventory.errors.is_empty() {
-            inventory.config.numbers.reserve(text.lines().count());
+            Arc::make_mut(&mut inventory.config.numbers).reserve(text.lines().count());
             for record in records {
                 added.extend(inventory.add_number(&record, text));
             }
@@ -55,7 +55,7 @@ impl Config {
         let result = ConfigErrors::or(errors, Some(()));
         if result.is_err() {
             for number in &added {
-                config.numbers.remove(number);
+                Arc::make_mut(&mut config.numbers).remove(number);
             }
         }
         result
@@ -106,7 +106,7 @@ impl Inventory<'_> {
     /// Adds the number of a line, if it has one that is not there yet.
     fn add_number(&mut self, record: &Record<'_>, text: &str) -> Option<E164> {
         let (number, entry, position) = self.read_number(record)?;
-        match self.config.numbers.entry(number.clone()) {
+        match Arc::make_mut(&mut self.config.numbers).entry(number.clone()) {
             Entry::Vacant(place) => {
                 place.insert(entry);
                 Some(number)

@@ -33,6 +33,8 @@ pub mod id;
 pub mod value;
 
 mod admin;
+mod alerts;
+mod api;
 mod available;
 mod carrier;
 mod check;
@@ -42,6 +44,7 @@ mod credentials;
 mod csv;
 mod difference;
 mod error;
+mod fragment;
 mod gateway;
 mod group;
 mod inventory;
@@ -59,18 +62,23 @@ mod records;
 mod room;
 mod route;
 mod secret;
+mod telemetry;
 mod tls;
 
 pub use admin::Admin;
+pub use alerts::Alerts;
+pub use api::Api;
 pub use carrier::{Carrier, OutboundProxy, Register};
 pub use config::Config;
 pub use connector::{
-    CallerIdPolicy, ChallengeStatus, DigestAlgorithm, Emergency, IdentityHeader, Logging, Origination,
-    Termination, VoiceConnector,
+    CallerIdPolicy, ChallengeStatus, DigestAlgorithm, Emergency, IdentityHeader, Kinesis, Logging, OnFailure,
+    Origination, Recorded, Recording, SampleRate, Siprec, StreamFormat, Streaming, StreamingKind,
+    StreamingSink, Termination, VoiceConnector, WebSocket,
 };
 pub use credentials::{Credentials, Proof};
 pub use difference::{Change, Changed};
 pub use error::{ConfigError, ConfigErrors, Position, Warning};
+pub use fragment::{Altered, Clash, Fragment, FragmentItem};
 pub use gateway::Gateway;
 pub use group::{Member, VoiceConnectorGroup};
 pub use id::{CarrierName, ConnectorId, GroupId, NetworkName};
@@ -86,11 +94,15 @@ pub use peer::{
     DEFAULT_SRTP_SUITES, Dtmf, HeaderChange, HeaderRule, Nat, NumberRole, NumberRule, Peer, Prack, Privacy,
     Refer, Registration, ResponseRule, RuleDirection, Srtp,
 };
-pub use records::{Durability, Records};
+pub use records::{
+    Durability, Encryption, Hep, HepTransport, Nats, NatsLogin, RecordClass, Records, S3, Sink, SinkKind,
+    Webhook,
+};
 pub use route::Route;
 pub use secret::{Secret, SecretError};
+pub use telemetry::Telemetry;
 pub use tls::Tls;
 pub use value::{
-    CallingName, ContactName, CountryCode, Dialling, E164, Host, Pattern, PortRange, Prefix, Priority,
-    Transport, UriParameters, Weight,
+    CallingName, ContactName, CountryCode, Dialling, E164, Host, HostPort, HttpUrl, NatsSubject, NatsUrl,
+    Pattern, PortRange, Prefix, Priority, Transport, UriParameters, Weight, parse_duration,
 };

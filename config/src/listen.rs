@@ -28,6 +28,8 @@ pub struct Listen {
     /// With `client_ca`: a peer that shows the certificate of a server, which `client_ca` signed, is taken if it carries
     /// one of these names. Default: none; the certificate must be for clients.
     pub client_names: Vec<Host>,
+    /// Its number, which no file says: its place among the listeners, until [`Config::number_listeners`](crate::Config::number_listeners) gives it another.
+    pub number: u16,
 }
 
 impl Listen {
@@ -67,9 +69,7 @@ impl Listen {
         }
         let network = table.get("network").and_then(|item| {
             let name = item.name_text()?;
-            if item.is_available() {
-                table.reader().fact(|facts| facts.refer(Kind::Network, name, item.at()));
-            }
+            table.reader().fact(|facts| facts.refer(Kind::Network, name, item.at()));
             Some(NetworkName::from(name))
         });
         if table.get("network").is_none() {
@@ -77,7 +77,16 @@ impl Listen {
         }
         let (certificates, client_ca) = read_tls(table, protocol);
         let client_names = parsed(table.get("client_names"));
-        Some(Self { protocol, address: address?, advertise, network, certificates, client_ca, client_names })
+        Some(Self {
+            protocol,
+            address: address?,
+            advertise,
+            network,
+            certificates,
+            client_ca,
+            client_names,
+            number: 0,
+        })
     }
 }
 
@@ -116,7 +125,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    fn read(table: &Table<'_>) -> Option<Self> {
+    pub(crate) fn read(table: &Table<'_>) -> Option<Self> {
         let file = |key, example: &str| table.required(key, example).and_then(|item| item.needed_file());
         let certificate = file("certificate", "certificate = \"tls/gateway.pem\"");
         let key = file("key", "key = \"tls/gateway.key\"");

@@ -11,8 +11,8 @@ use crate::outline::Outline;
 use crate::read::{At, Item, Reader, Source, Table, Vocabulary, header, parse};
 use crate::room;
 use crate::{
-    Admin, Carrier, Config, ConfigError, ConfigErrors, Gateway, Listen, Media, Network, NumberEntry,
-    Position, Records, Tls, VoiceConnector, VoiceConnectorGroup, Warning,
+    Admin, Alerts, Api, Carrier, Config, ConfigError, ConfigErrors, Gateway, Listen, Media, Network,
+    NumberEntry, Object, Position, Records, Telemetry, Tls, VoiceConnector, VoiceConnectorGroup, Warning,
 };
 
 impl Config {
@@ -159,7 +159,9 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
             })
             .collect(),
     };
-    let listen: Vec<Listen> = root.tables("listen").iter().filter_map(Listen::read).collect();
+    let listen = root.tables("listen");
+    let listen = listen.iter().filter_map(Listen::read);
+    let listen: Vec<Listen> = (0..).zip(listen).map(|(number, listen)| Listen { number, ..listen }).collect();
     if root.items("listen").is_empty() {
         let remedy = "write [[listen]] with address = \"192.0.2.10:5060\", an address of this machine";
         reader.error(At { source: 0, offset: 0 }, "there is no [[listen]]", remedy);
@@ -167,21 +169,26 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
     let voice_connector = shared(root.tables("voice_connector"), VoiceConnector::read);
     let voice_connector_group = shared(root.tables("voice_connector_group"), VoiceConnectorGroup::read);
     let carrier = shared(root.tables("carrier"), Carrier::read);
-    let gateway = Gateway::read(root.single("gateway").as_ref());
+    let of_gateway = root.single("gateway");
+    let gateway = Gateway::read(of_gateway.as_ref());
     let config = Config {
         media: Media::read(root.single("media").as_ref(), &listen),
         tls: Tls::read(root.single("tls").as_ref()),
         network: root.tables("network").iter().filter_map(Network::read).collect(),
         records: Records::read(reader, root.single("records").as_ref()),
         admin: Admin::read(root.single("admin").as_ref()),
-        numbers: root.tables("phone_number").iter().filter_map(NumberEntry::read).collect(),
-        index: Index::new(&gateway.domain, &voice_connector, &voice_connector_group, &carrier),
+        alerts: Alerts::read(root.single("alerts").as_ref()),
+        telemetry: Telemetry::read(root.single("telemetry").as_ref()),
+        api: root.single("api").as_ref().and_then(Api::read),
+        numbers: Arc::new(root.tables("phone_number").iter().filter_map(NumberEntry::read).collect()),
+        index: Index::new(&gateway.domain, &voice_connector, &voice_connector_group, &carrier).into(),
         gateway,
         listen,
         voice_connector,
         voice_connector_group,
         carrier,
         positions: Default::default(),
+        places: Default::default(),
         needs: Vec::new(),
         outline: Outline::default(),
     };
@@ -189,8 +196,13 @@ fn read_documents<'a>(reader: &'a Reader<'a>, documents: &'a [(usize, Spanned<De
     facts.check(reader);
     let media = root.items("media").first().map_or(At { source: 0, offset: 0 }, Item::at);
     room::warn(reader, media, &config);
-    let positions = facts.numbers.iter().map(|(number, at)| (number.clone(), reader.position(*at))).collect();
-    Config { positions, ..config }
+    let positions = facts.numbers.iter().map(|(number, at)| (number.clone(), reader.position(*at)));
+    let positions = Arc::new(positions.collect());
+    let mut places = facts.places(reader);
+    if let Some(table) = of_gateway {
+        places.insert(Object::Table("gateway".to_owned()), reader.position(table.at()));
+    }
+    Config { positions, places: Arc::new(places), ..config }
 }
 
 fn shared<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> Option<T>) -> Vec<Arc<T>> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
@@ -10,7 +11,13 @@ use toml::de::{DeTable, DeValue};
 const SHOWN: usize = 120;
 
 /// Keys that hold secrets, and those in which operators write some. What stands there is never shown.
-const SECRET: [&str; 5] = ["password", "ha1", "token", "add_headers", "header_rules"];
+const SECRET: [&str; 9] =
+    ["password", "ha1", "token", "nkey", "secret", "secret_key", "add_headers", "header_rules", "url"];
+
+/// Whether a value is not shown. The address of a webhook is what lets one speak to it.
+fn is_secret(name: &str, value: &DeValue<'_>) -> bool {
+    SECRET.contains(&name) || name == "webhook" && matches!(value, DeValue::String(_))
+}
 
 /// Something of a configuration that has a name of its own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,9 +69,9 @@ pub(crate) enum Values {
 /// The keys of an object, those of its tables with dots.
 pub(crate) type Keys = BTreeMap<String, Values>;
 
-/// See the module.
+/// See the module. Copies share it until one of them changes.
 #[derive(Clone, Default)]
-pub(crate) struct Outline(BTreeMap<Object, Keys>);
+pub(crate) struct Outline(Arc<BTreeMap<Object, Arc<Keys>>>);
 
 impl fmt::Debug for Outline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,8 +80,18 @@ impl fmt::Debug for Outline {
 }
 
 impl Outline {
-    pub fn objects(&self) -> &BTreeMap<Object, Keys> {
+    pub fn objects(&self) -> &BTreeMap<Object, Arc<Keys>> {
         &self.0
+    }
+
+    /// Adds what stands in no file.
+    pub fn insert(&mut self, object: Object, keys: Arc<Keys>) {
+        Arc::make_mut(&mut self.0).insert(object, keys);
+    }
+
+    /// Forgets what stands in no file any more.
+    pub fn remove(&mut self, object: &Object) {
+        Arc::make_mut(&mut self.0).remove(object);
     }
 
     /// Adds what stands in a file. Numbers are left out: they are known better once the inventory is read.
@@ -96,7 +113,7 @@ impl Outline {
     }
 
     fn object(&mut self, object: Object, table: &DeTable<'_>) {
-        flatten(self.0.entry(object).or_default(), "", table);
+        flatten(Arc::make_mut(Arc::make_mut(&mut self.0).entry(object).or_default()), "", table);
     }
 }
 
@@ -119,7 +136,7 @@ fn flatten(keys: &mut Keys, path: &str, table: &DeTable<'_>) {
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        let secret = SECRET.contains(&name);
+        let secret = is_secret(name, value.get_ref());
         match value.get_ref() {
             DeValue::Table(table) if !secret => flatten(keys, &path, table),
             DeValue::Array(items) if !secret => {
@@ -175,7 +192,7 @@ fn write(text: &mut String, value: &DeValue<'_>, secrets: bool) {
                 let name = key.get_ref().as_ref();
                 text.push_str(if at > 0 { ", " } else { " " });
                 text.push_str(&format!("{} = ", name.escape_debug()));
-                if !secrets && SECRET.contains(&name) {
+                if !secrets && is_secret(name, value.get_ref()) {
                     text.push_str("***");
                 } else {
                     write(text, value.get_ref(), secrets);

@@ -46,6 +46,8 @@ pub struct Peer {
     pub nat: Nat,
     /// Send media where it comes from, whatever the SDP says. Default: false.
     pub symmetric: bool,
+    /// Offer this side RTP and RTCP on one port (RFC 5761); where it offers that, it has it in any case. Default: false.
+    pub rtcp_mux: bool,
     /// Believe who a carrier says calls, and a network's own headers of either side (RFC 3325); let a customer ask a phone
     /// to answer by itself. Default: `trusted`, which is false by default.
     pub believe_identity: bool,
@@ -100,6 +102,7 @@ impl Default for Peer {
             refer: Refer::Off,
             nat: Nat::Auto,
             symmetric: false,
+            rtcp_mux: false,
             believe_identity: false,
             give_identity: false,
             pass_headers: None,
@@ -162,6 +165,7 @@ impl Peer {
             refer: get("refer").and_then(|item| item.choice(Refer::CHOICES)).unwrap_or(default.refer),
             nat: get("nat").and_then(|item| item.choice(Nat::CHOICES)).unwrap_or(default.nat),
             symmetric: flag("symmetric"),
+            rtcp_mux: flag("rtcp_mux"),
             believe_identity: or_trusted("believe_identity"),
             give_identity: or_trusted("give_identity"),
             pass_headers: get("pass_headers").map(|item| pass_headers(&item)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::missing::Needed;
 use crate::read::Item;
@@ -39,6 +39,20 @@ pub enum SecretError {
     #[error("{0} is empty")]
     Empty(String),
 }
+
+/// The same place, or the same literal; what stands in a place may have changed.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Secret) -> bool {
+        match (self, other) {
+            (Secret::Literal(one), Secret::Literal(other)) => one.expose_secret() == other.expose_secret(),
+            (Secret::File(one), Secret::File(other)) => one == other,
+            (Secret::Env(one), Secret::Env(other)) => one == other,
+            (Secret::Literal(_) | Secret::File(_) | Secret::Env(_), _) => false,
+        }
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// The secret, read now from where it is kept.

@@ -69,8 +69,10 @@ fn of_the_gateway() {
     assert_eq!((&config.tls.ca, config.network.len()), (&None, 0));
     assert_eq!(config.records.directory, PathBuf::from("etc/records"));
     assert_eq!(config.records.durability, Durability::Kernel);
+    assert_eq!((config.records.journal_limit, config.records.sinks.len()), (256 << 20, 0));
     assert_eq!(config.admin.address.to_string(), "127.0.0.1:9090");
     assert!(config.admin.token.is_none() && config.admin.socket.is_none());
+    assert!(config.api.is_none());
 }
 
 #[test]
@@ -101,6 +103,9 @@ fn of_a_connector() {
     assert_eq!((route.priority.value(), route.weight.value()), (1, 1));
     assert!(office.emergency[0].test_digits.is_empty() && office.emergency[0].test_routing_number.is_none());
     assert_eq!((office.logging.sip_messages, office.logging.media_metrics), (false, true));
+    assert_eq!(office.recording, config::Recording::default());
+    assert_eq!(office.recording.calls, config::Recorded::None);
+    assert_eq!(office.siprec, config::Siprec::default());
     let off = config.connector("off").unwrap();
     assert!(!off.termination.enabled && !off.origination.enabled && off.emergency.is_empty());
     let encrypted = config.connector("encrypted").unwrap();
@@ -125,7 +130,7 @@ fn of_a_peer() {
         (Dtmf::Rfc4733, Prack::Supported, Refer::Off, Nat::Auto)
     );
     assert_eq!((&peer.codecs, peer.session_timer, peer.udp_size_limit), (&None, None, None));
-    assert!(!peer.symmetric && !peer.believe_identity && !peer.give_identity);
+    assert!(!peer.symmetric && !peer.rtcp_mux && !peer.believe_identity && !peer.give_identity);
     assert!(peer.strip_headers.is_empty() && peer.add_headers.is_empty() && peer.pass_headers.is_none());
     assert_eq!(peer.registration, config::Registration::Off);
     assert_eq!(peer.contact, None);

@@ -124,14 +124,18 @@ fn a_file_that_another_one_continues_is_one_configuration() {
 
 /// Whoever moves a listener up in the file moves no socket.
 #[test]
-fn listeners_keep_their_places() {
+fn listeners_have_numbers_that_no_order_changes() {
     let old = read(&format!("{OLD}[[listen]]\naddress = \"192.0.2.11\"\n"));
+    let numbers = |config: &Config| config.listen.iter().map(|listen| listen.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&old), [0, 1]);
     let mut new = read(&format!(
         "{}[[listen]]\naddress = \"192.0.2.10\"\n",
         OLD.replace("192.0.2.10\"", "192.0.2.11\"")
     ));
-    new.keep_places(&old);
-    let addresses: Vec<String> = new.listen.iter().map(|listen| listen.address.ip().to_string()).collect();
-    assert_eq!(addresses, ["192.0.2.10", "192.0.2.11"]);
+    new.number_listeners(|protocol, address| {
+        let same = |one: &&config::Listen| (one.protocol, one.address) == (protocol, address);
+        old.listen.iter().find(same).unwrap().number
+    });
+    assert_eq!(numbers(&new), [1, 0]);
     assert_eq!(old.difference(&new), []);
 }

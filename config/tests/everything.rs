@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use config::{
-    CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Durability, IdentityHeader, Nat, NumberFormat,
-    NumberRole, Owner, Privacy, Proof, RuleDirection, Secret, Srtp, Transport, VoiceConnector,
+    CallerIdPolicy, ChallengeStatus, Config, DigestAlgorithm, Durability, Encryption, HepTransport,
+    IdentityHeader, Nat, NatsLogin, NumberFormat, NumberRole, Owner, Privacy, Proof, RecordClass,
+    RuleDirection, Secret, SinkKind, Srtp, Transport, VoiceConnector,
 };
 
 fn config() -> Config {
@@ -58,9 +59,16 @@ fn the_gateway() {
     assert_eq!(config.media.hold_timeout, Duration::from_secs(5400));
     assert_eq!(config.media.emergency_ports, 40);
     assert_eq!(config.records.directory, PathBuf::from("/var/lib/records"));
+    assert_eq!(config.records.journal_limit, 64 << 20);
     assert_eq!(config.records.durability, Durability::Disk);
     assert_eq!(config.admin.address.to_string(), "0.0.0.0:9091");
     assert!(matches!(&config.admin.token, Some(Secret::Env(name)) if name == "ADMIN_TOKEN"));
+    let api = config.api.as_ref().unwrap();
+    assert_eq!((api.address.to_string().as_str(), api.base_path.as_str()), ("0.0.0.0:8443", "/chime/v1"));
+    assert_eq!(api.certificate.as_ref().unwrap().key, PathBuf::from("etc/tls/api.key"));
+    assert_eq!((api.directory.as_path(), api.rate, api.audit_reads), (Path::new("/var/lib/api"), 20, true));
+    assert_eq!(api.number_pool.as_deref(), Some(Path::new("etc/pool.csv")));
+    assert!(api.console);
 }
 
 #[test]
@@ -124,6 +132,31 @@ fn a_connector() {
     assert_eq!(emergency.routing_number.as_str(), "+15105550111");
     assert_eq!(emergency.test_routing_number.as_ref().unwrap().as_str(), "+15105550112");
     assert_eq!((office.logging.sip_messages, office.logging.media_metrics), (true, false));
+    let recording = config::Recording {
+        calls: config::Recorded::All,
+        rate: config::SampleRate::Wide,
+        retention: Some(Duration::from_secs(30 * 86_400)),
+        on_failure: config::OnFailure::Refuse,
+    };
+    assert_eq!(office.recording, recording);
+    assert!(office.siprec.accept && office.siprec.on_failure == config::OnFailure::Refuse);
+    let servers: Vec<_> = office.siprec.server.iter().map(|server| server.host.to_string()).collect();
+    assert_eq!(servers, ["recorder.example.com", "192.0.2.71"]);
+    let [sink, bot] = office.streaming.sinks.as_slice() else { panic!("two sinks") };
+    let config::StreamingKind::WebSocket(socket) = &bot.kind else { panic!("{bot:?}") };
+    assert_eq!(
+        (socket.servers[0].as_str(), bot.kept),
+        ("https://bot.example.com/calls", Duration::from_secs(5))
+    );
+    assert!(matches!((socket.format, &socket.secret), (config::StreamFormat::Stereo, Some(Secret::Env(_)))));
+    assert_eq!((sink.name.as_str(), sink.kept), ("transcriber", Duration::from_secs(60)));
+    assert_eq!(sink.ca, Some(PathBuf::from("etc/tls/kinesis.pem")));
+    let config::StreamingKind::Kinesis(kinesis) = &sink.kind else { panic!("{sink:?}") };
+    assert_eq!((kinesis.region.as_str(), kinesis.endpoints.len()), ("eu-central-1", 2));
+    assert_eq!(kinesis.endpoints[0].as_str(), "https://kinesis-1.example.com");
+    assert!(matches!(&kinesis.keys, Some((id, Secret::Env(_))) if id == "AKIDEXAMPLE"));
+    assert_eq!((kinesis.retention_hours, kinesis.streams), (24, 200));
+    assert_eq!(kinesis.fragment, Duration::from_secs(2));
     let branch = config.connector("branch").unwrap();
     assert!(branch.encryption && branch.termination.enabled && !branch.origination.enabled);
 }
@@ -135,7 +168,7 @@ fn a_peer() {
     assert_eq!((peer.srtp, peer.srtp(true, Transport::Tls)), (Some(Srtp::Off), Srtp::Off));
     assert_eq!(peer.codecs.as_deref(), Some(&["PCMA".into(), "opus".into()][..]));
     assert_eq!(peer.nat, Nat::Always);
-    assert!(peer.symmetric && peer.believe_identity && !peer.give_identity);
+    assert!(peer.symmetric && peer.rtcp_mux && peer.believe_identity && !peer.give_identity);
     assert_eq!(peer.pass_headers.as_deref(), Some(&["x-*".to_owned(), "acme-token".to_owned()][..]));
     assert_eq!(peer.strip_headers, ["X-Internal"]);
     assert_eq!(peer.add_headers, [("X-Site".into(), "hq".into()), ("X-Area".into(), "1".into())]);
@@ -216,4 +249,54 @@ fn what_refers_to_each_other_is_found() {
     assert_eq!(carrier("203.0.113.129"), Some("carrier-a"));
     assert_eq!(carrier("203.0.113.130"), Some("inbound-only"));
     assert_eq!(carrier("192.0.2.9"), None);
+}
+
+#[test]
+fn the_sinks_of_records() {
+    let config = config();
+    let [s3, webhook, nats] = config.records.sinks.as_slice() else { panic!("three sinks") };
+    assert_eq!((s3.name.as_str(), s3.must_have), ("archive", true));
+    assert_eq!((webhook.name.as_str(), webhook.must_have), ("billing", true));
+    assert_eq!(
+        (s3.records.as_slice(), webhook.records.as_slice()),
+        (
+            &[RecordClass::CallDetail, RecordClass::Quality, RecordClass::SipMessage][..],
+            &[RecordClass::Call][..]
+        )
+    );
+    let (SinkKind::S3(s3), SinkKind::Webhook(webhook)) = (&s3.kind, &webhook.kind) else { panic!() };
+    assert_eq!(
+        (s3.bucket.as_str(), s3.region.as_str(), s3.prefix.as_str()),
+        ("call-records", "eu-central-1", "gateways/one/")
+    );
+    assert_eq!(s3.endpoint.as_ref().map(|url| url.as_str()), Some("https://s3.example.com"));
+    let (access, secret) = s3.keys.as_ref().unwrap();
+    assert!(access == "AKIAEXAMPLE" && matches!(secret, Secret::Env(name) if name == "S3_SECRET"));
+    assert_eq!(s3.encryption, Some(Encryption::Kms("alias/records".to_owned())));
+    assert!(s3.bucket_owner_full_control && !s3.path_style);
+    assert_eq!(s3.ca, Some(PathBuf::from("etc/tls/s3.pem")));
+    assert_eq!((webhook.url.as_str(), webhook.batch), ("https://billing.example.com/calls", 20));
+    assert!(matches!(&webhook.secret, Secret::File(path) if path.ends_with("etc/webhook.key")));
+    assert_eq!(webhook.ca, Some(PathBuf::from("etc/tls/billing.pem")));
+    assert_eq!(
+        (nats.name.as_str(), nats.must_have, nats.records.as_slice()),
+        ("stream", true, &[RecordClass::Call][..])
+    );
+    let SinkKind::Nats(nats) = &nats.kind else { panic!() };
+    let servers: Vec<String> = nats.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["tls://a.nats.example.com:4222", "tls://b.nats.example.com:4223"]);
+    assert_eq!(nats.subject.of("call", Some("office")), "calls.office.call");
+    assert!(matches!(&nats.login, Some(NatsLogin::Nkey(Secret::Env(name))) if name == "NATS_SEED"));
+    assert_eq!(nats.ca, Some(PathBuf::from("etc/tls/nats.pem")));
+}
+
+#[test]
+fn the_collectors_of_what_crosses() {
+    let [homer] = config().records.hep.try_into().unwrap();
+    assert_eq!(
+        (homer.name.as_str(), homer.address.to_string().as_str()),
+        ("homer", "homer.example.com:9061")
+    );
+    assert_eq!((homer.transport, homer.capture_id), (HepTransport::Tcp, 7));
+    assert!(matches!(&homer.password, Some(Secret::File(path)) if path.ends_with("etc/homer.key")));
 }

@@ -34,7 +34,7 @@ pub struct Termination {
     pub number_format: NumberFormat,
     /// How it names its callers, and who sent a call on. Default: as `number_format`.
     pub caller_id_format: NumberFormat,
-    /// Fraud stop. Default: none.
+    /// Fraud stop: so many minutes its outbound calls may talk in one day of UTC, at least 1. Default: none.
     pub daily_minutes: Option<u32>,
     /// Only these carriers. Default: none, all.
     pub carriers: Option<Vec<CarrierName>>,

@@ -41,11 +41,6 @@ impl<'a> Item<'a> {
         self.key.name
     }
 
-    /// Whether this version can do what the key asks for; where not, that was told already.
-    pub(crate) fn is_available(&self) -> bool {
-        self.reader.availability(self.key) != Availability::NotYet
-    }
-
     /// Where the value stands.
     pub(crate) fn at(&self) -> At {
         At { source: self.source, offset: self.value.span().start }
@@ -195,7 +190,7 @@ impl<'a> Item<'a> {
     pub(crate) fn choice<T: Copy>(&self, choices: &[(&'static str, T)]) -> Option<T> {
         let words = || match self.reader.availability(self.key) {
             Availability::Only(available) => available.to_owned(),
-            _ => one_of(choices.iter().map(|(word, _)| *word)),
+            Availability::Here => one_of(choices.iter().map(|(word, _)| *word)),
         };
         let Some(text) = self.quiet_string() else {
             self.wrong_type(words());

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::available::{self, Availability, Key};
+use crate::available::{self, Key};
 
 use super::{At, Item, Reader, nearest};
 
@@ -44,14 +44,7 @@ impl<'a> Table<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<Item<'a>> {
         let key = available::key(self.section, name)?;
         let (found, value) = self.table.get_key_value(name)?;
-        let item = Item::new(self.reader, self.at.source, key, found.span().start, value);
-        if !item.is_available() {
-            let what = if key.table.is_some() { "table" } else { "line" };
-            let problem = format!("{} is not available yet in this version", key.table.unwrap_or(name));
-            let remedy = if self.is_inline() { "remove it".to_owned() } else { format!("remove the {what}") };
-            item.error(problem, remedy);
-        }
-        Some(item)
+        Some(Item::new(self.reader, self.at.source, key, found.span().start, value))
     }
 
     /// As `get`, where the table makes no sense without; `example` completes "write".
@@ -81,7 +74,6 @@ impl<'a> Table<'a> {
         unknown.map(move |(name, value)| {
             // One that is there already would be there twice.
             let free = known.iter().filter(|key| self.table.get(key.name).is_none());
-            let free = free.filter(|key| self.reader.availability(key) != Availability::NotYet);
             (name, value, nearest(name.get_ref(), free.map(|key| key.name)))
         })
     }
