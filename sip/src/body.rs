@@ -3,6 +3,9 @@
 //! Media goes where descriptions say. One that is not seen for what it is would lead media around whoever is in the
 //! middle, so what may be one and can't be read is an error here, never something else.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use crate::header::Name;
 use crate::media_type::MediaType;
 use crate::message::Message;
@@ -46,10 +49,10 @@ impl BodyKind {
     /// # Errors
     /// It may be a session description in disguise, or nobody can tell.
     pub fn of_message(message: &Message) -> Result<BodyKind, BodyError> {
-        let field = |name: Name| message.value(name).map(|value| value.into_owned());
+        let field = |name: Name| message.value(name);
         read(
             field(Name::ContentType).as_deref().map(MediaType::parse),
-            [field(Name::ContentEncoding), field("Content-Transfer-Encoding".into())],
+            [field(Name::ContentEncoding), field(TRANSFER_ENCODING.clone())],
             field(Name::ContentDisposition),
             message.body(),
         )
@@ -72,11 +75,14 @@ impl BodyKind {
             _ => Some(None),
         };
         // What is said twice is said as what no reader takes for harmless.
-        let once = |names| Some(all(names).join(", ")).filter(|value| !value.is_empty());
+        let once = |names| Some(all(names).join(", ")).filter(|value| !value.is_empty()).map(Cow::Owned);
         let encodings = [once(["Content-Encoding", "e"]), once(["Content-Transfer-Encoding", ""])];
         read(media_type, encodings, once(["Content-Disposition", ""]), part.body())
     }
 }
+
+/// A part's, and now and then a message's. RFC 2045 §6. Made once, since the name is longer than what needs no room of its own.
+static TRANSFER_ENCODING: LazyLock<Name> = LazyLock::new(|| Name::from("Content-Transfer-Encoding"));
 
 /// What may hold any other type, unseen: encrypted bodies (RFC 8551, RFC 1847) and references (RFC 4483).
 const SEALED: [&str; 4] =
@@ -85,8 +91,8 @@ const SEALED: [&str; 4] =
 /// - `media_type`: `None` without a Content-Type, `Some(None)` for one that is malformed.
 fn read(
     media_type: Option<Option<MediaType>>,
-    encodings: [Option<String>; 2],
-    disposition: Option<String>,
+    encodings: [Option<Cow<'_, str>>; 2],
+    disposition: Option<Cow<'_, str>>,
     bytes: &[u8],
 ) -> Result<BodyKind, BodyError> {
     let sealed = |media_type: &MediaType| SEALED.iter().any(|known| media_type.is(known));
@@ -102,7 +108,7 @@ fn read(
     if !encodings.iter().flatten().all(|encoding| is_plain(encoding)) {
         return Err(BodyError::Encoding);
     }
-    let session = |value: &String| {
+    let session = |value: &Cow<'_, str>| {
         value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("session"))
     };
     if kind == BodyKind::Description && !disposition.as_ref().is_none_or(session) {

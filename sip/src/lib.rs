@@ -45,6 +45,7 @@ pub mod media_type;
 pub mod multipart;
 pub mod registration;
 pub mod sdp;
+pub mod siprec;
 pub mod transaction;
 
 mod grammar;

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use smol_str::{SmolStr, SmolStrBuilder};
+
 use crate::grammar::{is_token, trim, unquote};
 use crate::params::Params;
 
@@ -11,9 +13,9 @@ use crate::params::Params;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaType {
     /// `application/sdp`, in lower case.
-    name: String,
+    name: SmolStr,
     /// As they stand: a broken one makes no other type of it.
-    params: String,
+    params: SmolStr,
 }
 
 impl MediaType {
@@ -27,8 +29,10 @@ impl MediaType {
         if !is_token(kind.as_bytes()) || !is_token(subtype.as_bytes()) {
             return None;
         }
-        let name = format!("{kind}/{subtype}").to_ascii_lowercase();
-        Some(MediaType { name, params: params.to_owned() })
+        let mut lower = SmolStrBuilder::new();
+        let letters = kind.chars().chain(['/']).chain(subtype.chars());
+        letters.for_each(|letter| lower.push(letter.to_ascii_lowercase()));
+        Some(MediaType { name: lower.finish(), params: params.into() })
     }
 
     /// Type and subtype in lower case, as [`MediaType::is`] compares them: `application/sdp`.

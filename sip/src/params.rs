@@ -5,7 +5,7 @@ use std::fmt;
 
 use smol_str::SmolStr;
 
-use crate::grammar::{find_unquoted, is_token, quote, split_around, trim, unquote};
+use crate::grammar::{find_byte, find_unquoted, is_token, quote, split_around, split_at_byte, trim, unquote};
 use crate::header::HeaderFault;
 
 /// One parameter.
@@ -34,10 +34,7 @@ impl Params {
     /// Empty parameters (`;;`) are skipped: phones write them. Fails on a quoted string that does not end and on a
     /// parameter without a name.
     pub fn parse(text: &str) -> Result<Params, HeaderFault> {
-        let mut length = 0;
-        for one in elements(text) {
-            length += Param::parse(one?)?.map_or(0, |param| param.length() + 1);
-        }
+        let length = Self::measure(text)?;
         // Mostly they are written already as we would write them.
         let text = trim(text);
         let text = text.strip_prefix(';').unwrap_or(text);
@@ -51,16 +48,41 @@ impl Params {
         Ok(Params(written.into()))
     }
 
+    /// How long the list is as it is written here, each parameter with its `;`.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub(crate) fn measure(text: &str) -> Result<usize, HeaderFault> {
+        if let Some(length) = plain_length(text) {
+            return Ok(length);
+        }
+        elements(text).map(|one| Ok(Param::parse(one?)?.map_or(0, |param| param.length() + 1))).sum()
+    }
+
+    /// The parameters in `text`, which was measured, in order.
+    pub(crate) fn within(text: &str) -> impl Iterator<Item = Param<'_>> {
+        elements(text).filter_map(Result::ok).filter(|one| !one.is_empty()).map(Param::split)
+    }
+
     /// [`value`](Self::value) of the parameters in `text`, without reading the others: where the list as a whole is
     /// broken, it may be there all the same.
     pub(crate) fn value_in<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-        for one in elements(text) {
-            let Param { name: found, value } = Param::split(one.ok()?);
-            if found.eq_ignore_ascii_case(name) {
-                return value;
-            }
+        if text.bytes().any(|byte| byte == b'"') {
+            let found = elements(text).map_while(Result::ok).map(Param::split);
+            return found
+                .filter(|param| param.name.eq_ignore_ascii_case(name))
+                .map(|param| param.value)
+                .next()?;
         }
-        None
+        let mut rest = text;
+        loop {
+            let (one, next) = split_at_byte(rest, b';').map_or((rest, None), |(one, next)| (one, Some(next)));
+            let param = Param::split(trim(one));
+            if param.name.eq_ignore_ascii_case(name) {
+                return param.value;
+            }
+            rest = next?;
+        }
     }
 
     /// The first parameter of that name: outer `None` if there is none, inner `None` if it has no value.
@@ -115,7 +137,8 @@ impl Params {
         if !self.has(name) {
             return;
         }
-        let mut written = String::with_capacity(self.0.len());
+        // Mostly it is the only one.
+        let mut written = String::new();
         for param in self.iter().filter(|param| !param.name.eq_ignore_ascii_case(name)) {
             param.write(&mut written);
         }
@@ -125,7 +148,7 @@ impl Params {
     /// In order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'_>> {
         // Each was read before it was written.
-        elements(&self.0).filter_map(Result::ok).filter(|one| !one.is_empty()).map(Param::split)
+        Self::within(&self.0)
     }
 
     /// How many.
@@ -141,7 +164,7 @@ impl Params {
 
 impl<'a> Param<'a> {
     fn split(text: &'a str) -> Param<'a> {
-        match text.split_once('=') {
+        match split_at_byte(text, b'=') {
             Some((name, value)) => Param { name: trim(name), value: Some(trim(value)) },
             None => Param { name: text, value: None },
         }
@@ -156,14 +179,16 @@ impl<'a> Param<'a> {
         let Param { name, value } = param;
         let broken = || HeaderFault::Parameter(text.to_owned());
         // URI parameters may hold more than a token ("%" escapes are in both); what splits a header may not.
-        if name.is_empty() || name.bytes().any(|byte| byte <= b' ' || b"\",<>@".contains(&byte)) {
+        if name.is_empty()
+            || name.bytes().any(|byte| matches!(byte, 0..=b' ' | b'"' | b',' | b'<' | b'>' | b'@'))
+        {
             return Err(broken());
         }
         let quoted = value.is_some_and(|value| value.starts_with('"'));
         if quoted && !value.is_some_and(is_quoted_string) {
             return Err(broken());
         }
-        let splits = |byte: u8| byte <= b' ' || byte == 127 || b"\"\\,<>".contains(&byte);
+        let splits = |byte: u8| matches!(byte, 0..=b' ' | 127 | b'"' | b'\\' | b',' | b'<' | b'>');
         if !quoted && value.is_some_and(|value| value.bytes().any(splits)) {
             return Err(broken());
         }
@@ -187,15 +212,38 @@ impl<'a> Param<'a> {
     }
 }
 
+/// [`Params::measure`] of a list without quotes and white space, in one pass; `None` where it is another, or broken.
+fn plain_length(text: &str) -> Option<usize> {
+    // Of the parameter so far: its bytes, and whether they are the value's by now.
+    let (mut length, mut one, mut is_value) = (0, 0, false);
+    for byte in text.bytes() {
+        match byte {
+            b';' => {
+                length += if one > 0 { one + 1 } else { 0 };
+                (one, is_value) = (0, false);
+                continue;
+            }
+            b'=' if one == 0 => return None,
+            b'=' => is_value = true,
+            0..=b' ' | b'"' | b',' | b'<' | b'>' => return None,
+            b'@' if !is_value => return None,
+            127 | b'\\' if is_value => return None,
+            _ => {}
+        }
+        one += 1;
+    }
+    Some(length + if one > 0 { one + 1 } else { 0 })
+}
+
 /// What stands between the `;`, trimmed; an error if a quoted string does not end.
 fn elements(text: &str) -> impl Iterator<Item = Result<&str, HeaderFault>> {
-    let quotes = text.as_bytes().contains(&b'"');
+    let quotes = find_byte(text.as_bytes(), b'"').is_some();
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest.take()?;
         let end = match quotes {
             true => find_unquoted(text, |byte| byte == b';'),
-            false => Ok(text.find(';')),
+            false => Ok(text.bytes().position(|byte| byte == b';')),
         };
         let (one, next) = match end {
             Ok(Some(at)) => {
@@ -227,7 +275,8 @@ fn is_quoted_string(text: &str) -> bool {
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.0.is_empty() {
-            write!(f, ";{}", self.0)?;
+            f.write_str(";")?;
+            f.write_str(&self.0)?;
         }
         Ok(())
     }
@@ -246,10 +295,14 @@ mod tests {
             (" ;  A = b ; c=\"d;e\\\"\" ;", ";A=b;c=\"d;e\\\"\""),
             (";a=", ";a="),
             (";a==b", ";a==b"),
+            ("a;;b=;;c=@", ";a;b=;c=@"),
+            (";;;", ""),
+            (";a\\=b", ";a\\=b"),
             (";received=[2001:db8::1];lr=on", ";received=[2001:db8::1];lr=on"),
         ] {
             let params = Params::parse(text).unwrap();
             assert_eq!(params.to_string(), written, "{text:?}");
+            assert_eq!(Params::measure(text), Ok(written.len()), "{text:?}");
             assert_eq!(Params::parse(written), Ok(params.clone()), "{text:?}");
             for name in ["A", "c", "lr", "received", "none"] {
                 assert_eq!(Params::value_in(text, name), params.value(name), "{text:?}");
@@ -267,6 +320,10 @@ mod tests {
             ";a=b\\",
             ";a=b,c",
             ";a=<b>",
+            ";=",
+            ";a@=b",
+            ";a=\u{7f}",
+            ";a=b\\;c",
         ] {
             assert!(Params::parse(broken).is_err(), "{broken:?}");
         }

@@ -63,7 +63,7 @@ fn laws(sdp: &Sdp, anchored: &Sdp) {
     assert!(anchored.streams().iter().filter(alive).count() <= 1, "one stream is carried");
     assert!(anchored.streams().iter().all(|stream| stream.crypto.is_empty()), "no key passes");
     let text = String::from_utf8_lossy(&anchored.to_bytes()).into_owned();
-    let theirs = sdp.streams().into_iter().filter_map(|stream| stream.address).filter(|ip| *ip != ours.ip());
+    let theirs = sdp.streams().iter().filter_map(|stream| stream.address).filter(|ip| *ip != ours.ip());
     for address in theirs.map(|ip| ip.to_string()).filter(|address| address.len() > "0.0.0.0".len()) {
         assert!(!text.contains(&address), "no address of the sender passes: {address}");
     }

@@ -32,4 +32,4 @@ pub use session_timer::{
     SessionAnswer, SessionHeaders, SessionPolicy, SessionRefresher, SessionTerms, SessionTimer,
     SessionTimerOutput,
 };
-pub use state::{Dialog, DialogState, Role};
+pub use state::{Dialog, DialogId, DialogState, Role};

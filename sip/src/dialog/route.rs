@@ -1,7 +1,5 @@
 //! Route sets and remote targets. RFC 3261 §12.2.1.1.
 
-use smol_str::format_smolstr;
-
 use super::{Dialog, DialogError};
 use crate::{Builder, HeaderError, HeaderFault, Method, Name, NameAddr, Uri};
 
@@ -39,7 +37,7 @@ impl Dialog {
             Ok(NameAddr { uri: Uri::Sip(uri), .. }) if !uri.has_param("lr") => Some((Uri::Sip(uri), rest)),
             _ => None,
         });
-        let cseq = format_smolstr!("{cseq} {method}");
+        let cseq_method = method.clone();
         // A strict router (no `lr`) wants itself in the request line, and the target last in Route.
         let mut request = match strict {
             Some((first, rest)) => {
@@ -56,10 +54,10 @@ impl Dialog {
         for (name, (address, tag)) in [(Name::From, from), (Name::To, to)] {
             request = match tag.is_empty() {
                 true => request.header(name, address),
-                false => request.header_of(name, &[address.as_bytes(), b";tag=", tag.as_bytes()]),
+                false => request.shown(name, format_args!("{address};tag={tag}")),
             };
         }
-        request.header(Name::CallId, &self.call_id).header(Name::CSeq, cseq)
+        request.header(Name::CallId, &self.call_id).shown(Name::CSeq, format_args!("{cseq} {cseq_method}"))
     }
 }
 

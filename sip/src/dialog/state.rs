@@ -171,10 +171,11 @@ impl Dialog {
     ///
     /// Source: RFC 3261 §12.2.1.2, §13.2.2.4.
     pub fn handle_response(&mut self, response: &Message) {
-        let (Some(status), Ok(cseq), Ok(to)) = (response.status(), response.cseq(), response.to()) else {
-            return;
-        };
-        if status.code() == 100 || status.is_failure() || tag(&to) != self.remote_tag {
+        let (Some(status), Ok(cseq)) = (response.status(), response.cseq()) else { return };
+        if status.code() == 100
+            || status.is_failure()
+            || response.to_tag().unwrap_or_default() != self.remote_tag.as_str()
+        {
             return;
         }
         let first_invite =
@@ -192,13 +193,41 @@ impl Dialog {
 
     /// Whether a message that came from the peer belongs here: Call-ID and both tags. RFC 3261 §12.
     pub fn matches(&self, message: &Message) -> bool {
-        if message.call_id() != Ok(self.call_id.as_str()) {
-            return false;
-        }
-        let (from, to) = (message.from_tag().unwrap_or_default(), message.to_tag().unwrap_or_default());
-        let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
-        *local == *self.local_tag && *remote == *self.remote_tag
+        matches(message, &self.call_id, &self.local_tag, &self.remote_tag)
     }
+
+    /// What tells it from others.
+    pub fn id(&self) -> DialogId {
+        let Dialog { call_id, local_tag, remote_tag, .. } = self;
+        DialogId { call_id: call_id.clone(), local_tag: local_tag.clone(), remote_tag: remote_tag.clone() }
+    }
+}
+
+/// What tells a dialog from others, for who has no more to say in it. RFC 3261 §12.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialogId {
+    /// Call-ID, as it came.
+    pub call_id: SmolStr,
+    /// Our tag.
+    pub local_tag: SmolStr,
+    /// The peer's tag; empty where it gave none.
+    pub remote_tag: SmolStr,
+}
+
+impl DialogId {
+    /// Whether a message that came from the peer belongs to the dialog.
+    pub fn matches(&self, message: &Message) -> bool {
+        matches(message, &self.call_id, &self.local_tag, &self.remote_tag)
+    }
+}
+
+fn matches(message: &Message, call_id: &str, local_tag: &str, remote_tag: &str) -> bool {
+    if message.call_id() != Ok(call_id) {
+        return false;
+    }
+    let (from, to) = (message.from_tag().unwrap_or_default(), message.to_tag().unwrap_or_default());
+    let (local, remote) = if message.is_request() { (to, from) } else { (from, to) };
+    local == local_tag && remote == remote_tag
 }
 
 const MISSING_CONTACT: HeaderError = HeaderError { name: Name::Contact, fault: HeaderFault::Missing };

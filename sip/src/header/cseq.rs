@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::HeaderFault;
-use crate::grammar::{is_space, number, trim};
+use crate::grammar::{Digits, is_space, number, trim};
 use crate::method::Method;
 
 /// Sequence number and method.
@@ -37,7 +37,9 @@ impl CSeq {
 
 impl fmt::Display for CSeq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.number, self.method)
+        f.write_str(Digits::new(self.number).as_str())?;
+        f.write_str(" ")?;
+        f.write_str(self.method.as_str())
     }
 }
 

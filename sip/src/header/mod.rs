@@ -24,5 +24,5 @@ pub use replaces::Replaces;
 pub use rseq::RSeq;
 pub use session_expires::{Refresher, SessionExpires};
 pub use subscription_state::{SubscriptionState, TerminatedReason};
-pub(crate) use via::MAGIC_COOKIE;
 pub use via::Via;
+pub(crate) use via::{Hop, MAGIC_COOKIE};

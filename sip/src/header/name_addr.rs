@@ -6,7 +6,9 @@ use std::fmt;
 use smol_str::SmolStr;
 
 use super::HeaderFault;
-use crate::grammar::{find_unquoted, is_token_byte, quote, split_around, split_element, trim, unquote};
+use crate::grammar::{
+    find_unquoted, is_token_byte, quote, split_around, split_at_byte, split_element, trim, unquote,
+};
 use crate::params::Params;
 use crate::uri::Uri;
 
@@ -20,6 +22,9 @@ pub struct NameAddr {
     /// Header parameters: what follows `>`, or what follows the first `;` if there are no brackets (RFC 3261 §20).
     pub params: Params,
 }
+
+/// Name, URI, and the parameters as they stand.
+type Parts<'a> = (Option<SmolStr>, Uri, &'a str);
 
 impl NameAddr {
     /// An address without name and parameters.
@@ -36,6 +41,18 @@ impl NameAddr {
     /// # Errors
     /// What is wrong with the value.
     pub fn parse(text: &str) -> Result<NameAddr, HeaderFault> {
+        let (display_name, uri, params) = Self::split(text)?;
+        Ok(NameAddr { display_name, uri, params: Params::parse(params)? })
+    }
+
+    /// What is wrong with a value.
+    pub(crate) fn check(text: &str) -> Result<(), HeaderFault> {
+        let (_, _, params) = Self::split(text)?;
+        Params::measure(params).map(drop)
+    }
+
+    /// A value in its parts, of which the parameters are not read.
+    fn split(text: &str) -> Result<Parts<'_>, HeaderFault> {
         let text = trim(text);
         if text.is_empty() {
             return Err(HeaderFault::Empty);
@@ -68,21 +85,21 @@ impl NameAddr {
     pub(crate) fn tag_in(text: &str) -> Option<&str> {
         let at = find_unquoted(text, |byte| matches!(byte, b'<' | b';')).ok()??;
         let params = match split_around(text, at) {
-            (_, rest) if text.as_bytes().get(at) == Some(&b'<') => rest.split_once('>')?.1,
+            (_, rest) if text.as_bytes().get(at) == Some(&b'<') => split_at_byte(rest, b'>')?.1,
             (_, params) => params,
         };
         Params::value_in(params, "tag").filter(|tag| !tag.is_empty())
     }
 
-    fn parse_brackets(text: &str, open: usize) -> Result<NameAddr, HeaderFault> {
+    fn parse_brackets(text: &str, open: usize) -> Result<Parts<'_>, HeaderFault> {
         let (name, rest) = split_around(text, open);
-        let (uri, after) = rest.split_once('>').ok_or(HeaderFault::Brackets)?;
+        let (uri, after) = split_at_byte(rest, b'>').ok_or(HeaderFault::Brackets)?;
         let after = trim(after);
         if !after.is_empty() && !after.starts_with(';') {
             return Err(HeaderFault::Trailing(after.to_owned()));
         }
         let display_name = Self::parse_display_name(trim(name))?;
-        Ok(NameAddr { display_name, uri: Uri::parse(uri)?, params: Params::parse(after)? })
+        Ok((display_name, Uri::parse(uri)?, after))
     }
 
     fn parse_display_name(name: &str) -> Result<Option<SmolStr>, HeaderFault> {
@@ -97,18 +114,18 @@ impl NameAddr {
                 _ => Err(HeaderFault::DisplayName),
             };
         }
-        if name.bytes().any(|byte| b"\",@".contains(&byte)) {
+        if name.bytes().any(|byte| matches!(byte, b'"' | b',' | b'@')) {
             return Err(HeaderFault::DisplayName);
         }
         Ok(Some(name.into()))
     }
 
-    fn parse_bare(uri: &str, params: &str) -> Result<NameAddr, HeaderFault> {
+    fn parse_bare<'a>(uri: &str, params: &'a str) -> Result<Parts<'a>, HeaderFault> {
         let uri = trim(uri);
-        if uri.contains('?') {
+        if uri.as_bytes().contains(&b'?') {
             return Err(HeaderFault::BareUri);
         }
-        Ok(NameAddr { display_name: None, uri: Uri::parse(uri)?, params: Params::parse(params)? })
+        Ok((None, Uri::parse(uri)?, params))
     }
 
     /// The `tag` parameter.
@@ -151,7 +168,10 @@ impl fmt::Display for NameAddr {
                 write!(f, "{} ", quote(name))?;
             }
         }
-        write!(f, "<{}>{}", self.uri, self.params)
+        f.write_str("<")?;
+        self.uri.fmt(f)?;
+        f.write_str(">")?;
+        self.params.fmt(f)
     }
 }
 

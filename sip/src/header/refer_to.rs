@@ -30,7 +30,7 @@ impl ReferTo {
         if let Uri::Sip(sip) = &mut uri {
             if let Some(named) = sip.params.value("method") {
                 let named = unescape(named);
-                method = Method::parse(&named).ok_or(HeaderFault::Method(named))?;
+                method = Method::parse(&named).ok_or(HeaderFault::Method(named.into_owned()))?;
             }
             sip.params.remove("method");
             for field in sip.headers.take().iter().flat_map(|headers| headers.split('&')) {

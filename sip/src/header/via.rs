@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use smol_str::SmolStr;
 
 use super::HeaderFault;
-use crate::grammar::{is_space, is_token, trim};
+use crate::grammar::{Digits, is_space, is_token, split_at_byte, trim};
 use crate::params::Params;
 use crate::uri::Host;
 
@@ -37,8 +37,7 @@ impl Via {
     /// # Errors
     /// What is wrong with the value.
     pub fn parse(text: &str) -> Result<Via, HeaderFault> {
-        let Head { transport, sent_by, params } = Head::split(text)?;
-        let (host, port) = Host::parse_with_port(sent_by)?;
+        let Hop { transport, host, port, params } = Hop::read(text)?;
         Ok(Via { transport: transport.into(), host, port, params: Params::parse(params)? })
     }
 
@@ -52,7 +51,7 @@ impl Via {
 
     /// The branch of a value, without reading the rest: where that is broken, it may be there all the same.
     pub(crate) fn branch_in(text: &str) -> Option<&str> {
-        Params::value_in(text.split_once(';')?.1, "branch").filter(|branch| !branch.is_empty())
+        Params::value_in(split_at_byte(text, b';')?.1, "branch").filter(|branch| !branch.is_empty())
     }
 
     /// The transaction's mark.
@@ -89,6 +88,30 @@ impl Via {
     }
 }
 
+/// A value that was read, its words where they stand.
+pub(crate) struct Hop<'a> {
+    pub transport: &'a str,
+    pub host: Host,
+    pub port: Option<u16>,
+    /// Fit for [`Params::within`].
+    pub params: &'a str,
+}
+
+impl Hop<'_> {
+    /// Like [`Via::parse`].
+    pub(crate) fn read(text: &str) -> Result<Hop<'_>, HeaderFault> {
+        let Head { transport, sent_by, params } = Head::split(text)?;
+        let (host, port) = Host::parse_with_port(sent_by)?;
+        Params::measure(params)?;
+        Ok(Hop { transport, host, port, params })
+    }
+
+    /// Whether there is a parameter of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        Params::within(self.params).any(|param| param.name.eq_ignore_ascii_case(name))
+    }
+}
+
 /// Whether a branch has the magic cookie of RFC 3261 and something behind it.
 fn is_mark(branch: &str) -> bool {
     branch.len() > MAGIC_COOKIE.len()
@@ -108,9 +131,9 @@ impl Head<'_> {
         if text.is_empty() {
             return Err(HeaderFault::Empty);
         }
-        let (head, params) = text.split_once(';').unwrap_or((text, ""));
-        let (protocol, rest) = head.split_once('/').ok_or(HeaderFault::Via)?;
-        let (version, rest) = rest.split_once('/').ok_or(HeaderFault::Via)?;
+        let (head, params) = split_at_byte(text, b';').unwrap_or((text, ""));
+        let (protocol, rest) = split_at_byte(head, b'/').ok_or(HeaderFault::Via)?;
+        let (version, rest) = split_at_byte(rest, b'/').ok_or(HeaderFault::Via)?;
         let rest = trim(rest);
         let at = rest.bytes().position(is_space).ok_or(HeaderFault::Via)?;
         let (transport, sent_by) =
@@ -127,11 +150,15 @@ impl Head<'_> {
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SIP/2.0/{} {}", self.transport, self.host)?;
+        f.write_str("SIP/2.0/")?;
+        f.write_str(&self.transport)?;
+        f.write_str(" ")?;
+        self.host.fmt(f)?;
         if let Some(port) = self.port {
-            write!(f, ":{port}")?;
+            f.write_str(":")?;
+            f.write_str(Digits::new(port.into()).as_str())?;
         }
-        write!(f, "{}", self.params)
+        self.params.fmt(f)
     }
 }
 

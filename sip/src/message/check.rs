@@ -4,7 +4,7 @@ use super::Message;
 use super::index::Fault;
 use super::views::{at, missing};
 use crate::grammar::is_token;
-use crate::header::{HeaderError, HeaderFault, MAGIC_COOKIE, Name};
+use crate::header::{HeaderError, HeaderFault, Hop, MAGIC_COOKIE, Name, NameAddr};
 use crate::method::Method;
 use crate::status::StatusCode;
 use crate::text::phrase;
@@ -69,8 +69,7 @@ impl Message {
     fn check_single(&self) -> Result<(), Malformed> {
         let headers = &self.index.headers;
         for (at, span) in headers.iter().enumerate() {
-            if self.is_single(&span.name) && headers.iter().skip(at + 1).any(|other| other.name == span.name)
-            {
+            if self.is_single(&span.name) && self.index.position(&span.name) != Some(at) {
                 return Err(HeaderError { name: span.name.clone(), fault: HeaderFault::Repeated }.into());
             }
         }
@@ -87,19 +86,25 @@ impl Message {
     }
 
     fn check_identity(&self) -> Result<(), Malformed> {
-        let mut vias = self.vias();
-        let top = vias.next().unwrap_or_else(|| Err(missing(Name::Via)))?;
-        if self.is_request() && top.branch().is_some_and(|branch| branch.eq_ignore_ascii_case(MAGIC_COOKIE)) {
+        let mut vias = self.elements(Name::Via).map(|text| Hop::read(&text).map(drop).map_err(at(Name::Via)));
+        vias.next().unwrap_or_else(|| Err(missing(Name::Via)))?;
+        if self.is_request() && self.branch().is_some_and(|branch| branch.eq_ignore_ascii_case(MAGIC_COOKIE))
+        {
             return Err(at(Name::Via)(HeaderFault::Branch).into());
         }
         for via in vias {
             via?;
         }
-        self.from()?;
-        self.to()?;
+        self.check_address(Name::From)?;
+        self.check_address(Name::To)?;
         self.call_id()?;
         self.cseq()?;
         Ok(())
+    }
+
+    fn check_address(&self, name: Name) -> Result<(), HeaderError> {
+        let text = self.value(name.clone()).ok_or_else(|| missing(name.clone()))?;
+        NameAddr::check(&text).map_err(at(name))
     }
 
     /// Addresses that requests of a dialog would go to.

@@ -1,9 +1,10 @@
 //! Where the parts of a message are.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::grammar::unfold;
-use crate::header::Name;
+use crate::header::{CSeq, Name};
 use crate::method::Method;
 use crate::status::StatusCode;
 
@@ -13,16 +14,46 @@ pub(super) struct Index {
     pub(super) headers: Vec<Span>,
     /// The first thing wrong with the form, if an answer can be built all the same.
     pub(super) fault: Option<Fault>,
+    /// Which header line is the first of each name of [`often`], [`NONE`] if there is none: they are asked for again and again.
+    firsts: [u16; OFTEN],
+    /// What was found when it was asked for first.
+    pub(super) found: Found,
 }
 
-#[derive(Clone)]
+/// What is asked of a message at every step: where the tags of From and To are, and the CSeq.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) from_tag: OnceLock<Option<Range>>,
+    pub(super) to_tag: OnceLock<Option<Range>>,
+    pub(super) cseq: OnceLock<CSeq>,
+}
+
+const OFTEN: usize = 8;
+const NONE: u16 = u16::MAX;
+
+/// The number of a name that every message has, or is asked for.
+fn often(name: &Name) -> Option<usize> {
+    Some(match name {
+        Name::Via => 0,
+        Name::From => 1,
+        Name::To => 2,
+        Name::CallId => 3,
+        Name::CSeq => 4,
+        Name::Contact => 5,
+        Name::ContentLength => 6,
+        Name::ContentType => 7,
+        _ => return None,
+    })
+}
+
+#[derive(Debug, Clone)]
 pub(super) enum Start {
     Request { method: Method, uri: Range },
     Response { status: StatusCode, reason: Range },
 }
 
 /// One header line.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) name: Name,
     pub(super) raw_name: Range,
@@ -53,6 +84,37 @@ pub(super) enum Fault {
 }
 
 impl Index {
+    pub(super) fn new(start: Start, headers: Vec<Span>, fault: Option<Fault>) -> Index {
+        let mut firsts = [NONE; OFTEN];
+        for (at, span) in headers.iter().enumerate().rev() {
+            if let Some(first) = often(&span.name).and_then(|number| firsts.get_mut(number)) {
+                // No message has so many lines.
+                *first = u16::try_from(at).unwrap_or(NONE);
+            }
+        }
+        Index { start, headers, fault, firsts, found: Found::default() }
+    }
+
+    /// Which header line is the first of that name.
+    pub(super) fn position(&self, name: &Name) -> Option<usize> {
+        match often(name).and_then(|number| self.firsts.get(number)) {
+            Some(&first) => (first != NONE).then_some(usize::from(first)),
+            None => self.headers.iter().position(|span| span.name == *name),
+        }
+    }
+
+    /// The header lines of that name, in order.
+    pub(super) fn all<'a>(&'a self, name: &Name) -> impl Iterator<Item = &'a Span> + use<'a> {
+        let first = self.position(name).unwrap_or(self.headers.len());
+        let name = name.clone();
+        self.headers.get(first..).unwrap_or_default().iter().filter(move |span| span.name == name)
+    }
+
+    /// The first header line of that name.
+    pub(super) fn first(&self, name: &Name) -> Option<&Span> {
+        self.headers.get(self.position(name)?)
+    }
+
     /// The index of the same message with another value in its header line number `at`.
     ///
     /// - `value`: where the new value is; all behind the old one has moved with its end.
@@ -67,7 +129,8 @@ impl Index {
                 false => Span { raw_name: moved(span.raw_name)?, value: moved(span.value)?, ..span.clone() },
             });
         }
-        Some(Index { start: self.start.clone(), headers, fault: self.fault.clone() })
+        let (start, fault) = (self.start.clone(), self.fault.clone());
+        Some(Index { start, headers, fault, firsts: self.firsts, found: Found::default() })
     }
 }
 
@@ -85,6 +148,13 @@ impl Range {
     /// The bytes it stands for; empty if it is not of this message, which the parser never makes.
     pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.usize()).unwrap_or_default()
+    }
+}
+
+impl Range {
+    /// The text it stands for, if it is one.
+    pub(super) fn text_of(self, bytes: &[u8]) -> Option<&str> {
+        std::str::from_utf8(self.of(bytes)).ok()
     }
 }
 

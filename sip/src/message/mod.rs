@@ -117,12 +117,12 @@ impl Message {
     /// The value of the first header of that name, as text; bytes that are no UTF-8 become U+FFFD (the bytes
     /// themselves are in [`headers`](Self::headers)). A list header's whole line.
     pub fn value(&self, name: Name) -> Option<Cow<'_, str>> {
-        self.spans(&name).next().map(|span| span.text(&self.bytes))
+        self.index.first(&name).map(|span| span.text(&self.bytes))
     }
 
     /// Whether a header of that name is there.
     pub fn has(&self, name: Name) -> bool {
-        self.spans(&name).next().is_some()
+        self.index.position(&name).is_some()
     }
 
     /// The elements of a list header, split at commas outside quotes and angle brackets, across all header lines of
@@ -140,7 +140,7 @@ impl Message {
 
     /// Every header line of that name, whole, as text.
     pub fn lines(&self, name: Name) -> impl Iterator<Item = Cow<'_, str>> {
-        self.index.headers.iter().filter(move |span| span.name == name).map(|span| span.text(&self.bytes))
+        self.index.all(&name).map(|span| span.text(&self.bytes))
     }
 
     /// What follows the empty line, as long as Content-Length says.
@@ -159,7 +159,7 @@ impl Message {
     }
 
     fn spans(&self, name: &Name) -> impl Iterator<Item = &Span> {
-        self.index.headers.iter().filter(move |span| span.name == *name)
+        self.index.all(name)
     }
 }
 

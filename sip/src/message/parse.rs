@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::index::{Fault, Index, Range, Span, Start};
 use super::{Message, loose};
-use crate::grammar::{is_token, number};
+use crate::grammar::{find_byte, is_token, number};
 use crate::header::Name;
 use crate::method::Method;
 use crate::status::StatusCode;
@@ -94,7 +94,7 @@ impl Message {
             bytes.truncate(end);
         }
         let body = bytes.slice(head.min(bytes.len())..);
-        Ok(Message { bytes, body, index: Arc::new(Index { start, headers, fault }) })
+        Ok(Message { bytes, body, index: Arc::new(Index::new(start, headers, fault)) })
     }
 }
 
@@ -133,14 +133,14 @@ impl Lines<'_> {
             if rest.is_empty() {
                 return (from < self.at).then_some(Line { from, to: self.at, folded });
             }
-            let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
+            let Some(length) = find_byte(rest, b'\n') else {
                 self.at = self.bytes.len();
                 self.note(Fault::NoEnd);
                 return Some(Line { from, to: self.at, folded });
             };
             let line = rest.get(..length).unwrap_or_default();
             let text = line.strip_suffix(b"\r");
-            if text.is_none() || text.is_some_and(|text| text.contains(&b'\r')) {
+            if text.is_none() || text.is_some_and(|text| find_byte(text, b'\r').is_some()) {
                 self.note(Fault::LineEnd);
             }
             let to = self.at + text.unwrap_or(line).len();

@@ -8,9 +8,10 @@ use bytes::BytesMut;
 
 use super::Message;
 use super::index::Range;
-use crate::grammar::split_element;
-use crate::header::{Name, Via};
+use crate::grammar::{Digits, split_element};
+use crate::header::{Hop, Name};
 use crate::params::Params;
+use crate::uri::Host;
 
 impl Message {
     /// The request with `received` in its top Via, if the source differs from sent-by or the client asked by `rport`,
@@ -23,13 +24,12 @@ impl Message {
     }
 
     fn noted(&self, source: SocketAddr) -> Option<Message> {
-        let at = self.index.headers.iter().position(|span| span.name == Name::Via)?;
+        let at = self.index.position(&Name::Via)?;
         let span = self.index.headers.get(at)?;
         let value = span.text(&self.bytes);
         let (top, _) = split_element(&value);
-        let via = Via::parse(top).ok()?;
-        let asked = via.params.has("rport");
-        let told = via.params.has("received");
+        let via = Hop::read(top).ok()?;
+        let (asked, told) = (via.has("rport"), via.has("received"));
         let address = source.ip().to_canonical();
         if !asked && !told && via.host.address() == Some(address) {
             return None;
@@ -61,23 +61,51 @@ const ROOM: usize = 64;
 /// Writes `via` with what the client cannot know: each where it stood, `received` else at the end.
 ///
 /// - `rport`: if the client asked.
-fn write_noted(bytes: &mut BytesMut, via: &Via, received: IpAddr, rport: Option<u16>) -> fmt::Result {
+fn write_noted(bytes: &mut BytesMut, via: &Hop<'_>, received: IpAddr, rport: Option<u16>) -> fmt::Result {
     let (mut received, mut rport) = (Some(received), rport);
-    write!(bytes, "{}", Via { params: Params::new(), ..via.clone() })?;
-    for param in via.params.iter() {
+    // Piece by piece, as the values of `sip` write themselves.
+    for piece in ["SIP/2.0/", via.transport, " "] {
+        bytes.write_str(piece)?;
+    }
+    match &via.host {
+        Host::V4(address) => bytes.write_str(Digits::of_address(*address).as_str())?,
+        other => write!(bytes, "{other}")?,
+    }
+    let write_port = |bytes: &mut BytesMut, before: &str, port: u16| {
+        bytes.write_str(before)?;
+        bytes.write_str(Digits::new(port.into()).as_str())
+    };
+    let write_address = |bytes: &mut BytesMut, address: IpAddr| match address {
+        IpAddr::V4(address) => bytes.write_str(Digits::of_address(address).as_str()),
+        IpAddr::V6(address) => write!(bytes, "{address}"),
+    };
+    if let Some(port) = via.port {
+        write_port(bytes, ":", port)?;
+    }
+    for param in Params::within(via.params) {
         let is = |name: &str| param.name.eq_ignore_ascii_case(name);
         let address = if is("received") { received.take() } else { None };
         let port = if is("rport") { rport.take() } else { None };
-        write!(bytes, ";{}", param.name)?;
+        bytes.write_str(";")?;
+        bytes.write_str(param.name)?;
         match (address, port, param.value) {
-            (Some(address), ..) => write!(bytes, "={address}")?,
-            (_, Some(port), _) => write!(bytes, "={port}")?,
-            (.., Some(value)) => write!(bytes, "={value}")?,
+            (Some(address), ..) => {
+                bytes.write_str("=")?;
+                write_address(bytes, address)?;
+            }
+            (_, Some(port), _) => write_port(bytes, "=", port)?,
+            (.., Some(value)) => {
+                bytes.write_str("=")?;
+                bytes.write_str(value)?;
+            }
             _ => {}
         }
     }
     match received {
-        Some(address) => write!(bytes, ";received={address}"),
+        Some(address) => {
+            bytes.write_str(";received=")?;
+            write_address(bytes, address)
+        }
         None => Ok(()),
     }
 }

@@ -1,13 +1,15 @@
-//! Typed values, read when asked for. Nothing is kept: ask once.
+//! Typed values, read when asked for. Nothing is kept but the tags and the CSeq: ask once for the others.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::grammar::number;
-use crate::header::{CSeq, HeaderError, HeaderFault, Name, NameAddr, RAck, RSeq, Via};
+use crate::header::{CSeq, HeaderError, HeaderFault, Hop, Name, NameAddr, RAck, RSeq, Via};
 use crate::uri::{Uri, UriError};
 
 use super::Message;
+use super::index::Range;
 
 impl Message {
     /// The top Via. RFC 3261 §20.42.
@@ -16,6 +18,17 @@ impl Message {
     /// The header is missing or broken.
     pub fn via(&self) -> Result<Via, HeaderError> {
         self.vias().next().unwrap_or_else(|| Err(missing(Name::Via)))
+    }
+
+    /// The port of the top Via's sent-by, and whether the client asked by `rport` for its response to come back to where the
+    /// request came from. RFC 3261 §18.2.2, RFC 3581 §4.
+    ///
+    /// # Errors
+    /// The header is missing or broken.
+    pub fn response_port(&self) -> Result<(Option<u16>, bool), HeaderError> {
+        let top = self.elements(Name::Via).next().ok_or_else(|| missing(Name::Via))?;
+        let hop = Hop::read(&top).map_err(at(Name::Via))?;
+        Ok((hop.port, hop.has("rport")))
     }
 
     /// Every Via, top first. An empty element is an error here: a hop is missing.
@@ -46,12 +59,12 @@ impl Message {
 
     /// The tag of From. Reads no more of it: [`check`](Self::check) does.
     pub fn from_tag(&self) -> Option<Cow<'_, str>> {
-        self.tag(Name::From)
+        self.tag(Name::From, &self.index.found.from_tag)
     }
 
     /// The tag of To. Reads no more of it: [`check`](Self::check) does.
     pub fn to_tag(&self) -> Option<Cow<'_, str>> {
-        self.tag(Name::To)
+        self.tag(Name::To, &self.index.found.to_tag)
     }
 
     /// The first Contact; `Ok(None)` if there is none. RFC 3261 §20.10.
@@ -87,10 +100,13 @@ impl Message {
     /// # Errors
     /// The header is missing.
     pub fn call_id(&self) -> Result<&str, HeaderError> {
-        let span = self.spans(&Name::CallId).next().ok_or_else(|| missing(Name::CallId))?;
+        let span = self.index.first(&Name::CallId).ok_or_else(|| missing(Name::CallId))?;
         let text = std::str::from_utf8(span.value.of(&self.bytes)).unwrap_or_default();
         if text.is_empty() {
             return Err(at(Name::CallId)(HeaderFault::Empty));
+        }
+        if !text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+            return Ok(text);
         }
         match text.split_ascii_whitespace().nth(1) {
             Some(more) => Err(at(Name::CallId)(HeaderFault::Trailing(more.to_owned()))),
@@ -103,8 +119,12 @@ impl Message {
     /// # Errors
     /// The header is missing or broken.
     pub fn cseq(&self) -> Result<CSeq, HeaderError> {
+        if let Some(found) = self.index.found.cseq.get() {
+            return Ok(found.clone());
+        }
         let text = self.value(Name::CSeq).ok_or_else(|| missing(Name::CSeq))?;
-        CSeq::parse(&text).map_err(at(Name::CSeq))
+        let cseq = CSeq::parse(&text).map_err(at(Name::CSeq))?;
+        Ok(self.index.found.cseq.get_or_init(|| cseq).clone())
     }
 
     /// The number of a provisional response that is to be acknowledged by a PRACK: 101 to 199 with `Require: 100rel`.
@@ -171,8 +191,24 @@ impl Message {
         }
     }
 
-    fn tag(&self, name: Name) -> Option<Cow<'_, str>> {
-        within(self.value(name)?, NameAddr::tag_in)
+    /// - `found`: where the tag is, once somebody has looked.
+    fn tag(&self, name: Name, found: &OnceLock<Option<Range>>) -> Option<Cow<'_, str>> {
+        if let Some(found) = found.get() {
+            return (*found)?.text_of(&self.bytes).map(Cow::Borrowed);
+        }
+        let value = self.value(name)?;
+        let Cow::Borrowed(text) = value else { return within(value, NameAddr::tag_in) };
+        let tag = NameAddr::tag_in(text);
+        let place = |tag: &str| {
+            let from = tag.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr())?;
+            Range::new(from, from + tag.len())
+        };
+        // What lies within the bytes has a place there.
+        let place = tag.map(|tag| place(tag).ok_or(()));
+        if let Ok(place) = place.transpose() {
+            let _ = found.set(place);
+        }
+        tag.map(Cow::Borrowed)
     }
 
     fn single_address(&self, name: Name) -> Result<NameAddr, HeaderError> {

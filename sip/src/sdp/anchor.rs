@@ -7,7 +7,7 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::grammar::{Attribute, Connection, Media, Origin};
 use super::stream::Direction;
-use super::{Sdp, Stream, foreign};
+use super::{RtcpXr, Sdp, Stream, foreign};
 
 /// What our copy says of us. Make one with [`Anchor::new`] and set what differs. `Debug` hides the keys.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +24,10 @@ pub struct Anchor {
     pub rtcp: SocketAddr,
     /// Whether to offer or agree to RTP and RTCP on one port. RFC 5761.
     pub mux: bool,
+    /// Whether to agree to RTCP that is no compound. RFC 5506.
+    pub rsize: bool,
+    /// The extended reports to agree to. RFC 3611 §5.2.
+    pub xr: RtcpXr,
     /// Codecs that may pass, by name (`PCMU`, `opus/48000`); `None` lets all pass. The sender's order stays.
     /// `telephone-event` and `CN` always pass: they are no codec that a call could be made of.
     pub codecs: Option<Vec<String>>,
@@ -59,6 +63,8 @@ impl Anchor {
             rtp,
             rtcp,
             mux: false,
+            rsize: false,
+            xr: RtcpXr::default(),
             codecs: None,
             protocol: None,
             crypto: Vec::new(),
@@ -66,11 +72,11 @@ impl Anchor {
         }
     }
 
-    fn connection(&self) -> Connection {
+    pub(super) fn connection(&self) -> Connection {
         Connection::to(self.rtp.ip())
     }
 
-    fn origin(&self) -> Origin {
+    pub(super) fn origin(&self) -> Origin {
         let user: SmolStr = self.origin_user.chars().filter(|letter| !letter.is_whitespace()).collect();
         Origin {
             user: if user.is_empty() { SmolStr::new_static("-") } else { user },
@@ -94,6 +100,8 @@ impl fmt::Debug for Anchor {
             .field("rtp", &self.rtp)
             .field("rtcp", &self.rtcp)
             .field("mux", &self.mux)
+            .field("rsize", &self.rsize)
+            .field("xr", &self.xr)
             .field("codecs", &self.codecs)
             .field("protocol", &self.protocol)
             .field("crypto", &format_args!("[*** x {}]", self.crypto.len()))
@@ -129,23 +137,23 @@ impl Sdp {
             media.ports = None;
             media.key = None;
             match carried.index == index {
-                true => carry(media, &carried, anchor)?,
+                true => carry(media, carried, anchor)?,
                 false => disable(media),
             }
         }
-        Ok(Self { session })
+        Ok(Self::of(session))
     }
 
-    fn carried(&self, anchor: &Anchor) -> Option<Stream> {
+    fn carried(&self, anchor: &Anchor) -> Option<&Stream> {
         match anchor.stream {
-            Some(index) => self.find_stream(|stream| stream.index == index && stream.is_relayed()),
+            Some(index) => self.streams().get(index).filter(|stream| stream.is_relayed()),
             None => self.relayed_stream(),
         }
     }
 }
 
 /// Leaves the bare line: what a disabled stream says beyond it is ignored anyway. RFC 3264 §6.
-fn disable(media: &mut Media) {
+pub(super) fn disable(media: &mut Media) {
     media.port = 0;
     media.title = None;
     media.connections.clear();
@@ -153,7 +161,7 @@ fn disable(media: &mut Media) {
     media.attributes.clear();
 }
 
-fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), AnchorError> {
+pub(super) fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), AnchorError> {
     media.port = anchor.rtp.port();
     if !media.connections.is_empty() {
         media.connections = vec![anchor.connection()];
@@ -176,7 +184,7 @@ fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Result<(), Anch
 }
 
 /// Sets the direction, where one stood or at the end.
-fn turn(media: &mut Media, direction: Direction) {
+pub(super) fn turn(media: &mut Media, direction: Direction) {
     match media.attributes.iter_mut().find(|attribute| Direction::named(&attribute.name).is_some()) {
         Some(attribute) => attribute.name = SmolStr::new_static(direction.as_str()),
         None => media.attributes.push(Attribute::new(direction.as_str())),
@@ -236,6 +244,12 @@ fn place_rtcp(media: &mut Media, anchor: &Anchor) {
     if !agreed {
         media.attributes.push(Attribute::new("rtcp-mux"));
     }
+    if anchor.rsize {
+        media.attributes.push(Attribute::new("rtcp-rsize"));
+    }
+    if let Some(value) = anchor.xr.value() {
+        media.attributes.push(Attribute::with_value("rtcp-xr", value.into()));
+    }
 }
 
 #[cfg(test)]
@@ -289,6 +303,18 @@ mod tests {
             "m=audio 20000 RTP/AVP 0|a=x|a=rtcp-mux",
         );
         check("m=image 4 udptl t38|a=rtcp:5|a=rtcp-mux", next, true, "m=image 20000 udptl t38");
+    }
+
+    #[test]
+    fn reports_end_here_and_are_agreed_to_by_us() {
+        let offer = "m=audio 4 RTP/AVP 0|a=rtcp-rsize|a=rtcp-xr:stat-summary=loss voip-metrics|a=x";
+        check(offer, &anchor(), "m=audio 20000 RTP/AVP 0|a=x");
+        let xr = RtcpXr { rcvr_rtt: true, voip_metrics: true };
+        check(
+            offer,
+            &Anchor { rsize: true, xr, ..anchor() },
+            "m=audio 20000 RTP/AVP 0|a=x|a=rtcp-rsize|a=rtcp-xr:rcvr-rtt=all voip-metrics",
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! An answer, held against the offer that it answers. RFC 3264 §6.
 
+use std::borrow::Cow;
+
 use super::grammar::Media;
 use super::stream::{Stream, StreamKind};
 use super::{AnchorError, Sdp};
@@ -13,16 +15,20 @@ impl Sdp {
     /// out what was offered with port 0. Every other stream is refused as the offer named it.
     ///
     /// Fails if that stream is not answered, or with no codec that was offered: digits and silence are none.
-    pub fn answering(&self, offer: &Sdp) -> Result<Sdp, AnchorError> {
+    pub fn answering(&self, offer: &Sdp) -> Result<Cow<'_, Sdp>, AnchorError> {
         let offered = offer.relayed_stream().ok_or(AnchorError::NoStream)?;
         let answers = |stream: &Stream| {
             stream.kind == offered.kind && stream.is_rtp() == offered.is_rtp() && stream.is_relayed()
         };
-        let streams: Vec<Stream> = self.streams().into_iter().filter(answers).collect();
-        let in_place = streams.iter().find(|stream| stream.index == offered.index);
-        let answer = in_place.or(streams.first()).ok_or(AnchorError::NoStream)?;
-        if answer.is_rtp() && !shares_codec(answer, &offered) {
+        let mut streams = self.streams().iter().filter(|stream| answers(stream));
+        let in_place = self.streams().get(offered.index).filter(|stream| answers(stream));
+        let answer = in_place.or_else(|| streams.next()).ok_or(AnchorError::NoStream)?;
+        if answer.is_rtp() && !shares_codec(answer, offered) {
             return Err(AnchorError::NoCommonCodec);
+        }
+        // Mostly there is one stream, and that is answered.
+        if self.session.medias.len() == 1 && offer.session.medias.len() == 1 {
+            return Ok(Cow::Borrowed(self));
         }
         let mut session = self.session.clone();
         let mut carried = session.medias.get(answer.index).cloned();
@@ -31,7 +37,7 @@ impl Sdp {
             own.unwrap_or_else(|| Media { port: 0, ..media.clone() })
         };
         session.medias = offer.session.medias.iter().enumerate().map(stands_for).collect();
-        Ok(Sdp { session })
+        Ok(Cow::Owned(Sdp::of(session)))
     }
 }
 
@@ -58,12 +64,13 @@ mod tests {
     }
 
     fn check(offer: &str, answer: &str, expect: Result<&str, AnchorError>) {
-        let streams = |sdp: Sdp| {
+        let streams = |sdp: Cow<'_, Sdp>| {
             let all: Vec<_> =
                 sdp.streams().iter().map(|one| format!("{:?} {}", one.kind, one.port)).collect();
             all.join(", ")
         };
-        let answered = sdp(answer).answering(&sdp(offer)).map(streams);
+        let said = sdp(answer);
+        let answered = said.answering(&sdp(offer)).map(streams);
         assert_eq!(answered.as_deref(), expect.as_ref().map(|text| *text), "{offer} <- {answer}");
     }
 

@@ -163,7 +163,7 @@ mod tests {
 
     fn check(media: &str, expect: &[(u8, &str, u32, u8, Option<&str>)]) {
         let sdp = Sdp::parse(format!("v=0\r\nc=IN IP4 192.0.2.1\r\n{media}").as_bytes()).unwrap();
-        let codecs = sdp.streams().remove(0).codecs;
+        let codecs = sdp.streams()[0].codecs.clone();
         let seen: Vec<_> = codecs
             .iter()
             .map(|codec| {

@@ -53,12 +53,13 @@ const FOREIGN: &[&str] = &[
     "connection",
     "dtls-id",
     "tls-id",
-    // Grouping of transports: RFC 5888, RFC 9143. RTCP that we do not take: RFC 5506, RFC 8858.
+    // Grouping of transports: RFC 5888, RFC 9143. RTCP, which ends here: RFC 5506, RFC 3611, RFC 8858.
     "group",
     "mid",
     "bundle-only",
     "rtcp-mux-only",
     "rtcp-rsize",
+    "rtcp-xr",
     "rtcp-fb",
     // Sources: RFC 5576, RFC 8830, RFC 4570.
     "ssrc",

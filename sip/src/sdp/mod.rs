@@ -23,11 +23,14 @@ mod codec;
 pub mod crypto;
 mod foreign;
 mod grammar;
+mod listening;
 mod resumed;
+mod sending;
 mod stream;
 mod tidy;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 
@@ -37,15 +40,17 @@ pub use anchor::{Anchor, AnchorError};
 pub use codec::Codec;
 pub use crypto::{Crypto, CryptoError};
 use grammar::Session;
-pub use stream::{Direction, Stream, StreamKind, is_srtp};
+pub use stream::{Direction, RtcpXr, Stream, StreamKind, is_srtp};
 
 /// A session description that parsed. RFC 8866.
 ///
 /// Two of them are equal when every line that the grammar knows is equal. `Debug` shows the text with the keys of
 /// `a=crypto` masked.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Sdp {
     session: Session,
+    /// Its streams, once they were asked for.
+    streams: OnceLock<Vec<Stream>>,
 }
 
 /// A body that is no session description.
@@ -58,6 +63,10 @@ pub enum SdpError {
 }
 
 impl Sdp {
+    fn of(session: Session) -> Self {
+        Self { session, streams: OnceLock::new() }
+    }
+
     /// Reads a body of type `application/sdp`.
     ///
     /// Lines may end in CRLF or LF. `o=`, `s=` and `t=` may be missing. What real devices break without harm is
@@ -70,7 +79,7 @@ impl Sdp {
             // The first error names the line as the peer wrote it.
             Session::parse(&tidy::tidy(body)).map_err(|_| SdpError::Grammar(error.to_string()))
         })?;
-        Ok(Self { session })
+        Ok(Self::of(session))
     }
 
     /// The text, lines ending in CRLF, in the order of RFC 8866 §5.
@@ -93,22 +102,17 @@ impl Sdp {
     }
 
     /// Every `m=` section, in order.
-    pub fn streams(&self) -> Vec<Stream> {
+    pub fn streams(&self) -> &[Stream] {
         let view = |(index, media)| Stream::new(&self.session, index, media);
-        self.session.medias.iter().enumerate().map(view).collect()
+        self.streams.get_or_init(|| self.session.medias.iter().enumerate().map(view).collect())
     }
 
     /// The stream that the gateway carries: the first audio or image stream with a port and a place.
     ///
     /// A phone that offers `RTP/SAVP` and `RTP/AVP` side by side has two of them: then choose from [`Sdp::streams`]
     /// and name the choice in [`Anchor::stream`].
-    pub fn relayed_stream(&self) -> Option<Stream> {
-        self.find_stream(Stream::is_relayed)
-    }
-
-    fn find_stream(&self, suits: impl Fn(&Stream) -> bool) -> Option<Stream> {
-        let mut streams = self.session.medias.iter().enumerate();
-        streams.find_map(|(index, media)| Some(Stream::new(&self.session, index, media)).filter(&suits))
+    pub fn relayed_stream(&self) -> Option<&Stream> {
+        self.streams().iter().find(|stream| stream.is_relayed())
     }
 
     /// Whether the sender put the relayed stream on hold: `sendonly`, `inactive`, or the old way, a connection
@@ -118,9 +122,18 @@ impl Sdp {
     ///
     /// Source: RFC 3264 §8.4; RFC 2543 Appendix B.5; RFC 3725 §6 (`.invalid` in place of zeros for IPv6).
     pub fn is_hold(&self) -> bool {
-        self.relayed_stream().is_some_and(|stream| stream.is_hold())
+        self.relayed_stream().is_some_and(Stream::is_hold)
     }
 }
+
+/// Same text.
+impl PartialEq for Sdp {
+    fn eq(&self, other: &Sdp) -> bool {
+        self.session == other.session
+    }
+}
+
+impl Eq for Sdp {}
 
 impl fmt::Debug for Sdp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,7 +22,7 @@ impl Sdp {
                 media.connections = vec![Connection::to(place)];
             }
         }
-        Sdp { session }
+        Sdp::of(session)
     }
 }
 
@@ -38,7 +38,8 @@ mod tests {
             "c=IN IP4 0.0.0.0\r\nm=audio 4000 RTP/AVP 0\r\na=recvonly\r\n",
         ] {
             let sdp = Sdp::parse(format!("v=0\r\n{held}").as_bytes()).unwrap();
-            let stream = sdp.resumed("192.0.2.1".parse().unwrap()).relayed_stream().unwrap();
+            let resumed = sdp.resumed("192.0.2.1".parse().unwrap());
+            let stream = resumed.relayed_stream().unwrap();
             assert_eq!((stream.direction, stream.is_hold()), (Direction::SendRecv, false), "{held}");
             assert_eq!(stream.rtp(), Some("192.0.2.1:4000".parse().unwrap()), "{held}");
         }

@@ -60,8 +60,51 @@ impl Direction {
         attributes.iter().find_map(|attribute| Self::named(&attribute.name))
     }
 
+    /// The direction of an answer by who only listens. RFC 3264 §6.1, RFC 7866 §7.
+    pub(super) fn listening(self) -> Self {
+        match self {
+            Self::SendRecv | Self::SendOnly => Self::RecvOnly,
+            Self::RecvOnly | Self::Inactive => Self::Inactive,
+        }
+    }
+
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|direction| direction.as_str() == name)
+    }
+}
+
+/// Blocks of RTCP XR that a description asks for. RFC 3611 §5.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RtcpXr {
+    /// `rcvr-rtt`: the receiver's reference time and its answer.
+    pub rcvr_rtt: bool,
+    /// `voip-metrics`
+    pub voip_metrics: bool,
+}
+
+impl RtcpXr {
+    /// The first `a=rtcp-xr` among `attributes`; it may ask for nothing.
+    fn of(attributes: &[Attribute]) -> Option<Self> {
+        let attribute = attributes.iter().find(|attribute| attribute.name == "rtcp-xr")?;
+        let mut asked = Self::default();
+        for format in attribute.value.as_deref().unwrap_or_default().split_ascii_whitespace() {
+            match format.split(['=', ':']).next() {
+                Some("rcvr-rtt") => asked.rcvr_rtt = true,
+                Some("voip-metrics") => asked.voip_metrics = true,
+                _ => {}
+            }
+        }
+        Some(asked)
+    }
+
+    /// The value of `a=rtcp-xr`; `None`: nothing is asked for.
+    pub(super) fn value(self) -> Option<&'static str> {
+        match (self.rcvr_rtt, self.voip_metrics) {
+            (true, true) => Some("rcvr-rtt=all voip-metrics"),
+            (true, false) => Some("rcvr-rtt=all"),
+            (false, true) => Some("voip-metrics"),
+            (false, false) => None,
+        }
     }
 }
 
@@ -85,6 +128,10 @@ pub struct Stream {
     pub rtcp: Option<SocketAddr>,
     /// `a=rtcp-mux`: offered or agreed. RFC 5761 §5.1.
     pub rtcp_mux: bool,
+    /// `a=rtcp-rsize`: RTCP need not be a compound. RFC 5506 §5.
+    pub rtcp_rsize: bool,
+    /// `a=rtcp-xr`: the extended reports that the sender asks for, of those that the gateway knows. RFC 3611 §5.1.
+    pub rtcp_xr: RtcpXr,
     /// From the stream, else the session, else `sendrecv`. An address of zeros does not change it: see
     /// [`Stream::is_hold`].
     pub direction: Direction,
@@ -92,6 +139,8 @@ pub struct Stream {
     pub codecs: Vec<Codec>,
     /// `a=ptime`: milliseconds of audio in a packet.
     pub ptime: Option<u32>,
+    /// `a=label`: what others call this stream. RFC 4574.
+    pub label: Option<SmolStr>,
     /// The values of `a=crypto`, as written: secret. See [`Stream::cryptos`].
     pub crypto: Vec<String>,
 }
@@ -109,11 +158,16 @@ impl Stream {
             host: connection.map(|connection| connection.address.clone()).unwrap_or_default(),
             rtcp: None,
             rtcp_mux: media.has("rtcp-mux"),
+            rtcp_rsize: media.has("rtcp-rsize"),
+            rtcp_xr: RtcpXr::of(&media.attributes)
+                .or_else(|| RtcpXr::of(&session.attributes))
+                .unwrap_or_default(),
             direction: Direction::of(&media.attributes)
                 .or_else(|| Direction::of(&session.attributes))
                 .unwrap_or_default(),
             codecs: if is_rtp { codec::codecs(media) } else { Vec::new() },
             ptime: number(media, "ptime"),
+            label: media.value("label").map(|label| label.trim().into()),
             crypto: crypto(media),
         };
         if is_rtp {
@@ -190,9 +244,12 @@ impl fmt::Debug for Stream {
             .field("host", &self.host)
             .field("rtcp", &self.rtcp)
             .field("rtcp_mux", &self.rtcp_mux)
+            .field("rtcp_rsize", &self.rtcp_rsize)
+            .field("rtcp_xr", &self.rtcp_xr)
             .field("direction", &self.direction)
             .field("codecs", &self.codecs)
             .field("ptime", &self.ptime)
+            .field("label", &self.label)
             .field("crypto", &format_args!("[*** x {}]", self.crypto.len()))
             .finish()
     }
@@ -266,7 +323,7 @@ mod tests {
     use crate::sdp::Sdp;
 
     fn stream(lines: &str) -> Stream {
-        Sdp::parse(format!("v=0\r\n{lines}").as_bytes()).unwrap().streams().remove(0)
+        Sdp::parse(format!("v=0\r\n{lines}").as_bytes()).unwrap().streams()[0].clone()
     }
 
     fn at(text: &str) -> Option<SocketAddr> {
@@ -361,6 +418,20 @@ mod tests {
         check("UDP/TLS/RTP/SAVPF", [true, false, false, false]);
         check("UDPTL", [false, false, false, true]);
         check("TCP/MSRP", [false, false, false, false]);
+    }
+
+    #[test]
+    fn the_extended_reports_that_are_asked_for() {
+        let check = |line: &str, rcvr_rtt, voip_metrics| {
+            let stream = stream(&format!("m=audio 4000 RTP/AVP 0\r\n{line}"));
+            assert_eq!(stream.rtcp_xr, RtcpXr { rcvr_rtt, voip_metrics }, "{line}");
+        };
+        check("", false, false);
+        check("a=rtcp-xr:\r\n", false, false);
+        check("a=rtcp-xr\r\n", false, false);
+        check("a=rtcp-xr:voip-metrics\r\n", false, true);
+        check("a=rtcp-xr:pkt-loss-rle=30 rcvr-rtt=all:30 stat-summary=loss,dup\r\n", true, false);
+        check("a=rtcp-xr:rcvr-rtt=sender voip-metrics\r\n", true, true);
     }
 
     #[test]

@@ -97,6 +97,18 @@ impl<M: Clone> ClientInvite<M> {
         }
     }
 
+    /// Goes on with an INVITE that an earlier run sent and that rings: nothing is sent. It has no limit before it is
+    /// [`cancel`](Self::cancel)led.
+    pub fn resume(timers: Timers, reliable: bool, invite: M) -> Self {
+        ClientInvite {
+            timers,
+            reliable,
+            state: State::Proceeding { guard: None },
+            outputs: VecDeque::new(),
+            invite: Some(invite),
+        }
+    }
+
     /// Takes a response that matched this transaction.
     pub fn handle_response(&mut self, now: Instant, class: Class, response: M) {
         match (&mut self.state, class) {

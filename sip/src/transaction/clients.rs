@@ -62,6 +62,12 @@ impl<P: Clone + Debug> Clients<P> {
         self.start(now, request, to, reliable, false, outputs)
     }
 
+    pub(super) fn resume(&mut self, invite: Message, to: P, reliable: bool) -> ClientId {
+        let key = self.key.of_our_request(&invite);
+        let machine = Machine::Invite(ClientInvite::resume(self.timers, reliable, invite));
+        self.insert(machine, key, to, reliable, false)
+    }
+
     /// `false` if the response belongs to no transaction.
     pub(super) fn handle_response(
         &mut self,
@@ -154,16 +160,28 @@ impl<P: Clone + Debug> Clients<P> {
         internal: bool,
         outputs: &mut VecDeque<Output<P>>,
     ) -> ClientId {
-        self.last_id += 1;
-        let id = ClientId(self.last_id);
         let key = self.key.of_our_request(&request);
         let machine = match request.method() {
             Some(Method::Invite) => Machine::Invite(ClientInvite::new(now, self.timers, reliable, request)),
             _ => Machine::NonInvite(ClientNonInvite::new(now, self.timers, reliable, request)),
         };
+        let id = self.insert(machine, key, to, reliable, internal);
+        self.step_alone(now, id, outputs, |_| {});
+        id
+    }
+
+    fn insert(
+        &mut self,
+        machine: Machine,
+        key: ClientKey,
+        to: P,
+        reliable: bool,
+        internal: bool,
+    ) -> ClientId {
+        self.last_id += 1;
+        let id = ClientId(self.last_id);
         self.ids.insert(key, id);
         self.entries.insert(id, Box::new(Entry { machine, key, to, reliable, internal, deadline: None }));
-        self.step_alone(now, id, outputs, |_| {});
         id
     }
 

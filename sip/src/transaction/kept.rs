@@ -6,7 +6,7 @@ use crate::Message;
 #[derive(Debug, Clone)]
 pub(super) enum Kept {
     /// As it was built, for who sends it now.
-    Whole(Box<Message>),
+    Whole(Message),
     /// Its bytes alone: hardly any is ever sent again.
     Bytes(Bytes),
 }
@@ -22,7 +22,7 @@ impl Kept {
     /// The response. Always there: what was built can be read.
     pub(super) fn message(self) -> Option<Message> {
         match self {
-            Kept::Whole(message) => Some(*message),
+            Kept::Whole(message) => Some(message),
             Kept::Bytes(bytes) => Message::parse(bytes).ok(),
         }
     }
@@ -30,6 +30,6 @@ impl Kept {
 
 impl From<Message> for Kept {
     fn from(message: Message) -> Kept {
-        Kept::Whole(Box::new(message))
+        Kept::Whole(message)
     }
 }

@@ -9,6 +9,13 @@ use crate::{Message, Method, Name};
 /// agree in it, neither by chance nor by anybody's choice.
 type Print = (u64, u64);
 
+/// Roles that need no hash. No hash is one of them but by a chance of one in 2^61.
+const NEWEST: u64 = 0;
+const INVITE: u64 = 1;
+const ACK: u64 = 2;
+const BYE: u64 = 3;
+const CANCEL: u64 = 4;
+
 /// Makes the keys of one table.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
@@ -57,8 +64,7 @@ impl Keys {
     /// gives up. `None` if a header is missing that [`Message::check`] demands.
     pub(super) fn of_request(&self, request: &Message, method: &Method) -> Option<ServerKey> {
         let (number, from_tag) = (request.cseq().ok()?.number, request.from_tag());
-        if let Some(newest) = self.newest(request) {
-            let shared = self.print((newest.shared, number, from_tag));
+        if let Some(shared) = self.of_mark(request, (number, from_tag.as_deref())) {
             return Some(ServerKey { shared, role: self.role(method, None), legacy: false });
         }
         let (uri, call_id) = (request.request_uri()?, request.call_id().ok()?);
@@ -69,6 +75,11 @@ impl Keys {
     /// The key by which a CANCEL finds an INVITE whose CSeq or From tag it does not repeat, as it must (RFC 3261 §9.1):
     /// that of the newest INVITE under its branch. `None` for an RFC 2543 peer.
     pub(super) fn newest(&self, request: &Message) -> Option<ServerKey> {
+        Some(ServerKey { shared: self.of_mark(request, ())?, role: NEWEST, legacy: false })
+    }
+
+    /// The print of branch and sent-by, and of what else is asked for.
+    fn of_mark(&self, request: &Message, more: impl Hash) -> Option<Print> {
         let via = request.elements(Name::Via).next()?;
         // A bare cookie identifies nothing: such a peer is matched as one of RFC 2543.
         let (host, port, branch) = Via::mark_in(&via)?;
@@ -76,8 +87,7 @@ impl Keys {
             Host::Name(name) => Host::Name(name.to_ascii_lowercase().into()),
             address => address,
         };
-        let shared = self.print((branch, host, port));
-        Some(ServerKey { shared, role: self.one.hash_one("newest"), legacy: false })
+        Some(self.print((branch, host, port, more)))
     }
 
     /// See [`InviteMark`]; `request` is an INVITE or a CANCEL.
@@ -118,7 +128,13 @@ impl Keys {
     }
 
     fn role(&self, method: &Method, to_tag: Option<Cow<'_, str>>) -> u64 {
-        self.one.hash_one((method, to_tag))
+        match (method, to_tag) {
+            (Method::Invite, None) => INVITE,
+            (Method::Ack, None) => ACK,
+            (Method::Bye, None) => BYE,
+            (Method::Cancel, None) => CANCEL,
+            (method, to_tag) => self.one.hash_one((method, to_tag)),
+        }
     }
 
     fn print(&self, parts: impl Hash) -> Print {

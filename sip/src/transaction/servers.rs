@@ -100,6 +100,22 @@ impl<P: Clone + Debug> Servers<P> {
         }
     }
 
+    pub(super) fn resume(
+        &mut self,
+        now: Instant,
+        invite: &Message,
+        from: P,
+        reliable: bool,
+    ) -> Option<ServerId> {
+        let key = self.key.of_request(invite, &Method::Invite)?;
+        if self.ids.contains_key(&key) {
+            return None;
+        }
+        let keys = [Some(key), self.key.newest(invite)].into_iter().flatten().collect();
+        let machine = Machine::Invite(ServerInvite::new(now, self.timers, reliable), None);
+        Some(self.insert(machine, keys, None, from, false))
+    }
+
     pub(super) fn respond(
         &mut self,
         now: Instant,

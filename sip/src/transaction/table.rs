@@ -185,6 +185,24 @@ impl<P: Clone + Debug> Transactions<P> {
         self.clients.request(now, request, to, reliable, &mut self.outputs)
     }
 
+    /// Goes on with an INVITE that an earlier run of the program sent and that may ring: nothing is sent before it is
+    /// [`cancel`](Self::cancel)led, which whoever resumes it does at once.
+    pub fn resume_client(&mut self, invite: Message, to: P, reliable: bool) -> ClientId {
+        self.clients.resume(invite, to, reliable)
+    }
+
+    /// Goes on with an INVITE that came to an earlier run of the program, which whoever resumes it refuses at once: nothing is
+    /// reported of it. `None` where it can't be matched, or has come again and is another one by now.
+    pub fn resume_server(
+        &mut self,
+        now: Instant,
+        invite: &Message,
+        from: P,
+        reliable: bool,
+    ) -> Option<ServerId> {
+        self.servers.resume(now, invite, from, reliable)
+    }
+
     /// Gives up an INVITE: sends a CANCEL with the headers of `extra` (such as Reason) once there is a 1xx.
     ///
     /// Still ends in one [`Event::Response`] with a final (487, or a 2xx that came first) or one [`Event::Timeout`],

@@ -1,9 +1,16 @@
 //! `%HH` escapes. RFC 3261 §19.1.2.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::string::FromUtf8Error;
+
 /// Resolves `%HH`; bytes that are no UTF-8 afterwards become U+FFFD, a `%` without two digits stays.
 ///
 /// `%00` becomes NUL and truncates nothing. Split a URI into its parts first: an escaped `@` separates nothing.
-pub fn unescape(text: &str) -> String {
+pub fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     loop {
@@ -21,20 +28,25 @@ pub fn unescape(text: &str) -> String {
         }
         rest = rest.get(1..).unwrap_or_default();
     }
-    String::from_utf8(plain).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    let lossy = |error: FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+    Cow::Owned(String::from_utf8(plain).unwrap_or_else(lossy))
 }
 
 /// Escapes what a user part must not hold as it is. RFC 3261 §25.1 `user`.
-pub fn escape_user(user: &str) -> String {
-    let mut escaped = String::with_capacity(user.len());
+pub fn escape_user(user: &str) -> Cow<'_, str> {
+    let stands = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte);
+    if user.bytes().all(stands) {
+        return Cow::Borrowed(user);
+    }
+    let mut escaped = String::with_capacity(user.len() + 8);
     for byte in user.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+        match stands(byte) {
+            true => escaped.push(char::from(byte)),
+            // Writing to memory cannot fail.
+            false => write!(escaped, "%{byte:02X}").unwrap_or_default(),
         }
     }
-    escaped
+    Cow::Owned(escaped)
 }
 
 fn digit(byte: u8) -> Option<u8> {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smol_str::SmolStr;
 
 use super::UriError;
+use crate::grammar::Digits;
 
 /// A host. Writes an IPv6 address in brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,8 +34,13 @@ impl Host {
         if let Ok(address) = text.parse() {
             return Ok(Host::V4(address));
         }
-        let letters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        if text.is_empty() || !letters || text.starts_with('.') || text.contains("..") {
+        let letters =
+            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        if text.is_empty()
+            || !letters
+            || text.starts_with('.')
+            || text.as_bytes().windows(2).any(|two| two == b"..")
+        {
             return Err(broken());
         }
         Ok(Host::Name(text.into()))
@@ -50,8 +56,9 @@ impl Host {
     /// Reads `host[:port]`, both trimmed of white space around the `:`.
     pub(crate) fn parse_with_port(text: &str) -> Result<(Host, Option<u16>), UriError> {
         // A colon inside brackets is the address's own.
-        let brackets = text.rfind(']').map_or(0, |at| at + 1);
-        let colon = text.get(brackets..).unwrap_or_default().find(':').map(|at| brackets + at);
+        let brackets = text.bytes().rposition(|byte| byte == b']').map_or(0, |at| at + 1);
+        let after = text.get(brackets..).unwrap_or_default();
+        let colon = after.bytes().position(|byte| byte == b':').map(|at| brackets + at);
         let (host, port) = match colon {
             Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
             None => (text, None),
@@ -100,7 +107,7 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Host::Name(name) => f.write_str(name),
-            Host::V4(address) => address.fmt(f),
+            Host::V4(address) => f.write_str(Digits::of_address(*address).as_str()),
             Host::V6(address) => write!(f, "[{address}]"),
         }
     }

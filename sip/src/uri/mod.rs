@@ -8,6 +8,7 @@ mod tel;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::grammar::split_at_byte;
 use crate::text::word;
 
 pub use escape::{escape_user, unescape};
@@ -66,12 +67,14 @@ impl Uri {
     /// # Errors
     /// What is wrong with the URI.
     pub fn parse(text: &str) -> Result<Uri, UriError> {
-        let (scheme, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
+        let (scheme, rest) = split_at_byte(text, b':').ok_or(UriError::Scheme)?;
         let letter = scheme.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic());
-        if !letter || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+        if !letter
+            || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        {
             return Err(UriError::Scheme);
         }
-        if rest.bytes().any(|byte| byte <= b' ' || byte == 127 || b"<>\"".contains(&byte)) {
+        if rest.bytes().any(|byte| matches!(byte, 0..=b' ' | 127 | b'<' | b'>' | b'"')) {
             return Err(UriError::Character);
         }
         if scheme.eq_ignore_ascii_case("sip") {

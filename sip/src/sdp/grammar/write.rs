@@ -11,9 +11,13 @@ impl Session {
     pub fn write(&self, to: &mut impl Write) -> fmt::Result {
         let origin = &self.origin;
         let user = if origin.user.is_empty() { "-" } else { &origin.user };
-        write!(to, "v=0\r\no={} {} {} ", Clean(user), Clean(&origin.session_id), origin.version)?;
+        to.write_str("v=0\r\no=")?;
+        clean(to, user)?;
+        to.write_str(" ")?;
+        clean(to, &origin.session_id)?;
+        write!(to, " {} ", origin.version)?;
         origin.connection.write(to)?;
-        write!(to, "s={}\r\n", Clean(&self.name))?;
+        line(to, "s=", &self.name)?;
         texts(to, 'i', &self.description)?;
         texts(to, 'u', &self.uri)?;
         texts(to, 'e', &self.emails)?;
@@ -36,11 +40,15 @@ impl Session {
 
 impl Media {
     fn write(&self, to: &mut impl Write) -> fmt::Result {
-        write!(to, "m={} {}", Clean(&self.kind), self.port)?;
+        to.write_str("m=")?;
+        clean(to, &self.kind)?;
+        write!(to, " {}", self.port)?;
         if let Some(ports) = self.ports {
             write!(to, "/{ports}")?;
         }
-        write!(to, " {} {}\r\n", Clean(&self.protocol), Clean(&self.formats))?;
+        to.write_str(" ")?;
+        clean(to, &self.protocol)?;
+        line(to, " ", &self.formats)?;
         texts(to, 'i', &self.title)?;
         connections(to, &self.connections)?;
         bandwidths(to, &self.bandwidths)?;
@@ -51,12 +59,18 @@ impl Media {
 
 impl Connection {
     fn write(&self, to: &mut impl Write) -> fmt::Result {
-        write!(to, "{} {} {}\r\n", Clean(&self.network), Clean(&self.kind), Clean(&self.address))
+        clean(to, &self.network)?;
+        to.write_str(" ")?;
+        clean(to, &self.kind)?;
+        line(to, " ", &self.address)
     }
 }
 
 fn texts<'a>(to: &mut impl Write, key: char, texts: impl IntoIterator<Item = &'a SmolStr>) -> fmt::Result {
-    texts.into_iter().try_for_each(|text| write!(to, "{key}={}\r\n", Clean(text)))
+    texts.into_iter().try_for_each(|text| {
+        to.write_char(key)?;
+        line(to, "=", text)
+    })
 }
 
 fn connections<'a>(to: &mut impl Write, all: impl IntoIterator<Item = &'a Connection>) -> fmt::Result {
@@ -67,21 +81,36 @@ fn connections<'a>(to: &mut impl Write, all: impl IntoIterator<Item = &'a Connec
 }
 
 fn bandwidths(to: &mut impl Write, all: &[Bandwidth]) -> fmt::Result {
-    all.iter().try_for_each(|Bandwidth { kind, limit }| write!(to, "b={}:{limit}\r\n", Clean(kind)))
+    all.iter().try_for_each(|Bandwidth { kind, limit }| {
+        to.write_str("b=")?;
+        clean(to, kind)?;
+        write!(to, ":{limit}\r\n")
+    })
 }
 
 fn attributes(to: &mut impl Write, all: &[Attribute]) -> fmt::Result {
     all.iter().try_for_each(|Attribute { name, value }| match value {
-        Some(value) => write!(to, "a={}:{}\r\n", Clean(name), Clean(value)),
-        None => write!(to, "a={}\r\n", Clean(name)),
+        Some(value) => {
+            to.write_str("a=")?;
+            clean(to, name)?;
+            line(to, ":", value)
+        }
+        None => line(to, "a=", name),
     })
 }
 
-/// Text without what would end a line: words of ours may have been put in.
-struct Clean<'a>(&'a str);
+/// The rest of a line.
+fn line(to: &mut impl Write, before: &str, text: &str) -> fmt::Result {
+    to.write_str(before)?;
+    clean(to, text)?;
+    to.write_str("\r\n")
+}
 
-impl fmt::Display for Clean<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.split(['\0', '\r', '\n']).try_for_each(|part| f.write_str(part))
+/// Text without what would end a line: words of ours may have been put in.
+fn clean(to: &mut impl Write, text: &str) -> fmt::Result {
+    let ends = |byte: u8| matches!(byte, b'\0' | b'\r' | b'\n');
+    if !text.bytes().any(ends) {
+        return to.write_str(text);
     }
+    text.split(['\0', '\r', '\n']).try_for_each(|part| to.write_str(part))
 }
