@@ -3,6 +3,7 @@
 //! One datagram goes in, at most one comes out, changed in place. This crate opens no socket, reads no clock and
 //! draws no randomness that it was not handed; it knows nothing of SIP.
 
+pub mod codec;
 pub mod lock;
 pub mod ntp;
 pub mod packet;

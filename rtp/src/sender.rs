@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::codec::Codec;
 use crate::ntp::{NtpShort, NtpTime};
 use crate::packet::{RtpPacket, Ssrc};
-use crate::quality::{MAX_MISORDER, PayloadFormat, PayloadUse, round_trip};
+use crate::quality::{MAX_DROPOUT, MAX_MISORDER, PayloadFormat, PayloadUse, round_trip};
 use crate::relay::Counts;
 use crate::rtcp::{ReportBlock, SenderInfo};
 
@@ -18,6 +19,10 @@ const MOST_JITTER: f64 = 10.0;
 ///
 /// Our sender report carries these counts. Gaps pass through, so what the peer reports as lost holds the gaps that we
 /// forwarded; loss on the way out is its figure less those, by the highest number that its report speaks of.
+///
+/// A jump of the numbers (hold, transfer) begins a run anew, as it does at a receiver that follows RFC 3550 A.1. Some receivers
+/// count from nothing then, others go on, and others again count the jump itself: what the first report on the run says, compared
+/// with the last one before, tells them apart.
 #[derive(Debug, Clone)]
 pub struct Sender {
     ssrc: Ssrc,
@@ -28,16 +33,33 @@ pub struct Sender {
     base: u64,
     /// Different numbers forwarded.
     distinct: u64,
+    /// What must come next to prove that the numbers have jumped.
+    restart_at: Option<u16>,
+    /// Of earlier runs, and how much the peer had counted as lost when the last of them ended; `None`: there was none.
+    earlier: Option<Run>,
     /// Bit `n % REMEMBERED`: number `n` was forwarded, for the numbers that are remembered.
     forwarded: [u64; (REMEMBERED / 64) as usize],
     /// Timestamp of the last packet of sound, when it was sent, and its clock.
     clock: (u32, Instant, u32),
+    /// How that was coded.
+    codec: Codec,
     /// NTP times of our last reports; a block that answers none of them gives no round trip.
     reported: [NtpShort; 4],
     last_sent: Instant,
     peer: Option<PeerReport>,
-    /// Gaps that we forwarded before the peer began to count, as a negative number.
-    bias: i64,
+    /// What the peer's figure holds beside the loss of this run: what it had counted before, less the gaps that we forwarded before
+    /// it began to count. `None`: it has not reported on the run.
+    bias: Option<i64>,
+    /// The peer's last figure.
+    cumulative: i64,
+}
+
+/// Runs of numbers that are over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    lost: u64,
+    forwarded: u64,
+    cumulative: i64,
 }
 
 /// What a peer's report block says of a stream that we forward to it.
@@ -64,12 +86,16 @@ impl Sender {
             highest: first,
             base: first,
             distinct: 0,
+            restart_at: None,
+            earlier: None,
             forwarded: [0; (REMEMBERED / 64) as usize],
             clock: (packet.timestamp(), now, format.clock_rate),
+            codec: Codec::Other,
             reported: [NtpShort(0); 4],
             last_sent: now,
             peer: None,
-            bias: 0,
+            bias: None,
+            cumulative: 0,
         };
         sender.handle_packet(now, packet, format);
         sender
@@ -137,16 +163,11 @@ impl Sender {
         if block.ssrc != self.ssrc {
             return None;
         }
-        let (forwarded, gaps) = self.up_to(block.highest_seq as u16);
-        let mut lost = i64::from(block.cumulative_lost) - i64::try_from(gaps).unwrap_or(i64::MAX);
-        if self.peer.is_none() {
-            self.bias = lost.min(0);
-        }
-        lost -= self.bias;
+        let (lost, forwarded) = self.lost(block);
         let ours = self.reported.contains(&block.last_sr);
         let jitter = f64::from(block.jitter) / f64::from(self.clock.2.max(1));
         self.peer = Some(PeerReport {
-            lost: u64::try_from(lost).unwrap_or(0).min(forwarded),
+            lost,
             forwarded,
             jitter: (jitter <= MOST_JITTER).then(|| Duration::from_secs_f64(jitter)),
             round_trip: round_trip(arrival, block.last_sr, block.delay_since_last_sr).filter(|_| ours),
@@ -157,6 +178,16 @@ impl Sender {
     /// What the peer reported last.
     pub fn peer(&self) -> Option<&PeerReport> {
         self.peer.as_ref()
+    }
+
+    /// How the packet that went last is coded, if it is of sound.
+    pub(crate) fn set_codec(&mut self, codec: Codec) {
+        self.codec = codec;
+    }
+
+    /// How its speech is coded: of the last packet of sound.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// The stream's name.
@@ -174,8 +205,51 @@ impl Sender {
         self.last_sent
     }
 
+    /// Packets lost and forwarded, over all runs, as a report has it.
+    fn lost(&mut self, block: &ReportBlock) -> (u64, u64) {
+        let seq = block.highest_seq as u16;
+        let behind = u64::from((self.highest as u16).wrapping_sub(seq));
+        if self.earlier.is_some() && behind > self.highest - self.base {
+            // It is still about the run before.
+            return self.peer.map_or((0, 0), |peer| (peer.lost, peer.forwarded));
+        }
+        let (forwarded, gaps) = self.up_to(seq);
+        let earlier = self.earlier.unwrap_or_default();
+        let cumulative = i64::from(block.cumulative_lost);
+        let raw = cumulative - i64::try_from(gaps).unwrap_or(i64::MAX);
+        let bias = self.bias.unwrap_or_else(|| {
+            let counted = if cumulative >= earlier.cumulative { earlier.cumulative } else { 0 };
+            let most = i64::try_from(forwarded).unwrap_or(i64::MAX);
+            let is_sound = self.earlier.is_none() || raw - counted <= most;
+            if is_sound { counted.min(raw) } else { raw }
+        });
+        (self.bias, self.cumulative) = (Some(bias), cumulative);
+        let lost = u64::try_from(raw - bias).unwrap_or(0).min(forwarded);
+        (earlier.lost + lost, earlier.forwarded + forwarded)
+    }
+
+    /// The numbers have jumped: a run begins with `seq`.
+    fn restart(&mut self, seq: u16) {
+        let (lost, forwarded) = self.peer.map_or((0, 0), |peer| (peer.lost, peer.forwarded));
+        self.earlier = Some(Run { lost, forwarded, cumulative: self.cumulative });
+        self.bias = None;
+        self.highest = (1 << 16) + u64::from(seq);
+        self.base = self.highest;
+        self.distinct = 0;
+        self.forwarded = [0; (REMEMBERED / 64) as usize];
+        self.mark(self.highest);
+    }
+
     fn remember(&mut self, seq: u16) {
         let step = seq.wrapping_sub(self.highest as u16);
+        if (MAX_DROPOUT..=u16::MAX - MAX_MISORDER).contains(&step) {
+            if self.restart_at.replace(seq.wrapping_add(1)) != Some(seq) {
+                return;
+            }
+            self.restart(seq.wrapping_sub(1));
+            return self.remember(seq);
+        }
+        self.restart_at = None;
         if step < 0x8000 {
             let next = self.highest + u64::from(step);
             let passed_over = (self.highest + 1..next).rev().take(self.forwarded.len() * 64);
@@ -187,9 +261,7 @@ impl Sender {
             self.mark(next);
         } else {
             let number = self.highest.saturating_sub(u64::from(step.wrapping_neg()));
-            if self.highest - number <= u64::from(MAX_MISORDER) {
-                self.base = self.base.min(number); // Late at the very start. What leaps back says nothing of the gap.
-            }
+            self.base = self.base.min(number); // Late at the very start.
             self.mark(number);
         }
     }
@@ -315,6 +387,34 @@ mod tests {
         // What is late at the very start was before it.
         let sender = forward(start, [65_534, 65_530, 65_535, 0]);
         assert_eq!(sender.up_to(0), (4, 3));
+    }
+
+    /// After a hold the numbers go on elsewhere: whatever a receiver makes of it, loss is what was lost.
+    #[test]
+    fn after_a_jump_loss_is_counted_on_whatever_the_peer_does() {
+        let start = crate::test_start();
+        let mut sent = forward(start, 100..200);
+        assert_eq!(sent.handle_report(NtpTime(0), &block(199, 4)).unwrap().lost, 4);
+        for seq in 40_000..40_100 {
+            let bytes = packet(seq);
+            sent.handle_packet(start, &RtpPacket::parse(&bytes).unwrap(), FORMAT);
+        }
+        assert_eq!(sent.handle_report(NtpTime(0), &block(199, 5)).unwrap().lost, 4, "on the run before");
+        // It begins at nothing, goes on, or counts the jump; then it loses two more.
+        for (first, second) in [(0, 2), (3, 5), (4, 6), (39_805, 39_807)] {
+            let mut sender = sent.clone();
+            let report = sender.handle_report(NtpTime(0), &block(40_050, first)).unwrap();
+            assert!((4..=7).contains(&report.lost), "{first}: {}", report.lost);
+            let before = report.lost;
+            let report = sender.handle_report(NtpTime(0), &block(40_099, second)).unwrap();
+            assert_eq!((report.lost - before, report.forwarded), (2, 200), "{first}");
+        }
+        // Back to lower numbers, and nothing is blamed on the way out.
+        for seq in 10..60 {
+            let bytes = packet(seq);
+            sent.handle_packet(start, &RtpPacket::parse(&bytes).unwrap(), FORMAT);
+        }
+        assert_eq!(sent.handle_report(NtpTime(0), &block(59, 0)).unwrap().lost, 4);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Stream {
         let mut jitter = Jitter::default();
         for (at, bytes) in &self.packets {
             let packet = RtpPacket::parse(bytes).unwrap();
-            jitter.handle_packet(start + *at, packet.timestamp(), clock_rate);
+            jitter.handle_packet(start + *at, packet.timestamp(), clock_rate, false);
         }
         let final_ms = jitter.value().as_secs_f64() * 1e3;
         let spread = jitter.take_period();

@@ -93,7 +93,7 @@ impl Call {
                         reports.push((side, component, to, self.buffer[..len].to_vec()));
                     }
                     Output::Silent => silent = true,
-                    Output::Offload(_) | Output::Reclaim(_) => {} // never asked for here
+                    Output::KeyUsedUp(_) | Output::Offload(_) | Output::Reclaim(_) => {} // never asked for here
                 }
             }
         }
@@ -156,7 +156,7 @@ fn what_waited_too_long_is_refused_and_is_nobodys_loss() {
     assert_eq!(late(&mut call, 3, 101), Ok(address(B)));
     assert_eq!(call.rtp(Side::A, A, 1, 4), Ok(address(B)));
     let statistics = call.relay.call_statistics(call.now);
-    assert_eq!((statistics.a.received.rtp_packets, statistics.a.received.packets_lost), (4, 0));
+    assert_eq!((statistics.a.received.rtp_packets, statistics.a.received.packets_lost), (4, Some(0)));
     assert_eq!((statistics.a.refused.of(Refusal::Late), statistics.b.sent.rtp_packets), (1, 3));
 }
 
@@ -171,7 +171,7 @@ fn what_our_own_socket_dropped_is_nobodys_loss() {
     assert_eq!(call.rtp(Side::A, A, 1, 16), Ok(address(B)));
     assert_eq!(call.rtp(Side::A, A, 1, 18), Ok(address(B))); // lost on the way
     let statistics = call.relay.call_statistics(call.now);
-    assert_eq!(statistics.a.received.packets_lost, 2);
+    assert_eq!(statistics.a.received.packets_lost, Some(2));
     assert_eq!(statistics.a.refused.of(Refusal::Unread), 3);
 }
 
@@ -269,11 +269,11 @@ fn one_packet_in_50_lost_before_us() {
     assert!(seen.len() >= 5, "{seen:?}");
     let statistics = call.relay.call_statistics(call.now);
     let (received, sent) = (statistics.a.received, statistics.b.sent);
-    assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (1470, 30, 0));
+    assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (1470, Some(30), 0));
     assert_eq!(received.jitter, Some(Duration::ZERO));
     assert_eq!(sent.rtp_packets, 1470);
     // 15 were lost behind us; the last report is some seconds old.
-    assert!((10..=15).contains(&sent.packets_lost), "{}", sent.packets_lost);
+    assert!((10..=15).contains(&sent.packets_lost.unwrap()), "{sent:?}");
     let round_trip = statistics.b.round_trip.unwrap().as_millis();
     // 20 ms of path, and up to one packet time until the test looks at a report.
     assert!((20..=40).contains(&round_trip), "{round_trip} ms");
@@ -332,6 +332,35 @@ fn the_gateways_own_figures_at_5_second_steps() {
         }
     }
     assert_eq!(blocks, [(5, 5), (5, 10), (5, 15), (5, 20), (5, 25)]);
+}
+
+/// A sender that is silent at times lets its timestamps pass over the silence: the sound in a packet stays what it is.
+#[test]
+fn the_time_of_a_packet_is_that_of_its_sound_and_not_of_a_silence() {
+    let start = Instant::now();
+    let packet = |seq: u16, timestamp: u32, marker: bool| {
+        let mut bytes = rtp(1, seq);
+        bytes[1] |= u8::from(marker) << 7;
+        bytes[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        bytes
+    };
+    let mut receiver = Receiver::new(start, &RtpPacket::parse(&packet(0, 0, true)).unwrap(), PCMU);
+    let mut timestamp = 0;
+    for seq in 1..=100_u16 {
+        // Every tenth comes after 400 ms, half of those with a marker, which may have a step of its own.
+        let step = match seq % 20 {
+            10 => 3200,
+            0 => 80,
+            _ => 160,
+        };
+        timestamp += step;
+        let now = start + Duration::from_micros(125) * timestamp;
+        let bytes = packet(seq, timestamp, step == 80);
+        receiver.handle_packet(now, &RtpPacket::parse(&bytes).unwrap(), PCMU);
+        if seq > 1 {
+            assert_eq!(receiver.packet_time(), PACKET, "{seq}");
+        }
+    }
 }
 
 #[test]
@@ -475,7 +504,7 @@ fn a_fax_in_mid_call_costs_no_loss() {
         call.pass(PACKET);
     }
     let statistics = call.relay.call_statistics(call.now);
-    assert_eq!(statistics.a.received.packets_lost, 0);
+    assert_eq!(statistics.a.received.packets_lost, Some(0));
     assert_eq!(statistics.a.received.udptl_packets, 502);
     assert_eq!(statistics.b.sent.udptl_packets, 502);
 }
@@ -527,11 +556,69 @@ fn minutes_add_up_to_the_call() {
     assert_eq!(minutes.len(), 2);
     for minute in &minutes {
         assert_eq!(minute.period, Duration::from_secs(60));
-        assert_eq!((minute.a.received.rtp_packets, minute.a.received.packets_lost), (2970, 30));
+        assert_eq!((minute.a.received.rtp_packets, minute.a.received.packets_lost), (2970, Some(30)));
         assert_eq!(minute.b.sent.rtp_packets, 2970);
     }
     assert_eq!(statistics.period, Duration::from_secs(120));
-    assert_eq!((statistics.a.received.rtp_packets, statistics.a.received.packets_lost), (5940, 60));
+    assert_eq!((statistics.a.received.rtp_packets, statistics.a.received.packets_lost), (5940, Some(60)));
+}
+
+/// Both streams of a recording session are one peer's.
+#[test]
+fn what_is_only_listened_to_is_measured_and_sent_nowhere() {
+    let mut call = Call::new();
+    for (side, at) in [(Side::A, A), (Side::B, B)] {
+        call.remote(side, Remote { ends_here: true, ..remote(at) });
+    }
+    let mut reports = 0;
+    for seq in 0..1000 {
+        for (side, at, ssrc) in [(Side::A, A, 1), (Side::B, B, 2)] {
+            if side == Side::A || seq % 10 != 5 {
+                assert_eq!(call.datagram(side, Component::Rtp, at, &rtp(ssrc, seq)), Ok(None));
+            }
+        }
+        reports += call.pass(PACKET).0.len();
+    }
+    let statistics = call.relay.call_statistics(call.now);
+    let (a, b) = (statistics.a, statistics.b);
+    assert_eq!((a.received.rtp_packets, a.received.packets_lost), (1000, Some(0)));
+    assert_eq!((b.received.rtp_packets, b.received.packets_lost), (900, Some(100)));
+    assert_eq!((a.sent.rtp_packets, b.sent.rtp_packets), (0, 0));
+    assert_eq!((a.refused.total(), b.refused.total()), (0, 0));
+    assert!(reports >= 4, "{reports}"); // It hears how its packets arrive.
+    let (_, silent) = call.wait(call.now + Duration::from_secs(60));
+    assert!(silent);
+}
+
+/// What is said is sent to a recorder by another relay, under keys of its own, whatever becomes of it in the call.
+#[test]
+fn what_the_parties_say_is_copied_without_its_encryption_to_who_records_it() {
+    let mut call = Call::connected();
+    let mut recorder = Call::new();
+    recorder.remote(Side::B, remote("203.0.113.9:7000"));
+    let mut copy = Vec::new();
+    call.rtp(Side::B, B, 9, 1).unwrap();
+    assert!(!call.relay.take_copy(&mut copy)); // Nobody asked for any yet.
+    call.relay.set_copied(true);
+    call.remote(Side::A, Remote { on_hold: true, ..remote(A) });
+    for seq in 2..50 {
+        assert_eq!(call.rtp(Side::B, B, 9, seq), Err(Refusal::Unroutable));
+        assert!(call.relay.take_copy(&mut copy));
+        assert_eq!(copy, rtp(9, seq));
+        assert!(!call.relay.take_copy(&mut Vec::new()));
+        let len = copy.len();
+        copy.resize(len + 64, 0);
+        let sent = recorder.relay.handle_copy(recorder.now, Side::B, &mut copy, len).unwrap();
+        assert_eq!((sent.to, sent.len), (address("203.0.113.9:7000"), len));
+        assert_eq!(copy[..len], rtp(9, seq));
+        // The recorder has no stream for the other party.
+        let other = recorder.relay.handle_copy(recorder.now, Side::A, &mut copy, len);
+        assert_eq!(other, Err(Refusal::Unroutable));
+    }
+    assert_eq!(recorder.relay.call_statistics(recorder.now).b.sent.rtp_packets, 48);
+    call.relay.set_copied(false);
+    call.rtp(Side::A, A, 1, 1).unwrap();
+    assert!(!call.relay.take_copy(&mut copy));
 }
 
 #[test]
@@ -543,7 +630,7 @@ fn a_server_that_alternates_between_two_streams_loses_nothing() {
         call.pass(PACKET);
     }
     let received = call.relay.call_statistics(call.now).a.received;
-    assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (200, 0, 0));
+    assert_eq!((received.rtp_packets, received.packets_lost, received.duplicates), (200, Some(0), 0));
 }
 
 /// Somebody else's packet reaches the caller's port before the call is answered.
@@ -581,5 +668,175 @@ fn hold_and_resume_behind_nat() {
     assert_eq!(call.rtp(Side::A, "192.0.2.66:6", 9, 1), Err(Refusal::Discontinuous));
     call.rtp(Side::A, rebound, 1, 5001).unwrap();
     assert_eq!(call.rtp(Side::B, B, 2, 3), Ok(address(rebound)));
-    assert_eq!(call.relay.call_statistics(call.now).a.received.packets_lost, 0);
+    assert_eq!(call.relay.call_statistics(call.now).a.received.packets_lost, Some(0));
+}
+
+/// 64 to 95 are forbidden on shared ports alone. RFC 5761 §4.
+#[test]
+fn a_payload_type_that_looks_like_rtcp_passes_where_it_is_named() {
+    let mut packet = rtp(1, 7);
+    packet[1] = 0x80 | 72;
+    let clock_rates = vec![(72, 8000)];
+    let mut call = Call::connected();
+    assert!(!matches!(call.datagram(Side::A, Component::Rtp, A, &packet), Ok(Some(_))), "nobody named it");
+    call.remote(Side::B, Remote { clock_rates: clock_rates.clone(), ..remote(B) });
+    let passed = call.datagram(Side::A, Component::Rtp, A, &packet);
+    assert_eq!(passed, Ok(Some(Forward { to: address(B), len: packet.len() })));
+    call.remote(Side::A, Remote { mux: true, clock_rates, ..remote(A) });
+    assert!(!matches!(call.datagram(Side::A, Component::Rtp, A, &packet), Ok(Some(_))), "a shared port");
+}
+
+#[test]
+fn who_takes_nothing_is_sent_nothing() {
+    let mut call = Call::connected();
+    call.remote(Side::B, Remote { on_hold: true, ..remote(B) });
+    assert_eq!(call.rtp(Side::A, A, 1, 1), Err(Refusal::Unroutable));
+    assert_eq!(call.rtp(Side::B, B, 2, 1), Ok(address(A)), "music on hold");
+    call.remote(Side::B, remote(B));
+    assert_eq!(call.rtp(Side::A, A, 1, 2), Ok(address(B)));
+    // One side is a fax already.
+    call.remote(Side::B, Remote { kind: StreamKind::Udptl, ..remote(B) });
+    assert_eq!(call.rtp(Side::A, A, 1, 3), Err(Refusal::Unroutable));
+    assert_eq!(call.datagram(Side::B, Component::Rtp, B, &[0, 1, 1, 7]), Err(Refusal::Unroutable));
+    call.remote(Side::A, Remote { kind: StreamKind::Udptl, ..remote(A) });
+    let fax = call.datagram(Side::B, Component::Rtp, B, &[0, 2, 1, 7]);
+    assert_eq!(fax, Ok(Some(Forward { to: address(A), len: 4 })));
+}
+
+/// Sends sound from A for so many packets, from a number on, at its timestamps.
+fn talks(call: &mut Call, seqs: std::ops::Range<u32>) {
+    for number in seqs {
+        let mut packet = rtp(1, number as u16);
+        packet[4..8].copy_from_slice(&(number * 160).to_be_bytes());
+        call.datagram(Side::A, Component::Rtp, A, &packet).unwrap();
+        call.pass(PACKET);
+    }
+}
+
+/// The numbers go on while nothing comes, as those of every phone do that is cut off.
+#[test]
+fn a_minute_is_rated_by_the_time_without_sound() {
+    for (silence, share) in [(10, 10.0 / 60.0), (30, 0.5), (40, 40.0 / 60.0)] {
+        let mut call = Call::connected();
+        talks(&mut call, 0..500);
+        call.pass(Duration::from_secs(silence));
+        let back = 500 + 50 * silence as u32;
+        talks(&mut call, back..3000);
+        let received = call.relay.minute_statistics(call.now).a.received;
+        assert_eq!(received.packets_lost, Some(50 * silence), "{silence} s");
+        let expected = share + (1.0 - share) * 4.409;
+        assert!((received.mos.unwrap() - expected).abs() < 0.02, "{silence} s: {received:?}, not {expected}");
+    }
+}
+
+#[test]
+fn a_silence_of_more_numbers_than_make_a_jump_is_a_gap_all_the_same() {
+    for silence in [61, 700, 1_400, 4_000] {
+        let mut call = Call::connected();
+        talks(&mut call, 0..500);
+        call.pass(Duration::from_secs(silence));
+        let minute = call.relay.minute_statistics(call.now);
+        assert!(minute.a.received.mos.unwrap() < 4.0, "{silence} s: nothing came");
+        let back = 500 + 50 * silence as u32;
+        talks(&mut call, back..back + 500);
+        let received = call.relay.call_statistics(call.now).a.received;
+        assert_eq!((received.rtp_packets, received.packets_lost), (1000, Some(50 * silence)), "{silence} s");
+    }
+}
+
+/// Numbers that begin anew say nothing of what was lost, whatever the timestamps do.
+#[test]
+fn a_restart_after_a_silence_is_no_gap() {
+    let mut call = Call::connected();
+    talks(&mut call, 0..500);
+    call.pass(Duration::from_secs(61));
+    for number in 0..500_u32 {
+        let mut packet = rtp(1, 30_000 + number as u16);
+        packet[4..8].copy_from_slice(&((3_550 + number) * 160).to_be_bytes());
+        call.datagram(Side::A, Component::Rtp, A, &packet).unwrap();
+        call.pass(PACKET);
+    }
+    assert_eq!(call.relay.call_statistics(call.now).a.received.packets_lost, Some(0));
+}
+
+/// Who sends nothing while nobody speaks has no gap in its numbers.
+#[test]
+fn silence_that_is_suppressed_is_no_time_without_sound() {
+    let mut call = Call::connected();
+    let mut seq = 0;
+    for turn in 0..3_u32 {
+        for _ in 0..400 {
+            let mut packet = rtp(1, seq);
+            packet[4..8].copy_from_slice(&(u32::from(seq) * 160 + turn * 96_000).to_be_bytes());
+            call.datagram(Side::A, Component::Rtp, A, &packet).unwrap();
+            call.pass(PACKET);
+            seq += 1;
+        }
+        call.pass(Duration::from_secs(12));
+    }
+    let received = call.relay.minute_statistics(call.now).a.received;
+    assert_eq!((received.packets_lost, received.mos.map(|mos| mos > 4.4)), (Some(0), Some(true)));
+}
+
+#[test]
+fn a_phone_that_marks_each_packet_is_measured() {
+    let mut call = Call::connected();
+    for seq in 0..200_u16 {
+        let mut packet = rtp(1, seq);
+        packet[1] |= 0x80;
+        call.datagram(Side::A, Component::Rtp, A, &packet).unwrap();
+        call.pass(if seq % 2 == 0 { PACKET * 3 / 2 } else { PACKET / 2 });
+    }
+    let jitter = call.relay.call_statistics(call.now).a.received.jitter.unwrap();
+    assert!(jitter > Duration::from_millis(5), "{jitter:?}");
+}
+
+/// What one side adds in jitter is not the other's.
+#[test]
+fn the_jitter_of_one_side_costs_the_other_nothing() {
+    let mut call = Call::connected();
+    for seq in 0..1500_u16 {
+        call.rtp(Side::A, A, 1, seq).unwrap();
+        call.pass(if seq % 2 == 0 { PACKET * 39 / 20 } else { PACKET / 20 });
+        call.rtp(Side::B, B, 2, seq).unwrap();
+        if seq % 250 == 249 {
+            let jitter = call.relay.call_statistics(call.now).a.received.jitter.unwrap();
+            let block = ReportBlock {
+                ssrc: Ssrc(1),
+                fraction_lost: 0,
+                cumulative_lost: 0,
+                highest_seq: u32::from(seq),
+                jitter: (jitter.as_secs_f64() * 8000.0) as u32,
+                last_sr: NtpShort(0),
+                delay_since_last_sr: NtpShort(0),
+            };
+            call.datagram(Side::B, Component::Rtcp, "198.51.100.2:6001", &receiver_report(2, block)).unwrap();
+        }
+    }
+    let call = call.relay.call_statistics(call.now);
+    assert!(call.a.received.mos < Some(4.395), "{call:?}");
+    assert!(call.b.sent.mos > Some(4.405), "{call:?}");
+}
+
+/// A packet that comes after its minute was told stays lost, so that the minutes add up to the call.
+#[test]
+fn a_late_packet_changes_no_sum() {
+    let mut call = Call::connected();
+    talks(&mut call, 0..100);
+    call.pass(PACKET);
+    talks(&mut call, 101..110);
+    let first = call.relay.minute_statistics(call.now).a.received.packets_lost;
+    call.rtp(Side::A, A, 1, 100).unwrap();
+    talks(&mut call, 110..200);
+    let second = call.relay.minute_statistics(call.now).a.received.packets_lost;
+    let total = call.relay.call_statistics(call.now).a.received.packets_lost;
+    assert_eq!((first, second, total), (Some(1), Some(0), Some(1)));
+}
+
+#[test]
+fn what_a_peer_without_rtcp_lost_is_not_known() {
+    let mut call = Call::connected();
+    talks(&mut call, 0..200);
+    let sent = call.relay.call_statistics(call.now).b.sent;
+    assert_eq!((sent.rtp_packets, sent.packets_lost, sent.jitter, sent.mos), (200, None, None, None));
 }

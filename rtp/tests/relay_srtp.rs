@@ -36,7 +36,7 @@ fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
 
 fn keys(suite: Suite, send: u8, receive: u8) -> SrtpKeys {
     let key = |byte| MasterKey::new(suite, &vec![byte; suite.inline_len()]).unwrap();
-    SrtpKeys { suite, send: key(send), receive: key(receive) }
+    SrtpKeys::new(suite, key(send), key(receive))
 }
 
 /// The far end of a leg; its keys are ours the other way round.
@@ -56,8 +56,8 @@ impl Peer {
     }
 
     fn reversed(&self) -> Option<SrtpKeys> {
-        let SrtpKeys { suite, send, receive } = self.keys.clone()?;
-        Some(SrtpKeys { suite, send: receive, receive: send })
+        let SrtpKeys { suite, send, receive, .. } = self.keys.clone()?;
+        Some(SrtpKeys::new(suite, receive, send))
     }
 
     fn start(&mut self) {
@@ -68,7 +68,7 @@ impl Peer {
         Remote {
             rtp: Some(address(self.side, Component::Rtp)),
             rtcp: Some(address(self.side, Component::Rtcp)),
-            srtp: self.keys.clone(),
+            srtp: self.keys.clone().map(Box::new),
             ..Remote::default()
         }
     }

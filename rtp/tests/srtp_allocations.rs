@@ -1,41 +1,18 @@
 //! What a packet costs in allocations: none, after the first of its stream.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-#![allow(unsafe_code)] // A global allocator is unsafe by its signature; this one counts and passes on.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "shared/counting.rs"]
+mod counting;
 
+use counting::allocations;
 use rtp::srtp::{MasterKey, Session, SrtpKeys, Suite};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's contract is the system's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: likewise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[test]
 fn a_packet_allocates_nothing() {
     for suite in Suite::ALL {
         let key = |byte| MasterKey::new(suite, &vec![byte; suite.inline_len()]).unwrap();
-        let session = |send, receive| Session::new(&SrtpKeys { suite, send, receive }).unwrap();
+        let session = |send, receive| Session::new(&SrtpKeys::new(suite, send, receive)).unwrap();
         let (mut peer, mut session) = (session(key(1), key(2)), session(key(2), key(1)));
         let mut buffer = [0; 256];
         let mut before = 0;
@@ -51,9 +28,9 @@ fn a_packet_allocates_nothing() {
             let len = peer.protect_rtcp(&mut buffer, 8).unwrap();
             assert_eq!(session.unprotect_rtcp(&mut buffer, len).unwrap().len, 8);
             if seq == 0 {
-                before = COUNT.get();
+                before = allocations();
             }
         }
-        assert_eq!(COUNT.get(), before, "{suite}");
+        assert_eq!(allocations(), before, "{suite}");
     }
 }

@@ -103,7 +103,9 @@ fn no_bit_can_be_changed() {
         for len in 0..packet.len() {
             assert!(unprotect(&mut theirs, &packet[..len]).is_err(), "{suite}, {len} bytes");
         }
-        for len in 0..report.len() {
+        // Cut down to 32 bits it is what some peers send: tests/srtp_terms.rs.
+        let short = (suite.rtp_growth() == 4).then(|| report.len() - 6);
+        for len in (0..report.len()).filter(|len| Some(*len) != short) {
             assert!(unprotect_rtcp(&mut theirs, &report[..len]).is_err(), "{suite}, {len} bytes");
         }
         assert_eq!(theirs.streams_len(), (0, 0));
@@ -151,7 +153,7 @@ fn what_is_remembered_is_bounded() {
 }
 
 fn keys(suite: Suite, send: u8, receive: u8) -> SrtpKeys {
-    SrtpKeys { suite, send: key(suite, send), receive: key(suite, receive) }
+    SrtpKeys::new(suite, key(suite, send), key(suite, receive))
 }
 
 fn open(session: &mut Session, bytes: &[u8]) -> Result<Vec<u8>, SrtpError> {

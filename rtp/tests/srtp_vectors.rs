@@ -20,6 +20,10 @@ fn state(suite: Suite, key: &MasterKey, roc: u32, next_rtcp: u64) -> DirectionSn
         master: key.clone(),
         streams: vec![StreamSnapshot { ssrc: 0xcafe_babe, index: before.0 }],
         rtcp: vec![StreamSnapshot { ssrc: 0, index: next_rtcp }],
+        mki: None,
+        srtcp_tag: None,
+        lifetime: None,
+        opened: 0,
     }
 }
 

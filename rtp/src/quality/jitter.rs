@@ -7,6 +7,8 @@ use super::Spread;
 /// A change of transit time beyond this is no jitter but a timestamp that was set anew (a source that restarts, a fax
 /// machine's tone generator that hands over to another): the measurement starts again from there.
 const DISCONTINUITY: f64 = 1.0;
+/// The same where a talkspurt begins: the timestamps of some phones stand still in between. Others mark each packet.
+const TALKSPURT: f64 = 0.2;
 
 /// The running estimate of one stream. RFC 3550 §6.4.1 and A.8: `J += (|D| - J) / 16`.
 ///
@@ -22,15 +24,15 @@ pub struct Jitter {
 }
 
 impl Jitter {
-    /// Takes one packet: `arrival`, its `timestamp`, and `clock_rate` in Hz (0 is ignored).
-    pub fn handle_packet(&mut self, arrival: Instant, timestamp: u32, clock_rate: u32) {
+    /// Takes one packet: `arrival`, its `timestamp`, `clock_rate` in Hz (0 is ignored), and whether it has the marker.
+    pub fn handle_packet(&mut self, arrival: Instant, timestamp: u32, clock_rate: u32, marker: bool) {
         if clock_rate == 0 {
             return;
         }
         if let Some((before, timestamp_before)) = self.previous {
             let ticks = timestamp.wrapping_sub(timestamp_before) as i32;
             let difference = seconds(before, arrival) - f64::from(ticks) / f64::from(clock_rate);
-            if difference.abs() < DISCONTINUITY {
+            if difference.abs() < if marker { TALKSPURT } else { DISCONTINUITY } {
                 self.value += (difference.abs() - self.value) / 16.0;
                 self.period.add(self.value);
             }
@@ -88,7 +90,7 @@ mod tests {
         let mut jitter = Jitter::default();
         for (n, late_ms) in late_ms.iter().enumerate() {
             let at_ms = 20 * n as i64 + 1000 + late_ms;
-            jitter.handle_packet(start + Duration::from_millis(at_ms as u64), 160 * n as u32, 8000);
+            jitter.handle_packet(start + Duration::from_millis(at_ms as u64), 160 * n as u32, 8000, false);
         }
         jitter.value * 8000.0
     }
@@ -107,9 +109,9 @@ mod tests {
     fn a_timestamp_that_is_set_anew_is_no_jitter() {
         let start = crate::test_start();
         let mut jitter = Jitter::default();
-        jitter.handle_packet(start, 347_200, 8000);
-        jitter.handle_packet(start + Duration::from_millis(20), 0, 8000);
-        jitter.handle_packet(start + Duration::from_millis(40), 160, 8000);
+        jitter.handle_packet(start, 347_200, 8000, false);
+        jitter.handle_packet(start + Duration::from_millis(20), 0, 8000, false);
+        jitter.handle_packet(start + Duration::from_millis(40), 160, 8000, false);
         assert_eq!(jitter.value(), Duration::ZERO);
         assert_eq!(jitter.take_period().max(), Some(Duration::ZERO));
     }

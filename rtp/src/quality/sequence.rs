@@ -1,5 +1,8 @@
 //! Sequence numbers: order, gaps, repeats, restarts.
 
+use super::BurstCounts;
+use super::bursts::Bursts;
+
 /// A step forward of this many or more is no gap but a jump. RFC 3550 A.1.
 pub const MAX_DROPOUT: u16 = 3000;
 /// A step backward of more than this is no reordering but a jump. RFC 3550 A.1.
@@ -11,7 +14,7 @@ pub enum Arrived {
     /// Ahead of all others, after `gap` numbers that did not come (0: the next one).
     Ahead {
         /// Numbers passed over.
-        gap: u16,
+        gap: u64,
     },
     /// Late: it fills a gap.
     Late,
@@ -50,7 +53,18 @@ pub struct Sequence {
     earlier: u64,
     received: u64,
     duplicates: u64,
+    /// What became of the numbers before the last 128.
+    bursts: Bursts,
+    /// Lost just before those: the gap that the last step has left, for so long as it may turn out to be our own doing.
+    passed_over: u64,
+    /// Bit `n`: `highest - n` did not come, and is nobody's loss.
+    skipped: u128,
+    /// Somebody else has counted losses, and nobody knows where they lie.
+    is_unplaced: bool,
 }
+
+/// Numbers that may still come late.
+const WINDOW: u64 = 128;
 
 /// Extended numbers start one cycle up, so that a late packet before the first has a number too.
 const FIRST_CYCLE: u64 = 1 << 16;
@@ -69,6 +83,10 @@ impl Sequence {
             earlier: 0,
             received: 1,
             duplicates: 0,
+            bursts: Bursts::default(),
+            passed_over: 0,
+            skipped: 0,
+            is_unplaced: false,
         }
     }
 
@@ -80,8 +98,8 @@ impl Sequence {
         }
         if (1..MAX_DROPOUT).contains(&step) {
             self.restart_at = None;
-            self.advance(step);
-            return Arrived::Ahead { gap: step - 1 };
+            self.advance(u64::from(step));
+            return Arrived::Ahead { gap: u64::from(step - 1) };
         }
         let behind = self.highest as u16;
         let behind = behind.wrapping_sub(seq);
@@ -97,6 +115,14 @@ impl Sequence {
         Arrived::Jump
     }
 
+    /// Places a packet after so many that did not come, where that is known from elsewhere: a step beyond [`MAX_DROPOUT`] says by
+    /// itself nothing.
+    pub fn pass_over(&mut self, gap: u64) -> Arrived {
+        (self.restart_at, self.paused) = (None, false);
+        self.advance(gap + 1);
+        Arrived::Ahead { gap }
+    }
+
     /// The stream was suspended by agreement (hold, T.38): whatever gap comes next is no loss.
     pub fn pause(&mut self) {
         self.paused = true;
@@ -105,6 +131,16 @@ impl Sequence {
     /// So many numbers of the last gap did reach us, and were not read.
     pub fn excuse(&mut self, count: u64) {
         self.excused += count;
+        let behind = count.min(self.passed_over);
+        self.passed_over -= behind;
+        let gap = (self.seen >> 1).trailing_zeros();
+        self.skip(u64::from(gap).min(count - behind));
+    }
+
+    /// The last numbers before the highest are nobody's loss.
+    fn skip(&mut self, count: u64) {
+        let all = u32::try_from(count).ok().and_then(|count| 1_u128.checked_shl(count));
+        self.skipped |= all.map_or(u128::MAX, |bit| bit - 1) << 1;
     }
 
     /// Highest number and the last 128, where nothing but gaps and late packets may come next: from there another can go on.
@@ -116,7 +152,19 @@ impl Sequence {
 
     /// Goes on from where another that began with [`Sequence::state`] has come, with so many packets more.
     pub(crate) fn go_on(&mut self, (highest, seen): (u64, u128), received: u64, duplicates: u64) {
-        (self.highest, self.seen) = (highest.max(self.highest), seen);
+        let highest = highest.max(self.highest);
+        // It began with a window that was full, and it has a full one.
+        let step = highest - self.highest;
+        let (known, left) = ((self.seen | self.skipped).count_ones(), seen.count_ones());
+        let came = (received.saturating_sub(duplicates) + u64::from(known)).saturating_sub(u64::from(left));
+        let lost = step.saturating_sub(came);
+        // Of those of the window that are too old now it is known which; of what has come and gone since, if none is lost.
+        let past = u32::try_from(WINDOW - step.min(WINDOW)).ok();
+        let known_lost = past.and_then(|past| (!(self.seen | self.skipped)).checked_shr(past)).unwrap_or(0);
+        self.is_unplaced |= lost != u64::from(known_lost.count_ones());
+        self.tell(step.min(WINDOW));
+        self.bursts.received(step.saturating_sub(WINDOW));
+        (self.highest, self.seen, self.skipped) = (highest, seen, 0);
         self.received += received;
         self.duplicates += duplicates;
     }
@@ -146,15 +194,42 @@ impl Sequence {
         self.expected().saturating_sub(self.received - self.duplicates)
     }
 
+    /// How the losses lie; `None`: somebody else has counted them, and does not know.
+    pub fn bursts(&self) -> Option<BurstCounts> {
+        if self.is_unplaced {
+            return None;
+        }
+        let mut now = self.clone();
+        now.tell(WINDOW);
+        Some(now.bursts.counts())
+    }
+
     /// Expected less received as a report carries it: 24 bits signed, negative after repeats. RFC 3550 A.3.
     pub fn cumulative_lost(&self) -> i32 {
         let lost = i128::from(self.expected()) - i128::from(self.received);
         lost.clamp(-0x80_0000, 0x7f_ffff) as i32
     }
 
-    fn advance(&mut self, step: u16) {
-        self.highest += u64::from(step);
-        self.seen = self.seen.checked_shl(u32::from(step)).unwrap_or(0) | 1;
+    /// What became of the oldest numbers of the window is known, for so many more come.
+    fn tell(&mut self, step: u64) {
+        let lost = std::mem::take(&mut self.passed_over);
+        self.bursts.lost(lost);
+        for age in (WINDOW.saturating_sub(step)..WINDOW).rev() {
+            let is_of_this_run = self.highest - self.base >= age;
+            match is_of_this_run {
+                true if self.seen >> age & 1 == 1 => self.bursts.received(1),
+                true if self.skipped >> age & 1 == 0 => self.bursts.lost(1),
+                _ => {}
+            }
+        }
+        self.passed_over = step.saturating_sub(WINDOW);
+    }
+
+    fn advance(&mut self, step: u64) {
+        self.tell(step);
+        self.skipped = u32::try_from(step).ok().and_then(|step| self.skipped.checked_shl(step)).unwrap_or(0);
+        self.highest += step;
+        self.seen = u32::try_from(step).ok().and_then(|step| self.seen.checked_shl(step)).unwrap_or(0) | 1;
         self.received += 1;
     }
 
@@ -175,7 +250,9 @@ impl Sequence {
         self.restart_at = None;
         if step < 0x8000 {
             self.excused += u64::from(step - 1);
-            self.advance(step);
+            self.advance(u64::from(step));
+            self.passed_over = 0;
+            self.skip(u64::from(step - 1));
             return Arrived::Ahead { gap: 0 };
         }
         self.restart(seq, 1);
@@ -184,6 +261,9 @@ impl Sequence {
 
     /// Begins a run at `seq`, of which `came` packets are known by the end of this step.
     fn restart(&mut self, seq: u16, came: u64) {
+        self.tell(WINDOW);
+        self.bursts.settle();
+        self.skipped = 0;
         self.earlier = self.expected();
         self.received += came - u64::from(came > 1); // advance() counts the second
         self.highest = FIRST_CYCLE + u64::from(seq);
@@ -238,6 +318,75 @@ mod tests {
         for (seqs, verdicts, figures) in cases {
             assert_eq!(run(seqs), (verdicts.to_vec(), *figures), "{seqs:?}");
         }
+    }
+
+    /// Bursts and gaps are those of the numbers, in their order, whatever the order of arrival: as who looks at them afterwards would
+    /// count them.
+    #[test]
+    fn bursts_are_those_of_the_numbers() {
+        let is_lost = |n: u32| n % 100 < 3 || (700..712).contains(&n) || n % 97 == 5;
+        let mut numbers: Vec<u32> = (1..1500).filter(|n| !is_lost(*n) || *n < 20).collect();
+        let mut by_number = Bursts::default();
+        let end = *numbers.last().unwrap();
+        (1..=end).for_each(|n| if numbers.contains(&n) { by_number.received(1) } else { by_number.lost(1) });
+        // Late by up to a hundred.
+        (0..numbers.len() - 60).step_by(61).for_each(|at| numbers[at + 1..at + 60].rotate_left(1));
+        let mut sequence = Sequence::new(65_500);
+        for n in &numbers[1..] {
+            sequence.handle_seq(65_499_u16.wrapping_add(*n as u16));
+        }
+        assert_eq!(sequence.lost(), by_number.counts().lost);
+        assert_eq!(sequence.bursts(), Some(by_number.counts()));
+        assert!(sequence.bursts().is_some_and(|counts| counts.bursts > 10 && counts.gap_lost > 0));
+    }
+
+    #[test]
+    fn what_is_no_loss_is_in_no_burst() {
+        let mut sequence = Sequence::new(0);
+        (1..200).for_each(|seq| _ = sequence.handle_seq(seq));
+        sequence.pause();
+        sequence.handle_seq(5_000);
+        (5_001..5_010).for_each(|seq| _ = sequence.handle_seq(seq));
+        assert_eq!(sequence.handle_seq(5_040), Ahead { gap: 30 });
+        sequence.excuse(28);
+        (5_041..5_300).for_each(|seq| _ = sequence.handle_seq(seq));
+        let counts = sequence.bursts().unwrap();
+        assert_eq!((counts.lost, counts.runs), (2, 1));
+        assert_eq!(
+            (counts.lost, counts.burst_packets + counts.gap_packets),
+            (sequence.lost(), sequence.expected())
+        );
+        // A gap that is longer than what may come late.
+        assert_eq!(sequence.handle_seq(5_600), Ahead { gap: 300 });
+        sequence.excuse(290);
+        (5_601..5_900).for_each(|seq| _ = sequence.handle_seq(seq));
+        assert_eq!((sequence.bursts().unwrap().lost, sequence.lost()), (12, 12));
+        // The numbers jump: nothing is lost by it.
+        (20_000..20_300).for_each(|seq| _ = sequence.handle_seq(seq));
+        let counts = sequence.bursts().unwrap();
+        assert_eq!(counts.lost, 12);
+        assert_eq!(counts.burst_packets + counts.gap_packets, sequence.expected());
+    }
+
+    #[test]
+    fn what_somebody_else_has_counted_lies_where_it_can_be_known() {
+        let mut whole = Sequence::new(0);
+        (1..300).filter(|seq| *seq != 200).for_each(|seq| _ = whole.handle_seq(seq));
+        let (highest, _) = whole.state().unwrap();
+        // 250 numbers more, of which the last of late are still missing.
+        let mut sequence = whole.clone();
+        sequence.go_on((highest + 250, !(0b11 << 3)), 248, 0);
+        let counts = sequence.bursts().unwrap();
+        assert_eq!((counts.lost, sequence.lost()), (3, 3));
+        assert_eq!(counts.burst_packets + counts.gap_packets, sequence.expected());
+        assert_eq!((counts.bursts, counts.burst_lost), (1, 2));
+        // Few enough for all to be known, and one that was missing came late.
+        let mut sequence = whole.clone();
+        sequence.go_on((highest + 20, u128::MAX), 21, 0);
+        assert_eq!((sequence.bursts().unwrap().lost, sequence.lost()), (0, 0));
+        // Three of them were lost a while ago, somewhere.
+        whole.go_on((highest + 250, u128::MAX), 247, 0);
+        assert_eq!((whole.bursts(), whole.lost()), (None, 4));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How to read the packets of each payload type.
 
 use super::Remote;
+use crate::codec::Codec;
 use crate::packet::PayloadType;
 use crate::quality::{PayloadFormat, PayloadUse};
 
@@ -9,6 +10,7 @@ use crate::quality::{PayloadFormat, PayloadUse};
 pub(super) struct Formats {
     /// A handful at most, so a walk is faster than a table and keeps a call small.
     known: Vec<(PayloadType, PayloadFormat)>,
+    codecs: Vec<(u8, Codec)>,
 }
 
 impl Formats {
@@ -31,7 +33,12 @@ impl Formats {
         };
         let events = bare(&remote.events, PayloadUse::Event);
         let noise = bare(&remote.comfort_noise, PayloadUse::ComfortNoise);
-        Formats { known: known.chain(events).chain(noise).collect() }
+        Formats { known: known.chain(events).chain(noise).collect(), codecs: remote.codecs.clone() }
+    }
+
+    /// The codec of a payload type that this SDP explains.
+    pub(super) fn codec(&self, payload_type: PayloadType) -> Option<Codec> {
+        self.codecs.iter().find(|(known, _)| *known == payload_type.0).map(|(_, codec)| *codec)
     }
 
     /// The format of a payload type that this SDP names.

@@ -4,19 +4,21 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::allowance::Allowance;
+use super::extended::{self, Extended};
 use super::formats::Formats;
-use super::meter::{Meter, Streams};
+use super::meter::{Meter, Period, Streams};
 use super::offload::Offloaded;
 use super::random::Random;
 use super::restart::Names;
 use super::schedule::Schedule;
 use super::security::Security;
-use super::{LegStatistics, Refusal, Remote, StreamKind};
+use super::{Refusal, Remote, Side, StreamKind};
+use crate::codec::Codec;
 use crate::lock::{Judgement, Position, SourceLock};
 use crate::ntp::NtpTime;
 use crate::packet::{RtpPacket, Ssrc};
 use crate::quality::{Arrived, PayloadFormat, Receiver};
-use crate::rtcp::ReportBlock;
+use crate::rtcp::{ReportBlock, VoipMetrics, XrBlock};
 use crate::sender::Sender;
 
 /// A port of a leg.
@@ -32,6 +34,8 @@ pub(super) struct Leg {
     pub(super) kind: StreamKind,
     pub(super) mux: bool,
     pub(super) on_hold: bool,
+    /// What comes in here goes no further.
+    pub(super) ends_here: bool,
     /// The party has sent SDP.
     pub(super) spoken: bool,
     pub(super) formats: Formats,
@@ -50,6 +54,9 @@ pub(super) struct Leg {
     pub(super) offer_due: Option<Instant>,
     /// When our last report went out.
     pub(super) reported: Option<Instant>,
+    /// The next report is the last one, with a BYE.
+    pub(super) closing: bool,
+    pub(super) extended: Extended,
     /// Names us in reports while we send no stream.
     pub(super) own_ssrc: Ssrc,
     pub(super) security: Security,
@@ -72,6 +79,7 @@ impl Leg {
             kind: StreamKind::Rtp,
             mux: false,
             on_hold: false,
+            ends_here: false,
             spoken: false,
             formats: Formats::default(),
             rtp: SourceLock::new(),
@@ -84,6 +92,8 @@ impl Leg {
             due: None,
             offer_due: None,
             reported: None,
+            closing: false,
+            extended: Extended::default(),
             own_ssrc: Ssrc(random.next()),
             security: Security::default(),
             names: Names::new(Ssrc(random.next())),
@@ -101,12 +111,14 @@ impl Leg {
         let moved = self.rtp.signalled() != remote.rtp;
         let changed = self.spoken && (moved || (self.kind, self.on_hold) != (remote.kind, remote.on_hold));
         let before = self.rtp.signalled();
-        self.security.handle_keys(remote.srtp.as_ref(), moved && before.is_some() && remote.rtp.is_some());
+        self.security.handle_keys(remote.srtp.as_deref(), moved && before.is_some() && remote.rtp.is_some());
         self.kind = remote.kind;
         self.mux = remote.mux;
         self.on_hold = remote.on_hold;
+        self.ends_here = remote.ends_here;
         self.spoken = true;
         self.formats = Formats::new(remote);
+        self.extended.want(remote.extended);
         self.rtp.reopen(remote.rtp, remote.symmetric, remote.signalling);
         let rtcp = if remote.mux { remote.rtp } else { remote.rtcp.filter(|_| remote.rtp.is_some()) };
         self.rtcp.reopen(rtcp, remote.symmetric, remote.signalling);
@@ -115,6 +127,18 @@ impl Leg {
             StreamKind::Udptl => self.schedule.stop(),
         }
         changed
+    }
+
+    /// Who holds whom, as this leg on `side` says: its party the other one. Of two streams of one peer, the one that pauses is its
+    /// party's own.
+    pub(super) fn holder(&self, side: Side) -> Side {
+        if self.ends_here { side.other() } else { side }
+    }
+
+    /// Where packets of a kind go, if the party takes them now: not while it has said sendonly or inactive (RFC 3264 §5.1), nor
+    /// sound while it expects a fax, or the other way round.
+    pub(super) fn destination(&self, kind: StreamKind) -> Option<SocketAddr> {
+        self.rtp.destination().filter(|_| self.kind == kind && !self.on_hold)
     }
 
     /// The peer across spoke; `first`: for the first time.
@@ -190,7 +214,13 @@ impl Leg {
     }
 
     /// Measures a packet that came in.
-    pub(super) fn receive(&mut self, now: Instant, packet: &RtpPacket<'_>, format: PayloadFormat) {
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        packet: &RtpPacket<'_>,
+        format: PayloadFormat,
+        codec: Option<Codec>,
+    ) {
         if self.received.as_ref().is_some_and(|received| received.ssrc() != packet.ssrc()) {
             if self.received_before.as_ref().is_some_and(|before| before.ssrc() == packet.ssrc()) {
                 std::mem::swap(&mut self.received, &mut self.received_before);
@@ -203,12 +233,15 @@ impl Leg {
         match &mut self.received {
             Some(received) => {
                 if let Arrived::Ahead { gap } = received.handle_packet(now, packet, format) {
-                    let missed = unread.min(u64::from(gap));
+                    let missed = unread.min(gap);
                     received.excuse(missed);
                     self.meter.refused.add_many(Refusal::Unread, missed);
                 }
             }
             None => self.received = Some(Receiver::new(now, packet, format)),
+        }
+        if let (Some(received), Some(codec)) = (&mut self.received, codec) {
+            received.set_codec(codec);
         }
     }
 
@@ -248,7 +281,13 @@ impl Leg {
     }
 
     /// Counts a packet that goes out.
-    pub(super) fn send(&mut self, now: Instant, packet: &RtpPacket<'_>, format: PayloadFormat) {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        packet: &RtpPacket<'_>,
+        format: PayloadFormat,
+        codec: Option<Codec>,
+    ) {
         if self.sent.as_ref().is_some_and(|sent| sent.ssrc() != packet.ssrc()) {
             if self.sent_before.as_ref().is_some_and(|before| before.ssrc() == packet.ssrc()) {
                 std::mem::swap(&mut self.sent, &mut self.sent_before);
@@ -260,6 +299,9 @@ impl Leg {
         match &mut self.sent {
             Some(sent) => sent.handle_packet(now, packet, format),
             None => self.sent = Some(Sender::new(now, packet, format)),
+        }
+        if let (Some(sent), Some(codec)) = (&mut self.sent, codec) {
+            sent.set_codec(codec);
         }
     }
 
@@ -277,18 +319,44 @@ impl Leg {
         }
     }
 
+    /// A block of an extended report of the peer's.
+    pub(super) fn handle_extended(
+        &mut self,
+        now: Instant,
+        arrival: NtpTime,
+        reporter: Ssrc,
+        block: &XrBlock,
+    ) {
+        let ours = [self.sent.as_ref(), self.sent_before.as_ref()];
+        let is_ours = |ssrc| ours.into_iter().flatten().any(|sent| sent.ssrc() == ssrc);
+        if let Some(round_trip) = self.extended.handle_block(now, arrival, reporter, block, is_ours) {
+            self.meter.handle_round_trip(round_trip);
+        }
+    }
+
+    /// What we think of the stream that comes in, where the peer wants to know.
+    pub(super) fn metrics(&mut self, now: Instant) -> Option<VoipMetrics> {
+        if !self.extended.wants_metrics() {
+            return None;
+        }
+        let period = self.call_statistics(now);
+        let figures = period.statistics(&period, None);
+        let received = self.received.as_ref()?;
+        Some(extended::metrics(received, &figures.received, figures.round_trip))
+    }
+
     /// The figures since the call began.
-    pub(super) fn call_statistics(&mut self) -> LegStatistics {
+    pub(super) fn call_statistics(&mut self, now: Instant) -> Period {
         let received = [self.received.as_mut(), self.received_before.as_mut()];
         let sent = [self.sent.as_ref(), self.sent_before.as_ref()];
-        self.meter.call(Streams { received, sent })
+        self.meter.call(now, Streams { received, sent })
     }
 
     /// The figures of the minute; a new one begins.
-    pub(super) fn minute_statistics(&mut self) -> LegStatistics {
+    pub(super) fn minute_statistics(&mut self, now: Instant) -> Period {
         let received = [self.received.as_mut(), self.received_before.as_mut()];
         let sent = [self.sent.as_ref(), self.sent_before.as_ref()];
-        self.meter.minute(Streams { received, sent })
+        self.meter.minute(now, Streams { received, sent })
     }
 
     /// Suspends or resumes the streams that come in, by signalling.

@@ -1,6 +1,8 @@
 //! The relay of one call: two legs, what each peer said about its media, and what was measured.
 
 mod allowance;
+mod copy;
+mod extended;
 mod formats;
 mod leg;
 mod meter;
@@ -12,17 +14,21 @@ mod restart;
 mod schedule;
 mod security;
 mod statistics;
+mod tap;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use leg::Component;
 use leg::Leg;
+use offload::show;
 pub use offload::{Counts, Flow, LONGEST_PAUSE};
 use random::Random;
-pub use remote::{Remote, Side, StreamKind};
-pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, Refusal, Refusals};
+pub use remote::{ExtendedReports, Remote, Side, StreamKind};
+pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, LossPattern, Refusal, Refusals};
+pub use tap::{Said, Tap, TapReader, Tapped, TappedPacket};
 
+use crate::codec::Codec;
 use crate::lock::{Judgement, Position};
 use crate::ntp::NtpClock;
 use crate::packet::{self, PayloadType, RtpPacket, Ssrc};
@@ -64,6 +70,9 @@ pub enum Output {
         /// How many bytes.
         len: usize,
     },
+    /// The key of this leg's peer has protected as many packets as its description allows: more are taken all the same. Once for each
+    /// key.
+    KeyUsedUp(Side),
     /// Neither leg was heard for the timeout. Once, and again after the next [`Relay::handle_remote`].
     Silent,
     /// A direction is steady: somebody cheaper may forward it from now on, as [`Flow`] says. What it counts comes back by
@@ -77,7 +86,7 @@ pub enum Output {
 ///
 /// Packets are forwarded under the SSRC and sequence that they came with; a stream that begins anew under its SSRC goes
 /// into SRTP under another. T.38 (UDPTL) passes opaque. Nothing here
-/// allocates once a peer's SDP is in.
+/// allocates once a peer's SDP is in. Whoever listens to the parties ([`Relay::listen`]) is never waited for.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -115,6 +124,14 @@ pub struct Relay {
     spoken: Instant,
     silent: Silence,
     tapped: bool,
+    /// The packet that came last, without its encryption, where somebody wants to see it.
+    shown: Option<Vec<u8>>,
+    /// The RTCP that came or went last, without its encryption, where somebody wants to know it.
+    reports: Option<Vec<u8>>,
+    /// Where somebody listens to the parties.
+    tap: Option<Box<Tap>>,
+    /// The RTP packet that was taken last, without its encryption, where another relay sends it on too.
+    copy: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +157,10 @@ impl Relay {
             spoken: now,
             silent: Silence::Watching,
             tapped: false,
+            shown: None,
+            reports: None,
+            tap: None,
+            copy: None,
         }
     }
 
@@ -149,11 +170,16 @@ impl Relay {
         let random = self.random.next();
         let (leg, other) = self.legs(side);
         other.handle_answer(now, !leg.spoken);
+        let held = leg.on_hold;
         let changed = leg.handle_remote(now, remote, random);
         if changed {
             // Hold, T.38 and a move suspend the sound of both directions.
             self.a.pause(now);
             self.b.pause(now);
+        }
+        let holder = self.leg(side).holder(side);
+        if let Some(tap) = self.tap.as_mut().filter(|_| held != remote.on_hold) {
+            tap.holds(now, holder, remote.on_hold);
         }
         self.spoken = now;
         self.silent = Silence::Watching;
@@ -179,7 +205,8 @@ impl Relay {
     /// Takes a datagram that reached `component` of a leg at `now` (the kernel's time of arrival): the first `len` bytes
     /// of `buffer`, which has room for what protection adds.
     ///
-    /// `Ok(Some)`: send the buffer on. `Ok(None)`: RTCP, which ends here. `Err`: refused, and counted by cause.
+    /// `Ok(Some)`: send the buffer on. `Ok(None)`: it ends here, as RTCP does and what we only listen to. `Err`: refused, and counted
+    /// by cause.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -224,6 +251,14 @@ impl Relay {
         lock.settled(now)
     }
 
+    /// Whether the RTP that comes in at a leg goes no further: [`Remote::ends_here`].
+    pub fn ends_here(&self, side: Side) -> bool {
+        match side {
+            Side::A => self.a.ends_here,
+            Side::B => self.b.ends_here,
+        }
+    }
+
     fn take(
         &mut self,
         now: Instant,
@@ -239,7 +274,7 @@ impl Relay {
         let udptl = component == Component::Rtp && self.leg(side).kind == StreamKind::Udptl;
         let result = if udptl {
             self.handle_udptl(now, side, from, buffer, len)
-        } else if component == Component::Rtcp || packet::is_rtcp(datagram) {
+        } else if component == Component::Rtcp || self.is_rtcp(side, datagram) {
             self.handle_rtcp(now, side, component, from, buffer, len).map(|()| None)
         } else {
             self.handle_rtp(now, side, from, buffer, len, late)
@@ -276,6 +311,19 @@ impl Relay {
         self.watch_silence(now);
     }
 
+    /// The call is over: makes a last report with a BYE ready for [`Relay::poll_output`], on each leg where we have been heard
+    /// (RFC 3550 §6.3.7). Nothing else is sent from then on.
+    pub fn handle_close(&mut self, now: Instant) {
+        self.silent = Silence::Told;
+        for leg in [&mut self.a, &mut self.b] {
+            let is_known = leg.reported.is_some() || leg.sent.is_some();
+            leg.closing = true;
+            leg.due = Some(now).filter(|_| is_known && leg.kind == StreamKind::Rtp);
+            leg.offer_due = None;
+            leg.schedule.stop();
+        }
+    }
+
     /// The next thing to do; a report is written to `buffer`. Drain to `None`.
     pub fn poll_output(&mut self, buffer: &mut [u8]) -> Option<Output> {
         if let Some(output) = self.poll_offload() {
@@ -286,6 +334,11 @@ impl Relay {
                 && let Some(output) = self.report(now, side, buffer)
             {
                 return Some(output);
+            }
+        }
+        for side in [Side::A, Side::B] {
+            if self.leg(side).security.take_used_up() {
+                return Some(Output::KeyUsedUp(side));
             }
         }
         if self.silent == Silence::Due {
@@ -307,15 +360,24 @@ impl Relay {
 
     /// The figures of the whole call.
     pub fn call_statistics(&mut self, now: Instant) -> CallStatistics {
-        let (a, b) = (self.a.call_statistics(), self.b.call_statistics());
-        CallStatistics { period: now.saturating_duration_since(self.opened), a, b }
+        let (a, b) = (self.a.call_statistics(now), self.b.call_statistics(now));
+        let period = now.saturating_duration_since(self.opened);
+        self.statistics(period, &a, &b)
     }
 
     /// The figures since this was last called, or since the call began.
     pub fn minute_statistics(&mut self, now: Instant) -> CallStatistics {
-        let (a, b) = (self.a.minute_statistics(), self.b.minute_statistics());
-        let began = std::mem::replace(&mut self.minute, now);
-        CallStatistics { period: now.saturating_duration_since(began), a, b }
+        let (a, b) = (self.a.minute_statistics(now), self.b.minute_statistics(now));
+        let period = now.saturating_duration_since(std::mem::replace(&mut self.minute, now));
+        self.statistics(period, &a, &b)
+    }
+
+    fn statistics(&self, period: Duration, a: &meter::Period, b: &meter::Period) -> CallStatistics {
+        let leg = |leg: &Leg, own: &meter::Period, across: &meter::Period| LegStatistics {
+            srtcp_tag: leg.security.active().and_then(Session::srtcp_tag),
+            ..own.statistics(across, leg.extended.heard())
+        };
+        CallStatistics { period, a: leg(&self.a, a, b), b: leg(&self.b, b, a) }
     }
 
     fn leg(&mut self, side: Side) -> &mut Leg {
@@ -338,6 +400,15 @@ impl Relay {
         Err(cause)
     }
 
+    /// Whether a datagram that came to an RTP port is RTCP. Where the two share no port, a payload type that somebody named is
+    /// RTP, though 64 to 95 look like RTCP with the marker set: RFC 5761 §4 forbids them on shared ports alone.
+    fn is_rtcp(&mut self, side: Side, datagram: &[u8]) -> bool {
+        let (leg, other) = self.legs(side);
+        packet::is_rtcp(datagram)
+            && (leg.mux
+                || datagram.get(1).is_none_or(|byte| named(leg, other, PayloadType(byte & 0x7f)).is_none()))
+    }
+
     fn handle_rtp(
         &mut self,
         now: Instant,
@@ -347,7 +418,11 @@ impl Relay {
         mut len: usize,
         late: bool,
     ) -> Result<Option<Forward>, Refusal> {
-        let (leg, other) = self.legs(side);
+        let Relay { a, b, shown, tap, copy, .. } = self;
+        let (leg, other) = match side {
+            Side::A => (a, b),
+            Side::B => (b, a),
+        };
         let judgement = judge(leg, now, Component::Rtp, from)?;
         let on_the_wire = len;
         let unprotected = leg.security.unprotect_rtp(buffer, len)?;
@@ -358,13 +433,22 @@ impl Relay {
         let position = Position { ssrc: packet.ssrc(), seq: Some(packet.seq()) };
         leg.admit(now, Component::Rtp, from, judgement, position, above_highest)?;
         let format = format(leg, other, packet.payload_type());
-        leg.receive(now, &packet, format);
+        let codec = codec(leg, other, packet.payload_type(), format);
+        leg.receive(now, &packet, format, codec);
         leg.meter.received.rtp.add(on_the_wire);
+        if let Some(tap) = tap {
+            tap.packet(now, side, &packet, format, codec);
+        }
+        show(copy, buffer, len);
         if late && format.used_for != PayloadUse::Event {
             return Err(Refusal::Late); // A digit is not played, and late is better than never.
         }
+        if leg.ends_here {
+            show(shown, buffer, len);
+            return Ok(None);
+        }
 
-        let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
+        let to = other.destination(StreamKind::Rtp).ok_or(Refusal::Unroutable)?;
         if !leg.spoken && other.security.active().is_some() {
             return Err(Refusal::Surplus);
         }
@@ -373,7 +457,8 @@ impl Relay {
             true => packet,
             false => renamed(buffer, len, name)?,
         };
-        other.send(now, &packet, format);
+        other.send(now, &packet, format, codec);
+        show(shown, buffer, len);
         len = other.security.protect_rtp(buffer, len)?;
         other.meter.sent.rtp.add(len);
         Ok(Some(Forward { to, len }))
@@ -396,7 +481,7 @@ impl Relay {
         let position = Position { ssrc: Ssrc(0), seq: Some(u16::from_be_bytes([*high, *low])) };
         leg.admit(now, Component::Rtp, from, judgement, position, None)?;
         leg.meter.received.udptl.add(len);
-        let to = other.rtp.destination().ok_or(Refusal::Unroutable)?;
+        let to = other.destination(StreamKind::Udptl).ok_or(Refusal::Unroutable)?;
         other.meter.sent.udptl.add(len);
         Ok(Some(Forward { to, len }))
     }
@@ -411,12 +496,17 @@ impl Relay {
         mut len: usize,
     ) -> Result<(), Refusal> {
         let arrival = self.settings.clock.at(now);
-        let leg = self.leg(side);
+        let Relay { a, b, shown, reports: told, .. } = self;
+        let leg = match side {
+            Side::A => a,
+            Side::B => b,
+        };
         let judgement = judge(leg, now, component, from)?;
         let on_the_wire = len;
         let unprotected = leg.security.unprotect_rtcp(buffer, len)?;
         len = unprotected.map_or(len, |unprotected| unprotected.len);
         let above_highest = unprotected.map(|unprotected| unprotected.above_highest);
+        show(shown, buffer, len);
         let datagram = buffer.get(..len).ok_or(Refusal::Malformed)?;
         let compound = Compound::parse(datagram).map_err(|_| Refusal::Malformed)?;
         let sender = compound.sender().ok_or(Refusal::Malformed)?;
@@ -430,6 +520,7 @@ impl Relay {
             }
         }
         leg.meter.received.rtcp.add(on_the_wire);
+        show(told, buffer, len);
         for packet in compound {
             let reports = match packet {
                 Packet::SenderReport { ssrc, info, reports } => {
@@ -439,6 +530,10 @@ impl Relay {
                     reports
                 }
                 Packet::ReceiverReport { reports, .. } => reports,
+                Packet::ExtendedReport { ssrc, blocks } => {
+                    blocks.for_each(|block| leg.handle_extended(now, arrival, ssrc, &block));
+                    continue;
+                }
                 _ => continue,
             };
             for block in reports {
@@ -499,6 +594,17 @@ fn judge(leg: &Leg, now: Instant, component: Component, from: SocketAddr) -> Res
 /// How to read a payload type that came in on `leg`: a sender uses the numbers of its peer's SDP, which is the other leg's
 /// passed on; where that is silent, its own. RFC 3264 §5.1.
 fn format(leg: &Leg, other: &Leg, payload_type: PayloadType) -> PayloadFormat {
-    let named = other.formats.find(payload_type).or_else(|| leg.formats.find(payload_type));
-    named.unwrap_or_else(|| formats::assumed(payload_type))
+    named(leg, other, payload_type).unwrap_or_else(|| formats::assumed(payload_type))
+}
+
+/// The codec that it is of, likewise; `None`: it is no sound.
+fn codec(leg: &Leg, other: &Leg, payload_type: PayloadType, format: PayloadFormat) -> Option<Codec> {
+    let described = || other.formats.codec(payload_type).or_else(|| leg.formats.codec(payload_type));
+    let is_sound = format.used_for == PayloadUse::Media;
+    is_sound.then(|| described().unwrap_or_else(|| Codec::from_static(payload_type)))
+}
+
+/// The same where an SDP says it.
+fn named(leg: &Leg, other: &Leg, payload_type: PayloadType) -> Option<PayloadFormat> {
+    other.formats.find(payload_type).or_else(|| leg.formats.find(payload_type))
 }

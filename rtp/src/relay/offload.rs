@@ -98,10 +98,43 @@ pub(super) struct Offloaded {
     reclaimed: bool,
 }
 
+/// Keeps a packet as it is without its encryption, where somebody wants to see it.
+pub(super) fn show(shown: &mut Option<Vec<u8>>, buffer: &[u8], len: usize) {
+    if let Some(shown) = shown {
+        shown.clear();
+        shown.extend_from_slice(buffer.get(..len).unwrap_or_default());
+    }
+}
+
 impl Relay {
     /// Somebody wants to see each packet of the call, or not any more: meanwhile nothing is offloaded.
     pub fn set_tapped(&mut self, tapped: bool) {
         self.tapped = tapped;
+    }
+
+    /// Somebody wants to see packets as they are without their encryption, or not any more.
+    pub fn set_shown(&mut self, shown: bool) {
+        self.shown = shown.then(Vec::new);
+    }
+
+    /// Whether somebody does.
+    pub fn is_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// The packet that came last, without its encryption; once.
+    pub fn take_shown(&mut self) -> Option<Vec<u8>> {
+        self.shown.as_mut().map(std::mem::take).filter(|shown| !shown.is_empty())
+    }
+
+    /// Somebody wants to know the RTCP of the call. It ends here in any case: nothing else changes.
+    pub fn tell_reports(&mut self) {
+        self.reports.get_or_insert_default();
+    }
+
+    /// The RTCP that was taken or made last, without its encryption; once.
+    pub fn take_report(&mut self) -> Option<Vec<u8>> {
+        self.reports.as_mut().map(std::mem::take).filter(|report| !report.is_empty())
     }
 
     /// The flow that comes in at a leg and that somebody else forwards.
@@ -184,9 +217,10 @@ impl Relay {
         };
         let passes = [leg, other].iter().all(|leg| {
             let is_rtp = leg.kind == StreamKind::Rtp && leg.security.is_clear();
-            is_rtp && leg.spoken && !leg.on_hold && leg.rtp.locked().is_some()
+            is_rtp && leg.spoken && !leg.on_hold && !leg.ends_here && leg.rtp.locked().is_some()
         });
-        leg.rtp.locked().zip(other.rtp.destination()).filter(|_| passes && !self.tapped)
+        let is_heard = self.tapped || self.tap.is_some() || self.copy.is_some();
+        leg.rtp.locked().zip(other.rtp.destination()).filter(|_| passes && !is_heard)
     }
 
     /// The flow that comes in at a leg, if there is one to offer.

@@ -1,7 +1,8 @@
-//! Our own RTCP: one compound a leg, SR or RR with a CNAME.
+//! Our own RTCP: one compound a leg, SR or RR with a CNAME, an XR where there is one to give, and a BYE at the end.
 
 use std::time::{Duration, Instant};
 
+use super::offload::show;
 use super::{Component, Output, Relay, Side};
 use crate::packet::Ssrc;
 use crate::rtcp::Writer;
@@ -26,6 +27,9 @@ impl Relay {
         }
         let block = leg.report_block(now);
         let blocks = block.as_slice();
+        let ntp = clock.at(now);
+        let metrics = leg.metrics(now);
+        let extended = leg.extended.blocks(now, ntp, metrics).into_iter().flatten();
         let received = leg.received.as_ref().map(|received| received.ssrc());
         leg.reported = Some(now);
 
@@ -34,7 +38,7 @@ impl Relay {
             leg.sent.as_mut().filter(|sent| now.saturating_duration_since(sent.last_sent()) < SENDING);
         let ssrc = match sending {
             Some(sent) => {
-                let info = sent.report(now, clock.at(now));
+                let info = sent.report(now, ntp);
                 writer.sender_report(sent.ssrc(), &info, blocks);
                 sent.ssrc()
             }
@@ -47,7 +51,13 @@ impl Relay {
             }
         };
         writer.cname(ssrc, &cname);
+        writer.extended_report(ssrc, extended);
+        if leg.closing {
+            writer.bye(&[ssrc]);
+        }
         let len = writer.len();
+        show(&mut self.reports, buffer, len);
+        let leg = self.leg(side);
         let len = leg.security.protect_rtcp(buffer, len).ok()?;
         leg.meter.sent.rtcp.add(len);
         Some(Output::Transmit { side, component, to, len })

@@ -11,6 +11,8 @@ use crate::srtp::{Session, SrtpError, SrtpKeys, Unprotected};
 pub(super) struct Security {
     state: State,
     session: Option<Box<Session>>,
+    /// It was told that the peer's key has had its life.
+    is_told: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +46,7 @@ impl Security {
             Some(session) => session.rekey(keys, moved),
             none => Session::new(keys).map(|session| *none = Some(Box::new(session))),
         };
+        self.is_told = self.session.as_deref().is_some_and(Session::is_used_up) && self.is_told;
         // Keys that do not fit their suite, or that echo ours, open nothing and close nothing.
         self.state = if taken.is_ok() { State::Protected } else { State::Awaited };
     }
@@ -95,6 +98,12 @@ impl Security {
     pub(super) fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, Refusal> {
         let session = self.session(Refusal::Unroutable)?;
         Ok(session.map_or(Ok(len), |session| session.protect_rtcp(buffer, len))?)
+    }
+
+    /// Whether the peer's key has protected as much as the peer said; once for each key.
+    pub(super) fn take_used_up(&mut self) -> bool {
+        let is_used_up = self.active().is_some_and(Session::is_used_up);
+        is_used_up && !std::mem::replace(&mut self.is_told, is_used_up)
     }
 
     /// Whether it is RTP and nothing else.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::codec::Codec;
+use crate::srtp::SrtcpTag;
+
 /// Why a datagram was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -17,7 +20,7 @@ pub enum Refusal {
     Unauthenticated,
     /// SRTP or SRTCP seen before, or older than the replay window. RTP that SRTP on the other leg has sent before.
     Replayed,
-    /// The other leg has said no address to send to, or no key to send under.
+    /// The other leg has said no address to send to, no key to send under, or that it takes nothing of the kind now.
     Unroutable,
     /// RTP of one more SSRC than may begin just then, where SRTP on the other leg remembers each; or of a peer that has not
     /// said what it sends.
@@ -133,18 +136,46 @@ pub struct FlowStatistics {
     /// Bytes of those.
     pub udptl_bytes: u64,
     /// RTP packets lost on this leg's own path. Received: counted by us, RFC 3550 A.3, less repeats, and less what our
-    /// own socket dropped ([`Refusal::Unread`]). Sent: what the
-    /// peer reported, less the gaps that we forwarded to it; 0 while it has reported nothing.
-    pub packets_lost: u64,
+    /// own socket dropped ([`Refusal::Unread`]); what a minute has booked stays booked, though it may come late. Sent: what the
+    /// peer reported, less the gaps that we forwarded to it. `None`: no packet came yet, or the peer has reported nothing.
+    pub packets_lost: Option<u64>,
     /// Repeated RTP packets (received only).
     pub duplicates: u64,
+    /// Silences of five seconds and more that nobody announced and that passed over numbers (received only): how many ended, and the
+    /// packets lost in them, which `packets_lost` holds too.
+    pub interruptions: (u64, u64),
     /// Mean over the period of the interarrival jitter, RFC 3550 A.8. Sent: the peer's figure, which is end to end: it
     /// holds the other leg's jitter too. `None`: no figure.
     pub jitter: Option<Duration>,
     /// Largest value of that jitter in the period.
     pub max_jitter: Option<Duration>,
+    /// How the losses lie. Received: counted by us. Sent: as the peer reports it of the whole call by RTCP XR. `None`: nobody knows.
+    pub pattern: Option<LossPattern>,
+    /// How speech is coded: of the last packet. `None`: no packet came, or the peer has reported nothing.
+    pub codec: Option<Codec>,
     /// Listening quality of this direction, 1 to 4.5, by the E-model. `None`: nothing to go by.
     pub mos: Option<f64>,
+    /// The same on the scale of wideband speech (ITU-T G.107.1), of codecs that have it.
+    pub wideband_mos: Option<f64>,
+    /// What the peer thinks of the stream, 1 to 5: its MOS-CQ by RTCP XR, else its MOS-LQ (sent only).
+    pub reported_mos: Option<f64>,
+}
+
+/// Bursts and gaps: [`BurstCounts`](crate::quality::BurstCounts) in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LossPattern {
+    /// How many bursts there were; `None`: not known.
+    pub bursts: Option<u64>,
+    /// Share of packets lost in them, 0 to 1.
+    pub burst_density: f64,
+    /// How long one lasted, in the mean.
+    pub burst_duration: Duration,
+    /// Share of packets lost between them, 0 to 1.
+    pub gap_density: f64,
+    /// How long a gap lasted, in the mean.
+    pub gap_duration: Duration,
+    /// `BurstR` of ITU-T G.107, interruptions left out; `None`: not known.
+    pub burst_ratio: Option<f64>,
 }
 
 /// One leg over a period.
@@ -158,6 +189,8 @@ pub struct LegStatistics {
     pub round_trip: Option<Duration>,
     /// The lower of both directions' MOS.
     pub mos: Option<f64>,
+    /// How long the tags of the peer's SRTCP are, by its own packets; `None`: none has come, or it is RTP.
+    pub srtcp_tag: Option<SrtcpTag>,
     /// What was refused on this leg's ports, by cause.
     pub refused: Refusals,
     /// For at least the inactivity timeout, off hold, this leg was silent while the other was heard.

@@ -2,9 +2,11 @@
 
 mod read;
 mod write;
+mod xr;
 
 pub use read::{Compound, Packet, ReportBlocks, RtcpError, Ssrcs};
 pub use write::Writer;
+pub use xr::{VoipMetrics, XrBlock, XrBlocks};
 
 use crate::ntp::{NtpShort, NtpTime};
 use crate::packet::Ssrc;
@@ -17,6 +19,8 @@ pub const RECEIVER_REPORT: u8 = 201;
 pub const SOURCE_DESCRIPTION: u8 = 202;
 /// Packet type of a goodbye.
 pub const BYE: u8 = 203;
+/// Packet type of an extended report. RFC 3611 §2.
+pub const EXTENDED_REPORT: u8 = 207;
 
 /// What a sender says of its own stream. RFC 3550 §6.4.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

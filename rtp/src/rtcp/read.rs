@@ -1,6 +1,9 @@
 //! Reading: takes what the field sends, and never reads past a packet's own length.
 
-use super::{BYE, RECEIVER_REPORT, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo};
+use super::{
+    BYE, EXTENDED_REPORT, RECEIVER_REPORT, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo,
+    XrBlocks,
+};
 use crate::ntp::{NtpShort, NtpTime};
 use crate::packet::Ssrc;
 
@@ -61,7 +64,14 @@ pub enum Packet<'a> {
         /// Why, as it came.
         reason: Option<&'a [u8]>,
     },
-    /// Any other type: APP, feedback, extended reports.
+    /// XR: what a report has no room for. RFC 3611.
+    ExtendedReport {
+        /// The reporter.
+        ssrc: Ssrc,
+        /// What it says.
+        blocks: XrBlocks<'a>,
+    },
+    /// Any other type: APP, feedback.
     Other {
         /// The packet type.
         packet_type: u8,
@@ -142,6 +152,9 @@ fn parse_packet(packet_type: u8, count: usize, body: &[u8]) -> Option<Packet<'_>
             };
             Packet::Bye { ssrcs: Ssrcs { bytes: ssrcs }, reason }
         }
+        EXTENDED_REPORT => {
+            Packet::ExtendedReport { ssrc: Ssrc(word(body)?), blocks: XrBlocks::new(body.get(4..)?) }
+        }
         _ => Packet::Other { packet_type },
     })
 }
@@ -207,7 +220,7 @@ impl Iterator for Ssrcs<'_> {
     }
 }
 
-fn word(bytes: &[u8]) -> Option<u32> {
+pub(super) fn word(bytes: &[u8]) -> Option<u32> {
     bytes.first_chunk::<4>().map(|word| u32::from_be_bytes(*word))
 }
 

@@ -1,6 +1,9 @@
 //! Writing into a buffer of the caller's: no allocation.
 
-use super::{BYE, RECEIVER_REPORT, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo};
+use super::{
+    BYE, EXTENDED_REPORT, RECEIVER_REPORT, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo,
+    XrBlock,
+};
 use crate::packet::Ssrc;
 
 /// Appends packets to a buffer; a packet that does not fit whole is left out.
@@ -50,6 +53,21 @@ impl<'a> Writer<'a> {
             out.bytes(&[1, cname.len() as u8]);
             out.bytes(cname);
             out.bytes(&[0]); // At least one zero ends the items; the rest is padding.
+        });
+    }
+
+    /// An XR; nothing without blocks. RFC 3611 §2.
+    pub fn extended_report(&mut self, ssrc: Ssrc, blocks: impl IntoIterator<Item = XrBlock>) {
+        let mut blocks = blocks.into_iter().peekable();
+        if blocks.peek().is_none() {
+            return;
+        }
+        self.packet(EXTENDED_REPORT, 0, |out| {
+            out.word(ssrc.0);
+            for (block_type, bytes, len) in blocks.map(|block| block.write()) {
+                out.bytes(&[block_type, 0, 0, (len / 4) as u8]);
+                out.bytes(bytes.get(..len).unwrap_or_default());
+            }
         });
     }
 

@@ -11,7 +11,7 @@ use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sha1::Sha1;
 
 use super::derivation::{Label, derive};
-use super::{MasterKey, PacketIndex, SrtcpIndex, SrtpError, Suite};
+use super::{MasterKey, Mki, PacketIndex, SrtcpIndex, SrtcpTag, SrtpError, Suite};
 use crate::packet::Ssrc;
 
 /// Set in the word of the SRTCP index: the packet is encrypted. RFC 3711 §3.4.
@@ -40,7 +40,7 @@ impl Cipher {
 
     pub(super) fn rtcp(suite: Suite, master: &MasterKey) -> Result<Cipher, SrtpError> {
         let labels = [Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt];
-        Cipher::new(suite, master, labels, suite.rtcp_growth() - 4)
+        Cipher::new(suite, master, labels, suite.srtcp_tag().len())
     }
 
     fn new(
@@ -66,71 +66,90 @@ impl Cipher {
         Ok(Cipher::Counter(Box::new(counter)))
     }
 
-    /// Encrypts the packet after its header; the tag goes to `tag`, which has [`Suite::rtp_growth`] bytes.
+    /// Encrypts the packet after its header; MKI and tag go to `trailer`, which has [`Suite::rtp_growth`] bytes and those of the MKI.
     pub(super) fn seal_rtp(
         &self,
         ssrc: Ssrc,
         index: PacketIndex,
         header_len: usize,
         packet: &mut [u8],
-        tag: &mut [u8],
+        trailer: &mut [u8],
+        mki: Option<Mki>,
     ) -> Result<(), SrtpError> {
+        let mki_len = Mki::len_of(mki);
         match self {
             Cipher::Counter(counter) => {
+                let (at_mki, tag) = split(trailer, mki_len)?;
+                Mki::write(mki, at_mki);
                 counter.apply_keystream(ssrc, index.0, packet.get_mut(header_len..).unwrap_or_default());
                 counter.sign(packet, &index.roc().0.to_be_bytes(), tag);
                 Ok(())
             }
             Cipher::Gcm(gcm) => {
+                let (tag, at_mki) = split_last(trailer, mki_len)?;
+                Mki::write(mki, at_mki);
                 let (header, payload) = split(packet, header_len)?;
                 gcm.seal(ssrc, index.0, header, payload, tag)
             }
         }
     }
 
-    /// Checks the tag that ends `packet`, then decrypts; returns the packet's length in the clear.
+    /// Checks the MKI and the tag that end `packet`, then decrypts; returns the packet's length in the clear.
+    ///
+    /// The MKI stands before the tag of counter mode (RFC 3711 §3.1), and behind that of GCM (RFC 7714 §8.2).
     pub(super) fn open_rtp(
         &self,
         ssrc: Ssrc,
         index: PacketIndex,
         header_len: usize,
         packet: &mut [u8],
+        mki: Option<Mki>,
         on_failure: OnFailure,
     ) -> Result<usize, SrtpError> {
+        let mki_len = Mki::len_of(mki);
         match self {
             Cipher::Counter(counter) => {
-                let (clear, tag) = split_last(packet, counter.tag_len)?;
+                let (rest, tag) = split_last(packet, counter.tag_len)?;
+                let (clear, at_mki) = split_last(rest, mki_len)?;
+                Mki::check(mki, at_mki)?;
                 counter.verify(clear, &index.roc().0.to_be_bytes(), tag)?;
                 counter.apply_keystream(ssrc, index.0, clear.get_mut(header_len..).unwrap_or_default());
                 Ok(clear.len())
             }
             Cipher::Gcm(gcm) => {
-                let (header, payload) = split(packet, header_len)?;
+                let (rest, at_mki) = split_last(packet, mki_len)?;
+                Mki::check(mki, at_mki)?;
+                let (header, payload) = split(rest, header_len)?;
                 Ok(header_len + gcm.open(ssrc, index.0, header, payload, on_failure)?)
             }
         }
     }
 
-    /// Encrypts an RTCP packet; tag and index go to `trailer`, which has [`Suite::rtcp_growth`] bytes.
+    /// Encrypts an RTCP packet; index, MKI and tag go to `trailer`, which has [`RtcpTrailer::len`] bytes.
     pub(super) fn seal_rtcp(
         &self,
         ssrc: Ssrc,
         index: SrtcpIndex,
         packet: &mut [u8],
         trailer: &mut [u8],
+        RtcpTrailer { mki, .. }: RtcpTrailer,
     ) -> Result<(), SrtpError> {
         let word = (index.0 | ENCRYPTED).to_be_bytes();
         let (header, body) = split(packet, RTCP_CLEAR)?;
         match self {
             Cipher::Counter(counter) => {
                 counter.apply_keystream(ssrc, u64::from(index.0), body);
-                let (at_word, tag) = split(trailer, word.len())?;
+                let (at_word, rest) = split(trailer, word.len())?;
                 copy(at_word, &word);
+                let (at_mki, tag) = split(rest, Mki::len_of(mki))?;
+                Mki::write(mki, at_mki);
                 counter.sign(packet, &word, tag);
                 Ok(())
             }
             Cipher::Gcm(gcm) => {
-                let (tag, at_word) = split_last(trailer, word.len())?;
+                let (rest, at_mki) = split_last(trailer, Mki::len_of(mki))?;
+                Mki::write(mki, at_mki);
+                let (tag, at_word) = split_last(rest, word.len())?;
                 copy(at_word, &word);
                 let mut known = [0; RTCP_CLEAR + 4];
                 let (at_header, at_word) = known.split_at_mut(RTCP_CLEAR);
@@ -142,10 +161,10 @@ impl Cipher {
     }
 
     /// The index that an SRTCP packet carries. Not authenticated.
-    pub(super) fn srtcp_index(&self, packet: &[u8]) -> Option<SrtcpIndex> {
+    pub(super) fn srtcp_index(&self, packet: &[u8], trailer: RtcpTrailer) -> Option<SrtcpIndex> {
         let after = match self {
-            Cipher::Counter(counter) => counter.tag_len,
-            Cipher::Gcm(_) => 0,
+            Cipher::Counter(_) => trailer.len() - 4,
+            Cipher::Gcm(_) => Mki::len_of(trailer.mki),
         };
         let word = packet.get(..packet.len().checked_sub(after)?)?.last_chunk::<4>()?;
         Some(SrtcpIndex(u32::from_be_bytes(*word) & !ENCRYPTED))
@@ -158,11 +177,14 @@ impl Cipher {
         &self,
         ssrc: Ssrc,
         packet: &mut [u8],
+        RtcpTrailer { tag, mki }: RtcpTrailer,
         on_failure: OnFailure,
     ) -> Result<usize, SrtpError> {
         match self {
             Cipher::Counter(counter) => {
-                let (rest, tag) = split_last(packet, counter.tag_len)?;
+                let (rest, tag) = split_last(packet, tag.len())?;
+                let (rest, at_mki) = split_last(rest, Mki::len_of(mki))?;
+                Mki::check(mki, at_mki)?;
                 let (clear, at_word) = split_last(rest, 4)?;
                 let word = word(at_word)?;
                 counter.verify(clear, at_word, tag)?;
@@ -172,8 +194,26 @@ impl Cipher {
                 }
                 Ok(clear.len())
             }
-            Cipher::Gcm(gcm) => gcm.open_rtcp(ssrc, packet, on_failure),
+            Cipher::Gcm(gcm) => {
+                let (rest, at_mki) = split_last(packet, Mki::len_of(mki))?;
+                Mki::check(mki, at_mki)?;
+                gcm.open_rtcp(ssrc, rest, on_failure)
+            }
         }
+    }
+}
+
+/// What stands behind an SRTCP packet beside the word of its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RtcpTrailer {
+    pub(super) tag: SrtcpTag,
+    pub(super) mki: Option<Mki>,
+}
+
+impl RtcpTrailer {
+    /// Bytes, the index included.
+    pub(super) fn len(self) -> usize {
+        4 + Mki::len_of(self.mki) + self.tag.len()
     }
 }
 
@@ -363,22 +403,25 @@ mod tests {
         let counter = Counter::new(&[1; 16], 2, &[3; 20], 10).unwrap();
         let mut tag = [0; 10];
         counter.sign(&REPORT, &WORD, &mut tag);
-        check(&Cipher::Counter(Box::new(counter)), [&REPORT[..], &WORD, &tag].concat());
+        check(&Cipher::Counter(Box::new(counter)), [&REPORT[..], &WORD, &tag].concat(), SrtcpTag::Bits80);
 
         let gcm = Gcm::new(&AES_128_GCM, &[1; 16], 2).unwrap();
         let mut tag = [0; TAG];
         gcm.seal(Ssrc(1), 5, &[&REPORT[..], &WORD].concat(), &mut [], &mut tag).unwrap();
-        check(&Cipher::Gcm(Box::new(gcm)), [&REPORT[..], &tag, &WORD].concat());
+        check(&Cipher::Gcm(Box::new(gcm)), [&REPORT[..], &tag, &WORD].concat(), SrtcpTag::Bits128);
     }
 
-    fn check(cipher: &Cipher, mut protected: Vec<u8>) {
-        assert_eq!(cipher.srtcp_index(&protected), Some(SrtcpIndex(5)));
+    fn check(cipher: &Cipher, mut protected: Vec<u8>, tag: SrtcpTag) {
+        let trailer = RtcpTrailer { tag, mki: None };
+        assert_eq!(cipher.srtcp_index(&protected, trailer), Some(SrtcpIndex(5)));
         protected[8] ^= 1;
         let forged = protected.clone();
-        assert_eq!(cipher.open_rtcp(Ssrc(1), &mut protected, OnFailure::Keep), Err(SrtpError::AuthFailed));
+        let opened = cipher.open_rtcp(Ssrc(1), &mut protected, trailer, OnFailure::Keep);
+        assert_eq!(opened, Err(SrtpError::AuthFailed));
         assert_eq!(protected, forged);
         protected[8] ^= 1;
-        assert_eq!(cipher.open_rtcp(Ssrc(1), &mut protected, OnFailure::Keep), Ok(REPORT.len()));
+        let opened = cipher.open_rtcp(Ssrc(1), &mut protected, trailer, OnFailure::Keep);
+        assert_eq!(opened, Ok(REPORT.len()));
         assert_eq!(protected[..REPORT.len()], REPORT);
     }
 }

@@ -4,8 +4,8 @@
 //! receive; a [`Session`] is both for one leg and knows how to change keys in mid-call. No packet allocates. Nothing is
 //! kept for an SSRC before a packet of it has authenticated, and what is kept after is bounded.
 //!
-//! Keys come by SDES (RFC 4568), from signalling: nothing here negotiates. Not supported: master key identifiers, key
-//! derivation rates other than 0, and more than one key lifetime.
+//! Keys come by SDES (RFC 4568), from signalling: nothing here negotiates. Not supported: key derivation rates other than 0, and
+//! several keys at a time.
 //!
 //! ```
 //! use rtp::srtp::{MasterKey, Protect, Suite, Unprotect};
@@ -28,6 +28,7 @@ mod derivation;
 mod error;
 mod index;
 mod key;
+mod mki;
 mod protect;
 mod replay;
 mod session;
@@ -41,8 +42,9 @@ mod vectors;
 pub use error::SrtpError;
 pub use index::{PacketIndex, Roc, SrtcpIndex};
 pub use key::MasterKey;
+pub use mki::Mki;
 pub use protect::Protect;
 pub use session::{Session, SrtpKeys};
 pub use snapshot::{DirectionSnapshot, SessionSnapshot, StreamSnapshot};
-pub use suite::{Suite, UnknownSuite};
+pub use suite::{SrtcpTag, Suite, UnknownSuite};
 pub use unprotect::{Unprotect, Unprotected};

@@ -1,10 +1,10 @@
 //! Protecting what we send.
 
-use super::cipher::Cipher;
+use super::cipher::{Cipher, RtcpTrailer};
 use super::replay::ReplayWindow;
 use super::snapshot::{DirectionSnapshot, StreamSnapshot};
 use super::streams::Streams;
-use super::{MasterKey, PacketIndex, Roc, SrtcpIndex, SrtpError, Suite};
+use super::{MasterKey, Mki, PacketIndex, Roc, SrtcpIndex, SrtcpTag, SrtpError, Suite};
 use crate::packet::{RtpPacket, Ssrc};
 
 /// SSRCs that one session may send under. None may ever be forgotten: were it to come back, its indices would be used
@@ -29,6 +29,10 @@ pub struct Protect {
     streams: Streams,
     /// The index of the next SRTCP packet. One for all SSRCs: each sees it grow, which is all that is asked for.
     next_rtcp: SrtcpIndex,
+    /// The key's name in each packet.
+    mki: Option<Mki>,
+    /// As the peer has it.
+    srtcp_tag: SrtcpTag,
 }
 
 impl Protect {
@@ -43,7 +47,21 @@ impl Protect {
             rtcp: Cipher::rtcp(suite, master)?,
             streams: Streams::default(),
             next_rtcp: SrtcpIndex(0),
+            mki: None,
+            srtcp_tag: suite.srtcp_tag(),
         })
+    }
+
+    /// Puts the key's name into each packet from now on, or none.
+    pub fn set_mki(&mut self, mki: Option<Mki>) {
+        self.mki = mki;
+    }
+
+    /// Ends SRTCP with such tags from now on: what the peer has. One that the suite does not know changes nothing.
+    pub fn set_srtcp_tag(&mut self, tag: SrtcpTag) {
+        if tag == self.suite.srtcp_tag() || Some(tag) == self.suite.other_srtcp_tag() {
+            self.srtcp_tag = tag;
+        }
     }
 
     /// Takes over from the key before: every SSRC keeps its rollover counter, as RFC 3711 §3.3.1 has it, and SRTCP its
@@ -60,35 +78,36 @@ impl Protect {
     }
 
     /// Protects the RTP packet in the first `len` bytes of `buffer`, in place; returns its new length, larger by
-    /// [`Suite::rtp_growth`].
+    /// [`Suite::rtp_growth`] and the MKI.
     ///
     /// # Errors
     /// The packet is none, the buffer is too short, or the key's life is over.
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        let (packet, tag, needed) = room(buffer, len, self.suite.rtp_growth())?;
+        let (packet, trailer, needed) = room(buffer, len, self.suite.rtp_growth() + Mki::len_of(self.mki))?;
         let header = RtpPacket::parse_header(packet).map_err(|_| SrtpError::Malformed(len))?;
         let (ssrc, seq, header_len) = (header.ssrc(), header.seq(), header.header_len());
         let index = self.free_index(ssrc, seq)?;
         // Marked before anything can fail: an index that may have been used is used.
         self.streams.mark(ssrc, index.0, usize::MAX);
-        self.rtp.seal_rtp(ssrc, index, header_len, packet, tag)?;
+        self.rtp.seal_rtp(ssrc, index, header_len, packet, trailer, self.mki)?;
         Ok(needed)
     }
 
     /// Protects the RTCP compound in the first `len` bytes of `buffer`, in place; returns its new length, larger by
-    /// [`Suite::rtcp_growth`].
+    /// the word of the index, the MKI and the tag.
     ///
     /// # Errors
     /// The packet is none, the buffer is too short, or the key's life is over.
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
-        let (packet, trailer, needed) = room(buffer, len, self.suite.rtcp_growth())?;
+        let shape = RtcpTrailer { tag: self.srtcp_tag, mki: self.mki };
+        let (packet, trailer, needed) = room(buffer, len, shape.len())?;
         let ssrc = sender(packet).ok_or(SrtpError::Malformed(len))?;
         let index = self.next_rtcp;
         if index.0 >= MOST_RTCP {
             return Err(SrtpError::Exhausted);
         }
         self.next_rtcp = SrtcpIndex(index.0 + 1);
-        self.rtcp.seal_rtcp(ssrc, index, packet, trailer)?;
+        self.rtcp.seal_rtcp(ssrc, index, packet, trailer, shape)?;
         Ok(needed)
     }
 
@@ -130,6 +149,10 @@ impl Protect {
             master: self.master.clone(),
             streams: self.streams.iter().map(StreamSnapshot::new).collect(),
             rtcp: vec![StreamSnapshot { ssrc: 0, index: u64::from(self.next_rtcp.0) }],
+            mki: self.mki,
+            srtcp_tag: Some(self.srtcp_tag),
+            lifetime: None,
+            opened: 0,
         }
     }
 
@@ -143,6 +166,8 @@ impl Protect {
     /// The snapshot does not fit the key.
     pub fn restore(snapshot: &DirectionSnapshot) -> Result<Protect, SrtpError> {
         let mut protect = Protect::new(snapshot.suite, &snapshot.master)?;
+        protect.set_mki(snapshot.mki);
+        snapshot.srtcp_tag.into_iter().for_each(|tag| protect.set_srtcp_tag(tag));
         for stream in snapshot.streams.iter().take(MOST_STREAMS) {
             protect.streams.insert(Ssrc(stream.ssrc), ReplayWindow::after(stream.index), usize::MAX);
         }

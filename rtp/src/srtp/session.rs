@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cipher::OnFailure;
 use super::snapshot::SessionSnapshot;
-use super::{MasterKey, Protect, SrtpError, Suite, Unprotect, Unprotected};
+use super::{MasterKey, Mki, Protect, SrtcpTag, SrtpError, Suite, Unprotect, Unprotected};
 use crate::packet::Ssrc;
 
 /// Packets that authenticate under a new key before the old one is dropped: those that were on their way when the peer
@@ -24,6 +24,22 @@ pub struct SrtpKeys {
     pub send: MasterKey,
     /// The peer's: in the `a=crypto` that it sent. Not ours.
     pub receive: MasterKey,
+    /// The name of ours in each packet that we send, where our `a=crypto` has one.
+    #[serde(default)]
+    pub send_mki: Option<Mki>,
+    /// The name of the peer's in each packet that it sends, where its `a=crypto` has one.
+    #[serde(default)]
+    pub receive_mki: Option<Mki>,
+    /// How many packets the peer's protects, of RTP or of RTCP, by the peer's own word; `None`: as many as the suite allows.
+    #[serde(default)]
+    pub lifetime: Option<u64>,
+}
+
+impl SrtpKeys {
+    /// Keys without names, for as long as the suite allows.
+    pub fn new(suite: Suite, send: MasterKey, receive: MasterKey) -> SrtpKeys {
+        SrtpKeys { suite, send, receive, send_mki: None, receive_mki: None, lifetime: None }
+    }
 }
 
 /// SRTP on one leg.
@@ -44,13 +60,30 @@ impl Session {
     /// Fails with [`SrtpError::KeyLength`] if a key is another suite's, with [`SrtpError::Reflected`] if the peer's is ours.
     pub fn new(keys: &SrtpKeys) -> Result<Session, SrtpError> {
         refuse_reflection(keys)?;
-        Ok(Session {
+        let mut session = Session {
             protect: Protect::new(keys.suite, &keys.send)?,
             unprotect: Unprotect::new(keys.suite, &keys.receive)?,
             retired: Vec::new(),
             before: Vec::new(),
             opened: None,
-        })
+        };
+        session.set_terms(keys);
+        Ok(session)
+    }
+
+    fn set_terms(&mut self, keys: &SrtpKeys) {
+        self.protect.set_mki(keys.send_mki);
+        self.unprotect.set_terms(keys.receive_mki, keys.lifetime);
+    }
+
+    /// How long the tags of the peer's SRTCP are, and so ours; `None`: it has sent none that authenticates, and the suite knows two.
+    pub fn srtcp_tag(&self) -> Option<SrtcpTag> {
+        self.unprotect.srtcp_tag()
+    }
+
+    /// The peer's key has protected as many packets as the peer said: [`Unprotect::is_used_up`].
+    pub fn is_used_up(&self) -> bool {
+        self.unprotect.is_used_up()
     }
 
     /// The peer spoke again: goes on with those keys.
@@ -81,6 +114,8 @@ impl Session {
             if !moved {
                 protect.go_on_after(&self.protect);
             }
+            // The same peer, most likely: its first packet under the new key will tell.
+            self.srtcp_tag().into_iter().for_each(|tag| protect.set_srtcp_tag(tag));
             self.retired.push(std::mem::replace(&mut self.protect, protect));
         }
         let unprotect = unprotect.or_else(|| {
@@ -96,6 +131,7 @@ impl Session {
             self.before.push(std::mem::replace(&mut self.unprotect, unprotect));
             self.opened = Some(0);
         }
+        self.set_terms(keys);
         Ok(())
     }
 
@@ -112,7 +148,9 @@ impl Session {
     /// # Errors
     /// As of [`Unprotect::unprotect_rtcp`].
     pub fn unprotect_rtcp(&mut self, buffer: &mut [u8], len: usize) -> Result<Unprotected, SrtpError> {
-        self.unprotect(buffer, len, Unprotect::open_rtcp)
+        let unprotected = self.unprotect(buffer, len, Unprotect::open_rtcp)?;
+        self.srtcp_tag().into_iter().for_each(|tag| self.protect.set_srtcp_tag(tag));
+        Ok(unprotected)
     }
 
     /// Whether a packet may be protected, before anything is done about it: [`Protect::check_rtp`].

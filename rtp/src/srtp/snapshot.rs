@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::replay::ReplayWindow;
-use super::{MasterKey, Suite};
+use super::{MasterKey, Mki, SrtcpTag, Suite};
 use crate::packet::Ssrc;
 
 /// Both directions of a leg. Holds keys in the clear: as secret as the call.
@@ -26,6 +26,18 @@ pub struct DirectionSnapshot {
     pub streams: Vec<StreamSnapshot>,
     /// Received: the highest SRTCP index of each SSRC. Sent: the next one, under SSRC 0, for there is one for all.
     pub rtcp: Vec<StreamSnapshot>,
+    /// The key's name in packets.
+    #[serde(default)]
+    pub mki: Option<Mki>,
+    /// How long the tags of SRTCP are; `None`: no packet has told yet.
+    #[serde(default)]
+    pub srtcp_tag: Option<SrtcpTag>,
+    /// Received: packets that the peer said that the key protects.
+    #[serde(default)]
+    pub lifetime: Option<u64>,
+    /// Received: packets that it has.
+    #[serde(default)]
+    pub opened: u64,
 }
 
 /// How far an SSRC got.

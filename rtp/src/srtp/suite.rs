@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A cipher, a tag and their lengths.
 ///
-/// The tag of SRTCP is 80 bits long with the `_32` suites too. RFC 4568 §6.2.2, RFC 6188 §4.
+/// The tag of SRTCP is 80 bits long with the `_32` suites too (RFC 4568 §6.2.2, RFC 6188 §4); some peers have 32: [`SrtcpTag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Suite {
     /// `AES_CM_128_HMAC_SHA1_80`: what every SRTP peer speaks. RFC 4568 §6.2.1.
@@ -94,11 +94,51 @@ impl Suite {
         }
     }
 
-    /// Bytes that protection adds to an RTCP packet: the tag and the word of the index.
+    /// Bytes that protection adds to an RTCP packet, by the standard and without an MKI: the tag and the word of the index.
     pub fn rtcp_growth(self) -> usize {
-        4 + match self {
-            Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => 16,
-            _ => 10,
+        4 + self.srtcp_tag().len()
+    }
+
+    /// The tag of SRTCP by the standard.
+    pub fn srtcp_tag(self) -> SrtcpTag {
+        match self {
+            Suite::AeadAes128Gcm | Suite::AeadAes256Gcm => SrtcpTag::Bits128,
+            _ => SrtcpTag::Bits80,
+        }
+    }
+
+    /// The other tag of SRTCP that peers have under this suite.
+    pub(super) fn other_srtcp_tag(self) -> Option<SrtcpTag> {
+        (self.rtp_growth() == SrtcpTag::Bits32.len()).then_some(SrtcpTag::Bits32)
+    }
+}
+
+/// How long the tags of a peer's SRTCP are.
+///
+/// Under the `_32` suites the standard has 80 bits (RFC 4568 §6.2.2, RFC 6188 §4), and baresip and FFmpeg have the 32 of SRTP.
+/// SDP cannot tell: a packet does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SrtcpTag {
+    /// 32 bits.
+    Bits32,
+    /// 80 bits.
+    Bits80,
+    /// 128 bits: GCM.
+    Bits128,
+}
+
+impl SrtcpTag {
+    /// In bytes.
+    pub(super) fn len(self) -> usize {
+        usize::from(self.bits() / 8)
+    }
+
+    /// In bits.
+    pub fn bits(self) -> u8 {
+        match self {
+            SrtcpTag::Bits32 => 32,
+            SrtcpTag::Bits80 => 80,
+            SrtcpTag::Bits128 => 128,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Opening what we receive.
 
-use super::cipher::{Cipher, OnFailure};
+use super::cipher::{Cipher, OnFailure, RtcpTrailer};
 use super::protect::sender;
 use super::replay::ReplayWindow;
 use super::snapshot::{DirectionSnapshot, StreamSnapshot};
 use super::streams::Streams;
-use super::{MasterKey, PacketIndex, Roc, SrtpError, Suite};
+use super::{MasterKey, Mki, PacketIndex, Roc, SrtcpTag, SrtpError, Suite};
 use crate::packet::{RtpPacket, Ssrc};
 
 /// SSRCs that are remembered.
@@ -35,6 +35,14 @@ pub struct Unprotect {
     carried: Streams,
     /// What this key has opened of streams that have moved on under another: see [`Unprotect::come_back_after`].
     seen: Streams,
+    /// The key's name in each packet.
+    mki: Option<Mki>,
+    /// As the first authentic packet has it; `None`: none has come yet, and the suite knows two.
+    srtcp_tag: Option<SrtcpTag>,
+    /// Packets that the peer said that the key protects, of RTP or of RTCP.
+    lifetime: Option<u64>,
+    /// Packets that it has protected, of RTP and of RTCP.
+    opened: (u64, u64),
 }
 
 impl Unprotect {
@@ -51,7 +59,28 @@ impl Unprotect {
             rtcp_streams: Streams::default(),
             carried: Streams::default(),
             seen: Streams::default(),
+            mki: None,
+            srtcp_tag: suite.other_srtcp_tag().is_none().then(|| suite.srtcp_tag()),
+            lifetime: None,
+            opened: (0, 0),
         })
+    }
+
+    /// The key's name, which each packet must have from now on, or none; and how many packets of RTP or of RTCP the peer said that it
+    /// protects, which is the sender's to keep: more are opened all the same. RFC 4568 §6.1.
+    pub fn set_terms(&mut self, mki: Option<Mki>, lifetime: Option<u64>) {
+        (self.mki, self.lifetime) = (mki, lifetime);
+    }
+
+    /// How long the tags of the peer's SRTCP are; `None`: it has sent none that authenticates, and the suite knows two.
+    pub fn srtcp_tag(&self) -> Option<SrtcpTag> {
+        self.srtcp_tag
+    }
+
+    /// The key has protected as many packets as its peer said that it may, or more.
+    pub fn is_used_up(&self) -> bool {
+        let (rtp, rtcp) = self.opened;
+        self.lifetime.is_some_and(|lifetime| rtp.max(rtcp) >= lifetime)
     }
 
     /// The same direction under the key that follows.
@@ -117,20 +146,22 @@ impl Unprotect {
         let packet = buffer.get_mut(..len).ok_or(malformed)?;
         let header = RtpPacket::parse_header(packet).map_err(|_| malformed)?;
         let (ssrc, seq, header_len) = (header.ssrc(), header.seq(), header.header_len());
-        if len < header_len + self.suite.rtp_growth() {
+        if len < header_len + self.suite.rtp_growth() + Mki::len_of(self.mki) {
             return Err(malformed);
         }
+        let mki = self.mki;
         let (index, clear_len) = match self.streams.find(ssrc) {
             Some(window) => {
                 let index = PacketIndex(window.highest()).estimate(seq);
                 if !window.is_free(index.0) {
                     return Err(SrtpError::Replayed);
                 }
-                (index, self.rtp.open_rtp(ssrc, index, header_len, packet, on_failure)?)
+                (index, self.rtp.open_rtp(ssrc, index, header_len, packet, mki, on_failure)?)
             }
             None => self.open_first(ssrc, seq, header_len, packet)?,
         };
         let above_highest = self.streams.mark(ssrc, index.0, MOST_STREAMS);
+        self.opened.0 += 1;
         Ok(Unprotected { len: clear_len, above_highest })
     }
 
@@ -155,7 +186,7 @@ impl Unprotect {
                 error = SrtpError::Replayed;
                 continue;
             }
-            match self.rtp.open_rtp(ssrc, index, header_len, packet, OnFailure::Keep) {
+            match self.rtp.open_rtp(ssrc, index, header_len, packet, self.mki, OnFailure::Keep) {
                 Err(SrtpError::AuthFailed) => {}
                 Err(error) => return Err(error),
                 Ok(len) => {
@@ -177,17 +208,52 @@ impl Unprotect {
     ) -> Result<Unprotected, SrtpError> {
         let malformed = SrtpError::Malformed(len);
         let packet = buffer.get_mut(..len).ok_or(malformed)?;
-        if len < 8 + self.suite.rtcp_growth() {
+        let ssrc = sender(packet).ok_or(malformed)?;
+        let trailer = RtcpTrailer { tag: self.suite.srtcp_tag(), mki: self.mki };
+        match self.srtcp_tag == Some(trailer.tag) {
+            true => self.open_rtcp_with(ssrc, packet, trailer, on_failure),
+            false => self.open_rtcp_of_either(ssrc, packet),
+        }
+    }
+
+    /// SRTCP of a peer whose tags may be of two lengths: the first packet that authenticates under one of them decides, and none
+    /// that does not decides anything. The standard's is decided for good; the short one until a packet has the long one, for who
+    /// is on the way can cut a tag short, and cannot make one longer.
+    fn open_rtcp_of_either(&mut self, ssrc: Ssrc, packet: &mut [u8]) -> Result<Unprotected, SrtpError> {
+        let mut error = SrtpError::Malformed(packet.len());
+        for tag in [Some(self.suite.srtcp_tag()), self.suite.other_srtcp_tag()].into_iter().flatten() {
+            let trailer = RtcpTrailer { tag, mki: self.mki };
+            match self.open_rtcp_with(ssrc, packet, trailer, OnFailure::Keep) {
+                Ok(unprotected) => {
+                    self.srtcp_tag = Some(tag);
+                    return Ok(unprotected);
+                }
+                Err(_) if error == SrtpError::Replayed => {}
+                Err(cause) => error = cause,
+            }
+        }
+        Err(error)
+    }
+
+    fn open_rtcp_with(
+        &mut self,
+        ssrc: Ssrc,
+        packet: &mut [u8],
+        trailer: RtcpTrailer,
+        on_failure: OnFailure,
+    ) -> Result<Unprotected, SrtpError> {
+        let malformed = SrtpError::Malformed(packet.len());
+        if packet.len() < 8 + trailer.len() {
             return Err(malformed);
         }
-        let ssrc = sender(packet).ok_or(malformed)?;
-        let index = u64::from(self.rtcp.srtcp_index(packet).ok_or(malformed)?.0);
+        let index = u64::from(self.rtcp.srtcp_index(packet, trailer).ok_or(malformed)?.0);
         if self.rtcp_streams.find(ssrc).is_some_and(|window| !window.is_free(index)) {
             return Err(SrtpError::Replayed);
         }
-        let clear_len = self.rtcp.open_rtcp(ssrc, packet, on_failure)?;
+        let len = self.rtcp.open_rtcp(ssrc, packet, trailer, on_failure)?;
         let above_highest = self.rtcp_streams.mark(ssrc, index, MOST_STREAMS);
-        Ok(Unprotected { len: clear_len, above_highest })
+        self.opened.1 += 1;
+        Ok(Unprotected { len, above_highest })
     }
 
     /// Whether it opens what is protected under that key.
@@ -212,6 +278,10 @@ impl Unprotect {
             master: self.master.clone(),
             streams: self.streams.iter().chain(self.seen.iter()).map(StreamSnapshot::new).collect(),
             rtcp: self.rtcp_streams.iter().map(StreamSnapshot::new).collect(),
+            mki: self.mki,
+            srtcp_tag: self.srtcp_tag,
+            lifetime: self.lifetime,
+            opened: self.opened.0.max(self.opened.1),
         }
     }
 
@@ -229,6 +299,9 @@ impl Unprotect {
         };
         fill(&mut unprotect.streams, &snapshot.streams);
         fill(&mut unprotect.rtcp_streams, &snapshot.rtcp);
+        unprotect.set_terms(snapshot.mki, snapshot.lifetime);
+        unprotect.srtcp_tag = unprotect.srtcp_tag.or(snapshot.srtcp_tag);
+        unprotect.opened = (snapshot.opened, 0);
         Ok(unprotect)
     }
 }

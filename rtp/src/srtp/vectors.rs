@@ -83,10 +83,10 @@ fn gcm() {
         let key = hex(&vectors[name]["session_key"]);
         let cipher = Cipher::Gcm(Box::new(Gcm::new(algorithm, &key, salt).unwrap()));
         let (mut bytes, mut tag) = (clear.clone(), [0; 16]);
-        cipher.seal_rtp(ssrc, index, header.len(), &mut bytes, &mut tag).unwrap();
+        cipher.seal_rtp(ssrc, index, header.len(), &mut bytes, &mut tag, None).unwrap();
         bytes.extend(tag);
         assert_eq!(bytes, hex(&vectors[name]["srtp_packet"]), "{name}");
-        let len = cipher.open_rtp(ssrc, index, header.len(), &mut bytes, OnFailure::Spoil);
+        let len = cipher.open_rtp(ssrc, index, header.len(), &mut bytes, None, OnFailure::Spoil);
         assert_eq!(len, Ok(clear.len()));
         assert_eq!(bytes[..clear.len()], clear);
     }

@@ -93,14 +93,12 @@ fn count(now: Instant, flow: &mut Flow, header: &[u8; 12], len: usize, jitter: &
     if duplicate {
         return true;
     }
-    if header[1] & 0x80 != 0 {
-        counts.previous = None;
-    }
+    let limit = if header[1] & 0x80 != 0 { 0.2 } else { 1.0 };
     if let Some((before, timestamp_before)) = counts.previous.replace((now, timestamp)) {
         let ticks = timestamp.wrapping_sub(timestamp_before) as i32;
         let gap = now.saturating_duration_since(before).as_secs_f64();
         let difference = (gap - f64::from(ticks) / f64::from(flow.clock_rate)).abs();
-        if difference < 1.0 {
+        if difference < limit {
             counts.jitter += (difference - counts.jitter) / 16.0;
             jitter.push(counts.jitter);
         }
