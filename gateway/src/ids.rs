@@ -12,11 +12,12 @@
 //! So a later message finds its shard without a table. Nothing here is a secret or a proof: whoever makes up such
 //! a token reaches a shard that has never heard of it, and is told 481.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display as _};
 use std::hash::Hasher;
 
 use sip::Message;
 use siphasher::sip::SipHasher13;
+use smol_str::{SmolStr, ToSmolStr};
 
 use crate::random::Random;
 
@@ -111,6 +112,39 @@ pub fn token_info(text: &str) -> Option<TokenInfo> {
     })
 }
 
+/// A token as it is written.
+#[derive(Clone, Copy)]
+struct Token {
+    group: u8,
+    shard: u16,
+    kind: u8,
+    random: u64,
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Token { group, shard, kind, random } = *self;
+        // Digit by digit: a call writes several, and a format of them all takes many times longer.
+        f.write_str(VERSION)?;
+        write_hex(f, u64::from(group), 2)?;
+        write_hex(f, u64::from(shard), 4)?;
+        char::from(kind).fmt(f)?;
+        write_hex(f, random, 16)
+    }
+}
+
+/// The last so many hexadecimal digits of a number.
+fn write_hex(f: &mut fmt::Formatter<'_>, number: u64, digits: usize) -> fmt::Result {
+    let (mut text, mut left) = ([0; 16], number);
+    for place in text.iter_mut().rev() {
+        let digit = u8::try_from(left & 0xf).unwrap_or_default();
+        *place = if digit < 10 { b'0' + digit } else { b'a' - 10 + digit };
+        left >>= 4;
+    }
+    let (_, last) = text.split_at(text.len().saturating_sub(digits));
+    f.write_str(std::str::from_utf8(last).unwrap_or_default())
+}
+
 /// Makes the tokens of one shard.
 pub struct Tokens {
     group: u8,
@@ -128,24 +162,23 @@ impl Tokens {
     }
 
     /// A Via branch: the magic cookie and a token. RFC 3261 §8.1.1.7.
-    pub fn branch(&mut self) -> String {
-        let random = self.random.next_u64();
-        let mut branch = String::with_capacity(BRANCH_LENGTH);
-        branch.push_str(MAGIC_COOKIE);
-        self.write_token(&mut branch, KEPT, random);
-        branch
+    pub fn branch(&mut self) -> impl fmt::Display + use<> {
+        let token = self.fresh();
+        fmt::from_fn(move |f| {
+            f.write_str(MAGIC_COOKIE)?;
+            token.fmt(f)
+        })
     }
 
     /// A From or To tag. RFC 3261 §19.3.
-    pub fn tag(&mut self) -> String {
-        let random = self.random.next_u64();
-        self.token(KEPT, random)
+    pub fn tag(&mut self) -> SmolStr {
+        self.fresh().to_smolstr()
     }
 
     /// A Call-ID, `token@host`. RFC 3261 §20.8.
-    pub fn call_id(&mut self, host: &str) -> String {
-        let token = self.tag();
-        format!("{token}@{host}")
+    pub fn call_id<'a>(&mut self, host: &'a str) -> impl fmt::Display + use<'a> {
+        let token = self.fresh();
+        fmt::from_fn(move |f| write!(f, "{token}@{host}"))
     }
 
     /// The To tag of a reply for which nothing is kept.
@@ -153,11 +186,11 @@ impl Tokens {
     /// - `identity`: what repeats of the request have in common (Call-ID and branch); the same identity gives the
     ///   same tag, as RFC 3261 §8.2.7 demands.
     pub fn stateless_tag(&self, identity: &[u8]) -> String {
-        self.token(STATELESS, self.stateless_key.hash(identity))
+        self.token(STATELESS, self.stateless_key.hash(identity)).to_string()
     }
 
     /// A client nonce for a digest answer. RFC 7616 §3.4.
-    pub fn cnonce(&mut self) -> String {
+    pub fn cnonce(&mut self) -> SmolStr {
         self.tag()
     }
 
@@ -176,16 +209,13 @@ impl Tokens {
         self.shard
     }
 
-    fn write_token(&self, text: &mut String, kind: u8, random: u64) {
-        let (group, shard, kind) = (self.group, self.shard, char::from(kind));
-        // Writing to memory cannot fail.
-        let _ = write!(text, "{VERSION}{group:02x}{shard:04x}{kind}{random:016x}");
+    fn fresh(&mut self) -> Token {
+        let random = self.random.next_u64();
+        self.token(KEPT, random)
     }
 
-    fn token(&self, kind: u8, random: u64) -> String {
-        let mut token = String::with_capacity(TOKEN_LENGTH);
-        self.write_token(&mut token, kind, random);
-        token
+    fn token(&self, kind: u8, random: u64) -> Token {
+        Token { group: self.group, shard: self.shard, kind, random }
     }
 }
 
@@ -278,18 +308,29 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_written_with_all_its_digits() {
+        for (group, shard, random) in
+            [(0, 0, 0), (0xf, 0xabc, 0x0123_4567_89ab_cdef), (0xff, 0xffff, u64::MAX)]
+        {
+            let token = Token { group, shard, kind: KEPT, random };
+            assert_eq!(token.to_string(), format!("vc1{group:02x}{shard:04x}d{random:016x}"));
+            assert_eq!(token.to_string().len(), TOKEN_LENGTH);
+        }
+    }
+
+    #[test]
     fn every_token_names_its_shard() {
         let mut tokens = tokens(3);
         let kept = Some(TokenInfo { group: 2, shard: 3, stateless: false });
-        assert_eq!(token_info(&tokens.branch()), kept);
+        assert_eq!(token_info(&tokens.branch().to_string()), kept);
         assert_eq!(token_info(&tokens.tag()), kept);
-        assert_eq!(token_info(&tokens.call_id("gateway.example.com")), kept);
+        assert_eq!(token_info(&tokens.call_id("gateway.example.com").to_string()), kept);
         assert_eq!(
             token_info(&tokens.stateless_tag(b"x")),
             kept.map(|info| TokenInfo { stateless: true, ..info })
         );
-        assert!(tokens.branch().starts_with("z9hG4bK"));
-        assert_eq!(tokens.branch().len(), BRANCH_LENGTH);
+        assert!(tokens.branch().to_string().starts_with("z9hG4bK"));
+        assert_eq!(tokens.branch().to_string().len(), BRANCH_LENGTH);
     }
 
     #[test]
@@ -328,7 +369,7 @@ mod tests {
         let hashed = four.owner_of(Clue::None, call_id);
         for shard in 0..4 {
             assert_eq!(four.owner_of(Clue::ToTag(&tokens(shard).tag()), call_id), shard);
-            assert_eq!(four.owner_of(Clue::Branch(&tokens(shard).branch()), call_id), shard);
+            assert_eq!(four.owner_of(Clue::Branch(&tokens(shard).branch().to_string()), call_id), shard);
         }
         let outdated = tokens(9).tag();
         let elsewhere = Tokens::new(3, 1, Box::new(SeededRandom::new(1))).tag();
@@ -343,7 +384,7 @@ mod tests {
         let four = ownership(4);
         let hashed = four.owner_of(Clue::None, b"abc@phone");
         let other = (hashed + 1) % 4;
-        let (tag, branch) = (tokens(other).tag(), tokens(other).branch());
+        let (tag, branch) = (tokens(other).tag(), tokens(other).branch().to_string());
         let parse = |start: &str, branch: &str, to: &str| {
             let text = format!(
                 "{start}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch={branch}\r\nFrom: <sip:a@b>;tag=1\r\n\

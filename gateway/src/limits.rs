@@ -23,13 +23,17 @@
 //! ```
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use config::VoiceConnector;
+use smol_str::{SmolStr, format_smolstr};
 
 use crate::admit::{Admitted, Origin, Refusal};
+use crate::direction::Direction;
 use crate::route::{Attempt, Via};
 
 /// A new second brings new calls.
@@ -64,7 +68,7 @@ pub struct Limit {
 /// holds from the next call on and the counts go on.
 #[derive(Debug, Default)]
 pub struct Limits {
-    gauges: ArcSwap<HashMap<String, Arc<Gauge>>>,
+    gauges: ArcSwap<HashMap<SmolStr, Arc<Gauge>>>,
 }
 
 impl Limits {
@@ -82,14 +86,7 @@ impl Limits {
     /// The limit that leaves no place.
     pub fn call(&self, admitted: &Admitted, unix: Duration) -> Result<Permit, Refusal> {
         match &admitted.origin {
-            Origin::Connector(connector) if admitted.emergency.is_none() => {
-                let termination = &connector.termination;
-                let limit = Limit {
-                    calls_per_second: Some(termination.cps_limit),
-                    calls: Some(termination.max_calls),
-                };
-                self.take_named(&format!("out {}", connector.id), connector.id.as_str(), limit, unix)
-            }
+            Origin::Connector(connector) if admitted.emergency.is_none() => self.call_of(connector, unix),
             Origin::Connector(connector) => {
                 let own = format!("{SET_ASIDE}{}", connector.id);
                 let limit = Limit { calls_per_second: None, calls: Some(EMERGENCY_CALLS) };
@@ -99,6 +96,30 @@ impl Limits {
             }
             Origin::Carrier(_) => Ok(Permit::default()),
         }
+    }
+
+    /// Takes a place for a recording session of a connector's, among its calls: `termination.cps_limit` and `max_calls`; and one
+    /// among those that are not up yet.
+    ///
+    /// - `room`, `unix`: as in [`Limits::unanswered`].
+    ///
+    /// # Errors
+    /// The limit that leaves no place.
+    pub fn recording(
+        &self,
+        connector: &VoiceConnector,
+        room: usize,
+        unix: Duration,
+    ) -> Result<[Permit; 2], Refusal> {
+        let call = self.call_of(connector, unix)?;
+        Ok([call, self.unanswered_of_party(Unanswered::of_connector(connector, room), unix)?])
+    }
+
+    fn call_of(&self, connector: &VoiceConnector, unix: Duration) -> Result<Permit, Refusal> {
+        let termination = &connector.termination;
+        let limit =
+            Limit { calls_per_second: Some(termination.cps_limit), calls: Some(termination.max_calls) };
+        self.take_named(&format_smolstr!("out {}", connector.id), &connector.id, limit, unix)
     }
 
     /// Takes a place among the calls of one party that are not up yet: not answered, or not acknowledged. They may have half
@@ -111,21 +132,13 @@ impl Limits {
     /// # Errors
     /// The limit that leaves no place.
     pub fn unanswered(&self, admitted: &Admitted, room: usize, unix: Duration) -> Result<Permit, Refusal> {
-        let (whose, key, fewest) = match &admitted.origin {
-            Origin::Connector(connector) if admitted.emergency.is_some() => {
-                let whose = format!("emergency calls of {}", connector.id);
-                (whose, format!("unanswered emergency {}", connector.id), EMERGENCY_CALLS)
-            }
-            Origin::Connector(connector) => {
-                (connector.id.to_string(), format!("unanswered out {}", connector.id), FEWEST_UNANSWERED)
-            }
-            Origin::Carrier(carrier) => {
-                (carrier.name.to_string(), format!("unanswered carrier {}", carrier.name), FEWEST_UNANSWERED)
-            }
-        };
-        let most = u32::try_from(room / 2).unwrap_or(u32::MAX).max(fewest);
+        self.unanswered_of_party(Unanswered::of(admitted, room), unix)
+    }
+
+    fn unanswered_of_party(&self, party: Unanswered, unix: Duration) -> Result<Permit, Refusal> {
+        let Unanswered { whose, key, most } = party;
         let limit = Limit { calls_per_second: None, calls: Some(most) };
-        self.take_named(&key, &whose, limit, unix).map_err(|refusal| match refusal {
+        self.take_named(&key, whose, limit, unix).map_err(|refusal| match refusal {
             Refusal::ConcurrentCalls { whose, limit, retry_after } => {
                 Refusal::UnansweredCalls { whose, limit, retry_after }
             }
@@ -143,22 +156,10 @@ impl Limits {
     /// # Errors
     /// The limit that leaves no place.
     pub fn attempt(&self, attempt: &Attempt, emergency: bool, unix: Duration) -> Result<Permit, Refusal> {
-        let (key, limit) = match &attempt.via {
-            _ if emergency => return Ok(Permit::default()),
-            Via::Carrier(carrier) => {
-                let limit = Limit { calls_per_second: carrier.cps_limit, calls: carrier.max_calls };
-                (key(&attempt.via), limit)
-            }
-            Via::Connector(connector) => {
-                let origination = &connector.origination;
-                let limit = Limit {
-                    calls_per_second: Some(origination.cps_limit),
-                    calls: Some(origination.max_calls),
-                };
-                (key(&attempt.via), limit)
-            }
-        };
-        self.take_named(&key, attempt.via.name(), limit, unix)
+        if emergency {
+            return Ok(Permit::default());
+        }
+        self.take_named(&key(&attempt.via), attempt.via.name(), limit_of(&attempt.via), unix)
     }
 
     /// The places of a call that is taken over while it is up, limits or not: the calling connector's and the called
@@ -182,7 +183,7 @@ impl Limits {
 
     /// Places that are taken now, of all connectors and carriers.
     pub fn calls(&self) -> u64 {
-        self.gauges.load().values().map(|gauge| gauge.0.load(Ordering::Relaxed) & LOW_24).sum()
+        self.gauges.load().values().map(|gauge| gauge.word.load(Ordering::Relaxed) & LOW_24).sum()
     }
 
     /// Places that calls of a connector hold now, out and in, those of emergency calls among them.
@@ -192,26 +193,69 @@ impl Limits {
         ordinary.iter().chain(&emergency).sum()
     }
 
+    /// Places that ordinary calls of a connector hold in one direction, of its `max_calls`.
+    pub fn calls_in(&self, direction: Direction, id: &str) -> u64 {
+        let kind = match direction {
+            Direction::Inbound => "in",
+            Direction::Outbound => "out",
+        };
+        self.held(&format!("{kind} {id}"))
+    }
+
     /// Places that calls by a carrier hold now, emergency calls apart.
     pub fn calls_of_carrier(&self, name: &str) -> u64 {
         self.held(&format!("carrier {name}"))
     }
 
-    fn held(&self, key: &str) -> u64 {
-        self.gauges.load().get(key).map_or(0, |gauge| gauge.0.load(Ordering::Relaxed) & LOW_24)
+    /// What of the limits of the calling connector is used, and its id; none of a carrier, nor by an emergency call.
+    pub fn used_by(&self, admitted: &Admitted, unix: Duration) -> Option<(String, Used)> {
+        let Origin::Connector(connector) = &admitted.origin else { return None };
+        let termination = &connector.termination;
+        let limit =
+            Limit { calls_per_second: Some(termination.cps_limit), calls: Some(termination.max_calls) };
+        let used = self.used(&format!("out {}", connector.id), limit, unix);
+        admitted.emergency.is_none().then(|| (connector.id.to_string(), used))
     }
 
-    fn take_named(&self, key: &str, whose: &str, limit: Limit, unix: Duration) -> Result<Permit, Refusal> {
+    /// What of the limits of who is called is used.
+    pub fn used_at(&self, via: &Via, unix: Duration) -> Used {
+        self.used(&key(via), limit_of(via), unix)
+    }
+
+    /// Whose calls those of a caller are that are not answered yet, how many there are, and how many there may be.
+    pub fn unanswered_of(&self, admitted: &Admitted, room: usize) -> (String, u64, u32) {
+        let Unanswered { whose, key, most } = Unanswered::of(admitted, room);
+        (whose.into(), self.held(&key), most)
+    }
+
+    fn used(&self, key: &str, limit: Limit, unix: Duration) -> Used {
+        let word = self.gauges.load().get(key).map_or(0, |gauge| gauge.word.load(Ordering::Relaxed));
+        let second = unix.as_secs() & LOW_24;
+        let is_now = (word >> 24) & LOW_24 == second;
+        Used { limit, new: if is_now { word >> 48 } else { 0 }, calls: word & LOW_24 }
+    }
+
+    fn held(&self, key: &str) -> u64 {
+        self.gauges.load().get(key).map_or(0, |gauge| gauge.word.load(Ordering::Relaxed) & LOW_24)
+    }
+
+    fn take_named(
+        &self,
+        key: &str,
+        whose: impl fmt::Display,
+        limit: Limit,
+        unix: Duration,
+    ) -> Result<Permit, Refusal> {
         let gauge = self.gauge(key);
         match gauge.take(limit, unix.as_secs()) {
-            Ok(()) => Ok(Permit { held: Some(Held { key: key.to_owned(), gauge }) }),
+            Ok(()) => Ok(Permit { held: Some(gauge) }),
             Err(Full::Second(limit)) => Err(Refusal::CallsPerSecond {
-                whose: whose.to_owned(),
+                whose: whose.to_string(),
                 limit,
                 retry_after: RETRY_CALLS_PER_SECOND,
             }),
             Err(Full::Calls(limit)) => Err(Refusal::ConcurrentCalls {
-                whose: whose.to_owned(),
+                whose: whose.to_string(),
                 limit,
                 retry_after: RETRY_CONCURRENT_CALLS,
             }),
@@ -225,7 +269,8 @@ impl Limits {
         // The first call of a connector or carrier: copied and swapped, tried again where another shard was first.
         self.gauges.rcu(|gauges| {
             let mut gauges = HashMap::clone(gauges);
-            gauges.entry(key.to_owned()).or_default();
+            let gauge = || Arc::new(Gauge { key: key.into(), word: AtomicU64::default() });
+            gauges.entry(key.into()).or_insert_with(gauge);
             gauges
         });
         self.gauges.load().get(key).cloned().unwrap_or_default()
@@ -236,13 +281,7 @@ impl Limits {
 #[derive(Debug, Default)]
 #[must_use = "dropping it gives the place back"]
 pub struct Permit {
-    held: Option<Held>,
-}
-
-#[derive(Debug)]
-struct Held {
-    key: String,
-    gauge: Arc<Gauge>,
+    held: Option<Arc<Gauge>>,
 }
 
 impl Permit {
@@ -260,15 +299,90 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            held.gauge.give_back();
+            held.give_back();
         }
     }
 }
 
-fn key(via: &Via) -> String {
+/// What of a limit is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// What may be.
+    pub limit: Limit,
+    /// New calls in this second.
+    pub new: u64,
+    /// Calls at this moment.
+    pub calls: u64,
+}
+
+impl Used {
+    /// What one more call would be refused for.
+    ///
+    /// - `whose`: a connector's id or a carrier's name.
+    pub fn refusal(&self, whose: &str) -> Option<Refusal> {
+        let whose = || whose.to_owned();
+        let full = |limit: Option<u32>, used: u64| limit.filter(|limit| used >= u64::from(*limit));
+        if let Some(limit) = full(self.limit.calls_per_second, self.new) {
+            return Some(Refusal::CallsPerSecond {
+                whose: whose(),
+                limit,
+                retry_after: RETRY_CALLS_PER_SECOND,
+            });
+        }
+        let limit = full(self.limit.calls, self.calls)?;
+        Some(Refusal::ConcurrentCalls { whose: whose(), limit, retry_after: RETRY_CONCURRENT_CALLS })
+    }
+}
+
+/// The limit on calls of one party that are not answered yet.
+struct Unanswered {
+    whose: SmolStr,
+    key: SmolStr,
+    most: u32,
+}
+
+impl Unanswered {
+    fn of(admitted: &Admitted, room: usize) -> Self {
+        let (whose, key, fewest) = match &admitted.origin {
+            Origin::Connector(connector) if admitted.emergency.is_some() => {
+                let whose = format_smolstr!("emergency calls of {}", connector.id);
+                (whose, format_smolstr!("unanswered emergency {}", connector.id), EMERGENCY_CALLS)
+            }
+            Origin::Connector(connector) => return Unanswered::of_connector(connector, room),
+            Origin::Carrier(carrier) => (
+                carrier.name.as_str().into(),
+                format_smolstr!("unanswered carrier {}", carrier.name),
+                FEWEST_UNANSWERED,
+            ),
+        };
+        Unanswered { whose, key, most: most(room, fewest) }
+    }
+
+    fn of_connector(connector: &VoiceConnector, room: usize) -> Self {
+        let key = format_smolstr!("unanswered out {}", connector.id);
+        Unanswered { whose: connector.id.as_str().into(), key, most: most(room, FEWEST_UNANSWERED) }
+    }
+}
+
+/// Half of the room, and a few in any case.
+fn most(room: usize, fewest: u32) -> u32 {
+    u32::try_from(room / 2).unwrap_or(u32::MAX).max(fewest)
+}
+
+fn limit_of(via: &Via) -> Limit {
     match via {
-        Via::Carrier(carrier) => format!("carrier {}", carrier.name),
-        Via::Connector(connector) => format!("in {}", connector.id),
+        Via::Carrier(carrier) => Limit { calls_per_second: carrier.cps_limit, calls: carrier.max_calls },
+        Via::Connector(connector) => {
+            let origination = &connector.origination;
+            Limit { calls_per_second: Some(origination.cps_limit), calls: Some(origination.max_calls) }
+        }
+    }
+}
+
+fn key(via: &Via) -> SmolStr {
+    match via {
+        Via::Carrier(carrier) => format_smolstr!("carrier {}", carrier.name),
+        Via::Connector(connector) => format_smolstr!("in {}", connector.id),
     }
 }
 
@@ -281,7 +395,11 @@ fn key(via: &Via) -> String {
 /// +------------+------------------+------------------+
 /// ```
 #[derive(Debug, Default)]
-struct Gauge(AtomicU64);
+struct Gauge {
+    /// Whose calls they are.
+    key: SmolStr,
+    word: AtomicU64,
+}
 
 enum Full {
     Second(u32),
@@ -298,7 +416,7 @@ const LATEST: u64 = 5;
 impl Gauge {
     fn take(&self, limit: Limit, second: u64) -> Result<(), Full> {
         let second = second & LOW_24;
-        let mut word = self.0.load(Ordering::Relaxed);
+        let mut word = self.word.load(Ordering::Relaxed);
         loop {
             let calls = word & LOW_24;
             // The clocks of the shards are read at different moments: a second that has begun stays the one.
@@ -315,7 +433,7 @@ impl Gauge {
                 return Err(Full::Calls(most));
             }
             let next = ((new + 1).min(MOST_NEW) << 48) | (second << 24) | (calls + 1);
-            match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(changed) => word = changed,
             }
@@ -324,7 +442,7 @@ impl Gauge {
 
     fn give_back(&self) {
         // Only a permit gives back, so there is a call to take away: the subtraction cannot borrow.
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.word.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -382,7 +500,7 @@ mod tests {
         held.push(limits.take("pbx", limit(9, 3), SECOND).unwrap());
         assert!(limits.take("pbx", limit(9, 3), SECOND).is_err());
         held.clear();
-        assert_eq!(limits.gauge("pbx").0.load(Ordering::Relaxed) & LOW_24, 0);
+        assert_eq!(limits.gauge("pbx").word.load(Ordering::Relaxed) & LOW_24, 0);
     }
 
     #[test]

@@ -29,11 +29,13 @@ struct Waiting {
     bytes: Vec<u8>,
     /// Lines that found no room since the last that did.
     lost: u64,
+    /// Whether each line is an object.
+    json: bool,
 }
 
 impl Lines {
     const fn new() -> Lines {
-        let waiting = Mutex::new(Waiting { bytes: Vec::new(), lost: 0 });
+        let waiting = Mutex::new(Waiting { bytes: Vec::new(), lost: 0, json: false });
         Lines { waiting, writing: Mutex::new(()), thread: OnceLock::new() }
     }
 
@@ -53,6 +55,11 @@ impl Lines {
         })?;
         let _ = self.thread.set(thread.thread().clone());
         Ok(())
+    }
+
+    /// From now on each line is a JSON object.
+    pub(crate) fn is_json(&self) {
+        self.waiting().json = true;
     }
 
     /// One more line.
@@ -89,8 +96,12 @@ impl Waiting {
         }
         if self.lost > 0 {
             let lost = std::mem::take(&mut self.lost);
-            self.bytes
-                .extend_from_slice(format!("{lost} lines of the log found nobody to read them\n").as_bytes());
+            let told = format!("{lost} lines of the log found nobody to read them");
+            let told = match self.json {
+                true => format!("{{\"level\":\"WARN\",\"message\":\"{told}\"}}\n"),
+                false => told + "\n",
+            };
+            self.bytes.extend_from_slice(told.as_bytes());
         }
         self.bytes.extend_from_slice(line);
         is_first
@@ -108,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_is_lost_and_counted() {
-        let mut waiting = Waiting { bytes: Vec::new(), lost: 0 };
+        let mut waiting = Waiting { bytes: Vec::new(), lost: 0, json: false };
         let line = [b'x'; 1_023];
         assert!(waiting.take(&line));
         let taken = 1 + (0..2_000).take_while(|_| !waiting.take(&line) && waiting.lost == 0).count();
@@ -118,5 +129,11 @@ mod tests {
         waiting.bytes.clear();
         assert!(waiting.take(b"again\n"));
         assert_eq!(waiting.bytes, b"2 lines of the log found nobody to read them\nagain\n");
+        (waiting.lost, waiting.json) = (3, true);
+        waiting.bytes.clear();
+        waiting.take(b"{}\n");
+        for line in String::from_utf8(waiting.bytes).unwrap().lines() {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What we are towards a peer: the listener that it is reached by, and the addresses and names that it is told.
 
-use std::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display as _};
 use std::net::{IpAddr, SocketAddr};
 
 use config::{Config, ContactName, Listen, Media, Network};
@@ -43,17 +44,35 @@ impl Local {
     }
 
     /// Host and port, as in Via and Contact.
-    pub fn host_port(&self) -> SmolStr {
-        format_smolstr!("{}:{}", self.host(), self.advertise.port())
+    pub fn host_port(&self) -> impl fmt::Display {
+        let port = self.advertise.port();
+        fmt::from_fn(move |f| {
+            match &self.name {
+                Some(name) => f.write_str(name)?,
+                None => sip::Host::from(self.advertise.ip()).fmt(f)?,
+            }
+            f.write_str(":")?;
+            port.fmt(f)
+        })
     }
 
     /// A Via value with a branch of ours. RFC 3261 §18.1.1; `rport` of RFC 3581.
-    pub fn via(&self, branch: &str) -> String {
-        said(format_args!("SIP/2.0/{} {};branch={branch};rport", self.transport.via(), self.host_port()))
+    pub fn via<B: fmt::Display>(&self, branch: B) -> impl fmt::Display {
+        let transport = self.transport.via();
+        fmt::from_fn(move |f| {
+            // Piece by piece: every message has one, and a format of them all takes several times longer.
+            f.write_str("SIP/2.0/")?;
+            f.write_str(transport)?;
+            f.write_str(" ")?;
+            self.host_port().fmt(f)?;
+            f.write_str(";branch=")?;
+            branch.fmt(f)?;
+            f.write_str(";rport")
+        })
     }
 
     /// A Contact value; `user` as it stands on the wire, empty for none.
-    pub fn contact(&self, user: &str) -> String {
+    pub fn contact(&self, user: &str) -> impl fmt::Display {
         let at = if user.is_empty() { "" } else { "@" };
         let transport = match self.transport {
             Transport::Udp => "",
@@ -61,51 +80,60 @@ impl Local {
             // Not `sips:`: it promises TLS on every hop, which nobody here asked for, and phones stumble over it.
             Transport::Tls => ";transport=tls",
         };
-        said(format_args!("<sip:{user}{at}{}{transport}>", self.host_port()))
+        fmt::from_fn(move |f| {
+            ["<sip:", user, at].into_iter().try_for_each(|piece| f.write_str(piece))?;
+            self.host_port().fmt(f)?;
+            f.write_str(transport)?;
+            f.write_str(">")
+        })
     }
-}
-
-/// Text as long as a header of ours is, mostly.
-fn said(text: fmt::Arguments<'_>) -> String {
-    let mut said = String::with_capacity(96);
-    // Writing to memory cannot fail.
-    let _ = said.write_fmt(text);
-    said
 }
 
 /// What we are towards any peer, as the listeners, networks and media addresses of a configuration have it.
 #[derive(Debug, Clone)]
 pub struct Locals {
-    listen: Vec<Listen>,
+    listeners: Vec<Listening>,
     networks: Vec<Network>,
     media: Media,
     /// Each listener speaks for its own network.
     has_networks: bool,
-    /// The addresses that the listeners really have.
-    bound: Vec<SocketAddr>,
+}
+
+/// The addresses that listeners really have: port 0 is one of the system's choice.
+pub type BoundAddresses = BTreeMap<ListenerId, SocketAddr>;
+
+/// A listener as it is configured, and where it really is.
+#[derive(Debug, Clone)]
+struct Listening {
+    id: ListenerId,
+    listen: Listen,
+    bound: SocketAddr,
 }
 
 impl Locals {
-    /// - `bound`: the address of each listener; port 0 is one of the system's choice.
-    pub fn new(config: &Config, bound: &[SocketAddr]) -> Self {
+    /// - `bound`: a listener that is not among them is where the configuration has it.
+    pub fn new(config: &Config, bound: &BoundAddresses) -> Self {
+        let listening = |listen: &Listen| {
+            let id = ListenerId(listen.number);
+            Listening { id, listen: listen.clone(), bound: bound.get(&id).copied().unwrap_or(listen.address) }
+        };
         Self {
-            listen: config.listen.clone(),
+            listeners: config.listen.iter().map(listening).collect(),
             networks: config.network.clone(),
             media: config.media.clone(),
             has_networks: config.has_networks(),
-            bound: bound.to_vec(),
         }
     }
 
-    /// Towards a peer that came by `listener`; `None` where a new configuration has fewer listeners than the sockets that
-    /// are still bound.
+    /// Towards a peer that came by `listener`; `None` where the configuration has it no more, and its sockets are open for
+    /// calls that began before.
     ///
     /// - `arrived`: the address of ours that the peer's message was sent to, where that is known: what a wildcard is bound to
     ///   says nothing.
     pub fn by(&self, listener: ListenerId, peer: IpAddr, arrived: Option<IpAddr>) -> Option<Local> {
         let peer = peer.to_canonical();
-        let configured = self.listen.get(usize::from(listener.0))?;
-        let bound = self.bound.get(usize::from(listener.0)).copied().unwrap_or(configured.address);
+        let Listening { listen: configured, bound, .. } =
+            self.listeners.iter().find(|one| one.id == listener)?;
         let network = Network::of(&self.networks, peer);
         let is_local = network.is_some_and(|network| network.is_local(peer));
         let media = self.media_address(bound.ip(), network, peer)?;
@@ -130,25 +158,23 @@ impl Locals {
     pub fn towards(&self, transport: Transport, peer: IpAddr) -> Option<Local> {
         let peer = peer.to_canonical();
         let network = Network::of(&self.networks, peer).map(|network| &network.name);
-        let rank = |listen: &Listen| match &listen.network {
+        let rank = |one: &&Listening| match &one.listen.network {
             own if own.as_ref() == network => 0,
             None => 1,
             Some(_) => 2,
         };
-        let able = self.listeners(transport).filter(|(_, listen)| listen.address.is_ipv4() == peer.is_ipv4());
-        let (listener, _) = able.min_by_key(|(_, listen)| rank(listen))?;
-        self.by(listener, peer, None)
+        let able = self.of(transport).filter(|one| one.listen.address.is_ipv4() == peer.is_ipv4());
+        self.by(able.min_by_key(rank)?.id, peer, None)
     }
 
     /// By the first listener that has the transport: for a peer whose address is not known yet.
     pub fn first(&self, transport: Transport) -> Option<Local> {
-        let (listener, listen) = self.listeners(transport).next()?;
-        self.by(listener, listen.address.ip(), None)
+        let first = self.of(transport).next()?;
+        self.by(first.id, first.listen.address.ip(), None)
     }
 
-    fn listeners(&self, transport: Transport) -> impl Iterator<Item = (ListenerId, &Listen)> {
-        let all = (0..).map(ListenerId).zip(&self.listen);
-        all.filter(move |(_, listen)| listen.protocol == transport)
+    fn of(&self, transport: Transport) -> impl Iterator<Item = &Listening> {
+        self.listeners.iter().filter(move |one| one.listen.protocol == transport)
     }
 
     /// Where the media of a peer is bound: where its network has it, else beside the listener, else anywhere.
@@ -184,8 +210,7 @@ mod tests {
 
     fn locals(text: &str) -> Locals {
         let config = Config::parse(text, Path::new("f.toml")).unwrap().0;
-        let bound: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.address).collect();
-        Locals::new(&config, &bound)
+        Locals::new(&config, &BoundAddresses::new())
     }
 
     /// Listener, signalling address, bound media address, told media address.
@@ -279,10 +304,13 @@ mod tests {
         let six = locals(TWO_SIDES).towards(Transport::Udp, "fd00::9".parse().unwrap()).unwrap();
         let named = local.clone().named(Some(&"sbc.example.com".parse().unwrap()));
         let with_port = local.clone().named(Some(&"sbc.example.com:5090".parse().unwrap()));
-        assert_eq!(local.contact("a"), "<sip:a@203.0.113.12:5060;transport=tcp>");
-        assert_eq!((six.contact(""), six.host()), ("<sip:[fd00::5]:5060>".to_owned(), "[fd00::5]".into()));
-        assert_eq!(named.contact("a"), "<sip:a@sbc.example.com:5060;transport=tcp>");
-        assert_eq!(named.via("b"), "SIP/2.0/TCP sbc.example.com:5060;branch=b;rport");
-        assert_eq!(with_port.contact(""), "<sip:sbc.example.com:5090;transport=tcp>");
+        assert_eq!(local.contact("a").to_string(), "<sip:a@203.0.113.12:5060;transport=tcp>");
+        assert_eq!(
+            (six.contact("").to_string(), six.host()),
+            ("<sip:[fd00::5]:5060>".to_owned(), "[fd00::5]".into())
+        );
+        assert_eq!(named.contact("a").to_string(), "<sip:a@sbc.example.com:5060;transport=tcp>");
+        assert_eq!(named.via("b").to_string(), "SIP/2.0/TCP sbc.example.com:5060;branch=b;rport");
+        assert_eq!(with_port.contact("").to_string(), "<sip:sbc.example.com:5090;transport=tcp>");
     }
 }

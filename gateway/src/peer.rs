@@ -7,13 +7,49 @@ use std::sync::Arc;
 pub use config::Transport;
 use serde::{Deserialize, Serialize};
 
-/// A listener: its index in the configuration's `[[listen]]` tables.
+/// A listener, by [`config::Listen::number`]. Never another one's in the life of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListenerId(pub u16);
 
 /// A TCP or TLS connection, whoever dialled it. Never used twice in the life of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
+
+/// What TLS was agreed on for a connection, by the numbers of IANA's registries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Secured {
+    version: u16,
+    cipher_suite: u16,
+}
+
+impl Secured {
+    /// What a handshake has led to; `None` before it has.
+    pub fn of(connection: &rustls::CommonState) -> Option<Secured> {
+        let version = u16::from(connection.protocol_version()?);
+        let cipher_suite = u16::from(connection.negotiated_cipher_suite()?.suite());
+        Some(Secured { version, cipher_suite })
+    }
+
+    /// The version of TLS, such as `1.3`.
+    pub fn version(self) -> &'static str {
+        match self.version {
+            0x0304 => "1.3",
+            0x0303 => "1.2",
+            _ => "unknown",
+        }
+    }
+
+    /// The cipher suite, such as `TLS_AES_128_GCM_SHA256`.
+    pub fn cipher_suite(self) -> &'static str {
+        match self.cipher_suite {
+            // Registered without the version that rustls puts into their names.
+            0x1301 => "TLS_AES_128_GCM_SHA256",
+            0x1302 => "TLS_AES_256_GCM_SHA384",
+            0x1303 => "TLS_CHACHA20_POLY1305_SHA256",
+            number => rustls::CipherSuite::from(number).as_str().unwrap_or("unknown"),
+        }
+    }
+}
 
 /// Whose system a peer is: its trust anchors and our certificate for it are the configuration's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,12 +91,24 @@ pub struct Peer {
     /// Whose system it is, for TLS; none: found by the address when we dial.
     #[serde(default)]
     pub party: Option<Party>,
+    /// What TLS was agreed on, where the peer came by it; not written down with the rest.
+    #[serde(skip)]
+    pub secured: Option<Secured>,
 }
 
 impl Peer {
     /// A peer that is reached by its address.
     pub fn new(transport: Transport, listener: ListenerId, remote: SocketAddr) -> Peer {
-        Peer { transport, listener, remote, local: None, connection: None, server_name: None, party: None }
+        Peer {
+            transport,
+            listener,
+            remote,
+            local: None,
+            connection: None,
+            server_name: None,
+            party: None,
+            secured: None,
+        }
     }
 }
 
@@ -77,6 +125,8 @@ pub struct Source {
     pub remote: SocketAddr,
     /// The connection that it came by.
     pub connection: Option<ConnectionId>,
+    /// What TLS was agreed on for that.
+    pub secured: Option<Secured>,
 }
 
 impl Source {
@@ -90,6 +140,7 @@ impl Source {
             connection: self.connection,
             server_name: None,
             party: None,
+            secured: self.secured,
         }
     }
 }

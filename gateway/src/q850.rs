@@ -14,24 +14,28 @@ pub struct Q850 {
 impl Q850 {
     /// The first of a message.
     pub fn of(message: &Message) -> Option<Q850> {
-        message.values(Name::Reason).find_map(|value| {
-            let mut fields = value.split(';').map(str::trim);
-            if !fields.next()?.eq_ignore_ascii_case("Q.850") {
-                return None;
-            }
-            let fields: Vec<(&str, &str)> = fields.filter_map(|field| field.split_once('=')).collect();
-            let value = |name: &str| {
-                fields
-                    .iter()
-                    .find(|(found, _)| found.trim().eq_ignore_ascii_case(name))
-                    .map(|(_, value)| value.trim())
-            };
-            let cause = value("cause")?.parse().ok().filter(|cause| (1..=127).contains(cause))?;
-            Some(Q850 {
-                cause,
-                by_user: value("location").is_some_and(|place| place.eq_ignore_ascii_case("U")),
-            })
-        })
+        message.values(Name::Reason).find_map(|value| Q850::of_value(&value))
+    }
+
+    /// The first cause in the values of a `Reason`, one after another with commas between them.
+    pub fn said(values: &str) -> Option<u16> {
+        values.split(',').find_map(Q850::of_value).map(|said| said.cause)
+    }
+
+    fn of_value(value: &str) -> Option<Q850> {
+        let mut fields = value.split(';').map(str::trim);
+        if !fields.next()?.eq_ignore_ascii_case("Q.850") {
+            return None;
+        }
+        let fields: Vec<(&str, &str)> = fields.filter_map(|field| field.split_once('=')).collect();
+        let value = |name: &str| {
+            fields
+                .iter()
+                .find(|(found, _)| found.trim().eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.trim())
+        };
+        let cause = value("cause")?.parse().ok().filter(|cause| (1..=127).contains(cause))?;
+        Some(Q850 { cause, by_user: value("location").is_some_and(|place| place.eq_ignore_ascii_case("U")) })
     }
 
     /// What a final response means that says little itself: a status of the number or the callee, where the cause is about

@@ -92,6 +92,18 @@ impl Readiness {
         Obstacle::ALL.into_iter().find(|obstacle| bits & obstacle.bit() != 0)
     }
 
+    /// Each obstacle, and whether it stands in the way now. Takes no lock.
+    pub fn all(&self) -> impl Iterator<Item = (Obstacle, bool)> + use<> {
+        let bits = self.0.bits.load(Relaxed);
+        Obstacle::ALL.into_iter().map(move |obstacle| (obstacle, bits & obstacle.bit() != 0))
+    }
+
+    /// Whether this stands in the way. Takes no lock.
+    #[must_use]
+    pub fn has(&self, obstacle: Obstacle) -> bool {
+        self.0.bits.load(Relaxed) & obstacle.bit() != 0
+    }
+
     /// `name: reason` of each obstacle; empty means ready.
     #[must_use]
     pub fn obstacles(&self) -> Vec<String> {

@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use config::{Prack, Refer};
-use sip::text::{phrase, word};
+use sip::text::{shared_phrase, word};
 use sip::{Builder, Message, Name, StatusCode};
+use smol_str::SmolStr;
 
 /// The methods that we take. RFC 3261 §20.5.
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO";
 
 /// The value of Supported for a party with these `peer.prack` and `peer.refer`: what is ours on its leg, whatever the other side
 /// knows. RFC 3262, 4028, 3891, 4488.
-pub fn supported(prack: Prack, refer: Refer) -> String {
-    let tags = [
-        ("100rel", prack != Prack::Off),
-        ("timer", true),
-        ("replaces", true),
-        ("norefersub", refer == Refer::Handle),
-    ];
-    tags.into_iter().filter(|(_, on)| *on).map(|(tag, _)| tag).collect::<Vec<_>>().join(", ")
+pub fn supported(prack: Prack, refer: Refer) -> &'static str {
+    match (prack != Prack::Off, refer == Refer::Handle) {
+        (true, true) => "100rel, timer, replaces, norefersub",
+        (true, false) => "100rel, timer, replaces",
+        (false, true) => "timer, replaces, norefersub",
+        (false, false) => "timer, replaces",
+    }
 }
 
 /// Why a call was refused or ended: a status and a text for the reason phrase, the `Reason` header, the record.
@@ -27,7 +27,7 @@ pub struct Cause {
     /// What a response says of it.
     pub status: StatusCode,
     /// In words, short and without controls.
-    pub text: String,
+    pub text: SmolStr,
     /// `Retry-After`, where the peer may come again.
     pub retry_after: Option<Duration>,
 }
@@ -35,9 +35,9 @@ pub struct Cause {
 impl Cause {
     /// `status` outside 300..=699 counts as 500. The text is cut to the length of a reason phrase, and loses controls:
     /// words of a peer may be in it.
-    pub fn new(status: u16, text: impl Into<String>) -> Cause {
+    pub fn new(status: u16, text: impl Into<SmolStr>) -> Cause {
         let status = StatusCode::new(status).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR);
-        Cause { status, text: phrase(&text.into()), retry_after: None }
+        Cause { status, text: shared_phrase(&text.into()), retry_after: None }
     }
 
     /// The same for who may come again after so long: there is too much to do now. RFC 3261 §21.5.4.
@@ -75,6 +75,11 @@ impl Cause {
 pub(crate) fn demanded_beside_100rel(message: &Message, reliable: bool) -> Option<String> {
     let is = |tag: &str, ours: &str| tag.eq_ignore_ascii_case(ours);
     demanded_but(message, |tag| !(is(tag, "replaces") || reliable && is(tag, "100rel")))
+}
+
+/// The same of a recording client, whose sessions are `siprec`. RFC 7866 §5.1.
+pub(crate) fn demanded_of_recorder(message: &Message) -> Option<String> {
+    demanded_but(message, |tag| !tag.eq_ignore_ascii_case(sip::siprec::OPTION_TAG))
 }
 
 /// The option tags of Require that are `unknown`. `timer` is not: each leg keeps its session timer (RFC 4028).

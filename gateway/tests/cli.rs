@@ -211,6 +211,20 @@ fn check_tells_of_a_system_that_vouches_for_nobody() {
     }
 }
 
+/// The host of the tests is fit for an example on loopback, and for no million calls.
+#[test]
+fn doctor_exits_by_what_it_finds_and_says_it_to_people_and_to_programs() {
+    let file = examples().join("embedded.toml").display().to_string();
+    let (code, text, errors) = run(&["doctor", "--config", &file]);
+    assert_eq!((code, text.contains("BAD ")), (0, false), "{text}{errors}");
+    assert!(text.contains("firewall     carrier ") && text.contains("\nThis host has room for "), "{text}");
+    let (code, text, errors) = run(&["doctor", "--config", &file, "--json", "--calls", "1000000"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{errors}"));
+    let ports = found["findings"].as_array().unwrap().iter().find(|one| one["topic"] == "ports").unwrap();
+    assert_eq!((code, &ports["level"]), (1, &"bad".into()), "{ports:#}");
+    assert!(ports["remedy"].as_str().unwrap().contains("a range of "), "{ports:#}");
+}
+
 #[test]
 fn explain_exits_by_what_it_says() {
     let question = |from, to, source, transport| {
@@ -277,7 +291,7 @@ fn the_reference_runs_once_its_files_are_there() {
     let key = rcgen::generate_simple_self_signed(["voiceconnector.example.com".to_owned()]).unwrap();
     fs::write(directory.path().join("tls/gateway.pem"), key.cert.pem()).unwrap();
     fs::write(directory.path().join("tls/gateway.key"), key.signing_key.serialize_pem()).unwrap();
-    let mut daemon = command(&["run", "--config", file.to_str().unwrap()]);
+    let mut daemon = command(&["run", "--log-format", "human", "--config", file.to_str().unwrap()]);
     daemon.env("CARRIER_B_PASSWORD", "secret").current_dir(directory.path());
     let mut daemon = Process::start("reference", daemon, directory.path());
     eventually("ready", PATIENCE, || match daemon.output() {
@@ -452,7 +466,7 @@ fn what_cannot_begin_says_why_in_one_sentence() {
             "VOICE_CONNECTOR_LOG has \"inof\", which is no level; write error, ",
         ),
         (&["run", &path("right.toml")], "gateway=loud", 1, "VOICE_CONNECTOR_LOG is \"gateway=loud\": "),
-        (&["run", &path("right.toml"), "--log-format", "xml"], "", 2, "[possible values: human, json]"),
+        (&["run", &path("right.toml"), "--log-format", "xml"], "", 2, "[possible values: auto, human, json]"),
         (&["run", &path("right.toml"), "--drain", "soon"], "", 2, "invalid value 'soon'"),
         (&["check", &path("absent.toml")], "", 1, "absent.toml: cannot be read: No such file"),
         (
@@ -511,7 +525,14 @@ fn the_log_is_json_on_request() {
         .collect();
     let begun = lines.iter().find(|line| line["message"] == "call begins").unwrap_or_else(|| panic!("{log}"));
     assert!(begun["transaction_id"].is_string() && begun["level"] == "INFO", "{begun}");
-    gateway.stop();
+    let directory = gateway.stop();
+    let all = fs::read_to_string(directory.path().join("gateway.log")).unwrap();
+    let said = |message: &str| all.lines().any(|line| line.contains(&format!("\"message\":\"{message}")));
+    for message in ["listens   udp ", "Ready.", "Draining: ", "Stopped."] {
+        assert!(said(message), "{message}: {all}");
+    }
+    let other = all.lines().find(|line| serde_json::from_str::<serde_json::Value>(line).is_err());
+    assert_eq!(other, None, "a line that is no object");
 }
 
 #[test]
@@ -684,7 +705,8 @@ fn after_a_kill_both_legs_get_a_bye_and_the_call_its_record() {
     assert_eq!(record["Status"], "Completed");
     let message = record["StatusMessage"].as_str().unwrap();
     assert!(message.starts_with("Gateway restarted; end time unknown, between "), "{message}");
-    // Once: the next start knows of nothing.
+    // Once: the next start knows of nothing when they have said that they heard it.
+    gateway.let_go();
     gateway.restart();
     Up::begin(&phone, &carrier, phone.invite("+12125550123")).end(&phone, &carrier);
     gateway.call_details(2);

@@ -4,9 +4,13 @@
 
 mod support;
 
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
 use sip::dialog::Dialog;
 use sip::{Builder, Message, Method, Name};
-use support::{Authority, Gateway, Net, Peer, THEIRS, shown, status_line};
+use support::{Authority, Gateway, Net, Peer, THEIRS, eventually, lines, shown, status_line};
 
 const SRTP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                     m=audio 9 RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n\
@@ -44,6 +48,7 @@ address = "{plain}"
 
 [admin]
 address = "{admin}"
+socket = "control.sock"
 
 [[voice_connector]]
 id = "office"
@@ -148,6 +153,54 @@ fn nobody_is_helped_in_clear_and_everybody_is_under_tls() {
     }
     trunk.gateway.call_details(6);
     assert_eq!(trunk.gateway.metrics().sum("refusals_total", &[("cause", "encryption")]), 4.0);
+    trunk.close();
+}
+
+/// What was agreed on is shown while the call is up, and recorded when it is over.
+#[test]
+fn what_the_parties_are_reached_by_is_told() {
+    let trunk = Trunk::start(Net(193));
+    let (mut dialog, _) = trunk.up(&trunk.invite(THEIRS).build());
+    let client = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
+        command.args(arguments).current_dir(trunk.gateway.config().parent().unwrap());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (suite, srtp, codec) = ("TLS_AES_256_GCM_SHA384", "AES_CM_128_HMAC_SHA1_80", "PCMU/8000");
+    let listed: Value = serde_json::from_str(&client(&["calls", "gateway.toml", "--json"])).unwrap();
+    let id = listed["id"].as_str().unwrap();
+    let view: Value = serde_json::from_str(&client(&["call", id, "gateway.toml", "--json"])).unwrap();
+    let caller = &view["caller"];
+    assert_eq!((&caller["tls"], &caller["codec"]), (&format!("1.3 {suite}").into(), &codec.into()), "{view}");
+    assert_eq!((&view["callee"]["tls"], &view["callee"]["codec"]), (&Value::Null, &codec.into()), "{view}");
+
+    let bye = dialog.request(Method::Bye).header(Name::Via, trunk.pbx.via());
+    let bye = bye.header(Name::MaxForwards, "70").build();
+    trunk.pbx.send(&bye);
+    trunk.carrier.is_hung_up();
+    assert_eq!(status_line(&trunk.pbx.answer_to(&bye)).0, 200);
+    let wide = eventually("the wide record", Duration::from_secs(20), || {
+        lines(&trunk.gateway.records(), "voice-connector-calls").pop().ok_or_else(|| "none".to_owned())
+    });
+    let leg = |leg: &Value| {
+        let names = ["transport", "tls_version", "tls_cipher_suite", "srtp_suite", "codec"];
+        names.map(|name| leg[name].as_str().map(str::to_owned))
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(leg(&wide["caller_leg"]), [some("tls"), some("1.3"), some(suite), some(srtp), some(codec)]);
+    assert_eq!(leg(&wide["callee_leg"]), [some("udp"), None, None, None, some(codec)]);
+    assert_eq!(wide["trace_id"].as_str(), Some(&*id.replace('-', "")));
+    assert!(wide["media"]["milliseconds"].as_u64().is_some_and(|open| open > 0), "{wide}");
+    assert_eq!(wide["media"]["caller"]["received"]["rtp_packets"], 0);
+    let table = client(&["records", "--config", "gateway.toml"]);
+    assert!(table.contains(&format!("    - {codec} ")), "{table}");
+    assert_eq!(
+        serde_json::from_str::<Value>(&client(&["records", "--config", "gateway.toml", "--format", "wide"]))
+            .unwrap(),
+        wide
+    );
     trunk.close();
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use support::{
     Baresip, CUSTOMER, Gateway, Leaf, Linphone, Net, OURS, Phone, REMOTE, SRTP, SecureTrunk, THEIRS,
-    eventually, listening, missing,
+    again_if_linphone_crashes, eventually, listening, missing,
 };
 
 /// Who is called by a transfer of the customer's and by one of the carrier's, and what that one plays, in hertz.
@@ -160,11 +160,13 @@ fn linphone_transfers() {
     if missing(&["linphonec", "baresip", "sox"]) {
         return;
     }
-    let trunk = trunk(Net(224), false);
-    let phones = [listening(trunk.carrier("answermode=auto")), target(trunk.net)];
-    let (gateway, mut caller) = linphone_calls(&trunk, 7278);
-    is_transferred(gateway, phones.each_ref(), |to| caller.transfer(&format!("{to};transport=tls")));
-    caller.quit();
+    again_if_linphone_crashes(|| {
+        let trunk = trunk(Net(224), false);
+        let phones = [listening(trunk.carrier("answermode=auto")), target(trunk.net)];
+        let (gateway, mut caller) = linphone_calls(&trunk, 7278);
+        is_transferred(gateway, phones.each_ref(), |to| caller.transfer(&format!("{to};transport=tls")));
+        caller.quit();
+    });
 }
 
 /// It asks the target first, while the callee is on hold.
@@ -173,26 +175,28 @@ fn linphone_transfers_with_consultation() {
     if missing(&["linphonec", "baresip", "sox"]) {
         return;
     }
-    let trunk = trunk(Net(230), false);
-    let [callee, target] = [listening(trunk.carrier("answermode=auto")), target(trunk.net)];
-    let (gateway, mut caller) = linphone_calls(&trunk, 7678);
-    are_up(&gateway, 1.0);
-    callee.hears(CUSTOMER);
-    caller.hold();
-    assert!(is_held_by(&callee, 2));
-    caller.dial(TARGET, gateway.net.at(1, 5061));
-    are_up(&gateway, 2.0);
-    target.hears(CUSTOMER);
-    caller.joins();
-    eventually("the transfer is reported", Duration::from_secs(10), || {
-        let output = caller.output();
-        if output.matches(" ended (").count() == 2 { Ok(()) } else { Err(output) }
+    again_if_linphone_crashes(|| {
+        let trunk = trunk(Net(230), false);
+        let [callee, target] = [listening(trunk.carrier("answermode=auto")), target(trunk.net)];
+        let (gateway, mut caller) = linphone_calls(&trunk, 7678);
+        are_up(&gateway, 1.0);
+        callee.hears(CUSTOMER);
+        caller.hold();
+        assert!(is_held_by(&callee, 2));
+        caller.dial(TARGET, gateway.net.at(1, 5061));
+        are_up(&gateway, 2.0);
+        target.hears(CUSTOMER);
+        caller.joins();
+        eventually("the transfer is reported", Duration::from_secs(10), || {
+            let output = caller.output();
+            if output.matches(" ended (").count() == 2 { Ok(()) } else { Err(output) }
+        });
+        target.is_connected();
+        callee.is_connected();
+        target.command("hangup", "");
+        ended(gateway, 2);
+        caller.quit();
     });
-    target.is_connected();
-    callee.is_connected();
-    target.command("hangup", "");
-    ended(gateway, 2);
-    caller.quit();
 }
 
 /// Linphone has a new key of the gateway's then, which baresip 1.0.0 would not take.
@@ -201,17 +205,19 @@ fn linphone_is_transferred() {
     if missing(&["linphonec", "baresip", "sox"]) {
         return;
     }
-    let trunk = trunk(Net(226), true);
-    let [callee, target] = [listening(trunk.carrier("answermode=auto")), branch(&trunk)];
-    let (gateway, mut caller) = linphone_calls(&trunk, 7478);
-    are_up(&gateway, 1.0);
-    callee.hears(CUSTOMER);
-    callee.command("transfer", &format!("sip:{BRANCH}@{}", gateway.net.at(1, 5061)));
-    target.hears(CUSTOMER);
-    target.is_connected();
-    caller.hang_up();
-    ended(gateway, 2);
-    caller.quit();
+    again_if_linphone_crashes(|| {
+        let trunk = trunk(Net(226), true);
+        let [callee, target] = [listening(trunk.carrier("answermode=auto")), branch(&trunk)];
+        let (gateway, mut caller) = linphone_calls(&trunk, 7478);
+        are_up(&gateway, 1.0);
+        callee.hears(CUSTOMER);
+        callee.command("transfer", &format!("sip:{BRANCH}@{}", gateway.net.at(1, 5061)));
+        target.hears(CUSTOMER);
+        target.is_connected();
+        caller.hang_up();
+        ended(gateway, 2);
+        caller.quit();
+    });
 }
 
 /// Linphone, which calls the carrier.
@@ -229,18 +235,20 @@ fn linphone_is_heard_after_its_hold() {
     if missing(&["linphonec", "baresip", "sox"]) {
         return;
     }
-    let trunk = trunk(Net(225), true);
-    let callee = listening(trunk.carrier("answermode=auto"));
-    let (gateway, mut caller) = linphone_calls(&trunk, 7378);
-    are_up(&gateway, 1.0);
-    callee.hears(CUSTOMER);
-    caller.hold();
+    again_if_linphone_crashes(|| {
+        let trunk = trunk(Net(225), true);
+        let callee = listening(trunk.carrier("answermode=auto"));
+        let (gateway, mut caller) = linphone_calls(&trunk, 7378);
+        are_up(&gateway, 1.0);
+        callee.hears(CUSTOMER);
+        caller.hold();
 
-    assert!(is_held_by(&callee, 2));
-    caller.resume();
-    assert!(!is_held_by(&callee, 3));
-    callee.is_connected();
-    caller.hang_up();
-    ended(gateway, 1);
-    caller.quit();
+        assert!(is_held_by(&callee, 2));
+        caller.resume();
+        assert!(!is_held_by(&callee, 3));
+        callee.is_connected();
+        caller.hang_up();
+        ended(gateway, 1);
+        caller.quit();
+    });
 }

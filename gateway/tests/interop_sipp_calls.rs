@@ -16,7 +16,7 @@ fn office(net: Net, more: &str) -> Option<Gateway> {
 }
 
 /// One outbound call over UDP, and its record.
-fn call(net: u8, caller: Script, callee: Script) -> Option<Value> {
+fn call(net: u16, caller: Script, callee: Script) -> Option<Value> {
     one_call(Net(net), "", caller, callee)
 }
 
@@ -71,7 +71,7 @@ fn two_carriers(net: Net, first: Script, second: Script) -> Option<(Gateway, [Si
     Some((gateway, carriers))
 }
 
-fn fails_over(net: u8, first: Script) -> Option<Value> {
+fn fails_over(net: u16, first: Script) -> Option<Value> {
     let (gateway, carriers) = two_carriers(Net(net), first, Script::answers().gets_hung_up_on())?;
     calls(&gateway, Script::connects().pause(1_500).hangs_up()).succeeded();
     for carrier in carriers {

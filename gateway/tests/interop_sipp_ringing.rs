@@ -17,7 +17,7 @@ const RELIABLE: &str = "Supported: 100rel\n";
 const UPDATES: &str = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE\n";
 const NO_UPDATE: &str = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK\n";
 
-fn call(net: u8, more: &str, caller: Script, callee: Script) -> Option<Value> {
+fn call(net: u16, more: &str, caller: Script, callee: Script) -> Option<Value> {
     one_call(Net(net), more, caller, callee)
 }
 

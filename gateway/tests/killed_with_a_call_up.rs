@@ -23,13 +23,13 @@ fn now() -> Duration {
 
 fn call(transaction_id: &str, answered_at: Duration) -> AnsweredCall {
     let facts = CallFacts {
-        account: String::new(),
-        region: "us-east-1".to_owned(),
-        transaction_id: transaction_id.to_owned(),
-        call_id: "a84b4c76e66710@pbx.example.com".to_owned(),
-        voice_connector_id: "abcdef1ghij2klmno3pqr4".to_owned(),
+        account: "".into(),
+        region: "us-east-1".into(),
+        transaction_id: transaction_id.into(),
+        call_id: "a84b4c76e66710@pbx.example.com".into(),
+        voice_connector_id: "abcdef1ghij2klmno3pqr4".into(),
         direction: Direction::Inbound,
-        status_message: "OK".to_owned(),
+        status_message: "OK".into(),
         sip_auth_user: None,
         source: Party::default(),
         destination: Party::default(),

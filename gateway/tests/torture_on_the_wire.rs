@@ -221,7 +221,7 @@ fn datagrams_get_the_answer_of_their_class_or_silence() {
         let fresh = |house: &House| !identities.iter().any(|one| house.known.contains(one));
         let place = houses.iter().position(fresh).unwrap_or(houses.len());
         if place == houses.len() {
-            houses.push(House::start(Net(171 + u8::try_from(place).unwrap())));
+            houses.push(House::start(Net(171 + u16::try_from(place).unwrap())));
         }
         houses[place].send(bytes, (file, *status, text));
         houses[place].known.extend(identities);

@@ -112,7 +112,8 @@ impl Batch {
             self.headers.push(header);
         }
         let (descriptor, most) = (socket.as_fd().as_raw_fd(), self.headers.len() as u32);
-        let (headers, flags) = (self.headers.as_mut_ptr(), libc::MSG_DONTWAIT);
+        // Flags and lengths have other types in each C library.
+        let (headers, flags) = (self.headers.as_mut_ptr(), libc::MSG_DONTWAIT as _);
         // SAFETY: `most` headers, each of which points to a name, a vector and a control buffer of the lengths that it says;
         // all of them are in `self`, which nobody else can touch meanwhile.
         let count = unsafe { libc::recvmmsg(descriptor, headers, most, flags, std::ptr::null_mut()) };
@@ -120,7 +121,7 @@ impl Batch {
         self.expected = (2 * count).max(FEW);
         for (slot, header) in self.slots.iter_mut().zip(&self.headers).take(count) {
             slot.name_len = header.msg_hdr.msg_namelen as usize;
-            slot.control_len = header.msg_hdr.msg_controllen;
+            slot.control_len = header.msg_hdr.msg_controllen as _;
             slot.len = header.msg_len as usize;
             slot.truncated = header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
         }
@@ -185,7 +186,7 @@ impl Batch {
             let (headers, most) = (rest.as_mut_ptr(), rest.len() as u32);
             // SAFETY: `most` headers, each of which points to a name and a vector of the lengths that it says; all of them
             // are in `self`, which nobody else can touch meanwhile.
-            let sent = unsafe { libc::sendmmsg(descriptor, headers, most, libc::MSG_DONTWAIT) };
+            let sent = unsafe { libc::sendmmsg(descriptor, headers, most, libc::MSG_DONTWAIT as _) };
             let error = io::Error::last_os_error();
             let sent = usize::try_from(sent).unwrap_or(0);
             let indices = chosen().map(|queued| queued.slot).skip(done);

@@ -47,11 +47,11 @@ fn head(messages: &[u8]) -> Option<(usize, libc::c_int, libc::c_int)> {
     (len >= HEAD).then_some((len, i32::from_ne_bytes(*level), i32::from_ne_bytes(*kind)))
 }
 
-/// A `struct timespec`.
+/// A `struct timespec`, whose seconds are as wide as its nanoseconds.
 fn time(data: &[u8]) -> Option<Duration> {
-    let (seconds, rest) = data.split_first_chunk::<{ size_of::<libc::time_t>() }>()?;
+    let (seconds, rest) = data.split_first_chunk::<{ size_of::<libc::c_long>() }>()?;
     let nanos = rest.first_chunk::<{ size_of::<libc::c_long>() }>()?;
-    let seconds = u64::try_from(libc::time_t::from_ne_bytes(*seconds)).ok()?;
+    let seconds = u64::try_from(libc::c_long::from_ne_bytes(*seconds)).ok()?;
     let nanos = u32::try_from(libc::c_long::from_ne_bytes(*nanos)).ok()?;
     Some(Duration::new(seconds, nanos))
 }

@@ -28,6 +28,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// One that is not answered by then is closed.
     pub lifetime: Duration,
+    /// After an answer it may wait for so long for its next request; `None`: it brings one.
+    pub idle: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             per_source: 16,
             request_time: Duration::from_secs(2),
             lifetime: Duration::from_secs(10),
+            idle: None,
         }
     }
 }
@@ -63,8 +66,8 @@ impl Listener for Limited {
         let (number, evicted) = self.open.enter(peer.ip(), &self.limits);
         let deadline = Box::pin(sleep(self.limits.request_time));
         let place = Place { number, open: self.open.clone() };
-        let answer_by = Some(Instant::now() + self.limits.lifetime);
-        (Connection { stream, deadline, answer_by, evicted, place }, peer)
+        let (begun, limits) = (Instant::now(), self.limits);
+        (Connection { stream, deadline, phase: Phase::Asking, begun, limits, evicted, place }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -84,7 +87,7 @@ struct Table {
 
 struct Entry {
     source: IpAddr,
-    /// Its request is complete.
+    /// Its request is complete, and not answered yet or being answered.
     asked: bool,
     /// Dropped to close it.
     _keep: oneshot::Sender<()>,
@@ -104,10 +107,10 @@ impl Open {
         (number, evicted)
     }
 
-    /// The request of a connection is complete.
-    pub(super) fn asked(&self, number: u64) {
+    /// Whether the request of a connection is complete; after its answer it is silent again.
+    pub(super) fn set_asked(&self, number: u64, asked: bool) {
         if let Some(entry) = self.table().entries.get_mut(&number) {
-            entry.asked = true;
+            entry.asked = asked;
         }
     }
 
@@ -146,10 +149,23 @@ impl Drop for Place {
 pub struct Connection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
-    /// The deadline once its request is complete; `None`: it is.
-    answer_by: Option<Instant>,
+    phase: Phase,
+    /// When its request began.
+    begun: Instant,
+    limits: Limits,
     evicted: oneshot::Receiver<()>,
     place: Place,
+}
+
+/// What a connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Its request is not complete.
+    Asking,
+    /// It is being answered.
+    Answering,
+    /// It was answered, and brings its next request when it likes.
+    Idle,
 }
 
 impl Connection {
@@ -163,10 +179,31 @@ impl Connection {
     }
 
     /// The server answers, so that the request was complete.
-    fn asked(&mut self) {
-        if let Some(at) = self.answer_by.take() {
-            self.deadline.as_mut().reset(at);
-            self.place.open.asked(self.place.number);
+    fn answers(&mut self) {
+        if self.phase != Phase::Answering {
+            self.phase = Phase::Answering;
+            self.deadline.as_mut().reset(self.begun + self.limits.lifetime);
+            self.place.open.set_asked(self.place.number, true);
+        }
+    }
+
+    /// The server has read what there was.
+    ///
+    /// - `bytes`: how much; none: it waits for more.
+    fn has_read(&mut self, bytes: usize) {
+        let now = Instant::now();
+        match (self.phase, bytes) {
+            (Phase::Answering, 0) => {
+                let Some(idle) = self.limits.idle else { return };
+                self.phase = Phase::Idle;
+                self.deadline.as_mut().reset(now + idle);
+                self.place.open.set_asked(self.place.number, false);
+            }
+            (Phase::Idle, 1..) => {
+                (self.phase, self.begun) = (Phase::Asking, now);
+                self.deadline.as_mut().reset(now + self.limits.request_time);
+            }
+            _ => {}
         }
     }
 }
@@ -180,13 +217,20 @@ impl AsyncRead for Connection {
         if let Poll::Ready(error) = self.poll_over(cx) {
             return Poll::Ready(Err(error));
         }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.has_read(buf.filled().len() - before);
+        // For the deadline, which may be another one now.
+        match (&polled, self.poll_over(cx)) {
+            (Poll::Pending, Poll::Ready(error)) => Poll::Ready(Err(error)),
+            _ => polled,
+        }
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.asked();
+        self.answers();
         if let Poll::Ready(error) = self.poll_over(cx) {
             return Poll::Ready(Err(error));
         }
@@ -198,7 +242,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.asked();
+        self.answers();
         if let Poll::Ready(error) = self.poll_over(cx) {
             return Poll::Ready(Err(error));
         }

@@ -21,7 +21,7 @@ use subtle::ConstantTimeEq;
 
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
-use listener::{Limited, Limits};
+pub(crate) use listener::{Connection, Limited, Limits};
 
 /// Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

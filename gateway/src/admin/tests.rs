@@ -147,6 +147,7 @@ const PATIENT: Limits = Limits {
     per_source: 16,
     request_time: Duration::from_secs(3_600),
     lifetime: Duration::from_secs(3_600),
+    idle: None,
 };
 
 #[tokio::test]
@@ -189,11 +190,56 @@ async fn who_has_asked_stays() {
     let limits = Limits { connections: 2, per_source: 2, ..PATIENT };
     let (open, source) = (listener::Open::default(), Ipv4Addr::LOCALHOST.into());
     let (asker, mut asked) = open.enter(source, &limits);
-    open.asked(asker);
+    open.set_asked(asker, true);
     let (_, mut silent) = open.enter(source, &limits);
     let (_, mut newest) = open.enter(source, &limits);
     assert!(silent.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
     for stays in [&mut asked, &mut newest] {
         assert_eq!(stays.try_recv(), Err(oneshot::error::TryRecvError::Empty));
     }
+}
+
+/// After its answer a connection may be silent for long; what begins then has no more time than the first request had.
+#[tokio::test]
+async fn who_was_answered_may_ask_again_later() {
+    use axum::serve::Listener as _;
+    let limits = Limits {
+        request_time: Duration::from_millis(200),
+        idle: PATIENT.idle.or(Some(PATIENT.lifetime)),
+        ..PATIENT
+    };
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut listener = Limited::new(listener, limits);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (mut server, _) = listener.accept().await;
+    let mut bytes = [0; 16];
+    for _ in 0..2 {
+        client.write_all(b"ask").await.unwrap();
+        assert_eq!(server.read(&mut bytes).await.unwrap(), 3);
+        server.write_all(b"answer").await.unwrap();
+        assert_eq!(client.read(&mut bytes).await.unwrap(), 6);
+        let silent = tokio::time::timeout(Duration::from_millis(500), server.read(&mut bytes)).await;
+        assert!(silent.is_err(), "it may wait for its next request: {silent:?}");
+    }
+    client.write_all(b"as").await.unwrap();
+    assert_eq!(server.read(&mut bytes).await.unwrap(), 2);
+    let late = tokio::time::timeout(Duration::from_secs(20), server.read(&mut bytes)).await;
+    let late = late.unwrap().unwrap_err();
+    assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+}
+
+/// Of those that were answered and wait, the oldest makes room before one that is being answered.
+#[tokio::test]
+async fn who_waits_for_its_next_request_makes_room() {
+    let limits = Limits { connections: 2, per_source: 2, ..PATIENT };
+    let (open, source) = (listener::Open::default(), Ipv4Addr::LOCALHOST.into());
+    let (busy, mut answered) = open.enter(source, &limits);
+    open.set_asked(busy, true);
+    let (idle, mut waits) = open.enter(source, &limits);
+    open.set_asked(idle, true);
+    open.set_asked(idle, false);
+    open.enter(source, &limits);
+    assert!(waits.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
+    assert_eq!(answered.try_recv(), Err(oneshot::error::TryRecvError::Empty));
 }

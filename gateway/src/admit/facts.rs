@@ -49,13 +49,18 @@ impl Facts {
     /// A message of which nothing else is known: no caller, no credentials, no offer.
     ///
     /// - `host`, `user`: of the Request-URI.
-    pub fn new(source: IpAddr, transport: Transport, host: &str, user: &str) -> Facts {
+    pub fn new(
+        source: IpAddr,
+        transport: Transport,
+        host: impl Into<String>,
+        user: impl Into<String>,
+    ) -> Facts {
         Facts {
             source,
             transport,
             registered_with: None,
-            host: host.to_owned(),
-            user: user.to_owned(),
+            host: host.into(),
+            user: user.into(),
             called: Vec::new(),
             from: None,
             from_host: String::new(),

@@ -14,7 +14,7 @@
 //!    [`crate::limits::Limits::attempt`]: the limits alone have state.
 //!
 //! Requests that start no call (OPTIONS) need only [`identify()`], REGISTER [`registering()`] and [`registrant()`], who takes
-//! a place in a call [`newcomer()`]. A target that a peer hands us (3xx
+//! a place in a call [`newcomer()`], who sends a recording session [`recorder()`]. A target that a peer hands us (3xx
 //! Contact, Refer-To) goes through [`admit_target()`].
 //!
 //! Any doubt refuses.
@@ -43,8 +43,8 @@ pub use allowlists::Allowlists;
 pub use caller::{Caller, CallerSource, calling_name};
 pub use decision::{Admitted, Challenge, Decision, Destination, EmergencyCall, Origin, Outcome};
 pub use facts::{Digest, Facts, OfferedMedia};
-pub use refusal::{Refusal, Verdict};
-pub use registration::{may_register_as, newcomer, registering, registrant};
+pub use refusal::{DRAINED_AFTER, Refusal, Verdict};
+pub use registration::{may_register_as, newcomer, recorder, registering, registrant};
 pub use source::{Identified, identify, source};
 pub use step::{ConnectorBy, DigestStep, Listed, Step};
 

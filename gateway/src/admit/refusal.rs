@@ -11,6 +11,9 @@ use crate::number::Surcharge;
 use crate::peer::Transport;
 use crate::reply::Cause;
 
+/// When to ask again what is out of service: another one will be asked meanwhile.
+pub const DRAINED_AFTER: Duration = Duration::from_secs(30);
+
 /// Why a call is not taken. Displays as the cause in words: the reason phrase, the text of `Reason`, and the
 /// status message of the call's record.
 ///
@@ -42,6 +45,11 @@ pub enum Refusal {
     },
     /// The connector takes no outbound calls.
     TerminationOff {
+        /// The connector.
+        connector: ConnectorId,
+    },
+    /// The connector takes no recording sessions.
+    RecordingOff {
         /// The connector.
         connector: ConnectorId,
     },
@@ -135,6 +143,23 @@ pub enum Refusal {
         /// The number.
         number: E164,
     },
+    /// The operator has taken whose call it is, or every place where it could go, out of service.
+    Draining {
+        /// What drains, in words.
+        what: String,
+    },
+    /// The calls of a connector are to be recorded or not to be, and recordings can't be written.
+    Unrecorded {
+        /// The connector.
+        connector: ConnectorId,
+    },
+    /// The connector's calls have talked outwards for as long as they may in one day.
+    DailyMinutes {
+        /// The connector.
+        connector: ConnectorId,
+        /// `termination.daily_minutes`.
+        limit: u32,
+    },
     /// Too many new calls in this second.
     CallsPerSecond {
         /// Whose limit it is: a connector's id or a carrier's name.
@@ -196,6 +221,23 @@ impl From<Verdict> for Cause {
 }
 
 impl Refusal {
+    /// The operator has taken every place out of service where a call to `number` could go.
+    pub fn every_way_drains(number: &E164) -> Refusal {
+        Refusal::Draining { what: format!("every way to {number}") }
+    }
+
+    /// Whether routing found no way.
+    pub fn is_of_routing(&self) -> bool {
+        matches!(
+            self,
+            Refusal::NoCarrier { .. }
+                | Refusal::NotRegistered { .. }
+                | Refusal::NoRoute { .. }
+                | Refusal::NoListener { .. }
+                | Refusal::Draining { .. }
+        )
+    }
+
     /// The one place that decides what the peer hears and which counter moves. Whether a record is written is
     /// [`super::Decision::is_recorded`].
     pub fn verdict(&self) -> Verdict {
@@ -205,6 +247,7 @@ impl Refusal {
             Refusal::UnknownConnector { .. } => (404, "unknown_connector"),
             Refusal::AmbiguousConnector { .. } => (404, "ambiguous_connector"),
             Refusal::TerminationOff { .. } => (403, "termination_off"),
+            Refusal::RecordingOff { .. } => (403, "recording_off"),
             Refusal::PlainSignalling { .. } => (403, "encryption"),
             Refusal::PlainMedia { .. } => (488, "encryption"), // As for every other offer that does not suit.
             Refusal::Digest { .. } | Refusal::DigestTarget { .. } => (403, "digest"),
@@ -214,12 +257,16 @@ impl Refusal {
             Refusal::CallingPlan { .. } => (403, "calling_plan"),
             Refusal::DeniedPrefix { .. } => (403, "denied_prefix"),
             Refusal::Premium { .. } => (403, "premium"),
+            // No word on the trunk, as 503 would be: calls for help go on, and so do those of others.
+            Refusal::DailyMinutes { .. } => (403, "daily_minutes"),
             Refusal::NotAssigned { .. } => (404, "not_assigned"),
             Refusal::OriginationOff { .. } => (403, "origination_off"),
             Refusal::NoCarrier { .. } => (404, "no_carrier"),
             Refusal::NotRegistered { .. } => (480, "not_registered"), // RFC 3261 §16.5
             Refusal::NoRoute { .. } => (503, "no_route"),
             Refusal::NoListener { .. } => (503, "no_listener"),
+            Refusal::Draining { .. } => (503, "draining"),
+            Refusal::Unrecorded { .. } => (503, "recording"),
             Refusal::CallsPerSecond { .. } => (503, "cps"),
             Refusal::ConcurrentCalls { .. } => (503, "concurrent_calls"),
             Refusal::UnansweredCalls { .. } => (503, "unanswered_calls"),
@@ -228,13 +275,14 @@ impl Refusal {
             Refusal::CallsPerSecond { retry_after, .. }
             | Refusal::ConcurrentCalls { retry_after, .. }
             | Refusal::UnansweredCalls { retry_after, .. } => Some(*retry_after),
+            Refusal::Draining { .. } => Some(DRAINED_AFTER),
             _ => None,
         };
         Verdict {
             status,
             phrase: self.to_string(),
             cause,
-            throttle: retry_after.is_some(),
+            throttle: retry_after.is_some() && !matches!(self, Refusal::Draining { .. }),
             silence: matches!(self, Refusal::UnknownSource { .. }),
             retry_after,
         }
@@ -254,6 +302,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::TerminationOff { connector } => {
                 write!(f, "Termination is off for voice connector {connector}")
+            }
+            Refusal::RecordingOff { connector } => {
+                write!(f, "Voice connector {connector} takes no recording sessions")
             }
             Refusal::PlainSignalling { connector, transport } => {
                 write!(f, "Voice connector {connector} takes TLS only, not {transport}")
@@ -291,6 +342,13 @@ impl fmt::Display for Refusal {
             Refusal::NoListener { number } => {
                 write!(f, "No listener has the transport of any route to {number}")
             }
+            Refusal::DailyMinutes { connector, limit } => {
+                write!(f, "All {limit} minutes of this day are used by voice connector {connector}")
+            }
+            Refusal::Unrecorded { connector } => {
+                write!(f, "Calls of voice connector {connector} can't be recorded now")
+            }
+            Refusal::Draining { what } => write!(f, "No new calls now: {what} is draining"),
             Refusal::CallsPerSecond { whose, limit, .. } => {
                 write!(f, "More than {limit} calls per second for {whose}")
             }

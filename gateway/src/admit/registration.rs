@@ -58,6 +58,23 @@ pub fn newcomer(config: &Config, origin: &Origin, facts: &Facts) -> Result<Optio
     registrant(config, connector, facts).map(Result::err)
 }
 
+/// Whether a customer's system may send a recording session, by its password and under its connector's encryption: the digest
+/// user, none where the connector has no credentials; or the challenge that asks.
+///
+/// # Errors
+/// It may not.
+pub fn recorder(
+    config: &Config,
+    connector: &VoiceConnector,
+    facts: &Facts,
+) -> Result<Result<Option<String>, Challenge>, Refusal> {
+    if !connector.siprec.accept {
+        return Err(Refusal::RecordingOff { connector: connector.id.clone() });
+    }
+    encrypted_media(connector, facts, &mut Vec::new())?;
+    registrant(config, connector, facts)
+}
+
 /// Whether `user` may register as `record`, the user part of To: as itself, or as a number of the connector.
 ///
 /// Source: RFC 3261 §10.3 steps 4 and 5.

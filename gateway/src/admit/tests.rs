@@ -483,7 +483,7 @@ fn any_facts() -> impl Strategy<Value = Facts> {
             diversion,
             digest,
             media,
-            ..Facts::new(source, transport, &host, &user)
+            ..Facts::new(source, transport, host, user)
         })
 }
 

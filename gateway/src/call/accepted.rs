@@ -1,5 +1,4 @@
-//! The callee has taken the call and the caller does not know yet: the journal is asked, and a caller whose address may
-//! be forged has to prove that it hears us (`core/unproven.rs`).
+//! The callee has taken the call and the caller does not know yet: its 2xx waits (`clearance.rs`).
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +6,7 @@ use sip::header::Replaces;
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
+use super::clearance::{Clearance, Cleared};
 use super::cx::Cx;
 use super::established::{Established, FarInvite};
 use super::headers::{self, Lines};
@@ -15,17 +15,10 @@ use super::lent::Lent;
 use super::requests::reason_of;
 use super::setup::Caller;
 use super::sides::Sides;
-use super::{Next, due, in_dialog};
+use super::{Next, in_dialog};
 use crate::media::Side;
 use crate::peer::Party;
 use crate::reply::Cause;
-
-/// How long an answered call waits for the journal before it goes on without.
-const JOURNAL_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a 2xx is held back before the call is refused. The callee, who is up, hears nothing so long.
-const LONGEST: Duration = Duration::from_secs(4);
-/// How often it is asked whether it may go now.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Debug)]
@@ -37,14 +30,11 @@ pub(super) struct Accepted {
     joined: Option<Box<Lent>>,
     /// Our INVITE that the callee took; none where somebody came in its place.
     invite: Option<FarInvite>,
+    /// Its ACK owes no answer of the caller's.
+    offered: bool,
     /// Who did, whose own INVITE waits for its 2xx.
     newcomer: Option<Waits>,
-    /// When to go on without the journal.
-    journal: Option<Instant>,
-    /// The 2xx is held back until then, and then refused.
-    held_until: Option<Instant>,
-    /// When to ask again whether it may go.
-    again: Option<Instant>,
+    clearance: Clearance,
     /// The callee has hung up already, saying this.
     callee_left: Option<Lines>,
 }
@@ -59,14 +49,18 @@ struct Waits {
 
 impl Accepted {
     /// Asks the journal.
+    ///
+    /// - `invite`: ours. Its ACK waits for the journal too, so that no leg is up which nobody would know of.
+    /// - `offered`: its ACK owes no answer of the caller's.
     pub fn new(
         cx: &mut Cx<'_>,
         up: Established,
         caller: &Caller,
         response: Message,
         invite: FarInvite,
+        offered: bool,
     ) -> Self {
-        Accepted::of(cx, up, caller, response, Some(invite), None)
+        Accepted { offered, ..Accepted::of(cx, up, caller, response, Some(invite), None) }
     }
 
     /// The same where somebody picked the call up by an INVITE of its own.
@@ -90,45 +84,39 @@ impl Accepted {
         invite: Option<FarInvite>,
         newcomer: Option<Waits>,
     ) -> Self {
-        cx.act(Action::Journal);
         Accepted {
             newcomer,
+            clearance: Clearance::begin(cx),
             up: Box::new(up),
             caller: caller.server.map(|server| Waits { server, asked: caller.invite.clone(), response }),
             joined: None,
             invite,
-            journal: Some(cx.now.instant + JOURNAL_TIMEOUT),
-            held_until: None,
-            again: None,
+            offered: false,
             callee_left: None,
         }
     }
 
-    /// The answered call is safe: the caller may know, if it is there. Nobody can have forged an INVITE that came by a
-    /// stream, which has a handshake, or with a digest nonce, which was heard; who calls for help is not kept waiting.
+    /// The answered call is safe: the callee has its ACK, and the caller may know.
     pub fn handle_journaled(&mut self, cx: &mut Cx<'_>) -> Next {
-        self.journal = None;
-        if !cx.history.is_unproven() {
-            return Next::Accept;
-        }
-        if self.held_until.is_none() {
-            self.held_until = Some(cx.now.instant + LONGEST);
-            cx.act(Action::AskToAnswer);
-        }
-        Next::Stay
+        let cleared = self.clearance.handle_journaled(cx);
+        self.go_on(cx, cleared)
     }
 
     /// The response to [`Action::AskToAnswer`].
     pub fn handle_may_answer(&mut self, cx: &mut Cx<'_>, may: bool) -> Next {
-        if may {
-            return Next::Accept;
+        let cleared = self.clearance.handle_may_answer(cx, may);
+        self.go_on(cx, cleared)
+    }
+
+    fn go_on(&mut self, cx: &mut Cx<'_>, cleared: Cleared) -> Next {
+        if let Some(invite) = self.invite.as_mut().filter(|_| self.offered && self.clearance.is_journaled()) {
+            invite.acknowledge(cx, &self.up.legs.b, None);
         }
-        if self.held_until.is_some_and(|until| until <= cx.now.instant) {
-            let cause = Cause::new(503, "Too many answers are not acknowledged").later(LONGEST);
-            return self.hang_up(cause);
+        match cleared {
+            Cleared::Yes => Next::Accept,
+            Cleared::NotYet => Next::Stay,
+            Cleared::Never(cause) => self.hang_up(cause),
         }
-        self.again = Some(cx.now.instant + INTERVAL);
-        Next::Stay
     }
 
     /// The caller gets its 2xx.
@@ -294,17 +282,12 @@ impl Accepted {
 
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>) -> Next {
         self.up.held_back_timeout(cx);
-        if due(&mut self.again, cx.now) {
-            cx.act(Action::AskToAnswer);
-        }
-        if due(&mut self.journal, cx.now) {
-            return self.handle_journaled(cx);
-        }
-        Next::Stay
+        let cleared = self.clearance.handle_timeout(cx);
+        self.go_on(cx, cleared)
     }
 
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.journal, self.again, self.up.held_back_until()].into_iter().flatten().min()
+        [self.clearance.poll_timeout(), self.up.held_back_until()].into_iter().flatten().min()
     }
 
     /// The call as it will be.

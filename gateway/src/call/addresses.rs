@@ -1,12 +1,18 @@
 //! What a peer says in words may name machines of its network or ours: nobody on the other side needs to know them.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
+use sip::text::as_phrase;
 use sip::{Message, Name};
 
 /// `text` with each IP address in it, and the port behind it, replaced by `*`.
-pub fn without_addresses(text: &str) -> String {
+pub fn without_addresses(text: &str) -> Cow<'_, str> {
     let part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
+    // An address has at least two of them.
+    if text.matches(['.', ':']).count() < 2 {
+        return Cow::Borrowed(text);
+    }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find(part) {
@@ -18,7 +24,7 @@ pub fn without_addresses(text: &str) -> String {
         shown.push_str(run.strip_prefix(whole).unwrap_or_default());
         rest = after;
     }
-    shown + rest
+    Cow::Owned(shown + rest)
 }
 
 fn is_address(text: &str) -> bool {
@@ -31,7 +37,7 @@ fn is_address(text: &str) -> bool {
 /// A Warning begins with who warns, RFC 3261 §20.43: that is the other side's machine, so `*` stands there.
 pub fn header(name: &Name, value: &str) -> Option<String> {
     match name {
-        Name::Reason => Some(without_addresses(value)),
+        Name::Reason => Some(without_addresses(value).into_owned()),
         Name::Warning => {
             let mut words = value.splitn(3, ' ');
             let (code, _agent) = (words.next()?, words.next());
@@ -42,10 +48,16 @@ pub fn header(name: &Name, value: &str) -> Option<String> {
 }
 
 /// The reason phrase of a response, as it may cross.
-pub fn phrase(message: &Message) -> String {
-    sip::text::phrase(&without_addresses(&String::from_utf8_lossy(
-        message.reason_phrase().unwrap_or_default(),
-    )))
+pub fn phrase(message: &Message) -> Cow<'_, str> {
+    let said = std::str::from_utf8(message.reason_phrase().unwrap_or_default());
+    match said.map(without_addresses) {
+        Ok(Cow::Borrowed(text)) => as_phrase(text),
+        Ok(Cow::Owned(text)) => Cow::Owned(sip::text::phrase(&text)),
+        Err(_) => {
+            let lossy = String::from_utf8_lossy(message.reason_phrase().unwrap_or_default());
+            Cow::Owned(sip::text::phrase(&without_addresses(&lossy)))
+        }
+    }
 }
 
 #[cfg(test)]

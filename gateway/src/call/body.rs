@@ -1,5 +1,7 @@
 //! A message's body, with its session description found.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use sip::multipart::Multipart;
 use sip::sdp::{Sdp, Stream};
@@ -31,7 +33,7 @@ type Path = Vec<usize>;
 /// A body as it is sent.
 #[derive(Debug, Clone)]
 pub struct SentBody {
-    content_type: String,
+    content_type: Cow<'static, str>,
     bytes: Bytes,
     /// What the headers of the message say of its body (Content-Disposition, Content-ID ...) is so of this one.
     theirs: bool,
@@ -48,11 +50,14 @@ impl Body {
         if body.is_empty() {
             return Ok(Body::None);
         }
-        let content_type = message.value(Name::ContentType).unwrap_or_default().into_owned();
+        let content_type = message.value(Name::ContentType).unwrap_or_default();
         match BodyKind::of_message(message).map_err(|error| unsupported(&content_type, error))? {
             BodyKind::Description => Ok(Body::Sdp { raw: body.clone(), sdp: sdp(body)? }),
-            BodyKind::Other(_) => Ok(Body::Other { content_type, body: body.clone() }),
+            BodyKind::Other(_) => {
+                Ok(Body::Other { content_type: content_type.into_owned(), body: body.clone() })
+            }
             BodyKind::Multipart(media_type) => {
+                let content_type = content_type.into_owned();
                 let mut found = Vec::new();
                 find(&parts(&media_type, body)?, DEPTH, &mut Vec::new(), &mut found)?;
                 match found.pop() {
@@ -73,9 +78,9 @@ impl Body {
     }
 
     /// The streams of the session description that we could carry.
-    pub fn relayed_streams(&self) -> Vec<Stream> {
+    pub fn relayed_streams(&self) -> impl Iterator<Item = &Stream> {
         let streams = self.sdp().map(Sdp::streams).unwrap_or_default();
-        streams.into_iter().filter(Stream::is_relayed).collect()
+        streams.iter().filter(|stream| stream.is_relayed())
     }
 
     /// The session description as it came, in memory of its own: the message need not be kept for it.
@@ -93,7 +98,7 @@ impl Body {
             && let Some(media_type) = MediaType::parse(content_type)
             && let Some(bytes) = described(&media_type, whole, at, &sdp)
         {
-            return SentBody { content_type: content_type.clone(), bytes: bytes.into(), theirs: true };
+            return SentBody { content_type: content_type.clone().into(), bytes: bytes.into(), theirs: true };
         }
         SentBody::description(sdp)
     }
@@ -101,9 +106,11 @@ impl Body {
     /// The body as it came; for what holds no session description.
     pub fn as_is(&self) -> Option<SentBody> {
         match self {
-            Body::Other { content_type, body } => {
-                Some(SentBody { content_type: content_type.clone(), bytes: body.clone(), theirs: true })
-            }
+            Body::Other { content_type, body } => Some(SentBody {
+                content_type: content_type.clone().into(),
+                bytes: body.clone(),
+                theirs: true,
+            }),
             _ => None,
         }
     }
@@ -112,7 +119,7 @@ impl Body {
 impl SentBody {
     /// A session description of ours.
     pub fn description(sdp: Bytes) -> SentBody {
-        SentBody { content_type: "application/sdp".to_owned(), bytes: sdp, theirs: false }
+        SentBody { content_type: "application/sdp".into(), bytes: sdp, theirs: false }
     }
 
     /// The message with this body, and with what its headers say of a body only where that is so of this one.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use sip::Message;
 use sip::transaction::ServerId;
+use smol_str::SmolStr;
 
 use super::history::History;
 use super::io::{Action, Hop, RequestId};
@@ -50,8 +51,8 @@ impl Cx<'_> {
     }
 
     /// Requests with `tag` in To are this call's.
-    pub fn bind(&mut self, tag: &str, leg: LegRef) {
+    pub fn bind(&mut self, tag: &SmolStr, leg: LegRef) {
         self.requests.bound(tag);
-        self.act(Action::Bind { tag: tag.to_owned(), leg });
+        self.act(Action::Bind { tag: tag.clone(), leg });
     }
 }

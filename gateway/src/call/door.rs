@@ -13,7 +13,7 @@ use crate::reply::Cause;
 
 /// The one door: what an event means at each stage.
 pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
-    use Stage::{Accepted, Ended, Established, Handed, Setup};
+    use Stage::{Accepted, Copying, Ended, Established, Handed, Recording, Setup};
     match (stage, event) {
         (stage, Event::Request { leg, server, message, .. }) if !is_dialog_of(stage, leg, &message) => {
             cx.left_dialog(stage, leg, server, &message);
@@ -30,6 +30,12 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Handed(handed), Event::Request { leg, server, message, .. }) => {
             return handed.handle_request(cx, leg.side(), server, &message);
         }
+        (Recording(recording), Event::Request { server, message, source, .. }) => {
+            return recording.handle_request(cx, server, &message, &source);
+        }
+        (Copying(copying), Event::Request { server, message, source, .. }) => {
+            return copying.handle_request(cx, server, &message, &source);
+        }
         (Ended(ended), Event::Request { leg, server, message, .. }) => {
             ended.handle_request(cx, leg.side(), server, &message);
         }
@@ -41,9 +47,15 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             return accepted.handle_cancel(cx, server, &message);
         }
         (Established(up), Event::Cancelled { server, message }) => up.handle_cancel(cx, server, &message),
+        (Recording(recording), Event::Cancelled { server, message }) => {
+            return recording.handle_cancel(cx, server, &message);
+        }
 
         (Established(up), Event::Ack { leg, message, source }) => {
             return up.handle_ack(cx, leg.side(), &message, &source);
+        }
+        (Recording(recording), Event::Ack { message, source, .. }) => {
+            return recording.handle_ack(cx, &message, &source);
         }
         (Ended(ended), Event::Ack { leg, message, .. }) => ended.handle_ack(cx, leg.side(), &message),
 
@@ -53,6 +65,8 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
                 Accepted(accepted) => accepted.handle_response(cx, request, &message),
                 Established(up) => up.handle_response(cx, request, &message),
                 Handed(handed) => handed.handle_response(cx, request, &message),
+                Recording(recording) => recording.handle_response(cx, request, &message),
+                Copying(copying) => copying.handle_response(cx, request, &message),
                 Ended(ended) => ended.handle_response(cx, request, &message).then_some(Next::Stay),
             };
             let late = || {
@@ -67,6 +81,8 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
                 Accepted(accepted) => accepted.handle_failed(cx, request, cause),
                 Established(up) => up.handle_failed(cx, request, cause),
                 Handed(handed) => handed.handle_failed(cx, request, cause),
+                Recording(recording) => recording.handle_failed(cx, request, cause),
+                Copying(copying) => copying.handle_failed(cx, request, cause),
                 Ended(ended) => ended.handle_failed(cx, request, cause).then_some(Next::Stay),
             };
             let late = || {
@@ -80,6 +96,8 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (stage, Event::Media(event)) => {
             return match (cx.media_news(event), stage) {
                 (MediaNews::Opened, Setup(setup)) => setup.handle_ports(cx),
+                (MediaNews::Opened, Recording(recording)) => recording.handle_ports(cx),
+                (MediaNews::Opened, Copying(copying)) => copying.handle_ports(cx),
                 (MediaNews::NoPorts(cause), stage) => hang_up(stage, cx, cause),
                 (MediaNews::Silent, Handed(_)) => Next::Stay,
                 (MediaNews::Silent, stage) => hang_up(stage, cx, Cause::new(408, "Media inactivity")),
@@ -96,10 +114,17 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
         (Setup(setup), Event::Resolved { query, addresses }) => {
             return setup.handle_resolved(cx, query, addresses);
         }
+        (Copying(copying), Event::Resolved { query, addresses }) => {
+            return copying.handle_resolved(cx, query, addresses);
+        }
+        (Copying(copying), Event::Held { side, held }) => copying.handle_held(cx, side, held),
+        (Copying(copying), Event::Comes { side, aor }) => copying.handle_comes(cx, side, aor),
         (Setup(setup), Event::Admitted) => return setup.handle_admitted(cx),
         (Setup(setup), Event::Limited { cause }) => return setup.handle_limited(cx, cause),
         (Setup(setup), Event::Redirected { sent_on }) => return setup.handle_redirected(cx, sent_on),
         (Accepted(accepted), Event::Journaled) => return accepted.handle_journaled(cx),
+        (Recording(recording), Event::Journaled) => return recording.handle_journaled(cx),
+        (Recording(recording), Event::MayAnswer { may }) => return recording.handle_may_answer(cx, may),
         (Accepted(accepted), Event::MayAnswer { may }) => return accepted.handle_may_answer(cx, may),
         (Established(up), Event::Progress { status }) => return up.handle_progress(cx, status),
         (Established(up), Event::Newcomer(who)) => up.handle_newcomer(cx, who),
@@ -133,21 +158,37 @@ pub(super) fn enter(stage: &mut Stage, cx: &mut Cx<'_>, event: Event) -> Next {
             cx.bind(&leg.dialog.local_tag, LegRef::A);
             cx.bye(leg, login, requests::reason_of(&back.cause));
         }
-        (stage, Event::HangUp { cause }) => return hang_up(stage, cx, cause),
+        (Ended(_), Event::HangUp { .. }) => {}
+        (stage, Event::HangUp { cause, by }) => {
+            cx.history.is_ended_by(by);
+            return hang_up(stage, cx, cause);
+        }
 
-        // Words that came too late for their stage.
-        (Handed(_) | Ended(_), Event::Cancelled { .. })
-        | (Setup(_) | Accepted(_) | Handed(_), Event::Ack { .. })
-        | (Accepted(_) | Established(_) | Handed(_) | Ended(_), Event::Resolved { .. })
+        // Words that came too late for their stage, or that a recording session has no use for.
+        (Handed(_) | Copying(_) | Ended(_), Event::Cancelled { .. })
+        | (Setup(_) | Accepted(_) | Handed(_) | Copying(_), Event::Ack { .. })
+        | (Accepted(_) | Established(_) | Handed(_) | Recording(_) | Ended(_), Event::Resolved { .. })
         | (
-            Accepted(_) | Established(_) | Handed(_) | Ended(_),
+            Accepted(_) | Established(_) | Handed(_) | Recording(_) | Copying(_) | Ended(_),
             Event::Admitted | Event::Limited { .. } | Event::Redirected { .. },
         )
-        | (Setup(_) | Established(_) | Handed(_) | Ended(_), Event::Journaled | Event::MayAnswer { .. })
-        | (Setup(_) | Accepted(_) | Handed(_) | Ended(_), Event::Progress { .. } | Event::Taken)
-        | (Handed(_) | Ended(_), Event::Abandoned { .. })
-        | (_, Event::LeftOnTheWay { .. } | Event::PassesRefer { .. })
-        | (Setup(_) | Accepted(_) | Established(_) | Ended(_), Event::Over { .. }) => {}
+        | (
+            Setup(_) | Established(_) | Handed(_) | Copying(_) | Ended(_),
+            Event::Journaled | Event::MayAnswer { .. },
+        )
+        | (
+            Setup(_) | Accepted(_) | Handed(_) | Recording(_) | Copying(_) | Ended(_),
+            Event::Progress { .. } | Event::Taken,
+        )
+        | (Handed(_) | Recording(_) | Copying(_) | Ended(_), Event::Abandoned { .. })
+        | (
+            _,
+            Event::LeftOnTheWay { .. } | Event::PassesRefer { .. } | Event::Held { .. } | Event::Comes { .. },
+        )
+        | (
+            Setup(_) | Accepted(_) | Established(_) | Recording(_) | Copying(_) | Ended(_),
+            Event::Over { .. },
+        ) => {}
     }
     Next::Stay
 }
@@ -159,6 +200,8 @@ pub(super) fn hang_up(stage: &mut Stage, cx: &mut Cx<'_>, cause: Cause) -> Next 
         Stage::Accepted(accepted) => accepted.hang_up(cause),
         Stage::Established(up) => up.hang_up(cx, cause),
         Stage::Handed(handed) => handed.hang_up(cx, &cause),
+        Stage::Recording(recording) => recording.hang_up(cx, cause),
+        Stage::Copying(copying) => copying.hang_up(cx, cause),
         Stage::Ended(_) => Next::Stay,
     }
 }
@@ -169,6 +212,9 @@ fn end(stage: &Stage, side: Side) -> Option<&leg::End> {
         Stage::Setup(setup) => setup.end(side),
         Stage::Accepted(accepted) => Some(&accepted.up().legs.of(side).end),
         Stage::Established(up) => Some(&up.legs.of(side).end),
+        // Both streams are the recording client's.
+        Stage::Recording(recording) => Some(&recording.leg().end),
+        Stage::Copying(copying) => copying.leg().map(|leg| &leg.end),
         Stage::Handed(_) | Stage::Ended(_) => None,
     }
 }
@@ -180,6 +226,8 @@ pub(super) fn is_dialog_of(stage: &Stage, leg: LegRef, message: &Message) -> boo
         Stage::Accepted(accepted) => accepted.up().is_dialog_of(leg.side(), message),
         Stage::Established(up) => up.is_dialog_of(leg.side(), message),
         Stage::Handed(handed) => handed.is_dialog_of(leg.side(), message),
+        Stage::Recording(recording) => recording.leg().dialog.matches(message),
+        Stage::Copying(copying) => copying.leg().is_some_and(|leg| leg.dialog.matches(message)),
         Stage::Ended(ended) => ended.is_dialog_of(message),
     }
 }

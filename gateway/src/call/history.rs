@@ -9,12 +9,13 @@ use super::io::{Action, AttemptEnd};
 use super::leg::Leg;
 use super::setup::{Failed, Route};
 use super::sides::Sides;
+use super::ways::Ways;
 use crate::clock::Now;
 use crate::media::Side;
 use crate::peer::Party;
 use crate::record::{AttemptDetail, EndedBy, Times};
 use crate::route::Failover;
-use smol_str::SmolStr;
+use smol_str::{SmolStr, ToSmolStr};
 
 /// An ACK that is not there by then is missing: the 2xx was repeated three times.
 const OVERDUE: Duration = Duration::from_secs(4);
@@ -32,28 +33,30 @@ pub(super) struct History {
     /// The same of the parties that came from another call, in the order in which they did.
     came: Vec<(SmolStr, Option<Party>)>,
     /// The carrier that takes the call, or took it.
-    pub carrier: Option<String>,
+    pub carrier: Option<SmolStr>,
     /// What is told of every attempt; the last one may still go on.
     pub tried: Vec<AttemptDetail>,
     /// Late 2xx that got ACK and BYE, and whose they were.
     released: (u32, BTreeSet<IpAddr>),
     by: EndedBy,
-    reason: Option<String>,
+    reason: Option<SmolStr>,
     /// The caller has said something that only who hears us can know: our tag of a response.
     pub proven: bool,
     /// Nothing else tells that the caller is where it says.
     pub can_be_forged: bool,
     /// Where the legs' parties are.
     endpoints: Sides<Option<IpAddr>>,
+    /// How the parties were reached whose legs were left.
+    pub ways: Ways,
 }
 
 impl History {
     /// Of a call whose caller's INVITE has this Call-ID.
-    pub fn new(times: Times, a_call_id: &str) -> Self {
+    pub fn new(times: Times, a_call_id: SmolStr) -> Self {
         History {
             times,
             answered_at: None,
-            a_call_id: a_call_id.into(),
+            a_call_id,
             dialled: Vec::new(),
             came: Vec::new(),
             carrier: None,
@@ -64,6 +67,7 @@ impl History {
             proven: false,
             can_be_forged: false,
             endpoints: Sides::default(),
+            ways: Ways::default(),
         }
     }
 
@@ -89,6 +93,11 @@ impl History {
         self.came.push((leg.dialog.call_id.clone(), leg.flow.party.clone()));
     }
 
+    /// Whether a party came from another call under this Call-ID.
+    pub fn has_come(&self, call_id: &str) -> bool {
+        self.came.iter().any(|(known, _)| known == call_id)
+    }
+
     /// Whether our INVITE of this number, from 0, has this Call-ID.
     pub fn has_dialled(&self, index: u32, call_id: &str) -> bool {
         let dialled = usize::try_from(index).ok().and_then(|index| self.dialled.get(index));
@@ -107,7 +116,7 @@ impl History {
     }
 
     /// The SIP Call-ID of a leg; the b-leg's is that of the newest attempt, the caller's before there is one.
-    pub fn call_id(&self, side: Side) -> &str {
+    pub fn call_id(&self, side: Side) -> &SmolStr {
         match (side, self.dialled.last()) {
             (Side::B, Some((dialled, _))) => dialled,
             (Side::A, _) | (Side::B, None) => &self.a_call_id,
@@ -141,7 +150,12 @@ impl History {
             Side::A => EndedBy::Caller,
             Side::B => EndedBy::Callee,
         };
-        self.reason = reason.map(sip::text::phrase);
+        self.reason = reason.map(|reason| sip::text::as_phrase(reason).into());
+    }
+
+    /// No party ends the call.
+    pub fn is_ended_by(&mut self, by: EndedBy) {
+        self.by = by;
     }
 
     /// The party that ended the call; we did where none said so.
@@ -150,7 +164,7 @@ impl History {
     }
 
     /// The Reason that it gave.
-    pub fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<SmolStr> {
         self.reason.clone()
     }
 
@@ -172,7 +186,7 @@ impl History {
     }
 
     /// The carrier that took the call, once one has.
-    pub fn taken_by(&self) -> Option<String> {
+    pub fn taken_by(&self) -> Option<SmolStr> {
         let taken = |attempt: &AttemptDetail| attempt.status == Some(200);
         let took_it = self.times.answered.is_some() || self.tried.last().is_some_and(taken);
         self.carrier.clone().filter(|_| took_it)
@@ -187,6 +201,32 @@ impl History {
     }
 }
 
+/// What is told of the end of an attempt.
+#[derive(Debug, Default)]
+pub(super) struct AttemptTold {
+    /// The final response; `None`: none came.
+    pub status: Option<u16>,
+    /// The same, or why there is none, in words.
+    pub cause: SmolStr,
+    /// The response's Reason.
+    pub reason: Option<SmolStr>,
+    /// Why it was left.
+    pub because: Option<SmolStr>,
+}
+
+impl AttemptTold {
+    /// Of one that failed.
+    pub fn of(failed: &Failed) -> Self {
+        let cause = failed.detail.as_str().into();
+        AttemptTold { status: failed.status(), cause, reason: failed.reason(), because: None }
+    }
+
+    /// Of one that is over without a response.
+    pub fn silent(cause: impl Into<SmolStr>) -> Self {
+        AttemptTold { cause: cause.into(), ..AttemptTold::default() }
+    }
+}
+
 impl Cx<'_> {
     /// An attempt at `route` begins.
     ///
@@ -195,15 +235,16 @@ impl Cx<'_> {
         let (via, lookup) = (&route.attempt.via, &route.attempt.lookup);
         self.history.tried.reserve_exact(1); // Mostly there is only one.
         self.history.tried.push(AttemptDetail {
-            carrier: via.carrier().map(ToString::to_string),
-            voice_connector: via.connector().map(ToString::to_string),
-            host: lookup.host.to_string(),
+            carrier: via.carrier().map(|name| name.as_str().into()),
+            voice_connector: via.connector().map(|id| id.as_str().into()),
+            host: lookup.host.to_smolstr(),
             address,
-            transport: lookup.transport.parameter().to_owned(),
+            transport: SmolStr::new_static(lookup.transport.parameter()),
             started: milliseconds(self.now),
             ended: None,
             status: None,
-            cause: String::new(),
+            cause: SmolStr::default(),
+            reason: None,
             because: None,
         });
         if let Some(address) = address {
@@ -214,22 +255,18 @@ impl Cx<'_> {
     /// The present attempt failed, and is left for the next one or not.
     pub fn attempt_failed(&mut self, failed: &Failed, verdict: Failover) {
         let end = AttemptEnd::Failed { end: failed.end, left: verdict.goes_on() };
-        let because = Some(verdict.to_string());
-        self.attempt_ends(end, failed.status(), failed.detail.clone(), because);
+        let because = Some(verdict.to_smolstr());
+        self.attempt_ends(end, AttemptTold { because, ..AttemptTold::of(failed) });
     }
 
     /// The present attempt, if there is one, is over.
-    pub fn attempt_ends(
-        &mut self,
-        end: AttemptEnd,
-        status: Option<u16>,
-        cause: String,
-        because: Option<String>,
-    ) {
+    pub fn attempt_ends(&mut self, end: AttemptEnd, told: AttemptTold) {
         let tried = self.history.tried.last_mut();
         if let Some(attempt) = tried.filter(|attempt| attempt.ended.is_none()) {
-            (attempt.ended, attempt.status, attempt.cause, attempt.because) =
-                (Some(milliseconds(self.now)), status, cause, because);
+            let AttemptTold { status, cause, reason, because } = told;
+            attempt.ended = Some(milliseconds(self.now));
+            (attempt.status, attempt.cause, attempt.reason, attempt.because) =
+                (status, cause, reason, because);
             let detail = Box::new(attempt.clone());
             self.act(Action::AttemptEnds { detail, end });
         }

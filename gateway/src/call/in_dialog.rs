@@ -14,7 +14,7 @@ use crate::reply::Cause;
 pub(super) fn ok(message: &Message, promises: Option<Promises<'_>>) -> Builder {
     let reply = Builder::reply(message, StatusCode::OK, "OK", None);
     let Some(promises) = promises else { return reply };
-    let reply = reply.header(Name::Allow, promises.allow());
+    let reply = reply.shown(Name::Allow, promises.allow());
     match message.method() {
         Some(Method::Invite | Method::Update | Method::Options) => {
             reply.header(Name::Supported, promises.supported())
@@ -46,8 +46,11 @@ pub(super) fn refuse_method(
     promises: Option<Promises<'_>>,
 ) {
     let reply = Cause::new(405, "Method Not Allowed").reply(message, None);
-    let allow = promises.map(Promises::allow).unwrap_or_default();
-    cx.respond(server, reply.header(Name::Allow, allow).build());
+    let reply = match promises {
+        Some(promises) => reply.shown(Name::Allow, promises.allow()),
+        None => reply.header(Name::Allow, ""),
+    };
+    cx.respond(server, reply.build());
 }
 
 /// An extension that we lack: RFC 3261 §8.2.2.3.
@@ -69,7 +72,7 @@ pub(super) fn respond_subscribed(
     match granted {
         Some(seconds) => {
             let reply =
-                Builder::reply(message, StatusCode::OK, "OK", None).header(Name::Contact, leg.contact());
+                Builder::reply(message, StatusCode::OK, "OK", None).shown(Name::Contact, leg.contact());
             cx.respond(server, reply.header(Name::Expires, seconds.to_string()).build());
         }
         None => refuse(cx, server, message, &Cause::new(481, "Subscription Does Not Exist")),

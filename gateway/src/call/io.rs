@@ -1,16 +1,18 @@
 //! What a call takes and what it puts out.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::header::Replaces;
 use sip::transaction::ServerId;
 use sip::{Message, Name, StatusCode};
+use smol_str::SmolStr;
 
 use super::{GivenBack, Leg, LegRef, Lent, Newcomer, Route};
 use crate::media::{Command, MediaEvent, Side};
 use crate::peer::{Party, Peer, Source, Transport};
-use crate::record::{AttemptDetail, Forward, Settled};
+use crate::record::{AttemptDetail, EndedBy, Forward, Settled};
 use crate::reply::Cause;
 use crate::resolve::Lookup;
 use crate::route::{RouteEnd, Via};
@@ -44,6 +46,10 @@ pub enum Event {
     Journaled,
     /// The answer to [`Action::AskToAnswer`].
     MayAnswer { may: bool },
+    /// In the call that this one has recorded, the party of `side` holds the other one, or does not any more.
+    Held { side: Side, held: bool },
+    /// In that call somebody else is on that side now, whom this URI names.
+    Comes { side: Side, aor: String },
     /// The newest [`Action::Admit`] was granted.
     Admitted,
     /// The newest [`Action::Admit`] was refused: the route has no room.
@@ -74,8 +80,8 @@ pub enum Event {
     Replace { leg: LegRef, replaces: Box<Replaces>, by: Option<Party> },
     /// Where the call goes that a host sent on, or why it may not.
     Redirected { sent_on: Result<SentOn, Cause> },
-    /// An operator, a drain or a stop of the daemon ends the call.
-    HangUp { cause: Cause },
+    /// An operator, a stop of the daemon or a call for help ends the call.
+    HangUp { cause: Cause, by: EndedBy },
 }
 
 /// Why no response will come.
@@ -91,7 +97,7 @@ pub enum Failure {
 #[derive(Debug)]
 pub enum Action {
     /// Index our tag of a leg: requests that carry it are this call's.
-    Bind { tag: String, leg: LegRef },
+    Bind { tag: SmolStr, leg: LegRef },
     /// Answer a request.
     Respond { server: ServerId, response: Message },
     /// Send a request; its transaction reports under `request`.
@@ -99,6 +105,8 @@ pub enum Action {
     /// Cancel an INVITE of ours (RFC 3261 §9.1), saying this; `left`: for another host, so that it is not repeated any
     /// more.
     Cancel { request: RequestId, says: Vec<(Name, String)>, left: bool },
+    /// Go on with an INVITE that an earlier run of the program sent, to cancel it: its transaction reports under `request`.
+    Resume { request: RequestId, invite: Message, peer: Peer },
     /// Send an ACK to a 2xx, which is no transaction.
     Transmit { message: Message, hop: Hop },
     /// Look up where a route's host is.
@@ -107,19 +115,21 @@ pub enum Action {
     LocateMedia { query: u32, lookup: Lookup },
     /// Take the limits of a route, all in one step, and give back those of the route before: [`Event::Admitted`] or
     /// [`Event::Limited`] comes back.
-    Admit { attempt: Box<crate::route::Attempt>, emergency: bool },
+    Admit { attempt: Arc<crate::route::Attempt>, emergency: bool },
     /// A word to the media workers.
     Media(Command),
     /// An emergency call finds no ports: an ordinary call that is not answered yet gives way.
     MakeRoom,
     /// Put the answered call into the journal before its 200 leaves.
     Journal,
+    /// Put the call into the journal whose INVITE may ring; nobody waits for that.
+    JournalRinging,
     /// An INVITE goes to another host.
     AttemptBegins { via: Via, address: SocketAddr },
     /// What became of it, or of one that never left.
     AttemptEnds { detail: Box<AttemptDetail>, end: AttemptEnd },
     /// A route to one of our connectors is tried for the first time; `None`: a carrier's after a connector's.
-    Offered { connector: Option<String> },
+    Offered { connector: Option<SmolStr> },
     /// The 200 leaves for the caller: the call counts as answered.
     Answered,
     /// A host wants no calls for a while (503 with Retry-After).
@@ -223,8 +233,8 @@ pub struct SentOn {
     /// Best first. Never empty.
     pub routes: Vec<Route>,
     /// The number, as the record has it, and its country.
-    pub callee: String,
-    pub country: Option<String>,
+    pub callee: SmolStr,
+    pub country: Option<SmolStr>,
     /// The connector that pays for it, where that is another than who called.
     pub forward: Option<Forward>,
     /// The Diversion that tells who sent it on. RFC 5806.

@@ -1,5 +1,6 @@
 //! One leg: our dialog with one party, and what both ends know of each other beside it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,9 +12,10 @@ use sip::header::Replaces;
 use sip::{Builder, Message, Method, Name};
 use smol_str::SmolStr;
 
-use super::allow::{allowed_by, allowed_by_default};
+use super::allow::Allows;
 use super::io::Hop;
 use super::profile::{Local, Profile};
+use super::rtcp::RtcpTerms;
 use super::sdes::Sdes;
 use crate::ids::Tokens;
 use crate::media::Side;
@@ -97,13 +99,16 @@ pub struct End {
     pub sdp: SdpOut,
     /// The keys of its media.
     pub sdes: Sdes,
+    /// What was agreed on of RTCP.
+    #[serde(default)]
+    pub rtcp: RtcpTerms,
     /// The user part of our Contact on this leg.
     pub contact_user: SmolStr,
     /// Its number, as the records of the call had it that it came from; none where it is a party of this call's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<SmolStr>,
     /// Which of the methods that cross (UPDATE, INFO, MESSAGE, REFER) the party allows, by its last Allow; `None`: it has not said.
-    pub allows: Option<Vec<SmolStr>>,
+    pub allows: Option<Allows>,
     /// Whether this leg's party holds (its SDP does not receive).
     pub on_hold: bool,
 }
@@ -175,6 +180,11 @@ impl Leg {
     pub fn hop(&self) -> Hop {
         self.end.hop(&self.dialog)
     }
+
+    /// The dialog and the party.
+    pub fn both(&self) -> (Option<&Dialog>, &End) {
+        (Some(&self.dialog), &self.end)
+    }
 }
 
 impl End {
@@ -189,6 +199,7 @@ impl End {
             profile,
             offers: OfferAnswer::default(),
             sdp: SdpOut::default(),
+            rtcp: RtcpTerms::default(),
             contact_user: SmolStr::default(),
             number: None,
             allows: None,
@@ -203,7 +214,7 @@ impl End {
             number: self.number.clone(),
             peers_flow: self.peers_flow,
             target_fails: self.target_fails,
-            allows: self.allows.clone(),
+            allows: self.allows,
             ..End::new(self.flow.clone(), self.local.clone(), self.profile.clone())
         }
     }
@@ -215,11 +226,10 @@ impl End {
     }
 
     fn dress(&self, builder: Builder, tokens: &mut Tokens) -> Builder {
-        let via = self.local.via(&tokens.branch());
         let mut builder = builder
-            .prepend(Name::Via, via)
+            .prepend_shown(Name::Via, self.local.via(tokens.branch()))
             .header(Name::MaxForwards, "70")
-            .header(Name::Contact, self.contact());
+            .shown(Name::Contact, self.contact());
         for (name, value) in &self.profile.add_headers {
             builder = builder.raw(name, value);
         }
@@ -227,7 +237,7 @@ impl End {
     }
 
     /// Our Contact on this leg.
-    pub fn contact(&self) -> String {
+    pub fn contact(&self) -> impl fmt::Display {
         self.local.contact(&self.contact_user)
     }
 
@@ -249,17 +259,17 @@ impl End {
 
     /// Whether the party takes UPDATE; `None`: it has not said what it allows.
     pub fn allows_update(&self) -> Option<bool> {
-        Some(self.allows.as_ref()?.iter().any(|method| method == "UPDATE"))
+        Some(self.allows?.has("UPDATE"))
     }
 
     /// The party takes no UPDATE, whatever it said.
     pub fn refuses_update(&mut self) {
-        self.allows.get_or_insert_with(allowed_by_default).retain(|method| method != "UPDATE");
+        self.allows.get_or_insert(Allows::ALL).remove("UPDATE");
     }
 
     /// Remembers what the party allows, where a message of its says so.
     pub fn heard(&mut self, message: &Message) {
-        self.allows = allowed_by(message).or(self.allows.take());
+        self.allows = Allows::of(message).or(self.allows);
     }
 
     /// The connection that the peer was last heard by is gone.
@@ -271,5 +281,6 @@ impl End {
 /// `request` as a new one: CSeq `number`, new branch.
 pub(super) fn renewed(request: &Message, number: u32, local: &Local, tokens: &mut Tokens) -> Builder {
     let method = request.method().unwrap_or(Method::Options);
-    request.edit().set(Name::CSeq, format!("{number} {method}")).set(Name::Via, local.via(&tokens.branch()))
+    let via = local.via(tokens.branch()).to_string();
+    request.edit().set(Name::CSeq, format!("{number} {method}")).set(Name::Via, via)
 }

@@ -3,7 +3,11 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use sip::sdp::Stream;
+use rtp::packet::PayloadType;
+use rtp::srtp::SrtpKeys;
+use sip::sdp::{Codec, Direction, Stream};
+use sip::text::shared_phrase;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::cx::Cx;
 use super::leg::End;
@@ -17,8 +21,8 @@ use crate::reply::Cause;
 /// How long the media workers may take to open the ports before the call is refused.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the media workers may take to close before the call is forgotten without their figures.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the media workers may take to close before the call's records are written without their figures.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An emergency call that found no ports asks again so much later, for so long: meanwhile an ordinary call gives way.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
@@ -58,14 +62,18 @@ pub struct MediaSession {
     /// Whose description was the newest, to make them watch again by it.
     last_told: Option<Side>,
     /// What the workers were told of each leg.
-    a_remote: Option<Remote>,
-    b_remote: Option<Remote>,
+    a_remote: Option<Box<Remote>>,
+    b_remote: Option<Box<Remote>>,
     /// The legs that were offered SRTP and nothing else, as the workers know it.
     expects_srtp: [bool; 2],
     /// The hosts that the parties' newest descriptions name.
     hosts: [Option<Box<MediaHost>>; 2],
+    /// What the parties agreed on, as records tell it.
+    codec: Option<SmolStr>,
     /// So often a stranger's media was taken for a party's.
     strangers: u32,
+    /// The legs whose parties have sent under an SRTP key for longer than they said, as the log has it.
+    used_up: [bool; 2],
 }
 
 #[derive(Debug)]
@@ -97,7 +105,9 @@ impl MediaSession {
             b_remote: None,
             expects_srtp: [false; 2],
             hosts: [None, None],
+            codec: None,
             strangers: 0,
+            used_up: [false; 2],
         }
     }
 
@@ -111,6 +121,11 @@ impl MediaSession {
         let [a, b] = addresses;
         let state = State::Open { a, b, ports };
         MediaSession { state, up: true, ..MediaSession::new(key) }
+    }
+
+    /// The call is over: nothing is said of a party's media any more.
+    pub(super) fn pack(&mut self) {
+        (self.a_remote, self.b_remote, self.hosts) = Default::default();
     }
 
     /// Key, bound addresses and ports while open.
@@ -129,6 +144,27 @@ impl MediaSession {
             Side::B => b,
         };
         std::mem::replace(expects, only) != only
+    }
+
+    /// An answer has come: its first codec is what both speak. RFC 3264 §6.1.
+    pub(super) fn agreed_on(&mut self, answer: &Stream) {
+        match answer.is_udptl() {
+            true => self.codec = Some(SmolStr::new_static("T.38")),
+            false => self.speaks(answer.codecs.iter()),
+        }
+    }
+
+    /// The parties agreed on these codecs, best first.
+    pub(super) fn speaks<'c>(&mut self, mut codecs: impl Iterator<Item = &'c Codec>) {
+        let codec = codecs.find(|codec| !codec.is_companion() && !codec.name.is_empty());
+        self.codec = codec.map(|codec| {
+            shared_phrase(&format_smolstr!("{}/{}{}", codec.name, codec.clock_rate, channels(codec)))
+        });
+    }
+
+    /// The codec that the parties agreed on.
+    pub fn codec(&self) -> Option<&SmolStr> {
+        self.codec.as_ref()
     }
 
     /// What the record says of strangers.
@@ -158,8 +194,8 @@ impl MediaSession {
 
     pub(super) fn remote(&self, side: Side) -> Option<&Remote> {
         match side {
-            Side::A => self.a_remote.as_ref(),
-            Side::B => self.b_remote.as_ref(),
+            Side::A => self.a_remote.as_deref(),
+            Side::B => self.b_remote.as_deref(),
         }
     }
 
@@ -285,6 +321,18 @@ impl Cx<'_> {
             MediaEvent::Silent { key } if key == media.key && media.up => return MediaNews::Silent,
             // A call may ring in silence, whatever descriptions came with the ringing.
             MediaEvent::Silent { key } if key == media.key => media.was_silent = true,
+            // It is the party's promise, and many write one by habit: its call goes on.
+            MediaEvent::KeyUsedUp { key, side } if key == media.key => {
+                let [a, b] = &mut media.used_up;
+                let told = match side {
+                    Side::A => a,
+                    Side::B => b,
+                };
+                if !std::mem::replace(told, true) {
+                    let transaction_id = self.id;
+                    tracing::info!(%transaction_id, ?side, "a party sends under an SRTP key for longer than it said");
+                }
+            }
             MediaEvent::Displaced { key, .. } if key == media.key => media.strangers += 1,
             MediaEvent::Closed { key, .. } if key == media.key => {
                 media.state = State::Closed;
@@ -337,11 +385,39 @@ impl Cx<'_> {
         // A stream that is held by its party is expected to be silent; RFC 3264 §8.4.
         end.on_hold = stream.is_hold();
         let mut remote = remote(stream);
+        remote.mux = end.rtcp.mux && stream.is_rtp();
+        remote.extended = end.rtcp.extended();
         remote.on_hold = end.on_hold;
         remote.symmetric = end.profile.symmetric;
         remote.customer = customer;
         remote.signalling = Some(end.flow.remote.ip());
-        remote.srtp = end.sdes.keys().cloned();
+        remote.srtp = end.sdes.keys().cloned().map(Box::new);
+        self.locate_media(side, stream, &mut remote);
+        self.tell_remote(side, remote);
+    }
+
+    /// Tells the workers where a stream comes from that we only listen to. Returns whether its sender sends nothing now.
+    pub fn listen_to(&mut self, side: Side, end: &End, keys: Option<SrtpKeys>, stream: &Stream) -> bool {
+        let mut remote = remote(stream);
+        remote.on_hold = matches!(stream.direction, Direction::RecvOnly | Direction::Inactive);
+        remote.ends_here = true;
+        remote.symmetric = end.profile.symmetric;
+        remote.customer = true;
+        remote.signalling = Some(end.flow.remote.ip());
+        remote.srtp = keys.map(Box::new);
+        let holds = remote.on_hold;
+        self.locate_media(side, stream, &mut remote);
+        self.tell_remote(side, remote);
+        holds
+    }
+
+    /// Tells the workers where copies of what `side` says go.
+    pub fn record_at(&mut self, side: Side, end: &End, keys: Option<SrtpKeys>, stream: &Stream) {
+        let mut remote = remote(stream);
+        remote.ends_here = true; // Nobody there has anything to say.
+        remote.on_hold = stream.is_hold();
+        remote.signalling = Some(end.flow.remote.ip());
+        remote.srtp = keys.map(Box::new);
         self.locate_media(side, stream, &mut remote);
         self.tell_remote(side, remote);
     }
@@ -357,9 +433,17 @@ impl Cx<'_> {
             Side::B => &mut self.media.b_remote,
         };
         // Before the first word of a leg nothing is relayed to it.
-        let hurry = told.replace(remote.clone()).is_some();
+        let hurry = told.replace(Box::new(remote.clone())).is_some();
         self.media.last_told = (!self.media.up).then_some(side);
         self.act(Action::Media(Command::Remote { key: self.media.key, side, remote, hurry }));
+    }
+}
+
+/// As `a=rtpmap` writes it. RFC 8866 §6.6.
+fn channels(codec: &Codec) -> SmolStr {
+    match codec.channels {
+        1 => SmolStr::default(),
+        channels => format_smolstr!("/{channels}"),
     }
 }
 
@@ -374,10 +458,13 @@ fn remote(stream: &Stream) -> Remote {
         remote.kind = crate::media::StreamKind::Udptl;
     }
     remote.rtp = stream.rtp().filter(|_| !stream.is_black_hole());
-    // Never muxed: our descriptions do not say `a=rtcp-mux` (RFC 5761 §5.1.1).
     remote.rtcp = remote.rtp.and(stream.rtcp);
     for codec in &stream.codecs {
         remote.clock_rates.push((codec.payload_type, codec.clock_rate));
+        let named = rtp::codec::Codec::named(&codec.name);
+        if named != rtp::codec::Codec::from_static(PayloadType(codec.payload_type)) {
+            remote.codecs.push((codec.payload_type, named));
+        }
         if codec.is_telephone_event() {
             remote.events.push(codec.payload_type);
         } else if codec.is_comfort_noise() {

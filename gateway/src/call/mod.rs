@@ -11,6 +11,9 @@
 //!                      +--- refused, cancelled, routes exhausted+-------------------------------+
 //! ```
 //!
+//! A recording session is one stage by itself: [`recording`] where one comes to us, [`copying`] where we have a call recorded. It
+//! has one leg, and no route.
+//!
 //! A call that has ended lingers without ports or money until its last client INVITE transaction is over: a late 2xx
 //! still gets its ACK and BYE from here.
 
@@ -18,6 +21,8 @@ mod accepted;
 mod addresses;
 mod allow;
 mod body;
+mod clearance;
+mod copying;
 mod cx;
 mod door;
 mod ended;
@@ -28,6 +33,7 @@ mod history;
 mod in_dialog;
 mod io;
 mod leg;
+mod leg_view;
 mod lent;
 mod media;
 mod media_host;
@@ -38,9 +44,12 @@ mod orphan;
 mod party;
 mod profile;
 mod reasons;
+mod recording;
 mod referral;
 mod requests;
 mod response;
+mod ringing;
+mod rtcp;
 mod rules;
 mod sdes;
 mod sent;
@@ -49,6 +58,7 @@ mod setup;
 mod sides;
 mod snapshot;
 mod views;
+mod ways;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,15 +68,17 @@ use sip::auth::Secret;
 use sip::dialog::Dialog;
 use sip::transaction::ServerId;
 use sip::{Message, Name};
+use smol_str::SmolStr;
 
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::media::{MediaKey, Side};
 use crate::peer::{Party, Transport};
-use crate::record::{Account, Settled, Times};
+use crate::record::{self, Account, Settled, Times};
 use crate::reply::Cause;
 
 pub use body::{Body, unsupported as unsupported_body};
+pub use copying::{LABELS, NewCopy, RecordingServer};
 pub use io::{
     Action, AttemptEnd, Back, Event, Failure, Hop, Passing, Redirected, Referred, RequestId, SentOn,
 };
@@ -76,21 +88,26 @@ pub use newcomer::{Newcomer, Place};
 pub use orphan::orphan_legs;
 pub use party::{caller_user, from};
 pub use profile::{Local, PartyKind, Profile};
+pub use recording::NewRecording;
+pub use ringing::{Rang, rang, shard_of_rang};
 pub use rules::{CodeRule, HeaderRule, heard, told};
 pub use session::session_timer_with;
 pub use setup::{LONGEST_SETUP, Route};
 pub use snapshot::Snapshot;
 
 use accepted::Accepted;
+use copying::Copying;
 use cx::Cx;
 use door::{enter, hang_up};
 use ended::Ended;
 use established::Established;
 use handed::Handed;
-use history::History;
+use history::{AttemptTold, History};
 use media::MediaSession;
+use recording::Recording;
 use requests::Requests;
 use setup::{Caller, Setup};
+use ways::{Way, Ways};
 
 /// The longest that a callee may ring: Timer C of RFC 3261 §16.6, which must be above three minutes.
 pub const TIMER_C: Duration = Duration::from_secs(185);
@@ -108,7 +125,7 @@ pub struct NewCall {
     /// Where responses and requests to the caller go.
     pub flow: crate::peer::Peer,
     /// Our tag on the a-leg; the stateful responses so far carry it already.
-    pub local_tag: String,
+    pub local_tag: SmolStr,
     /// What we are towards the caller.
     pub local: Local,
     /// How the caller's system speaks.
@@ -142,6 +159,10 @@ enum Stage {
     Established(Box<Established>),
     /// The party that was transferred is in another call.
     Handed(Box<Handed>),
+    /// No call, but a recording session, from its INVITE to its end.
+    Recording(Box<Recording>),
+    /// No call, but what has one recorded elsewhere.
+    Copying(Box<Copying>),
     /// Down. What is left is only waiting for transactions to end.
     Ended(Ended),
 }
@@ -159,6 +180,8 @@ enum Next {
     Refuse(Cause),
     Established(Box<Established>),
     Handed(Box<Handed>),
+    Recording(Box<Recording>),
+    Copying(Box<Copying>),
     /// Both legs are down, for this cause.
     Ended(Ended, Cause),
 }
@@ -193,11 +216,12 @@ impl Call {
         let dialog = Dialog::uas(&new.invite, &new.local_tag)
             .map_err(|error| Cause::new(error.status().code(), error.to_string()))?;
         let times = Times { started: now.unix, ringing: None, answered: None, ended: None };
-        let mut history = History::new(times, &dialog.call_id);
+        let mut history = History::new(times, dialog.call_id.clone());
         let forgeable = new.local.transport == Transport::Udp && new.account.sip_auth_user.is_none();
         history.can_be_forged = forgeable && !new.account.emergency && new.server.is_some();
         history.proven = new.server.is_none();
         history.is_at(Side::A, new.flow.remote.ip());
+        history.ways.a = Some(Way::of_peer(&new.flow));
         let mut call = Call::over(
             new.transaction_id,
             new.account,
@@ -246,6 +270,8 @@ impl Call {
             Stage::Accepted(accepted) => accepted.handle_timeout(cx),
             Stage::Established(up) => up.handle_timeout(cx),
             Stage::Handed(handed) => handed.handle_timeout(cx),
+            Stage::Recording(recording) => recording.handle_timeout(cx),
+            Stage::Copying(copying) => copying.handle_timeout(cx),
             Stage::Ended(ended) => {
                 ended.handle_timeout(cx);
                 Next::Stay
@@ -272,6 +298,8 @@ impl Call {
             Stage::Accepted(accepted) => accepted.poll_timeout(),
             Stage::Established(up) => up.poll_timeout(),
             Stage::Handed(handed) => handed.poll_timeout(),
+            Stage::Recording(recording) => recording.poll_timeout(),
+            Stage::Copying(copying) => copying.poll_timeout(),
             Stage::Ended(ended) => ended.poll_timeout(),
         };
         stage.into_iter().chain(self.media.poll_timeout()).min()
@@ -289,6 +317,7 @@ impl Call {
         }
         if ended {
             self.history.pack();
+            self.media.pack();
         }
     }
 
@@ -301,19 +330,25 @@ impl Call {
         loop {
             next = match next {
                 Next::Stay => return,
-                Next::Accept => match std::mem::take(stage) {
+                Next::Accept => match cx.leave(stage) {
                     Stage::Accepted(accepted) => accepted.accept(&mut cx),
                     other => return *stage = other,
                 },
-                Next::Refuse(cause) => match std::mem::take(stage) {
+                Next::Refuse(cause) => match cx.leave(stage) {
                     Stage::Accepted(accepted) => accepted.refuse(&mut cx, cause),
                     other => return *stage = other,
                 },
                 Next::Setup(setup) => return *stage = Stage::Setup(setup),
                 Next::Accepted(accepted) => return *stage = Stage::Accepted(accepted),
                 Next::Established(up) => return *stage = Stage::Established(up),
-                Next::Handed(handed) => return *stage = Stage::Handed(handed),
+                Next::Recording(recording) => return *stage = Stage::Recording(recording),
+                Next::Copying(copying) => return *stage = Stage::Copying(copying),
+                Next::Handed(handed) => {
+                    cx.leave(stage);
+                    return *stage = Stage::Handed(handed);
+                }
                 Next::Ended(ended, cause) => {
+                    cx.leave(stage);
                     *stage = Stage::Ended(ended);
                     return cx.settle(cause);
                 }
@@ -336,12 +371,20 @@ impl Cx<'_> {
         }
     }
 
+    /// Takes a stage, whose legs may be left with it.
+    fn leave(&mut self, stage: &mut Stage) -> Stage {
+        self.history.ways = self.history.ways.updated(&stage.ways());
+        std::mem::take(stage)
+    }
+
     /// Everything that a call holds goes back, and its record is written.
     fn settle(&mut self, cause: Cause) {
         self.history.times.ended = Some(self.history.ended(self.now));
-        self.attempt_ends(AttemptEnd::GivenUp, None, cause.text.clone(), None);
+        self.attempt_ends(AttemptEnd::GivenUp, AttemptTold::silent(cause.text.clone()));
         self.close_media();
-        let mut settled = settled(self.id, self.account, self.history, self.media, cause);
+        let mut settled =
+            settled(self.id, self.account, (self.history, &self.history.ways), self.media, cause);
+        settled.attempts = std::mem::take(&mut self.history.tried);
         if let Some(note) = self.history.unacknowledged_note(self.now) {
             settled.times.answered = None;
             settled.notes.push(note);
@@ -350,25 +393,30 @@ impl Cx<'_> {
     }
 }
 
+/// Without the attempts.
 fn settled(
     transaction_id: uuid::Uuid,
     account: &Account,
-    history: &History,
+    (history, ways): (&History, &Ways),
     media: &MediaSession,
     cause: Cause,
 ) -> Settled {
+    let leg = |way: Option<Way>| way.map(|way| way.detail(media.codec()));
     Settled {
-        transaction_id,
+        transaction_id: record::transaction_id(transaction_id),
         account: account.clone(),
         times: history.times,
-        a_call_id: history.call_id(Side::A).to_owned(),
-        b_call_id: history.call_id(Side::B).to_owned(),
+        a_call_id: history.call_id(Side::A).clone(),
+        b_call_id: history.call_id(Side::B).clone(),
         cause,
         notes: history.released_note().into_iter().chain(media.strangers_note()).collect(),
         carrier: history.taken_by(),
         ended_by: history.by(),
         reason: history.reason(),
-        attempts: history.tried.clone(),
+        attempts: Vec::new(),
+        streamed: Vec::new(),
+        caller_leg: leg(ways.a),
+        callee_leg: leg(ways.b),
     }
 }
 

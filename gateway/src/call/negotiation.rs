@@ -1,6 +1,7 @@
 //! Session descriptions on their way from one leg to the other: whether one is an offer or an answer is asked of the
 //! dialog that it came in, and what leaves is said in the dialog that it leaves by. Each names our ports.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::body::{Body, SentBody};
 use super::cx::Cx;
 use super::io::Action;
 use super::leg::End;
+use super::rtcp::RtcpTerms;
 use super::sdes::{Lines, Sdes};
 use crate::media::{self, Command, Side};
 use crate::reply::Cause;
@@ -77,7 +79,7 @@ impl From<Cause> for Refused {
 /// What held on both legs before an offer.
 #[derive(Debug)]
 pub(super) struct Before {
-    from: (Sdes, bool),
+    from: (Sdes, RtcpTerms, bool),
     to: Sdes,
     remote: Option<media::Remote>,
 }
@@ -208,8 +210,10 @@ impl Bridge<'_> {
             return Err(Cause::new(488, "no session description"));
         }
         let _ = self.from.offers.take(Remote, Carrier::InviteOk, body.description());
-        let (_, stream) = self.answered(cx, body)?;
-        cx.learn_remote(self.side, self.from, &stream);
+        let sdp = self.answered(cx, body)?;
+        let stream = carried(&sdp)?;
+        cx.learn_remote(self.side, self.from, stream);
+        cx.media.agreed_on(stream);
         Ok(())
     }
 
@@ -218,15 +222,16 @@ impl Bridge<'_> {
         let takes = |stream: &Stream| stream.has_codec(|codec| codec.is_among(codecs.as_deref()));
         let stream = self.from.sdes.choose(sdp, takes).ok_or_else(|| refused(AnchorError::NoStream))?;
         let random = cx.tokens.random();
-        let lines = match kind(&stream)? {
+        let lines = match kind(stream)? {
             Kind::Fax => self.fax()?,
             Kind::Rtp => {
-                self.from.sdes.take_offer(&stream, random)?;
+                self.from.sdes.take_offer(stream, random)?;
+                self.from.rtcp = RtcpTerms::offered(stream);
                 self.to.sdes.offer(random)
             }
         };
-        let sent = self.offer(cx, sdp, &stream, lines, codecs)?;
-        cx.learn_remote(self.side, self.from, &stream);
+        let sent = self.offer(cx, sdp, stream, lines, codecs)?;
+        cx.learn_remote(self.side, self.from, stream);
         Ok(sent)
     }
 
@@ -240,7 +245,7 @@ impl Bridge<'_> {
     ) -> Result<Bytes, Cause> {
         // Until the answer brings the party's key, what it sends early cannot be read.
         let only = lines.protocol.as_deref().is_some_and(is_srtp);
-        let sent = self.describe(cx, sdp, stream, lines, codecs)?;
+        let sent = self.describe(cx, sdp, stream, lines, codecs, Saying::Offer)?;
         let side = self.side.other();
         if cx.media.expect_srtp(side, only) {
             let key = cx.media.key;
@@ -257,12 +262,12 @@ impl Bridge<'_> {
     pub fn offer_anew(&mut self, cx: &mut Cx<'_>, sdp: &Sdp) -> Result<Bytes, Refused> {
         takes(&mut self.to.offers.clone(), Carrier::Invite, Bytes::new())?;
         let codecs = both(self.from.profile.codecs.clone(), self.to.profile.codecs.clone());
-        let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
-        let lines = match kind(&stream)? {
+        let stream = carried(sdp)?;
+        let lines = match kind(stream)? {
             Kind::Fax => self.fax()?,
             Kind::Rtp => self.to.sdes.offer(cx.tokens.random()),
         };
-        let sent = self.offer(cx, sdp, &stream, lines, codecs)?;
+        let sent = self.offer(cx, sdp, stream, lines, codecs)?;
         self.say(Carrier::Invite, sent)
     }
 
@@ -281,21 +286,22 @@ impl Bridge<'_> {
         let chosen = self.from.sdes.choose(said, speaks).ok_or_else(|| refused(AnchorError::NoStream))?;
         let theirs = self.to.sdes.choose(offer, speaks).ok_or_else(|| refused(AnchorError::NoStream))?;
         let plain = |one: &Stream| one.direction == Direction::SendRecv && !one.is_hold();
-        if !(matches!((kind(&chosen)?, kind(&theirs)?), (Kind::Rtp, Kind::Rtp))
-            && plain(&chosen)
-            && plain(&theirs))
+        if !(matches!((kind(chosen)?, kind(theirs)?), (Kind::Rtp, Kind::Rtp))
+            && plain(chosen)
+            && plain(theirs))
         {
             return Err(Cause::new(488, "Both offer something else than speech in both directions"));
         }
         let shared = |codec: &Codec| theirs.codecs.iter().any(|one| one.is_same(codec));
         let names = chosen.codecs.iter().filter(|codec| shared(codec) && codec.is_among(codecs.as_deref()));
         let names: Vec<String> = names.map(|codec| codec.name.to_string()).collect();
-        self.from.sdes.take_offer(&chosen, cx.tokens.random())?;
+        self.from.sdes.take_offer(chosen, cx.tokens.random())?;
+        (self.from.rtcp, self.to.rtcp) = (RtcpTerms::offered(chosen), RtcpTerms::offered(theirs));
         let answer = |bridge: &mut Bridge<'_>, said: &Sdp, offer: &Sdp| {
             let answer = said.answering(offer).map_err(refused)?;
-            let stream = answer.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
+            let stream = carried(&answer)?;
             let lines = bridge.to.sdes.answer();
-            bridge.describe(cx, &answer, &stream, lines, Some(names.clone()))
+            bridge.describe(cx, &answer, stream, lines, Some(names.clone()), Saying::Answer)
         };
         let to_other = answer(self, said, offer)?;
         let side = self.side.other();
@@ -304,8 +310,9 @@ impl Bridge<'_> {
         let unusable = |refusal: Refused| refusal.text();
         let to_other = takes(&mut self.to.offers, Carrier::InviteOk, to_other).map_err(unusable)?;
         let to_sender = takes(&mut self.from.offers, Carrier::InviteOk, to_sender).map_err(unusable)?;
-        cx.learn_remote(self.side, self.from, &chosen);
-        cx.learn_remote(side, self.to, &theirs);
+        cx.learn_remote(self.side, self.from, chosen);
+        cx.learn_remote(side, self.to, theirs);
+        cx.media.speaks(chosen.codecs.iter().filter(|codec| shared(codec)));
         Ok([to_other, to_sender])
     }
 
@@ -314,32 +321,35 @@ impl Bridge<'_> {
     /// # Errors
     /// 488 for media that we can't carry.
     fn anchor_answer(&mut self, cx: &mut Cx<'_>, body: &Body, _: &Answer<Bytes>) -> Result<Bytes, Cause> {
-        let (sdp, stream) = self.answered(cx, body)?;
-        let lines = match kind(&stream)? {
+        let sdp = self.answered(cx, body)?;
+        let stream = carried(&sdp)?;
+        let lines = match kind(stream)? {
             Kind::Fax => self.fax()?,
             Kind::Rtp => self.to.sdes.answer(),
         };
-        let sent = self.describe(cx, &sdp, &stream, lines, None)?;
-        cx.learn_remote(self.side, self.from, &stream);
+        let sent = self.describe(cx, &sdp, stream, lines, None, Saying::Answer)?;
+        cx.learn_remote(self.side, self.from, stream);
+        cx.media.agreed_on(stream);
         Ok(sent)
     }
 
-    /// The answer of `from`'s as it holds, and the stream of it that is carried.
-    fn answered(&mut self, cx: &Cx<'_>, body: &Body) -> Result<(Sdp, Stream), Cause> {
+    /// The answer of `from`'s as it holds.
+    fn answered<'b>(&mut self, cx: &Cx<'_>, body: &'b Body) -> Result<Cow<'b, Sdp>, Cause> {
         let Some(said) = body.sdp() else { return Err(Cause::new(488, "no session description")) };
         let offered = Sdp::parse(&self.from.sdp.last).map_err(|_| Cause::new(488, "nothing was offered"))?;
         let sdp = said.answering(&offered).map_err(refused)?;
-        let stream = sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))?;
-        match kind(&stream)? {
+        let stream = carried(&sdp)?;
+        match kind(stream)? {
             Kind::Fax => self.from.sdes.take_fax()?,
             Kind::Rtp => {
-                if self.from.sdes.take_answer(&stream)? {
+                self.from.rtcp = RtcpTerms::answered(stream, offered.streams().get(stream.index));
+                if self.from.sdes.take_answer(stream)? {
                     let transaction_id = cx.id;
                     tracing::info!(%transaction_id, "an SRTP answer's crypto tag is not that of the offer: taken by its suite");
                 }
             }
         }
-        Ok((sdp, stream))
+        Ok(sdp)
     }
 
     fn fax(&mut self) -> Result<Lines, Cause> {
@@ -355,6 +365,7 @@ impl Bridge<'_> {
         stream: &Stream,
         lines: Lines,
         codecs: Option<Vec<String>>,
+        saying: Saying,
     ) -> Result<Bytes, Cause> {
         let ports = cx.media.ports(self.side.other());
         let ports = ports.ok_or_else(|| Cause::new(500, "No media ports are open"))?;
@@ -365,6 +376,7 @@ impl Bridge<'_> {
         anchor.codecs = codecs;
         anchor.protocol = lines.protocol;
         anchor.crypto = lines.crypto;
+        self.to.rtcp.write(&mut anchor, saying == Saying::Offer, self.to.profile.rtcp_mux);
         let describe = |anchor: &Anchor| match sdp.anchored(anchor) {
             Ok(anchored) => Ok(anchored.to_bytes()),
             Err(error) => Err(refused(error)),
@@ -385,7 +397,7 @@ impl Bridge<'_> {
     /// What holds now, before an offer of `from`'s.
     pub fn before(&self, cx: &Cx<'_>) -> Before {
         Before {
-            from: (self.from.sdes.clone(), self.from.on_hold),
+            from: (self.from.sdes.clone(), self.from.rtcp, self.from.on_hold),
             to: self.to.sdes.clone(),
             remote: cx.media.remote(self.side).cloned(),
         }
@@ -394,7 +406,7 @@ impl Bridge<'_> {
     /// The offer of `from`'s was refused: what held before holds on. RFC 3264 §5, RFC 3261 §14.1.
     pub fn restore(&mut self, cx: &mut Cx<'_>, before: Option<Before>) {
         let Some(before) = before else { return };
-        (self.from.sdes, self.from.on_hold) = before.from;
+        (self.from.sdes, self.from.rtcp, self.from.on_hold) = before.from;
         self.to.sdes = before.to;
         // The next offer is a new one to it, whatever it says.
         self.to.sdp.last.clear();
@@ -404,6 +416,18 @@ impl Bridge<'_> {
             cx.tell_remote(self.side, remote);
         }
     }
+}
+
+/// What a description is to whom it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saying {
+    Offer,
+    Answer,
+}
+
+/// The stream that is carried.
+fn carried(sdp: &Sdp) -> Result<&Stream, Cause> {
+    sdp.relayed_stream().ok_or_else(|| refused(AnchorError::NoStream))
 }
 
 /// What a stream that can be carried is.
@@ -463,6 +487,7 @@ fn both(from: Option<Vec<String>>, to: Option<Vec<String>>) -> Option<Vec<String
     }
 }
 
-fn refused(error: AnchorError) -> Cause {
+/// The refusal of a description that can't be anchored.
+pub(super) fn refused(error: AnchorError) -> Cause {
     Cause::new(488, error.to_string())
 }

@@ -54,6 +54,7 @@ impl Call {
             // A dialog that we did not begin has no place to take while it is early.
             Stage::Setup(_) => return Err(none()),
             Stage::Accepted(_) | Stage::Handed(_) => return Err(busy()),
+            Stage::Recording(_) | Stage::Copying(_) => return Err(none()),
             Stage::Ended(_) if self.call_id(leg.side()) == replaces.call_id => {
                 return Err(Cause::new(603, "The dialog of Replaces is over"));
             }

@@ -1,5 +1,7 @@
 //! How the parties of a call stand in the INVITE of the b-leg.
 
+use std::fmt::{self, Write as _};
+
 use config::{Peer, Privacy};
 use sip::uri::escape_user;
 
@@ -11,27 +13,50 @@ use crate::number::is_phone;
 /// - `caller`: as that side is told it.
 pub fn caller_user(speech: &Peer, caller: &str, hidden: bool) -> Option<String> {
     let is_hidden_there = speech.privacy == Privacy::Header && speech.give_identity;
-    (!hidden || is_hidden_there).then(|| escape_user(caller))
+    (!hidden || is_hidden_there).then(|| escape_user(caller).into_owned())
 }
 
 /// The value of From towards a side, without its tag.
 ///
 /// - `user`: of [`caller_user`];
 /// - `own_host`: the domain where none is configured;
-/// - `name`: the caller's, as it stands before the address.
-pub fn from(speech: &Peer, user: Option<&str>, hidden: bool, own_host: &str, name: &str) -> String {
-    let domain = || speech.from_domain.as_ref().map_or_else(|| own_host.to_owned(), ToString::to_string);
-    let name = if hidden { "\"Anonymous\" " } else { name };
-    // Who pays is known there by this user alone.
-    if let Some(trunk) = speech.from_user.as_ref() {
-        return format!("{name}<sip:{}@{}>", escape_user(trunk), domain());
-    }
-    match user {
-        Some(user) => format!("{name}<sip:{user}@{}{}>", domain(), phone(speech, user)),
-        None if speech.privacy == Privacy::Domain => format!("\"Anonymous\" <sip:anonymous@{}>", domain()),
+/// - `name`: the caller's.
+pub fn from(
+    speech: &Peer,
+    user: Option<&str>,
+    hidden: bool,
+    own_host: &str,
+    name: Option<&str>,
+) -> impl fmt::Display {
+    let domain = fmt::from_fn(move |f| match &speech.from_domain {
+        Some(domain) => write!(f, "{domain}"),
+        None => f.write_str(own_host),
+    });
+    let name = if hidden { Some("Anonymous") } else { name };
+    let name = fmt::from_fn(move |f| name.map_or(Ok(()), |name| quoted(f, name)));
+    fmt::from_fn(move |f| match (speech.from_user.as_ref(), user) {
+        // Who pays is known there by this user alone.
+        (Some(trunk), _) => write!(f, "{name}<sip:{}@{domain}>", escape_user(trunk)),
+        (None, Some(user)) => write!(f, "{name}<sip:{user}@{domain}{}>", phone(speech, user)),
+        (None, None) if speech.privacy == Privacy::Domain => {
+            write!(f, "\"Anonymous\" <sip:anonymous@{domain}>")
+        }
         // RFC 3323 §4.1.1.3.
-        None => "\"Anonymous\" <sip:anonymous@anonymous.invalid>".to_owned(),
+        (None, None) => f.write_str("\"Anonymous\" <sip:anonymous@anonymous.invalid>"),
+    })
+}
+
+/// A name as it stands before an address.
+fn quoted(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    f.write_char('"')?;
+    for letter in name.chars() {
+        match letter {
+            '"' | '\\' => write!(f, "\\{letter}")?,
+            _ if letter.is_control() => f.write_char('?')?,
+            _ => f.write_char(letter)?,
+        }
     }
+    f.write_str("\" ")
 }
 
 /// What a URI of `user` towards a side says of it: RFC 3261 §19.1.1.
@@ -49,7 +74,7 @@ impl Route {
     }
 
     /// The value of From, without its tag.
-    pub(super) fn from(&self, own_host: &str, name: &str) -> String {
+    pub(super) fn from(&self, own_host: &str, name: Option<&str>) -> impl fmt::Display {
         let (speech, user) = (self.attempt.via.peer(), self.caller_user.as_deref());
         from(speech, user, self.hidden, own_host, name)
     }

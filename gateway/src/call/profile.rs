@@ -18,6 +18,9 @@ pub struct Profile {
     pub nat: Nat,
     /// Media goes where it comes from, whatever the SDP says.
     pub symmetric: bool,
+    /// It is offered RTP and RTCP on one port. RFC 5761.
+    #[serde(default)]
+    pub rtcp_mux: bool,
     /// What it says of who calls is believed of a carrier, and what its network says of either; see [`super::headers`].
     #[serde(default)]
     pub believed: bool,
@@ -89,6 +92,7 @@ pub static PLAIN: Profile = Profile {
     kind: PartyKind::Customer,
     nat: Nat::Auto,
     symmetric: false,
+    rtcp_mux: false,
     believed: false,
     given: false,
     hidden: false,

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip::dialog::Dialog;
+use sip::dialog::{Dialog, DialogId};
 use sip::{Message, Method, Name, StatusCode};
 use smol_str::SmolStr;
 
@@ -14,7 +14,7 @@ use super::headers::Lines;
 use super::io::{Action, Failure, Hop, RequestId};
 use super::leg::{End, Leg};
 use super::next_hop::is_by_flow;
-use super::sent::{Login, Sent};
+use super::sent::{Login, Sent, proof_of};
 use crate::peer::Peer;
 use crate::reply::Cause;
 
@@ -38,13 +38,15 @@ pub(super) struct Requests {
     acks: Vec<SentAck>,
     byes: Vec<Bye>,
     /// Our tags on all legs, as the core's index knows them.
-    tags: Vec<String>,
+    tags: Vec<SmolStr>,
 }
 
 /// An INVITE that began dialogs and that nobody waits for any more: a late 2xx gets ACK and BYE.
 #[derive(Debug)]
 pub(super) struct Left {
-    pub sent: Sent,
+    request: RequestId,
+    /// Its bytes, without the body: few of the calls that are up have any further use of it.
+    invite: Bytes,
     /// Without media.
     pub end: Box<End>,
     pub login: Login,
@@ -54,7 +56,34 @@ pub(super) struct Left {
     /// A final response came, or none ever will.
     pub over: bool,
     /// How many late answers of it (forks, too) got ACK and BYE.
-    pub released: u32,
+    released: u32,
+}
+
+impl Left {
+    /// - `end`: without media.
+    /// - `taken`: the To tag that became a leg of the call.
+    /// - `over`: its final response came, or none ever will.
+    pub fn new(
+        sent: &Sent,
+        end: Box<End>,
+        login: Login,
+        address: SocketAddr,
+        taken: Option<SmolStr>,
+        over: bool,
+    ) -> Self {
+        let message = &sent.message;
+        let head = message.bytes().len().saturating_sub(message.body().len());
+        let invite = Bytes::copy_from_slice(message.bytes().get(..head).unwrap_or_default());
+        Left { request: sent.id, invite, end, login, address, taken, over, released: 0 }
+    }
+
+    /// An INVITE that an earlier run sent.
+    ///
+    /// - `invite`: without its body.
+    pub fn resumed(request: RequestId, invite: &Message, end: Box<End>, login: Login) -> Self {
+        let (invite, address) = (invite.bytes().clone(), end.flow.remote);
+        Left { request, invite, end, login, address, taken: None, over: false, released: 0 }
+    }
 }
 
 /// An ACK that went out, kept for repeats of the 2xx.
@@ -70,13 +99,41 @@ struct SentAck {
     flow: Peer,
 }
 
-/// A BYE of ours, should it be challenged or not be delivered.
+/// A BYE of ours.
 #[derive(Debug)]
-struct Bye {
+enum Bye {
+    /// It may be challenged, or not be delivered.
+    Asked(Box<AskedBye>),
+    /// The peer has answered it: what is late in the dialog is known by this.
+    Taken(RequestId, DialogId),
+}
+
+#[derive(Debug)]
+struct AskedBye {
     sent: Sent,
     /// Without its media.
     leg: Leg,
     login: Login,
+}
+
+impl Bye {
+    fn new(sent: Sent, leg: Leg, login: Login) -> Self {
+        Bye::Asked(Box::new(AskedBye { sent, leg, login }))
+    }
+
+    fn request(&self) -> RequestId {
+        match self {
+            Bye::Asked(bye) => bye.sent.id,
+            Bye::Taken(request, _) => *request,
+        }
+    }
+
+    fn ends(&self, message: &Message) -> bool {
+        match self {
+            Bye::Asked(bye) => bye.leg.dialog.matches(message),
+            Bye::Taken(_, dialog) => dialog.matches(message),
+        }
+    }
 }
 
 impl Requests {
@@ -100,14 +157,14 @@ impl Requests {
     }
 
     /// Requests with `tag` in To come to this call.
-    pub fn bound(&mut self, tag: &str) {
+    pub fn bound(&mut self, tag: &SmolStr) {
         self.tags.reserve_exact(1); // Mostly there is one for each leg.
-        self.tags.push(tag.to_owned());
+        self.tags.push(tag.clone());
     }
 
     /// Our tags on all legs.
-    pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().map(String::as_str)
+    pub fn tags(&self) -> impl Iterator<Item = &SmolStr> {
+        self.tags.iter()
     }
 
     /// The client transaction is over; nothing more comes of it.
@@ -115,11 +172,13 @@ impl Requests {
         self.open.retain(|open| *open != request);
         self.acks.retain(|ack| ack.request != request);
         self.given_up.retain(|(given_up, _)| *given_up != request);
-        self.left.retain(|left| left.sent.id != request);
-        self.byes.retain(|bye| bye.sent.id != request);
+        self.left.retain(|left| left.request != request);
+        self.byes.retain(|bye| bye.request() != request);
         // What held the INVITE of a call is of no use to the call while it is up.
         give_back(&mut self.acks);
         give_back(&mut self.left);
+        give_back(&mut self.open);
+        give_back(&mut self.byes);
     }
 
     /// Whether no client transaction is alive.
@@ -145,18 +204,31 @@ impl Requests {
 
     /// Whether `message` is inside a dialog that a BYE of ours ends.
     pub fn is_dialog_of(&self, message: &Message) -> bool {
-        self.byes.iter().any(|bye| bye.leg.dialog.matches(message))
+        self.byes.iter().any(|bye| bye.ends(message))
     }
 
     /// A party has hung up itself, by `bye`: one of ours that did not reach it is not sent again.
     pub fn forget_bye_of(&mut self, bye: &Message) {
-        self.byes.retain(|ours| !ours.leg.dialog.matches(bye));
+        self.byes.retain(|ours| !ours.ends(bye));
         self.given_up.retain(|(_, leg)| !leg.dialog.matches(bye));
     }
 
-    fn take_bye(&mut self, request: RequestId) -> Option<Bye> {
-        let index = self.byes.iter().position(|bye| bye.sent.id == request)?;
-        Some(self.byes.swap_remove(index))
+    /// Whether every party that was sent a BYE has answered it, or never will.
+    pub fn byes_are_answered(&self) -> bool {
+        self.byes.iter().all(|bye| matches!(bye, Bye::Taken(..)))
+    }
+
+    fn keep_bye(&mut self, bye: Bye) {
+        self.byes.reserve_exact(1); // Mostly there is only one.
+        self.byes.push(bye);
+    }
+
+    fn take_bye(&mut self, request: RequestId) -> Option<AskedBye> {
+        let mine = |bye: &Bye| matches!(bye, Bye::Asked(bye) if bye.sent.id == request);
+        match self.byes.swap_remove(self.byes.iter().position(mine)?) {
+            Bye::Asked(bye) => Some(*bye),
+            Bye::Taken(..) => None,
+        }
     }
 }
 
@@ -170,7 +242,7 @@ impl Cx<'_> {
     }
 
     fn late_final(&mut self, request: RequestId, status: StatusCode, message: &Message) {
-        if let Some(index) = self.requests.left.iter().position(|left| left.sent.id == request) {
+        if let Some(index) = self.requests.left.iter().position(|left| left.request == request) {
             let mut left = self.requests.left.swap_remove(index);
             left.over = true;
             if status.is_success() {
@@ -179,10 +251,12 @@ impl Cx<'_> {
             return self.requests.left.push(left);
         }
         // In a dialog that is over nobody waits for an ACK.
-        if let Some(bye) = self.requests.byes.iter().find(|bye| bye.sent.id == request && status.is_success())
+        if !matches!(status.code(), 401 | 407)
+            && let Some(AskedBye { leg, .. }) = self.requests.take_bye(request)
         {
-            let ended = bye.leg.dialog.local_tag.clone();
-            self.requests.given_up.retain(|(_, leg)| leg.dialog.local_tag != ended);
+            let ended = leg.dialog.id();
+            self.requests.given_up.retain(|(_, leg)| leg.dialog.local_tag != ended.local_tag);
+            self.requests.keep_bye(Bye::Taken(request, ended));
         }
         match status.code() {
             200..=299 if self.acknowledge_again(request, message) => {}
@@ -198,7 +272,7 @@ impl Cx<'_> {
 
     /// No response will come to a request of ours that outlived its stage.
     pub fn late_failure(&mut self, request: RequestId, lost: Failure) {
-        if let Some(left) = self.requests.left.iter_mut().find(|left| left.sent.id == request) {
+        if let Some(left) = self.requests.left.iter_mut().find(|left| left.request == request) {
             left.over = true;
         } else if let Some(bye) = self.requests.take_bye(request) {
             self.repeat_bye(bye, lost);
@@ -252,7 +326,7 @@ impl Cx<'_> {
 
     /// A 2xx that nobody waits for any more (the attempt was left, the caller gave up, a fork lost): ACK and BYE.
     fn release_late_answer(&mut self, left: &mut Left, message: &Message) {
-        let request = left.sent.id;
+        let request = left.request;
         let acknowledged = self.acknowledge_again(request, message);
         // What became a leg of the call has its ACK, or hung up before it had one.
         let taken = left.taken.as_deref() == Some(&*message.to_tag().unwrap_or_default());
@@ -261,12 +335,13 @@ impl Cx<'_> {
         }
         left.released += 1;
         self.history.released(left.address.ip());
+        let Ok(invite) = Message::parse(left.invite.clone()) else { return };
         // Where it begins no dialog there is none that could be ended.
-        if let Ok(dialog) = Dialog::uac(&left.sent.message, message) {
-            let invite = (request, left.sent.cseq(), left.sent.proof());
+        if let Ok(dialog) = Dialog::uac(&invite, message) {
+            let (cseq, proof) = (invite.cseq().map_or(1, |cseq| cseq.number), proof_of(&invite));
             let leg = Leg { dialog, end: (*left.end).clone() };
             let cause = Cause::new(487, "Answered too late");
-            self.release(leg, (invite.0, invite.1, &invite.2), left.login.clone(), &cause);
+            self.release(leg, (request, cseq, &proof), left.login.clone(), &cause);
         }
     }
 
@@ -289,25 +364,25 @@ impl Cx<'_> {
         let (builder, hop) = leg.request(Method::Bye, self.tokens);
         let builder = says.iter().fold(builder, |builder, (name, value)| builder.raw(name, value));
         let sent = Sent::new(self, builder.no_body().build(), hop);
-        self.requests.byes.push(Bye { sent, leg: leg.without_media(), login });
+        self.requests.keep_bye(Bye::new(sent, leg.without_media(), login));
     }
 
     /// A carrier challenged our BYE, the last request of its dialog.
-    fn authenticate_bye(&mut self, bye: Bye, response: &Message) {
-        let Bye { mut sent, mut leg, login } = bye;
+    fn authenticate_bye(&mut self, bye: AskedBye, response: &Message) {
+        let AskedBye { mut sent, mut leg, login } = bye;
         let hop = sent.hop.clone();
         if sent.authenticate(self, response, &login, &leg.local.clone(), sent.cseq().saturating_add(1)) {
             leg.dialog.local_cseq = sent.cseq();
             sent.hop = hop;
-            self.requests.byes.push(Bye { sent, leg, login });
+            self.requests.keep_bye(Bye::new(sent, leg, login));
         }
     }
 
     /// Our BYE could not be delivered, or nobody answered it: the peer must hear it, or its side of the call stays up.
-    fn repeat_bye(&mut self, bye: Bye, lost: Failure) {
-        let Bye { mut sent, mut leg, login } = bye;
+    fn repeat_bye(&mut self, bye: AskedBye, lost: Failure) {
+        let AskedBye { mut sent, mut leg, login } = bye;
         if sent.repeat_in(self, &mut leg, lost == Failure::Timeout) {
-            self.requests.byes.push(Bye { sent, leg, login });
+            self.requests.keep_bye(Bye::new(sent, leg, login));
         }
     }
 }

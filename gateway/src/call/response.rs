@@ -1,9 +1,8 @@
 //! A response on its way from one leg to the other.
 
 use sip::{Builder, Message, Method, Name, StatusCode};
-use smol_str::SmolStr;
 
-use super::allow::{allow_to, allowed_by};
+use super::allow::{Allows, allow_to};
 use super::body::SentBody;
 use super::leg::{End, Leg};
 use super::profile::Profile;
@@ -20,7 +19,7 @@ pub(super) fn cross(
     body: Option<SentBody>,
     request: &Message,
 ) -> Message {
-    crossing((&from.profile, from.allows.as_deref()), to, message, body, request)
+    crossing((&from.profile, from.allows), to, message, body, request)
 }
 
 /// A 2xx of ours to the INVITE `request` of `to`'s party, which is connected with `other`'s.
@@ -28,8 +27,8 @@ pub(super) fn accept(to: &Leg, other: &Leg, request: &Message, body: SentBody) -
     let reply = Builder::reply(request, StatusCode::OK, "OK", Some(&to.dialog.local_tag));
     let reply = reply
         .record_routes(request)
-        .header(Name::Contact, to.contact())
-        .header(Name::Allow, allow_to(&to.profile, other.allows.as_deref(), None))
+        .shown(Name::Contact, to.contact())
+        .shown(Name::Allow, allow_to(&to.profile, other.allows, None))
         .header(Name::Supported, supported(to.profile.prack, to.profile.refer));
     SentBody::attach(Some(body), reply).build()
 }
@@ -72,7 +71,7 @@ pub(super) fn refusal(to: &Leg, request: &Message, cause: &Cause) -> Message {
 
 /// - `from`: how the party speaks, and what it allows.
 fn crossing(
-    (from, allows): (&Profile, Option<&[SmolStr]>),
+    (from, allows): (&Profile, Option<Allows>),
     to: &Leg,
     message: &Message,
     body: Option<SentBody>,
@@ -83,9 +82,7 @@ fn crossing(
     let failed = StatusCode::SERVER_INTERNAL_ERROR;
     let status = message.status().filter(|status| !matches!(status.code(), 422 | 503)).unwrap_or(failed);
     let reason = addresses::phrase(message);
-    let said = allowed_by(message);
-    let known = said.as_deref().or(allows);
-    let allowed = |but: Option<&str>| allow_to(&to.profile, known, but);
+    let known = Allows::of(message).or(allows);
     let mut builder = Builder::reply(request, status, &reason, Some(&to.dialog.local_tag));
     builder = headers::cross(message, builder, from, &to.profile);
     if message.status() != Some(status) {
@@ -93,7 +90,8 @@ fn crossing(
     }
     if status.code() < 300 {
         builder = builder.record_routes(request);
-        builder = builder.header(Name::Contact, to.contact()).header(Name::Allow, allowed(None));
+        builder =
+            builder.shown(Name::Contact, to.contact()).shown(Name::Allow, allow_to(&to.profile, known, None));
         if status.is_success() && matches!(request.method(), Some(Method::Invite | Method::Update)) {
             builder = builder.header(Name::Supported, supported(to.profile.prack, to.profile.refer));
         }
@@ -103,7 +101,7 @@ fn crossing(
     if status.code() == 405 {
         // RFC 3261 §21.4.6: what the other side has just refused is not allowed here either.
         let refused = request.method().map(|method| method.to_string());
-        builder = builder.header(Name::Allow, allowed(refused.as_deref()));
+        builder = builder.shown(Name::Allow, allow_to(&to.profile, known, refused.as_deref()));
     }
     if let Some(name) = about(status) {
         for line in message.lines(name.clone()) {

@@ -4,9 +4,9 @@
 //! direction, and stays when the leg is renegotiated, so that the receiver's packet index goes on.
 
 use config::Srtp;
-use rtp::srtp::{MasterKey, SrtpKeys, Suite};
+use rtp::srtp::{MasterKey, Mki, SrtpKeys, Suite};
 use serde::{Deserialize, Serialize};
-use sip::sdp::crypto::Crypto;
+use sip::sdp::crypto::{Crypto, InlineKey};
 use sip::sdp::{Sdp, Stream, StreamKind};
 use smol_str::SmolStr;
 
@@ -14,7 +14,14 @@ use crate::random::Random;
 use crate::reply::Cause;
 
 /// A line of the party's that may be taken, its suite and its key.
-type Usable = (Crypto, Suite, MasterKey);
+type Usable = (Crypto, Suite, Theirs);
+
+/// A key of the party's: what it is called in packets, and how many it may protect.
+struct Theirs {
+    key: MasterKey,
+    mki: Option<Mki>,
+    lifetime: Option<u64>,
+}
 
 /// A key of ours for one suite.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +68,9 @@ impl Sdes {
     ///
     /// - `suites`: those that we take and offer, best first.
     pub fn new(policy: Srtp, suites: &[Suite]) -> Sdes {
-        Sdes { policy, suites: suites.to_vec(), own: Vec::new(), taken: None, protocol: None, keys: None }
+        // Without SRTP none is taken.
+        let suites = if policy == Srtp::Off { Vec::new() } else { suites.to_vec() };
+        Sdes { policy, suites, own: Vec::new(), taken: None, protocol: None, keys: None }
     }
 
     /// What the media workers need; `None`: RTP.
@@ -74,8 +83,8 @@ impl Sdes {
     /// all: its fault is the offer's.
     ///
     /// - `speaks`: whether the other party has a codec of the stream.
-    pub fn choose(&self, offer: &Sdp, speaks: impl Fn(&Stream) -> bool) -> Option<Stream> {
-        let streams: Vec<Stream> = offer.streams().into_iter().filter(Stream::is_relayed).collect();
+    pub fn choose<'a>(&self, offer: &'a Sdp, speaks: impl Fn(&Stream) -> bool) -> Option<&'a Stream> {
+        let streams = || offer.streams().iter().filter(|one| one.is_relayed());
         let secured = |one: &Stream| self.usable(one).is_some();
         let fits = |one: &Stream| match (one.is_udptl(), self.policy) {
             (true, policy) => policy != Srtp::Required,
@@ -83,11 +92,11 @@ impl Sdes {
             (false, Srtp::Optional) => one.is_plain_rtp() || secured(one),
             (false, Srtp::Required) => secured(one),
         };
-        let takeable: Vec<&Stream> = streams.iter().filter(|one| fits(one) && speaks(one)).collect();
+        let takeable: Vec<&Stream> = streams().filter(|one| fits(one) && speaks(one)).collect();
         let first = takeable.first().copied();
         let keyed = takeable.iter().copied().find(|one| one.kind == StreamKind::Audio && secured(one));
         let chosen = keyed.filter(|_| first.is_some_and(|first| first.kind == StreamKind::Audio)).or(first);
-        chosen.or(streams.first()).cloned()
+        chosen.or_else(|| streams().next())
     }
 
     /// Takes the party's offer of an audio stream.
@@ -110,7 +119,8 @@ impl Sdes {
         };
         let send = self.own_key(suite, random).key;
         self.taken = Some((line.tag, line.suite));
-        self.keys = Some(Box::new(SrtpKeys { suite, send, receive }));
+        // Who calls its key by a name looks for one in what it is sent: ours has the same there, of the same length.
+        self.keys = Some(Box::new(receive.with(suite, send, receive.mki)));
         Ok(())
     }
 
@@ -118,7 +128,7 @@ impl Sdes {
     pub fn answer(&self) -> Lines {
         let crypto = match (&self.taken, &self.keys) {
             (Some((tag, suite)), Some(keys)) => {
-                vec![Crypto::new(*tag, suite, keys.send.expose()).to_string()]
+                vec![line(*tag, suite, &keys.send, keys.send_mki)]
             }
             _ => Vec::new(),
         };
@@ -144,8 +154,8 @@ impl Sdes {
                 let in_use = self.keys.as_ref().map(|keys| keys.suite);
                 let mut own: Vec<&Own> = self.own.iter().collect();
                 own.sort_by_key(|own| Some(own.suite) != in_use);
-                let line = |own: &&Own| Crypto::new(own.tag, own.suite.name(), own.key.expose()).to_string();
-                own.iter().map(line).collect()
+                let mki = self.keys.as_ref().and_then(|keys| keys.send_mki);
+                own.iter().map(|own| line(own.tag, own.suite.name(), &own.key, mki)).collect()
             }
         };
         Lines { protocol: Some(SmolStr::new_static(protocol)), crypto }
@@ -158,14 +168,15 @@ impl Sdes {
     /// 488 when it leaves out what we require, or chose what we did not offer.
     pub fn take_answer(&mut self, stream: &Stream) -> Result<bool, Cause> {
         let lines = stream.cryptos().into_iter().filter_map(|line| self.usable_line(line));
+        let mki = self.keys.as_ref().and_then(|keys| keys.send_mki); // as our offer had it
         let ours = |(line, suite, receive): Usable| {
             let own = self.own.iter().find(|own| own.suite == suite)?;
-            Some((own.tag == line.tag, SrtpKeys { suite, send: own.key.clone(), receive }))
+            Some((own.tag == line.tag, receive.with(suite, own.key.clone(), mki)))
         };
         let lines: Vec<(bool, SrtpKeys)> = lines.filter_map(ours).collect();
         let by_tag = lines.iter().find(|(has_our_tag, _)| *has_our_tag);
         let chosen = by_tag.or(lines.first()).map(|(_, keys)| keys.clone());
-        let renumbered = chosen.is_some() && by_tag.is_none();
+        let renumbered = chosen.is_some() && by_tag.is_none() && self.keys.is_none();
         // A party that answers an offer of keys with some sends SRTP under them, whatever the transport is called.
         let keyed = !stream.crypto.is_empty() && self.policy != Srtp::Off;
         match (&chosen, self.policy) {
@@ -213,14 +224,12 @@ impl Sdes {
                 (false, false) => "no crypto suite in common",
             };
         };
-        if line.keys.iter().any(|key| key.mki.is_some()) {
-            return "an MKI is not supported";
-        }
         match line.keys.as_slice() {
             [_] if !line.is_plain() => "session parameters of the crypto line are not supported",
             [key] if MasterKey::new(suite, &key.key_and_salt).is_err() => {
                 "the key has not its suite's length"
             }
+            [key] if key.mki.is_some() && mki(key).is_none() => "the MKI does not fit its length",
             [_] => "the key offered is ours",
             _ => "several keys in one crypto line are not supported",
         }
@@ -230,10 +239,12 @@ impl Sdes {
     fn usable_line(&self, line: Crypto) -> Option<Usable> {
         let [key] = line.keys.as_slice() else { return None };
         let suite = self.known(&line.suite)?;
-        let theirs = MasterKey::new(suite, &key.key_and_salt).ok()?;
+        let (mki, lifetime) = (mki(key), key.lifetime);
+        let fits = mki.is_some() == key.mki.is_some();
+        let theirs = Theirs { key: MasterKey::new(suite, &key.key_and_salt).ok()?, mki, lifetime };
         // A key of ours that comes back would let everybody send us what we sent.
-        let is_ours = self.own.iter().any(|own| own.key == theirs);
-        let usable = self.policy != Srtp::Off && line.is_plain() && key.mki.is_none() && !is_ours;
+        let is_ours = self.own.iter().any(|own| own.key == theirs.key);
+        let usable = self.policy != Srtp::Off && line.is_plain() && fits && !is_ours;
         usable.then_some((line, suite, theirs))
     }
 
@@ -257,6 +268,27 @@ impl Sdes {
         self.own.push(own.clone());
         own
     }
+}
+
+impl Theirs {
+    /// Both keys of a leg.
+    fn with(&self, suite: Suite, send: MasterKey, send_mki: Option<Mki>) -> SrtpKeys {
+        let keys = SrtpKeys::new(suite, send, self.key.clone());
+        SrtpKeys { send_mki, receive_mki: self.mki, lifetime: self.lifetime, ..keys }
+    }
+}
+
+/// A line of ours: a key that lives as long as its suite allows.
+fn line(tag: u32, suite: &str, key: &MasterKey, mki: Option<Mki>) -> String {
+    let mut line = Crypto::new(tag, suite, key.expose());
+    let mki = mki.map(|mki| sip::sdp::crypto::Mki { value: mki.value(), length: mki.length() });
+    line.keys.iter_mut().for_each(|key| key.mki = mki);
+    line.to_string()
+}
+
+/// The name of a key in packets; `None`: it has none, or one that does not fit the length that it is said to have.
+fn mki(key: &InlineKey) -> Option<Mki> {
+    key.mki.and_then(|mki| Mki::new(mki.value, mki.length))
 }
 
 #[cfg(test)]

@@ -137,18 +137,22 @@ impl Sent {
 
     /// The digest credentials that it carried: the ACK of an INVITE must carry the same. RFC 3261 §22.1.
     pub fn proof(&self) -> Vec<(Name, String)> {
-        let lines = |name: Name| {
-            let all: Vec<_> =
-                self.message.lines(name.clone()).map(|line| (name.clone(), line.into_owned())).collect();
-            all
-        };
-        [Name::Authorization, Name::ProxyAuthorization].into_iter().flat_map(lines).collect()
+        proof_of(&self.message)
     }
 
     fn send(&mut self, cx: &mut Cx<'_>, again: Message) {
         self.message = again;
         self.id = cx.send(self.message.clone(), self.hop.clone());
     }
+}
+
+/// The digest credentials that a request carries. RFC 3261 §22.1.
+pub(super) fn proof_of(request: &Message) -> Vec<(Name, String)> {
+    let lines = |name: Name| {
+        let all: Vec<_> = request.lines(name.clone()).map(|line| (name.clone(), line.into_owned())).collect();
+        all
+    };
+    [Name::Authorization, Name::ProxyAuthorization].into_iter().flat_map(lines).collect()
 }
 
 /// `request` again with credentials for the challenge in `response`: CSeq `number`, new branch. `None` when there is no

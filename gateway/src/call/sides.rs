@@ -3,7 +3,7 @@
 use crate::media::Side;
 
 /// What there is of something on the a-leg and on the b-leg.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sides<T> {
     pub a: T,
     pub b: T,

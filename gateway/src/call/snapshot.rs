@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sip::auth::Secret;
 use sip::dialog::SessionTerms;
+use smol_str::SmolStr;
 
 use super::established::Established;
 use super::history::History;
@@ -47,7 +48,7 @@ pub struct Snapshot {
     pub addresses: [IpAddr; 2],
     pub ports: [Ports; 2],
     /// The carrier that took the call; `None`: a connector did.
-    pub carrier: Option<String>,
+    pub carrier: Option<SmolStr>,
     /// When it must end at the latest, as time since the Unix epoch.
     pub expires: Duration,
 }
@@ -102,37 +103,41 @@ impl Call {
         Ok(call)
     }
 
-    /// A call that an earlier run left up: both legs are hung up, its connections being gone with that run. It has no
+    /// A call that an earlier run left up: its legs are hung up, its connections being gone with that run. It has no
     /// media and no record of its own, and is over once its BYEs are.
     ///
-    /// - `legs`: as [`orphan_legs`](super::orphan_legs) gave them.
-    /// - `credentials`: how the challenges of each leg's party are met.
+    /// - `legs`: as [`orphan_legs`](super::orphan_legs) gave them, and how the challenges of each leg's party are met.
     pub fn orphan(
         now: Now,
-        legs: [Leg; 2],
-        credentials: [Option<(String, Secret)>; 2],
+        legs: Vec<(Leg, Option<(String, Secret)>)>,
         cause: &Cause,
         tokens: &mut Tokens,
     ) -> Call {
-        let times = Times { started: Duration::ZERO, ringing: None, answered: None, ended: None };
-        let media = MediaSession::new(MediaKey(0));
-        let (mut call, legs) = taken_over(uuid::Uuid::nil(), Account::default(), times, media, legs);
-        let logins = logins(credentials);
-        call.step(now, tokens, |_, cx| {
-            for (leg, login) in [(legs.a, logins.a), (legs.b, logins.b)] {
+        let mut call = Call::of_nobody();
+        for ((mut leg, login), side) in legs.into_iter().zip([Side::A, Side::B]) {
+            go_on_with(&mut leg);
+            call.requests.bound(&leg.dialog.local_tag);
+            call.history.is_at(side, leg.flow.remote.ip());
+            call.step(now, tokens, |_, cx| {
                 cx.bye(leg, login, reason_of(cause));
-            }
-            Next::Stay
-        });
+                Next::Stay
+            });
+        }
         call
     }
+}
+
+/// Another run had the leg.
+fn go_on_with(leg: &mut Leg) {
+    leg.skip_ahead();
+    leg.lost_connection();
 }
 
 impl Call {
     /// A call that is over and nobody's, for a party that comes back to one that was forgotten: [`super::Event::Returned`].
     pub fn of_nobody() -> Call {
         let times = Times { started: Duration::ZERO, ringing: None, answered: None, ended: None };
-        let (history, media) = (History::new(times, ""), MediaSession::new(MediaKey(0)));
+        let (history, media) = (History::new(times, SmolStr::default()), MediaSession::new(MediaKey(0)));
         Call::over(uuid::Uuid::nil(), Account::default(), history, media)
     }
 }
@@ -146,11 +151,10 @@ fn taken_over(
     legs: [Leg; 2],
 ) -> (Call, Sides<Leg>) {
     let [a, b] = legs.map(|mut leg| {
-        leg.skip_ahead();
-        leg.lost_connection();
+        go_on_with(&mut leg);
         leg
     });
-    let mut history = History::new(times, &a.dialog.call_id);
+    let mut history = History::new(times, a.dialog.call_id.clone());
     history.dialled(&b.dialog.call_id, b.flow.party.clone());
     history.is_at(Side::A, a.flow.remote.ip());
     history.is_at(Side::B, b.flow.remote.ip());

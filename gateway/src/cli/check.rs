@@ -8,7 +8,9 @@ use config::{Config, ConfigErrors, Secret};
 
 use super::fail;
 use super::output::{say, tell};
+use crate::api;
 use crate::core::Live;
+use crate::doctor::{self, Finding, Level};
 use crate::listen::Tls;
 use crate::{media, route};
 
@@ -37,7 +39,10 @@ pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
             tell(error);
             return ExitCode::FAILURE;
         }
-        warnings.extend(Tls::doubts(&config));
+        if let Err(error) = api::certified(&config) {
+            return fail(format_args!("api: {error}"));
+        }
+        warnings.extend(doctor::without_host(&config).into_iter().filter_map(warning));
     }
     let config = Arc::new(config);
     if missing.is_empty() {
@@ -46,6 +51,18 @@ pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
         }
         if let Some(Err(error)) = config.admin.token.as_ref().map(Secret::resolve) {
             return fail(format_args!("admin.token: {error}"));
+        }
+        if let Some(Err(error)) = config.api.as_ref().map(api::pool) {
+            return fail(error);
+        }
+        if let Err(error) = crate::record::sink::of(&config.records, &crate::metrics::Metrics::new("")) {
+            return fail(error);
+        }
+        let passwords = config.records.hep.iter().filter_map(|hep| Some((&hep.name, hep.password.as_ref()?)));
+        for (name, password) in passwords {
+            if let Err(error) = password.resolve() {
+                return fail(format_args!("hep {name}: {error}"));
+            }
         }
         // Where nothing is missing, this is the machine that the file is for.
         warnings.extend(media::doubt(&config));
@@ -63,11 +80,19 @@ pub(super) fn check(file: &Path, strict: bool) -> ExitCode {
         config.carrier.len(),
         config.numbers.len()
     ));
+    super::tell_of_managed(&config);
     match (strict, warnings.len()) {
         (false, _) | (true, 0) => ExitCode::SUCCESS,
         (true, 1) => fail("--strict takes no warnings, and there is one"),
         (true, count) => fail(format_args!("--strict takes no warnings, and there are {count}")),
     }
+}
+
+/// What is told of a finding that matters.
+fn warning(finding: Finding) -> Option<String> {
+    let Finding { level, text, remedy, .. } = finding;
+    (level >= Level::Warning)
+        .then(|| remedy.map_or_else(|| text.clone(), |remedy| format!("{text}; {remedy}")))
 }
 
 fn mistakes(errors: &ConfigErrors) -> ExitCode {

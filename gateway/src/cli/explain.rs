@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use super::control::Which;
+use super::output::say;
+use crate::daemon::{Command, Response};
 use crate::explain::Question;
 use crate::peer::Transport;
 
@@ -35,6 +38,11 @@ pub(super) struct Arguments {
     /// The voice connector that the Request-URI names; without it, the bare domain is called.
     #[arg(long, value_name = "ID")]
     connector: Option<String>,
+    /// Ask the running gateway: with the health of hosts, the registrations, the limits and what stands in the way at this moment.
+    #[arg(long)]
+    live: bool,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -46,7 +54,6 @@ enum Carried {
 
 /// Prints every step and the outcome.
 pub(super) fn explain(arguments: &Arguments) -> ExitCode {
-    let Some(config) = super::load(arguments.file.path()) else { return ExitCode::from(2) };
     let question = Question {
         from: arguments.from.clone(),
         asserted: arguments.asserted.clone(),
@@ -61,7 +68,29 @@ pub(super) fn explain(arguments: &Arguments) -> ExitCode {
         connector: arguments.connector.clone(),
         draw: 0,
     };
+    if arguments.live {
+        return explain_live(arguments, question);
+    }
+    let Some(config) = super::load(arguments.file.path()) else { return ExitCode::from(2) };
     let explanation = crate::explain::explain(&config, Instant::now(), &question);
-    super::output::say(format_args!("{explanation}\n"));
+    say(format_args!("{explanation}\n"));
+    super::tell_of_managed(&config);
     ExitCode::from(explanation.exit_code())
+}
+
+/// The same of the running gateway.
+fn explain_live(arguments: &Arguments, question: Question) -> ExitCode {
+    let mut is_admitted = false;
+    let asked = arguments.which.open(arguments.file.path()).and_then(|mut session| {
+        session.ask(&Command::Explain(question), |response| {
+            if let Response::Explained { lines, admitted } = response {
+                say(format_args!("{}\n", lines.join("\n")));
+                is_admitted = admitted;
+            }
+        })
+    });
+    match asked {
+        Ok(()) => ExitCode::from(u8::from(!is_admitted)),
+        Err(_) => ExitCode::from(2),
+    }
 }

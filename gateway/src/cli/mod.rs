@@ -1,14 +1,31 @@
-//! The command line: `run`, `check`, `explain`, `reload`, `rollback`, `plan`, `demo`.
+//! The command line: `run`, `check`, `doctor`, `explain`, `reload`, `rollback`, `plan`, `calls`, `call`, `hangup`, `drain`,
+//! `undrain`, `log`, `keys`, `policies`, `audit`, `records`, `demo`.
 
+mod audit;
+mod calls;
 mod changes;
 mod check;
 mod control;
+mod doctor;
 mod explain;
 mod file;
+mod keys;
 mod log;
+mod one_call;
 mod output;
+mod records;
 mod run;
+mod service;
 mod signals;
+#[cfg(feature = "top")]
+mod top;
+mod trace;
+mod why;
+
+#[cfg(test)]
+mod guide;
+#[cfg(test)]
+mod packaged;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -20,6 +37,8 @@ use config::Config;
 
 use file::{File, NeededFile};
 use output::{few, tell};
+
+use crate::supervisor::Supervisor;
 
 /// What `run` and `explain` use without `--config`: everything on this host.
 const EMBEDDED: &str = include_str!("../../../examples/embedded.toml");
@@ -60,8 +79,8 @@ enum Command {
         /// Do not watch the configuration: SIGHUP alone has it read again.
         #[arg(long)]
         no_watch: bool,
-        /// How log lines are written.
-        #[arg(long, value_enum, default_value = "human")]
+        /// How log lines are written on standard error; in JSON, what else the gateway says is a line of the log, too.
+        #[arg(long, value_enum, default_value = "auto")]
         log_format: log::Format,
     },
     /// Check a configuration and the files that it names; nothing is touched. Exits with 1 when it can't be used.
@@ -72,6 +91,9 @@ enum Command {
         #[arg(long)]
         strict: bool,
     },
+    /// Look at this host and at what peers will make of the configuration: open files, ports, buffers, clock, addresses, certificates,
+    /// names, the kernel, firewalls, room for calls; and say what to do. Exits with 1 where calls would fail.
+    Doctor(doctor::Doctor),
     /// Say whether a call would be taken, and why: every step and the outcome. Exits with 0 when it is admitted,
     /// 1 when it is refused, 2 when the question is wrong.
     Explain(explain::Arguments),
@@ -96,6 +118,41 @@ enum Command {
     },
     /// Print what a new configuration would change, and change nothing. Exits with 1 when it would not be taken.
     Plan(control::Plan),
+    /// List the running gateway's calls, one line each, oldest first.
+    Calls(calls::Calls),
+    /// Say why a call was refused or failed, for a while after it was: which step said no, what was tried, what crossed and what can be
+    /// done about it. Exits with 1 when nothing is known.
+    Why(why::Why),
+    /// Show all that is known of one call of the running gateway: legs, times, media, what crossed.
+    Call(one_call::Show),
+    /// End a call of the running gateway: both parties are hung up, and its record says that the operator did it.
+    Hangup(one_call::HangUp),
+    /// Begin, end or silence the recording of a call of the running gateway.
+    Record(one_call::Record),
+    /// Have the running gateway, or a part of it, take no new calls but emergencies; live calls go on.
+    Drain(service::Part),
+    /// Have it take new calls again.
+    Undrain(service::Part),
+    /// Watch the running gateway on a screen: connectors, carriers, calls, rates, quality, refusals. F1 shows the keys.
+    #[cfg(feature = "top")]
+    Top(top::Top),
+    /// What the running gateway logs.
+    #[command(subcommand)]
+    Log(service::Log),
+    /// Access keys of the API, managed on this host, whether the gateway runs or not.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Policies of access keys, managed on this host, whether the gateway runs or not.
+    #[command(subcommand)]
+    Policies(keys::Policies),
+    /// Print who has asked the API for what, and what came of it, oldest first: from the records directory and what the journal has
+    /// beside it, or from an object store.
+    Audit(audit::Arguments),
+    /// Print call detail records, oldest first, from the records directory and what the journal has beside it, or from an object
+    /// store.
+    Records(records::Arguments),
+    /// Write what crosses in a call, SIP and media, to a capture file that Wireshark opens, for a while.
+    Trace(trace::Trace),
     /// Gateway, PBX and carriers in one process, placing calls; prints what happens. Exits with 0 only if all went
     /// as told.
     #[cfg(feature = "demo")]
@@ -106,24 +163,53 @@ enum Command {
     },
 }
 
+/// What the command line understands, for its man pages and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { file, shards, media_workers, drain, no_watch, log_format } => {
-            if let Err(error) = log::begin(log_format) {
-                return fail(error);
-            }
+            let (announce, log) = match log::begin(log_format) {
+                Ok((log::Format::Json, levels)) => (output::log_lines as fn(&str), levels),
+                Ok((_, levels)) => (output::say_text as fn(&str), levels),
+                Err(error) => return fail(error),
+            };
+            let supervisor = Supervisor::from_environment().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the service manager hears nothing of us");
+                Supervisor::default()
+            });
             let file = file.path().map(Path::to_path_buf);
-            let options = crate::daemon::DaemonOptions { shards, media_workers, file };
-            run::run(&options, Duration::from_secs(drain), !no_watch)
+            let log = Some(log);
+            let options = crate::daemon::DaemonOptions { shards, media_workers, file, supervisor, log };
+            run::run(&options, Duration::from_secs(drain), !no_watch, announce)
         }
         Command::Check { file, strict } => check::check(file.path(), strict),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Reload { file, which } => which.ask(file.path(), &crate::daemon::Command::Reload),
         Command::Rollback { file, which, steps } => {
             which.ask(file.path(), &crate::daemon::Command::Rollback { steps })
         }
         Command::Plan(plan) => plan.run(),
+        Command::Calls(calls) => calls.run(),
+        Command::Why(why) => why.run(),
+        Command::Call(call) => call.run(),
+        Command::Hangup(call) => call.run(),
+        Command::Record(call) => call.run(),
+        Command::Drain(part) => part.run(true),
+        Command::Undrain(part) => part.run(false),
+        Command::Log(log) => log.run(),
+        Command::Keys(keys) => keys.run(),
+        Command::Policies(policies) => policies.run(),
+        Command::Audit(arguments) => audit::audit(&arguments),
+        Command::Records(arguments) => records::records(&arguments),
+        Command::Trace(trace) => trace.run(),
+        #[cfg(feature = "top")]
+        Command::Top(top) => top.run(),
         #[cfg(feature = "demo")]
         Command::Demo { shards } => {
             crate::demo::run(&crate::daemon::DaemonOptions { shards, ..Default::default() })
@@ -154,6 +240,15 @@ fn load(path: Option<&Path>) -> Option<Config> {
         return None;
     }
     Some(config)
+}
+
+/// Says that files alone were looked at, where more than files holds.
+fn tell_of_managed(config: &Config) {
+    if config.api.is_some() {
+        tell(
+            "note: what the API manages was not looked at; `voice-connector explain --live` asks the running gateway",
+        );
+    }
 }
 
 /// Refuses a command in one sentence.

@@ -11,6 +11,16 @@ pub(super) fn say(text: impl std::fmt::Display) {
     let _ = write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
 }
 
+/// [`say`] of a text.
+pub(super) fn say_text(text: &str) {
+    say(text);
+}
+
+/// Each line of a text as a line of the log, for programs that read nothing else.
+pub(super) fn log_lines(text: &str) {
+    text.lines().for_each(|line| tracing::info!("{}", line.trim()));
+}
+
 /// A line on standard error, likewise.
 pub(super) fn tell(text: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{text}");

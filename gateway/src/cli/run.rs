@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::Config;
 
-use super::output::{few, say, tell};
+use super::output::{few, tell};
 use super::signals::{Signals, Wish};
 use crate::daemon::{DaemonOptions, Gateway};
 use crate::lines::LOG;
@@ -14,7 +14,8 @@ use crate::lines::LOG;
 /// Serves until SIGTERM or its like, then drains.
 ///
 /// - `watch`: whether the configuration is read again whenever its files change.
-pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> ExitCode {
+/// - `say`: how the operator is told where it listens and what it does.
+pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool, say: fn(&str)) -> ExitCode {
     let file = options.file.as_deref();
     // Before any thread: each takes over which signals are blocked.
     let signals = match Signals::listen() {
@@ -33,9 +34,9 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
         Ok(gateway) => gateway,
         Err(error) => return super::fail(error),
     };
-    say(summary + &running(&gateway, &records));
+    say(&(summary + &running(&gateway, &records)));
     if file.is_none() {
-        say(try_it(&gateway));
+        say(&try_it(&gateway));
     }
     if let Some(file) = file.filter(|_| watch)
         && let Err(error) = super::changes::watch(file, signals.wishes())
@@ -46,14 +47,13 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
         tracing::warn!(%error, "no thread for the log: whoever reads it slowly holds up calls");
     }
     say("Ready. SIGTERM drains, a second one ends.\n");
-
+    let supervisor = &options.supervisor;
+    supervisor.ready();
     while signals.next() == Ok(Wish::Reload) {
         let _ = gateway.reload(); // The log says what became of it.
     }
-    say(format_args!(
-        "Draining: no new calls but emergencies; live ones may go on for {} s.\n",
-        drain.as_secs()
-    ));
+    supervisor.stopping();
+    say(&format!("Draining: no new calls but emergencies; live ones may go on for {} s.\n", drain.as_secs()));
     gateway.drain(drain, || {
         std::iter::from_fn(|| signals.come().ok()).any(|wish| match wish {
             Wish::End => true,
@@ -64,8 +64,9 @@ pub(super) fn run(options: &DaemonOptions, drain: Duration, watch: bool) -> Exit
         })
     });
     gateway.stop();
-    LOG.flush();
+    LOG.flush(); // Before the last word, so that it is the last.
     say("Stopped.\n");
+    LOG.flush(); // In JSON the last word is a line of the log.
     ExitCode::SUCCESS
 }
 
@@ -76,6 +77,11 @@ fn running(gateway: &Gateway, records: &Path) -> String {
         text.push_str(&format!("  listens   {protocol} {address}\n"));
     }
     text.push_str(&format!("  admin     http://{}/metrics /healthz /readyz\n", gateway.admin()));
+    if let Some(api) = gateway.api() {
+        text.push_str(&format!(
+            "  api       {api}, for clients of chime-sdk-voice; a key by: voice-connector keys create\n"
+        ));
+    }
     text.push_str(&format!("  records   {}\n", records.display()));
     let [shards, workers] = [gateway.shards(), gateway.media_workers()];
     text.push_str(&format!(

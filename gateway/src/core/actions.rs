@@ -3,6 +3,7 @@
 use sip::transaction::Owner;
 use sip::{Message, Name};
 
+use super::journal::Unwritten;
 use super::parked::Parked;
 use super::{CallKey, Core, Effect, Output, Query, QueryId};
 use crate::call::{Action, Event, Failure, Hop, RequestId};
@@ -10,6 +11,7 @@ use crate::clock::Now;
 use crate::peer::Peer;
 use crate::record::Record;
 use crate::resolve::{Lookup, ResolveError};
+use crate::why::Crossed;
 
 impl Core {
     /// Does what a call wants done; returns what it hears of that when it has said all.
@@ -18,7 +20,10 @@ impl Core {
             Action::Bind { tag, leg } => {
                 self.bind(tag, key, leg);
             }
-            Action::Respond { server, response } => self.answer(now, server, response),
+            Action::Respond { server, response } => {
+                self.explain_in_call(now, key, &response);
+                self.answer(now, server, response);
+            }
             Action::Request { request, message, hop } => self.depart(now, key, Some(request), message, hop),
             Action::Transmit { message, hop } => self.depart(now, key, None, message, hop),
             Action::Cancel { request, says, left } => return self.cancel(now, key, request, &says, left),
@@ -29,14 +34,22 @@ impl Core {
             Action::Admit { attempt, emergency } => {
                 return self.admit_attempt(now, key, &attempt, emergency).into_iter().collect();
             }
-            Action::Media(command) => self.command_media(key, command),
+            Action::Media(command) => {
+                self.copy_hears(key, &command);
+                self.command_media(now, key, command);
+            }
             Action::MakeRoom => self.make_room(Some(key), 0),
             Action::Journal => return self.journal(now, key).into_iter().collect(),
+            Action::JournalRinging => self.journal_ringing(key),
+            Action::Resume { request, invite, peer } => self.resume_invite(key, request, invite, peer),
             Action::AttemptBegins { via, address } => self.attempt_begins(key, &via, address),
             Action::AttemptEnds { detail, end } => self.attempt_ends(key, &detail, end),
             Action::Offered { connector } => self.offered(key, connector.as_deref()),
-            Action::Answered => self.count_answered(key),
-            Action::Rest { address, transport, rest } => self.shared.rest(now, address, transport, rest),
+            Action::Answered => {
+                self.count_answered(now, key);
+                self.is_to_be_copied(now, key);
+            }
+            Action::Rest { address, transport, rest } => self.rest(now, address, transport, rest),
             Action::Redirect(redirected) => {
                 return self.redirect(now, key, &redirected).into_iter().collect();
             }
@@ -51,13 +64,19 @@ impl Core {
             Action::LeftOnTheWay { bye } => self.tell_asker(key, Event::LeftOnTheWay { bye }),
             Action::Replaced { side } => self.came_no_more(key, side),
             Action::Abandon { cause } => self.tell_asked_for(key, Event::Abandoned { cause }),
-            Action::Settle(settled) => {
-                self.write_records(now, key, &settled);
+            Action::Settle(settled) if self.copies.has(key) => self.copy_is_over(key, &settled),
+            Action::Settle(mut settled) => {
+                self.copied_is_over(key);
+                let has_line = self.settle(now, key, &settled);
                 if let Some(invite) = self.calls.get_mut(&key).and_then(|slot| slot.invite.take()) {
                     self.per_source.call_is_over(invite);
                     self.forget_oldest(now);
                 }
                 self.tell_over(key, &settled.cause);
+                if let Some(slot) = self.calls.get_mut(&key) {
+                    settled.streamed = slot.sound.take().map_or_else(Vec::new, |sound| sound.streamed);
+                    slot.unwritten = Some(Unwritten { settled, has_line });
+                }
             }
         }
         Vec::new()
@@ -92,7 +111,7 @@ impl Core {
             Some(request) => self.send_request(now, key, request, message, peer),
             None => {
                 let message = self.as_carried(message, &peer);
-                self.log_message(now, key, &message);
+                self.crossed(now, key, Crossed::Sent(&peer), &message);
                 self.transmit(message, peer, Owner::Stateless);
             }
         }

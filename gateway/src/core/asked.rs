@@ -10,6 +10,7 @@ use super::flow::Flow;
 use crate::admit::{Decision, Facts, Identified, Origin, Outcome, Step};
 use crate::direction::Direction;
 use crate::number::Numbering;
+use crate::route::RouteStep;
 
 /// See the module.
 pub(super) struct Asked {
@@ -26,6 +27,10 @@ pub(super) struct Asked {
     pub numbering: Option<Numbering>,
     /// It asks for a call of its own, or a registration: a refusal of it is recorded.
     pub for_itself: bool,
+    /// What admission looked at.
+    pub steps: Vec<Step>,
+    /// What routing looked at, where it found no way.
+    pub routes: Vec<RouteStep>,
     /// Where it goes if it is an emergency call.
     pub help: Option<String>,
 }
@@ -44,11 +49,23 @@ impl Asked {
             _ => None,
         };
         let whose = identified.connector.clone().map(|id| (id, Direction::Outbound));
-        Self { server, message, from, facts, carrier, whose, numbering: None, for_itself: true, help: None }
+        Self {
+            server,
+            message,
+            from,
+            facts,
+            carrier,
+            whose,
+            numbering: None,
+            for_itself: true,
+            steps: Vec::new(),
+            routes: Vec::new(),
+            help: None,
+        }
     }
 
     /// The policy has decided.
-    pub(super) fn decided(&mut self, decision: &Decision) {
+    pub(super) fn decided(&mut self, decision: &mut Decision) {
         self.whose = decision.connector.clone().zip(decision.direction);
         self.numbering = decision.steps.iter().find_map(|step| match step {
             Step::CallingPlan { numbering, .. } => Some(*numbering),
@@ -58,6 +75,7 @@ impl Asked {
             Outcome::Admit(admitted) if admitted.emergency.is_some() => Some(admitted.number.to_string()),
             _ => None,
         };
+        self.steps = std::mem::take(&mut decision.steps);
     }
 
     /// The id of the connector that it is recorded for.

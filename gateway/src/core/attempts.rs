@@ -24,9 +24,12 @@ impl Core {
     }
 
     /// The attempt is over, or ended before anything was sent.
-    pub(super) fn attempt_ends(&self, key: CallKey, detail: &AttemptDetail, end: AttemptEnd) {
+    pub(super) fn attempt_ends(&mut self, key: CallKey, detail: &AttemptDetail, end: AttemptEnd) {
         let Some(slot) = self.calls.get(&key) else { return };
         let transaction_id = slot.call.transaction_id;
+        if let AttemptEnd::Failed { end, .. } = end {
+            self.attempt_failed(key, end);
+        }
         match (end, &detail.carrier) {
             (AttemptEnd::Answered, Some(name)) => self.shared.metrics.carrier_answered(name),
             (AttemptEnd::Failed { end, left }, Some(name)) => {
@@ -37,8 +40,8 @@ impl Core {
         if let AttemptEnd::Failed { end: RouteEnd::Answer { status: status @ (401 | 407), .. }, .. } = end {
             tracing::warn!(
                 %transaction_id,
-                carrier = detail.carrier,
-                voice_connector = detail.voice_connector,
+                carrier = detail.carrier.as_deref(),
+                voice_connector = detail.voice_connector.as_deref(),
                 status,
                 "credentials are wanted that we do not have, or ours are refused"
             );
@@ -51,13 +54,13 @@ impl Core {
         };
         tracing::info!(
             %transaction_id,
-            carrier = detail.carrier,
-            voice_connector = detail.voice_connector,
-            host = detail.host,
+            carrier = detail.carrier.as_deref(),
+            voice_connector = detail.voice_connector.as_deref(),
+            host = detail.host.as_str(),
             address = detail.address.map(tracing::field::display),
             milliseconds = detail.ended.unwrap_or_default().saturating_sub(detail.started),
             cause = self.shown(&detail.cause),
-            because = detail.because,
+            because = detail.because.as_deref(),
             "{what}"
         );
     }

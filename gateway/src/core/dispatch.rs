@@ -9,21 +9,26 @@ use super::{Client, Core, Output};
 use crate::call::{Event, Failure, LegRef};
 use crate::clock::Now;
 use crate::peer::Peer;
+use crate::why::Crossed;
 
 impl Core {
     pub(super) fn dispatch(&mut self, now: Now, output: Layer<Flow>) {
         match output {
             Layer::Transmit { message, to, owner } => {
                 let call = match owner {
-                    Owner::Client(id) => self.clients.get(&id).and_then(|client| match client {
-                        Client::Call(key, _) => Some(*key),
-                        Client::Probe(_) | Client::Registration(_) => None,
-                    }),
+                    Owner::Client(id) => match self.clients.get(&id) {
+                        Some(Client::Call(key, _)) => Some(*key),
+                        Some(Client::Probe(_) | Client::Registration(_)) => {
+                            self.tell_own(now, &to, true, &message);
+                            None
+                        }
+                        None => None,
+                    },
                     Owner::Server(id) => self.servers.get(&id).copied(),
                     Owner::Stateless => None,
                 };
                 if let Some(key) = call {
-                    self.log_message(now, key, &message);
+                    self.crossed(now, key, Crossed::Sent(&to.peer), &message);
                 }
                 self.transmit(message, to.peer, owner);
             }
@@ -46,7 +51,7 @@ impl Core {
                 match self.dialog_of(&message) {
                     Some((key, leg)) => {
                         self.servers.insert(id, key);
-                        self.log_message(now, key, &message);
+                        self.crossed(now, key, Crossed::Received(&from.source), &message);
                         let source = from.source;
                         self.event(now, key, Event::Request { leg, server: id, message, source });
                     }
@@ -60,13 +65,13 @@ impl Core {
             }
             Reported::Cancel { invite, message } => {
                 if let Some(key) = self.servers.get(&invite).copied() {
-                    self.log_message(now, key, &message);
+                    self.crossed(now, key, Crossed::Cancelled, &message);
                     self.event(now, key, Event::Cancelled { server: invite, message });
                 }
             }
             Reported::Ack { message, from } => {
                 if let Some((key, leg)) = self.dialog_of(&message) {
-                    self.log_message(now, key, &message);
+                    self.crossed(now, key, Crossed::Received(&from.source), &message);
                     let source = from.source;
                     self.event(now, key, Event::Ack { leg, message, source });
                 }
@@ -80,12 +85,16 @@ impl Core {
                 }
                 match self.clients.get(&id).copied() {
                     Some(Client::Call(key, request)) => {
-                        self.log_message(now, key, &message);
+                        self.crossed(now, key, Crossed::Received(&from.source), &message);
                         let flow = self.way_of(id, from.peer);
                         self.event(now, key, Event::Response { request, message, flow });
                     }
-                    Some(Client::Probe(probe)) => self.probe_answered(now, probe, &message),
+                    Some(Client::Probe(probe)) => {
+                        self.tell_own(now, &from, false, &message);
+                        self.probe_answered(now, probe, &message);
+                    }
                     Some(Client::Registration(asking)) => {
+                        self.tell_own(now, &from, false, &message);
                         self.registration_answered(now, asking, &message, from.peer);
                     }
                     None => {}

@@ -40,7 +40,7 @@ impl Core {
 
     /// A call is over. One for help that nobody answered may be a life.
     pub(super) fn watch_for_unanswered_emergency(&mut self, now: Now, settled: &Settled) {
-        let told = || Told::Unanswered(settled.account.outbound.clone().unwrap_or_default());
+        let told = || Told::Unanswered(settled.account.outbound.as_deref().unwrap_or_default().to_owned());
         if settled.account.emergency
             && settled.times.answered.is_none()
             && self.emergency_lines.take(now.instant, told())
@@ -48,7 +48,7 @@ impl Core {
             tracing::warn!(
                 transaction_id = %settled.transaction_id,
                 call_id = phrase(&settled.a_call_id),
-                connector = settled.account.outbound,
+                connector = settled.account.outbound.as_deref(),
                 caller = self.shown(&settled.account.caller),
                 by = settled.ended_by.as_label(),
                 cause = settled.cause.status.code(),

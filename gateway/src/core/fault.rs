@@ -3,10 +3,11 @@
 use sip::dialog::SessionHeaders;
 use sip::text::word;
 use sip::{BodyKind, Builder, MediaType, Message, Name, Uri};
+use smol_str::SmolStr;
 
 use crate::call::{session_timer_with, unsupported_body};
 use crate::number::is_emergency_service;
-use crate::reply::{Cause, demanded_beside_100rel, demanded_but};
+use crate::reply::{Cause, demanded_beside_100rel, demanded_but, demanded_of_recorder};
 
 /// What an INVITE may carry: an offer, others with it, or a caller's location alone (RFC 6442), whose offer comes later.
 pub(super) const BODIES: &str = "application/sdp, multipart/mixed, application/pidf+xml";
@@ -29,7 +30,7 @@ impl Fault {
         &self.cause
     }
 
-    fn new(status: u16, text: impl Into<String>) -> Fault {
+    fn new(status: u16, text: impl Into<SmolStr>) -> Fault {
         Fault { cause: Cause::new(status, text), headers: Vec::new() }
     }
 
@@ -39,22 +40,29 @@ impl Fault {
     }
 }
 
+/// What an INVITE asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asks {
+    /// A call; `reliable`: its sender may demand `100rel`.
+    ToCall { reliable: bool },
+    /// A recording session, of who may have one.
+    ToRecord,
+}
+
 /// What is wrong with an INVITE: URI scheme, Max-Forwards, merged, Require, body; in this order (RFC 3261 §8.2, §16.3).
-///
-/// - `reliable`: whether its sender may demand `100rel`.
-pub(super) fn protocol_fault(message: &Message, merged: bool, reliable: bool) -> Option<Fault> {
+pub(super) fn protocol_fault(message: &Message, merged: bool, asks: Asks) -> Option<Fault> {
     let hops = || (message.max_forwards() == Ok(Some(0))).then(|| Fault::new(483, "Too Many Hops"));
     scheme_fault(message)
         .or_else(hops)
         .or_else(|| merged_fault(merged))
-        .or_else(|| require_fault(message, reliable))
+        .or_else(|| require_fault(message, asks))
         .or_else(|| body_fault(message))
         .or_else(|| accept_fault(message))
 }
 
 /// What is wrong with a request that ends here and begins nothing, so that hops, body and copies do not matter.
 pub(super) fn terminal_fault(message: &Message) -> Option<Fault> {
-    scheme_fault(message).or_else(|| require_fault(message, false))
+    scheme_fault(message).or_else(|| require_fault(message, Asks::ToCall { reliable: false }))
 }
 
 /// What is wrong with a REGISTER for a registrar that understands `understood`.
@@ -80,8 +88,11 @@ fn merged_fault(merged: bool) -> Option<Fault> {
     merged.then(|| Fault::new(482, "Merged request"))
 }
 
-fn require_fault(message: &Message, reliable: bool) -> Option<Fault> {
-    let demanded = demanded_beside_100rel(message, reliable)?;
+fn require_fault(message: &Message, asks: Asks) -> Option<Fault> {
+    let demanded = match asks {
+        Asks::ToCall { reliable } => demanded_beside_100rel(message, reliable),
+        Asks::ToRecord => demanded_of_recorder(message),
+    }?;
     let fault = Fault::new(420, format!("Not supported: {demanded}"));
     Some(fault.with(Name::Unsupported, demanded))
 }

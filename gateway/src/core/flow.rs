@@ -21,14 +21,27 @@ impl Flow {
     /// `rport` asks for it.
     pub(super) fn of_request(source: Source, request: &Message) -> Self {
         let mut peer = source.peer();
-        if let Ok(via) = request.via() {
-            let symmetric = source.connection.is_none() && via.rport().is_some();
+        if let Ok((port, asks)) = request.response_port() {
+            let symmetric = source.connection.is_none() && asks;
             if !symmetric {
-                let port = via.port.unwrap_or_else(|| source.transport.default_port());
+                let port = port.unwrap_or_else(|| source.transport.default_port());
                 peer.remote = SocketAddr::new(source.remote.ip(), port);
             }
         }
         Self { source, peer }
+    }
+
+    /// The way of the responses to a request that came to an earlier run, whose connections are gone.
+    ///
+    /// - `peer`: where it came from.
+    pub(super) fn back(mut peer: Peer, request: &Message) -> Self {
+        if let Ok((port, asks)) = request.response_port()
+            && (peer.transport.is_reliable() || !asks)
+        {
+            let port = port.unwrap_or_else(|| peer.transport.default_port());
+            peer.remote = SocketAddr::new(peer.remote.ip(), port);
+        }
+        Self::to(peer)
     }
 
     /// The way of a response that came.
@@ -39,7 +52,7 @@ impl Flow {
     /// The way of a request of ours.
     pub(super) fn to(peer: Peer) -> Self {
         let local = SocketAddr::new(peer.local.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 0);
-        let Peer { transport, listener, remote, connection, .. } = peer;
-        Self { source: Source { transport, listener, local, remote, connection }, peer }
+        let Peer { transport, listener, remote, connection, secured, .. } = peer;
+        Self { source: Source { transport, listener, local, remote, connection, secured }, peer }
     }
 }

@@ -94,7 +94,7 @@ impl Core {
     /// where the call came.
     fn named_by(&self, source: &Source, message: &Message, hops: u8) -> Option<u16> {
         let replaces = Replaces::parse(&message.value(Name::Replaces)?).ok()?;
-        if self.tags.contains_key(&replaces.to_tag) {
+        if self.tags.contains_key(replaces.to_tag.as_str()) {
             return None;
         }
         // One that was handed on came because of the tag: only who knows where the leg has gone since may do so again.

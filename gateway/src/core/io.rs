@@ -1,22 +1,34 @@
 //! What goes into a shard's machine and what comes out of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use sip::Message;
 use sip::transaction::Owner;
+use uuid::Uuid;
 
 use super::{Live, Word};
 use crate::clock::Now;
 use crate::media::{Command, MediaEvent};
 use crate::peer::{ConnectionId, Peer, Source};
-use crate::record::{AnsweredCall, Record};
+use crate::question::{Answer, Question, QuestionId};
+use crate::record::{AnsweredCall, CallKey, Record};
 use crate::resolve::{Lookup, ResolveError};
+use crate::sound::{Change, Listen};
 
 /// Which question an answer belongs to; the machine's own numbering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueryId(pub u64);
+
+/// A call that was up when an earlier run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrphanCall {
+    /// Its legs, as [`Effect::Answered`] gave them.
+    pub state: Vec<u8>,
+    /// What the journal has of it, an entry for each connector.
+    pub entries: Vec<CallKey>,
+}
 
 /// What happened outside.
 #[derive(Debug)]
@@ -66,13 +78,25 @@ pub enum Input {
         call: u64,
     },
     /// A new configuration holds for what begins from now on.
-    Configuration(Arc<Live>),
+    Configuration {
+        /// The configuration.
+        live: Arc<Live>,
+        /// Gone once it holds: whoever has the other end may wait for that.
+        taken: Option<mpsc::Sender<()>>,
+    },
     /// What another shard tells by [`Effect::Tell`] or [`Effect::Left`].
     Word(Word),
     /// An [`Effect::Tell`] of this shard's that could not be delivered.
     Untold(Word),
-    /// The legs of a call that an earlier run left up, as [`Effect::Answered`] gave them: hang them up.
-    Orphan(Vec<u8>),
+    /// A call that an earlier run left up: hang its legs up, and say so by [`Effect::HungUp`].
+    Orphan(OrphanCall),
+    /// What an operator asks; answered by [`Effect::Answer`]: in the same turn, but where media workers have to be asked.
+    Question {
+        /// Comes back with the answer.
+        id: QuestionId,
+        /// The question.
+        question: Question,
+    },
     /// No new calls from now on but emergencies; [`Effect::Drained`] when the last call is gone.
     Drain,
     /// Hang up whatever is left, with a reason; then [`Effect::Drained`].
@@ -115,6 +139,15 @@ pub enum Output {
 pub enum Effect {
     /// A word to the media workers.
     Media(Command),
+    /// The sound of a call is wanted from now on.
+    Listen(Box<Listen>),
+    /// The recordings of a call that is listened to are to change.
+    Recordings {
+        /// The call.
+        transaction_id: Uuid,
+        /// How.
+        change: Change,
+    },
     /// Write something down.
     Record(Record),
     /// Put an answered call into the journal, one entry for each connector; always answered by
@@ -124,6 +157,20 @@ pub enum Effect {
         call: u64,
         /// What a restart must know.
         entries: Vec<AnsweredCall>,
+    },
+    /// Put a call that rings into the journal, one entry for each connector: nobody waits for it, and it may be left out where
+    /// there is no room.
+    Rings {
+        /// Whether it is a call for help, which is never left out.
+        emergency: bool,
+        /// What a restart must know. Replaced by [`Effect::Answered`], ended by the record.
+        entries: Vec<AnsweredCall>,
+    },
+    /// An [`Input::Orphan`], or a call that ended by [`Record::HangingUp`], is hung up: both parties have answered their BYE or
+    /// will not, so no later start need try.
+    HungUp {
+        /// What the journal has of it.
+        entries: Vec<CallKey>,
     },
     /// Tell another shard something: [`Input::Word`] there, in the order in which it was told; or [`Input::Untold`] here.
     Tell {
@@ -147,6 +194,13 @@ pub enum Effect {
         message: Message,
         /// How many shards have handed it on, this one included.
         hops: u8,
+    },
+    /// What is said to an [`Input::Question`].
+    Answer {
+        /// The question.
+        question: QuestionId,
+        /// What it asked for.
+        answer: Box<Answer>,
     },
     /// After [`Input::Drain`]: the last call is gone.
     Drained,

@@ -5,6 +5,7 @@
 
 use sip::StatusCode;
 use sip::header::Replaces;
+use smol_str::SmolStr;
 
 use super::{CallKey, Core, Effect, Output, Slot};
 use crate::call::{Call, Event, GivenBack, LegRef, Lent};
@@ -108,7 +109,7 @@ impl Core {
     pub(super) fn named(&self, replaces: &Replaces) -> Named {
         let tags = || [&replaces.to_tag, &replaces.from_tag].into_iter();
         let known = |tag: &String| {
-            let (key, leg) = *self.tags.get(tag)?;
+            let (key, leg) = *self.tags.get(tag.as_str())?;
             self.calls.get(&key)?.call.is_named(leg, replaces).then_some(Named::Dialog(key, leg))
         };
         let own = self.tokens.shard();
@@ -185,8 +186,8 @@ impl Core {
     }
 
     /// Requests with `tag` in To are for a call of this shard.
-    pub(super) fn bind(&mut self, tag: String, key: CallKey, leg: LegRef) {
-        if let Some(shard) = self.moved.get_mut(&tag) {
+    pub(super) fn bind(&mut self, tag: SmolStr, key: CallKey, leg: LegRef) {
+        if let Some(shard) = self.moved.get_mut(tag.as_str()) {
             *shard = self.tokens.shard();
         }
         self.tags.insert(tag, (key, leg));
@@ -197,7 +198,7 @@ impl Core {
         let own = self.tokens.shard();
         for tag in call.tags() {
             if let Some(info) = token_info(tag).filter(|info| info.shard != own) {
-                let word = Word::Moved { tag: tag.to_owned(), shard: own };
+                let word = Word::Moved { tag: tag.to_string(), shard: own };
                 self.outputs.push_back(Output::Effect(Effect::Tell { shard: info.shard, word }));
             }
         }
@@ -288,7 +289,7 @@ impl Core {
     fn dismiss(&mut self, now: Now, back: Box<GivenBack>) {
         self.next_call += 1;
         let key = CallKey(self.next_call);
-        self.calls.insert(key, Slot::new(Call::of_nobody(), Default::default()));
+        self.calls.insert(key, Slot::new(now, Call::of_nobody(), Default::default()));
         self.event(now, key, Event::Returned(back));
     }
 

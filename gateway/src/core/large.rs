@@ -186,13 +186,13 @@ fn dressed(message: &Message, live: &Live, local: Local, party: Option<&Party>) 
     let local =
         local.named(party.and_then(|party| speech(live, party)).and_then(|peer| peer.contact.as_ref()));
     let branch = via.branch().unwrap_or_default();
-    let builder = message.edit().set(Name::Via, local.via(branch));
+    let builder = message.edit().set(Name::Via, local.via(branch).to_string());
     let Ok(Some(contact)) = message.contact() else { return builder.build() };
     let user = match &contact.uri {
         Uri::Sip(uri) => uri.user.clone().unwrap_or_default(),
         _ => SmolStr::default(),
     };
-    builder.set(Name::Contact, local.contact(&user)).build()
+    builder.set(Name::Contact, local.contact(&user).to_string()).build()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{CallKey, Core, Output};
 use crate::call::Event;
+use crate::record::EndedBy;
 use crate::reply::Cause;
 
 /// When to come again.
@@ -31,6 +32,6 @@ impl Core {
         let cause = Cause::new(503, "An emergency call needs the room").later(RETRY);
         self.shared.metrics.refusal("gave_way");
         tracing::warn!(%transaction_id, "a call that was not answered gives way to an emergency call");
-        self.told.push_back((key, key, Event::HangUp { cause }));
+        self.told.push_back((key, key, Event::HangUp { cause, by: EndedBy::Gateway }));
     }
 }

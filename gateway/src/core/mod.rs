@@ -13,11 +13,14 @@ mod asked;
 mod attempts;
 pub mod calls_up;
 mod changes;
+mod copying;
 mod dispatch;
 mod emergency;
+mod explained;
 mod fault;
 mod flow;
 mod handed_on;
+mod hosts;
 pub mod io;
 mod journal;
 mod kept;
@@ -32,10 +35,13 @@ mod options;
 mod parked;
 mod parties;
 mod passing;
+mod peers_lines;
 mod per_source;
 mod permits;
 mod probe;
 mod profiles;
+mod questions;
+mod recording;
 mod redirect;
 mod refer;
 mod refusal_lines;
@@ -46,28 +52,35 @@ mod registrations;
 mod replaces;
 pub mod shared;
 mod sip_log;
+mod sound;
 mod stateless;
+mod traced;
 pub mod unproven;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sip::auth::Nonces;
 use sip::transaction::{ClientId, Owner, ServerId, Timers, Transactions};
+use smol_str::SmolStr;
+use uuid::Uuid;
 
 use crate::call::{Call, Event, LegRef, RequestId};
 use crate::clock::Now;
 use crate::ids::Tokens;
 use crate::local::Locals;
-use crate::media::MediaKey;
+use crate::media::{CallStatistics, MediaKey};
 use crate::metrics::ShardMetrics;
-use crate::record::Lost;
+use crate::record::{EndedBy, Lost};
 use crate::reply::Cause;
 use crate::resolve::Lookup;
+use crate::route::RouteEnd;
+use crate::trace::Tap;
+use crate::why::Ladder;
 
 pub use adopt::AdoptError;
-pub use io::{Effect, Input, Machine, Output, QueryId};
+pub use io::{Effect, Input, Machine, OrphanCall, Output, QueryId};
 pub use kin::Word;
 pub use live::{Live, LiveError};
 pub(crate) use parties::facts;
@@ -108,15 +121,62 @@ struct Slot {
     requests: HashMap<RequestId, ClientId>,
     permits: permits::Permits,
     kin: kin::Kin,
+    /// What crossed, until the call has come to nothing.
+    ladder: Ladder,
+    /// How attempts at hosts failed, in order.
+    ends: Vec<RouteEnd>,
+    /// Which media session of it is looked at, and by whom.
+    tapped: Option<Box<(MediaKey, Tap)>>,
+    /// Which media session of it has its RTCP told.
+    reports: Option<MediaKey>,
+    /// The connectors whose sinks its sound goes to, and to which it went.
+    sound: Option<Box<sound::Sound>>,
+    /// Where it is kept what became of it.
+    explained: Option<explained::EntryId>,
+    /// Its end, until it is written down.
+    unwritten: Option<journal::Unwritten>,
+    /// Those figures, where they came before its end.
+    figures: Option<Box<CallStatistics>>,
+    /// It is in the journal.
+    journaled: bool,
+    /// What it has in the journal since it rings, but for the connector that calls: the others may not be its own at its end.
+    ringing: Vec<crate::record::CallKey>,
+    /// What the journal has of it still, though it is over: its parties have not all heard so.
+    hanging_up: Vec<crate::record::CallKey>,
     /// Media packets that were lost since it began.
     lost: Lost,
+    /// What its media was like.
+    minutes: questions::Minutes,
 }
 
 impl Slot {
     /// A call that nothing has left yet.
-    fn new(call: Call, permits: permits::Permits) -> Box<Self> {
-        let (requests, kin, lost) = Default::default();
-        Box::new(Self { call, invite: None, wakeup: None, requests, permits, kin, lost })
+    fn new(now: Now, call: Call, permits: permits::Permits) -> Box<Self> {
+        let (requests, kin, ends, lost) = Default::default();
+        let ladder = Ladder::new(now);
+        let (invite, wakeup, tapped, reports, explained, unwritten, figures, minutes) = Default::default();
+        let (journaled, ringing, hanging_up, sound) = Default::default();
+        Box::new(Self {
+            call,
+            invite,
+            wakeup,
+            requests,
+            permits,
+            kin,
+            ladder,
+            ends,
+            journaled,
+            ringing,
+            hanging_up,
+            sound,
+            tapped,
+            reports,
+            explained,
+            unwritten,
+            figures,
+            lost,
+            minutes,
+        })
     }
 }
 
@@ -155,14 +215,17 @@ pub struct Core {
     tokens: Tokens,
     nonces: Nonces,
     transactions: Transactions<flow::Flow>,
-    /// Boxed: a table keeps the room of its busiest hour, and moves all that is in it when it grows.
-    calls: HashMap<CallKey, Box<Slot>>,
+    /// In the order in which they began, so that a list of them can be asked for in pages. Boxed: what is moved when one comes or
+    /// goes is small.
+    calls: BTreeMap<CallKey, Box<Slot>>,
     /// Our tags, and whose they are.
-    tags: HashMap<String, (CallKey, LegRef)>,
+    tags: HashMap<SmolStr, (CallKey, LegRef)>,
     /// Tags that were ours, and the shard that their legs have gone to.
     moved: HashMap<String, u16>,
     /// INVITEs that went to another shard.
     handed_on: handed_on::HandedOn,
+    /// Which calls are recorded elsewhere.
+    copies: copying::Copies,
     clients: HashMap<ClientId, Client>,
     /// Requests that went by TCP for their size.
     large: large::LargeRequests,
@@ -178,9 +241,13 @@ pub struct Core {
     told: VecDeque<(CallKey, CallKey, Event)>,
     probes: probe::Probes,
     registrations: registrations::Registrations,
+    explained: explained::Explained,
     refusals: refusal_records::RefusalRecords,
     refusal_lines: refusal_lines::RefusalLines,
     emergency_lines: refusal_lines::RefusalLines<emergency::Told>,
+    login_lines: refusal_lines::RefusalLines,
+    call_lines: refusal_lines::RefusalLines<Uuid>,
+    reports: questions::Reports,
     next_call: u64,
     next_query: u64,
     draining: Draining,
@@ -209,14 +276,15 @@ impl Core {
         let mut core = Core {
             nonces: Nonces::new(shared.nonce_key, shard, stateless::NONCE_LIFETIME),
             gauges: shared.metrics.shard(shard),
-            locals: Arc::new(Locals::new(&live.config, &shared.bound)),
+            locals: Arc::new(Locals::new(&live.config, &shared.bound.load())),
             shared,
             live,
             transactions: Transactions::new(Timers::default()),
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             tags: HashMap::new(),
             moved: HashMap::new(),
             handed_on: handed_on::HandedOn::default(),
+            copies: copying::Copies::default(),
             clients: HashMap::new(),
             large: large::LargeRequests::default(),
             byes: HashSet::new(),
@@ -228,9 +296,13 @@ impl Core {
             told: VecDeque::new(),
             probes,
             registrations: registrations::Registrations::default(),
+            explained: explained::Explained::default(),
             refusals: refusal_records::RefusalRecords::default(),
             refusal_lines: refusal_lines::RefusalLines::default(),
             emergency_lines: refusal_lines::RefusalLines::default(),
+            login_lines: refusal_lines::RefusalLines::default(),
+            call_lines: refusal_lines::RefusalLines::default(),
+            reports: questions::Reports::default(),
             next_call: u64::from(shard) << CallKey::SHARD_SHIFT,
             next_query: 0,
             draining: Draining::No,
@@ -298,8 +370,14 @@ impl Core {
                 slot.call.handle(now, &mut self.tokens, event);
             }
         }
+        self.write_records(key);
+        self.copied_moved(now, key);
         let Some(slot) = self.calls.get_mut(&key) else { return };
         slot.call.pack();
+        if !slot.hanging_up.is_empty() && slot.call.is_hung_up() {
+            let entries = std::mem::take(&mut slot.hanging_up);
+            self.outputs.push_back(Output::Effect(Effect::HungUp { entries }));
+        }
         let over = slot.call.is_over();
         let wakeup = slot.call.poll_timeout().filter(|_| !over);
         if slot.wakeup != wakeup {
@@ -315,6 +393,7 @@ impl Core {
             for tag in slot.call.tags() {
                 self.unbind(tag, key);
             }
+            self.copies.forget(key);
         }
     }
 
@@ -342,18 +421,18 @@ impl Core {
         self.gauges.set_dialogs(self.tags.len());
     }
 
-    /// Whether every call has ended and the parties know it: our BYEs and CANCELs are answered.
+    /// Whether every call has ended, its records are written and the parties know it: our BYEs and CANCELs are answered.
     fn is_down(&self) -> bool {
         let parked = |query: &Query| matches!(query, Query::Parked(_));
         self.byes.is_empty()
-            && self.calls.values().all(|slot| slot.call.is_down())
+            && self.calls.values().all(|slot| slot.call.is_down() && slot.unwritten.is_none())
             && !self.queries.values().any(parked)
     }
 
     fn hang_up_all(&mut self, now: Now, cause: &Cause) {
         let keys: Vec<CallKey> = self.calls.keys().copied().collect();
         for key in keys {
-            self.event(now, key, Event::HangUp { cause: cause.clone() });
+            self.event(now, key, Event::HangUp { cause: cause.clone(), by: EndedBy::Gateway });
         }
     }
 }
@@ -380,10 +459,10 @@ impl Machine for Core {
             Input::Journaled { call } => self.event(now, CallKey(call), Event::Journaled),
             Input::Word(word) => self.hear_word(now, word),
             Input::Untold(word) => self.untold(word),
-            Input::Orphan(state) => self.hang_up_orphan(now, &state),
-            Input::Configuration(live) => {
+            Input::Orphan(orphan) => self.hang_up_orphan(now, orphan),
+            Input::Configuration { live, taken: _taken } => {
                 self.live = live;
-                self.locals = Arc::new(Locals::new(&self.live.config, &self.shared.bound));
+                self.locals = Arc::new(Locals::new(&self.live.config, &self.shared.bound.load()));
                 let shard = self.tokens.shard();
                 if shard == 0 {
                     // One that is behind would bring back what holds no more.
@@ -392,6 +471,7 @@ impl Machine for Core {
                 self.probes.configure(now, &self.live.config, shard, self.tokens.random());
                 self.configure_registrations(now);
             }
+            Input::Question { id, question } => self.asked(now, id, question),
             Input::Drain => {
                 if self.draining == Draining::No {
                     self.draining = Draining::Yes;
@@ -428,6 +508,7 @@ impl Machine for Core {
             tracing::warn!(source, left_out, "more calls were refused");
         }
         self.count_emergency_lines(now);
+        self.count_peers_lines(now);
         self.handle_probes(now);
         self.handle_registrations(now);
         self.pump(now);
@@ -446,6 +527,8 @@ impl Machine for Core {
             self.unresolved.poll_timeout(),
             self.refusal_lines.poll_timeout(),
             self.emergency_lines.poll_timeout(),
+            self.login_lines.poll_timeout(),
+            self.call_lines.poll_timeout(),
         ];
         own.into_iter().flatten().chain(calls).min()
     }

@@ -9,9 +9,10 @@ use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
 use super::asked::Asked;
-use super::fault::{protocol_fault, session_fault};
+use super::fault::{Asks, protocol_fault, session_fault};
 use super::flow::Flow;
 use super::parties::{account, asserted, facts, offered, redirections};
+use super::recording::asks_to_record;
 use super::refuse::algorithms;
 use super::{CallKey, Core, Live, Slot};
 use crate::admit::{self, Admitted, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal};
@@ -20,7 +21,11 @@ use crate::clock::Now;
 use crate::limits::Permit;
 use crate::peer::Peer;
 use crate::reply::Cause;
-use crate::route::{self, Attempt, RouteFacts, Via};
+use crate::route::{self, Attempt, RouteFacts, RouteStep, Via};
+use crate::why::Crossed;
+
+/// So many steps of routing are kept of a call that finds no way.
+const MOST_STEPS: usize = 50;
 
 /// A call from a carrier has no connector's `max_duration` until it is routed: the default holds.
 const INBOUND_MAX_DURATION: Duration = Duration::from_secs(12 * 60 * 60);
@@ -60,12 +65,24 @@ impl Core {
         let mut asked = Asked::new(server, message, from, facts, &identified);
         let origin = match &identified.outcome {
             Ok(origin) => origin.clone(),
-            Err(refusal) => return self.refuse(now, &asked, &refusal.clone()),
+            Err(refusal) => {
+                let refusal = refusal.clone();
+                asked.steps = identified.steps;
+                return self.refuse(now, &asked, &refusal);
+            }
         };
         // Who calls for help has unreliable ringing and no timer instead.
         let for_help = || admit::is_for_help(&live.config, &origin, &asked.facts);
         let reliable = origin.peer().prack != config::Prack::Off || for_help();
-        let fault = protocol_fault(&asked.message, merged, reliable);
+        let recorder = match &origin {
+            Origin::Connector(connector) if asks_to_record(&asked.message) && !for_help() => Some(connector),
+            _ => None,
+        };
+        let asks = match recorder.is_some_and(|connector| connector.siprec.accept) {
+            true => Asks::ToRecord,
+            false => Asks::ToCall { reliable },
+        };
+        let fault = protocol_fault(&asked.message, merged, asks);
         if let Some(fault) = fault.or_else(|| session_fault(&asked.message).filter(|_| !for_help())) {
             return self.reject(now, &asked, &fault);
         }
@@ -73,16 +90,19 @@ impl Core {
             asked.facts = Facts { media, ..self::facts(&heard, &asked.from.source) };
         }
         asked.facts.digest = self.digest(now, &live, &origin, &asked);
+        if let Some(connector) = recorder {
+            return self.record(now, &live, &asked, connector, body);
+        }
         if asked.message.has(Name::Replaces) && !admit::is_for_help(&live.config, &origin, &asked.facts) {
             asked.for_itself = false;
             return self.take_place(now, &live, &asked, &origin);
         }
-        let decision = admit::decide(&live.config, &asked.facts, identified);
-        asked.decided(&decision);
+        let mut decision = admit::decide(&live.config, &asked.facts, identified);
+        asked.decided(&mut decision);
         match decision.outcome {
             Outcome::Challenge(challenge) => self.challenge(now, &live, &asked, challenge.stale),
             Outcome::Refuse(refusal) => self.refuse(now, &asked, &refusal),
-            Outcome::Admit(admitted) => self.admitted(now, &live, &asked, &admitted, body),
+            Outcome::Admit(admitted) => self.admitted(now, &live, &mut asked, &admitted, body),
         }
     }
 
@@ -93,24 +113,40 @@ impl Core {
         &mut self,
         now: Now,
         live: &Live,
-        asked: &Asked,
+        asked: &mut Asked,
         admitted: &Admitted,
         body: Result<Body, Cause>,
     ) {
-        let (message, source) = (&asked.message, asked.from.source);
-        self.watch_for_emergency(now, admitted, message);
+        self.watch_for_emergency(now, admitted, &asked.message);
         if let Some(cause) = self.closed(admitted.emergency.is_some()) {
             return self.turn_away(now, asked, &cause);
         }
+        if let Some(part) = self.shared.drains.caller(admitted) {
+            return self.refuse(now, asked, &Refusal::Draining { what: part.to_string() });
+        }
+        if let Origin::Connector(connector) = &admitted.origin
+            && admitted.emergency.is_none()
+            && self.shared.refuses_unrecorded(connector)
+        {
+            return self.refuse(now, asked, &Refusal::Unrecorded { connector: connector.id.clone() });
+        }
         let Room { permits, routes } = match self.room(now, live, admitted) {
             Ok(room) => room,
-            Err(refusal) => return self.refuse(now, asked, &refusal),
+            Err(refusal) => {
+                asked.routes = self.no_way(now, live, admitted, &refusal);
+                return self.refuse(now, asked, &refusal);
+            }
         };
+        let (message, source) = (&asked.message, asked.from.source);
         let account = account(live, admitted);
         let party = admitted.origin.party();
         let profile = live.profiles.of(&party, source.transport);
-        // A new configuration may have fewer listeners than the sockets that are still bound.
-        let local = self.locals.by(source.listener, source.remote.ip(), Some(source.local.ip()));
+        // A new configuration may have fewer listeners than the sockets that are still bound. A call for help that came there is
+        // carried on by another.
+        let peer = source.remote.ip();
+        let by_another =
+            || admitted.emergency.as_ref().and_then(|_| self.locals.towards(source.transport, peer));
+        let local = self.locals.by(source.listener, peer, Some(source.local.ip())).or_else(by_another);
         let (Some(local), Some(profile)) = (local, profile) else {
             let cause = Cause::new(503, "The listener is not configured any more");
             return self.turn_away(now, asked, &cause);
@@ -164,11 +200,11 @@ impl Core {
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
                 self.shared.call_began();
-                let mut slot = Slot::new(call, permits);
+                let mut slot = Slot::new(now, call, permits);
                 slot.invite = Some(asked.server);
                 self.calls.insert(key, slot);
                 self.servers.insert(asked.server, key);
-                self.log_message(now, key, message);
+                self.crossed(now, key, Crossed::Received(&source), message);
                 self.drain(now, key);
             }
             Err(cause) => self.turn_away(now, asked, &cause),
@@ -177,9 +213,21 @@ impl Core {
 
     /// The places that a call of an admitted party takes, and where it may go.
     pub(super) fn room(&mut self, now: Now, live: &Live, admitted: &Admitted) -> Result<Room, Refusal> {
-        let permit = self.shared.limits.call(admitted, now.unix)?;
+        let permit = self.calling_place(now, admitted)?;
         let unanswered = self.shared.limits.unanswered(admitted, self.shared.media.calls, now.unix)?;
         Ok(Room { permits: [permit, unanswered], routes: self.routes(now, live, admitted)? })
+    }
+
+    /// What routing looked at where it found no way, for who asks why.
+    fn no_way(&self, now: Now, live: &Live, admitted: &Admitted, refusal: &Refusal) -> Vec<RouteStep> {
+        if !refusal.is_of_routing() {
+            return Vec::new();
+        }
+        let (health, registrar) = (self.shared.health(), &self.shared.registrar);
+        let facts = RouteFacts { admitted, draw: 0, now: now.instant, registrar };
+        let mut steps = route::route(&live.config, &health, &facts).steps;
+        steps.truncate(MOST_STEPS);
+        steps
     }
 
     /// Where a call of an admitted party may be tried, best first. Never empty.
@@ -193,7 +241,27 @@ impl Core {
         let health = self.shared.health();
         let registrar = &self.shared.registrar;
         let routed = RouteFacts { admitted, draw, now: now.instant, registrar };
-        let attempts = route::route(&live.config, &health, &routed).attempts?;
+        let attempts = route::attempts(&live.config, &health, &routed)?;
+        let attempts = self.shared.drains.keep(attempts, admitted.emergency.is_some());
+        if attempts.is_empty() {
+            return Err(Refusal::every_way_drains(&admitted.number));
+        }
+        let mut unrecorded = None;
+        let attempts: Vec<_> = attempts
+            .into_iter()
+            .filter(|attempt| match &attempt.via {
+                Via::Connector(connector)
+                    if admitted.emergency.is_none() && self.shared.refuses_unrecorded(connector) =>
+                {
+                    unrecorded = Some(connector.id.clone());
+                    false
+                }
+                _ => true,
+            })
+            .collect();
+        if let Some(connector) = unrecorded.filter(|_| attempts.is_empty()) {
+            return Err(Refusal::Unrecorded { connector });
+        }
         let routes: Vec<Route> =
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();
         if routes.is_empty() {
@@ -222,7 +290,16 @@ impl Core {
         let caller_user = caller_user(speech, &attempt.caller, hidden);
         let profile = live.profiles.of(&attempt.via.party(), transport)?;
         let locals = self.locals.clone();
-        Some(Route { local, locals, profile, caller_user, hidden, asserted, credentials, attempt })
+        Some(Route {
+            local,
+            locals,
+            profile,
+            caller_user,
+            hidden,
+            asserted,
+            credentials,
+            attempt: attempt.into(),
+        })
     }
 
     pub(super) fn transaction_id(&mut self) -> uuid::Uuid {
@@ -237,10 +314,11 @@ impl Core {
         let Asked { message, facts, .. } = asked;
         let Origin::Connector(connector) = origin else { return Digest::NotAttempted };
         let source = facts.source;
-        let users = live.users.get(connector.id.as_str()).map_or(&[][..], Vec::as_slice);
+        let users = live.users.get(connector.id.as_str()).map_or(&[][..], |users| users.as_slice());
         if users.is_empty() {
             return Digest::NotAttempted;
         }
+        let call_id = || phrase(message.call_id().unwrap_or_default());
         let realm = live.config.gateway.realm.as_str();
         // Some clients answer a 407 as if it were a 401.
         let lines = [Name::ProxyAuthorization, Name::Authorization].map(|name| message.lines(name));
@@ -267,7 +345,9 @@ impl Core {
             Ok(_)
                 if !message.target().is_ok_and(|target| credentials.is_for(&target)) && !asks_for_help() =>
             {
-                tracing::warn!(%source, connector = %connector.id, "credentials for another number");
+                if self.tells_of_login(now, source) {
+                    tracing::warn!(%source, connector = %connector.id, call_id = call_id(), "credentials for another number");
+                }
                 Digest::OtherTarget
             }
             Ok(user) => {
@@ -278,8 +358,11 @@ impl Core {
             // Made-up names have no count of their own that would stop them.
             Err(AuthFailure::UnknownUser) if locked => Digest::TooMany,
             Err(failure) => {
-                let user = phrase(username);
-                tracing::warn!(%source, connector = %connector.id, user, %failure, "wrong credentials");
+                if self.tells_of_login(now, source) {
+                    let user = phrase(username);
+                    let (connector, call_id) = (&connector.id, call_id());
+                    tracing::warn!(%source, %connector, user, call_id, %failure, "wrong credentials");
+                }
                 if !matches!(failure, AuthFailure::Malformed) {
                     self.shared.guard.wrong_credentials(now.instant, source, username);
                 }

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use super::{Core, Draining};
+use crate::admit::DRAINED_AFTER;
 use crate::readiness::Obstacle;
 use crate::reply::Cause;
-
-/// When to ask again while the gateway drains: another one will be asked meanwhile.
-const DRAINED_AFTER: Duration = Duration::from_secs(30);
 
 /// When to ask again where the obstacle may go: what is missing is looked for every second.
 const MENDED_AFTER: Duration = Duration::from_secs(2);
@@ -19,6 +17,7 @@ impl Core {
             Draining::Stopped => Some(Cause::new(503, "Gateway is shutting down").later(DRAINED_AFTER)),
             _ if emergency => None,
             Draining::Yes => Some(told(Obstacle::Draining)),
+            Draining::No if self.shared.drains.all() => Some(told(Obstacle::Draining)),
             Draining::No => (!self.shared.records_accept_calls()).then(|| told(Obstacle::Records)),
         }
     }

@@ -1,12 +1,14 @@
 //! Requests outside a dialog that begin no call.
 
 use config::{Prack, Refer};
-use sip::{Builder, Message, Method, Name, StatusCode};
+use sip::{Builder, Message, Method, Name, StatusCode, Uri};
 
 use super::Core;
 use super::fault::{BODIES, terminal_fault};
+use crate::clock::Now;
 use crate::peer::Source;
 use crate::reply::{ALLOW, Cause, supported};
+use crate::termination_health::Heard;
 
 impl Core {
     /// OPTIONS is answered as an INVITE would be (RFC 3261 §11.2), but for its hops: it ends here. What we don't do is
@@ -15,7 +17,7 @@ impl Core {
     /// What is not taken is refused with a true Allow (405, 501). So is a SUBSCRIBE or PUBLISH: 489 is the word of one who
     /// takes them for other events (RFC 6665 §7.4, RFC 3903 §6). And a REGISTER of whom nobody lets register: 403 would have
     /// a phone ask its user for another password.
-    pub(super) fn answer_outside(&mut self, source: &Source, message: &Message) {
+    pub(super) fn answer_outside(&mut self, now: Now, source: &Source, message: &Message) {
         let tag = self.stateless_tag(message);
         let fault = match message.method() {
             Some(Method::Options) => terminal_fault(message),
@@ -23,7 +25,10 @@ impl Core {
         };
         if let Some(fault) = fault {
             self.shared.metrics.refusal("protocol");
-            return self.send_stateless(source, message, fault.reply(message, &tag));
+            return self.send_stateless(now, source, message, fault.reply(message, &tag));
+        }
+        if message.method() == Some(Method::Options) {
+            self.note_health(now, source, message);
         }
         let (prack, refer) = self.keys_of(source);
         let allow = || {
@@ -55,7 +60,26 @@ impl Core {
                 Cause::new(405, "Method Not Allowed").reply(message, Some(&tag)).header(Name::Allow, allow())
             }
         };
-        self.send_stateless(source, message, reply);
+        self.send_stateless(now, source, message, reply);
+    }
+
+    /// A customer is there: the connector that it names, or all that know its address.
+    fn note_health(&self, now: Now, source: &Source, message: &Message) {
+        let address = source.remote.ip().to_canonical();
+        let named = match message.target() {
+            Ok(Uri::Sip(uri)) => uri.host.to_string(),
+            _ => String::new(),
+        };
+        let domain = self.live.config.gateway.domain.as_str();
+        let is_named = |id: &str| {
+            named.strip_prefix(id).and_then(|rest| rest.strip_prefix('.')).is_some_and(|rest| rest == domain)
+        };
+        let heard = Heard { at: now.unix, source: address };
+        let one = self.live.config.connectors_at(address).find(|connector| is_named(connector.id.as_str()));
+        let all = self.live.config.connectors_at(address).filter(|_| one.is_none());
+        for connector in one.into_iter().chain(all) {
+            self.shared.termination_health.note(connector.id.as_str(), heard);
+        }
     }
 
     /// What the parties of that source may do with PRACK and REFER: these are off only where they are for all of them.
@@ -84,7 +108,7 @@ impl Core {
         let mut names = self.peers_at(source).filter_map(|peer| peer.contact.as_ref());
         let local = self.locals.by(source.listener, address, Some(source.local.ip()));
         match names.next().zip(local) {
-            Some((name, local)) => reply.header(Name::Contact, local.named(Some(name)).contact("")),
+            Some((name, local)) => reply.shown(Name::Contact, local.named(Some(name)).contact("")),
             None => reply,
         }
     }

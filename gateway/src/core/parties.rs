@@ -1,9 +1,11 @@
 //! Who calls whom: what admission looks at, what the records and the legs are told.
 
 use config::{CallerIdPolicy, E164, IdentityHeader, NumberRole};
-use sip::text::phrase;
+use sip::sdp::Stream;
+use sip::text::as_phrase;
 use sip::uri::escape_user;
 use sip::{Message, Name, NameAddr, Uri};
+use smol_str::{SmolStr, ToSmolStr};
 
 use super::Live;
 use crate::admit::{self, Admitted, Facts, OfferedMedia, Origin};
@@ -25,7 +27,7 @@ pub(crate) fn facts(message: &Message, source: &Source) -> Facts {
     let users = |name: Name| -> Vec<String> {
         message.addresses(name).filter_map(Result::ok).filter_map(|address| user_of(&address.uri)).collect()
     };
-    let mut facts = Facts::new(source.remote.ip(), source.transport, &host, &user);
+    let mut facts = Facts::new(source.remote.ip(), source.transport, host, user);
     if let Ok(from) = message.from() {
         facts.from = user_of(&from.uri);
         facts.from_host = from.uri.host().map(ToString::to_string).unwrap_or_default();
@@ -56,19 +58,17 @@ pub(crate) fn facts(message: &Message, source: &Source) -> Facts {
 
 /// What an INVITE with this body offers.
 pub(super) fn offered(body: &Body) -> OfferedMedia {
-    let offered = body.relayed_streams();
-    match offered.is_empty() {
-        true => OfferedMedia::None,
-        // Keys beside `RTP/AVP` offer SRTP too. Whether they are of use is seen when they are taken.
-        false if offered.iter().any(|stream| stream.is_srtp() || !stream.crypto.is_empty()) => {
-            OfferedMedia::Srtp
-        }
-        false => OfferedMedia::Plain,
+    // Keys beside `RTP/AVP` offer SRTP too. Whether they are of use is seen when they are taken.
+    let has_keys = |stream: &Stream| stream.is_srtp() || !stream.crypto.is_empty();
+    match body.relayed_streams().map(has_keys).reduce(|one, other| one || other) {
+        None => OfferedMedia::None,
+        Some(true) => OfferedMedia::Srtp,
+        Some(false) => OfferedMedia::Plain,
     }
 }
 
 /// The user part of a URI, unescaped, or the number of a `tel:` one.
-fn user_of(uri: &Uri) -> Option<String> {
+pub(super) fn user_of(uri: &Uri) -> Option<String> {
     match uri {
         Uri::Sip(uri) => uri.user_unescaped(),
         Uri::Tel(uri) => Some(uri.number.to_string()),
@@ -109,26 +109,27 @@ pub(super) fn account(live: &Live, admitted: &Admitted) -> Account {
     let config = &live.config;
     let caller = admitted.caller.number.as_ref();
     let outbound = match admitted.direction {
-        Direction::Outbound => Some(admitted.connector.to_string()),
+        Direction::Outbound => Some(admitted.connector.as_str().into()),
         Direction::Inbound => None,
     };
     Account {
-        caller: phrase(&admitted.caller.text),
-        callee: phrase(&admitted.dialled),
-        caller_name: caller.and_then(|number| admit::calling_name(config, number)).map(str::to_owned),
-        callee_name: admit::calling_name(config, &admitted.number).map(str::to_owned),
-        caller_country: caller.and_then(crate::number::country).map(|country| country.to_string()),
-        callee_country: admitted.plan.numbering.country().map(|country| country.to_string()),
+        caller: as_phrase(&admitted.caller.text).into(),
+        callee: as_phrase(&admitted.dialled).into(),
+        caller_name: caller.and_then(|number| admit::calling_name(config, number)).map(SmolStr::from),
+        callee_name: admit::calling_name(config, &admitted.number).map(SmolStr::from),
+        caller_country: caller.and_then(crate::number::country).map(|country| country.to_smolstr()),
+        callee_country: admitted.plan.numbering.country().map(|country| country.to_smolstr()),
         outbound,
         inbound: None,
         forwards: Vec::new(),
-        sip_auth_user: admitted.digest_user.clone(),
+        sip_auth_user: admitted.digest_user.as_deref().map(SmolStr::from),
         emergency: admitted.emergency.is_some(),
-        routing_number: admitted.emergency.is_some().then(|| admitted.number.to_string()),
+        routing_number: admitted.emergency.is_some().then(|| admitted.number.to_smolstr()),
         carrier: match &admitted.origin {
-            Origin::Carrier(carrier) => Some(carrier.name.to_string()),
+            Origin::Carrier(carrier) => Some(carrier.name.as_str().into()),
             Origin::Connector(_) => None,
         },
+        recording: false,
     }
 }
 

@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{CallKey, Core};
+use crate::admit::{Admitted, Refusal};
 use crate::call::Event;
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::limits::Permit;
 use crate::media::Side;
 use crate::metrics::ConnectorMetrics;
-use crate::record::{Account, Settled};
+use crate::minutes::Ledger;
+use crate::record::{Account, Settled, Times};
 use crate::route::Attempt;
 
 /// What the core holds for a call beside the machine; given back when it is settled.
@@ -20,10 +22,11 @@ pub(super) struct Permits {
     _termination: Option<Permit>,
     /// The present route's.
     route: Option<Permit>,
-    /// Of the connectors that sent the call on, and their counters.
-    pub(super) forwards: Vec<(Permit, Arc<ConnectorMetrics>)>,
-    /// The connector that calls out, and the one that is called.
-    outbound: Option<Arc<ConnectorMetrics>>,
+    /// The connectors that sent the call on.
+    pub(super) forwards: Vec<(Permit, Payer)>,
+    /// The connector that calls out.
+    outbound: Option<Payer>,
+    /// The counters of the one that is called.
     inbound: Option<Arc<ConnectorMetrics>>,
     answered: bool,
     /// Whom the call is up with.
@@ -34,22 +37,58 @@ pub(super) struct Permits {
     unproven: Option<IpAddr>,
 }
 
+/// A connector for whom a call goes out.
+pub(super) struct Payer {
+    metrics: Arc<ConnectorMetrics>,
+    /// Where its minutes are booked; those of a call for help, or of a recording session, are not.
+    ledger: Option<Arc<Ledger>>,
+}
+
+impl Payer {
+    /// A call begins for it.
+    pub(super) fn attempt(&self) {
+        self.metrics.calls(Direction::Outbound).attempt();
+    }
+}
+
 impl Permits {
+    fn payers(&self) -> impl Iterator<Item = &Payer> {
+        self.outbound.iter().chain(self.forwards.iter().map(|(_, payer)| payer))
+    }
+
     fn sides(&self) -> impl Iterator<Item = (&Arc<ConnectorMetrics>, Direction)> {
-        let outbound = self.outbound.iter().map(|metrics| (metrics, Direction::Outbound));
-        let forwards = self.forwards.iter().map(|(_, metrics)| (metrics, Direction::Outbound));
-        outbound.chain(forwards).chain(self.inbound.iter().map(|metrics| (metrics, Direction::Inbound)))
+        let outbound = self.payers().map(|payer| (&payer.metrics, Direction::Outbound));
+        outbound.chain(self.inbound.iter().map(|metrics| (metrics, Direction::Inbound)))
+    }
+
+    fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
+        self.payers().filter_map(|payer| payer.ledger.as_deref())
     }
 }
 
 impl Core {
+    /// A place among the calls of an admitted party, which has minutes left.
+    ///
+    /// # Errors
+    /// The limit that leaves none.
+    pub(super) fn calling_place(&self, now: Now, admitted: &Admitted) -> Result<Permit, Refusal> {
+        self.shared.minutes.check(admitted, now)?;
+        self.shared.limits.call(admitted, now.unix)
+    }
+
+    pub(super) fn payer(&self, connector: &str, is_free: bool) -> Payer {
+        let ledger = (!is_free).then(|| self.shared.minutes.ledger(connector));
+        Payer { metrics: self.shared.metrics.connector(connector), ledger }
+    }
+
     /// A call of a connector's customer begins.
     ///
     /// - `permits`: its connector's, and that of calls which are not up yet.
     pub(super) fn open_permits(&self, account: &Account, permits: [Permit; 2]) -> Permits {
-        let outbound = account.outbound.as_ref().map(|id| self.shared.metrics.connector(id));
+        let outbound =
+            account.outbound.as_ref().map(|id| self.payer(id, account.emergency || account.recording));
         if let Some(outbound) = &outbound {
-            outbound.calls(Direction::Outbound).attempt();
+            outbound.attempt();
         }
         let [termination, unanswered] = permits.map(Some);
         Permits { _termination: termination, unanswered, outbound, ..Permits::default() }
@@ -61,25 +100,28 @@ impl Core {
     pub(super) fn give_back_forwards(&mut self, key: CallKey, left: usize) {
         let Some(slot) = self.calls.get_mut(&key) else { return };
         while slot.permits.forwards.len() > left
-            && let Some((_, metrics)) = slot.permits.forwards.pop()
+            && let Some((_, payer)) = slot.permits.forwards.pop()
         {
-            metrics.calls(Direction::Outbound).failed();
+            payer.metrics.calls(Direction::Outbound).failed();
         }
     }
 
     /// A call that was answered elsewhere is taken over.
-    pub(super) fn resume_permits(&self, account: &Account) -> Permits {
+    pub(super) fn resume_permits(&self, now: Now, account: &Account) -> Permits {
         let [termination, route] =
             self.shared.limits.resume(account.outbound.as_deref(), account.inbound.as_deref());
-        let metrics = |id: &Option<String>| id.as_ref().map(|id| self.shared.metrics.connector(id));
         let permits = Permits {
             _termination: Some(termination),
             route: Some(route),
-            outbound: metrics(&account.outbound),
-            inbound: metrics(&account.inbound),
+            outbound: account
+                .outbound
+                .as_ref()
+                .map(|id| self.payer(id, account.emergency || account.recording)),
+            inbound: account.inbound.as_ref().map(|id| self.shared.metrics.connector(id)),
             answered: true,
             ..Permits::default()
         };
+        permits.ledgers().for_each(|ledger| ledger.begin(now));
         for (metrics, direction) in permits.sides() {
             metrics.calls(direction).resumed();
         }
@@ -99,7 +141,7 @@ impl Core {
         }
     }
 
-    pub(super) fn count_answered(&mut self, key: CallKey) {
+    pub(super) fn count_answered(&mut self, now: Now, key: CallKey) {
         self.is_up(key);
         let Some(slot) = self.calls.get_mut(&key) else { return };
         slot.permits.answered = true;
@@ -107,6 +149,8 @@ impl Core {
         for (metrics, direction) in slot.permits.sides() {
             metrics.calls(direction).answered();
         }
+        slot.permits.ledgers().for_each(|ledger| ledger.begin(now));
+        self.listen(now, key);
     }
 
     /// Both parties have a call up from now on.
@@ -180,10 +224,21 @@ impl Core {
         if let Some(source) = permits.unproven {
             self.shared.unproven.give_back(source, now.unix, false);
         }
+        if permits.answered {
+            permits.ledgers().for_each(|ledger| ledger.end(now));
+        }
         for (metrics, direction) in permits.sides() {
+            let calls = metrics.calls(direction);
             match permits.answered {
-                true => metrics.calls(direction).ended(),
-                false => metrics.calls(direction).failed(),
+                true => calls.ended(),
+                false => calls.failed(),
+            }
+            let Times { started, ringing, answered, ended } = settled.times;
+            if let Some(heard) = ringing.or(answered) {
+                calls.post_dial_delay(heard.saturating_sub(started));
+            }
+            if let (true, Some(answered), Some(ended)) = (permits.answered, answered, ended) {
+                calls.lasted(ended.saturating_sub(answered));
             }
         }
         slot.call.endpoint(Side::A).filter(|_| !permits.answered && settled.cause.status.code() == 503)

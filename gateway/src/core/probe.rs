@@ -1,6 +1,6 @@
 //! OPTIONS probes: every address of every host that calls may go to, each by itself. The first shard asks for all.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use sip::{Builder, Message, Method, Name};
 
 use super::changes::Changes;
 use super::flow::Flow;
-use super::{Client, Core, Query, Shared};
+use super::{Client, Core, Query};
 use crate::clock::Now;
-use crate::peer::Peer;
+use crate::peer::{Peer, Transport};
 use crate::random::Random;
 use crate::resolve::{Lookup, ResolveError};
 use crate::route::{HostKey, ProbeResult, Target, Via};
@@ -23,8 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(4);
 #[derive(Default)]
 pub(super) struct Probes {
     hosts: Vec<Host>,
+    /// When each host is probed next, by its place among them.
+    turns: BTreeSet<(Instant, usize)>,
     /// Probes that wait for an answer, in the order in which they give up.
-    pending: Vec<(Instant, Probe)>,
+    pending: VecDeque<(Instant, Probe)>,
     /// Of the next probe.
     number: u64,
     changes: Changes,
@@ -43,7 +45,6 @@ struct Host {
     /// Whose it is.
     via: Via,
     interval: Duration,
-    next: Instant,
 }
 
 impl Probes {
@@ -60,8 +61,11 @@ impl Probes {
         if shard != 0 {
             return;
         }
-        let known: HashMap<Lookup, Instant> =
-            self.hosts.drain(..).map(|host| (host.target.lookup, host.next)).collect();
+        let turn =
+            |(next, host): &(Instant, usize)| Some((self.hosts.get(*host)?.target.lookup.clone(), *next));
+        let known: HashMap<Lookup, Instant> = self.turns.iter().filter_map(turn).collect();
+        self.hosts.clear();
+        self.turns.clear();
         let mut seen = HashSet::new();
         for (via, target, interval) in probed(config) {
             if seen.insert(target.lookup.clone()) {
@@ -69,20 +73,37 @@ impl Probes {
                     Some(next) => (*next).min(now.instant + interval),
                     None => now.instant + Duration::from_millis(random.below(1000)),
                 };
-                self.hosts.push(Host { target, via, interval, next });
+                self.turns.insert((next, self.hosts.len()));
+                self.hosts.push(Host { target, via, interval });
             }
         }
     }
 
     /// When to probe, to give up on a probe, or to say how many hosts changed health.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let next = self.hosts.iter().map(|host| host.next);
-        next.chain(self.pending.iter().map(|(at, _)| *at)).chain(self.changes.poll_timeout()).min()
+        let turn = self.turns.first().map(|(at, _)| *at);
+        let pending = self.pending.front().map(|(at, _)| *at);
+        [turn, pending, self.changes.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next host whose turn has come; it has another one after its interval.
+    fn due(&mut self, now: Instant) -> Option<Lookup> {
+        let (at, index) = self.turns.first().copied().filter(|(at, _)| *at <= now)?;
+        self.turns.remove(&(at, index));
+        let host = self.hosts.get(index)?;
+        self.turns.insert((now + host.interval, index));
+        Some(host.target.lookup.clone())
+    }
+
+    /// The next probe that was not answered in time.
+    fn late(&mut self, now: Instant) -> Option<Probe> {
+        self.pending.front().filter(|(at, _)| *at <= now)?;
+        self.pending.pop_front().map(|(_, probe)| probe)
     }
 }
 
 /// The hosts of `config` that are probed, whose they are, and how often.
-fn probed(config: &Config) -> impl Iterator<Item = (Via, Target, Duration)> + '_ {
+pub(super) fn probed(config: &Config) -> impl Iterator<Item = (Via, Target, Duration)> + '_ {
     let called = config.voice_connector.iter().filter(|connector| connector.origination.enabled);
     let routes = called.flat_map(move |one| {
         let interval = one.origination.options_interval;
@@ -96,39 +117,14 @@ fn probed(config: &Config) -> impl Iterator<Item = (Via, Target, Duration)> + '_
     routes.chain(hosts).filter(|(_, _, interval)| !interval.is_zero())
 }
 
-impl Shared {
-    /// Brings the gauges of the hosts that are probed up to date.
-    pub fn show_hosts(&self, now: Instant, config: &Config) {
-        let health = self.health();
-        for (via, Target { lookup, .. }, _) in probed(config) {
-            let host = match lookup.port {
-                Some(port) => format!("{}:{port}", lookup.host),
-                None => lookup.host.to_string(),
-            };
-            let up = health.is_usable(now, &lookup);
-            self.metrics.host_up(&via, &host, lookup.transport.parameter(), up);
-        }
-    }
-}
-
 impl Core {
     /// Sends the probes that are due and gives up on those that were not answered.
     pub(super) fn handle_probes(&mut self, now: Now) {
         self.probes.changes.handle_timeout(now.instant);
-        let pending = std::mem::take(&mut self.probes.pending);
-        let (late, waiting) = pending.into_iter().partition(|(at, _)| *at <= now.instant);
-        self.probes.pending = waiting;
-        for (_, probe) in Vec::<(Instant, Probe)>::from_iter(late) {
+        while let Some(probe) = self.probes.late(now.instant) {
             self.probed(now, probe.host, ProbeResult::Silence);
         }
-        let mut due = Vec::new();
-        for host in &mut self.probes.hosts {
-            if host.next <= now.instant {
-                host.next = now.instant + host.interval;
-                due.push(host.target.lookup.clone());
-            }
-        }
-        for lookup in due {
+        while let Some(lookup) = self.probes.due(now.instant) {
             match lookup.literal() {
                 Some(address) => self.probe(now, address, &lookup),
                 None => {
@@ -159,15 +155,15 @@ impl Core {
         let local = local.named(via.peer().contact.as_ref());
         let host = HostKey { address, transport };
         let options = Builder::request(Method::Options, &target.host_uri())
-            .header(Name::Via, local.via(&self.tokens.branch()));
+            .shown(Name::Via, local.via(self.tokens.branch()));
         let options = target.route.iter().fold(options, |options, hop| options.header(Name::Route, hop));
         let options = options
             .header(Name::MaxForwards, "70")
             .header(Name::From, format!("<sip:{}>;tag={}", local.host_port(), self.tokens.tag()))
             .header(Name::To, format!("<{}>", target.to_uri(None)))
-            .header(Name::CallId, self.tokens.call_id(&local.host()))
+            .shown(Name::CallId, self.tokens.call_id(&local.host()))
             .header(Name::CSeq, "1 OPTIONS")
-            .header(Name::Contact, local.contact(""))
+            .shown(Name::Contact, local.contact(""))
             .header(Name::Accept, "application/sdp")
             .build();
         let mut peer = Peer::new(transport, local.listener, address);
@@ -177,7 +173,7 @@ impl Core {
         self.probes.number += 1;
         let probe = Probe { host, number: self.probes.number };
         self.clients.insert(id, Client::Probe(probe));
-        self.probes.pending.push((now.instant + PATIENCE, probe));
+        self.probes.pending.push_back((now.instant + PATIENCE, probe));
     }
 
     /// A host that turns is told, if not too many do.
@@ -186,6 +182,15 @@ impl Core {
             && self.probes.changes.take(now.instant, alive)
         {
             tracing::warn!(address = %host.address, transport = %host.transport, alive, "host changed health");
+        }
+    }
+
+    /// A host wants no calls for a while.
+    pub(super) fn rest(&mut self, now: Now, address: SocketAddr, transport: Transport, rest: Duration) {
+        if self.shared.rest(now, HostKey { address, transport }, rest)
+            && self.probes.changes.take(now.instant, false)
+        {
+            tracing::info!(%address, %transport, seconds = rest.as_secs(), "host rests");
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use config::{Config, Peer as Speech};
 
+use super::live::Live;
 use crate::call::{CodeRule, HeaderRule, PartyKind, Profile};
 use crate::peer::{Party, Transport};
 
@@ -15,11 +16,14 @@ type ByTransport = [Arc<Profile>; 3];
 pub(super) struct Profiles(HashMap<Party, ByTransport>);
 
 impl Profiles {
-    /// The profiles of the connectors and carriers of `config`.
-    pub(super) fn new(config: &Config) -> Self {
+    /// The profiles of the connectors and carriers of `config`; those of connectors that `before` has are shared.
+    pub(super) fn new(config: &Config, before: Option<&Live>) -> Self {
         let connectors = config.voice_connector.iter().map(|one| {
             let party = Party::VoiceConnector(one.id.as_str().into());
-            (party, by_transport(PartyKind::Customer, &one.peer, one.encryption))
+            let same = before.filter(|before| before.has(one));
+            let known = same.and_then(|before| before.profiles.0.get(&party)).cloned();
+            let made = || by_transport(PartyKind::Customer, &one.peer, one.encryption);
+            (party, known.unwrap_or_else(made))
         });
         let carriers = config.carrier.iter().map(|one| {
             (Party::Carrier(one.name.as_str().into()), by_transport(PartyKind::Carrier, &one.peer, false))
@@ -53,6 +57,7 @@ fn profile(kind: PartyKind, speech: &Speech, encryption: bool, protocol: Transpo
         kind,
         nat: speech.nat,
         symmetric: speech.symmetric,
+        rtcp_mux: speech.rtcp_mux,
         believed: speech.believe_identity,
         given: speech.give_identity,
         hidden: false,

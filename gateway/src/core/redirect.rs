@@ -1,12 +1,12 @@
 //! A host sends a call on to other numbers: whether these may be called, for whom, and where they are.
 
 use config::ConnectorId;
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
 use super::{CallKey, Core};
 use crate::admit::{self, Admitted, Facts, Outcome};
 use crate::call::{Event, Redirected, SentOn};
 use crate::clock::Now;
-use crate::direction::Direction;
 use crate::media::Side;
 use crate::peer::Party;
 use crate::record::Forward;
@@ -17,14 +17,16 @@ impl Core {
     pub(super) fn redirect(&mut self, now: Now, key: CallKey, redirected: &Redirected) -> Option<Event> {
         let mut sent_on = self.sent_on(now, key, redirected);
         if let Err(cause) = &mut sent_on {
-            tracing::info!(
-                transaction_id = self.calls.get(&key).map(|slot| slot.call.transaction_id.to_string()),
-                status = cause.status.code(),
-                cause = self.shown(&cause.text),
-                "a call is not sent on"
-            );
+            if let Some(transaction_id) = self.tells_of_call(now, key) {
+                tracing::info!(
+                    %transaction_id,
+                    status = cause.status.code(),
+                    cause = self.shown(&cause.text),
+                    "a call is not sent on"
+                );
+            }
             // The caller hears nothing of the number that the callee would rather be reached at.
-            cause.text = format!("Redirected ({}), not followed", redirected.status);
+            cause.text = format_smolstr!("Redirected ({}), not followed", redirected.status);
         }
         Some(Event::Redirected { sent_on })
     }
@@ -37,7 +39,7 @@ impl Core {
         // A customer forwards, and pays; what a carrier wants is for who called, and paid for it so far.
         let forwards = matches!(redirected.by, Party::VoiceConnector(_));
         let payer = match &redirected.by {
-            Party::VoiceConnector(id) => Some(id.to_string()),
+            Party::VoiceConnector(id) => Some((**id).into()),
             Party::Carrier(_) => {
                 account.forwards.last().map(|one| one.connector.clone()).or(account.outbound)
             }
@@ -51,11 +53,11 @@ impl Core {
         let mut users = redirected.users.iter();
         while let Some(user) = users.next() {
             let mut facts =
-                Facts::new(source.ok_or_else(nobody)?, transport, &live.config.gateway.domain, user);
+                Facts::new(source.ok_or_else(nobody)?, transport, live.config.gateway.domain.as_str(), user);
             facts.from = Some(redirected.caller.clone());
             facts.privacy = redirected.hidden;
             if forwards {
-                facts.diversion.push(account.callee.clone());
+                facts.diversion.push(account.callee.to_string());
             }
             let admitted = match admit::admit_target(&live.config, &payer, &facts).outcome {
                 Outcome::Admit(admitted) if admitted.emergency.is_none() => admitted,
@@ -68,10 +70,10 @@ impl Core {
             };
             match self.way_on(now, key, &admitted, forwards) {
                 Ok(routes) => {
-                    let callee = sip::text::phrase(&admitted.dialled);
-                    let country = admitted.plan.numbering.country().map(|country| country.to_string());
+                    let callee = SmolStr::from(sip::text::as_phrase(&admitted.dialled));
+                    let country = admitted.plan.numbering.country().map(|country| country.to_smolstr());
                     let forward = forwards.then(|| Forward {
-                        connector: payer.to_string(),
+                        connector: payer.as_str().into(),
                         callee: callee.clone(),
                         country: country.clone(),
                     });
@@ -100,16 +102,16 @@ impl Core {
         forwards: bool,
     ) -> Result<Vec<crate::call::Route>, Cause> {
         let permit = match forwards {
-            true => Some(self.shared.limits.call(admitted, now.unix).map_err(|refusal| refusal.verdict())?),
+            true => Some(self.calling_place(now, admitted).map_err(|refusal| refusal.verdict())?),
             false => None,
         };
         let live = self.live.clone();
         let routes = self.routes(now, &live, admitted).map_err(|refusal| refusal.verdict())?;
         if let Some(permit) = permit {
-            let metrics = self.shared.metrics.connector(admitted.connector.as_str());
-            metrics.calls(Direction::Outbound).attempt();
+            let payer = self.payer(admitted.connector.as_str(), false);
+            payer.attempt();
             if let Some(slot) = self.calls.get_mut(&key) {
-                slot.permits.forwards.push((permit, metrics));
+                slot.permits.forwards.push((permit, payer));
             }
         }
         Ok(routes)

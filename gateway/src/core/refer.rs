@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use config::ConnectorId;
 use sip::StatusCode;
 use sip::header::Replaces;
+use smol_str::SmolStr;
 
 use super::kin::{Kin, Named, Word};
 use super::new_call::Room;
@@ -16,7 +17,7 @@ use crate::call::{Back, Body, Call, Event, NewCall, Referred};
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::peer::Party;
-use crate::record::{Account, EndedBy, Settled, Times};
+use crate::record::{Account, EndedBy, Settled, Times, transaction_id};
 use crate::reply::Cause;
 
 impl Core {
@@ -29,7 +30,7 @@ impl Core {
             }
             None => {}
         }
-        let call_id = referred.invite.call_id().unwrap_or_default().to_owned();
+        let call_id = SmolStr::from(referred.invite.call_id().unwrap_or_default());
         let live = self.live.clone();
         let Some(decision) = referral_decision(&live, &referred) else {
             return Some(Event::Progress { status: StatusCode::FORBIDDEN });
@@ -44,14 +45,16 @@ impl Core {
             Outcome::Challenge(_) => Err(Cause::new(403, "No credentials can be asked for")),
         };
         let cause = began.err()?;
-        tracing::info!(
-            transaction_id = self.calls.get(&key).map(|slot| slot.call.transaction_id.to_string()),
-            connector = whose.as_ref().map(|(id, _)| id.as_str()),
-            number = self.shown(&referred.user),
-            status = cause.status.code(),
-            cause = self.shown(&cause.text),
-            "a transfer is refused"
-        );
+        if let Some(transaction_id) = self.tells_of_call(now, key) {
+            tracing::info!(
+                %transaction_id,
+                connector = whose.as_ref().map(|(id, _)| id.as_str()),
+                number = self.shown(&referred.user),
+                status = cause.status.code(),
+                cause = self.shown(&cause.text),
+                "a transfer is refused"
+            );
+        }
         if let Some((connector, direction)) = whose {
             self.record_refused_referral(now, &connector, direction, (&referred, call_id), &cause);
         }
@@ -144,7 +147,7 @@ impl Core {
         let permits = self.open_permits(&new.account, permits);
         let call = Call::new(now, new, &mut self.tokens)?;
         self.shared.call_began();
-        let mut slot = Slot::new(call, permits);
+        let mut slot = Slot::new(now, call, permits);
         slot.kin = Kin::of(parent);
         self.calls.insert(key, slot);
         if let Some(slot) = self.calls.get_mut(&parent) {
@@ -160,23 +163,23 @@ impl Core {
         now: Now,
         connector: &ConnectorId,
         direction: Direction,
-        (referred, call_id): (&Referred, String),
+        (referred, call_id): (&Referred, SmolStr),
         cause: &Cause,
     ) {
         let calls = self.shared.metrics.connector(connector.as_str());
         calls.calls(direction).attempt();
         calls.calls(direction).failed();
         let mut account = Account {
-            caller: referred.caller.clone(),
-            callee: sip::text::phrase(&referred.user),
+            caller: referred.caller.as_str().into(),
+            callee: sip::text::as_phrase(&referred.user).into(),
             ..Account::default()
         };
         match direction {
-            Direction::Outbound => account.outbound = Some(connector.to_string()),
-            Direction::Inbound => account.inbound = Some(connector.to_string()),
+            Direction::Outbound => account.outbound = Some(connector.as_str().into()),
+            Direction::Inbound => account.inbound = Some(connector.as_str().into()),
         }
-        let settled = Settled {
-            transaction_id: self.transaction_id(),
+        let mut settled = Settled {
+            transaction_id: transaction_id(self.transaction_id()),
             account,
             times: Times { started: now.unix, ringing: None, answered: None, ended: Some(now.unix) },
             a_call_id: call_id.clone(),
@@ -187,8 +190,11 @@ impl Core {
             ended_by: EndedBy::Gateway,
             reason: None,
             attempts: Vec::new(),
+            streamed: Vec::new(),
+            caller_leg: None,
+            callee_leg: None,
         };
-        self.write_refusal(now, connector.as_str(), &settled);
+        self.write_refusal(now, connector.as_str(), &mut settled);
     }
 }
 
@@ -212,7 +218,7 @@ fn back(referred: &Referred) -> Option<Back> {
 fn referral_decision(live: &Live, referred: &Referred) -> Option<Decision> {
     let config = &live.config;
     let (source, transport): (IpAddr, _) = (referred.by.remote.ip(), referred.by.transport);
-    let mut facts = Facts::new(source, transport, &config.gateway.domain, &referred.user);
+    let mut facts = Facts::new(source, transport, config.gateway.domain.as_str(), referred.user.as_str());
     facts.from = Some(referred.caller.clone());
     facts.privacy = referred.hidden;
     match referred.by.party.as_ref()? {

@@ -2,8 +2,9 @@
 
 use config::{ChallengeStatus, DigestAlgorithm, NumberRole, Termination};
 use sip::auth::{Algorithm, Protection};
-use sip::text::phrase;
+use sip::text::{as_phrase, phrase};
 use sip::{Builder, Method, Name};
+use smol_str::{SmolStr, ToSmolStr};
 
 use super::asked::Asked;
 use super::fault::Fault;
@@ -13,7 +14,7 @@ use crate::call::told;
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::number::Dialect;
-use crate::record::{Account, EndedBy, Settled, Times};
+use crate::record::{Account, EndedBy, LegDetail, Settled, Times};
 use crate::reply::Cause;
 
 impl Core {
@@ -28,8 +29,11 @@ impl Core {
             return;
         };
         let users = connector.and_then(|id| live.users.get(id));
-        let secrets: Vec<_> =
-            users.into_iter().flatten().flat_map(|(_, secrets)| secrets.iter().cloned()).collect();
+        let secrets: Vec<_> = users
+            .into_iter()
+            .flat_map(|users| users.iter())
+            .flat_map(|(_, secrets)| secrets.iter().cloned())
+            .collect();
         let random = self.tokens.random().next_u64().to_be_bytes();
         let source = asked.from.source.remote.ip();
         let algorithms = algorithms(termination);
@@ -51,6 +55,8 @@ impl Core {
         }
         let response = reply.build();
         self.log_outside(now, connector, message, &[message, &response]);
+        self.tell_outside(now, None, &asked.from.source, message, &response);
+        self.explain_challenge(now, asked, &response);
         self.transactions.dismiss(now.instant, asked.server, response);
     }
 
@@ -66,17 +72,21 @@ impl Core {
         if verdict.silence {
             self.shared.refused(now, asked.facts.source);
         }
-        self.turn_away(now, asked, &Cause::from(verdict));
+        self.turn_away_for(now, asked, &Cause::from(verdict), Some(refusal));
     }
 
     /// A fault of the request itself.
     pub(super) fn reject(&mut self, now: Now, asked: &Asked, fault: &Fault) {
         self.shared.metrics.refusal("protocol");
         let reply = fault.reply(&asked.message, &self.tokens.tag());
-        self.finish_refusal(now, asked, fault.cause(), reply);
+        self.finish_refusal(now, asked, fault.cause(), None, reply);
     }
 
     pub(super) fn turn_away(&mut self, now: Now, asked: &Asked, cause: &Cause) {
+        self.turn_away_for(now, asked, cause, None);
+    }
+
+    fn turn_away_for(&mut self, now: Now, asked: &Asked, cause: &Cause, refusal: Option<&Refusal>) {
         let tag = self.tokens.tag();
         let connector = || asked.connector().and_then(|id| self.live.config.connector(id));
         let speech = match (&asked.carrier, &asked.whose) {
@@ -86,24 +96,33 @@ impl Core {
         };
         let told = speech.map_or_else(|| cause.clone(), |speech| told(cause, speech));
         let reply = told.reply(&asked.message, Some(&tag));
-        self.finish_refusal(now, asked, cause, reply);
+        self.finish_refusal(now, asked, cause, refusal, reply);
     }
 
     /// Answers, counts, logs and records a call that never began.
-    fn finish_refusal(&mut self, now: Now, asked: &Asked, cause: &Cause, reply: Builder) {
+    fn finish_refusal(
+        &mut self,
+        now: Now,
+        asked: &Asked,
+        cause: &Cause,
+        refusal: Option<&Refusal>,
+        reply: Builder,
+    ) {
         let Asked { message, facts, .. } = asked;
         let response = reply.build();
         let connector = asked.connector();
         self.log_outside(now, connector, message, &[message, &response]);
-        self.answer(now, asked.server, response);
         let transaction_id = self.transaction_id();
-        let carrier = asked.carrier.as_ref().map(|carrier| carrier.name.to_string());
+        self.tell_outside(now, Some(transaction_id), &asked.from.source, message, &response);
+        self.explain_refusal(now, asked, cause, refusal, &response, transaction_id);
+        self.answer(now, asked.server, response);
+        let carrier = asked.carrier.as_ref().map(|carrier| SmolStr::from(carrier.name.as_str()));
         if self.refusal_lines.take(now.instant, facts.source) {
             tracing::info!(
                 %transaction_id,
                 source = %facts.source,
                 connector,
-                carrier,
+                carrier = carrier.as_deref(),
                 call_id = phrase(message.call_id().unwrap_or_default()),
                 caller = self.shown(facts.from.as_deref().unwrap_or_default()),
                 number = self.shown(&facts.user),
@@ -120,7 +139,7 @@ impl Core {
             (Some(carrier), _) => Some(Dialect::from_carrier(carrier)),
             (None, connector) => connector.map(|connector| Dialect::from_connector(connector)),
         };
-        let caller = phrase(facts.from.as_deref().unwrap_or_default());
+        let caller = as_phrase(facts.from.as_deref().unwrap_or_default());
         let country = |role, user: &str| {
             let number = dialect.and_then(|dialect| dialect.read(role, user));
             number.and_then(|number| crate::number::country(&number))
@@ -130,24 +149,24 @@ impl Core {
             None => country(NumberRole::Called, &facts.user),
         };
         let mut account = Account {
-            caller_country: country(NumberRole::Caller, &caller).map(|country| country.to_string()),
-            callee_country: callee_country.map(|country| country.to_string()),
-            caller,
-            callee: phrase(&facts.user),
+            caller_country: country(NumberRole::Caller, &caller).map(|country| country.to_smolstr()),
+            callee_country: callee_country.map(|country| country.to_smolstr()),
+            caller: caller.into(),
+            callee: as_phrase(&facts.user).into(),
             emergency: asked.help.is_some(),
-            routing_number: asked.help.clone(),
+            routing_number: asked.help.as_deref().map(SmolStr::from),
             ..Account::default()
         };
         match direction {
-            Direction::Outbound => account.outbound = Some(connector.to_string()),
+            Direction::Outbound => account.outbound = Some(connector.as_str().into()),
             Direction::Inbound => {
-                account.inbound = Some(connector.to_string());
+                account.inbound = Some(connector.as_str().into());
                 account.carrier = carrier;
             }
         }
-        let call_id = message.call_id().unwrap_or_default().to_owned();
-        let settled = Settled {
-            transaction_id,
+        let (call_id, from) = (SmolStr::from(message.call_id().unwrap_or_default()), &asked.from.source);
+        let mut settled = Settled {
+            transaction_id: crate::record::transaction_id(transaction_id),
             account,
             times: Times { started: now.unix, ringing: None, answered: None, ended: Some(now.unix) },
             a_call_id: call_id.clone(),
@@ -158,9 +177,12 @@ impl Core {
             ended_by: EndedBy::Gateway,
             reason: None,
             attempts: Vec::new(),
+            streamed: Vec::new(),
+            caller_leg: Some(LegDetail::of(from.remote, from.transport, from.secured)),
+            callee_leg: None,
         };
         self.watch_for_unanswered_emergency(now, &settled);
-        self.write_refusal(now, connector.as_str(), &settled);
+        self.write_refusal(now, connector.as_str(), &mut settled);
     }
 }
 

@@ -15,7 +15,7 @@ use super::fault::registration_fault;
 use super::flow::Flow;
 use super::parties::facts;
 use super::{Core, Live, Output};
-use crate::admit::{self, Origin};
+use crate::admit::{self, Origin, Refusal};
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::peer::{Party, Peer, Source, Transport};
@@ -52,25 +52,28 @@ impl Core {
             whose: None,
             numbering: None,
             for_itself: true,
+            steps: Vec::new(),
+            routes: Vec::new(),
             help: None,
         };
         let connector = match registering {
             Some(Ok(connector)) => connector,
             Some(Err(refusal)) => {
                 let verdict = refusal.verdict();
-                return self.refuse_register(now, &request, verdict.cause, &verdict.into());
+                return self.refuse_register(now, &request, verdict.cause, &verdict.into(), Some(&refusal));
             }
             // The configuration has changed since it came in.
             None => {
                 let cause = Cause::new(405, "Method Not Allowed");
-                return self.refuse_register(now, &request, "registration", &cause);
+                return self.refuse_register(now, &request, "registration", &cause, None);
             }
         };
         request.whose = Some((connector.id.clone(), Direction::Outbound));
         if let Some(fault) = registration_fault(&request.message, merged, &SUPPORTED) {
             self.shared.metrics.refusal("protocol");
             let reply = fault.reply(&request.message, &self.tokens.tag());
-            return self.answer_register(now, &request, reply);
+            let response = self.answer_register(now, &request, reply);
+            return self.explain_register(now, &request, fault.cause(), None, &response);
         }
         request.facts.digest = self.digest(now, &live, &Origin::Connector(connector.clone()), &request);
         let user = match admit::registrant(&live.config, &connector, &request.facts) {
@@ -78,7 +81,7 @@ impl Core {
             Ok(Err(challenge)) => return self.challenge(now, &live, &request, challenge.stale),
             Err(refusal) => {
                 let verdict = refusal.verdict();
-                return self.refuse_register(now, &request, verdict.cause, &verdict.into());
+                return self.refuse_register(now, &request, verdict.cause, &verdict.into(), Some(&refusal));
             }
         };
         let party = Some(Party::VoiceConnector(connector.id.as_str().into()));
@@ -94,7 +97,8 @@ impl Core {
                 self.shared.metrics.register_answered(connector.id.as_str(), "refused");
                 let reply = cause.reply(&request.message, Some(&self.tokens.tag()));
                 let reply = headers.into_iter().fold(reply, |reply, (name, value)| reply.header(name, value));
-                self.answer_register(now, &request, reply);
+                let response = self.answer_register(now, &request, reply);
+                self.explain_register(now, &request, &cause, None, &response);
             }
         }
     }
@@ -145,7 +149,7 @@ impl Core {
                 contacts += 1;
                 let left = binding.until.saturating_duration_since(now.instant).as_secs();
                 reply = reply.header(Name::Contact, format!("{};expires={left}", binding.contact));
-                if binding.since == now.instant {
+                if binding.since == now.instant && self.login_lines.take(now.instant, flow.remote.ip()) {
                     tracing::info!(
                         connector = id,
                         user = phrase(&owner),
@@ -187,17 +191,27 @@ impl Core {
         }
     }
 
-    fn refuse_register(&mut self, now: Now, request: &Request, label: &'static str, cause: &Cause) {
+    fn refuse_register(
+        &mut self,
+        now: Now,
+        request: &Request,
+        label: &'static str,
+        cause: &Cause,
+        refusal: Option<&Refusal>,
+    ) {
         self.tell_of_register(now, request, cause);
         self.shared.metrics.refusal(label);
         let reply = cause.reply(&request.message, Some(&self.tokens.tag()));
-        self.answer_register(now, request, reply);
+        let response = self.answer_register(now, request, reply);
+        self.explain_register(now, request, cause, refusal, &response);
     }
 
-    fn answer_register(&mut self, now: Now, request: &Request, reply: Builder) {
+    fn answer_register(&mut self, now: Now, request: &Request, reply: Builder) -> Message {
         let response = reply.build();
+        self.tell_outside(now, None, &request.from.source, &request.message, &response);
         self.log_outside(now, request.connector(), &request.message, &[&request.message, &response]);
-        self.answer(now, request.server, response);
+        self.answer(now, request.server, response.clone());
+        response
     }
 }
 

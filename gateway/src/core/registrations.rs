@@ -13,9 +13,10 @@ use sip::{Builder, Message, Method, Name};
 use super::flow::Flow;
 use super::{Client, Core, Output, Query, Shared};
 use crate::clock::Now;
+use crate::metrics::{Page, as_f64};
 use crate::peer::{ConnectionId, Party, Peer, Source};
 use crate::random::Random;
-use crate::registrar::Standing;
+use crate::registrar::{AtCarrier, Standing};
 use crate::reply::ALLOW;
 use crate::resolve::ResolveError;
 pub(super) use lines::Registrations;
@@ -29,15 +30,27 @@ pub(super) struct Asking {
 }
 
 impl Shared {
-    /// Brings the gauges of registrations up to date: ours with carriers, and customers' with us.
-    pub fn show_registrations(&self, now: Instant) {
-        for line in self.registrar.carriers.all() {
-            let up = matches!(line.standing, Standing::Registered(_));
-            let transport = line.host.transport.parameter();
-            self.metrics.carrier_registered(&line.carrier, &line.shown(), transport, up, line.since);
-        }
-        for (connector, contacts) in self.registrar.counts(now) {
-            self.metrics.registered_contacts(&connector, contacts);
+    /// Writes the families of registrations: ours with carriers, and customers' with us.
+    pub fn show_registrations(&self, now: Instant, page: &mut Page) {
+        let lines = self.registrar.carriers.all();
+        let mut family = |name, value: fn(&AtCarrier) -> f64| {
+            let mut series = page.family(name);
+            for line in &lines {
+                let (host, transport) = (line.shown(), line.host.transport.parameter());
+                let labels = [("carrier", &*line.carrier), ("host", &*host), ("transport", transport)];
+                series.show(&labels, value(line));
+            }
+        };
+        family("voice_connector_carrier_registered", |line| {
+            f64::from(u8::from(matches!(line.standing, Standing::Registered(_))))
+        });
+        family("voice_connector_carrier_registration_changed_timestamp_seconds", |line| {
+            line.since.as_secs_f64()
+        });
+        let mut contacts = page.family("voice_connector_registered_contacts");
+        for (connector, count) in self.registrar.counts(now) {
+            let labels = [("voice_connector_id", &*connector), ("region", self.metrics.region())];
+            contacts.show(&labels, as_f64(count));
         }
     }
 }
@@ -57,7 +70,7 @@ impl Core {
         let tokens = &mut self.tokens;
         let mut names: VecDeque<String> = VecDeque::new();
         for _ in 0..2 * wanted(&live.config).count() {
-            names.push_back(tokens.tag());
+            names.push_back(tokens.tag().into());
         }
         let token = |_: &mut dyn Random| names.pop_front().unwrap_or_default();
         let shown = &self.shared.registrar.carriers;
@@ -246,10 +259,10 @@ impl Core {
             return;
         };
         let record = format!("<sip:{}@{}>", line.user(), line.uri().trim_start_matches("sip:"));
-        let contact = local.contact(line.user());
+        let contact = local.contact(line.user()).to_string();
         line.contact = contact.trim_matches(['<', '>']).to_owned();
         let mut register = Builder::request(Method::Register, &line.uri())
-            .header(Name::Via, local.via(&branch))
+            .shown(Name::Via, local.via(&branch))
             .header(Name::MaxForwards, "70")
             .header(Name::From, format!("{record};tag={}", line.tag))
             .header(Name::To, record)

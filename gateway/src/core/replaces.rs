@@ -14,6 +14,7 @@ use crate::call::{Event, Leg, LegRef, Newcomer, Place, Profile, heard};
 use crate::clock::Now;
 use crate::peer::{Party, Peer};
 use crate::reply::Cause;
+use crate::why::Crossed;
 
 impl Core {
     /// Somebody wants to take a place in a call, instead of a call of its own. Its digest has been looked at.
@@ -26,14 +27,16 @@ impl Core {
         let place = self.place(now, &asked.message, &origin.party());
         match place.and_then(|(key, leg, place)| Ok((key, self.newcomer(live, asked, origin, leg, place)?))) {
             Ok((key, newcomer)) => {
-                tracing::info!(
-                    transaction_id = self.calls.get(&key).map(|slot| slot.call.transaction_id.to_string()),
-                    call_id = phrase(asked.message.call_id().unwrap_or_default()),
-                    party = %origin.party(),
-                    "a place is asked for by Replaces"
-                );
+                if let Some(transaction_id) = self.tells_of_call(now, key) {
+                    tracing::info!(
+                        %transaction_id,
+                        call_id = phrase(asked.message.call_id().unwrap_or_default()),
+                        party = %origin.party(),
+                        "a place is asked for by Replaces"
+                    );
+                }
                 self.servers.insert(asked.server, key);
-                self.log_message(now, key, &asked.message);
+                self.crossed(now, key, Crossed::Received(&asked.from.source), &asked.message);
                 self.event(now, key, Event::Newcomer(Box::new(newcomer)));
             }
             Err(cause) => self.turn_away(now, asked, &cause),
@@ -50,7 +53,7 @@ impl Core {
             return Err(Cause::new(400, "Replaces and Join"));
         }
         let none = || Cause::new(481, "Replaces names no dialog");
-        let (key, leg) = *self.tags.get(&replaces.to_tag).ok_or_else(none)?;
+        let (key, leg) = *self.tags.get(replaces.to_tag.as_str()).ok_or_else(none)?;
         let place = self.calls.get(&key).ok_or_else(none)?.call.place(leg, &replaces)?;
         let asked = |by: &Party| !place.rings && self.shared.grants.hold(now, by, party, &replaces);
         let granted = |by: &Party| by == party || asked(by);

@@ -10,19 +10,25 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use super::calls_up::CallsUp;
+use super::hosts::Hosts;
 use super::passing::Grants;
 use super::unproven::Unproven;
 use crate::clock::Now;
+use crate::drains::Drains;
+use crate::hep::Feed;
 use crate::ids::HashKey;
 use crate::limits::Limits;
 use crate::listen::Guard;
+use crate::local::BoundAddresses;
 use crate::media::MediaRoom;
 use crate::metrics::Metrics;
-use crate::peer::Transport;
+use crate::minutes::Minutes;
 use crate::readiness::Readiness;
 use crate::registrar::Registrar;
 use crate::resolve::Lookup;
 use crate::route::{Health, HostKey, ProbeResult};
+use crate::termination_health::TerminationHealth;
+use crate::trace::Tracer;
 
 /// Bytes of a shard where nobody says what there is.
 const DEFAULT_MEMORY: u64 = 1 << 30;
@@ -31,15 +37,19 @@ const DEFAULT_MEMORY: u64 = 1 << 30;
 pub struct Shared {
     /// Calls a second and at one time.
     pub limits: Limits,
+    /// How long calls have talked today.
+    pub minutes: Minutes,
     health: ArcSwap<Health>,
+    /// The hosts that are probed.
+    pub hosts: Arc<Hosts>,
     /// Counters and gauges.
     pub metrics: Metrics,
     /// The sources that are not answered any more.
     pub guard: Arc<Guard>,
     /// The key of the digest nonces, the same for all shards.
     pub nonce_key: [u8; 32],
-    /// The addresses that the listeners really have: port 0 is one of the system's choice.
-    pub bound: Vec<SocketAddr>,
+    /// The addresses that the listeners really have.
+    pub bound: ArcSwap<BoundAddresses>,
     /// Whom calls are up with.
     pub calls_up: CallsUp,
     /// Bytes that each shard may call its own.
@@ -56,8 +66,18 @@ pub struct Shared {
     pub readiness: Readiness,
     /// Where customers' systems are that have registered.
     pub registrar: Registrar,
+    /// Who looks at calls.
+    pub tracer: Tracer,
+    /// Whom what crosses is told.
+    pub feed: Feed,
     /// Who may replace a dialog of somebody else's.
     pub grants: Grants,
+    /// What the operator has taken out of service.
+    pub drains: Arc<Drains>,
+    /// When customers' systems were last heard of.
+    pub termination_health: Arc<TerminationHealth>,
+    /// Whether calls can be recorded.
+    pub recordings: crate::sound::Health,
 }
 
 impl Shared {
@@ -68,19 +88,29 @@ impl Shared {
         metrics: Metrics,
         guard: Arc<Guard>,
         nonce_key: [u8; 32],
-        bound: Vec<SocketAddr>,
+        bound: BoundAddresses,
         media: MediaRoom,
         accepts_calls: Box<dyn Fn() -> bool + Send + Sync>,
     ) -> Shared {
+        let hosts = Arc::<Hosts>::default();
+        let shown = hosts.clone();
+        metrics.on_page(move |page| shown.show(page));
         Shared {
+            hosts,
             registrar: Registrar::default(),
+            tracer: Tracer::default(),
+            feed: Feed::default(),
             grants: Grants::default(),
+            drains: Arc::default(),
+            termination_health: Arc::default(),
+            recordings: crate::sound::Health::default(),
             limits: Limits::default(),
+            minutes: Minutes::default(),
             health: ArcSwap::from_pointee(Health::new()),
             metrics,
             guard,
             nonce_key,
-            bound,
+            bound: ArcSwap::from_pointee(bound),
             calls_up: CallsUp::default(),
             memory: DEFAULT_MEMORY,
             media,
@@ -94,6 +124,11 @@ impl Shared {
     /// The same, on a machine with so many bytes for each shard; 1 GiB unless it is said.
     pub fn with_memory(self, memory: u64) -> Shared {
         Shared { memory, ..self }
+    }
+
+    /// The same, with collectors of what crosses.
+    pub fn with_feed(self, feed: Feed) -> Shared {
+        Shared { feed, ..self }
     }
 
     /// A call begins.
@@ -121,11 +156,11 @@ impl Shared {
         self.health.load_full()
     }
 
-    /// A host said, by 503 with Retry-After, that it wants no calls for a while.
-    pub fn rest(&self, now: Now, address: SocketAddr, transport: Transport, rest: Duration) {
-        let host = HostKey { address, transport };
+    /// A host said, by 503 with Retry-After, that it wants no calls for a while. Says whether that is news.
+    pub fn rest(&self, now: Now, host: HostKey, rest: Duration) -> bool {
+        let news = self.health.load().is_alive(now.instant, &host);
         self.change_health(|health| health.handle_answer(now.instant, host, 503, Some(rest)));
-        tracing::info!(%address, %transport, seconds = rest.as_secs(), "host rests");
+        news
     }
 
     /// Takes a probe's result; returns whether the host is alive, where that is news.

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use sip::Message;
-use sip::text::phrase;
+use sip::text::as_phrase;
+use smol_str::SmolStr;
 
 use super::{CallKey, Core};
 use crate::clock::Now;
@@ -15,8 +16,12 @@ impl Core {
         else {
             return;
         };
+        // The log of a connector has the carrier's leg as well, under the Call-ID of its own.
+        if message.call_id().is_ok_and(|own| own == call_id) {
+            self.count_response(connector, message);
+        }
         if self.live.config.connector(connector).is_some_and(|connector| connector.logging.sip_messages) {
-            let line = self.sip_line(now, connector.to_owned(), call_id, message.bytes().clone());
+            let line = self.sip_line(now, connector.into(), call_id, message.bytes().clone());
             self.write(Record::SipMessage(Box::new(line)));
         }
     }
@@ -32,10 +37,11 @@ impl Core {
         let Some(connector) = connector.and_then(|id| self.live.config.connector(id)) else {
             return;
         };
+        messages.iter().for_each(|message| self.count_response(connector.id.as_str(), message));
         if !connector.logging.sip_messages {
             return;
         }
-        let id = connector.id.to_string();
+        let id = SmolStr::from(connector.id.as_str());
         let call_id = request.call_id().unwrap_or_default();
         for message in messages {
             let line = self.sip_line(now, id.clone(), call_id, message.bytes().clone());
@@ -43,12 +49,18 @@ impl Core {
         }
     }
 
-    fn sip_line(&self, now: Now, connector: String, call_id: &str, message: Bytes) -> SipMessageFacts {
+    fn count_response(&self, connector: &str, message: &Message) {
+        if let Some(status) = message.status() {
+            self.shared.metrics.connector(connector).sip_response(status.code());
+        }
+    }
+
+    fn sip_line(&self, now: Now, connector: SmolStr, call_id: &str, message: Bytes) -> SipMessageFacts {
         SipMessageFacts {
             voice_connector_id: connector,
-            region: self.live.config.gateway.region.clone(),
+            region: self.live.config.gateway.region.as_str().into(),
             event_timestamp: now.unix,
-            call_id: phrase(call_id),
+            call_id: as_phrase(call_id).into(),
             message,
         }
     }

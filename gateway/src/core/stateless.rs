@@ -33,7 +33,8 @@ impl Core {
                 Err(malformed) => {
                     self.shared.metrics.refusal("syntax");
                     self.shared.refused(now, source.remote.ip());
-                    self.tell_of_fault(now, &source, &message, &malformed.text);
+                    let cause = Cause::new(malformed.status.code(), malformed.text);
+                    self.tell_of_fault(now, &source, &message, &cause);
                 }
             }
             return;
@@ -42,10 +43,10 @@ impl Core {
         if let Err(malformed) = message.check() {
             self.shared.metrics.refusal("syntax");
             self.shared.refused(now, source.remote.ip());
-            self.tell_of_fault(now, &source, &message, &malformed.text);
+            let cause = Cause::new(malformed.status.code(), malformed.text);
+            self.tell_of_fault(now, &source, &message, &cause);
             if !is_ack {
-                let cause = Cause::new(malformed.status.code(), malformed.text);
-                self.reply_stateless(&source, &message, &cause);
+                self.reply_stateless(now, &source, &message, &cause);
             }
             return;
         }
@@ -83,7 +84,7 @@ impl Core {
                 self.shared.metrics.refusal(verdict.cause);
                 self.shared.refused(now, source.remote.ip());
                 self.tell_of_stranger(now, &source, &message);
-                return self.reply_stateless(&source, &message, &verdict.into());
+                return self.reply_stateless(now, &source, &message, &verdict.into());
             }
             let begins = match message.method() {
                 Some(Method::Invite) => true,
@@ -91,14 +92,14 @@ impl Core {
                 _ => false,
             };
             if !begins {
-                return self.answer_outside(&source, &message);
+                return self.answer_outside(now, &source, &message);
             }
         }
         if self.is_overloaded(&source, &message) {
             self.shared.metrics.refusal("overload");
-            self.tell_of_fault(now, &source, &message, "Overloaded");
             let cause = Cause::new(503, "Overloaded").later(Duration::from_secs(2));
-            return self.reply_stateless(&source, &message, &cause);
+            self.tell_of_fault(now, &source, &message, &cause);
+            return self.reply_stateless(now, &source, &message, &cause);
         }
         self.transactions.handle_message(now.instant, message, flow, reliable);
     }
@@ -108,7 +109,7 @@ impl Core {
         self.shared.metrics.refusal("dialog");
         self.shared.refused(now, source.remote.ip());
         let cause = Cause::new(481, "Call/Transaction Does Not Exist");
-        self.reply_stateless(source, message, &cause);
+        self.reply_stateless(now, source, message, &cause);
     }
 
     /// Whether there is no room for a request. A BYE makes room.
@@ -163,8 +164,12 @@ impl Core {
     }
 
     /// A listed peer's message that comes to nothing: its operator will ask why.
-    fn tell_of_fault(&mut self, now: Now, source: &Source, message: &Message, fault: &str) {
-        if self.unlisted(source).is_some() || !self.refusal_lines.take(now.instant, source.remote.ip()) {
+    fn tell_of_fault(&mut self, now: Now, source: &Source, message: &Message, fault: &Cause) {
+        if self.unlisted(source).is_some() {
+            return;
+        }
+        self.explain_fault(now, source, message, fault);
+        if !self.refusal_lines.take(now.instant, source.remote.ip()) {
             return;
         }
         tracing::info!(
@@ -173,13 +178,14 @@ impl Core {
             method = method_of(message),
             status = message.status().map(|status| status.code()),
             call_id = message.call_id().ok().map(phrase),
-            fault,
+            fault = fault.text.as_str(),
             "a message is not taken"
         );
     }
 
     /// A carrier's new host, perhaps: the operator must see it at once.
-    fn tell_of_stranger(&self, now: Now, source: &Source, message: &Message) {
+    fn tell_of_stranger(&mut self, now: Now, source: &Source, message: &Message) {
+        self.explain_stranger(now, source, message);
         let Some(left_out) = self.shared.guard.tells_of(now.instant, source.remote.ip()) else { return };
         tracing::info!(
             source = %source.remote,
@@ -193,13 +199,15 @@ impl Core {
     }
 
     /// Answers without a transaction.
-    pub(super) fn reply_stateless(&mut self, source: &Source, message: &Message, cause: &Cause) {
+    pub(super) fn reply_stateless(&mut self, now: Now, source: &Source, message: &Message, cause: &Cause) {
         let tag = self.stateless_tag(message);
-        self.send_stateless(source, message, cause.reply(message, Some(&tag)));
+        self.send_stateless(now, source, message, cause.reply(message, Some(&tag)));
     }
 
-    pub(super) fn send_stateless(&mut self, source: &Source, message: &Message, reply: Builder) {
-        self.transmit(reply.build(), Flow::of_request(*source, message).peer, Owner::Stateless);
+    pub(super) fn send_stateless(&mut self, now: Now, source: &Source, message: &Message, reply: Builder) {
+        let response = reply.build();
+        self.tell_outside(now, None, source, message, &response);
+        self.transmit(response, Flow::of_request(*source, message).peer, Owner::Stateless);
     }
 
     /// The To tag of an answer that nothing is kept of: the same for each copy of `message`, and its ACK is told by it.

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use super::asking::Asking;
 use crate::core::{Effect, Input};
 use crate::media::Media;
 use crate::record::Recorder;
 use crate::shard::Mailboxes;
+use crate::sound::Sound;
 
 /// The ways out of one shard. Nothing here waits.
 pub(super) struct Effects {
     pub shard: u16,
     pub media: Arc<Media>,
     pub recorder: Recorder,
+    pub sound: Sound,
     pub mailboxes: Mailboxes,
     pub drained: Sender<u16>,
+    pub asking: Asking,
+    #[cfg(feature = "otel")]
+    pub traces: crate::spans::Exporter,
 }
 
 impl Effects {
@@ -25,9 +31,21 @@ impl Effects {
     fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Media(command) => self.media.send(command),
-            // What finds no room is counted by the recorder.
-            Effect::Record(record) => drop(self.recorder.record(record)),
+            Effect::Listen(listen) => self.media.send(self.sound.listen(*listen)),
+            Effect::Recordings { transaction_id, change } => self.sound.change(transaction_id, change),
+            Effect::Record(record) => {
+                #[cfg(feature = "otel")]
+                if let crate::record::Record::Detail(detail) = &record {
+                    self.traces.ended(detail);
+                }
+                // What finds no room is counted by the recorder.
+                let _ = self.recorder.record(record);
+            }
             Effect::Answered { call, entries } => self.journal(call, entries),
+            Effect::Rings { emergency, entries } => {
+                entries.into_iter().for_each(|entry| self.recorder.rings(entry, emergency));
+            }
+            Effect::HungUp { entries } => entries.into_iter().for_each(|entry| self.recorder.released(entry)),
             Effect::Tell { shard, word } => {
                 if let Err(word) = self.mailboxes.post_word(shard, word) {
                     self.mailboxes.untold(self.shard, word);
@@ -42,6 +60,7 @@ impl Effects {
                     self.mailboxes.post_event(self.shard, nowhere(*message));
                 }
             }
+            Effect::Answer { question, answer } => self.asking.answered(question, *answer),
             // Nobody listens once the gateway is being dropped.
             Effect::Drained => drop(self.drained.send(self.shard)),
         }

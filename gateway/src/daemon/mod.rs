@@ -6,12 +6,19 @@
 //!                 \-> metrics <- admin server
 //! ```
 
+mod alerts;
+mod asking;
+mod console;
 mod control;
 mod descriptors;
 mod effects;
 mod export;
+mod log_levels;
 mod memory;
+mod minutes;
+mod orphans;
 mod reload;
+mod upkeep;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -23,27 +30,33 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use config::{Config, Transport};
+use inventory::Inventory;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::admin::{Admin, AdminError};
+use crate::api;
 use crate::clock::Now;
 use crate::core::{Core, Input, Live, LiveError, Shared};
+use crate::hep::{Feed, HepError};
 use crate::ids::{HashKey, Ownership, Tokens};
 use crate::listen::stream::{self, StreamLimits, StreamSetup, StreamThread};
-use crate::listen::{
-    BindError, Guard, GuardLimits, ListenCounters, Listener, Tls, TlsError, bind, listed, listeners,
-};
+use crate::listen::{BindError, Guard, GuardLimits, ListenCounters, Tls, TlsError, bind, listed, listeners};
 use crate::media::{Media, MediaSettings};
 use crate::metrics::Metrics;
+use crate::pulse::Pulse;
 use crate::random::{Random, SystemRandom};
 use crate::readiness::{Obstacle, Readiness};
-use crate::record::{JournalError, RecordWriter, RecorderSettings, open};
+use crate::record::{JournalError, RecordWriter, RecorderSettings, open_with, sink};
 use crate::resolve::{Resolver, ResolverLimits, SystemDns};
-use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
 
-pub use control::{Command, Response};
+use crate::shard::{self, Mailboxes, ShardSetup, ShardThread, mailboxes};
+use crate::sound::{Sound, SoundThreads};
+use crate::supervisor::{SignsOfLife, Supervisor};
+
+pub use control::{Command, Drained, Response};
+pub use log_levels::LogLevels;
 pub use reload::{ReloadError, Report, difference};
 
 /// How long the shards may take to hang up what is left.
@@ -58,6 +71,10 @@ pub struct DaemonOptions {
     pub media_workers: usize,
     /// Where the configuration was read from, to be read again; `None`: nowhere.
     pub file: Option<PathBuf>,
+    /// Whom signs of life are given.
+    pub supervisor: Supervisor,
+    /// What is logged; `None`: that cannot be changed.
+    pub log: Option<LogLevels>,
 }
 
 /// Why a gateway can't start.
@@ -89,9 +106,21 @@ pub enum StartError {
     /// The records directory can't be used.
     #[error(transparent)]
     Records(#[from] JournalError),
+    /// A sink of records can't be used.
+    #[error(transparent)]
+    Sink(#[from] sink::SinkError),
+    /// A collector of what crosses can't be had.
+    #[error(transparent)]
+    Hep(#[from] HepError),
     /// The admin server can't start.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// What the API manages can't be had.
+    #[error(transparent)]
+    Managed(#[from] api::StoreError),
+    /// The API can't start.
+    #[error(transparent)]
+    Api(#[from] api::ApiError),
     /// The control socket can't be had.
     #[error("admin.socket {path}: {source}")]
     Socket {
@@ -124,9 +153,16 @@ pub struct Gateway {
     drained: Receiver<u16>,
     readiness: Readiness,
     watch: JoinHandle<()>,
+    upkeep: JoinHandle<()>,
     media: Arc<Media>,
+    sound: SoundThreads,
     writer: RecordWriter,
+    minutes: minutes::Keeper,
+    /// It ends when all is sent.
+    #[cfg(feature = "otel")]
+    traces: JoinHandle<()>,
     stop_admin: oneshot::Sender<()>,
+    api: Option<StartedApi>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -137,10 +173,16 @@ impl Gateway {
     /// The first thing that can't be had.
     pub fn start(config: Config, options: &DaemonOptions) -> Result<Gateway, StartError> {
         let descriptors = descriptors::raise(&config);
-        let config = Arc::new(config);
+        let files = Arc::new(config);
+        let inventory = files.api.as_ref().map(|settings| api::open(settings, files.clone())).transpose()?;
+        let config = match &inventory {
+            Some(inventory) => inventory.snapshot().map_err(api::StoreError::from)?,
+            None => files,
+        };
         let live = Arc::new(Live::new(config.clone())?);
         let token = config.admin.token.as_ref().map(|token| token.resolve()).transpose()?;
         let tls = Arc::new(Tls::new(&config)?);
+        let certified = api::certified(&config)?.map(|certified| Arc::new(ArcSwap::new(certified)));
         tell_doubts(&config);
         let shards = if options.shards == 0 { cores() } else { options.shards };
         let bound = bind(&listeners(&config), shards)?;
@@ -152,18 +194,15 @@ impl Gateway {
             };
             UdpSocket::bind((address, 0)).map_err(|source| StartError::Media { key, address, source })?;
         }
-        let addresses: Vec<(Transport, SocketAddr)> = bound
-            .listeners
-            .iter()
-            .filter_map(|listener| {
-                Some((config.listen.get(usize::from(listener.id.0))?.protocol, listener.address))
-            })
-            .collect();
+        let addresses: Vec<(Transport, SocketAddr)> =
+            bound.listeners.iter().map(|listener| (listener.transport, listener.address)).collect();
 
         let metrics = Metrics::new(&config.gateway.region);
         metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
         metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
-        let records = open(&records_settings(&config), metrics.records())?;
+        let records =
+            open_with(&records_settings(&config), &sink::of(&config.records, &metrics)?, metrics.records())?;
+        let feed = Feed::start(&config.records.hep, &metrics)?;
 
         let mut random = SystemRandom::new();
         let key = HashKey::random(&mut random);
@@ -184,7 +223,7 @@ impl Gateway {
             let _entered = runtime.enter();
             Resolver::new(SystemDns::new(), handle, Box::new(SystemRandom::new()), ResolverLimits::default())
         };
-        let resolver = Arc::new(resolver);
+        let (results, resolver) = (resolver.results(), Arc::new(resolver));
 
         let to_shards = mailboxes.clone();
         let media = Media::start(
@@ -199,20 +238,39 @@ impl Gateway {
             descriptors::tell(&config, &descriptors);
         }
 
-        let bound_addresses = by_listener(&config, &bound.listeners);
+        let bound_addresses =
+            bound.listeners.iter().map(|listener| (listener.id, listener.address)).collect();
         let recorder = records.recorder.clone();
         let accepts = Box::new(move || recorder.accepts_calls());
         let mut nonce_key = [0; 32];
         random_fill(&mut random, &mut nonce_key);
         let shared =
-            Shared::new(metrics.clone(), guard.clone(), nonce_key, bound_addresses, media.room(), accepts);
+            Shared::new(metrics.clone(), guard.clone(), nonce_key, bound_addresses, media.room(), accepts)
+                .with_feed(feed);
         let shared = Arc::new(match memory::of_a_shard(shards) {
             Some(memory) => shared.with_memory(memory),
             None => shared,
         });
         shared.readiness.block(Obstacle::Starting, "not all listeners are bound");
+        let minutes = minutes::Keeper::start(&config.records.directory, shared.clone())
+            .map_err(|source| StartError::System { what: "a thread for the minutes of the day", source })?;
         let current = Arc::new(ArcSwap::new(config.clone()));
-        export::export(&metrics, &counters, &shared, &current, &mailboxes);
+        let (sound, sound_threads) = Sound::start(
+            config.records.directory.clone(),
+            current.clone(),
+            metrics.clone(),
+            shared.recordings.clone(),
+        )
+        .map_err(|source| StartError::System { what: "a thread for the sound of calls", source })?;
+        let sources = export::Sources {
+            counters: &counters,
+            results: &results,
+            shared: &shared,
+            config: &current,
+            mailboxes: &mailboxes,
+            tls: &tls,
+        };
+        export::export(&metrics, &sources);
         metrics.configuration_read(true);
         crate::media::export(&media, &metrics);
 
@@ -228,6 +286,14 @@ impl Gateway {
         })
         .map_err(|source| StartError::System { what: "the transport thread", source })?;
 
+        #[cfg(feature = "otel")]
+        let traces = {
+            let (traces, run) = crate::spans::Exporter::new(current.clone());
+            let exports = traces.exports();
+            metrics.on_page(move |page| exports.show(page));
+            (traces, runtime.spawn(run))
+        };
+        let asking = asking::Asking::new(&mailboxes);
         let (to_drained, drained) = channel();
         let mut threads = Vec::new();
         for ((number, inbox), udp) in (0..).zip(inboxes).zip(bound.udp) {
@@ -245,45 +311,99 @@ impl Gateway {
                 shard: number,
                 media: media.clone(),
                 recorder: records.recorder.clone(),
+                sound: sound.clone(),
                 mailboxes: mailboxes.clone(),
                 drained: to_drained.clone(),
+                asking: asking.clone(),
+                #[cfg(feature = "otel")]
+                traces: traces.0.clone(),
             };
             threads.push(start_shard(setup, shared.clone(), live.clone(), effects)?);
         }
 
+        let listeners = reload::Listeners::new(
+            &config,
+            &bound.listeners,
+            mailboxes.clone(),
+            streams,
+            asking.clone(),
+            runtime.handle().clone(),
+        );
         let reload = Arc::new(reload::Reload {
+            supervisor: options.supervisor.clone(),
             file: options.file.clone(),
             history: reload::History::new(config.records.directory.join(".configurations")),
-            current,
+            current: current.clone(),
+            live: ArcSwap::new(live.clone()),
             turn: Mutex::default(),
-            tls,
+            taking: Mutex::default(),
+            inventory: inventory.clone(),
+            tls: tls.clone(),
+            certified: certified.clone(),
             shared: shared.clone(),
             guard,
             mailboxes: mailboxes.clone(),
+            listeners,
             metrics: metrics.clone(),
         });
         if let Some(Ok(texts)) = options.file.as_deref().map(config::Texts::read) {
             reload.keep(&texts);
         }
+        reload::Reload::hear(&reload);
         let readiness = shared.readiness.clone();
         let (stop_admin, stopped) = oneshot::channel();
-        let admin = start_admin(&runtime, &config, token, metrics, readiness.clone(), stopped)?;
+        let admin = start_admin(&runtime, &config, token, metrics.clone(), readiness.clone(), stopped)?;
+        let pages = config.api.as_ref().is_some_and(|api| api.console).then(|| {
+            let pages = console::Pages::new(asking.clone(), reload.clone(), runtime.handle().clone());
+            Arc::new(pages) as Arc<dyn ::console::Host>
+        });
+        let parts = inventory.clone().map(|inventory| api::Parts {
+            inventory,
+            health: shared.termination_health.clone(),
+            recorder: records.recorder.clone(),
+            certified,
+            pages,
+        });
+        let api = start_api(&runtime, &config, parts)?;
         let shard_pulses = threads.iter().map(|shard: &ShardThread| shard.pulse.clone());
+        let pulses = shard_pulses.chain([stream_thread.pulse.clone(), records.writer.pulse.clone()]);
+        let pulses: Vec<Pulse> = pulses.chain(media.pulses()).collect();
+        export::threads(&metrics, pulses.clone());
+        let alerts = Arc::<alerts::Alerts>::default();
+        let shown = alerts.clone();
+        metrics.on_page(move |page| shown.show(page));
+        let upkeep = upkeep::Upkeep {
+            shared: shared.clone(),
+            config: current.clone(),
+            alerts,
+            sources: alerts::Sources {
+                shared: shared.clone(),
+                tls: tls.clone(),
+                recorder: records.recorder.clone(),
+            },
+        };
+        let upkeep = runtime.spawn(upkeep.run());
         let watch = watch::Watch {
             readiness: readiness.clone(),
             recorder: records.recorder.clone(),
             media: media.clone(),
+            drains: shared.drains.clone(),
             carriers: shared.registrar.carriers.clone(),
-            pulses: shard_pulses
-                .chain([stream_thread.pulse.clone(), records.writer.pulse.clone()])
-                .chain(media.pulses())
-                .collect(),
+            pulses,
         };
         watch.look(Instant::now());
-        let watch = runtime.spawn(watch.run());
-        let control = start_control(&runtime, &config, &reload)?;
+        let signs = SignsOfLife::new(options.supervisor.clone(), Instant::now());
+        let watch = runtime.spawn(watch.run(signs, shared.clone()));
+        let control = control::Control {
+            reload: reload.clone(),
+            asking,
+            log: options.log.clone(),
+            inventory,
+            recorder: records.recorder.clone(),
+        };
+        let control = start_control(&runtime, &config, control)?;
         readiness.clear(Obstacle::Starting);
-        hang_up_orphans(&records.orphans, &records.recorder, &mailboxes);
+        runtime.spawn(orphans::hang_up(records.orphans, mailboxes.clone()));
         Ok(Gateway {
             listeners: addresses,
             admin,
@@ -296,9 +416,15 @@ impl Gateway {
             drained,
             readiness,
             watch,
+            upkeep,
             media,
+            sound: sound_threads,
             writer: records.writer,
+            minutes,
+            #[cfg(feature = "otel")]
+            traces: traces.1,
             stop_admin,
+            api,
             runtime,
         })
     }
@@ -313,6 +439,11 @@ impl Gateway {
         self.admin
     }
 
+    /// Where the API is, if there is one.
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(|api| api.address)
+    }
+
     /// Reads the configuration again with all that it names, and goes on under it: calls that begin from now on are made under
     /// it, TLS handshakes use its certificates. Calls and connections keep what they began with.
     ///
@@ -320,6 +451,11 @@ impl Gateway {
     /// Why everything stays as it was.
     pub fn reload(&self) -> Result<Report, ReloadError> {
         self.reload.reload()
+    }
+
+    /// What the API manages, where there is one.
+    pub fn inventory(&self) -> Option<&Arc<Inventory>> {
+        self.reload.inventory.as_ref()
     }
 
     /// What the configuration in `file` would change. Nothing is changed.
@@ -358,6 +494,7 @@ impl Gateway {
     /// Takes no new calls but emergencies, waits until the live ones are gone, for `limit` at most, and hangs up
     /// what is left. `interrupted` is asked now and then: true cuts the wait short.
     pub fn drain(&self, limit: Duration, interrupted: impl Fn() -> bool) {
+        self.shared.drains.stop();
         self.readiness.block(Obstacle::Draining, "no new calls but emergencies");
         let until = Instant::now() + limit;
         let go_on = || Instant::now() < until && !interrupted();
@@ -392,13 +529,22 @@ impl Gateway {
     /// Hangs up what is live and ends everything; records are written before it returns.
     pub fn stop(self) {
         self.drain(Duration::ZERO, || true);
+        self.upkeep.abort();
         self.watch.abort(); // That its threads end is no news from here on.
         let _ = self.stop_admin.send(());
+        if let Some(StartedApi { stop, served, .. }) = self.api {
+            let _ = stop.send(());
+            let _ = self.runtime.block_on(async { tokio::time::timeout(STOP_LIMIT, served).await });
+        }
         for shard in self.shards {
             shard.stop();
         }
         self.streams.stop();
+        self.sound.join();
         self.writer.close();
+        self.minutes.stop();
+        #[cfg(feature = "otel")]
+        let _ = self.runtime.block_on(async { tokio::time::timeout(STOP_LIMIT, self.traces).await });
         self.runtime.shutdown_timeout(Duration::from_secs(1));
     }
 }
@@ -434,11 +580,35 @@ fn start_admin(
     Ok(address)
 }
 
+/// An API that is served.
+struct StartedApi {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    /// It ends when what was begun is answered.
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+/// Serves the API, where one is configured.
+fn start_api(
+    runtime: &tokio::runtime::Runtime,
+    config: &Config,
+    parts: Option<api::Parts>,
+) -> Result<Option<StartedApi>, StartError> {
+    let Some((settings, parts)) = config.api.as_ref().zip(parts) else { return Ok(None) };
+    let bound = runtime.block_on(api::Bound::bind(settings, config, parts))?;
+    let address = bound.local_addr();
+    let (stop, stopped) = oneshot::channel();
+    let served = runtime.spawn(bound.serve(async {
+        let _ = stopped.await;
+    }));
+    Ok(Some(StartedApi { address, stop, served }))
+}
+
 /// Serves the control socket, where one is configured.
 fn start_control(
     runtime: &tokio::runtime::Runtime,
     config: &Config,
-    reload: &Arc<reload::Reload>,
+    control: control::Control,
 ) -> Result<Option<control::Socket>, StartError> {
     let Some(path) = &config.admin.socket else { return Ok(None) };
     let bound = control::Socket::bind(path).and_then(|(socket, listener)| {
@@ -447,7 +617,7 @@ fn start_control(
     });
     let failed = |source| StartError::Socket { path: path.display().to_string(), source };
     let (socket, listener) = bound.map_err(failed)?;
-    runtime.spawn(control::serve(listener, reload.clone()));
+    runtime.spawn(control::serve(listener, Arc::new(control)));
     Ok(Some(socket))
 }
 
@@ -463,17 +633,13 @@ fn random_fill(random: &mut dyn Random, bytes: &mut [u8]) {
     }
 }
 
-/// The bound address of each `[[listen]]`.
-fn by_listener(config: &Config, bound: &[Listener]) -> Vec<SocketAddr> {
-    let address = |(index, listen): (u16, &config::Listen)| {
-        bound.iter().find(|one| one.id.0 == index).map_or(listen.address, |one| one.address)
-    };
-    (0..).zip(&config.listen).map(address).collect()
-}
-
 fn records_settings(config: &Config) -> RecorderSettings {
-    let config::Records { directory, durability } = &config.records;
-    RecorderSettings { durability: *durability, ..RecorderSettings::new(directory) }
+    let config::Records { directory, durability, journal_limit, .. } = &config.records;
+    RecorderSettings {
+        durability: *durability,
+        journal_limit: *journal_limit,
+        ..RecorderSettings::new(directory)
+    }
 }
 
 fn media_settings(
@@ -483,14 +649,12 @@ fn media_settings(
     sockets: usize,
 ) -> MediaSettings {
     let mut excluded: Vec<u16> = listeners.iter().map(|(_, address)| address.port()).collect();
-    let bound = listeners.iter().map(|(_, address)| *address);
-    let advertised = config.listen.iter().filter_map(|listen| listen.advertise);
     excluded.push(config.admin.address.port());
     MediaSettings {
         ports: config.media.ports.first()..=config.media.ports.last(),
         addresses: config.media_addresses(),
         advertised: config.media_advertised(),
-        listeners: bound.chain(advertised).collect(),
+        listeners: reload::own_listeners(config, listeners.iter().map(|(_, address)| *address)),
         driver: config.media.driver,
         kernel: config.media.kernel,
         workers: options.media_workers,
@@ -504,18 +668,6 @@ fn media_settings(
     }
 }
 
-/// The calls that were up when the gateway last stopped without an end: each leg gets its BYE.
-fn hang_up_orphans(
-    orphans: &[crate::record::Orphan],
-    recorder: &crate::record::Recorder,
-    mailboxes: &Mailboxes,
-) {
-    for orphan in orphans {
-        tracing::warn!(transaction_id = %orphan.call.facts.transaction_id, "call of an earlier run is hung up");
-        mailboxes.post_event(0, Input::Orphan(orphan.call.state.clone()));
-        recorder.released(orphan.call.facts.key());
-    }
-}
 /// Certificates with which no peer will be pleased.
 fn tell_doubts(config: &Config) {
     for doubt in Tls::doubts(config) {

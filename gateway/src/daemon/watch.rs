@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::core::Shared;
+use crate::drains::{Drains, Part};
 use crate::media::Media;
 use crate::pulse::Pulse;
 use crate::readiness::{Obstacle, Readiness};
 use crate::record::Recorder;
 use crate::registrar::AtCarriers;
+use crate::supervisor::SignsOfLife;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -20,6 +23,8 @@ pub(super) struct Watch {
     pub readiness: Readiness,
     pub recorder: Recorder,
     pub media: Arc<Media>,
+    /// What the operator has taken out of service.
+    pub drains: Arc<Drains>,
     /// Our registrations.
     pub carriers: Arc<AtCarriers>,
     /// Of every thread that calls depend on.
@@ -27,10 +32,15 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Looks now and then, for ever.
-    pub async fn run(self) {
+    /// Looks now and then, for ever, and gives signs of life as long as no thread is silent.
+    pub async fn run(self, mut signs: SignsOfLife, shared: Arc<Shared>) {
         loop {
-            self.look(Instant::now());
+            let now = Instant::now();
+            self.look(now);
+            if !self.readiness.has(Obstacle::Threads) {
+                let trouble = self.readiness.obstacles();
+                signs.give(now, shared.live_calls(), trouble.first().map(String::as_str));
+            }
             tokio::time::sleep(INTERVAL).await;
         }
     }
@@ -48,7 +58,10 @@ impl Watch {
         self.tell(Obstacle::Media, media.as_deref());
         let (down, no_other_way) = self.carriers.trouble();
         self.tell(Obstacle::Registration, no_other_way.then(|| down.join(", ")).as_deref());
-        self.readiness.note(down.into_iter().map(|line| format!("not registered: {line}")).collect());
+        let down = down.into_iter().map(|line| format!("not registered: {line}"));
+        let drains = self.drains.parts();
+        let drains = drains.iter().filter(|part| **part != Part::Gateway);
+        self.readiness.note(down.chain(drains.map(|part| format!("draining: {part}"))).collect());
     }
 
     fn tell(&self, obstacle: Obstacle, reason: Option<&str>) {
@@ -93,8 +106,8 @@ mod tests {
         let settings = MediaSettings { ports, workers: 1, emergency_ports: 0, ..MediaSettings::default() };
         let media = Arc::new(Media::start(&settings, move |_, event| events(event)).unwrap());
         let (recorder, pulses) = (records.recorder.clone(), media.pulses().collect());
-        let carriers = Arc::default();
-        let watch = Watch { readiness: Readiness::default(), recorder, media, carriers, pulses };
+        let (carriers, drains) = Default::default();
+        let watch = Watch { readiness: Readiness::default(), recorder, media, drains, carriers, pulses };
         Bench { watch, _records: records, _directory: directory }
     }
 

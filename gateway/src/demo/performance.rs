@@ -187,11 +187,11 @@ impl Performance {
             let number = |what: &str| line.number(&format!("{name}_{what}"));
             #[allow(clippy::cast_precision_loss, reason = "microseconds, for people")]
             let jitter = number("jitter") as f64 / 1_000.0;
-            format!(
-                "{} packets, {} lost, jitter {jitter:.1} ms",
-                number("rtp_packets"),
-                number("packets_lost")
-            )
+            let lost = match line.measure(&format!("{name}_packets_lost")) {
+                Some(lost) => format!("{lost} lost, jitter {jitter:.1} ms"),
+                None => "loss not reported".to_owned(),
+            };
+            format!("{} packets, {lost}", number("rtp_packets"))
         };
         let sides = [("customer", "cust", "cust2vc", "vc2cust"), ("remote", "rem", "rem2vc", "vc2rem")];
         for (item, (told, name, from, to)) in ["quality", ""].into_iter().zip(sides) {

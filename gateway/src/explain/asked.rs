@@ -19,6 +19,7 @@ pub(super) fn facts(config: &Config, question: &Question) -> (Facts, Vec<Explain
         local: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)),
         remote: SocketAddr::new(question.source, 5060),
         connection: None,
+        secured: None,
     };
     let invite = invite(config, question);
     let mut facts = crate::core::facts(&invite, &from);

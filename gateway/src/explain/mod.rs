@@ -3,26 +3,33 @@
 //! The steps are those of [`crate::admit`] and [`crate::route`] themselves; there is no second copy of the rules.
 
 mod asked;
+mod live;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use config::{Config, ConnectorId, HeaderRule, Registration, ResponseRule, RuleDirection};
+use config::{Config, ConnectorId, HeaderRule, Recorded, Registration, ResponseRule, RuleDirection};
+use serde::{Deserialize, Serialize};
 
 use crate::admit::{Admitted, Destination, Origin, Outcome, Refusal, Step, admit};
 use crate::call::{caller_user, from};
 use crate::direction::Direction;
 use crate::limits::EMERGENCY_CALLS;
-use crate::local::{Local, Locals};
+use crate::local::{BoundAddresses, Local, Locals};
 use crate::peer::Transport;
+use crate::record::recordings_of;
 use crate::registrar::Registrar;
-use crate::route::{Attempt, Health, RouteFacts, RouteStep, Via, route};
+use crate::route::{Attempt, RouteFacts, RouteStep, Via, route};
+use crate::why::of_refusal;
+
+pub use live::{Live, Moment, RefusedNow};
 
 use asked::{facts, header_rules, response_rules};
 
 /// A call that nobody has made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Question {
     /// The caller: user part of From, as `+12065550100`, `1001` or `anonymous`.
     pub from: String,
@@ -49,6 +56,8 @@ pub struct Explanation {
     pub steps: Vec<ExplainedStep>,
     /// How it ends.
     pub outcome: Result<Box<Admitted>, Refusal>,
+    /// Why it would be refused at this moment, though it is allowed.
+    pub refused_now: Option<RefusedNow>,
 }
 
 /// A step of one of the functions that decide, or what they were told because nobody calls really.
@@ -110,8 +119,33 @@ pub enum ExplainedStep {
         /// Calls at one time.
         calls: Option<u32>,
     },
+    /// How long the calls of who calls may talk in one day.
+    DailyMinutes {
+        /// Whose limit.
+        whose: String,
+        /// `termination.daily_minutes`.
+        limit: u32,
+    },
     /// No limit holds: an emergency call.
     NoLimit,
+    /// The call would be recorded.
+    Recorded {
+        /// Whose recording it is: a connector's id.
+        whose: String,
+        /// Its directory.
+        directory: String,
+        /// Samples a second.
+        rate: u32,
+    },
+    /// The call would be streamed.
+    Streamed {
+        /// Whose sink it is: a connector's id.
+        whose: String,
+        /// Its name.
+        sink: String,
+    },
+    /// How something is at this moment, in a running gateway.
+    Now(Moment),
 }
 
 /// Decides on a call that nobody has made, as it would be decided if somebody did.
@@ -121,7 +155,18 @@ pub enum ExplainedStep {
 ///
 /// - `now`: any instant; nothing rests.
 pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanation {
+    explained(config, now, question, None)
+}
+
+/// The same of a running gateway, with the health of hosts, the registrations and the limits of this moment.
+pub fn explain_live(config: &Config, live: Live<'_>, question: &Question) -> Explanation {
+    explained(config, live.now.instant, question, Some(live))
+}
+
+fn explained(config: &Config, now: Instant, question: &Question, live: Option<Live<'_>>) -> Explanation {
     let (facts, mut steps) = facts(config, question);
+    steps.extend(live.and_then(|live| live.source(question)).map(ExplainedStep::Now));
+    let refused = |steps, refusal| Explanation { steps, outcome: Err(refusal), refused_now: None };
     if !listens(config, question.transport) {
         steps.push(ExplainedStep::Unheard(question.transport));
     }
@@ -129,48 +174,80 @@ pub fn explain(config: &Config, now: Instant, question: &Question) -> Explanatio
     steps.extend(decision.steps.into_iter().map(ExplainedStep::Admission));
     let admitted = match decision.outcome {
         Outcome::Admit(admitted) => admitted,
-        Outcome::Refuse(refusal) => return Explanation { steps, outcome: Err(refusal) },
+        Outcome::Refuse(refusal) => return refused(steps, refusal),
         // Not reached: the credentials are taken for right. A challenge is no admission in any case.
         Outcome::Challenge(_) => {
             let connector = decision.connector.unwrap_or_else(|| "".into());
-            return Explanation { steps, outcome: Err(Refusal::Digest { connector }) };
+            return refused(steps, Refusal::Digest { connector });
         }
     };
-    let registrar = Registrar::assumed(config, now);
+    let assumed;
+    let registrar = match live {
+        Some(live) => &live.shared.registrar,
+        None => {
+            assumed = Registrar::assumed(config, now);
+            &assumed
+        }
+    };
     let registers = |id: &ConnectorId| {
         config.connector(id.as_str()).is_some_and(|one| one.peer.registration == Registration::On)
     };
     if let Destination::Connectors(ids) = &admitted.destination
+        && live.is_none()
         && ids.iter().any(registers)
     {
         steps.push(ExplainedStep::Assumed("a system of the voice connector has registered"));
     }
-    let facts = RouteFacts { admitted: &admitted, draw: question.draw, now, registrar: &registrar };
-    let plan = route(config, &Health::new(), &facts);
+    let health = live.map_or_else(Default::default, |live| live.shared.health());
+    let facts = RouteFacts { admitted: &admitted, draw: question.draw, now, registrar };
+    let plan = route(config, &health, &facts);
     steps.extend(plan.steps.into_iter().map(ExplainedStep::Route));
     let attempts = match plan.attempts {
         Ok(attempts) => attempts,
-        Err(refusal) => return Explanation { steps, outcome: Err(refusal) },
+        Err(refusal) => return refused(steps, refusal),
     };
     let registers_us = |attempt: &Attempt| match &attempt.via {
         Via::Carrier(carrier) => carrier.register.is_some(),
         Via::Connector(_) => false,
     };
-    if attempts.iter().any(registers_us) {
+    if live.is_none() && attempts.iter().any(registers_us) {
         steps.push(ExplainedStep::Assumed("the carriers that want it have registered the gateway"));
     }
-    let locals = Locals::new(config, &[]);
+    let mut moments = Vec::new();
+    let emergency = admitted.emergency.is_some();
+    let attempts = match live {
+        Some(live) => live.undrained(attempts, emergency, &mut moments),
+        None => attempts,
+    };
+    steps.extend(moments.drain(..).map(ExplainedStep::Now));
+    if attempts.is_empty() {
+        return refused(steps, Refusal::every_way_drains(&admitted.number));
+    }
+    let locals = live.map_or_else(
+        || Locals::new(config, &BoundAddresses::new()),
+        |live| Locals::new(config, &live.shared.bound.load()),
+    );
     let (carried, left): (Vec<Attempt>, Vec<Attempt>) =
         attempts.into_iter().partition(|attempt| local_to(&locals, attempt).is_some());
     steps.extend(carried.iter().filter_map(|attempt| ExplainedStep::from(config, &locals, attempt)));
     steps.extend(left.iter().map(|attempt| ExplainedStep::without_listener(config, attempt)));
     if carried.is_empty() {
         let refusal = Refusal::NoListener { number: admitted.number.clone() };
-        return Explanation { steps, outcome: Err(refusal) };
+        return refused(steps, refusal);
     }
     steps.extend(told(&locals, &admitted, &carried));
     steps.extend(limits(&admitted, &carried));
-    Explanation { steps, outcome: Ok(admitted) }
+    steps.extend(recorded(config, &admitted, &carried));
+    let refused_now = live.and_then(|live| {
+        let closed = live.gateway(emergency, &mut moments);
+        let drains = live.caller_drains(&admitted, &mut moments);
+        let caller = live.caller(&admitted, &mut moments);
+        let callees = live.callees(&carried, &mut moments).filter(|_| !emergency);
+        moments.extend(carried.iter().flat_map(|attempt| live.hosts(attempt)));
+        closed.or(drains).or(caller).or(callees)
+    });
+    steps.extend(moments.into_iter().map(ExplainedStep::Now));
+    Explanation { steps, outcome: Ok(admitted), refused_now }
 }
 
 /// What we are towards the host of an attempt; towards whoever it is, where that is a name.
@@ -197,7 +274,7 @@ fn listens(config: &Config, transport: Transport) -> bool {
 impl Explanation {
     /// The exit code of the command: 0 admitted, 1 refused.
     pub fn exit_code(&self) -> u8 {
-        u8::from(self.outcome.is_err())
+        u8::from(self.outcome.is_err() || self.refused_now.is_some())
     }
 }
 
@@ -209,7 +286,7 @@ fn told(locals: &Locals, admitted: &Admitted, attempts: &[Attempt]) -> Vec<Expla
         let (speech, whose) = (attempt.via.peer(), attempt.via.name());
         let user = caller_user(speech, &attempt.caller, hidden);
         let own_host = local_to(locals, attempt).map(|local| local.host()).unwrap_or_default();
-        let value = from(speech, user.as_deref(), hidden, &own_host, "");
+        let value = from(speech, user.as_deref(), hidden, &own_host, None).to_string();
         let told = ExplainedStep::Caller { whose: whose.to_owned(), value };
         if !steps.contains(&told) {
             steps.push(told);
@@ -232,6 +309,8 @@ fn limits(admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
             calls_per_second: Some(termination.cps_limit),
             calls: Some(termination.max_calls),
         });
+        let whose = format!("voice connector {}", connector.id);
+        steps.extend(termination.daily_minutes.map(|limit| ExplainedStep::DailyMinutes { whose, limit }));
     }
     for attempt in attempts {
         let step = match &attempt.via {
@@ -248,6 +327,36 @@ fn limits(admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
         };
         if !steps.contains(&step) {
             steps.push(step);
+        }
+    }
+    steps
+}
+
+/// Where the call would be recorded, and streamed to.
+fn recorded(config: &Config, admitted: &Admitted, attempts: &[Attempt]) -> Vec<ExplainedStep> {
+    let mut steps = Vec::new();
+    let caller = match &admitted.origin {
+        Origin::Connector(connector) => Some(connector),
+        Origin::Carrier(_) => None,
+    };
+    let callees = attempts.iter().filter_map(|attempt| match &attempt.via {
+        Via::Connector(connector) => Some(connector),
+        Via::Carrier(_) => None,
+    });
+    for connector in caller.into_iter().chain(callees) {
+        let whose = connector.id.to_string();
+        let directory = config.records.directory.join(recordings_of(&whose)).display().to_string();
+        let rate = connector.recording.rate.hertz();
+        let step = ExplainedStep::Recorded { whose, directory, rate };
+        if connector.recording.calls == Recorded::All && !steps.contains(&step) {
+            steps.push(step);
+        }
+        for sink in &connector.streaming.sinks {
+            let (whose, sink) = (connector.id.to_string(), sink.name.clone());
+            let step = ExplainedStep::Streamed { whose, sink };
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
         }
     }
     steps
@@ -293,6 +402,7 @@ impl fmt::Display for ExplainedStep {
             ExplainedStep::Unheard(transport) => {
                 write!(f, "assumed: a listener has {transport}, and none does")
             }
+            ExplainedStep::Now(moment) => moment.fmt(f),
             ExplainedStep::Assumed(what) => write!(f, "assumed: {what}"),
             ExplainedStep::Admission(step) => step.fmt(f),
             ExplainedStep::Route(step) => step.fmt(f),
@@ -331,6 +441,15 @@ impl fmt::Display for ExplainedStep {
                     or_any(calls)
                 )
             }
+            ExplainedStep::DailyMinutes { whose, limit } => {
+                write!(f, "limits: {limit} minutes a day for {whose}")
+            }
+            ExplainedStep::Recorded { whose, directory, rate } => {
+                write!(f, "recording: {whose} records it to {directory}, {rate} samples a second")
+            }
+            ExplainedStep::Streamed { whose, sink } => {
+                write!(f, "streaming: {whose} streams it to {sink}")
+            }
             ExplainedStep::NoLimit => {
                 write!(
                     f,
@@ -359,12 +478,17 @@ impl fmt::Display for Explanation {
                     f,
                     "admitted: {direction} call from {caller} to {}, billed to voice connector {}",
                     admitted.number, admitted.connector
-                )
+                )?;
+                let Some(RefusedNow { cause, meaning }) = &self.refused_now else { return Ok(()) };
+                writeln!(f, "\nrefused at this moment: {} {}", cause.status.code(), cause.text)?;
+                writeln!(f, "  Reason: {}", cause.reason())?;
+                write!(f, "  to do: {meaning}")
             }
             Err(refusal) => {
                 let verdict = refusal.verdict();
                 writeln!(f, "refused: {} {}", verdict.status, verdict.phrase)?;
-                write!(f, "  Reason: {}", verdict.reason())
+                writeln!(f, "  Reason: {}", verdict.reason())?;
+                write!(f, "  to do: {}", of_refusal(refusal))
             }
         }
     }

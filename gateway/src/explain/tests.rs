@@ -212,7 +212,9 @@ fn a_refused_call_is_explained_to_the_step_that_refused_it() {
     assert_eq!(code, 1);
     let end = "  caller ID: +12125550000 of From is not owned; the policy is owned\n\
                refused: 403 Caller Id +12125550000 is not valid\n  \
-               Reason: SIP;cause=403;text=\"Caller Id +12125550000 is not valid\"";
+               Reason: SIP;cause=403;text=\"Caller Id +12125550000 is not valid\"\n  \
+               to do: have the system show a number that a [[phone_number]] gives to its voice connector, or set \
+               termination.caller_id or caller_id_policy";
     assert!(text.ends_with(end), "{text}");
 }
 
@@ -264,9 +266,10 @@ fn every_refusal_is_explained_with_its_true_cause() {
         let (code, text) = explained(&question);
         assert_eq!(code, 1, "{text}");
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        let [.., told, last, _] = lines.as_slice() else { panic!("{text}") };
+        let [.., told, last, _, to_do] = lines.as_slice() else { panic!("{text}") };
         assert_eq!(*last, format!("refused: {refused}"), "{text}");
         assert!(told.starts_with(step), "{told}\n{text}");
+        assert!(to_do.starts_with("to do: "), "{text}");
     }
     let (_, text) = explained(&to("+19005550123"));
     assert!(text.contains("refused: 403 Premium numbers are not allowed: +19005550123"), "{text}");

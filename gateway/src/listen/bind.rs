@@ -9,13 +9,13 @@ use crate::peer::{ListenerId, Transport};
 
 /// Asked of the kernel, which gives what `net.core.rmem_max` allows: a burst of INVITEs must not be lost while a
 /// shard is busy for a few milliseconds.
-const UDP_BUFFER: usize = 4 << 20;
+pub(crate) const UDP_BUFFER: usize = 4 << 20;
 const BACKLOG: i32 = 1_024;
 
 /// A listener to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listener {
-    /// Its index in the configuration.
+    /// Its number, [`config::Listen::number`].
     pub id: ListenerId,
     /// What it takes.
     pub transport: Transport,

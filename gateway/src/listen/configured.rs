@@ -6,16 +6,13 @@ use ipnet::IpNet;
 use super::bind::Listener;
 use crate::peer::ListenerId;
 
-/// The listeners of `config`, TLS too; each is named by its place in the file.
+/// The listeners of `config`, TLS too.
 pub fn listeners(config: &Config) -> Vec<Listener> {
-    (0..)
-        .zip(&config.listen)
-        .map(|(id, listen)| Listener {
-            id: ListenerId(id),
-            transport: listen.protocol,
-            address: listen.address,
-        })
-        .collect()
+    config.listen.iter().map(listener).collect()
+}
+
+fn listener(listen: &config::Listen) -> Listener {
+    Listener { id: ListenerId(listen.number), transport: listen.protocol, address: listen.address }
 }
 
 /// Every address that may call or is called: the allowlists of connectors and carriers, the hosts of both and proxies, for
@@ -63,7 +60,7 @@ mod tests {
     "#;
 
     #[test]
-    fn listeners_keep_their_place_and_every_address_counts() {
+    fn each_listener_has_its_number_and_every_address_counts() {
         let (config, _) = Config::parse(CONFIG, Path::new("gateway.toml")).unwrap();
         let listener = |id, transport, address: &str| Listener {
             id: ListenerId(id),

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::HandshakeFault;
+
 /// A number that only grows, or a gauge that goes up and down.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -73,6 +75,8 @@ pub struct ListenCounters {
     pub dials_failed: Counter,
     /// TLS handshakes that failed, whoever dialled.
     pub handshakes_failed: Counter,
+    /// The same by cause.
+    handshake_faults: [Counter; HandshakeFault::ALL.len()],
     /// Connections turned away at a limit or because the source is silenced.
     pub connections_refused: Counter,
     /// Connections closed because the peer did not read what we wrote.
@@ -81,4 +85,19 @@ pub struct ListenCounters {
     pub connections_timed_out: Counter,
     /// Connections closed because of what came over them: no SIP, too large.
     pub connections_broken: Counter,
+}
+
+impl ListenCounters {
+    /// A TLS handshake failed.
+    pub fn handshake_failed(&self, fault: HandshakeFault) {
+        self.handshakes_failed.increment();
+        if let Some(counter) = self.handshake_faults.get(fault as usize) {
+            counter.increment();
+        }
+    }
+
+    /// How many failed for this cause.
+    pub fn handshakes_failed_for(&self, fault: HandshakeFault) -> u64 {
+        self.handshake_faults.get(fault as usize).map_or(0, Counter::value)
+    }
 }

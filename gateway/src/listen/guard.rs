@@ -8,6 +8,7 @@
 //! challenge, and count for everybody: by user and address, so that one telephone with an old password locks none of its
 //! neighbours out; and by address, where whoever tries many names is stopped, but not who proved itself there before.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -102,11 +103,19 @@ impl Guard {
         }
     }
 
-    /// The addresses that are never silenced: those that the configuration names. Forgets all refusals.
+    /// The addresses that are never silenced: those that the configuration names. Forgets all refusals where one of these was not
+    /// named before: it may have been refused so often that it is not heard.
     pub fn exempt(&self, networks: Vec<IpNet>) {
         let (anybodys, listed) = networks.into_iter().partition(is_anybodys);
-        self.exempt.store(Arc::new(Exempt { listed, anybodys }));
-        self.refusals.clear();
+        let before = self.exempt.swap(Arc::new(Exempt { listed, anybodys }));
+        let now = self.exempt.load();
+        let is_new = |(now, before): (&Vec<IpNet>, &Vec<IpNet>)| {
+            let before: HashSet<&IpNet> = before.iter().collect();
+            now.iter().any(|network| !before.contains(network))
+        };
+        if [(&now.listed, &before.listed), (&now.anybodys, &before.anybodys)].into_iter().any(is_new) {
+            self.refusals.clear();
+        }
     }
 
     /// A message from `source` was refused (not listed, or no SIP at all).
@@ -274,6 +283,22 @@ mod tests {
         guard.exempt(vec!["198.51.100.0/24".parse().unwrap()]);
         (0..10).for_each(|_| guard.refused(start, customer));
         assert!(!guard.silenced(start, customer));
+    }
+
+    /// Whoever has the gateway read its configuration often lets no stranger speak again.
+    #[test]
+    fn a_configuration_that_names_nobody_new_forgets_no_refusals() {
+        let start = Instant::now();
+        let guard = guard(start);
+        let stranger = address("203.0.113.1");
+        let listed = || vec!["198.51.100.0/24".parse().unwrap(), "192.0.2.0/24".parse().unwrap()];
+        guard.exempt(listed());
+        (0..3).for_each(|_| guard.refused(start, stranger));
+        guard.exempt(listed());
+        guard.exempt(listed().split_off(1));
+        assert!(guard.silenced(start, stranger));
+        guard.exempt(listed());
+        assert!(!guard.silenced(start, stranger));
     }
 
     /// A list of everybody exempts nobody who has not shown that it is there.

@@ -18,4 +18,5 @@ pub use configured::{listed, listeners};
 pub use counters::ListenCounters;
 pub use guard::{Guard, GuardLimits};
 pub use sink::{Delivery, Sink};
-pub use tls::{Tls, TlsError};
+pub use tls::{Expiry, HandshakeFault, Shown, Tls, TlsError};
+pub(crate) use tls::{client_config, server_config};

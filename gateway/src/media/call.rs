@@ -13,7 +13,9 @@ use super::kernel::Flows;
 use super::ports::{Claim, Drawn};
 use super::ready::Kept;
 use super::{MediaEvent, MediaKey, NoRoom, Ports, Room};
+use crate::hep::Reports;
 use crate::random::Random;
+use crate::trace::Tap;
 
 /// Busy ports are passed over this many times before a call is refused.
 const ATTEMPTS: usize = 64;
@@ -182,6 +184,12 @@ impl LegPorts<'_> {
         SocketAddr::new(self.pair.address, self.pair.port)
     }
 
+    /// Address and port of ours; the address may be all of the host.
+    fn local(&self, component: Component) -> SocketAddr {
+        let odd = u16::from(component == Component::Rtcp);
+        SocketAddr::new(self.pair.address, self.pair.port | odd)
+    }
+
     pub(super) fn port(&self, component: Component) -> PortId {
         match component {
             Component::Rtp => self.rtp,
@@ -226,6 +234,12 @@ pub(super) struct OpenCall<'a> {
     pub(super) relay: Relay,
     /// What of it the kernel forwards.
     pub(super) flows: Flows,
+    /// Who looks at it.
+    pub(super) tap: Option<Tap>,
+    /// Where its RTCP is told.
+    pub(super) reports: Option<Reports>,
+    /// The session that sends on what its parties say.
+    pub(super) copies: Option<MediaKey>,
     /// When its next minute ends.
     pub(super) minute: Instant,
     /// When the worker looks at it next; an entry of the worker's heap says the same.
@@ -242,6 +256,52 @@ impl<'a> OpenCall<'a> {
     pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
         let relay = self.relay.poll_timeout();
         self.floods().filter_map(|(_, flood)| flood.poll_timeout()).chain(relay).min()
+    }
+
+    /// Somebody looks at it from now on.
+    pub(super) fn look(&mut self, tap: Tap) {
+        self.relay.set_tapped(true);
+        self.relay.set_shown(tap.is_clear());
+        self.tap = Some(tap);
+    }
+
+    /// Shows a datagram that a leg has received, or one that it sends, to who looks.
+    pub(super) fn show(
+        &mut self,
+        at: Instant,
+        (side, component): (Side, Component),
+        peer: SocketAddr,
+        bytes: &[u8],
+        sent: bool,
+    ) {
+        let local = self.leg(side).local(component);
+        let (from, to) = if sent { (local, peer) } else { (peer, local) };
+        let looks = self.tap.as_ref().is_some_and(|tap| tap.datagram(at, from, to, bytes));
+        if !looks && self.tap.take().is_some() {
+            self.relay.set_tapped(false);
+            self.relay.set_shown(false);
+        }
+    }
+
+    /// Its RTCP is told from now on.
+    pub(super) fn tell_reports(&mut self, reports: Reports) {
+        self.relay.tell_reports();
+        self.reports = Some(reports);
+    }
+
+    /// Tells the RTCP that a leg has just taken, or that it sends, where somebody wants to know.
+    pub(super) fn report(
+        &mut self,
+        at: Instant,
+        (side, component): (Side, Component),
+        peer: SocketAddr,
+        sent: bool,
+    ) {
+        let Some(reports) = &self.reports else { return };
+        let Some(bytes) = self.relay.take_report() else { return };
+        let local = self.leg(side).local(component);
+        let (from, to) = if sent { (local, peer) } else { (peer, local) };
+        reports.tell(at, from, to, bytes);
     }
 
     pub(super) fn leg(&self, side: Side) -> &LegPorts<'a> {

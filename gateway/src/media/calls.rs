@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtp::relay::{Component, Forward, Output, Refusal, Side};
 
 use super::call::OpenCall;
+use super::copies::Copies;
 use super::driver::{BUFFER, Datagram, Driver, Next, Outgoing, Sink, Tag};
 use super::kernel::{Forwarded, Hand, Kernel};
 use super::worker::Shared;
@@ -31,6 +32,8 @@ pub(super) struct Calls<'a> {
     places: HashMap<MediaKey, usize>,
     /// When to look at which place; an entry that its call no longer agrees with is passed over.
     wakes: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// What recording sessions have to send.
+    copies: Copies,
     /// Kept ports to which more comes than is worth reading.
     noisy: Vec<(IpAddr, u16)>,
 }
@@ -46,8 +49,31 @@ impl<'a> Calls<'a> {
             vacant: Vec::new(),
             places: HashMap::new(),
             wakes: BinaryHeap::new(),
+            copies: Copies::default(),
             noisy: Vec::new(),
         }
+    }
+
+    /// What was taken last is sent by the leg of that session too, once the datagrams that came are read.
+    fn copy(&mut self, now: Instant, to: MediaKey, side: Side) {
+        let place = self.places.get(&to).copied();
+        let call = place.and_then(|place| self.calls.get_mut(place)).and_then(Option::as_deref_mut);
+        let Some(call) = call else { return };
+        let counters = &self.shared.counters;
+        match self.copies.protect(|buffer, len| call.relay.handle_copy(now, side, buffer, len)) {
+            Ok(forward) => {
+                let leg = call.leg(side);
+                self.copies.keep(leg.rtp, forward);
+                counters.sent(leg.whose).add(false, forward.len);
+            }
+            Err(cause) => counters.refused(cause),
+        }
+    }
+
+    /// Sends what recording sessions have to send.
+    pub(super) fn send_copies(&mut self, driver: &mut Driver) {
+        let lost = self.copies.send(driver);
+        self.shared.counters.refused_many(Refusal::Unsent, lost);
     }
 
     /// Kept ports that had better be closed.
@@ -157,13 +183,11 @@ impl<'a> Calls<'a> {
         while let Some(output) = call.relay.poll_output(&mut buffer) {
             match output {
                 Output::Transmit { side, component, to, len } => {
-                    let leg = call.leg(side);
-                    let port = leg.port(component);
-                    if let Some(Ok(())) = buffer.get(..len).map(|bytes| driver.send(port, bytes, to)) {
-                        self.shared.counters.sent(leg.whose).add(true, len);
-                    }
+                    let bytes = buffer.get(..len).unwrap_or_default();
+                    transmit(self.shared, now, call, driver, (side, component), to, bytes);
                 }
                 Output::Silent => told.push(MediaEvent::Silent { key }),
+                Output::KeyUsedUp(side) => told.push(MediaEvent::KeyUsedUp { key, side }),
                 Output::Offload(flow) => {
                     let [local, source] = [flow.side, flow.side.other()].map(|side| call.leg(side).address());
                     let OpenCall { flows, relay, .. } = &mut *call;
@@ -217,8 +241,41 @@ impl<'a> Calls<'a> {
         }
     }
 
+    /// The call is over: its parties hear it in the last report.
+    pub(super) fn say_goodbye(&self, now: Instant, call: &mut OpenCall<'_>, driver: &mut Driver) {
+        call.relay.handle_close(now);
+        let mut buffer = [0; BUFFER];
+        while let Some(output) = call.relay.poll_output(&mut buffer) {
+            if let Output::Transmit { side, component, to, len } = output {
+                let bytes = buffer.get(..len).unwrap_or_default();
+                transmit(self.shared, now, call, driver, (side, component), to, bytes);
+            }
+        }
+    }
+
     pub(super) fn tell(&self, event: MediaEvent) {
         (self.events)(event.key().shard(), event);
+    }
+}
+
+/// Sends a report of ours.
+fn transmit(
+    shared: &Shared,
+    now: Instant,
+    call: &mut OpenCall<'_>,
+    driver: &mut Driver,
+    (side, component): (Side, Component),
+    to: SocketAddr,
+    bytes: &[u8],
+) {
+    // What is shown without its encryption has none, and this may have one.
+    if call.tap.is_some() && !call.relay.is_shown() {
+        call.show(now, (side, component), to, bytes, true);
+    }
+    call.report(now, (side, component), to, true);
+    let leg = call.leg(side);
+    if driver.send(leg.port(component), bytes, to).is_ok() {
+        shared.counters.sent(leg.whose).add(true, bytes.len());
     }
 }
 
@@ -227,6 +284,25 @@ fn tell(shared: &Shared, hand: Option<&Hand>, call: &mut OpenCall<'_>) {
     let Some(hand) = hand.filter(|_| !call.flows.is_empty()) else { return };
     for forwarded in call.flows.tell(hand, &mut call.relay) {
         count(shared, hand, call, forwarded);
+    }
+}
+
+/// Shows what became of a datagram: what is sent, and what came, where it had to be decrypted.
+fn show(
+    call: &mut OpenCall<'_>,
+    at: Instant,
+    (side, component): (Side, Component),
+    from: SocketAddr,
+    forward: Option<&Forward>,
+    buffer: &[u8],
+) {
+    let decrypted = call.relay.take_shown();
+    if let Some(bytes) = &decrypted {
+        call.show(at, (side, component), from, bytes, false);
+    }
+    let Some(Forward { to, len, .. }) = forward else { return };
+    if let Some(bytes) = decrypted.as_deref().or_else(|| buffer.get(..*len)) {
+        call.show(at, (side.other(), Component::Rtp), *to, bytes, true);
     }
 }
 
@@ -262,6 +338,13 @@ impl Sink for Calls<'_> {
             counters.refused(Refusal::Looped);
             return Next::Nothing;
         }
+        let is_shown = call.tap.is_some();
+        if is_shown
+            && !call.relay.is_shown()
+            && let Some(bytes) = buffer.get(..len)
+        {
+            call.show(arrival, (side, component), from, bytes, false);
+        }
         let taken = match late {
             true => call.relay.handle_late_datagram(arrival, side, component, from, buffer, len),
             false => call.relay.handle_datagram(arrival, side, component, from, buffer, len),
@@ -273,13 +356,28 @@ impl Sink for Calls<'_> {
             call.wake = timeout;
             self.wakes.push(Reverse((timeout, place as usize)));
         }
-        match taken {
+        if is_shown {
+            show(
+                call,
+                arrival,
+                (side, component),
+                from,
+                taken.as_ref().ok().and_then(Option::as_ref),
+                buffer,
+            );
+        }
+        let copies = call.copies.filter(|_| call.relay.take_copy(&mut self.copies.taken));
+        if let Ok(None) = taken {
+            call.report(arrival, (side, component), from, false);
+        }
+        let next = match taken {
             Ok(forward) => {
                 if let Some(stranger) = call.relay.take_displaced(side) {
                     let key = call.key;
                     (self.events)(key.shard(), MediaEvent::Displaced { key, side, stranger });
                 }
-                counters.received(whose).add(forward.is_none(), len);
+                let is_rtcp = component == Component::Rtcp || !call.relay.ends_here(side);
+                counters.received(whose).add(forward.is_none() && is_rtcp, len);
                 let outgoing = |forward: Forward| Outgoing { port: other, to: forward.to, len: forward.len };
                 forward.map_or(Next::Nothing, |forward| Next::Send(outgoing(forward)))
             }
@@ -289,7 +387,11 @@ impl Sink for Calls<'_> {
                     && call.leg_mut(side).flood(component).handle_refusal(arrival);
                 if is_flood { self.shed(arrival, tag) } else { Next::Nothing }
             }
+        };
+        if let Some(to) = copies {
+            self.copy(arrival, to, side);
         }
+        next
     }
 
     fn handle_noise(&mut self, address: IpAddr, port: u16) {

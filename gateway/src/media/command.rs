@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use rtp::relay::{Remote, Side};
 use serde::{Deserialize, Serialize};
 
+use crate::hep::Reports;
 use crate::peer::Party;
+use crate::sound::Ear;
+use crate::trace::Tap;
 
 /// A call's name on the media side: the shard in the top 16 bits, below them a number unique in that shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +24,26 @@ impl MediaKey {
     pub fn next(self) -> MediaKey {
         MediaKey(self.0.wrapping_add(1))
     }
+
+    /// The key of the session that records this one: the same worker has both.
+    #[must_use]
+    pub fn recorder(self) -> MediaKey {
+        MediaKey(self.0 | Self::RECORDER)
+    }
+
+    /// Whether it is that of a session that records another one.
+    #[must_use]
+    pub fn is_recorder(self) -> bool {
+        self.0 & Self::RECORDER != 0
+    }
+
+    /// What decides which worker has the call.
+    pub(super) fn place(self) -> u64 {
+        self.0 & !Self::RECORDER
+    }
+
+    /// Half of the keys of a call are for sessions that record it.
+    const RECORDER: u64 = 0x80;
 
     /// The shard that hears the events of this call.
     pub fn shard(self) -> u16 {
@@ -66,6 +89,44 @@ pub enum Command {
         /// next datagram, or within a second.
         hurry: bool,
     },
+    /// Asks for the figures of the call so far. Always answered by `Report`.
+    Report {
+        /// The call.
+        key: MediaKey,
+    },
+    /// Somebody looks at the call: each datagram is shown there, and none passes by the worker.
+    Tap {
+        /// The call.
+        key: MediaKey,
+        /// Where.
+        tap: Tap,
+    },
+    /// What the parties say is told from now on, and none of it passes by the worker.
+    Listen {
+        /// The call.
+        key: MediaKey,
+        /// Where.
+        ear: Ear,
+    },
+    /// It is not any more.
+    StopListening {
+        /// The call.
+        key: MediaKey,
+    },
+    /// RTCP of the call is told from now on.
+    Reports {
+        /// The call.
+        key: MediaKey,
+        /// Where.
+        reports: Reports,
+    },
+    /// What the parties say is sent by another session of the call too, from its legs: [`MediaKey::recorder`].
+    Copy {
+        /// The call.
+        key: MediaKey,
+        /// That session; `None`: nobody any more.
+        to: Option<MediaKey>,
+    },
     /// Closes the call's sockets. Always answered by `Closed`, whatever became of the `Open`.
     Close {
         /// The call.
@@ -80,6 +141,12 @@ impl Command {
             Command::Open { key, .. }
             | Command::ExpectSrtp { key, .. }
             | Command::Remote { key, .. }
+            | Command::Report { key }
+            | Command::Tap { key, .. }
+            | Command::Listen { key, .. }
+            | Command::StopListening { key }
+            | Command::Reports { key, .. }
+            | Command::Copy { key, .. }
             | Command::Close { key } => *key,
         }
     }

@@ -42,6 +42,13 @@ pub enum MediaEvent {
         /// The call.
         key: MediaKey,
     },
+    /// The SRTP key of a leg's party has protected as many packets as its description allows; once for each key.
+    KeyUsedUp {
+        /// The call.
+        key: MediaKey,
+        /// The leg.
+        side: Side,
+    },
     /// Media of a leg came from a stranger until now; a host that was signalled has taken its place.
     Displaced {
         /// The call.
@@ -57,6 +64,13 @@ pub enum MediaEvent {
         key: MediaKey,
         /// The figures of this period alone.
         statistics: Box<CallStatistics>,
+    },
+    /// What `Command::Report` asks for.
+    Report {
+        /// The call.
+        key: MediaKey,
+        /// The figures since the call began; none where it is not open.
+        statistics: Option<Box<CallStatistics>>,
     },
     /// The call's sockets are closed. Nothing follows.
     Closed {
@@ -74,8 +88,10 @@ impl MediaEvent {
             MediaEvent::Opened { key, .. }
             | MediaEvent::OpenFailed { key, .. }
             | MediaEvent::Silent { key }
+            | MediaEvent::KeyUsedUp { key, .. }
             | MediaEvent::Displaced { key, .. }
             | MediaEvent::Minute { key, .. }
+            | MediaEvent::Report { key, .. }
             | MediaEvent::Closed { key, .. } => *key,
         }
     }

@@ -8,6 +8,7 @@ mod bell;
 mod call;
 mod calls;
 mod command;
+mod copies;
 mod counters;
 mod driver;
 mod event;
@@ -21,7 +22,7 @@ mod ready;
 mod settings;
 mod worker;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +67,14 @@ const UNHURRIED: u64 = 16;
 pub fn doubt(config: &config::Config) -> Option<String> {
     let (ports, driver) = (config.media.ports.first()..=config.media.ports.last(), config.media.driver);
     driver::doubt(&MediaSettings { ports, driver, ..MediaSettings::default() })
+}
+
+/// Whether one socket serves all media ports of a thread on this host.
+///
+/// # Errors
+/// Why not.
+pub fn driver_here() -> io::Result<()> {
+    driver::driver_here()
 }
 
 /// Where events go: called on a worker's thread with the shard of the call, so it must not block.
@@ -200,7 +209,18 @@ impl Media {
                 let statistics = Box::default();
                 (self.events)(key.shard(), MediaEvent::Closed { key, statistics });
             }
-            Err(SendError(Order::Command(Command::Remote { .. } | Command::ExpectSrtp { .. }))) => {}
+            Err(SendError(Order::Command(Command::Report { .. }))) => {
+                (self.events)(key.shard(), MediaEvent::Report { key, statistics: None });
+            }
+            Err(SendError(Order::Command(
+                Command::Remote { .. }
+                | Command::ExpectSrtp { .. }
+                | Command::Tap { .. }
+                | Command::Listen { .. }
+                | Command::StopListening { .. }
+                | Command::Copy { .. }
+                | Command::Reports { .. },
+            ))) => {}
         }
     }
 
@@ -234,6 +254,20 @@ impl Media {
             worker.shared.counters.add_to(&mut gauges);
         }
         gauges
+    }
+
+    /// The state of the ports of each address that a call has used so far.
+    pub fn ports(&self) -> BTreeMap<IpAddr, PortCounts> {
+        self.room.pools().by_address().collect()
+    }
+
+    /// How many calls each worker has.
+    pub fn calls_of_workers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.workers.iter().map(|worker| {
+            let mut gauges = MediaGauges::default();
+            worker.shared.counters.add_to(&mut gauges);
+            gauges.calls
+        })
     }
 
     /// Why an ordinary call would not find its ports.
@@ -291,7 +325,7 @@ impl Media {
 
     /// The worker of a call: the same for all its commands, and any for the next one.
     fn worker(&self, key: MediaKey) -> Option<(usize, &Handle)> {
-        let mixed = key.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let mixed = key.place().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let count = u64::try_from(self.workers.len()).ok().filter(|count| *count > 0)?;
         let index = usize::try_from(mixed % count).ok()?;
         Some((index, self.workers.get(index)?))

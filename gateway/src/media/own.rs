@@ -3,7 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
 
 use super::MediaSettings;
 
@@ -16,7 +19,7 @@ use super::MediaSettings;
 pub struct OwnAddresses {
     /// Each local address of media with the ports of it that are open.
     media: Vec<(IpAddr, OpenPorts)>,
-    listeners: Vec<SocketAddr>,
+    listeners: ArcSwap<Vec<SocketAddr>>,
     /// Advertised, and no address of this host.
     forwarded: Vec<IpAddr>,
     range: RangeInclusive<u16>,
@@ -30,7 +33,7 @@ impl OwnAddresses {
         let is_bound = |address: &IpAddr| settings.addresses.contains(address) || host.contains(address);
         OwnAddresses {
             media: settings.addresses.iter().map(|address| (*address, OpenPorts::default())).collect(),
-            listeners: settings.listeners.clone(),
+            listeners: ArcSwap::from_pointee(settings.listeners.clone()),
             forwarded: settings.advertised.iter().copied().filter(|address| !is_bound(address)).collect(),
             range: settings.ports.clone(),
             host,
@@ -41,8 +44,13 @@ impl OwnAddresses {
     pub fn holds(&self, address: SocketAddr) -> bool {
         let (ip, port) = (address.ip().to_canonical(), address.port());
         self.media.iter().any(|(own, open)| open.has(port) && self.reaches(ip, *own))
-            || self.listeners.iter().any(|own| own.port() == port && self.reaches(ip, own.ip()))
+            || self.listeners.load().iter().any(|own| own.port() == port && self.reaches(ip, own.ip()))
             || self.forwarded.contains(&ip) && self.range.contains(&port)
+    }
+
+    /// The listeners are at these addresses from now on.
+    pub(crate) fn set_listeners(&self, listeners: Vec<SocketAddr>) {
+        self.listeners.store(Arc::new(listeners));
     }
 
     /// How many local addresses media has; at least one.

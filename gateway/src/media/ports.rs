@@ -355,16 +355,22 @@ impl PortPools {
         (pairs / 2).min(self.sockets / 4)
     }
 
-    /// How many ports are used, resting and free.
-    pub(super) fn counts(&self) -> PortCounts {
-        let mut counts = PortCounts::default();
-        for pool in self.pools.values() {
+    /// How many ports are used, resting and free, of each address that a call has used so far.
+    pub(super) fn by_address(&self) -> impl Iterator<Item = (IpAddr, PortCounts)> + '_ {
+        self.pools.iter().map(|(address, pool)| {
             let (free, resting) = (pool.free.len() + pool.ready.len(), pool.resting.len());
-            counts.free += 2 * free;
-            counts.resting += 2 * resting;
-            counts.used += 2 * self.pairs.len().saturating_sub(free + resting);
-        }
-        counts
+            let used = 2 * self.pairs.len().saturating_sub(free + resting);
+            (*address, PortCounts { used, resting: 2 * resting, free: 2 * free })
+        })
+    }
+
+    /// The same, of all of them together.
+    pub(super) fn counts(&self) -> PortCounts {
+        self.by_address().fold(PortCounts::default(), |sum, (_, counts)| PortCounts {
+            used: sum.used + counts.used,
+            resting: sum.resting + counts.resting,
+            free: sum.free + counts.free,
+        })
     }
 }
 

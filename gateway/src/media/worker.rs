@@ -103,6 +103,7 @@ impl<'a> Worker<'a> {
             // Commands first: a caller that has our 200 may talk at once, and the callee's address came before it.
             pending = self.handle_commands();
             self.driver.serve(now, &mut self.calls);
+            self.calls.send_copies(&mut self.driver);
             self.calls.handle_timeouts(&mut self.driver);
             self.close_kept(now.instant);
         }
@@ -143,6 +144,23 @@ impl<'a> Worker<'a> {
                     let now = Instant::now();
                     call.relay.handle_remote(now, side, &remote);
                     call.floods().for_each(|(_, flood)| flood.end(now));
+                }),
+                Command::Report { key } => self.report(key),
+                Command::Tap { key, tap } => self.calls.change(key, |call| call.look(tap)),
+                Command::Listen { key, ear } => self.calls.change(key, |call| {
+                    if let Some(tap) = ear.take() {
+                        call.relay.listen(Instant::now(), tap);
+                    }
+                }),
+                Command::StopListening { key } => {
+                    self.calls.change(key, |call| call.relay.stop_listening());
+                }
+                Command::Reports { key, reports } => {
+                    self.calls.change(key, |call| call.tell_reports(reports))
+                }
+                Command::Copy { key, to } => self.calls.change(key, |call| {
+                    call.copies = to;
+                    call.relay.set_copied(to.is_some());
                 }),
                 Command::Close { key } => self.close(key),
             }
@@ -197,6 +215,9 @@ impl<'a> Worker<'a> {
             b,
             relay,
             flows: Flows::default(),
+            tap: None,
+            reports: None,
+            copies: None,
             minute,
             wake: minute,
         });
@@ -227,10 +248,19 @@ impl<'a> Worker<'a> {
         }
     }
 
+    fn report(&mut self, key: MediaKey) {
+        let mut statistics = None;
+        self.calls.change(key, |call| {
+            statistics = Some(Box::new(call.relay.call_statistics(Instant::now())));
+        });
+        self.calls.tell(MediaEvent::Report { key, statistics });
+    }
+
     fn close(&mut self, key: MediaKey) {
         let mut statistics = CallStatistics::default();
         if let Some(mut call) = self.calls.remove(key) {
             let now = Instant::now();
+            self.calls.say_goodbye(now, &mut call, &mut self.driver);
             let minute = call.relay.minute_statistics(now);
             if minute.period >= SHORTEST_MINUTE {
                 self.calls.tell(MediaEvent::Minute { key, statistics: Box::new(minute) });

@@ -67,24 +67,37 @@ impl TrafficMetrics {
 /// Gauges of the media side.
 #[derive(Clone)]
 pub struct MediaMetrics {
-    ports_in_use: Gauge,
-    ports: Gauge,
     queue: Gauge,
+    flows: Gauge,
+    by_kernel: Counter,
+    /// Calls of each worker.
+    workers: Vec<Gauge>,
 }
 
 impl MediaMetrics {
-    pub(super) fn new(recorder: &PrometheusRecorder) -> MediaMetrics {
+    pub(super) fn new(recorder: &PrometheusRecorder, workers: usize) -> MediaMetrics {
+        let calls = |worker: usize| {
+            gauge(recorder, "voice_connector_media_worker_calls", &[("worker", &worker.to_string())])
+        };
         MediaMetrics {
-            ports_in_use: gauge(recorder, "voice_connector_media_ports_in_use", &[]),
-            ports: gauge(recorder, "voice_connector_media_ports", &[]),
+            flows: gauge(recorder, "voice_connector_kernel_flows", &[]),
+            by_kernel: counter(recorder, "voice_connector_kernel_packets_total", &[]),
+            workers: (0..workers).map(calls).collect(),
             queue: gauge(recorder, "voice_connector_queue_depth", &[("queue", "media")]),
         }
     }
 
-    /// Ports bound now, and how many the range has.
-    pub fn set_ports(&self, in_use: usize, total: usize) {
-        self.ports_in_use.set(as_f64(in_use));
-        self.ports.set(as_f64(total));
+    /// Directions that the kernel forwards now, and packets that it has forwarded since the start.
+    pub fn set_kernel(&self, flows: usize, packets: u64) {
+        self.flows.set(as_f64(flows));
+        self.by_kernel.absolute(packets);
+    }
+
+    /// Calls of each worker, in their order.
+    pub fn set_workers(&self, calls: impl Iterator<Item = usize>) {
+        for (worker, calls) in self.workers.iter().zip(calls) {
+            worker.set(as_f64(calls));
+        }
     }
 
     /// Commands that wait for a worker.
@@ -150,25 +163,34 @@ pub enum RecordKind {
     SipMessage,
     /// Wide record of a call.
     Detail,
+    /// Call of the API.
+    Audit,
 }
 
 impl RecordKind {
-    const ALL: [RecordKind; 4] =
-        [RecordKind::CallDetail, RecordKind::Quality, RecordKind::SipMessage, RecordKind::Detail];
+    const ALL: [RecordKind; 5] = [
+        RecordKind::CallDetail,
+        RecordKind::Quality,
+        RecordKind::SipMessage,
+        RecordKind::Detail,
+        RecordKind::Audit,
+    ];
 
-    fn as_label(self) -> &'static str {
+    /// The word that stands in metrics and in what sinks get.
+    pub fn as_label(self) -> &'static str {
         match self {
             RecordKind::CallDetail => "call_detail",
             RecordKind::Quality => "quality",
             RecordKind::SipMessage => "sip_message",
             RecordKind::Detail => "call",
+            RecordKind::Audit => "audit",
         }
     }
 }
 
 /// One counter for each kind of record.
 #[derive(Clone)]
-struct ByKind([Counter; 4]);
+struct ByKind([Counter; 5]);
 
 impl ByKind {
     fn new(recorder: &PrometheusRecorder, name: &'static str) -> ByKind {
@@ -176,12 +198,13 @@ impl ByKind {
     }
 
     fn add(&self, kind: RecordKind, count: u64) {
-        let [call_detail, quality, sip_message, detail] = &self.0;
+        let [call_detail, quality, sip_message, detail, audit] = &self.0;
         let counter = match kind {
             RecordKind::CallDetail => call_detail,
             RecordKind::Quality => quality,
             RecordKind::SipMessage => sip_message,
             RecordKind::Detail => detail,
+            RecordKind::Audit => audit,
         };
         counter.increment(count);
     }
@@ -198,6 +221,7 @@ pub struct RecordMetrics {
     journal_limit: Gauge,
     undelivered: Gauge,
     open_calls: Gauge,
+    hanging_up: Gauge,
 }
 
 impl RecordMetrics {
@@ -214,6 +238,7 @@ impl RecordMetrics {
             journal_limit: gauge("voice_connector_journal_limit_bytes"),
             undelivered: gauge("voice_connector_journal_undelivered_records"),
             open_calls: gauge("voice_connector_journal_open_calls"),
+            hanging_up: gauge("voice_connector_journal_hanging_up"),
         }
     }
 
@@ -245,11 +270,19 @@ impl RecordMetrics {
         self.queue_bytes.decrement(as_f64(bytes));
     }
 
-    pub(crate) fn set_journal(&self, bytes: u64, limit: u64, undelivered: usize, open_calls: usize) {
+    /// - `calls`: those without an end, and those that are over and whose parties have not all heard so.
+    pub(crate) fn set_journal(
+        &self,
+        bytes: u64,
+        limit: u64,
+        undelivered: usize,
+        (open_calls, hanging_up): (usize, usize),
+    ) {
         let as_usize = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         self.journal_bytes.set(as_f64(as_usize(bytes)));
         self.journal_limit.set(as_f64(as_usize(limit)));
         self.undelivered.set(as_f64(undelivered));
         self.open_calls.set(as_f64(open_calls));
+        self.hanging_up.set(as_f64(hanging_up));
     }
 }

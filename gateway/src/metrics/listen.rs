@@ -4,7 +4,8 @@ use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
 use super::{as_f64, counter, gauge};
-use crate::listen::ListenCounters;
+use crate::listen::{HandshakeFault, ListenCounters};
+use crate::resolve::Results;
 
 /// What a counter shows.
 type Shown = fn(&ListenCounters) -> u64;
@@ -12,12 +13,13 @@ type Shown = fn(&ListenCounters) -> u64;
 /// Counters of SIP on the wire; [`ListenMetrics::show`] brings them up to date.
 pub struct ListenMetrics {
     counters: Vec<(Counter, Shown)>,
+    handshakes: Vec<(Counter, HandshakeFault)>,
     connections: Gauge,
 }
 
 impl ListenMetrics {
     pub(super) fn new(recorder: &PrometheusRecorder) -> ListenMetrics {
-        let mut counters: Vec<(Counter, Shown)> = Vec::new();
+        let (mut counters, mut handshakes): (Vec<(Counter, Shown)>, Vec<_>) = Default::default();
         let mut add = |name, labels: &[(&'static str, &str)], value: Shown| {
             counters.push((counter(recorder, name, labels), value));
         };
@@ -44,7 +46,16 @@ impl ListenMetrics {
         add(connections, &[("event", "overflowed")], |all| all.connections_overflowed.value());
         add(connections, &[("event", "timed_out")], |all| all.connections_timed_out.value());
         add(connections, &[("event", "broken")], |all| all.connections_broken.value());
-        ListenMetrics { counters, connections: gauge(recorder, "voice_connector_connections", &[]) }
+        for reason in HandshakeFault::ALL {
+            let labels = [("reason", reason.label())];
+            let failures = counter(recorder, "voice_connector_tls_handshake_failures_total", &labels);
+            handshakes.push((failures, reason));
+        }
+        ListenMetrics {
+            counters,
+            handshakes,
+            connections: gauge(recorder, "voice_connector_connections", &[]),
+        }
     }
 
     /// Takes over the present values.
@@ -52,6 +63,26 @@ impl ListenMetrics {
         for (counter, value) in &self.counters {
             counter.absolute(value(all));
         }
+        for (counter, reason) in &self.handshakes {
+            counter.absolute(all.handshakes_failed_for(*reason));
+        }
         self.connections.set(as_f64(usize::try_from(all.connections_open.value()).unwrap_or(usize::MAX)));
+    }
+}
+
+/// Look-ups of names; [`DnsMetrics::show`] brings them up to date.
+pub struct DnsMetrics(Vec<Counter>);
+
+impl DnsMetrics {
+    pub(super) fn new(recorder: &PrometheusRecorder, results: &Results) -> DnsMetrics {
+        let counter = |result| counter(recorder, "voice_connector_dns_lookups_total", &[("result", result)]);
+        DnsMetrics(results.all().map(|(result, _)| counter(result)).collect())
+    }
+
+    /// Takes over the present values.
+    pub fn show(&self, results: &Results) {
+        for (counter, (_, value)) in self.0.iter().zip(results.all()) {
+            counter.absolute(value);
+        }
     }
 }

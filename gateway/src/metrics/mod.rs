@@ -10,19 +10,32 @@ mod configuration;
 mod connector;
 mod describe;
 mod gateway;
+mod hep;
 mod listen;
+mod page;
+mod process;
+mod quality;
+mod sink;
+mod sound;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use metrics::{Counter, Gauge, Key, KeyName, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::resolve::Results;
 pub use connector::{CallMetrics, ConnectorMetrics};
 pub use gateway::{Flow, MediaMetrics, RecordKind, RecordMetrics, ShardMetrics, Side, TrafficMetrics};
-pub use listen::ListenMetrics;
+pub use hep::HepMetrics;
+pub use listen::{DnsMetrics, ListenMetrics};
+pub use page::{Page, Series};
+pub use sink::SinkMetrics;
+pub use sound::{Sound, SoundMetrics};
 
 /// The label of a connector that is not configured.
 const UNKNOWN: &str = "unknown";
@@ -33,6 +46,9 @@ const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, S
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
+/// Writes what is read anew each time that somebody asks.
+type WritesPage = Box<dyn Fn(&mut Page) + Send + Sync>;
+
 struct Inner {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -40,19 +56,28 @@ struct Inner {
     /// The connectors that were configured since the start: the live calls of a removed one still count.
     connectors: ArcSwap<HashMap<String, Arc<ConnectorMetrics>>>,
     unknown: Arc<ConnectorMetrics>,
-    responses: [Counter; 6],
+    /// The carriers that were configured since the start, or called.
+    carriers: ArcSwap<HashMap<String, Arc<carrier::CarrierCounters>>>,
+    responses: ByClass,
     samplers: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
+    pages: Mutex<Vec<WritesPage>>,
 }
 
 impl Metrics {
     /// - `region`: `gateway.region`, a label of all that is counted by connector.
     #[must_use]
     pub fn new(region: &str) -> Metrics {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let builder = describe::BUCKETS.iter().fold(PrometheusBuilder::new(), |builder, (name, buckets)| {
+            // Its only complaint is that there are none.
+            let name = Matcher::Full((*name).to_owned());
+            builder.set_buckets_for_metric(name, buckets).unwrap_or_default()
+        });
+        let recorder = builder.build_recorder();
         describe::describe(&recorder);
         let unknown = Arc::new(ConnectorMetrics::new(&recorder, UNKNOWN, region));
-        let responses = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"]
-            .map(|class| counter(&recorder, "voice_connector_sip_responses_total", &[("class", class)]));
+        let responses = ByClass::new(|class| {
+            counter(&recorder, "voice_connector_sip_responses_total", &[("class", class)])
+        });
         let info = [("version", env!("CARGO_PKG_VERSION")), ("region", region)];
         gauge(&recorder, "voice_connector_build_info", &info).set(1);
         Metrics(Arc::new(Inner {
@@ -61,9 +86,17 @@ impl Metrics {
             region: region.to_owned(),
             connectors: ArcSwap::default(),
             unknown,
+            carriers: ArcSwap::default(),
             responses,
             samplers: Mutex::default(),
+            pages: Mutex::default(),
         }))
+    }
+
+    /// As it was made for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.0.region
     }
 
     /// Makes room for these connectors, at start-up and after each reload; all others are counted
@@ -88,10 +121,7 @@ impl Metrics {
     ///
     /// - `status`: 100 to 699; others are not counted.
     pub fn sip_response(&self, status: u16) {
-        let class = usize::from(status / 100);
-        if let Some(counter) = class.checked_sub(1).and_then(|class| self.0.responses.get(class)) {
-            counter.increment(1);
-        }
+        self.0.responses.count(status);
     }
 
     /// A request was refused.
@@ -134,10 +164,26 @@ impl Metrics {
         RecordMetrics::new(&self.0.recorder)
     }
 
-    /// The gauges of the media side; keep them.
+    /// The gauges of the media side, which has so many workers; keep them.
     #[must_use]
-    pub fn media(&self) -> MediaMetrics {
-        MediaMetrics::new(&self.0.recorder)
+    pub fn media(&self, workers: usize) -> MediaMetrics {
+        MediaMetrics::new(&self.0.recorder, workers)
+    }
+
+    /// What is counted of a sink of records; keep it.
+    ///
+    /// - `name`: a configured one.
+    #[must_use]
+    pub fn sink(&self, name: &str) -> SinkMetrics {
+        SinkMetrics::new(&self.0.recorder, name)
+    }
+
+    /// What is counted of a collector that speaks HEP3; keep it.
+    ///
+    /// - `name`: a configured one.
+    #[must_use]
+    pub fn hep(&self, name: &str) -> HepMetrics {
+        HepMetrics::new(&self.0.recorder, name)
     }
 
     /// What the listeners count; keep it.
@@ -146,10 +192,21 @@ impl Metrics {
         ListenMetrics::new(&self.0.recorder)
     }
 
+    /// What the resolver counts; keep it.
+    #[must_use]
+    pub fn dns(&self, results: &Results) -> DnsMetrics {
+        DnsMetrics::new(&self.0.recorder, results)
+    }
+
     /// Calls `sample` before each [`render`](Metrics::render), for gauges that are cheaper to read when asked.
     /// It must not call `render` or `on_render`, nor keep a `Metrics` alive through itself.
     pub fn on_render(&self, sample: impl Fn() + Send + Sync + 'static) {
         self.0.samplers.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(sample));
+    }
+
+    /// Calls `write` in each [`render`](Metrics::render), for families whose labels come and go. The same holds for it.
+    pub fn on_page(&self, write: impl Fn(&mut Page) + Send + Sync + 'static) {
+        self.0.pages.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(write));
     }
 
     /// The Prometheus text format, version 0.0.4.
@@ -158,8 +215,17 @@ impl Metrics {
         for sample in self.0.samplers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             sample();
         }
+        self.upkeep();
+        let mut page = Page::new(self.0.handle.render());
+        for write in self.0.pages.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            write(&mut page);
+        }
+        page.into_text()
+    }
+
+    /// Puts what was observed into the buckets of its distribution: to be called now and then, where nobody may ask.
+    pub fn upkeep(&self) {
         self.0.handle.run_upkeep();
-        self.0.handle.render()
     }
 }
 
@@ -170,6 +236,7 @@ impl fmt::Debug for Metrics {
 }
 
 fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
+    debug_assert!(describe::knows(name, labels.iter().map(|(label, _)| *label)));
     let labels: Vec<Label> = labels.iter().map(|&(name, value)| Label::new(name, value.to_owned())).collect();
     Key::from_parts(KeyName::from_const_str(name), labels)
 }
@@ -182,170 +249,32 @@ fn gauge(recorder: &PrometheusRecorder, name: &'static str, labels: &[(&'static 
     recorder.register_gauge(&key(name, labels), &METADATA)
 }
 
-/// Counts of things in memory are far below 2^53.
-#[allow(clippy::cast_precision_loss)]
-fn as_f64(count: usize) -> f64 {
-    count as f64
+fn histogram(
+    recorder: &PrometheusRecorder,
+    name: &'static str,
+    labels: &[(&'static str, &str)],
+) -> Histogram {
+    recorder.register_histogram(&key(name, labels), &METADATA)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::direction::Direction;
+/// SIP responses by class.
+struct ByClass([Counter; 6]);
 
-    fn line<'a>(text: &'a str, start: &str) -> &'a str {
-        text.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in {text}"))
+impl ByClass {
+    fn new(counter: impl FnMut(&'static str) -> Counter) -> ByClass {
+        ByClass(["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"].map(counter))
     }
 
-    #[test]
-    fn calls_are_counted_by_connector_region_and_direction() {
-        let metrics = Metrics::new("us-east-1");
-        metrics.configure(["abc"]);
-        let labels = r#"{voice_connector_id="abc",region="us-east-1",direction="outbound"}"#;
-        let names = [
-            "call_attempts_total",
-            "call_failures_total",
-            "calls_answered_total",
-            "calls_active",
-            "throttles_total",
-        ];
-        let text = metrics.render();
-        for name in names {
-            assert_eq!(line(&text, &format!("voice_connector_{name}{labels}")).split(' ').nth(1), Some("0"));
-        }
-
-        let connector = metrics.connector("abc");
-        let calls = connector.calls(Direction::Outbound);
-        calls.attempt();
-        calls.attempt();
-        calls.attempt();
-        calls.answered();
-        calls.answered();
-        calls.ended();
-        calls.failed();
-        calls.throttled();
-        let text = metrics.render();
-        for (name, value) in names.into_iter().zip(["3", "1", "2", "1", "1"]) {
-            assert_eq!(
-                line(&text, &format!("voice_connector_{name}{labels}")).split(' ').nth(1),
-                Some(value),
-                "{name}"
-            );
-        }
-        assert!(text.contains("# HELP voice_connector_calls_active "));
-        assert!(text.contains("# TYPE voice_connector_calls_active gauge"));
-        assert!(text.contains("# TYPE voice_connector_call_attempts_total counter"));
-    }
-
-    #[test]
-    fn strangers_share_one_label_and_the_removed_keep_theirs() {
-        let metrics = Metrics::new("r");
-        metrics.configure(["abc"]);
-        metrics.configure(["def"]);
-        metrics.connector("abc").calls(Direction::Inbound).attempt();
-        metrics.connector("made-up-1").calls(Direction::Inbound).attempt();
-        metrics.connector("made-up-2").calls(Direction::Inbound).attempt();
-        let text = metrics.render();
-        assert!(
-            text.contains(
-                r#"call_attempts_total{voice_connector_id="abc",region="r",direction="inbound"} 1"#
-            )
-        );
-        assert!(text.contains(
-            r#"call_attempts_total{voice_connector_id="unknown",region="r",direction="inbound"} 2"#
-        ));
-        assert!(!text.contains("made-up"));
-    }
-
-    #[test]
-    fn the_gateways_own() {
-        let metrics = Metrics::new("r");
-        for status in [100, 180, 200, 302, 404, 503, 603, 0, 99, 700, u16::MAX] {
-            metrics.sip_response(status);
-        }
-        metrics.refusal("caller_id");
-        metrics.traffic(Side::Customer, Flow::Received).rtp(3, 516);
-        metrics.traffic(Side::Customer, Flow::Received).rtp(1, 172);
-        metrics.traffic(Side::Remote, Flow::Sent).rtcp(1, 80);
-        metrics.media_refusals("source").increment(2);
-        metrics.shard(1).set_transactions(4, 5);
-        metrics.shard(1).set_dialogs(6);
-        metrics.shard(1).set_mailbox(7);
-        metrics.media().set_ports(8, 1000);
-        metrics.media().set_queue(10);
-        let text = metrics.render();
-        for expect in [
-            r#"voice_connector_sip_responses_total{class="1xx"} 2"#,
-            r#"voice_connector_sip_responses_total{class="6xx"} 1"#,
-            r#"voice_connector_refusals_total{cause="caller_id"} 1"#,
-            r#"voice_connector_rtp_packets_total{side="customer",direction="received"} 4"#,
-            r#"voice_connector_rtp_bytes_total{side="customer",direction="received"} 688"#,
-            r#"voice_connector_rtcp_packets_total{side="remote",direction="sent"} 1"#,
-            r#"voice_connector_rtcp_bytes_total{side="remote",direction="sent"} 80"#,
-            r#"voice_connector_media_refusals_total{cause="source"} 2"#,
-            r#"voice_connector_transactions{shard="1",kind="client"} 4"#,
-            r#"voice_connector_transactions{shard="1",kind="server"} 5"#,
-            r#"voice_connector_dialogs{shard="1"} 6"#,
-            r#"voice_connector_queue_depth{queue="shard",shard="1"} 7"#,
-            "voice_connector_media_ports_in_use 8",
-            "voice_connector_media_ports 1000",
-            r#"voice_connector_queue_depth{queue="media"} 10"#,
-        ] {
-            assert!(text.lines().any(|line| line == expect), "no {expect} in {text}");
+    fn count(&self, status: u16) {
+        let class = usize::from(status / 100);
+        if let Some(counter) = class.checked_sub(1).and_then(|class| self.0.get(class)) {
+            counter.increment(1);
         }
     }
+}
 
-    /// What the sources say, but for their unit tests: of this module, and of all others.
-    fn sources() -> (String, String) {
-        let (mut own, mut others) = (String::new(), String::new());
-        let mut unread = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
-        while let Some(path) = unread.pop() {
-            if path.is_dir() {
-                unread.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-                continue;
-            }
-            let name = path.to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            let (text, _) = text.split_once("\n#[cfg(test)]\nmod tests").unwrap_or((&text, ""));
-            match name.contains("/src/metrics/") {
-                true if name.ends_with("describe.rs") => {}
-                true => own.push_str(text),
-                false if name.contains("/simulation/") || name.ends_with("tests.rs") => {}
-                false => others.push_str(text),
-            }
-        }
-        (own, others)
-    }
-
-    #[test]
-    fn whatever_is_described_is_written_by_somebody() {
-        let (own, others) = sources();
-        for (name, _) in describe::COUNTERS.iter().chain(describe::GAUGES) {
-            assert!(own.contains(&format!("\"{name}\"")), "{name} is described, and that is all");
-        }
-        let functions = own.lines().map(str::trim_start).filter(|line| line.contains("(&self"));
-        let public = functions.filter_map(|line| {
-            line.strip_prefix("pub fn ")
-                .or_else(|| line.strip_prefix("pub(crate) fn "))?
-                .split(['(', '<'])
-                .next()
-        });
-        let unused: Vec<&str> = public.filter(|name| !others.contains(&format!(".{name}("))).collect();
-        assert_eq!(unused, [""; 0], "nobody calls these");
-    }
-
-    #[test]
-    fn two_gateways_do_not_share() {
-        let (a, b) = (Metrics::new("r"), Metrics::new("r"));
-        a.refusal("source");
-        assert!(!b.render().contains("cause"));
-    }
-
-    #[test]
-    fn samplers_run_before_rendering() {
-        let metrics = Metrics::new("r");
-        let shard = metrics.shard(0);
-        metrics.on_render(move || shard.set_dialogs(3));
-        assert!(metrics.render().contains("voice_connector_dialogs{shard=\"0\"} 3"));
-    }
+/// Counts of things in memory are far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+pub(crate) fn as_f64(count: usize) -> f64 {
+    count as f64
 }

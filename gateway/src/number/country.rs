@@ -24,7 +24,7 @@ impl PlanEntry {
         let found = found.as_ref();
         Self {
             numbering: Numbering::found(number, found),
-            calling_code_len: found.map_or(0, |found| found.country().prefix.to_string().len()),
+            calling_code_len: found.map_or(0, |found| decimal_digits(found.country().prefix)),
             kind: found.map(PhoneNumber::phone_type),
         }
     }
@@ -62,11 +62,12 @@ impl Numbering {
     /// A trunk prefix after the calling code (`+44 0 871 ...`) makes `number` none: a carrier drops that prefix and connects
     /// what no list of prefixes was asked about.
     fn found(number: &E164, found: Option<&PhoneNumber>) -> Numbering {
-        if let Some(code) = NON_COUNTRY.iter().find(|code| number.digits().starts_with(**code)) {
+        let digits = number.digits();
+        if let Some(code) = NON_COUNTRY.iter().find(|code| digits.starts_with(**code)) {
             return Numbering::NonCountry(code);
         }
         match found {
-            _ if has_belarus_trunk(number.digits()) => Numbering::Unknown,
+            _ if has_belarus_trunk(digits) => Numbering::Unknown,
             Some(found) if found.e164() == number.as_str() => {
                 iso(found.country().code).map_or(Numbering::Unknown, Numbering::Country)
             }
@@ -88,6 +89,10 @@ fn has_belarus_trunk(digits: &str) -> bool {
     };
     let own = ["800", "801", "803", "810", "820"].iter().any(|range| national.starts_with(range));
     !own || national.len() > 10
+}
+
+fn decimal_digits(code: u32) -> usize {
+    code.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 fn iso(code: &str) -> Option<CountryCode> {

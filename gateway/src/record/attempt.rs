@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// Who ended a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +13,11 @@ pub enum EndedBy {
     Caller,
     /// Who was called: BYE, or the refusal that the caller heard.
     Callee,
-    /// We did: a refusal of ours, a time-out, an operator.
+    /// We did: a refusal of ours, a time-out.
     #[default]
     Gateway,
+    /// The operator did, by `voice-connector hangup`.
+    Operator,
 }
 
 impl EndedBy {
@@ -25,6 +28,7 @@ impl EndedBy {
             EndedBy::Caller => "caller",
             EndedBy::Callee => "callee",
             EndedBy::Gateway => "gateway",
+            EndedBy::Operator => "operator",
         }
     }
 }
@@ -33,15 +37,15 @@ impl EndedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptDetail {
     /// Whose it is: a carrier's name ...
-    pub carrier: Option<String>,
+    pub carrier: Option<SmolStr>,
     /// ... or a connector's id.
-    pub voice_connector: Option<String>,
+    pub voice_connector: Option<SmolStr>,
     /// The host as it is configured.
-    pub host: String,
+    pub host: SmolStr,
     /// Where the INVITE went; null where none was sent.
     pub address: Option<SocketAddr>,
     /// `udp`, `tcp` or `tls`.
-    pub transport: String,
+    pub transport: SmolStr,
     /// Milliseconds since the Unix epoch.
     pub started: u64,
     /// The same; null while it goes on.
@@ -49,7 +53,10 @@ pub struct AttemptDetail {
     /// Its final answer; null where none came.
     pub status: Option<u16>,
     /// How it ended, in words.
-    pub cause: String,
+    pub cause: SmolStr,
+    /// The `Reason` of that answer (RFC 3326).
+    #[serde(default)]
+    pub reason: Option<SmolStr>,
     /// Why it was left for the next, or had the last word; null where it was answered or given up.
-    pub because: Option<String>,
+    pub because: Option<SmolStr>,
 }

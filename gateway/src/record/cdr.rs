@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::facts::CallFacts;
 use super::usage::usage_type;
@@ -29,41 +30,41 @@ pub enum Status {
 #[serde(rename_all = "PascalCase")]
 pub struct CallDetailRecord {
     /// `gateway.account`.
-    pub aws_account_id: String,
+    pub aws_account_id: SmolStr,
     /// The gateway's UUID of the call.
-    pub transaction_id: String,
+    pub transaction_id: SmolStr,
     /// SIP Call-ID of the leg to the connector.
-    pub call_id: String,
+    pub call_id: SmolStr,
     /// The connector that the call is billed to.
-    pub voice_connector_id: String,
+    pub voice_connector_id: SmolStr,
     /// Answered or not.
     pub status: Status,
     /// `OK`, or the cause in words.
-    pub status_message: String,
+    pub status_message: SmolStr,
     /// The digest user.
-    pub sip_auth_user: String,
+    pub sip_auth_user: SmolStr,
     /// From answer to end, rounded up to a multiple of 6 s; 0 where there was no answer.
     pub billable_duration_seconds: u64,
     /// The seconds ÷ 60; a multiple of 0.1.
     pub billable_duration_minutes: f64,
     /// `2.0`.
-    pub schema_version: String,
+    pub schema_version: SmolStr,
     /// Who called, E.164.
-    pub source_phone_number: String,
+    pub source_phone_number: SmolStr,
     /// The caller's name.
-    pub source_phone_number_name: String,
+    pub source_phone_number_name: SmolStr,
     /// The caller's ISO 3166 country.
-    pub source_country: String,
+    pub source_country: SmolStr,
     /// Who was called, E.164.
-    pub destination_phone_number: String,
+    pub destination_phone_number: SmolStr,
     /// The called number's name.
-    pub destination_phone_number_name: String,
+    pub destination_phone_number_name: SmolStr,
     /// The called number's ISO 3166 country.
-    pub destination_country: String,
+    pub destination_country: SmolStr,
     /// What the call is billed as, see [`usage_type`].
     pub usage_type: String,
     /// `AmazonChimeVoiceConnector`.
-    pub service_code: String,
+    pub service_code: SmolStr,
     /// Seen from the customer.
     pub direction: Direction,
     /// Arrival of the INVITE, whole seconds since the Unix epoch.
@@ -71,7 +72,7 @@ pub struct CallDetailRecord {
     /// End of the call, whole seconds since the Unix epoch.
     pub end_time_epoch_seconds: u64,
     /// `gateway.region`.
-    pub region: String,
+    pub region: SmolStr,
     /// Audio was streamed.
     pub streaming: bool,
     /// A proxy session joined the two.
@@ -96,7 +97,7 @@ impl CallDetailRecord {
             billable_duration_seconds: u64::from(steps) * 6,
             // A tenth of an integer prints as one: 0.1, never 0.30000000000000004.
             billable_duration_minutes: f64::from(steps) / 10.0,
-            schema_version: "2.0".to_owned(),
+            schema_version: SmolStr::new_static("2.0"),
             source_phone_number: facts.source.number.clone(),
             source_phone_number_name: facts.source.name.clone().unwrap_or_default(),
             source_country: facts.source.country.clone().unwrap_or_default(),
@@ -104,7 +105,7 @@ impl CallDetailRecord {
             destination_phone_number_name: facts.destination.name.clone().unwrap_or_default(),
             destination_country: facts.destination.country.clone().unwrap_or_default(),
             usage_type: usage_type(facts),
-            service_code: "AmazonChimeVoiceConnector".to_owned(),
+            service_code: SmolStr::new_static("AmazonChimeVoiceConnector"),
             direction: facts.direction,
             start_time_epoch_seconds: facts.started_at.as_secs(),
             end_time_epoch_seconds: facts.ended_at.as_secs(),
@@ -167,8 +168,8 @@ mod tests {
     fn an_unanswered_call_failed_and_costs_nothing() {
         let record = CallDetailRecord::new(&CallFacts {
             answered_at: None,
-            status_message: "Busy Here".to_owned(),
-            sip_auth_user: Some("branch".to_owned()),
+            status_message: "Busy Here".into(),
+            sip_auth_user: Some("branch".into()),
             ..facts()
         });
         assert_eq!(record.status, Status::Failed);

@@ -8,13 +8,12 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use nix::unistd::syncfs;
 
 use super::directory::{Directory, sync_directory};
 use super::journal::Entry;
-use super::name;
+use super::sink::SinkRecord;
 use crate::metrics::RecordKind;
 
 /// So many files are waited for one by one; more by their file system, which others write to as well.
@@ -29,21 +28,11 @@ pub fn deliver(
     entry: &Entry,
     anew: bool,
 ) -> io::Result<(PathBuf, Option<RecordKind>)> {
-    let (kind, (path, written)) = match entry {
-        Entry::Ended { record, started_ms, .. } => {
-            let body = serde_json::to_vec(record)?;
-            let name = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
-            let began = Duration::from_millis(*started_ms);
-            (RecordKind::CallDetail, directory.deliver(name, began, &body, anew)?)
-        }
-        Entry::Detail { detail, .. } => {
-            let body = serde_json::to_vec(detail)?;
-            let name = |at| name::call(at, &detail.transaction_id);
-            let began = Duration::from_millis(detail.times.invite);
-            (RecordKind::Detail, directory.deliver(name, began, &body, anew)?)
-        }
-        _ => return Err(ErrorKind::InvalidData.into()), // The index points to these two only.
+    let Some(record) = SinkRecord::of(entry)? else {
+        return Err(ErrorKind::InvalidData.into()); // The index points to records only.
     };
+    let kind = record.kind;
+    let (path, written) = directory.deliver(|nudge| record.name(nudge), &record.body, anew)?;
     Ok((path, written.then_some(kind)))
 }
 

@@ -1,13 +1,14 @@
 //! The records directory: the sink that every gateway has.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, open, renameat_with};
+use rustix::io::Errno;
 
 /// Records of one transaction id, connector and start that are told apart, see [`Directory::deliver`].
 const NAMESAKES: u32 = 1_000;
@@ -15,12 +16,14 @@ const NAMESAKES: u32 = 1_000;
 /// `records.directory`.
 pub struct Directory {
     root: PathBuf,
+    /// Its file system makes files that have no name yet, as far as is known.
+    nameless: Cell<bool>,
 }
 
 impl Directory {
     /// The directory at `root`.
     pub fn new(root: &Path) -> Directory {
-        Directory { root: root.to_owned() }
+        Directory { root: root.to_owned(), nameless: Cell::new(true) }
     }
 
     /// Hands a record to the kernel under its object name, whole or not at all. Returns its path, and whether it was written
@@ -30,38 +33,73 @@ impl Directory {
     /// millisecond) makes it go by the next free millisecond, so that names keep their shape and nothing is
     /// overwritten but what a crash of the host has left half written.
     ///
-    /// - `name`: its object name, had the call begun then.
+    /// - `name`: its object name, had the call begun so many milliseconds later.
     /// - `body`: the record as it is written.
     /// - `anew`: it is written over itself, too: what is there of it can't be relied on.
     pub fn deliver(
         &self,
-        name: impl Fn(Duration) -> String,
-        started_at: Duration,
+        name: impl Fn(u32) -> String,
         body: &[u8],
         anew: bool,
     ) -> io::Result<(PathBuf, bool)> {
         for nudge in 0..NAMESAKES {
-            let path = self.root.join(name(started_at + Duration::from_millis(nudge.into())));
-            let temporary = self.write_beside(&path, body)?;
+            let path = self.root.join(name(nudge));
             // Mostly nothing is there, and nobody has to look.
-            if !rename_where_free(&temporary, &path)? {
-                let there = fs::read(&path)?;
-                let itself = there == body;
-                if itself && !anew || !itself && is_whole(&there) {
-                    fs::remove_file(&temporary)?;
-                    match itself {
-                        true => return Ok((path, false)),
-                        false => continue,
-                    }
-                }
-                fs::rename(&temporary, &path)?;
+            if self.write_where_free(&path, body)? {
+                return Ok((path, true));
             }
-            return Ok((path, true));
+            let there = fs::read(&path)?;
+            let itself = there == body;
+            if itself && !anew {
+                return Ok((path, false));
+            }
+            if itself || !is_whole(&there) {
+                fs::rename(self.write_beside(&path, body)?, &path)?;
+                return Ok((path, true));
+            }
         }
         Err(io::Error::new(ErrorKind::AlreadyExists, "too many records of one name"))
     }
 
-    /// Writes a record under a hidden name: whoever lists the directory sees whole records only.
+    /// Writes a record unless its name is taken. Says whether it has it. Whoever lists the directory sees whole records only.
+    fn write_where_free(&self, path: &Path, body: &[u8]) -> io::Result<bool> {
+        if let Some(named) = self.write_nameless(path, body)? {
+            return Ok(named);
+        }
+        let temporary = self.write_beside(path, body)?;
+        let named = rename_where_free(&temporary, path)?;
+        if !named {
+            fs::remove_file(&temporary)?;
+        }
+        Ok(named)
+    }
+
+    /// Writes a record into a file that has no name before it is whole: the directory changes once, and nothing is left there
+    /// by a crash. Says whether it has its name, which may be taken; `None` where that can't be done here.
+    fn write_nameless(&self, path: &Path, body: &[u8]) -> io::Result<Option<bool>> {
+        let (true, Some(parent)) = (self.nameless.get(), path.parent()) else { return Ok(None) };
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let mut file = match open(parent, flags, Mode::from_raw_mode(0o640)) {
+            Ok(file) => File::from(file),
+            // The first of its day.
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOSYS) => {
+                self.nameless.set(false);
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        file.write_all(body)?;
+        let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(match linkat(CWD, open, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+            Ok(()) => Some(true),
+            Err(Errno::EXIST) => Some(false),
+            // Without /proc, or where links are not wanted.
+            Err(_) => None,
+        })
+    }
+
+    /// Writes a record under a hidden name.
     fn write_beside(&self, path: &Path, body: &[u8]) -> io::Result<PathBuf> {
         let temporary =
             path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default().to_string_lossy()));
@@ -106,12 +144,12 @@ impl Directory {
 
 /// Gives a file its name, unless that is taken. Says whether it has it.
 fn rename_where_free(from: &Path, to: &Path) -> io::Result<bool> {
-    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
-        Err(Errno::EEXIST) => Ok(false),
+        Err(Errno::EXIST) => Ok(false),
         // Not every file system can.
-        Err(Errno::EINVAL | Errno::ENOSYS) if to.symlink_metadata().is_ok() => Ok(false),
-        Err(Errno::EINVAL | Errno::ENOSYS) => fs::rename(from, to).map(|()| true),
+        Err(Errno::INVAL | Errno::NOSYS) if to.symlink_metadata().is_ok() => Ok(false),
+        Err(Errno::INVAL | Errno::NOSYS) => fs::rename(from, to).map(|()| true),
         Err(error) => Err(error.into()),
     }
 }
@@ -149,6 +187,9 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
     use super::*;
     use crate::direction::Direction;
     use crate::record::testing::facts;
@@ -179,8 +220,11 @@ mod tests {
     fn deliver(directory: &Directory, facts: &CallFacts) -> bool {
         let record = CallDetailRecord::new(facts);
         let body = serde_json::to_vec(&record).unwrap();
-        let name = |at| name::call_detail(&record.voice_connector_id, at, &record.transaction_id);
-        directory.deliver(name, facts.started_at, &body, false).unwrap().1
+        let name = |nudge: u32| {
+            let at = facts.started_at + Duration::from_millis(nudge.into());
+            name::call_detail(&facts.voice_connector_id, at, &facts.transaction_id)
+        };
+        directory.deliver(name, &body, false).unwrap().1
     }
 
     #[test]
@@ -214,15 +258,41 @@ mod tests {
         );
     }
 
+    /// Of a file system that makes no files without names.
+    fn named(root: &Path) -> Directory {
+        Directory { nameless: Cell::new(false), ..Directory::new(root) }
+    }
+
     #[test]
     fn a_leftover_of_a_crash_is_no_obstacle() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::new(dir.path());
         fs::create_dir_all(dir.path().join(DAY)).unwrap();
         let leftover = dir.path().join(DAY).join(".01.13.45.042_0f8fad5b-d9cb-469f-a165-70867728950e.tmp");
         fs::write(&leftover, "{\"AwsAccount").unwrap();
-        assert!(deliver(&directory, &facts()));
+        assert!(deliver(&named(dir.path()), &facts()));
         assert!(!leftover.exists());
+    }
+
+    /// The first makes the directory, the second finds it; nobody else may read them.
+    #[test]
+    fn records_are_the_same_whichever_way_they_get_their_names() {
+        let [one, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let (nameless, named) = (Directory::new(one.path()), named(other.path()));
+        for directory in [&nameless, &named] {
+            let second = CallFacts { transaction_id: "second".into(), ..facts() };
+            let answers = [facts(), second.clone(), second].map(|facts| deliver(directory, &facts));
+            assert_eq!(answers, [true, true, false]);
+        }
+        if !nameless.nameless.get() {
+            eprintln!("this file system makes no files without names: both records came the same way");
+        }
+        assert_eq!(files(one.path()).len(), 2);
+        assert_eq!(files(one.path()), files(other.path()));
+        for (name, _) in files(one.path()) {
+            let mode = |dir: &Path| fs::metadata(dir.join(&name)).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(one.path()), mode(other.path()));
+            assert_eq!(mode(one.path()) & 0o007, 0);
+        }
     }
 
     /// The host crashed after the record had its name, and before its content was on the disk.

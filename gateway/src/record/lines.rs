@@ -11,7 +11,7 @@ use super::directory::Directory;
 use super::recorder::Room;
 use super::retry::Retry;
 use super::{LogGroup, name};
-use crate::metrics::{RecordKind, RecordMetrics};
+use crate::metrics::RecordMetrics;
 
 /// Lines that are not in their files yet.
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl Lines {
         for ((group, file), waiting) in std::mem::take(&mut self.files) {
             match directory.append(&file, &waiting.text) {
                 Ok(()) => {
-                    metrics.written(kind_of(group), waiting.count);
+                    metrics.written(group.kind(), waiting.count);
                     room.release(waiting.cost);
                 }
                 Err(error) => {
@@ -90,15 +90,8 @@ impl Lines {
     /// The program ends: what still waits is lost, and said to be.
     pub fn give_up(&self, metrics: &RecordMetrics) {
         for ((group, file), waiting) in &self.files {
-            metrics.dropped(kind_of(*group), waiting.count);
+            metrics.dropped(group.kind(), waiting.count);
             error!(file, count = waiting.count, "log lines lost: the disk does not take them");
         }
-    }
-}
-
-fn kind_of(group: LogGroup) -> RecordKind {
-    match group {
-        LogGroup::Media => RecordKind::Quality,
-        LogGroup::SipMessages => RecordKind::SipMessage,
     }
 }

@@ -5,14 +5,15 @@
 //!
 //! ```text
 //! Amazon-Chime-Voice-Connector-CDRs/json/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>
-//! voice-connector-calls/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>.json    all of one call: [`CallDetail`]
+//! voice-connector-calls/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>.json    all of one call: [`WideRecord`]
+//! voice-connector-audit/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<event id>.json          a call of the API: [`AuditRecord`]
 //! aws/ChimeVoiceConnectorLogs/<connector>/<yyyy>/<mm>/<dd>/<HH>.jsonl           quality, a line a call and minute
 //! aws/ChimeVoiceConnectorSipMessages/<connector>/<yyyy>/<mm>/<dd>/<HH>.jsonl    SIP messages, a line each
 //! .journal/                                                                     what is on its way; ours
 //! ```
 //!
 //! All times in names are UTC. A call detail record is in the journal before it is anywhere else, and
-//! leaves it when it is safe in the directory, so that neither a crash nor a full disk loses one; a repeat
+//! leaves it when it is safe in the directory and with every [`sink`], so that neither a crash nor a full disk loses one; a repeat
 //! changes nothing. An answered call is in the journal before its 200 leaves. Lines of the two logs are appended to their
 //! files directly: they are the first to be given up when room runs out.
 //!
@@ -27,10 +28,10 @@
 //! let metrics = Metrics::new("us-east-1");
 //! let opened = open(&RecorderSettings::new(directory), metrics.records())?;
 //! for orphan in &opened.orphans {
-//!     // Send a BYE on both legs, then `opened.recorder.released(orphan.call.facts.key())`.
+//!     // Send a BYE on both legs; once they are answered, `opened.recorder.released(orphan.call.facts.key())`.
 //! }
 //! let busy = CallFacts {
-//!     account: String::new(),
+//!     account: "".into(),
 //!     region: "us-east-1".into(),
 //!     transaction_id: "0f8fad5b-d9cb-469f-a165-70867728950e".into(),
 //!     call_id: "a84b4c76e66710@pbx.example.com".into(),
@@ -55,6 +56,7 @@
 //! ```
 
 mod attempt;
+mod audit;
 mod cdr;
 mod deliveries;
 mod delivery;
@@ -63,17 +65,23 @@ mod directory;
 mod facts;
 mod inbox;
 mod journal;
+mod leg;
 mod lines;
 mod mask;
+mod media;
 mod name;
 mod pressure;
 mod quality;
+pub mod read;
 mod recorder;
 mod recovery;
 mod retry;
 mod settled;
+pub mod sink;
 mod sip_log;
 mod usage;
+mod verdict;
+mod wide;
 mod writer;
 
 #[cfg(test)]
@@ -82,18 +90,26 @@ pub(crate) mod testing;
 use std::time::Duration;
 
 pub use attempt::{AttemptDetail, EndedBy};
+pub use audit::AuditRecord;
 pub use cdr::{CallDetailRecord, Status};
 pub use detail::{CallDetail, DetailDirection, DetailTimes};
 pub use facts::{AnsweredCall, CallFacts, CallKey, Party};
 pub use journal::JournalError;
+pub use leg::LegDetail;
 pub use mask::mask;
-pub use name::{LogGroup, call, call_detail, hourly, rfc3339};
+pub use media::{LossDetail, MediaDetail, Opinion, PartyMedia, Share, StreamDetail};
+pub use name::AUDIT;
+pub use name::{LogGroup, audit, call, call_detail, day_of, hourly, recording_name, recordings_of, rfc3339};
 pub use quality::{FlowFacts, Lost, Minute, PathFacts, QualityFacts, quality};
-pub use recorder::{Ack, Full, NotJournaled, Opened, Record, RecordWriter, Recorder, RecorderSettings, open};
+pub use recorder::{
+    Ack, Full, NotJournaled, Opened, Record, RecordWriter, Recorder, RecorderSettings, open, open_with,
+};
 pub use recovery::Orphan;
-pub use settled::{Account, Forward, Settled, Times};
+pub use settled::{Account, Forward, Settled, Times, transaction_id};
 pub use sip_log::SipMessageFacts;
 pub use usage::{region_code, usage_type};
+pub use verdict::verdict;
+pub use wide::{FailureClass, WideRecord};
 
 /// Whole milliseconds, as the logs count time.
 fn milliseconds(time: Duration) -> u64 {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::metrics::RecordKind;
+
 /// Longest path component that an id may fill, in characters; ids of ours are far shorter.
 const ID_LIMIT: usize = 96;
 
@@ -42,6 +44,52 @@ pub fn call(started_at: Duration, transaction_id: &str) -> String {
     )
 }
 
+/// `voice-connector-audit/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<event id>.json`, in UTC of the call of the API.
+#[must_use]
+pub fn audit(at: Duration, event_id: &str) -> String {
+    let at = utc(at);
+    format!(
+        "{AUDIT}/{}/{:02}.{:02}.{:02}.{:03}_{}.json",
+        day(at),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.millisecond(),
+        component(event_id),
+    )
+}
+
+/// Where the names of audit records begin.
+pub const AUDIT: &str = "voice-connector-audit";
+
+/// `voice-connector-recordings/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction>.wav`, in UTC of the moment when it began.
+#[must_use]
+pub fn recording_name(voice_connector_id: &str, began: Duration, transaction_id: &str) -> String {
+    let start = utc(began);
+    format!(
+        "{}/{}/{:02}.{:02}.{:02}.{:03}_{}.wav",
+        recordings_of(voice_connector_id),
+        day(start),
+        start.hour(),
+        start.minute(),
+        start.second(),
+        start.millisecond(),
+        component(transaction_id),
+    )
+}
+
+/// Where a connector's recordings are: years, months and days are below it.
+#[must_use]
+pub fn recordings_of(voice_connector_id: &str) -> String {
+    format!("voice-connector-recordings/{}", component(voice_connector_id))
+}
+
+/// `<yyyy>/<mm>/<dd>`, in UTC.
+#[must_use]
+pub fn day_of(unix: Duration) -> String {
+    day(utc(unix))
+}
+
 /// The log group whose name is `group` is a directory; below it a directory for each connector,
 /// year, month and day holds one file of JSON lines for each hour (UTC): `.../<dd>/<HH>.jsonl`.
 ///
@@ -49,11 +97,15 @@ pub fn call(started_at: Duration, transaction_id: &str) -> String {
 #[must_use]
 pub fn hourly(group: LogGroup, voice_connector_id: &str, event_timestamp: Duration) -> String {
     let time = utc(event_timestamp);
-    let group = match group {
-        LogGroup::Media => "ChimeVoiceConnectorLogs",
-        LogGroup::SipMessages => "ChimeVoiceConnectorSipMessages",
-    };
-    format!("aws/{group}/{}/{}/{:02}.jsonl", component(voice_connector_id), day(time), time.hour())
+    format!("{}/{}/{}/{:02}.jsonl", self::group(group), component(voice_connector_id), day(time), time.hour())
+}
+
+/// The directory of a log group: what begins each name of [`hourly`].
+pub(super) fn group(group: LogGroup) -> &'static str {
+    match group {
+        LogGroup::Media => "aws/ChimeVoiceConnectorLogs",
+        LogGroup::SipMessages => "aws/ChimeVoiceConnectorSipMessages",
+    }
 }
 
 /// The two kinds of lines.
@@ -63,6 +115,21 @@ pub enum LogGroup {
     Media,
     /// A line for each SIP message.
     SipMessages,
+}
+
+impl LogGroup {
+    /// What its lines are.
+    pub(super) fn kind(self) -> RecordKind {
+        match self {
+            LogGroup::Media => RecordKind::Quality,
+            LogGroup::SipMessages => RecordKind::SipMessage,
+        }
+    }
+
+    /// The log of such lines; `None`: they are no lines of a log.
+    pub(super) fn of(kind: RecordKind) -> Option<LogGroup> {
+        [LogGroup::Media, LogGroup::SipMessages].into_iter().find(|group| group.kind() == kind)
+    }
 }
 
 /// RFC 3339 with whole seconds: `2019-08-10T01:13:45Z`.
@@ -128,6 +195,12 @@ mod tests {
     fn wide_records() {
         let name = call(Duration::from_millis(1_565_399_625_042), "0f8fad5b");
         assert_eq!(name, "voice-connector-calls/2019/08/10/01.13.45.042_0f8fad5b.json");
+    }
+
+    #[test]
+    fn audit_records() {
+        let name = audit(Duration::from_millis(1_565_399_625_042), "../e");
+        assert_eq!(name, "voice-connector-audit/2019/08/10/01.13.45.042____e.json");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,14 +14,16 @@ use tracing::{error, info, warn};
 use super::delivery::FlushJob;
 use super::directory::Directory;
 use super::inbox::{Inbox, Outlet, inbox};
-use super::journal::{Journal, JournalError, SyncJob};
+use super::journal::{Entry, Journal, JournalError, SyncJob};
 use super::pressure::Pressure;
 use super::recovery::{Orphan, recover};
+use super::sink::{LogFeed, Outcome, Queue, SinkSetup, SinkThread};
 use super::writer::Writer;
-use super::{AnsweredCall, CallDetail, CallFacts, CallKey, QualityFacts, SipMessageFacts};
+use super::{AnsweredCall, AuditRecord, CallDetail, CallFacts, CallKey, QualityFacts, SipMessageFacts};
 use crate::abort::AbortOnPanic;
 use crate::metrics::{RecordKind, RecordMetrics};
 use crate::pulse::Pulse;
+use crate::random::SystemRandom;
 
 /// Items that are written together, at most.
 const BATCH: usize = 1_024;
@@ -35,7 +37,7 @@ const CALL_COST: usize = 2_048;
 /// What a quality record takes.
 const QUALITY_COST: usize = 1_024;
 
-/// What a SIP message takes beside its bytes.
+/// What a SIP message, or a call of the API, takes beside its bytes.
 const MESSAGE_COST: usize = 256;
 
 /// Where and how much to record.
@@ -69,29 +71,44 @@ impl RecorderSettings {
 pub enum Record {
     /// A call of a connector is over. Never refused.
     CallDetail(Box<CallFacts>),
+    /// The same, and its parties have not all heard so: until [`Recorder::released`] its legs are kept, for the next start to
+    /// hang them up should this run end before.
+    HangingUp(Box<CallFacts>),
     /// A minute of a call.
     Quality(Box<QualityFacts>),
     /// A SIP message.
     SipMessage(Box<SipMessageFacts>),
     /// A call is over: all that is known of it.
     Detail(Box<CallDetail>),
+    /// Somebody has asked the API for something.
+    Audit(Box<AuditRecord>),
 }
 
 impl Record {
     fn kind(&self) -> RecordKind {
         match self {
-            Record::CallDetail(_) => RecordKind::CallDetail,
+            Record::CallDetail(_) | Record::HangingUp(_) => RecordKind::CallDetail,
             Record::Quality(_) => RecordKind::Quality,
             Record::SipMessage(_) => RecordKind::SipMessage,
             Record::Detail(_) => RecordKind::Detail,
+            Record::Audit(_) => RecordKind::Audit,
+        }
+    }
+
+    /// With which kind it is given up when room runs out.
+    fn given_up_with(&self) -> RecordKind {
+        match self {
+            Record::Audit(audit) if !audit.changes => RecordKind::SipMessage,
+            record => record.kind(),
         }
     }
 
     fn cost(&self) -> usize {
         match self {
-            Record::CallDetail(_) | Record::Detail(_) => CALL_COST,
+            Record::CallDetail(_) | Record::HangingUp(_) | Record::Detail(_) => CALL_COST,
             Record::Quality(_) => QUALITY_COST,
             Record::SipMessage(facts) => MESSAGE_COST + facts.message.len(),
+            Record::Audit(audit) => MESSAGE_COST + audit.body.len(),
         }
     }
 }
@@ -115,10 +132,12 @@ pub type Ack = Box<dyn FnOnce(Result<(), NotJournaled>) + Send>;
 /// What travels to the writer. Costs are bytes of the queue's room.
 pub(super) enum Item {
     Answered { call: Box<AnsweredCall>, ack: Ack, cost: usize },
-    CallDetail { facts: Box<CallFacts>, cost: usize },
+    Rings { call: Box<AnsweredCall>, cost: usize },
+    CallDetail { facts: Box<CallFacts>, hanging_up: bool, cost: usize },
     Quality { facts: Box<QualityFacts>, cost: usize },
     SipMessage { facts: Box<SipMessageFacts>, cost: usize },
     Detail { detail: Box<CallDetail>, cost: usize },
+    Audit { audit: Box<AuditRecord>, cost: usize },
     Released { key: CallKey },
 }
 
@@ -129,6 +148,8 @@ enum Message {
     /// The disk has been waited for.
     Synced(SyncJob, io::Result<()>),
     Flushed(io::Result<()>),
+    /// What became of the batch of a sink.
+    Taken(usize, Outcome),
     Stop,
 }
 
@@ -142,12 +163,14 @@ struct RoomState {
     used: AtomicUsize,
     /// Of the journal, as [`Pressure::level`].
     pressure: AtomicU8,
+    /// The journal is nearly full.
+    near: AtomicBool,
 }
 
 impl Room {
     pub(super) fn new(limit: usize, metrics: RecordMetrics) -> Room {
         let (used, pressure) = (AtomicUsize::new(0), AtomicU8::new(0));
-        Room(Arc::new(RoomState { metrics, limit, used, pressure }))
+        Room(Arc::new(RoomState { metrics, limit, used, pressure, near: AtomicBool::new(false) }))
     }
 
     /// Takes `cost` bytes for a record of this kind, if it is still admitted.
@@ -162,7 +185,7 @@ impl Room {
     }
 
     fn queue_pressure(&self, used: usize) -> Pressure {
-        Pressure::of(used as u64, self.0.limit as u64)
+        Pressure::of_memory(used as u64, self.0.limit as u64)
     }
 
     pub(super) fn release(&self, cost: usize) {
@@ -176,6 +199,10 @@ impl Room {
 
     fn pressure(&self) -> Pressure {
         Pressure::from_level(self.0.pressure.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_near(&self, near: bool) {
+        self.0.near.store(near, Ordering::Relaxed);
     }
 
     pub(super) fn set_pressure(&self, pressure: Pressure) {
@@ -192,24 +219,27 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Reports something. SIP messages are refused when half of the room (in memory, in the journal) is
-    /// taken, quality records and wide records when three quarters are, call detail records never.
+    /// Reports something. SIP messages are refused when half of the room in memory or nine tenths of the journal's are
+    /// taken, and with them calls of the API that only read; quality records and wide records when three quarters or 95 % are;
+    /// calls of the API that change something when no call is taken any more; call detail records never.
     ///
     /// # Errors
     /// There is no room: the record is lost, and counted.
     pub fn record(&self, record: Record) -> Result<(), Full> {
         let (kind, cost) = (record.kind(), record.cost());
-        if let Err(full) = self.room.take(kind, cost) {
+        if let Err(full) = self.room.take(record.given_up_with(), cost) {
             self.metrics.dropped(kind, 1);
             return Err(full);
         }
         // The call's records for its connectors follow.
         let more = matches!(record, Record::Detail(_));
         let item = match record {
-            Record::CallDetail(facts) => Item::CallDetail { facts, cost },
+            Record::CallDetail(facts) => Item::CallDetail { facts, hanging_up: false, cost },
+            Record::HangingUp(facts) => Item::CallDetail { facts, hanging_up: true, cost },
             Record::Quality(facts) => Item::Quality { facts, cost },
             Record::SipMessage(facts) => Item::SipMessage { facts, cost },
             Record::Detail(detail) => Item::Detail { detail, cost },
+            Record::Audit(audit) => Item::Audit { audit, cost },
         };
         let message = Message::Item(item);
         let sent = match more {
@@ -240,15 +270,42 @@ impl Recorder {
         }
     }
 
+    /// A call may ring, and shall be in the journal, so that the next start ends it on both sides: nobody waits for it. Left
+    /// out where there is room for what matters more alone, unless it is a call for help.
+    ///
+    /// Again when it rings elsewhere; [`answered`](Recorder::answered) or [`Record::CallDetail`] with the same [`CallKey`]
+    /// replaces it.
+    pub fn rings(&self, call: AnsweredCall, emergency: bool) {
+        let cost = CALL_COST;
+        let kind = if emergency { RecordKind::CallDetail } else { RecordKind::SipMessage };
+        if self.room.take(kind, cost).is_err() {
+            return;
+        }
+        let message = Message::Item(Item::Rings { call: Box::new(call), cost });
+        // The writer looks every second by itself, and for every call that is answered or over.
+        let _ = match emergency {
+            true => self.messages.send(message),
+            false => self.messages.send_before_another(message),
+        };
+    }
+
     /// Nobody writes any more: the program is going down, or the writer has died.
     fn closed(&self) {
         self.room.set_pressure(Pressure::Calls);
     }
 
-    /// The legs of an [`Orphan`] were sent a BYE (or are known to be gone): it need not be returned again.
+    /// The parties of an [`Orphan`], or of a [`Record::HangingUp`], have answered their BYE, or will not: it need not be
+    /// returned at the next start.
     pub fn released(&self, key: CallKey) {
-        // Without a writer the orphan will be returned once more, which is harmless.
-        let _ = self.messages.send(Message::Item(Item::Released { key }));
+        // Nobody waits for it, so the writer is not woken: it looks every second. Without a writer the call will be returned
+        // once more, which is harmless.
+        let _ = self.messages.send_before_another(Message::Item(Item::Released { key }));
+    }
+
+    /// Whether four fifths of the journal are spoken for: somebody should look.
+    #[must_use]
+    pub fn fills_up(&self) -> bool {
+        self.room.0.near.load(Ordering::Relaxed)
     }
 
     /// Whether new calls may be taken. If not, the journal is full or broken: only emergency calls may.
@@ -319,12 +376,25 @@ pub struct Opened {
 /// # Errors
 /// The records directory or its journal can't be used.
 pub fn open(settings: &RecorderSettings, metrics: RecordMetrics) -> Result<Opened, JournalError> {
-    open_before(settings, metrics, || {})
+    open_with(settings, &[], metrics)
+}
+
+/// The same, with sinks beside the directory. Each goes on where the journal says that it stopped.
+///
+/// # Errors
+/// The records directory or its journal can't be used.
+pub fn open_with(
+    settings: &RecorderSettings,
+    sinks: &[SinkSetup],
+    metrics: RecordMetrics,
+) -> Result<Opened, JournalError> {
+    open_before(settings, sinks, metrics, || {})
 }
 
 /// - `disk`: called on threads that wait for the disk, before they do.
 fn open_before(
     settings: &RecorderSettings,
+    sinks: &[SinkSetup],
     metrics: RecordMetrics,
     disk: impl Fn() + Clone + Send + 'static,
 ) -> Result<Opened, JournalError> {
@@ -343,8 +413,10 @@ fn open_before(
     let room = Room::new(settings.queue_limit, metrics.clone());
     let directory = Directory::new(&settings.directory);
     let (limit, durability) = (settings.journal_limit, settings.durability);
-    let writer = Writer::new(journal, limit, durability, directory, metrics.clone(), room.clone());
+    let queues = queues(&mut journal, sinks).map_err(io)?;
+    let writer = Writer::new(journal, limit, durability, directory, queues, metrics.clone(), room.clone());
     let (messages, inbox) = inbox();
+    let sinks = sink_threads(&settings.directory, sinks, &messages).map_err(io)?;
     let waits = disk.clone();
     let sync = waiting("records-sync", messages.clone(), move |job: SyncJob| {
         waits();
@@ -358,7 +430,7 @@ fn open_before(
     })
     .map_err(io)?;
     let pulse = Pulse::new("records");
-    let driver = Driver { writer, sync, flush, pulse: pulse.clone() };
+    let driver = Driver { writer, sync, flush, sinks, pulse: pulse.clone() };
     let thread =
         thread::Builder::new().name("records".to_owned()).spawn(move || driver.run(&inbox)).map_err(io)?;
     Ok(Opened {
@@ -366,6 +438,32 @@ fn open_before(
         writer: RecordWriter { pulse, messages, thread: Some(thread) },
         orphans,
     })
+}
+
+/// What waits for each sink. The journal hears of new ones, which begin here, and of those that are no more.
+pub(super) fn queues(journal: &mut Journal, sinks: &[SinkSetup]) -> io::Result<Vec<Queue>> {
+    let queue = |setup: &SinkSetup| Queue::new(setup, Box::new(SystemRandom::new()), journal);
+    let queues: Vec<Queue> = sinks.iter().map(queue).collect();
+    let gone = journal.sinks().keys().filter(|name| sinks.iter().all(|setup| setup.name != **name));
+    let gone: Vec<Entry> = gone.map(|sink| Entry::SinkGone { sink: sink.clone() }).collect();
+    let entries: Vec<Entry> = queues.iter().map(Queue::position).chain(gone).collect();
+    journal.append(&entries)?;
+    Ok(queues)
+}
+
+fn sink_threads(
+    directory: &Path,
+    sinks: &[SinkSetup],
+    messages: &Outlet<Message>,
+) -> io::Result<Vec<SinkThread>> {
+    let start = |(index, setup): (usize, &SinkSetup)| {
+        let messages = messages.clone();
+        let logs = LogFeed::new(directory, setup, Box::new(SystemRandom::new()));
+        SinkThread::start(&setup.name, setup.sink.clone(), logs, move |outcome| {
+            let _ = messages.send(Message::Taken(index, outcome)); // The writer may have ended meanwhile.
+        })
+    };
+    sinks.iter().enumerate().map(start).collect()
 }
 
 /// A thread that waits for the disk, one job after another, until nobody has any for it.
@@ -389,6 +487,7 @@ struct Driver {
     writer: Writer,
     sync: Sender<SyncJob>,
     flush: Sender<FlushJob>,
+    sinks: Vec<SinkThread>,
     pulse: Pulse,
 }
 
@@ -410,6 +509,9 @@ impl Driver {
                         self.writer.handle_synced(Instant::now(), &job, result);
                     }
                     Ok(Message::Flushed(result)) => self.writer.handle_flushed(Instant::now(), result),
+                    Ok(Message::Taken(sink, outcome)) => {
+                        self.writer.handle_taken(Instant::now(), sink, outcome);
+                    }
                     Ok(Message::Stop) | Err(TryRecvError::Disconnected) => stop = true,
                     // The first of a batch, too, when a deadline of the writer has come.
                     Err(TryRecvError::Empty) => break,
@@ -429,13 +531,16 @@ impl Driver {
         }
     }
 
-    /// What has to wait for the disk. The threads end with this one only.
+    /// What has to wait for the disk or for a sink. The threads end with this one only.
     fn give_away(&mut self, now: Instant) {
         if let Some(job) = self.writer.poll_sync(now) {
             let _ = self.sync.send(job);
         }
         if let Some(job) = self.writer.poll_flush(now) {
             let _ = self.flush.send(job);
+        }
+        while let Some((sink, batch)) = self.writer.poll_sinks(now) {
+            self.sinks.get(sink).into_iter().for_each(|thread| thread.send(batch.clone()));
         }
     }
 }

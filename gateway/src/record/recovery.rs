@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use smol_str::format_smolstr;
+
 use super::journal::{Entry, Journal};
 use super::name::rfc3339;
 use super::{AnsweredCall, CallFacts, milliseconds};
@@ -10,10 +12,10 @@ use super::{AnsweredCall, CallFacts, milliseconds};
 /// So long after its answer, the legs of a call that nobody hung up are surely gone.
 const ORPHAN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 
-/// A call that was up when the gateway stopped. Its record is written; its legs may still be up.
+/// A call that was up, or rang, when the gateway stopped. Its record is written; its legs may still be up.
 ///
 /// It is returned at every start until [`Recorder::released`](super::Recorder::released) says that
-/// both legs were sent a BYE, or two days have passed since its answer.
+/// both legs are hung up, or two days have passed since its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Orphan {
     /// The call as it was last reported.
@@ -36,7 +38,7 @@ pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> 
     let mut calls = journal.open_calls()?;
     calls.sort_by_key(|(call, _)| call.facts.started_at);
     for (call, recorded) in calls {
-        let age = now.saturating_sub(call.facts.answered_at.unwrap_or_default());
+        let age = now.saturating_sub(call.facts.answered_at.unwrap_or(call.facts.started_at));
         if recorded && age > ORPHAN_LIFETIME {
             entries.push(Entry::Released { key: call.facts.key() });
             continue;
@@ -60,8 +62,8 @@ pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> 
 
 fn cut_short(facts: &CallFacts, last_alive: Duration, now: Duration) -> CallFacts {
     // A clock that was ahead then, and is right now, must not bill the difference.
-    let ended_at = facts.answered_at.unwrap_or_default().max(last_alive.min(now));
-    let status_message = format!(
+    let ended_at = facts.answered_at.unwrap_or(facts.started_at).max(last_alive.min(now));
+    let status_message = format_smolstr!(
         "Gateway restarted; end time unknown, between {} and {}",
         rfc3339(ended_at),
         rfc3339(now.max(ended_at))
@@ -116,6 +118,47 @@ mod tests {
         let mut journal = Journal::open(dir.path()).unwrap();
         assert_eq!(recover(&mut journal, restart).unwrap(), []);
         assert_eq!(journal.undelivered_len(), 1);
+    }
+
+    #[test]
+    fn a_call_that_was_over_while_a_party_did_not_know_keeps_its_record_and_is_an_orphan() {
+        let dir = tempfile::tempdir().unwrap();
+        let (call, now) = (answered(1), facts().answered_at.unwrap() + Duration::from_secs(60));
+        let mut journal = Journal::open(dir.path()).unwrap();
+        let sequence = journal.take_sequence();
+        let over = Entry::ended(sequence, &call.facts, true);
+        journal.append(&[Entry::Answered { call: Box::new(call.clone()), orphan: false }, over]).unwrap();
+        assert_eq!(journal.open_calls_len(), 0);
+        for _ in 0..2 {
+            drop(journal);
+            journal = Journal::open(dir.path()).unwrap();
+            assert_eq!(recover(&mut journal, now).unwrap(), [Orphan { call: call.clone() }]);
+            assert_eq!((journal.undelivered_len(), journal.open_calls_len()), (1, 0));
+            assert_eq!(record(&journal, sequence).status_message, call.facts.status_message);
+        }
+        journal.append(&[Entry::Released { key: call.facts.key() }]).unwrap();
+        assert_eq!(recover(&mut journal, now).unwrap(), []);
+    }
+
+    /// Nobody pays for it.
+    #[test]
+    fn a_call_that_rang_has_failed_and_is_an_orphan_until_released() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut call = answered(1);
+        call.facts.answered_at = None;
+        let now = call.facts.started_at + Duration::from_secs(20);
+        let mut journal = Journal::open(dir.path()).unwrap();
+        journal.append(&[Entry::Answered { call: Box::new(call.clone()), orphan: false }]).unwrap();
+        for _ in 0..2 {
+            drop(journal);
+            journal = Journal::open(dir.path()).unwrap();
+            assert_eq!(recover(&mut journal, now).unwrap(), [Orphan { call: call.clone() }]);
+        }
+        let record = record(&journal, 0);
+        assert_eq!((record.status, record.billable_duration_seconds), (Status::Failed, 0));
+        assert!(record.status_message.starts_with("Gateway restarted; end time unknown, between 2019"));
+        journal.append(&[Entry::Released { key: call.facts.key() }]).unwrap();
+        assert_eq!(recover(&mut journal, now).unwrap(), []);
     }
 
     #[test]

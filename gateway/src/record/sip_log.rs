@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::mask::mask;
 
@@ -11,14 +12,14 @@ use super::mask::mask;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SipMessageFacts {
     /// The connector that has `logging.sip_messages`.
-    pub voice_connector_id: String,
+    pub voice_connector_id: SmolStr,
     /// `gateway.region`.
-    pub region: String,
+    pub region: SmolStr,
     /// Since the Unix epoch.
     pub event_timestamp: Duration,
     /// The `CallId` of the connector's call detail record, that is the SIP Call-ID of its customer's leg, on messages
     /// of a carrier's leg too. (In the quality log `call_id` is the transaction id.)
-    pub call_id: String,
+    pub call_id: SmolStr,
     /// The message as it was on the wire, secrets included: [`line`](SipMessageFacts::line) masks them.
     pub message: Bytes,
 }
@@ -58,10 +59,10 @@ mod tests {
     #[test]
     fn a_message_is_one_line_without_its_secrets() {
         let facts = SipMessageFacts {
-            voice_connector_id: "abc".to_owned(),
-            region: "us-east-1".to_owned(),
+            voice_connector_id: "abc".into(),
+            region: "us-east-1".into(),
             event_timestamp: Duration::from_millis(1_565_399_625_042),
-            call_id: "a84b@pbx".to_owned(),
+            call_id: "a84b@pbx".into(),
             message: Bytes::from_static(
                 b"BYE sip:a@b SIP/2.0\r\nSubject: \xff\xc3\xa9\r\nAuthorization: Digest response=\"12ab\"\r\n\r\n",
             ),

@@ -1,6 +1,6 @@
 //! Usage types: what a bill is summed by.
 
-use super::facts::CallFacts;
+use super::facts::{CallFacts, Party};
 use crate::direction::Direction;
 
 /// Billing codes of the AWS regions. Not derivable from the name: they grew over the years.
@@ -62,14 +62,17 @@ pub fn region_code(region: &str) -> String {
 #[must_use]
 pub fn usage_type(facts: &CallFacts) -> String {
     let region = region_code(&facts.region);
-    let country = |country: &Option<String>| country.clone().unwrap_or_else(|| UNKNOWN_COUNTRY.to_owned());
-    let destination = country(&facts.destination.country);
+    let destination = country(&facts.destination);
     match facts.direction {
         Direction::Inbound => format!("{region}-{destination}-inbound-minutes"),
         Direction::Outbound => {
-            format!("{region}-{}-{destination}-outbound-minutes", country(&facts.source.country))
+            format!("{region}-{}-{destination}-outbound-minutes", country(&facts.source))
         }
     }
+}
+
+fn country(party: &Party) -> &str {
+    party.country.as_deref().unwrap_or(UNKNOWN_COUNTRY)
 }
 
 #[cfg(test)]
@@ -96,8 +99,8 @@ mod tests {
         let check = |direction, from: Option<&str>, to: Option<&str>, expect: &str| {
             let mut facts = facts();
             facts.direction = direction;
-            facts.source.country = from.map(str::to_owned);
-            facts.destination.country = to.map(str::to_owned);
+            facts.source.country = from.map(Into::into);
+            facts.destination.country = to.map(Into::into);
             assert_eq!(usage_type(&facts), expect);
         };
         check(Direction::Outbound, Some("US"), Some("US"), "USE1-US-US-outbound-minutes");

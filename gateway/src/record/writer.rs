@@ -15,9 +15,10 @@ use super::delivery::FlushJob;
 use super::directory::Directory;
 use super::journal::{Entry, Journal, SyncJob};
 use super::lines::Lines;
-use super::pressure::Pressure;
+use super::pressure::{self, Pressure};
 use super::recorder::{Ack, Item, Room};
 use super::retry::Retry;
+use super::sink::{Batch, Outcome, Queue};
 use super::{LogGroup, NotJournaled, milliseconds};
 use crate::metrics::{RecordKind, RecordMetrics};
 
@@ -67,12 +68,15 @@ pub struct Writer {
     /// It was not found.
     lost: bool,
     deliveries: Deliveries,
+    sinks: Vec<Queue>,
     lines: Lines,
     journal_retry: Retry,
     sync_retry: Retry,
     compaction_at: Option<Instant>,
     heartbeat_at: Option<Instant>,
     pressure: Pressure,
+    /// It was said that the journal fills up.
+    near: bool,
 }
 
 impl Writer {
@@ -82,6 +86,7 @@ impl Writer {
         journal_limit: u64,
         durability: Durability,
         directory: Directory,
+        sinks: Vec<Queue>,
         metrics: RecordMetrics,
         room: Room,
     ) -> Writer {
@@ -101,12 +106,14 @@ impl Writer {
             look_at: None,
             lost: false,
             deliveries,
+            sinks,
             lines: Lines::default(),
             journal_retry: Retry::default(),
             sync_retry: Retry::default(),
             compaction_at: None,
             heartbeat_at: None,
             pressure: Pressure::None,
+            near: false,
         };
         writer.update_pressure();
         writer
@@ -138,12 +145,20 @@ impl Writer {
                     self.pending.push_back(Pending { entry, ack: Some(ack), cost });
                 }
             }
-            Item::CallDetail { facts, cost } => {
-                let entry = Entry::ended(self.journal.take_sequence(), &facts, false);
+            Item::Rings { call, cost } => {
+                let entry = Entry::Answered { call, orphan: false };
+                self.pending.push_back(Pending { entry, ack: None, cost });
+            }
+            Item::CallDetail { facts, hanging_up, cost } => {
+                let entry = Entry::ended(self.journal.take_sequence(), &facts, hanging_up);
                 self.pending.push_back(Pending { entry, ack: None, cost });
             }
             Item::Detail { detail, cost } => {
                 let entry = Entry::Detail { sequence: self.journal.take_sequence(), detail };
+                self.pending.push_back(Pending { entry, ack: None, cost });
+            }
+            Item::Audit { audit, cost } => {
+                let entry = Entry::Audit { sequence: self.journal.take_sequence(), audit };
                 self.pending.push_back(Pending { entry, ack: None, cost });
             }
             Item::Released { key } => {
@@ -164,11 +179,13 @@ impl Writer {
     /// [`deliver_one`](Writer::deliver_one), so that the queue is looked at between two steps.
     pub fn handle_timeout(&mut self, now: Instant, unix: Duration) {
         self.beat(now, unix);
+        self.relieve();
         self.write_journal(now);
         self.lines.write(now, &self.directory, &self.metrics, &self.room);
         self.compact(now);
         self.tell_if_disk_hangs(now);
         self.update_pressure();
+        self.sinks.iter().for_each(|sink| sink.tell_lag(unix));
     }
 
     fn beat(&mut self, now: Instant, unix: Duration) {
@@ -225,8 +242,9 @@ impl Writer {
     fn append(&mut self, now: Instant) -> io::Result<()> {
         self.journal.append(self.pending.iter().map(|pending| &pending.entry))?;
         for Pending { entry, ack, cost } in self.pending.drain(..) {
-            if let Some(sequence) = entry.undelivered() {
+            if let Some((sequence, kind)) = entry.undelivered() {
                 self.deliveries.push(sequence, entry);
+                self.sinks.iter_mut().for_each(|sink| sink.added(kind));
             }
             self.room.release(cost);
             match (ack, self.durability) {
@@ -329,6 +347,44 @@ impl Writer {
         }
     }
 
+    /// What some sink is to take now, and which; [`handle_taken`](Writer::handle_taken) hears what became of it.
+    pub fn poll_sinks(&mut self, now: Instant) -> Option<(usize, Batch)> {
+        for (index, sink) in self.sinks.iter_mut().enumerate() {
+            let (batch, moved) = sink.poll(now, &self.journal);
+            if moved {
+                self.pending.push_back(Pending { entry: sink.position(), ack: None, cost: 0 });
+            }
+            if let Some(batch) = batch {
+                return Some((index, batch));
+            }
+        }
+        None
+    }
+
+    /// What became of the batch that the sink was given.
+    pub fn handle_taken(&mut self, now: Instant, index: usize, outcome: Outcome) {
+        let Some(sink) = self.sinks.get_mut(index) else { return };
+        if sink.handle(now, outcome) {
+            self.pending.push_back(Pending { entry: sink.position(), ack: None, cost: 0 });
+        }
+    }
+
+    /// Before anything else that the journal has no room for, what the directory has and only sinks wait for goes.
+    fn relieve(&mut self) {
+        if Pressure::of_journal(self.journal.pledged(), self.journal_limit) == Pressure::None
+            || self.journal.held_len() == 0
+        {
+            return;
+        }
+        // Who is furthest behind holds the most.
+        let behind = self.sinks.iter_mut().filter(|sink| sink.holds()).min_by_key(|sink| sink.next());
+        if let Some(sink) = behind
+            && sink.give_up(&self.journal)
+        {
+            self.pending.push_back(Pending { entry: sink.position(), ack: None, cost: 0 });
+        }
+    }
+
     fn compact(&mut self, now: Instant) {
         if !self.journal.wants_compaction() || self.compaction_at.is_some_and(|at| at > now) {
             return;
@@ -350,17 +406,29 @@ impl Writer {
     fn update_pressure(&mut self) {
         let broken = self.journal_retry.at().or(self.sync_retry.at()).is_some();
         let pledged = self.journal.pledged();
-        let pressure = if broken { Pressure::Calls } else { Pressure::of(pledged, self.journal_limit) };
+        let pressure =
+            if broken { Pressure::Calls } else { Pressure::of_journal(pledged, self.journal_limit) };
         if pressure > self.pressure && !broken {
-            warn!(?pressure, used = pledged, limit = self.journal_limit, "records journal fills up");
+            let given_up = pressure.given_up();
+            warn!(used = pledged, limit = self.journal_limit, given_up, "the records journal has no room");
         }
+        let near = pressure::is_near(pledged, self.journal_limit);
+        if near && !self.near {
+            let (used, limit) = (pledged, self.journal_limit);
+            warn!(
+                used,
+                limit, "the records journal fills up: a sink or the directory does not take what it holds"
+            );
+        }
+        self.near = near;
+        self.room.set_near(near);
         self.pressure = pressure;
         self.room.set_pressure(pressure);
         self.metrics.set_journal(
             self.journal.length(),
             self.journal_limit,
             self.journal.undelivered_len().saturating_sub(self.deliveries.there()),
-            self.journal.open_calls_len(),
+            (self.journal.open_calls_len(), self.journal.orphans_len()),
         );
     }
 
@@ -379,6 +447,7 @@ impl Writer {
         ]
         .into_iter()
         .flatten()
+        .chain(self.sinks.iter().filter_map(|sink| sink.due(now)))
         .fold(self.look_at.unwrap_or(now), Instant::min)
     }
 
@@ -405,14 +474,19 @@ impl Writer {
         if undelivered > 0 {
             warn!(undelivered, "call detail records stay in the journal until the next start");
         }
+        self.sinks.iter().for_each(Queue::tell_end);
         for pending in &self.pending {
             if let Entry::Detail { .. } = &pending.entry {
                 self.metrics.dropped(RecordKind::Detail, 1);
             }
+            if let Entry::Audit { audit, .. } = &pending.entry {
+                self.metrics.dropped(RecordKind::Audit, 1);
+                error!(record = audit.body, "record of an API call lost: the disk does not take it");
+            }
             if let Entry::Ended { key, .. } = &pending.entry {
                 self.metrics.dropped(RecordKind::CallDetail, 1);
                 error!(
-                    transaction_id = key.transaction_id,
+                    transaction_id = key.transaction_id.as_str(),
                     "call detail record lost: the disk does not take it"
                 );
             }

@@ -153,11 +153,8 @@ impl Registrar {
         let unspecified = ([0, 0, 0, 0], 0).into();
         for connector in &config.voice_connector {
             let able = |transport: Transport| !connector.encryption || transport == Transport::Tls;
-            let listeners = (0..).map(ListenerId).zip(&config.listen);
-            let mut listeners = listeners.map(|(id, listen)| (id, listen.protocol));
-            let Some((listener, transport)) = listeners.find(|(_, transport)| able(*transport)) else {
-                continue;
-            };
+            let Some(listen) = config.listen.iter().find(|listen| able(listen.protocol)) else { continue };
+            let (listener, transport) = (ListenerId(listen.number), listen.protocol);
             let uri = SipUri::new(None, sip::Host::Name("registered".into()), None);
             let contact = Contact { uri, expires: None, q: 1000, instance: None, reg_id: None, bulk: true };
             let change = Change::Contacts(vec![contact]);

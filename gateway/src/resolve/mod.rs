@@ -6,10 +6,12 @@ mod dns;
 mod locate;
 mod order;
 mod resolver;
+mod results;
 
 pub use dns::{Dns, DnsError, Naptr, Srv, SystemDns};
 pub use locate::{Located, Target, locate};
 pub use resolver::{Resolver, ResolverLimits};
+pub use results::Results;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

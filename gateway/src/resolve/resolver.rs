@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::dns::Dns;
 use super::locate::{Located, locate};
-use super::{Answer, Lookup, Resolve, ResolveError};
+use super::{Answer, Lookup, Resolve, ResolveError, Results};
 use crate::random::Random;
 
 /// How much may be under way.
@@ -36,6 +36,8 @@ pub struct Resolver<D> {
     runtime: Handle,
     limits: ResolverLimits,
     waiting: Arc<Waiting>,
+    /// What became of look-ups.
+    results: Arc<Results>,
 }
 
 /// Taken for a moment, never while waiting.
@@ -49,7 +51,12 @@ impl<D: Dns> Resolver<D> {
     /// - `random`: draws among SRV targets of equal priority.
     pub fn new(dns: D, runtime: Handle, random: Box<dyn Random>, limits: ResolverLimits) -> Resolver<D> {
         let waiting = Arc::new(Waiting { askers: Mutex::default(), random: Mutex::new(random) });
-        Resolver { dns: Arc::new(dns), runtime, limits, waiting }
+        Resolver { dns: Arc::new(dns), runtime, limits, waiting, results: Arc::default() }
+    }
+
+    /// What became of look-ups so far.
+    pub fn results(&self) -> Arc<Results> {
+        self.results.clone()
     }
 
     /// Whether this asker is the first, so that the look-up has to be started.
@@ -68,6 +75,7 @@ impl<D: Dns> Resolver<D> {
             _ => answer,
         };
         drop(askers);
+        self.results.busy();
         turned_away(Err(ResolveError::Busy(lookup.host.clone())));
         false
     }
@@ -83,9 +91,11 @@ impl<D: Dns> Resolve for Resolver<D> {
             return;
         }
         let (dns, waiting, timeout) = (self.dns.clone(), self.waiting.clone(), self.limits.timeout);
+        let results = self.results.clone();
         self.runtime.spawn(async move {
             let located = tokio::time::timeout(timeout, locate(&dns, &lookup)).await;
             let located = located.unwrap_or_else(|_| Err(ResolveError::TimedOut(lookup.host.clone())));
+            results.count(located.as_ref().err());
             waiting.answer(&lookup, located);
         });
     }
@@ -164,10 +174,14 @@ mod tests {
         assert_eq!(results.1.try_recv().unwrap(), Err(ResolveError::Busy("c".into())));
         tokio::task::yield_now().await;
         assert_eq!(gate.0.1.load(Relaxed), 2);
+        let counts = resolver.results();
+        let count = |result| counts.all().find(|(label, _)| *label == result).unwrap().1;
+        assert_eq!([count("busy"), count("found")], [2, 0]);
         gate.0.0.notify_waiters();
         for _ in 0..4 {
             assert_eq!(results.1.recv().await.unwrap(), Ok(vec!["192.0.2.1:5060".parse().unwrap()]));
         }
+        assert_eq!([count("busy"), count("found")], [2, 2], "one for all who ask the same");
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use crate::resolve::Lookup;
 use crate::route::Target;
 
 use super::RouteStep;
+use super::plan::Steps;
 
 /// One place where a call may go, and what it is told there.
 #[derive(Debug, Clone)]
@@ -124,7 +125,7 @@ impl Attempt {
         host: &Route,
         number: &E164,
         caller: &Caller,
-        steps: &mut Vec<RouteStep>,
+        steps: &mut Steps,
     ) -> Attempt {
         let target = Target::new(host, carrier.outbound_proxy.as_ref());
         let told = Told::new(Dialect::to_carrier(carrier), carrier.name.as_str(), number, caller, steps);
@@ -146,7 +147,7 @@ impl Attempt {
         binding: &Binding<Way>,
         number: &E164,
         caller: &Caller,
-        steps: &mut Vec<RouteStep>,
+        steps: &mut Steps,
     ) -> Attempt {
         let told = Told::new(Dialect::to_connector(connector), connector.id.as_str(), number, caller, steps);
         let (uri, flow) = (binding.contact.target(number.as_str()), &binding.flow.flow);
@@ -174,7 +175,7 @@ impl Attempt {
         route: &Route,
         number: &E164,
         caller: &Caller,
-        steps: &mut Vec<RouteStep>,
+        steps: &mut Steps,
     ) -> Attempt {
         let target = Target::new(route, None);
         let told = Told::new(Dialect::to_connector(connector), connector.id.as_str(), number, caller, steps);
@@ -199,19 +200,10 @@ struct Told {
 }
 
 impl Told {
-    fn new(
-        dialect: Dialect<'_>,
-        whose: &str,
-        number: &E164,
-        caller: &Caller,
-        steps: &mut Vec<RouteStep>,
-    ) -> Told {
+    fn new(dialect: Dialect<'_>, whose: &str, number: &E164, caller: &Caller, steps: &mut Steps) -> Told {
         let mut seen = |(text, rewritten): (String, Option<Rewritten>)| {
             if let Some(rewritten) = rewritten {
-                let step = RouteStep::Rewritten { whose: whose.to_owned(), rewritten };
-                if !steps.contains(&step) {
-                    steps.push(step);
-                }
+                steps.push_once(|| RouteStep::Rewritten { whose: whose.to_owned(), rewritten });
             }
             text
         };

@@ -8,6 +8,7 @@ use crate::admit::{Admitted, Origin};
 use crate::random::SeededRandom;
 
 use super::RouteStep;
+use super::plan::Steps;
 use super::weight::by_priority_and_weight;
 
 /// The carriers that take the call, in order: longest prefix, then priority, then weight; when those of one prefix
@@ -15,35 +16,32 @@ use super::weight::by_priority_and_weight;
 ///
 /// An emergency call gets every carrier: after those that an ordinary call would get, those whose prefixes do not
 /// match, then those that `termination.carriers` leaves out.
-pub(super) fn ordered(
-    config: &Config,
+pub(super) fn ordered<'a>(
+    config: &'a Config,
     admitted: &Admitted,
     random: &mut SeededRandom,
-    steps: &mut Vec<RouteStep>,
-) -> Vec<Arc<Carrier>> {
+    steps: &mut Steps,
+) -> impl Iterator<Item = &'a Arc<Carrier>> + use<'a> {
     let only = match &admitted.origin {
         Origin::Connector(connector) => connector.termination.carriers.as_deref(),
         Origin::Carrier(_) => None,
     };
-    let mut levels: Vec<(Level, Vec<Arc<Carrier>>)> = Vec::new();
+    let mut carriers = Vec::with_capacity(config.carrier.len());
     for carrier in &config.carrier {
         let matched = matched_digits(carrier, admitted);
         let allowed = only.is_none_or(|names| names.contains(&carrier.name));
-        steps.push(RouteStep::Carrier { name: carrier.name.clone(), matched, allowed });
+        steps.push(|| RouteStep::Carrier { name: carrier.name.clone(), matched, allowed });
         let level = match (allowed, matched) {
             (true, Some(digits)) => Level::Matched(std::cmp::Reverse(digits)),
             _ if admitted.emergency.is_none() => continue,
             (true, None) => Level::Unmatched,
             (false, _) => Level::LeftOut,
         };
-        match levels.iter_mut().find(|(existing, _)| *existing == level) {
-            Some((_, carriers)) => carriers.push(carrier.clone()),
-            None => levels.push((level, vec![carrier.clone()])),
-        }
+        carriers.push((level, carrier));
     }
-    levels.sort_by_key(|(level, _)| *level);
-    let rank = |carrier: &Arc<Carrier>| (carrier.priority, carrier.weight);
-    levels.into_iter().flat_map(|(_, carriers)| by_priority_and_weight(carriers, rank, random)).collect()
+    let rank = |(level, carrier): &(Level, &Arc<Carrier>)| ((*level, carrier.priority), carrier.weight);
+    let ordered = by_priority_and_weight(carriers, rank, random);
+    ordered.into_iter().map(|(_, carrier)| carrier)
 }
 
 /// Best first.

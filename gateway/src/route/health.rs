@@ -1,6 +1,7 @@
 //! Which hosts answer, and which of them rest.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,33 @@ pub enum ProbeResult {
 pub struct Health {
     hosts: HashMap<HostKey, State>,
     names: HashMap<Lookup, Vec<SocketAddr>>,
+}
+
+/// How a host is, for people. Displays as a verb with what belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing bad was heard of it: it counts as alive.
+    Unknown,
+    /// It answers.
+    Alive,
+    /// It does not answer probes.
+    Silent,
+    /// It wants no calls for so long.
+    Resting {
+        /// Seconds.
+        seconds: u64,
+    },
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Standing::Unknown => f.write_str("counts as alive: nothing says otherwise"),
+            Standing::Alive => f.write_str("answers"),
+            Standing::Silent => f.write_str("does not answer probes"),
+            Standing::Resting { seconds } => write!(f, "wants no calls for another {seconds} s"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +146,23 @@ impl Health {
             None | Some(State::Alive) => true,
             Some(State::Dead) => false,
             Some(State::Resting { until }) => *until <= now,
+        }
+    }
+
+    /// The addresses behind a name, as it was looked up last.
+    pub fn addresses(&self, lookup: &Lookup) -> &[SocketAddr] {
+        self.names.get(lookup).map_or(&[], Vec::as_slice)
+    }
+
+    /// How one address is.
+    pub fn standing(&self, now: Instant, host: &HostKey) -> Standing {
+        match self.hosts.get(host) {
+            None => Standing::Unknown,
+            Some(State::Dead) => Standing::Silent,
+            Some(State::Resting { until }) if *until > now => {
+                Standing::Resting { seconds: (*until - now).as_secs() }
+            }
+            Some(State::Alive | State::Resting { .. }) => Standing::Alive,
         }
     }
 

@@ -17,8 +17,8 @@ mod weight;
 pub use attempt::{Attempt, Registered, Via};
 pub use doubt::doubts;
 pub use failover::{Because, Failover, RouteEnd, last_answer, next_route};
-pub use health::{Health, HostKey, ProbeResult};
-pub use plan::{Plan, RouteFacts, route};
+pub use health::{Health, HostKey, ProbeResult, Standing};
+pub use plan::{Plan, RouteFacts, attempts, route};
 pub use step::RouteStep;
 pub use target::Target;
 

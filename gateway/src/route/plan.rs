@@ -47,17 +47,54 @@ pub struct Plan {
 ///
 /// Source: design §4.
 pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
+    let mut steps = Steps(Some(Vec::new()));
+    let attempts = planned(config, health, facts, &mut steps);
+    Plan { steps: steps.0.unwrap_or_default(), attempts }
+}
+
+/// The attempts of [`route`], for a call that nobody wants explained.
+///
+/// # Errors
+/// There are none.
+pub fn attempts(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Result<Vec<Attempt>, Refusal> {
+    planned(config, health, facts, &mut Steps(None))
+}
+
+/// What routing looks at, where it is to be told.
+pub(super) struct Steps(Option<Vec<RouteStep>>);
+
+impl Steps {
+    pub(super) fn push(&mut self, step: impl FnOnce() -> RouteStep) {
+        if let Some(steps) = &mut self.0 {
+            steps.push(step());
+        }
+    }
+
+    /// The same, unless it was told before.
+    pub(super) fn push_once(&mut self, step: impl FnOnce() -> RouteStep) {
+        if let Some(steps) = &mut self.0 {
+            let step = step();
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+    }
+}
+
+fn planned(
+    config: &Config,
+    health: &Health,
+    facts: &RouteFacts<'_>,
+    steps: &mut Steps,
+) -> Result<Vec<Attempt>, Refusal> {
     let admitted = facts.admitted;
     let mut random = SeededRandom::new(facts.draw);
-    let mut steps = Vec::new();
     let mut attempts = Vec::new();
     if let Destination::Connectors(connectors) = &admitted.destination {
-        attempts.extend(
-            connectors.iter().flat_map(|id| to_connector(config, id, facts, &mut random, &mut steps)),
-        );
+        attempts.extend(connectors.iter().flat_map(|id| to_connector(config, id, facts, &mut random, steps)));
     }
     if admitted.destination == Destination::Carriers || admitted.emergency.is_some() {
-        for carrier in carriers::ordered(config, admitted, &mut random, &mut steps) {
+        for carrier in carriers::ordered(config, admitted, &mut random, steps) {
             // A call for help is not put through to one fixed user of a service.
             let takes = |host: &&Route| admitted.emergency.is_none() || host.user.is_none();
             let hosts = carrier.host.iter().filter(takes).collect();
@@ -67,7 +104,7 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
             attempts.extend(
                 hosts
                     .into_iter()
-                    .map(|host| Attempt::to_carrier(&carrier, host, &admitted.number, caller, &mut steps)),
+                    .map(|host| Attempt::to_carrier(carrier, host, &admitted.number, caller, steps)),
             );
         }
     }
@@ -83,9 +120,10 @@ pub fn route(config: &Config, health: &Health, facts: &RouteFacts<'_>) -> Plan {
     if admitted.emergency.is_none() {
         attempts.sort_by_key(|attempt| !attempt.usable);
     }
-    steps.extend(attempts.iter().map(|attempt| RouteStep::attempt(attempt, is_down(attempt))));
-    let attempts = if attempts.is_empty() { Err(nowhere(config, admitted)) } else { Ok(attempts) };
-    Plan { steps, attempts }
+    for attempt in &attempts {
+        steps.push(|| RouteStep::attempt(attempt, is_down(attempt)));
+    }
+    if attempts.is_empty() { Err(nowhere(config, admitted)) } else { Ok(attempts) }
 }
 
 fn to_connector(
@@ -93,7 +131,7 @@ fn to_connector(
     id: &ConnectorId,
     facts: &RouteFacts<'_>,
     random: &mut SeededRandom,
-    steps: &mut Vec<RouteStep>,
+    steps: &mut Steps,
 ) -> Vec<Attempt> {
     let Some(connector) = config.connector(id.as_str()) else { return Vec::new() };
     let (number, caller) = (&facts.admitted.number, &facts.admitted.caller);
@@ -104,10 +142,10 @@ fn to_connector(
         .filter(|attempt| !connector.encryption || attempt.lookup.transport == Transport::Tls)
         .collect();
     if connector.peer.registration == Registration::On {
-        steps.push(RouteStep::Registered { connector: id.clone(), contacts: contacts.len() });
+        steps.push(|| RouteStep::Registered { connector: id.clone(), contacts: contacts.len() });
     }
     let routes: Vec<_> = connector.origination.route.iter().collect();
-    steps.push(RouteStep::Connector { connector: id.clone(), routes: routes.len() });
+    steps.push(|| RouteStep::Connector { connector: id.clone(), routes: routes.len() });
     let routes = by_priority_and_weight(routes, |route| (route.priority, route.weight), random);
     let routes: Vec<Attempt> = routes
         .into_iter()

@@ -1,7 +1,10 @@
 //! Whom a request to a host names, and where it is sent.
 
+use std::fmt;
+
 use config::{OutboundProxy, Route, UriParameters};
 use sip::SipUri;
+use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 
 use crate::peer::Transport;
 use crate::resolve::Lookup;
@@ -10,13 +13,13 @@ use crate::resolve::Lookup;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// Host and port, as in a URI.
-    host: String,
+    host: SmolStr,
     /// The host's own transport, whatever carries a request to its outbound proxy, and what else the operator wants.
-    parameters: String,
-    user: Option<String>,
-    to_user: Option<String>,
+    parameters: SmolStr,
+    user: Option<SmolStr>,
+    to_user: Option<SmolStr>,
     /// The URI that a contact has registered under.
-    contact: Option<String>,
+    contact: Option<SmolStr>,
     /// Where requests are sent: the host, or the outbound proxy in its place. RFC 3263.
     pub lookup: Lookup,
     /// The values of their Route header: the outbound proxy, a loose router (RFC 3261 §8.1.2), or what a contact registered
@@ -39,14 +42,14 @@ impl Target {
             None => at(&host.host, host.port, host.protocol),
         };
         let route = |proxy: &OutboundProxy| {
-            let place = host_port(&proxy.host.to_string(), proxy.port);
+            let place = host_port(&proxy.host, proxy.port);
             format!("<sip:{place}{};lr>", transport_parameter(proxy.protocol))
         };
         Self {
-            host: host_port(&host.host.to_string(), host.port),
-            parameters: format!("{}{}", transport_parameter(host.protocol), host.uri_parameters),
-            user: host.user.clone(),
-            to_user: host.to_user.clone(),
+            host: host_port(&host.host, host.port),
+            parameters: format_smolstr!("{}{}", transport_parameter(host.protocol), host.uri_parameters),
+            user: host.user.as_deref().map(SmolStr::from),
+            to_user: host.to_user.as_deref().map(SmolStr::from),
             contact: None,
             lookup,
             route: proxy.map(route).into_iter().collect(),
@@ -59,11 +62,11 @@ impl Target {
     /// - `route`: what it registered through.
     pub fn registered(uri: &SipUri, route: Vec<String>, lookup: Lookup) -> Self {
         Self {
-            host: host_port(&uri.host.to_string(), uri.port),
-            parameters: String::new(),
+            host: host_port(&uri.host, uri.port),
+            parameters: SmolStr::default(),
             user: None,
             to_user: None,
-            contact: Some(uri.to_string()),
+            contact: Some(uri.to_smolstr()),
             lookup,
             route,
             is_unusual: false,
@@ -76,10 +79,12 @@ impl Target {
     }
 
     /// The Request-URI of a call to `number`.
-    pub fn request_uri(&self, number: &str) -> String {
+    pub fn request_uri<'a>(&'a self, number: &'a str) -> impl fmt::Display + use<'a> {
         let user = self.user.as_deref().unwrap_or(number);
-        let host = || format!("{}{}", uri(Some(user), &self.host), self.parameters);
-        self.contact.clone().unwrap_or_else(host)
+        fmt::from_fn(move |f| match &self.contact {
+            Some(contact) => f.write_str(contact),
+            None => write!(f, "{}{}", uri(Some(user), &self.host), self.parameters),
+        })
     }
 
     /// Whether the number that is called stands in Request-URI and To, and nothing else is said of it there.
@@ -98,7 +103,7 @@ impl Target {
     }
 
     /// The URI of To, of a call to `number` or, without one, of a question to the host itself.
-    pub fn to_uri(&self, number: Option<&str>) -> String {
+    pub fn to_uri<'a>(&'a self, number: Option<&'a str>) -> impl fmt::Display + use<'a> {
         uri(number.map(|number| self.to_user(number)), &self.host)
     }
 
@@ -126,14 +131,18 @@ impl Target {
 }
 
 /// - `host`: host and port.
-fn uri(user: Option<&str>, host: &str) -> String {
-    let user = user.map_or_else(String::new, |user| format!("{}@", sip::uri::escape_user(user)));
-    format!("sip:{user}{host}")
+fn uri<'a>(user: Option<&'a str>, host: &'a str) -> impl fmt::Display + use<'a> {
+    fmt::from_fn(move |f| match user {
+        Some(user) => write!(f, "sip:{}@{host}", sip::uri::escape_user(user)),
+        None => write!(f, "sip:{host}"),
+    })
 }
 
-fn host_port(host: &str, port: Option<u16>) -> String {
-    let port = port.map_or_else(String::new, |port| format!(":{port}"));
-    format!("{host}{port}")
+fn host_port(host: impl fmt::Display, port: Option<u16>) -> SmolStr {
+    match port {
+        Some(port) => format_smolstr!("{host}:{port}"),
+        None => host.to_smolstr(),
+    }
 }
 
 fn transport_parameter(transport: Transport) -> &'static str {
@@ -163,7 +172,9 @@ mod tests {
         let Lookup { host, port, transport } = &target.lookup;
         let way = format!("{host} {port:?} {transport}");
         let route = target.route.concat();
-        let told = [target.request_uri("+1206"), target.to_uri(Some("+1206")), route, target.host_uri(), way];
+        let uris = [target.request_uri("+1206").to_string(), target.to_uri(Some("+1206")).to_string()];
+        let [request_uri, to_uri] = uris;
+        let told = [request_uri, to_uri, route, target.host_uri(), way];
         assert_eq!(told, expected);
     }
 

@@ -1,14 +1,14 @@
 //! The order of hosts by priority and weight.
 
-use config::{Priority, Weight};
+use config::Weight;
 
 use crate::random::{Random, SeededRandom};
 
 /// Sorts by priority, lowest first; equals are drawn one after the other, each with its weight's share of what is
 /// left. An item of weight 30 beside one of 10 comes first in three of four calls.
-pub(super) fn by_priority_and_weight<T>(
+pub(super) fn by_priority_and_weight<T, P: Ord>(
     mut items: Vec<T>,
-    rank: impl Fn(&T) -> (Priority, Weight),
+    rank: impl Fn(&T) -> (P, Weight),
     random: &mut SeededRandom,
 ) -> Vec<T> {
     items.sort_by_key(|item| rank(item).0);
@@ -33,6 +33,8 @@ pub(super) fn by_priority_and_weight<T>(
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+
+    use config::Priority;
 
     use super::*;
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::{Notify, oneshot};
-use tokio::task::LocalSet;
+use tokio::task::{AbortHandle, LocalSet};
 
 use super::mailbox::{Inbox, Mail, Mailboxes};
 use super::outbox::{Outbox, Waiting};
@@ -24,7 +24,7 @@ use crate::listen::stream::{Outgoing, Streams};
 use crate::listen::udp::{BUFFER, SendError, UdpPort};
 use crate::listen::udp_batch::{BATCH, Batch, Datagram};
 use crate::listen::{Guard, ListenCounters, Listener, stun};
-use crate::peer::{Peer, Source, Transport};
+use crate::peer::{ListenerId, Peer, Source, Transport};
 use crate::pulse::Pulse;
 use crate::resolve::Resolve;
 
@@ -116,11 +116,17 @@ where
     Ok(ShardThread { pulse, stop, thread })
 }
 
+/// A socket, and the task that reads it.
+struct Served {
+    port: Rc<UdpPort>,
+    task: AbortHandle,
+}
+
 struct Driver<M> {
     shard: u16,
     machine: RefCell<M>,
     effects: RefCell<Effects>,
-    ports: Vec<UdpPort>,
+    ports: RefCell<Vec<Served>>,
     /// Datagrams of this turn, which leave at its end.
     outbox: RefCell<Outbox>,
     recent: RefCell<Recent>,
@@ -138,12 +144,11 @@ struct Driver<M> {
 
 impl<M: Machine + 'static> Driver<M> {
     fn new(setup: ShardSetup, machine: M, effects: Effects) -> io::Result<(Rc<Driver<M>>, Inbox)> {
-        let ports = setup.udp.into_iter().map(|(listener, socket)| UdpPort::new(listener, socket));
         let driver = Driver {
             shard: setup.shard,
             machine: RefCell::new(machine),
             effects: RefCell::new(effects),
-            ports: ports.collect::<io::Result<_>>()?,
+            ports: RefCell::default(),
             outbox: RefCell::default(),
             recent: RefCell::default(),
             mailboxes: setup.mailboxes,
@@ -155,13 +160,34 @@ impl<M: Machine + 'static> Driver<M> {
             began: Instant::now(),
             rearm: Notify::new(),
         };
-        Ok((Rc::new(driver), setup.inbox))
+        let driver = Rc::new(driver);
+        for (listener, socket) in setup.udp {
+            driver.open(listener, socket)?;
+        }
+        Ok((driver, setup.inbox))
+    }
+
+    /// Reads and sends by a socket from now on.
+    fn open(self: &Rc<Self>, listener: Listener, socket: UdpSocket) -> io::Result<()> {
+        let port = Rc::new(UdpPort::new(listener, socket)?);
+        let task = tokio::task::spawn_local(self.clone().serve_port(port.clone())).abort_handle();
+        self.ports.borrow_mut().push(Served { port, task });
+        Ok(())
+    }
+
+    /// Closes the sockets of a listener once what waits has left by them.
+    fn close(&self, listener: ListenerId) {
+        self.flush();
+        self.ports.borrow_mut().retain(|served| {
+            let stays = served.port.listener() != listener;
+            if !stays {
+                served.task.abort();
+            }
+            stays
+        });
     }
 
     async fn run(self: Rc<Self>, inbox: Inbox, stopped: oneshot::Receiver<()>) {
-        for port in 0..self.ports.len() {
-            tokio::task::spawn_local(self.clone().serve_port(port));
-        }
         tokio::task::spawn_local(self.clone().serve_inbox(inbox));
         tokio::task::spawn_local(self.clone().serve_timer());
         self.drain();
@@ -172,13 +198,12 @@ impl<M: Machine + 'static> Driver<M> {
         }
     }
 
-    async fn serve_port(self: Rc<Self>, port: usize) {
+    async fn serve_port(self: Rc<Self>, port: Rc<UdpPort>) {
         let _abort = AbortOnPanic;
-        let Some(port) = self.ports.get(port) else { return };
         let (mut quote, mut batch) = (vec![0; BUFFER], Batch::default());
         loop {
-            let errors = || self.read_errors(port, &mut quote);
-            let datagrams = |thorough| self.read_batch(port, &mut batch, thorough);
+            let errors = || self.read_errors(&port, &mut quote);
+            let datagrams = |thorough| self.read_batch(&port, &mut batch, thorough);
             match port.ready(errors, datagrams).await {
                 // More is there; the others have their turn first.
                 Ok(false) => tokio::task::yield_now().await,
@@ -200,8 +225,15 @@ impl<M: Machine + 'static> Driver<M> {
         }
     }
 
-    fn take(&self, mail: Mail) {
+    fn take(self: &Rc<Self>, mail: Mail) {
         match mail {
+            Mail::Open { listener, socket } => {
+                let (address, shard) = (listener.address, self.shard);
+                if let Err(error) = self.open(listener, socket) {
+                    tracing::error!(%address, shard, %error, "a new listener is not served");
+                }
+            }
+            Mail::Close(listener) => self.close(listener),
             Mail::Input { input, .. } => self.handle(Now::read(), input),
             Mail::Unreachable { remote, quote } => self.unreachable(remote, &quote),
         }
@@ -306,6 +338,7 @@ impl<M: Machine + 'static> Driver<M> {
             local: datagram.local,
             remote: datagram.remote,
             connection: None,
+            secured: None,
         };
         match self.mailboxes.ownership().owner(&message) {
             owner if owner == self.shard => self.handle(now, Input::Message { source, message }),
@@ -356,7 +389,13 @@ impl<M: Machine + 'static> Driver<M> {
     }
 
     fn transmit_datagram(&self, message: &Message, peer: &Peer, owner: Owner) {
-        let Some(port) = self.ports.iter().position(|port| port.listener() == peer.listener) else {
+        let found = self
+            .ports
+            .borrow()
+            .iter()
+            .find(|served| served.port.listener() == peer.listener)
+            .map(|served| served.port.clone());
+        let Some(port) = found else {
             tracing::warn!(listener = peer.listener.0, remote = %peer.remote, "no such UDP listener to send from");
             return self.failed(owner);
         };
@@ -370,7 +409,7 @@ impl<M: Machine + 'static> Driver<M> {
 
     /// Sends the datagrams of this turn.
     fn flush(&self) {
-        self.outbox.borrow_mut().send(&self.ports, |sent, result| self.sent(sent, result));
+        self.outbox.borrow_mut().send(|sent, result| self.sent(sent, result));
     }
 
     fn sent(&self, sent: Waiting, result: Result<(), SendError>) {

@@ -2,10 +2,10 @@
 //!
 //! Each shard has three queues: one for messages, where a full queue drops what UDP will repeat and holds back a
 //! stream; one for events, which nobody repeats and which is so long that only a shard that hangs fills it; and one for what
-//! calls of other shards tell calls of this one. Of that nothing may be lost once a transfer has begun, so that none begins
-//! while too much of it waits.
+//! calls of other shards tell calls of this one, or the operator tells all. Of that nothing may be lost once a transfer has begun,
+//! so that none begins while too much of it waits.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -16,8 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::core::{Input, Word};
 use crate::ids::Ownership;
-use crate::listen::{Delivery, ListenCounters, Sink};
-use crate::peer::{ConnectionId, Source};
+use crate::listen::{Delivery, ListenCounters, Listener, Sink};
+use crate::peer::{ConnectionId, ListenerId, Source};
 
 /// Messages that wait for a shard: more than a second's worth, by when the peer repeats itself anyway.
 const MESSAGES: usize = 4_096;
@@ -36,6 +36,10 @@ pub(super) enum Mail {
         /// Given back when the input was handled.
         _in_hand: Option<OwnedSemaphorePermit>,
     },
+    /// A socket of a listener that is new.
+    Open { listener: Listener, socket: UdpSocket },
+    /// Nobody needs the sockets of this listener any more.
+    Close(ListenerId),
     /// An ICMP error that reached another shard's socket.
     Unreachable { remote: SocketAddr, quote: Bytes },
 }
@@ -58,7 +62,7 @@ pub struct Mailboxes {
 struct Slot {
     messages: mpsc::Sender<Mail>,
     events: mpsc::Sender<Mail>,
-    words: mpsc::UnboundedSender<Input>,
+    words: mpsc::UnboundedSender<Mail>,
     /// How many words wait.
     told: Arc<AtomicUsize>,
 }
@@ -68,7 +72,7 @@ struct Slot {
 pub struct Inbox {
     messages: mpsc::Receiver<Mail>,
     events: mpsc::Receiver<Mail>,
-    words: mpsc::UnboundedReceiver<Input>,
+    words: mpsc::UnboundedReceiver<Mail>,
     told: Arc<AtomicUsize>,
 }
 
@@ -126,6 +130,11 @@ impl Mailboxes {
         Ok(())
     }
 
+    /// How many shards there are.
+    pub fn shards(&self) -> u16 {
+        self.ownership.shards()
+    }
+
     /// Hands an event to a shard. Never waits; a full mailbox is counted and logged, and the event is lost.
     pub fn post_event(&self, shard: u16, input: Input) {
         let Some(slot) = self.slot(shard) else { return };
@@ -166,9 +175,20 @@ impl Mailboxes {
         self.slots.iter().for_each(|slot| slot.tell(Input::Word(Word::Left { tag: tag.to_owned() })));
     }
 
-    /// Hands the same event to every shard.
+    /// Hands the same to every shard, which is never lost: for what an operator asks for, who waits for it to be done.
     pub fn broadcast(&self, input: impl Fn() -> Input) {
-        (0..self.ownership.shards()).for_each(|shard| self.post_event(shard, input()));
+        self.slots.iter().for_each(|slot| slot.tell(input()));
+    }
+
+    /// Has each shard serve its socket of a new listener; what was broadcast before comes first.
+    pub fn open(&self, listener: Listener, sockets: impl IntoIterator<Item = UdpSocket>) {
+        let of_shards = self.slots.iter().zip(sockets);
+        of_shards.for_each(|(slot, socket)| slot.put(Mail::Open { listener, socket }));
+    }
+
+    /// Has each shard close its sockets of a listener.
+    pub fn close(&self, listener: ListenerId) {
+        self.slots.iter().for_each(|slot| slot.put(Mail::Close(listener)));
     }
 
     pub(super) fn post_unreachable(&self, shard: u16, remote: SocketAddr, quote: &[u8]) {
@@ -190,9 +210,13 @@ impl Mailboxes {
 
 impl Slot {
     fn tell(&self, word: Input) {
+        self.put(Mail::input(word));
+    }
+
+    fn put(&self, mail: Mail) {
         self.told.fetch_add(1, Ordering::Relaxed);
         // Fails only when the shard is gone, and then the process is going too.
-        let _ = self.words.send(word);
+        let _ = self.words.send(mail);
     }
 }
 
@@ -224,7 +248,7 @@ impl Inbox {
             biased;
             Some(word) = self.words.recv() => {
                 self.told.fetch_sub(1, Ordering::Relaxed);
-                Some(Mail::input(word))
+                Some(word)
             }
             Some(event) = self.events.recv() => Some(event),
             Some(message) = self.messages.recv() => Some(message),
@@ -234,6 +258,10 @@ impl Inbox {
 
     /// The same, `None` where none is there now.
     pub(super) fn next_now(&mut self) -> Option<Mail> {
+        if let Ok(word) = self.words.try_recv() {
+            self.told.fetch_sub(1, Ordering::Relaxed);
+            return Some(word);
+        }
         self.events.try_recv().ok().or_else(|| self.messages.try_recv().ok())
     }
 }
@@ -312,6 +340,7 @@ mod tests {
             local: "127.0.0.1:5060".parse().unwrap(),
             remote: "127.0.0.2:5060".parse().unwrap(),
             connection: None,
+            secured: None,
         };
         let message = Message::parse("OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 1\r\n\r\n".into()).unwrap();
         for _ in 0..5 {

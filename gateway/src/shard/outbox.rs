@@ -1,6 +1,7 @@
 //! Datagrams that leave together, at the end of a shard's turn.
 
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 
 use bytes::Bytes;
 use sip::transaction::Owner;
@@ -13,7 +14,7 @@ const ROOM: usize = 64;
 /// A datagram that waits for the end of the turn.
 pub(super) struct Waiting {
     /// Which of the shard's sockets it leaves by.
-    pub port: usize,
+    pub port: Rc<UdpPort>,
     pub payload: Bytes,
     pub remote: SocketAddr,
     /// The address to speak from, where the listener has several.
@@ -34,10 +35,10 @@ impl Outbox {
     }
 
     /// - `sent`: how it went with each.
-    pub fn send(&mut self, ports: &[UdpPort], mut sent: impl FnMut(Waiting, Result<(), SendError>)) {
+    pub fn send(&mut self, mut sent: impl FnMut(Waiting, Result<(), SendError>)) {
         let mut results = Vec::with_capacity(self.0.len());
-        for alike in self.0.chunk_by(|one, next| one.port == next.port) {
-            let Some(port) = alike.first().and_then(|first| ports.get(first.port)) else { continue };
+        for alike in self.0.chunk_by(|one, next| Rc::ptr_eq(&one.port, &next.port)) {
+            let Some(Waiting { port, .. }) = alike.first() else { continue };
             let outgoing: Vec<_> = alike
                 .iter()
                 .map(|one| Outgoing { payload: &one.payload, remote: one.remote, local: one.local })

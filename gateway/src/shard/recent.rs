@@ -70,7 +70,7 @@ mod tests {
                 "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP gw;branch={branch}\r\nMax-Forwards: 70"
             ))
         };
-        let (one, two) = (datagram(&tokens.branch()), datagram(&tokens.branch()));
+        let (one, two) = (datagram(&tokens.branch().to_string()), datagram(&tokens.branch().to_string()));
         recent.sent(remote, one.clone(), first);
         recent.sent(remote, two.clone(), second);
         assert_eq!(quoted_branch(&one).map(|info| info.shard), Some(3));

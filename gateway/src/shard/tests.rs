@@ -201,7 +201,7 @@ async fn a_closed_udp_port_fails_the_transaction_on_its_own_shard() {
         let [owner] = clients();
         for shard in 0..shards {
             let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-            let branch = Tokens::new(0, shard, Box::new(SeededRandom::new(9))).branch();
+            let branch = Tokens::new(0, shard, Box::new(SeededRandom::new(9))).branch().to_string();
             let message = options("UDP", "1@gateway", &branch, None);
             gateway.transmit(shard, message, Peer::new(Transport::Udp, gateway.id(0), gone), owner);
             let (heard_by, input) = gateway.input().await;

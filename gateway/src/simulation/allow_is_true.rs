@@ -41,6 +41,25 @@ fn outside(trunk: &mut Trunk, phone: PhoneId, method: &str) -> Message {
     heard.or_else(|| trunk.phone(phone).strays.get(before).cloned()).unwrap()
 }
 
+/// A carrier's says nothing of a customer.
+#[test]
+fn a_customers_options_are_its_sign_of_life() {
+    everywhere(|trunk| {
+        let health = trunk.world.shared.termination_health.clone();
+        assert_eq!(health.of("pbx"), None);
+        outside(trunk, trunk.east, "OPTIONS");
+        assert_eq!(health.of("pbx"), None);
+        outside(trunk, trunk.pbx, "OPTIONS");
+        let first = health.of("pbx").unwrap();
+        assert_eq!(first.source, trunk.phone(trunk.pbx).address.ip());
+        assert_eq!(health.of("branch"), None);
+        trunk.run(10.0);
+        outside(trunk, trunk.pbx, "OPTIONS");
+        let later = health.of("pbx").unwrap().at - first.at;
+        assert!((10..12).contains(&later.as_secs()), "{later:?}");
+    });
+}
+
 #[test]
 fn nothing_outside_a_call_promises_a_message() {
     everywhere(|trunk| {

@@ -5,9 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where tests are, from the root.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 13] = [
     "gateway/src",
     "gateway/fastpath/src",
+    "gateway/inventory",
+    "gateway/api",
+    "gateway/audio",
+    "gateway/console",
+    "gateway/streaming",
     "gateway/tests",
     "sip/src",
     "sip/tests",

@@ -4,12 +4,17 @@ use sip::Method;
 
 use super::phone::Stage;
 use super::trunk::{BRANCH, Change, OUTSIDE, PBX, Trunk, everywhere, everywhere_with, over_udp};
-use crate::core::{AdoptError, Input};
+use crate::core::{AdoptError, Input, OrphanCall};
 use crate::direction::Direction;
 
-fn adopt(trunk: &mut Trunk) {
+/// Another process takes over the calls of the present one.
+///
+/// - `begins`: what else it takes over, before them.
+pub(super) fn adopt(trunk: &mut Trunk, begins: impl FnOnce(&mut Trunk)) {
     let now = trunk.world.clocks();
-    for (shard, calls) in trunk.world.restart().into_iter().enumerate() {
+    let left = trunk.world.restart();
+    begins(trunk);
+    for (shard, calls) in left.into_iter().enumerate() {
         for call in calls {
             trunk.world.cores[shard].adopt(now, serde_json::from_str(&call).unwrap()).unwrap();
         }
@@ -22,7 +27,7 @@ fn reinvite_and_bye_go_on_in_both_dialogs() {
         let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
         trunk.request(a, Method::Invite, Some("sendonly"));
         trunk.run(1.0);
-        adopt(trunk);
+        adopt(trunk, |_| {});
         trunk.request(b, Method::Invite, Some("sendrecv"));
         trunk.run(1.0);
         assert_eq!(trunk.call(b).statuses(&Method::Invite), [100, 200]);
@@ -42,7 +47,7 @@ fn reinvite_and_bye_go_on_in_both_dialogs() {
 fn limits_gauges_and_the_longest_duration_go_on() {
     everywhere(|trunk| {
         let (a, b) = trunk.connect(trunk.pbx, BRANCH, trunk.branch);
-        adopt(trunk);
+        adopt(trunk, |_| {});
         assert_eq!(trunk.world.shared.limits.calls(), 2);
         let active = "voice_connector_calls_active{voice_connector_id=\"branch\"";
         let metrics = trunk.world.metrics.render();
@@ -99,10 +104,44 @@ fn orphans_are_hung_up_on_both_legs() {
         }
         trunk.world.restart();
         trunk.world.open_media.clear();
-        let state = trunk.world.journaled[0].state.clone();
-        trunk.tell_first(Input::Orphan(state));
+        let orphan = orphan(trunk);
+        let entries = orphan.entries.clone();
+        trunk.tell_first(Input::Orphan(orphan));
+        assert_eq!(trunk.world.hung_up, []);
         trunk.run(1.0);
         assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        assert_eq!(trunk.world.hung_up, entries);
+    });
+}
+
+/// The last call in the journal.
+fn orphan(trunk: &Trunk) -> OrphanCall {
+    let entry = trunk.world.journaled.last().unwrap();
+    OrphanCall { state: entry.state.clone(), entries: vec![entry.facts.key()] }
+}
+
+/// The run that was to hang up ends before the parties have heard of it: the next one has to, so the journal must not forget.
+#[test]
+fn an_orphan_is_hung_up_by_the_next_run_where_this_one_ends_too() {
+    over_udp(&[], |trunk| {
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        trunk.world.restart();
+        trunk.world.open_media.clear();
+        let orphan = orphan(trunk);
+        for phone in [trunk.pbx, trunk.east] {
+            trunk.phone(phone).habits.deaf = true;
+        }
+        trunk.tell_first(Input::Orphan(orphan.clone()));
+        trunk.run(5.0);
+        assert_eq!(trunk.world.hung_up, []);
+        trunk.world.restart();
+        for phone in [trunk.pbx, trunk.east] {
+            trunk.phone(phone).habits.deaf = false;
+        }
+        trunk.tell_first(Input::Orphan(orphan.clone()));
+        trunk.run(1.0);
+        assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));
+        assert_eq!(trunk.world.hung_up, orphan.entries);
     });
 }
 
@@ -119,8 +158,8 @@ fn the_bye_of_an_orphan_is_proved() {
             trunk.world.restart();
             trunk.world.open_media.clear();
             trunk.phone(trunk.east).habits.challenges = true;
-            let state = trunk.world.journaled.last().unwrap().state.clone();
-            trunk.tell_first(Input::Orphan(state));
+            let orphan = orphan(trunk);
+            trunk.tell_first(Input::Orphan(orphan));
             trunk.run(1.0);
             trunk.phone(trunk.east).habits.challenges = false;
             assert_eq!((trunk.stage(a), trunk.stage(b)), (Stage::Over, Stage::Over));

@@ -29,7 +29,7 @@ fn either_side_holds_and_resumes() {
                 trunk.request(asks, Method::Invite, Some(direction));
                 trunk.run(1.0);
                 let offer = trunk.call(hears).request(&Method::Invite).unwrap();
-                let stream = Sdp::parse(offer.body()).unwrap().relayed_stream().unwrap();
+                let stream = Sdp::parse(offer.body()).unwrap().relayed_stream().cloned().unwrap();
                 assert_eq!(stream.is_hold(), hold, "{direction}");
                 assert_eq!(held(&trunk.world, side), Some(hold), "{direction}");
             }

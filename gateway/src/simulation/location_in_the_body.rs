@@ -189,13 +189,13 @@ fn an_encrypted_leg_has_its_keys_in_the_part() {
             let a = trunk.dial_with(trunk.pbx, "911", HEADERS);
             trunk.run(0.5);
             let b = trunk.incoming(trunk.east);
-            let stream = unwrapped(&trunk.call(b).invite, wrap).relayed_stream().unwrap();
+            let stream = unwrapped(&trunk.call(b).invite, wrap).relayed_stream().cloned().unwrap();
             assert_eq!((stream.protocol.as_str(), stream.crypto.len()), ("RTP/SAVP", 1));
             are_intact(&trunk.call(b).invite);
             trunk.respond(b, 486);
             trunk.run(0.5);
             let west = trunk.incoming(trunk.west);
-            let stream = unwrapped(&trunk.call(west).invite, wrap).relayed_stream().unwrap();
+            let stream = unwrapped(&trunk.call(west).invite, wrap).relayed_stream().cloned().unwrap();
             assert_eq!((stream.protocol.as_str(), stream.crypto.len()), ("RTP/AVP", 0));
             trunk.respond(west, 486);
             trunk.run(0.5);

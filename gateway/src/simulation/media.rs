@@ -43,7 +43,7 @@ pub(crate) struct Agreed {
     /// The phone does not want to hear anything.
     pub on_hold: bool,
     /// As the gateway must have them; `None`: RTP.
-    pub keys: Option<SrtpKeys>,
+    pub keys: Option<Box<SrtpKeys>>,
     /// The marks of the two descriptions that hold; empty where they carry none.
     pub ours: String,
     pub theirs: String,
@@ -243,9 +243,9 @@ fn holds(direction: &str) -> bool {
 }
 
 /// The gateway's view: it sends with its own key.
-fn keys(gateway: &Line, phone: &Line) -> SrtpKeys {
+fn keys(gateway: &Line, phone: &Line) -> Box<SrtpKeys> {
     let key = |line: &Line| MasterKey::new(line.suite, &line.key).unwrap();
-    SrtpKeys { suite: gateway.suite, send: key(gateway), receive: key(phone) }
+    Box::new(SrtpKeys::new(gateway.suite, key(gateway), key(phone)))
 }
 
 /// Whether a body has a session description in it.

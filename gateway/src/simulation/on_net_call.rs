@@ -17,7 +17,7 @@ fn a_call_between_customers_has_two_records_under_one_id() {
         assert_eq!(transaction_ids(&trunk.world.cdrs).len(), 1);
         assert_eq!(
             (out.call_id.clone(), inward.call_id.clone()),
-            (trunk.call(a).call_id(), trunk.call(b).call_id())
+            (trunk.call(a).call_id().into(), trunk.call(b).call_id().into())
         );
         assert_eq!(out.answered_at, inward.answered_at);
         assert_eq!((out.source.number.as_str(), inward.destination.number.as_str()), (PBX, BRANCH));

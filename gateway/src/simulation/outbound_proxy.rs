@@ -118,7 +118,7 @@ fn a_probe_goes_by_way_of_the_proxy() {
         asked.sort();
         asked.dedup();
         assert_eq!(asked, ["10.0.1.8:5060", "10.0.1.9:5060"]);
-        trunk.world.shared.show_hosts(trunk.world.clocks().instant, &trunk.world.config);
+        trunk.world.shared.look_at_hosts(trunk.world.clocks(), &trunk.world.config);
         let line = "host_up{carrier=\"east\",host=\"sbc.carrier.example\",transport=\"udp\"} 1";
         assert!(trunk.world.metrics.render().contains(line), "{}", trunk.world.metrics.render());
     });

@@ -26,7 +26,7 @@ fn a_call_out_rings_is_answered_and_hung_up_by_the_caller() {
         assert_eq!(trunk.call(a).statuses(&Method::Bye), [200]);
         trunk.finish();
         let cdr = trunk.cdr("pbx", Direction::Outbound);
-        assert_eq!((cdr.status_message.as_str(), cdr.call_id.clone()), ("OK", trunk.call(a).call_id()));
+        assert_eq!((cdr.status_message.as_str(), cdr.call_id.to_string()), ("OK", trunk.call(a).call_id()));
         let talked = cdr.ended_at - cdr.answered_at.unwrap();
         assert!((10.9..11.1).contains(&talked.as_secs_f64()), "{talked:?}");
         assert_eq!((cdr.source.number.as_str(), cdr.destination.number.as_str()), (PBX, OUTSIDE));

@@ -658,12 +658,13 @@ impl Trunk {
             .filter(led)
             .map(PhoneCall::call_id)
             .collect();
-        let cdrs = || self.world.cdrs.iter().filter(|cdr| !is_transfer(cdr) && !led.contains(&cdr.call_id));
+        let cdrs =
+            || self.world.cdrs.iter().filter(|cdr| !is_transfer(cdr) && !led.contains(cdr.call_id.as_str()));
         let of = |direction: Direction| cdrs().filter(move |cdr| cdr.direction == direction);
         let transfers = self.check_transfers(refused);
         // A customer that sent the call on pays for its way, under the Call-ID of that.
         let (asked, sent_on): (Vec<_>, Vec<_>) =
-            of(Direction::Outbound).partition(|cdr| heard_answer.contains_key(&cdr.call_id));
+            of(Direction::Outbound).partition(|cdr| heard_answer.contains_key(cdr.call_id.as_str()));
         for cdr in sent_on {
             let called = |twin: &CallFacts| twin.transaction_id == cdr.transaction_id;
             assert!(of(Direction::Inbound).any(called), "{} was sent on by nobody", cdr.call_id);
@@ -674,17 +675,18 @@ impl Trunk {
         } else {
             assert_eq!(of(Direction::Inbound).count(), inward + on_net, "inbound records");
             let ids = transaction_ids(&self.world.cdrs).len();
-            let is_led = |cdr: &&CallFacts| !is_transfer(cdr) && led.contains(&cdr.call_id);
+            let is_led = |cdr: &&CallFacts| !is_transfer(cdr) && led.contains(cdr.call_id.as_str());
             let led = self.world.cdrs.iter().filter(is_led).count();
             assert_eq!(ids, out + inward + on_net + transfers + led, "transaction ids");
         }
+        self.check_wide_records();
         // One INVITE by several branches is one Call-ID, and a record for each.
         let billed = |call_id: &str| {
             let mine = cdrs().filter(|cdr| cdr.call_id == call_id);
             mine.filter(|cdr| cdr.answered_at.is_some() || is_unproven(cdr)).count()
         };
         for cdr in asked {
-            let heard = heard_answer.get(&cdr.call_id).expect("a record's Call-ID is the caller's");
+            let heard = heard_answer.get(cdr.call_id.as_str()).expect("a record's Call-ID is the caller's");
             assert!(!heard || billed(&cdr.call_id) > 0, "{} was answered, its record says no", cdr.call_id);
             let twins = of(Direction::Inbound).filter(|twin| twin.transaction_id == cdr.transaction_id);
             for twin in twins {
@@ -704,18 +706,32 @@ impl Trunk {
             .filter_map(|call| Some((call.mark()?, call.call_id())))
             .collect();
         for cdr in cdrs() {
-            let Some(mark) = marks.get(&cdr.call_id) else {
+            let Some(mark) = marks.get(cdr.call_id.as_str()) else {
                 assert_eq!(cdr.answered_at, None, "{} is billed, it reached nobody", cdr.call_id);
                 continue;
             };
             let told = callers.get(mark).is_some_and(|call_id| self.world.watch.accepted.contains(call_id));
             let is_billed = |one: &CallFacts| one.answered_at.is_some() || is_unproven(one);
             let came_again = calls().filter(|call| call.caller && call.mark() == Some(*mark)).count() > 1;
-            let of_mark = |one: &&CallFacts| marks.get(&one.call_id) == Some(mark);
+            let of_mark = |one: &&CallFacts| marks.get(one.call_id.as_str()) == Some(mark);
             let recorded = is_billed(cdr) || came_again && cdrs().filter(of_mark).any(is_billed);
             assert_eq!(recorded, told, "{}: billed, and was the caller told?", cdr.call_id);
             let answers = answered.get(mark).copied().unwrap_or(0);
             assert!(!told || answers > 0, "{} is billed, nobody answered", cdr.call_id);
+        }
+    }
+
+    /// One of each call, with the ways to those who talked, and the last figures of the media.
+    fn check_wide_records(&self) {
+        let details = &self.world.details;
+        let ids: HashSet<&str> = details.iter().map(|detail| detail.transaction_id.as_str()).collect();
+        assert_eq!((ids.len(), ids), (details.len(), transaction_ids(&self.world.cdrs)), "wide records");
+        // Others may take longer than records wait for them.
+        let quick = self.world.media == Answers::After(Duration::from_millis(2));
+        for detail in details.iter().filter(|detail| detail.times.answer.is_some()) {
+            let id = &detail.transaction_id;
+            assert!(detail.caller_leg.is_some() && detail.callee_leg.is_some(), "{id} has no legs");
+            assert!(detail.media.is_some() || !quick, "{id} has no figures");
         }
     }
 }

@@ -48,7 +48,7 @@ fn the_record_of_a_refused_call_has_the_id_of_its_line() {
     let log = log_of(&[denied], |trunk| {
         trunk.dial(trunk.pbx, OUTSIDE);
         trunk.run(1.0);
-        *id.lock().unwrap() = trunk.cdr("pbx", Direction::Outbound).transaction_id.clone();
+        *id.lock().unwrap() = trunk.cdr("pbx", Direction::Outbound).transaction_id.to_string();
     });
     let line = with(&log, "call refused")[0];
     assert!(line.contains(&format!("transaction_id={}", id.lock().unwrap())), "{line}");

@@ -7,6 +7,7 @@ use super::phone::Stage;
 use super::trunk::{Change, OUTSIDE, PBX, Trunk, everywhere_with, over_tcp, over_udp};
 use super::world::CallId;
 use crate::core::Input;
+use crate::metrics::Page;
 use crate::peer::Transport;
 use crate::registrar::Standing;
 
@@ -130,8 +131,7 @@ fn a_carrier_that_does_not_register_us_is_tried_last() {
         assert!(is_up(trunk));
         assert_eq!(trunk.world.shared.registrar.carriers.trouble(), (Vec::new(), false));
         goes_first_to(trunk, trunk.east);
-        trunk.world.shared.show_registrations(trunk.world.clocks().instant);
-        let text = trunk.world.metrics.render();
+        let text = trunk.world.metrics.render() + &registrations(trunk);
         for line in [
             "voice_connector_carrier_registered{carrier=\"east\",host=\"10.0.1.1:5060\",transport=\"udp\"} 1",
             "voice_connector_carrier_registration_failures_total{carrier=\"east\",cause=\"refused\"} 2",
@@ -191,5 +191,28 @@ fn a_broken_connection_is_registered_anew() {
         trunk.run(2.0);
         assert_eq!(trunk.phone(trunk.east).registers.len(), 2);
         assert!(is_up(trunk));
+    });
+}
+
+fn registrations(trunk: &Trunk) -> String {
+    let mut page = Page::default();
+    trunk.world.shared.show_registrations(trunk.world.clocks().instant, &mut page);
+    page.into_text()
+}
+
+#[test]
+fn what_is_not_registered_any_more_is_in_no_metric() {
+    let register = ("pbx_peer", "registration = true");
+    let login = ("pbx_termination", "credentials = [{ username = \"u\", password = \"p\" }]");
+    over_udp(&[REGISTER, register, login], |trunk| {
+        trunk.run(2.0);
+        let names =
+            ["carrier_registered{", "registration_changed_timestamp_seconds{", "registered_contacts{"];
+        let text = registrations(trunk);
+        assert!(names.iter().all(|name| text.contains(name)), "{text}");
+        trunk.configure(&[], Transport::Udp);
+        trunk.run(2.0);
+        let text = registrations(trunk);
+        assert!(!names.iter().any(|name| text.contains(name)), "{text}");
     });
 }

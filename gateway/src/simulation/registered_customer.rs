@@ -9,7 +9,7 @@ use super::world::PhoneId;
 use crate::peer::Transport;
 
 /// The PBX registers as `office`.
-const REGISTERS: [Change; 2] = [
+pub(super) const REGISTERS: [Change; 2] = [
     ("pbx_termination", "credentials = [{ username = \"office\", password = \"s3cret\" }]"),
     ("pbx_peer", "registration = true"),
 ];
@@ -23,7 +23,7 @@ pub(super) struct Registering {
     phone: PhoneId,
     pub connector: &'static str,
     pub user: &'static str,
-    password: &'static str,
+    pub password: &'static str,
     pub record: &'static str,
     call_id: String,
     cseq: u32,

@@ -29,7 +29,7 @@ fn each_fork_is_an_early_dialog_with_media_of_its_own() {
         assert_eq!(early.len(), 2);
         assert_ne!(tag(&early[0]), tag(&early[1]));
         for one in &early {
-            let stream = Sdp::parse(one.body()).unwrap().relayed_stream().unwrap();
+            let stream = Sdp::parse(one.body()).unwrap().relayed_stream().cloned().unwrap();
             assert_eq!(stream.rtp().unwrap().ip().to_string(), "192.0.2.1");
         }
         trunk.respond_as(b, 200, &forks[1]);

@@ -77,7 +77,7 @@ fn the_answer_of_an_ack_has_the_streams_of_the_offer() {
         trunk.respond(b, 200);
         trunk.run(0.5);
         let ack = trunk.call(b).request(&Method::Ack).unwrap();
-        let streams = Sdp::parse(ack.body()).unwrap().streams();
+        let streams = Sdp::parse(ack.body()).unwrap().streams().to_vec();
         assert_eq!(streams.iter().map(|one| one.is_relayed()).collect::<Vec<_>>(), [false, true]);
         trunk.hang_up(a);
         trunk.run(0.5);
@@ -109,7 +109,7 @@ fn the_stream_that_can_be_taken_is_taken() {
             let a = CallId(trunk.pbx, trunk.world.with(trunk.pbx, place));
             trunk.run(0.5);
             let b = trunk.incoming(trunk.east);
-            let offered = Sdp::parse(trunk.call(b).invite.body()).unwrap().relayed_stream().unwrap();
+            let offered = Sdp::parse(trunk.call(b).invite.body()).unwrap().relayed_stream().cloned().unwrap();
             assert_eq!(offered.index, index, "{other}");
             trunk.respond(b, 200);
             trunk.run(0.5);
@@ -165,7 +165,7 @@ fn a_fax_is_a_stream_of_its_kind() {
             if status == 200 {
                 let answered = Sdp::parse(trunk.call(b).response(200).unwrap().body()).unwrap();
                 assert_eq!(answered.streams().len(), offered.streams().len());
-                let taken = answered.relayed_stream().unwrap();
+                let taken = answered.relayed_stream().cloned().unwrap();
                 assert!(taken.is_udptl() && taken.index == offered.relayed_stream().unwrap().index);
             }
         }

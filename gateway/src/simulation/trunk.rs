@@ -433,6 +433,9 @@ impl Trunk {
         self.check_legs();
         assert!(self.world.watch.broken.is_empty(), "broken: {:#?}", self.world.watch.broken);
         self.assert_nothing_held();
+        assert_eq!(self.world.hanging_up, [], "the journal keeps the legs of calls that are over");
+        let open = &self.world.open_calls;
+        assert!(open.is_empty(), "the journal has calls without an end: {open:#?}");
         for phone in &self.world.phones {
             for call in &phone.calls {
                 // A phone that could not be reached for a while may have missed its BYE.

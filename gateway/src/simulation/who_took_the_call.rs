@@ -57,7 +57,7 @@ fn a_carrier_that_refuses_and_one_that_takes_it() {
         assert_eq!((detail.ended_by, detail.status, detail.cause.as_str()), (EndedBy::Callee, 200, "OK"));
         assert_eq!(detail.reason.as_deref(), Some("Q.850;cause=16;text=\"Normal\""));
         assert_eq!(detail.caller_call_id, trunk.call(a).call_id());
-        assert_eq!(detail.callee_call_id, Some(trunk.call(west).call_id()));
+        assert_eq!(detail.callee_call_id, Some(trunk.call(west).call_id().into()));
         let times = detail.times;
         let start = u64::try_from(EPOCH.as_millis()).unwrap();
         assert!((start..start + 100).contains(&times.invite), "{times:?}");
@@ -238,11 +238,13 @@ fn a_refused_call() {
 /// Which hosts answer, by carrier and connector; one that is not probed is not shown.
 #[test]
 fn hosts_that_answer() {
-    over_udp(&[], |trunk| {
+    let north = "[[carrier]]\nname = \"north\"\nprefixes = [\"+44\"]\n\
+                 host = [{ host = \"10.0.1.1\", port = 5060 }, { host = \"10.0.1.2\", port = 5060 }]\n";
+    over_udp(&[("more", north)], |trunk| {
         let east = trunk.world.phones[trunk.east.0].address;
         trunk.world.dead.insert(east, false);
         trunk.run(10.0);
-        trunk.world.shared.show_hosts(trunk.world.clocks().instant, &trunk.world.config);
+        trunk.world.shared.look_at_hosts(trunk.world.clocks(), &trunk.world.config);
         for line in [
             "host_up{carrier=\"east\",host=\"10.0.1.1:5060\",transport=\"udp\"} 0",
             "host_up{carrier=\"west\",host=\"10.0.1.2:5060\",transport=\"udp\"} 1",
@@ -250,6 +252,10 @@ fn hosts_that_answer() {
             assert!(metric(trunk, line), "{line}\n{}", trunk.world.metrics.render());
         }
         assert!(!trunk.world.metrics.render().contains("host_up{voice_connector_id"));
+        let down = || trunk.world.shared.hosts.carriers_down();
+        let since =
+            down().into_iter().map(|(name, since)| (name, (trunk.world.clocks().unix - since).as_secs()));
+        assert_eq!(since.collect::<Vec<_>>(), [("east".to_owned(), 0)], "one host of north's answers");
         trunk.world.dead.clear();
     });
 }

@@ -19,7 +19,7 @@ fn log_of(trunk: &Trunk, connector: &str) -> (Vec<(String, String)>, Vec<String>
     let (mut ids, mut kinds) = (Vec::new(), Vec::new());
     for line in trunk.world.sip_log.iter().filter(|line| line.voice_connector_id == connector) {
         let message = Message::parse(line.message.clone()).unwrap();
-        ids.push((message.call_id().unwrap().to_owned(), line.call_id.clone()));
+        ids.push((message.call_id().unwrap().to_owned(), line.call_id.to_string()));
         kinds.push(match (message.method(), message.status()) {
             (Some(method), _) => method.to_string(),
             (None, status) => status.unwrap().code().to_string(),

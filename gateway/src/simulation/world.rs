@@ -24,8 +24,9 @@ use crate::ids::{HashKey, Ownership};
 use crate::media::{Command, MediaKey, Side};
 use crate::metrics::Metrics;
 use crate::peer::{ConnectionId, ListenerId, Peer, Source, Transport};
+use crate::question::{Answer, QuestionId};
 use crate::random::SeededRandom;
-use crate::record::{AnsweredCall, CallDetail, CallFacts, SipMessageFacts};
+use crate::record::{AnsweredCall, CallDetail, CallFacts, CallKey, SipMessageFacts};
 use process::{gateway, parsed};
 
 /// When the simulation begins, as time since the Unix epoch.
@@ -131,7 +132,21 @@ pub(crate) struct World {
     pub details: Vec<CallDetail>,
     pub sip_log: Vec<SipMessageFacts>,
     pub journaled: Vec<AnsweredCall>,
+    /// What the journal was told of calls that rang.
+    pub ringing: Vec<AnsweredCall>,
+    /// What the journal has of calls without an end.
+    pub open_calls: HashSet<CallKey>,
+    /// Calls that are over, while their parties have not all heard so.
+    pub hanging_up: Vec<CallKey>,
+    /// Those that have, and calls of an earlier run that are hung up.
+    pub hung_up: Vec<CallKey>,
     pub drained: Vec<u16>,
+    /// What the shards said to questions.
+    pub said: Vec<(u16, QuestionId, Answer)>,
+    /// The calls whose sound was wanted.
+    pub listened: Vec<crate::sound::Listen>,
+    /// How recordings of such calls were to change.
+    pub recordings: Vec<crate::sound::Change>,
     /// Messages that a shard handed on to another one.
     pub handed_on: usize,
     pub ladder: Vec<Line>,
@@ -193,7 +208,14 @@ impl World {
             details: Vec::new(),
             sip_log: Vec::new(),
             journaled: Vec::new(),
+            ringing: Vec::new(),
+            open_calls: HashSet::new(),
+            hanging_up: Vec::new(),
+            hung_up: Vec::new(),
             drained: Vec::new(),
+            said: Vec::new(),
+            listened: Vec::new(),
+            recordings: Vec::new(),
             handed_on: 0,
             ladder: Vec::new(),
             probes: Vec::new(),

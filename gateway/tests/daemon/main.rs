@@ -5,10 +5,25 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerts;
+mod api;
+mod console;
+mod control;
 mod disk;
+mod guide;
+mod killed;
+mod listeners;
+mod managed;
 mod many_connectors;
 mod reload;
+mod service_manager;
 mod signals;
+mod stored;
+mod trace;
+mod trace_of_transports;
+#[cfg(feature = "otel")]
+mod traces;
+mod why;
 
 /// Long enough for what happens at once, on a machine that has other work.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -67,7 +67,7 @@ fn with_nobody_to_read_its_log_it_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("gateway.toml"), Office::new(net, "udp").config()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
-    command.args(["run", "--config", "gateway.toml"]).current_dir(directory.path());
+    command.args(["run", "--config", "gateway.toml", "--log-format", "human"]).current_dir(directory.path());
     let mut gateway = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let output = BufReader::new(gateway.stdout.take().unwrap());
     let ready = output.lines().map_while(Result::ok).any(|line| line.starts_with("Ready."));

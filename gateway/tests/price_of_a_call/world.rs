@@ -82,11 +82,11 @@ impl World {
         metrics.configure_carriers(["east"]);
         let key = HashKey::random(&mut SeededRandom::new(1));
         let guard = Arc::new(Guard::new(GuardLimits::default(), key, now.instant, Arc::default()));
-        let bound: Vec<_> = config.listen.iter().map(|listen| listen.address).collect();
-        let settings =
-            MediaSettings { addresses: vec![GATEWAY], listeners: bound.clone(), ..MediaSettings::default() };
+        let listeners = config.listen.iter().map(|listen| listen.address).collect();
+        let settings = MediaSettings { addresses: vec![GATEWAY], listeners, ..MediaSettings::default() };
         let media = MediaRoom { own: Arc::new(OwnAddresses::new(&settings, Vec::new())), calls: 10_000 };
-        let shared = Arc::new(Shared::new(metrics, guard, [7; 32], bound, media, Box::new(|| true)));
+        let shared =
+            Arc::new(Shared::new(metrics, guard, [7; 32], Default::default(), media, Box::new(|| true)));
         let live = Arc::new(Live::new(config).unwrap());
         let core = Core::new(now, shared, live, Tokens::new(0, 0, Box::new(SeededRandom::new(2))));
         let (customer, carrier) = ("10.0.0.1:5060".parse().unwrap(), "10.0.1.1:5060".parse().unwrap());
@@ -110,8 +110,14 @@ impl World {
 
     fn receive(&mut self, remote: SocketAddr, message: &Message) {
         let local = SocketAddr::from((GATEWAY, 5060));
-        let source =
-            Source { transport: Transport::Udp, listener: ListenerId(0), local, remote, connection: None };
+        let source = Source {
+            transport: Transport::Udp,
+            listener: ListenerId(0),
+            local,
+            remote,
+            connection: None,
+            secured: None,
+        };
         let bytes = message.bytes().clone();
         self.input(|| Input::Message { source, message: Message::parse(bytes).unwrap() });
         self.drain();

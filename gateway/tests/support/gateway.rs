@@ -1,8 +1,9 @@
 //! The daemon, as it is built.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,6 +25,7 @@ const SHARDS: &str = "VOICE_CONNECTOR_SHARDS";
 
 /// A running daemon with its files.
 pub struct Gateway {
+    witness: Witness,
     pub net: Net,
     process: Process,
     directory: TempDir,
@@ -63,12 +65,14 @@ impl Gateway {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("gateway.toml"), config).unwrap();
         let process = run(directory.path(), &options, filter);
-        let mut gateway = Gateway { net, process, directory, options, filter };
+        let mut gateway =
+            Gateway { witness: Witness { admin: net.admin() }, net, process, directory, options, filter };
         gateway.is_ready();
         gateway
     }
 
-    fn is_ready(&mut self) {
+    /// Waits until it is.
+    pub fn is_ready(&mut self) {
         let admin = self.net.admin();
         eventually("/readyz", PATIENCE, || {
             assert!(self.process.ended().is_none(), "the gateway ended: {}", self.process.output());
@@ -82,10 +86,17 @@ impl Gateway {
 
     /// Kills it, and starts it again with the same files.
     pub fn restart(&mut self) {
+        self.kill_and_run();
+        self.is_ready();
+    }
+
+    /// The same without waiting until it is ready. Returns when it was dead, since the Unix epoch.
+    pub fn kill_and_run(&mut self) -> Duration {
         self.process.signal("KILL");
         self.process.wait(PATIENCE);
+        let dead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         self.process = run(self.directory.path(), &self.options, self.filter);
-        self.is_ready();
+        dead
     }
 
     /// Asks it to end in order.
@@ -154,6 +165,14 @@ impl Gateway {
         });
     }
 
+    /// Waits until the journal keeps no call that is over: both parties of each have heard so.
+    pub fn let_go(&self) {
+        eventually("no call is being hung up", PATIENCE, || {
+            let left = self.metrics().sum("journal_hanging_up", &[]);
+            if left == 0.0 { Ok(()) } else { Err(format!("{left} are hung up")) }
+        });
+    }
+
     /// Waits until the last timer of every transaction and dialog has run out: nothing may be left then.
     pub fn forgotten(&self) {
         self.settled();
@@ -183,9 +202,30 @@ impl Gateway {
     }
 }
 
+/// Tells, when a test fails, what the daemon had counted by then.
+struct Witness {
+    admin: SocketAddr,
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let Ok((200, metrics)) = get(self.admin, "/metrics") else { return };
+        let counted =
+            |line: &&str| !line.starts_with('#') && !line.contains("_bucket") && !line.ends_with(" 0");
+        let counted: Vec<&str> = metrics.lines().filter(counted).collect();
+        eprintln!("---- what the gateway had counted:\n{}\n----", counted.join("\n"));
+    }
+}
+
 fn run(directory: &Path, options: &[String], filter: &str) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voice-connector"));
     command.args(["run", "--config", "gateway.toml"]).args(options);
+    if !options.iter().any(|option| option == "--log-format") {
+        command.args(["--log-format", "human"]);
+    }
     command.current_dir(directory).env("VOICE_CONNECTOR_LOG", filter);
     Process::start("gateway", command, directory)
 }

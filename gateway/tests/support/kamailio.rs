@@ -1,4 +1,4 @@
-//! Kamailio as a carrier's proxy: it forks, stays on the way of dialogs, and redirects.
+//! Kamailio as a carrier's proxy: it forks, stays on the way of dialogs, and redirects. And as a collector of HEP3.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,21 +6,49 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Net, Process};
+use super::{Net, Process, eventually};
 
-/// A proxy that is up.
+/// A proxy or a collector that is up.
 pub struct Kamailio {
     process: Process,
     _folder: TempDir,
 }
 
 impl Kamailio {
-    /// At 127.0.N.3:5060 over UDP: a number that ends in `302` has moved to [`MOVED`](Kamailio::MOVED), every other one is
+    /// At 127.0.N.3:5060 over UDP, one process for what comes there: two may pass a re-INVITE on before the ACK that came ahead of
+    /// it, which SIPp as callee does not take. A number that ends in `302` has moved to [`MOVED`](Kamailio::MOVED), every other one is
     /// called at 127.0.N.4:5060 and 127.0.N.5:5060 at one time.
     pub fn start(net: Net) -> Kamailio {
+        Kamailio::start_with(|_| config(net))
+    }
+
+    /// At 127.0.N.6:9060 over UDP: a line `HEP` of its output for each packet, whose fields are in the order of
+    /// [`COLLECTED`](Kamailio::COLLECTED).
+    pub fn collects(net: Net) -> Kamailio {
+        let collector = Kamailio::start_with(|folder| collector(net, folder));
+        eventually("the collector", Duration::from_secs(20), || {
+            let said = collector.process.output();
+            // It says where it listens, and then makes its processes.
+            if said.contains(":9060") { Ok(()) } else { Err(said) }
+        });
+        collector
+    }
+
+    /// The chunks that it tells; the payload as hexadecimal digits.
+    pub const COLLECTED: [&str; 13] = [
+        "0x001", "0x002", "0x003", "0x004", "0x007", "0x008", "0x009", "0x00a", "0x00b", "0x00c", "0x00e",
+        "0x011", "0x00f",
+    ];
+
+    /// What it printed so far.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    fn start_with(config: impl FnOnce(&Path) -> String) -> Kamailio {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kamailio.cfg");
-        std::fs::write(&file, config(net)).unwrap();
+        std::fs::write(&file, config(folder.path())).unwrap();
         let process = Process::start("kamailio", command(&file, folder.path()), folder.path());
         Kamailio { process, _folder: folder }
     }
@@ -47,6 +75,39 @@ fn command(file: &Path, folder: &Path) -> Command {
     command
 }
 
+fn collector(net: Net, folder: &Path) -> String {
+    let (own, folder) = (net.at(6, 9060), folder.display());
+    let chunks = Kamailio::COLLECTED.map(|chunk| match chunk {
+        "0x00f" => "$(hep(0x00f){s.encode.hexa})".to_owned(),
+        chunk => format!("$hep({chunk})"),
+    });
+    let chunks = chunks.join(" ");
+    format!(
+        r#"#!KAMAILIO
+debug=0
+log_stderror=yes
+children=1
+disable_tcp=yes
+auto_aliases=no
+listen=udp:{own}
+loadmodule "db_text.so"
+loadmodule "pv.so"
+loadmodule "xlog.so"
+loadmodule "sipcapture.so"
+modparam("sipcapture", "db_url", "text://{folder}")
+modparam("sipcapture", "hep_capture_on", 1)
+modparam("sipcapture", "nonsip_hook", 1)
+request_route {{
+    drop;
+}}
+event_route[sipcapture:request] {{
+    xlog("L_ALERT", "HEP $hep(version) {chunks}\n");
+    return 0;
+}}
+"#
+    )
+}
+
 fn config(net: Net) -> String {
     let [own, first, second] = [3, 4, 5].map(|host| net.at(host, 5060));
     let moved = Kamailio::MOVED;
@@ -54,7 +115,7 @@ fn config(net: Net) -> String {
         r#"#!KAMAILIO
 debug=1
 log_stderror=yes
-children=2
+children=1
 disable_tcp=yes
 auto_aliases=no
 listen=udp:{own}

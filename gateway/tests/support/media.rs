@@ -73,6 +73,11 @@ impl Media {
         }
     }
 
+    /// Where it sends its RTP from.
+    pub fn socket(&self) -> UdpSocket {
+        self.rtp.try_clone().unwrap()
+    }
+
     /// The same voice and stream from another address: the device moved, or its NAT did.
     pub fn moved(self, at: SocketAddr) -> Media {
         let Media { voice, ssrc, seq, to, heard, key, sends, reads, .. } = self;
@@ -236,8 +241,9 @@ pub fn both_hear(one: &mut Media, other: &mut Media) {
 /// A description of a voice at `at`.
 pub fn describe(at: SocketAddr, protocol: &str, lines: &[String]) -> String {
     let (ip, port, version) = (at.ip(), at.port(), super::Peer::fresh());
+    let family = if ip.is_ipv6() { "IP6" } else { "IP4" };
     let mut sdp = format!(
-        "v=0\r\no=- 1 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+        "v=0\r\no=- 1 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
          m=audio {port} {protocol} 0\r\na=rtpmap:0 PCMU/8000\r\n"
     );
     for line in lines {
@@ -250,7 +256,7 @@ pub fn describe(at: SocketAddr, protocol: &str, lines: &[String]) -> String {
 /// The stream of a message's description.
 pub fn stream(message: &Message) -> Stream {
     let sdp = Sdp::parse(message.body()).unwrap_or_else(|error| panic!("{error}: {}", super::shown(message)));
-    sdp.relayed_stream().unwrap_or_else(|| panic!("no stream: {}", super::shown(message)))
+    sdp.relayed_stream().cloned().unwrap_or_else(|| panic!("no stream: {}", super::shown(message)))
 }
 
 fn secret(key: &MasterKey) -> String {

@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// 127.0.N.0/24: a test takes an N that no other test of its binary has.
+/// 127.0.N.0/24, from 256 on 127.1.(N - 256).0/24 and so on: a test takes an N that no other test of its binary has.
 #[derive(Debug, Clone, Copy)]
-pub struct Net(pub u8);
+pub struct Net(pub u16);
 
 impl Net {
     /// 127.0.N.`host`.
     pub fn ip(self, host: u8) -> IpAddr {
-        IpAddr::V4(Ipv4Addr::new(127, 0, self.0, host))
+        let [high, low] = self.0.to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(127, high, low, host))
     }
 
     /// 127.0.N.`host`:`port`.

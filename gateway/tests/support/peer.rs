@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -131,7 +131,7 @@ impl Peer {
         Builder::request(method, uri)
             .header(Name::Via, self.via())
             .header(Name::MaxForwards, "70")
-            .header(Name::From, format!("<sip:+12065550100@{}>;tag=f{fresh}", local.ip()))
+            .header(Name::From, format!("<sip:+12065550100@{}>;tag=f{fresh}", host(local.ip())))
             .header(Name::To, format!("<{uri}>"))
             .header(Name::CallId, format!("c{fresh}-{}@{}", std::process::id(), local.ip()))
             .header(Name::CSeq, cseq)
@@ -328,6 +328,11 @@ impl Peer {
         self.send(&request);
         self.answer_to(&request)
     }
+}
+
+/// As it stands in a URI.
+fn host(ip: IpAddr) -> String {
+    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
 }
 
 /// The next connection, and where it came to.

@@ -19,6 +19,8 @@ const REPEATED: &str = r#" retrans="500""#;
 pub struct Script {
     side: Side,
     steps: Vec<String>,
+    /// The caller's display name.
+    name: String,
     /// Our CSeq of the last request.
     cseq: u32,
     /// The step that sent the INVITE that CANCEL and ACK belong to, and its CSeq.
@@ -104,6 +106,7 @@ impl Script {
         Script {
             side,
             steps,
+            name: "A caller".to_owned(),
             cseq,
             invite: 0,
             invite_cseq,
@@ -131,8 +134,10 @@ impl Script {
         let number = if self.side == Side::Caller { "pbx" } else { "carrier" };
         let (from, to) = match self.side {
             Side::Caller => (
-                "From: \"A caller\" <sip:[from]@[local_ip]:[local_port]>;tag=[pid]-a-[call_number]"
-                    .to_owned(),
+                format!(
+                    "From: \"{}\" <sip:[from]@[local_ip]:[local_port]>;tag=[pid]-a-[call_number]",
+                    self.name
+                ),
                 format!("To: <sip:[service]@[remote_ip]:[remote_port]>{to_tag}"),
             ),
             Side::Callee => ("From:[$local];tag=[pid]-b-[call_number]".to_owned(), "To:[$remote]".to_owned()),
@@ -142,6 +147,11 @@ impl Script {
              Call-ID: [call_id]\nCSeq: {cseq} {method}\n\
              Contact: <sip:{number}@[local_ip]:[local_port];transport=[transport]>\nMax-Forwards: 70\n"
         )
+    }
+
+    /// The caller's display name, which the callee is shown.
+    pub fn named(self, name: &str) -> Script {
+        Script { name: name.to_owned(), ..self }
     }
 
     /// The INVITE that begins the call, with what follows Max-Forwards.
@@ -264,6 +274,24 @@ impl Script {
         self.step(format!(r#"<recv {kind}="{what}" {attributes}><action></action></recv>"#))
     }
 
+    /// What was just waited for comes within so many milliseconds, or it goes on at a [label](Script::label).
+    pub fn within(mut self, milliseconds: u32, label: &str) -> Script {
+        if let Some(step) = self.steps.last_mut() {
+            let limit = format!(r#"<recv timeout="{milliseconds}" ontimeout="{label}" "#);
+            *step = step.replacen("<recv ", &limit, 1);
+        }
+        self
+    }
+
+    /// Goes on at a [label](Script::label).
+    pub fn goes_to(self, label: &str) -> Script {
+        self.step(format!(r#"<nop next="{label}"/>"#))
+    }
+
+    pub fn label(self, label: &str) -> Script {
+        self.step(format!(r#"<label id="{label}"/>"#))
+    }
+
     /// What was received last must match an extended regular expression.
     pub fn matching(self, expression: &str) -> Script {
         self.check(expression, r#"check_it="true""#)
@@ -297,6 +325,11 @@ impl Script {
     /// Waits so many milliseconds.
     pub fn pause(self, milliseconds: u32) -> Script {
         self.step(format!(r#"<pause milliseconds="{milliseconds}"/>"#))
+    }
+
+    /// Waits for any number of milliseconds between these.
+    pub fn pause_between(self, min: u32, max: u32) -> Script {
+        self.step(format!(r#"<pause distribution="uniform" min="{min}" max="{max}"/>"#))
     }
 
     /// Repeats its last message for so many milliseconds after the call, whenever it is asked again.

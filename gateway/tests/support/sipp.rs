@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::traced::{Traced, traced};
 use super::{Process, Script};
 
 /// How long a run may take beyond its calls.
@@ -23,6 +24,8 @@ pub struct Sipp {
     name: String,
     script: Script,
     calls: u32,
+    traced: bool,
+    limit: Duration,
     command: Command,
 }
 
@@ -44,16 +47,26 @@ impl Sipp {
             transport,
             "-bind_local",
         ]);
-        command.args(["-nostdin", "-trace_err", "-trace_stat", "-timeout", &LIMIT.as_secs().to_string()]);
-        command.args(["-timeout_error", "-max_socket", "512"]);
+        command.args(["-nostdin", "-trace_err", "-trace_stat", "-timeout_error", "-max_socket", "512"]);
+        command.env("TZ", "UTC"); // Its times are read.
         // An unexpected message fails the call; answers that we did not write would hide it.
         command.args(["-default_behaviors", "bye,abortunexp"]);
-        Sipp { name: format!("{name}-{ip}"), script, calls: 1, command }
+        Sipp { name: format!("{name}-{ip}"), script, calls: 1, traced: false, limit: LIMIT, command }
     }
 
     /// How many calls to place, or to take at least; one unless told.
     pub fn calls(self, calls: u32) -> Sipp {
         Sipp { calls, ..self }
+    }
+
+    /// Has all messages [told](SippRun::messages), which those of one call are anyway.
+    pub fn traced(self) -> Sipp {
+        Sipp { traced: true, ..self }
+    }
+
+    /// How long the whole run may take, where that is more than a minute.
+    pub fn lasting(self, limit: Duration) -> Sipp {
+        Sipp { limit, ..self }
     }
 
     /// Calls a second.
@@ -96,9 +109,10 @@ impl Sipp {
     }
 
     fn run(mut self) -> SippRun {
-        if self.calls == 1 {
+        if self.calls == 1 || self.traced {
             self = self.args(&["-trace_msg", "-message_file", MESSAGES]);
         }
+        self.command.args(["-timeout", &self.limit.as_secs().to_string()]);
         let files = tempfile::tempdir().unwrap();
         let directory = files.path();
         let scenario = directory.join(format!("{}.xml", self.name));
@@ -139,6 +153,17 @@ impl SippRun {
         assert!(succeeded >= self.calls, "{}: {succeeded} of {} calls\n{errors}", self.name, self.calls);
         assert_eq!(self.statistic("FailedCall(C)"), 0, "{}\n{errors}", self.name);
         self
+    }
+
+    /// Has it begin no more calls, waits until those that are there have come to any end, and tells all that crossed.
+    ///
+    /// - `limit`: how long they may last.
+    pub fn ends(mut self, limit: Duration) -> Vec<Traced> {
+        if self.process.ended().is_none() {
+            self.process.signal("USR1");
+        }
+        self.process.wait(limit);
+        traced(&String::from_utf8_lossy(&std::fs::read(self.files.path().join(MESSAGES)).unwrap()))
     }
 
     /// A cumulative number of its last statistics.

@@ -359,13 +359,11 @@ fn increase(code: &mut Assembler, field: i16) {
     code.store_sized(Size::Eight, R7, field, R1);
 }
 
-/// RFC 3550 A.8, in 2^-16 ns. A marker, or a second and more off schedule, begins the measurement anew.
+/// RFC 3550 A.8, in 2^-16 ns. A second and more off schedule, a fifth of it with a marker, begins the measurement anew.
 fn measure(code: &mut Assembler) {
-    let [first, forward, backward, positive, sum, same, known] = [(); 7].map(|()| code.label());
+    let [first, forward, backward, positive, plain, sum, same, known] = [(); 8].map(|()| code.label());
     code.load(Size::Four, R1, R10, stack::RTP + 4);
     code.swap_four(R1);
-    code.load(Size::One, R2, R10, stack::RTP + 1);
-    code.jump_when(R2, When::AtLeast, 0x80, first);
     code.load(Size::Eight, R2, R7, field::PREVIOUS);
     code.jump_when(R2, When::Is, 0, first);
     code.load(Size::Eight, R3, R7, field::PREVIOUS_TIMESTAMP);
@@ -393,6 +391,10 @@ fn measure(code: &mut Assembler) {
     code.calculate(Op::Sub, R2, R5);
     code.copy(R5, R2);
     code.place(positive);
+    code.load(Size::One, R2, R10, stack::RTP + 1);
+    code.jump_when(R2, When::Below, 0x80, plain);
+    code.jump_when(R5, When::AtLeast, 200_000_000, first);
+    code.place(plain);
     code.jump_when(R5, When::AtLeast, 1_000_000_000, first);
     code.calculate_value(Op::ShiftLeft, R5, 16);
     code.load(Size::Eight, R2, R7, field::JITTER);

@@ -152,13 +152,13 @@ impl Established {
         if matches!(sends, Method::Invite | Method::Update) {
             from.heard(&message);
         }
-        let (profile, allows) = (from.profile.clone(), from.allows.clone());
+        let (profile, allows) = (from.profile.clone(), from.allows);
         let to = self.legs.of_mut(side.other());
-        let allowed = allow_to(&to.profile, allows.as_deref(), None);
+        let allowed = allow_to(&to.profile, allows, None);
         let (timed, invites) = (refreshes(Some(sends.clone())), sends == Method::Invite);
         let (builder, hop) = to.request(sends, cx.tokens);
         let mut builder =
-            headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
+            headers::cross(&message, builder, &profile, &to.profile).shown(Name::Allow, allowed);
         if timed && !cx.account.emergency {
             builder = session::offering(builder, self.sessions.of(side.other()));
         }
@@ -186,11 +186,11 @@ impl Established {
         }
         let method = message.method().unwrap_or(Method::Notify);
         let from = self.legs.of(side);
-        let (profile, allows) = (from.profile.clone(), from.allows.clone());
+        let (profile, allows) = (from.profile.clone(), from.allows);
         let to = self.legs.of_mut(side.other());
-        let allowed = allow_to(&to.profile, allows.as_deref(), None);
+        let allowed = allow_to(&to.profile, allows, None);
         let (builder, hop) = to.request(method, cx.tokens);
-        let builder = headers::cross(&message, builder, &profile, &to.profile).header(Name::Allow, allowed);
+        let builder = headers::cross(&message, builder, &profile, &to.profile).shown(Name::Allow, allowed);
         let builder = lines.into_iter().fold(builder, |builder, (name, value)| builder.header(name, value));
         let builder = match fragment {
             Some(fragment) => builder.body(Sipfrag::CONTENT_TYPE, fragment.to_string().into()),

@@ -217,6 +217,11 @@ impl Established {
         self.handshakes.a.is_some() || self.handshakes.b.is_some()
     }
 
+    /// Whether no description is on its way, as far as INVITE and ACK bring one.
+    pub fn has_agreed(&self) -> bool {
+        self.crossings.is_empty() && !self.is_busy(Side::A) && !self.is_busy(Side::B)
+    }
+
     /// Whether an INVITE of `side`'s must wait: for an ACK, for the other party's response to an INVITE of our own, or
     /// until both parties are here.
     fn is_busy(&self, side: Side) -> bool {
@@ -258,7 +263,7 @@ impl Established {
         if let Some(demanded) = self.demanded(side, message) {
             return in_dialog::refuse_demand(cx, server, message, &demanded);
         }
-        let contact = self.legs.of(side).contact();
+        let contact = self.legs.of(side).contact().to_string();
         let response =
             in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact).build();
         // The caller's session begins with its 2xx.
@@ -529,7 +534,7 @@ impl Established {
 
     /// What the other party than `side` allows, if it has said.
     pub fn allows_of_other(&self, side: Side) -> Option<Promises<'_>> {
-        let (to, other) = (&*self.legs.of(side).profile, self.legs.of(side.other()).allows.as_deref());
+        let (to, other) = (&*self.legs.of(side).profile, self.legs.of(side.other()).allows);
         Some(Promises { to, other })
     }
 

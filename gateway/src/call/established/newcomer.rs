@@ -72,10 +72,10 @@ impl Established {
             }
         };
         let stays = self.legs.of_mut(to);
-        let allowed = allow_to(&stays.profile, who.leg.allows.as_deref(), None);
+        let allowed = allow_to(&stays.profile, who.leg.allows, None);
         let (builder, hop) = stays.request(Method::Invite, cx.tokens);
         let builder = headers::cross(&who.invite, builder, &who.leg.profile, &stays.profile);
-        let builder = session::offering(builder.header(Name::Allow, allowed), self.sessions.of(to));
+        let builder = session::offering(builder.shown(Name::Allow, allowed), self.sessions.of(to));
         let sent = Sent::new(cx, SentBody::attach(body, builder).build(), hop);
         let (before, give_up) = (Some(before).filter(|_| offers), cx.now.instant + TIMER_C);
         let longest = cx.now.instant + LONGEST_SETUP;

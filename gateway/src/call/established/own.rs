@@ -17,9 +17,6 @@ use crate::call::{Next, TIMER_C, session};
 use crate::media::Side;
 use crate::reply::Cause;
 
-/// What a party's Allow says of it.
-const UPDATE: &str = "UPDATE";
-
 /// Why we ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -104,7 +101,7 @@ impl Established {
 
     /// Whether the party of `to` says that it takes UPDATE. One without a description is no offer, and has no glare.
     fn updates(&self, to: Side) -> bool {
-        self.legs.of(to).allows.as_ref().is_some_and(|all| all.iter().any(|one| one == UPDATE))
+        self.legs.of(to).allows_update() == Some(true)
     }
 
     fn send_own(
@@ -115,9 +112,9 @@ impl Established {
         method: Method,
         body: Option<SentBody>,
     ) {
-        let allowed = self.allows_of_other(to).map(Promises::allow).unwrap_or_default();
+        let allowed = self.allows_of_other(to).map(Promises::allow);
         let (builder, hop) = self.legs.of_mut(to).request(method, cx.tokens);
-        let builder = builder.header(Name::Allow, allowed);
+        let builder = allowed.into_iter().fold(builder, |builder, allow| builder.shown(Name::Allow, allow));
         let builder = match cx.account.emergency {
             true => builder,
             false => session::offering(builder, self.sessions.of(to)),
@@ -175,7 +172,7 @@ impl Established {
             true => drop(leg.offers.refused(Local, Refusable::Invite)),
             // It takes no UPDATE, whatever it said.
             false if matches!(status.code(), 405 | 501) => {
-                leg.allows.iter_mut().for_each(|all| all.retain(|one| one != UPDATE));
+                leg.refuses_update();
                 return self.ask(cx, to, purpose);
             }
             false => {}

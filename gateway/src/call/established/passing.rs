@@ -68,7 +68,7 @@ impl Established {
         let Some(passed) = &mut self.passed else { return };
         let (by, Some((server, message, replaces))) = (passed.by, passed.refer.take()) else { return };
         let (from, to) = (self.legs.of(by), self.legs.of(by.other()));
-        let here = to.local.contact(user);
+        let here = to.local.contact(user).to_string();
         let uri = Uri::parse(here.trim_start_matches('<').trim_end_matches('>'));
         let Ok(uri) = uri.map_err(|_| ()) else {
             self.refer_is_over();

@@ -139,7 +139,7 @@ impl Established {
         };
         leg.dialog.refresh_target(message);
         leg.heard(message);
-        let contact = leg.contact();
+        let contact = leg.contact().to_string();
         let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
         let response = SentBody::attach(answer, reply).build();
         let response = self.session_accepted(cx, side, message, response);

@@ -20,7 +20,6 @@ use sip::header::ReferTo;
 use sip::sdp::Sdp;
 use sip::text::word;
 use sip::transaction::ServerId;
-use sip::uri::unescape;
 use sip::{Builder, Message, Method, Name, NameAddr, StatusCode, Uri};
 
 use super::Established;
@@ -91,7 +90,7 @@ impl Established {
             Err(cause) => return in_dialog::refuse(cx, server, message, &cause),
         };
         let (user, uri) = match uri {
-            Uri::Sip(uri) => (uri.user.as_deref().map(unescape).unwrap_or_default(), uri.to_string()),
+            Uri::Sip(uri) => (uri.user_unescaped().unwrap_or_default(), uri.to_string()),
             Uri::Tel(uri) => (uri.number.into(), String::new()),
             other => {
                 let cause = Cause::new(416, format!("URI scheme {} is not supported", word(other.scheme())));
@@ -111,11 +110,11 @@ impl Established {
             return in_dialog::refuse(cx, server, message, &cause);
         };
         let mut referral = Referral::new(cx, message);
-        let allowed = self.allows_of_other(side).map(Promises::allow).unwrap_or_default();
+        let allowed = self.allows_of_other(side).map(Promises::allow);
         let leg = self.legs.of_mut(side);
         let mut reply = Builder::reply(message, StatusCode::ACCEPTED, "Accepted", None)
-            .header(Name::Contact, leg.contact())
-            .header(Name::Allow, allowed);
+            .shown(Name::Contact, leg.contact());
+        reply = allowed.into_iter().fold(reply, |reply, allow| reply.shown(Name::Allow, allow));
         if referral.is_silent() {
             reply = reply.header(Name::ReferSub, "false");
         }
@@ -189,8 +188,8 @@ impl Established {
             .header(Name::CallId, &by.dialog.call_id)
             .header(Name::CSeq, "1 INVITE")
             .header(Name::Contact, format!("<sip:{host}>"));
-        if let Some(allows) = &leg.allows {
-            invite = invite.header(Name::Allow, allow(Some(allows), None));
+        if leg.allows.is_some() {
+            invite = invite.shown(Name::Allow, allow(leg.allows, None));
         }
         Some(invite.body("application/sdp", offer.to_bytes()).build())
     }

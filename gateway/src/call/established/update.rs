@@ -26,7 +26,7 @@ impl Established {
             Ok(_) => {
                 let leg = self.legs.of_mut(side);
                 leg.dialog.refresh_target(&message);
-                let contact = leg.contact();
+                let contact = leg.contact().to_string();
                 let reply =
                     in_dialog::ok(&message, self.allows_of_other(side)).header(Name::Contact, contact);
                 let response = self.session_accepted(cx, side, &message, reply.build());

@@ -12,7 +12,7 @@ fn stream(protocol: &str, crypto: &[String]) -> Stream {
     for line in crypto {
         text.push_str(&format!("a=crypto:{line}\r\n"));
     }
-    Sdp::parse(text.as_bytes()).unwrap().relayed_stream().unwrap()
+    Sdp::parse(text.as_bytes()).unwrap().relayed_stream().cloned().unwrap()
 }
 
 fn sdes(policy: Srtp) -> (Sdes, SeededRandom) {
@@ -108,8 +108,8 @@ fn a_refusal_says_what_is_lacking() {
         (vec!["1 AES_CM_128_HMAC_SHA1_80 inline:***".to_owned()], "no crypto line can be read"),
         (vec!["1 AES_CM_128_HMAC_SHA1_80 inline:AAAA".to_owned()], "the key has not its suite's length"),
         (vec![format!("1 F8_128_HMAC_SHA1_80 {KEY}")], "no crypto suite in common"),
-        (vec![line("|2^31|1:1")], "an MKI is not supported"),
-        (vec![line(&format!("|1:1;{KEY}|2:1"))], "an MKI is not supported"),
+        (vec![line("|2^31|256:1")], "the MKI does not fit its length"),
+        (vec![line(&format!("|1:1;{KEY}|2:1"))], "several keys in one crypto line are not supported"),
         (vec![line(&format!(";{KEY}"))], "several keys in one crypto line are not supported"),
         (vec![line(" UNENCRYPTED_SRTP")], "session parameters of the crypto line are not supported"),
     ] {
@@ -157,11 +157,45 @@ fn whoever_said_srtp_is_asked_for_no_less() {
     }
 }
 
+/// RFC 4568 §6.1: each side names its own key. Who names its key finds a name in what it is sent, and one that names none finds none.
+#[test]
+fn a_key_with_a_name_is_answered_with_one() {
+    let line = |rest: &str| stream("RTP/SAVP", &[format!("7 AES_CM_128_HMAC_SHA1_80 {KEY}{rest}")]);
+    let (mut leg, mut random) = sdes(Srtp::Required);
+    leg.take_offer(&line("|2^20|1:4"), &mut random).unwrap();
+    let keys = leg.keys().unwrap().clone();
+    assert_eq!((keys.send_mki, keys.receive_mki), (Mki::new(1, 4), Mki::new(1, 4)));
+    assert_eq!(keys.lifetime, Some(1 << 20));
+    let ours = Crypto::parse(&leg.answer().crypto[0]).unwrap();
+    assert_eq!(ours.keys[0].mki, Some(sip::sdp::crypto::Mki { value: 1, length: 4 }));
+    assert_eq!(ours.keys[0].lifetime, None, "as long as the suite allows");
+
+    // What we offer later has it, too, and an answer without one is one.
+    assert!(leg.offer(&mut random).crypto.iter().all(|line| line.ends_with("|1:4")));
+    leg.take_answer(&line("|2^31")).unwrap();
+    let keys = leg.keys().unwrap();
+    assert_eq!((keys.send_mki, keys.receive_mki, keys.lifetime), (Mki::new(1, 4), None, Some(1 << 31)));
+
+    // An offer without a name takes ours away.
+    leg.take_offer(&line(""), &mut random).unwrap();
+    let keys = leg.keys().unwrap();
+    assert_eq!((keys.send_mki, keys.receive_mki, keys.lifetime), (None, None, None));
+    assert!(!leg.answer().crypto[0].contains('|'));
+
+    // A party that names its key where we have named none.
+    let (mut leg, mut random) = sdes(Srtp::Required);
+    assert!(leg.offer(&mut random).crypto.iter().all(|line| !line.contains('|')));
+    leg.take_answer(&stream("RTP/SAVP", &[format!("2 AES_CM_128_HMAC_SHA1_80 {KEY}|9:2")])).unwrap();
+    let keys = leg.keys().unwrap();
+    assert_eq!((keys.send_mki, keys.receive_mki), (None, Mki::new(9, 2)));
+}
+
 #[test]
 fn lines_that_ask_for_what_we_lack_are_passed_over() {
     for (line, taken) in [
         (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31"), true),
-        (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31|1:1"), false), // RFC 4568 §6.1: it would be in each packet.
+        (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|2^31|1:1"), true),
+        (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|300:1"), false),
         (format!("AES_CM_128_HMAC_SHA1_80 {KEY}|1:1;{KEY}|2:1"), false),
         (format!("AES_CM_128_HMAC_SHA1_80 {KEY};{KEY}"), false),
         (format!("AES_CM_128_HMAC_SHA1_80 {KEY} UNENCRYPTED_SRTP"), false),

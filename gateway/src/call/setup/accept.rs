@@ -12,6 +12,7 @@ use crate::call::accepted::Accepted;
 use crate::call::body::Body;
 use crate::call::cx::Cx;
 use crate::call::established::{Established, FarInvite};
+use crate::call::history::AttemptTold;
 use crate::call::io::AttemptEnd;
 use crate::call::leg::Leg;
 use crate::call::sides::Sides;
@@ -147,7 +148,7 @@ impl Setup {
         fork.takes_media(cx);
         let tag = dialog.remote_tag.clone();
         let login = target.route.credentials.clone();
-        let (mut invite, session) = (FarInvite::new(&attempt.sent), attempt.session.clone());
+        let (invite, session) = (FarInvite::new(&attempt.sent), attempt.session.clone());
         // The caller offered, or leaves that to the callee.
         let offered = fork.a.offers.open().is_some() || fork.a.offers.agreed().is_some();
         // Where the body can't be read, what was described while it rang was the answer.
@@ -168,10 +169,7 @@ impl Setup {
                 return self.accepted_badly(cx, target, &cause.text);
             }
         };
-        if offered {
-            invite.acknowledge(cx, &b, None);
-        }
-        cx.attempt_ends(AttemptEnd::Answered, Some(200), "OK".to_owned(), None);
+        cx.attempt_ends(AttemptEnd::Answered, AttemptTold { status: Some(200), ..AttemptTold::silent("OK") });
         let caller = &mut self.caller;
         let response = response::cross(&b, &fork.a, message, body, &caller.invite);
         let logins = Sides { a: caller.login.clone(), b: login };
@@ -182,12 +180,13 @@ impl Setup {
         if caller.replaced {
             up.is_to_be_replaced(cx, Side::A);
         }
-        Next::Accepted(Box::new(Accepted::new(cx, up, caller, response, invite)))
+        Next::Accepted(Box::new(Accepted::new(cx, up, caller, response, invite, offered)))
     }
 
     /// The callee took the call with an answer that nobody can use. Who needs help is put through to the next one.
     fn accepted_badly(&mut self, cx: &mut Cx<'_>, target: Target, text: &str) -> Next {
-        let text = addresses::without_addresses(&format!("The callee's answer: {text}"));
+        let text = format!("The callee's answer: {text}");
+        let text = addresses::without_addresses(&text).into_owned();
         let failed = Failed { cause: Cause::new(502, &*text), ..Failed::silent(RouteEnd::BadAnswer, text) };
         self.route_failed(cx, target, failed)
     }

@@ -12,6 +12,7 @@ use smol_str::SmolStr;
 
 use super::reliable::Reliable;
 use crate::call::cx::Cx;
+use crate::call::io::Action;
 use crate::call::leg::{End, Leg};
 use crate::call::profile::{Local, Profile};
 use crate::call::requests::Left;
@@ -33,7 +34,7 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Where, and the numbers as that side wants them.
-    pub attempt: route::Attempt,
+    pub attempt: Arc<route::Attempt>,
     /// What we are towards it: towards the address that is tried, once that is known.
     pub local: Local,
     /// What we are towards any address of it.
@@ -134,6 +135,8 @@ pub(super) struct SentInvite {
     pub session: SessionTimer,
     /// A response came.
     pub heard: bool,
+    /// The journal knows that this INVITE may ring.
+    journaled: bool,
     /// The provisional response that the caller heard last and that may have been lost, and when it is repeated.
     ringing: Option<(Instant, Box<Message>)>,
     /// The callee as it was when the INVITE left: what a late 2xx is released to.
@@ -169,8 +172,9 @@ impl SentInvite {
         let reliable = supported.contains(&true);
         let forks = EarlyDialogs::new(MOST_FORKS, fork, Timers::default());
         let (heard, timers) = (false, Deadlines::default());
-        let ringing = None;
-        let mut this = SentInvite { sent, address, forks, reliable, session, heard, ringing, end, timers };
+        let (ringing, journaled) = (None, false);
+        let mut this =
+            SentInvite { sent, address, forks, reliable, session, heard, journaled, ringing, end, timers };
         this.wait(now, attempt);
         this
     }
@@ -193,6 +197,22 @@ impl SentInvite {
             false => {
                 self.timers.ringing.get_or_insert(timer_c);
             }
+        }
+    }
+
+    /// The INVITE has left, as it is now. Of a call for help the journal knows at once: its record is wanted most.
+    pub fn leaves(&mut self, cx: &mut Cx<'_>) {
+        self.journaled = false;
+        if cx.account.emergency {
+            self.may_ring(cx);
+        }
+    }
+
+    /// Whoever has the INVITE may ring: should this run die, the next one tells both sides. A host that has said nothing, or
+    /// refuses at once, costs the journal nothing.
+    pub fn may_ring(&mut self, cx: &mut Cx<'_>) {
+        if !std::mem::replace(&mut self.journaled, true) {
+            cx.act(Action::JournalRinging);
         }
     }
 
@@ -253,7 +273,7 @@ impl SentInvite {
         over: bool,
     ) {
         let SentInvite { sent, address, end, .. } = self;
-        cx.requests.leave(Left { sent, end, login: login.clone(), address, taken, over, released: 0 });
+        cx.requests.leave(Left::new(&sent, end, login.clone(), address, taken, over));
     }
 }
 

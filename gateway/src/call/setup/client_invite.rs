@@ -1,6 +1,7 @@
 //! The INVITE of the b-leg: who calls, and what of the caller's INVITE crosses.
 
 use sip::{Builder, HeaderError, Message, Method, Name, NameAddr};
+use smol_str::{SmolStr, format_smolstr};
 
 use super::Route;
 use crate::call::allow::allow_to;
@@ -29,33 +30,35 @@ pub(super) struct ClientInvite<'a> {
 }
 
 impl ClientInvite<'_> {
-    /// The INVITE.
+    /// The INVITE, but for what it says of a session timer.
     ///
     /// - `local_tag`: ours, in From.
-    pub fn build(&self, tokens: &mut Tokens, local_tag: &str, body: Option<SentBody>) -> Message {
+    pub fn build(&self, tokens: &mut Tokens, local_tag: &str, body: Option<SentBody>) -> Builder {
         let (asked, route) = (self.asked, self.route);
         let (target, number) = (&route.attempt.target, &route.attempt.number);
         let own_host = route.local.host();
         let phone = route.phone();
-        let from = format!("{};tag={local_tag}", route.from(&own_host, &self.display_name()));
+        let name = self.display_name();
+        let from = route.from(&own_host, name.as_deref());
         let max_forwards = asked.max_forwards().ok().flatten().unwrap_or(70).saturating_sub(1);
-        let usual =
-            || (format!("{}{phone}", target.request_uri(number)), target.to_uri(Some(number)) + phone);
-        let own_words = self.back.map(|back| (back.uri.clone(), back.uri.clone()));
-        let (request_uri, to) = own_words.unwrap_or_else(usual);
+        let usual = || format_smolstr!("{}{phone}", target.request_uri(number));
+        let request_uri = self.back.map_or_else(usual, |back| back.uri.as_str().into());
         let mut builder = Builder::request(Method::Invite, &request_uri)
-            .header(Name::Via, route.local.via(&tokens.branch()))
-            .header(Name::MaxForwards, max_forwards.to_string());
+            .shown(Name::Via, route.local.via(tokens.branch()))
+            .shown(Name::MaxForwards, max_forwards);
         for hop in &target.route {
             builder = builder.header(Name::Route, hop);
         }
+        builder = builder.shown(Name::From, format_args!("{from};tag={local_tag}"));
+        builder = match self.back {
+            Some(back) => builder.shown(Name::To, format_args!("<{}>", back.uri)),
+            None => builder.shown(Name::To, format_args!("<{}{phone}>", target.to_uri(Some(number)))),
+        };
         builder = builder
-            .header(Name::From, from)
-            .header(Name::To, format!("<{to}>"))
-            .header(Name::CallId, tokens.call_id(&own_host))
+            .shown(Name::CallId, tokens.call_id(&own_host))
             .header(Name::CSeq, "1 INVITE")
-            .header(Name::Contact, self.to.contact())
-            .header(Name::Allow, allow_to(&route.profile, self.from.allows.as_deref(), None));
+            .shown(Name::Contact, self.to.contact())
+            .shown(Name::Allow, allow_to(&route.profile, self.from.allows, None));
         builder = headers::cross(asked, builder, &self.from.profile, &route.profile);
         if self.account.emergency {
             builder = builder.remove(Name::Privacy); // Help must know whom to call back.
@@ -80,7 +83,7 @@ impl ClientInvite<'_> {
             builder = builder.set(name.as_str().into(), value);
         }
         builder = rules::obey(builder, &route.profile.header_rules, Way::To);
-        SentBody::attach(body, builder).build()
+        SentBody::attach(body, builder)
     }
 
     /// The header in which our INVITE says `100rel`.
@@ -102,7 +105,7 @@ impl ClientInvite<'_> {
         for (name, value) in self.redirections.iter().filter(|(name, _)| passes(name)) {
             builder = builder.header(name.clone(), value);
         }
-        if passes(&Name::Identity) && is_as_signed(asked, route) {
+        if asked.has(Name::Identity) && passes(&Name::Identity) && is_as_signed(asked, route) {
             for line in asked.lines(Name::Identity) {
                 builder = builder.header(Name::Identity, line.as_bytes());
             }
@@ -121,16 +124,10 @@ impl ClientInvite<'_> {
     }
 
     /// The caller's name for the far side's From: the inventory's, else what the caller said.
-    fn display_name(&self) -> String {
-        let name = self.account.caller_name.as_deref().map(sip::SmolStr::from);
+    fn display_name(&self) -> Option<SmolStr> {
+        let name = self.account.caller_name.as_deref().map(SmolStr::from);
         let name = name.or_else(|| self.asked.from().ok().and_then(|from| from.display_name));
-        match name {
-            Some(name) if !name.is_empty() => {
-                let name = name.replace(char::is_control, "?");
-                format!("\"{}\" ", name.replace('\\', "\\\\").replace('"', "\\\""))
-            }
-            _ => String::new(),
-        }
+        name.filter(|name| !name.is_empty())
     }
 }
 
@@ -142,7 +139,9 @@ fn is_as_signed(asked: &Message, route: &Route) -> bool {
         let digits = signed.as_deref().and_then(canonical);
         digits.is_some() && digits == canonical(sent)
     };
-    let user = |address: Result<NameAddr, HeaderError>| Some(sip::uri::unescape(address.ok()?.uri.user()?));
+    let user = |address: Result<NameAddr, HeaderError>| {
+        Some(sip::uri::unescape(address.ok()?.uri.user()?).into_owned())
+    };
     route.attempt.via.peer().from_user.is_none()
         && !asked.has(Name::IdentityInfo)
         && holds(user(asked.from()), shown)

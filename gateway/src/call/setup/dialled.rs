@@ -86,6 +86,7 @@ impl Dialled {
         let met = attempt.sent.authenticate(cx, message, &route.credentials, &route.local, number);
         if met {
             attempt.wait(cx.now, &route.attempt);
+            attempt.leaves(cx);
         }
         met
     }
@@ -98,6 +99,7 @@ impl Dialled {
             let number = sent.cseq().saturating_add(1);
             sent.change(cx, &route.local, number, |again| session::asking(again, session));
             self.attempt.wait(cx.now, &route.attempt);
+            self.attempt.leaves(cx);
         }
         longer
     }

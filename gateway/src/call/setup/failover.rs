@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use sip::text::phrase;
+use sip::text::{as_phrase, phrase};
 use sip::{Message, Name};
+use smol_str::SmolStr;
 
 use super::dialled::Dialled;
 use super::{Setup, Target};
@@ -54,6 +55,15 @@ impl Failed {
             RouteEnd::Answer { status, .. } => Some(status),
             _ => None,
         }
+    }
+
+    /// The Reason that it gave for that, all of it. RFC 3326.
+    pub(in crate::call) fn reason(&self) -> Option<SmolStr> {
+        let (message, _) = self.answer.as_ref()?;
+        let mut said = message.values(Name::Reason);
+        let first = said.next()?.into_owned();
+        let all = said.fold(first, |all, value| format!("{all}, {value}"));
+        Some(as_phrase(&all).into())
     }
 }
 

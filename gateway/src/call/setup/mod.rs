@@ -18,9 +18,9 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sip::dialog::DialogError;
 use sip::dialog::offer_answer::Carrier;
 use sip::dialog::offer_answer::Side::Remote;
+use sip::dialog::{Dialog, DialogError};
 use sip::transaction::ServerId;
 use sip::{Message, Method, Name};
 
@@ -47,6 +47,17 @@ use attempt::Missed;
 use dialled::Dialled;
 use redirect::Redirections;
 use reliable::Reached;
+
+/// A set-up whose INVITE is out.
+#[derive(Debug)]
+pub(super) struct Rings<'a> {
+    /// The INVITE of who waits for the final response, and where that goes.
+    pub caller: Option<(&'a Message, &'a Peer)>,
+    /// Our INVITE.
+    pub invite: &'a Message,
+    /// The callee, as it was when the INVITE left.
+    pub end: &'a End,
+}
 
 /// The party that waits for the callee.
 #[derive(Debug)]
@@ -185,6 +196,13 @@ impl Setup {
         }
     }
 
+    /// See [`Rings`]; `None` where no INVITE is out.
+    pub fn rings(&self) -> Option<Rings<'_>> {
+        let Trying::Dialled(dialled) = &self.trying else { return None };
+        let caller = self.caller.server.map(|_| (&self.caller.invite, &self.caller.leg.flow));
+        Some(Rings { caller, invite: &dialled.attempt.sent.message, end: dialled.attempt.end() })
+    }
+
     /// A response to the INVITE that is out. `None`: the request is none of the set-up's.
     pub fn handle_response(
         &mut self,
@@ -205,7 +223,10 @@ impl Setup {
         }
         if status.is_provisional() {
             return Some(match dialled.handle_provisional(cx, &mut self.caller, status, message) {
-                Ok(()) => self.dialled(dialled),
+                Ok(()) => {
+                    dialled.attempt.may_ring(cx);
+                    self.dialled(dialled)
+                }
                 Err(refused) => self.leave_host(cx, dialled, &refused.text().text, RouteEnd::BadAnswer),
             });
         }
@@ -248,6 +269,7 @@ impl Setup {
         if lost == Failure::Transport && idle && last {
             let local = attempt.local().clone();
             attempt.sent.repeat_at(cx, &local);
+            attempt.leaves(cx);
             return Some(self.dialled(dialled));
         }
         let failed = match lost {
@@ -305,8 +327,8 @@ impl Setup {
             return in_dialog::refuse_demand(cx, server, message, &demanded);
         }
         let contact = match side {
-            Side::A => self.caller.leg.contact(),
-            Side::B => self.end(Side::B).map(End::contact).unwrap_or_default(),
+            Side::A => self.caller.leg.contact().to_string(),
+            Side::B => self.end(Side::B).map_or_else(String::new, |end| end.contact().to_string()),
         };
         let reply = in_dialog::ok(message, self.allows_of_other(side)).header(Name::Contact, contact);
         cx.respond(server, reply.build());
@@ -329,7 +351,7 @@ impl Setup {
             Side::A => Some(Promises { to: &caller.profile, other: None }),
             Side::B => {
                 let to = &self.end(Side::B)?.profile;
-                Some(Promises { to, other: caller.allows.as_deref() })
+                Some(Promises { to, other: caller.allows })
             }
         }
     }
@@ -417,6 +439,11 @@ impl Setup {
     pub fn is_dialog_of(&self, leg: LegRef, message: &Message) -> bool {
         let first = leg == LegRef::A && self.caller.leg.dialog.matches(message);
         first || matches!(&self.trying, Trying::Dialled(dialled) if dialled.is_dialog_of(leg, message))
+    }
+
+    /// The dialog with the caller; those with the callee's side are several, and none is the call's.
+    pub fn dialog(&self, side: Side) -> Option<&Dialog> {
+        (side == Side::A).then_some(&self.caller.leg.dialog)
     }
 
     /// The party on `side`, once there is one.

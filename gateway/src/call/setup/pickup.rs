@@ -16,6 +16,7 @@ use crate::call::accepted::Accepted;
 use crate::call::body::{Body, SentBody};
 use crate::call::cx::Cx;
 use crate::call::established::Established;
+use crate::call::history::AttemptTold;
 use crate::call::io::AttemptEnd;
 use crate::call::leg::{Leg, LegRef};
 use crate::call::negotiation::Bridge;
@@ -68,7 +69,7 @@ impl Setup {
         leg: Leg,
         [for_caller, for_newcomer]: [Message; 2],
     ) -> Next {
-        cx.attempt_ends(AttemptEnd::GivenUp, None, "picked up by another phone".to_owned(), None);
+        cx.attempt_ends(AttemptEnd::GivenUp, AttemptTold::silent("picked up by another phone"));
         dialled.leave(cx, Cause::new(200, ELSEWHERE).says(), false);
         let caller = &self.caller;
         let Newcomer { place, leg: newcomer, login, server, invite } = who;
@@ -113,7 +114,7 @@ impl Caller {
         let mut bridge = Bridge { from: &mut who.leg.end, to: &mut leg.end, side: Side::B };
         let [to_caller, to_newcomer] = bridge.answer_both(cx, &body, offer)?;
         if is_new && std::mem::replace(&mut self.tag_is_taken, true) {
-            leg.dialog.local_tag = cx.tokens.tag().into();
+            leg.dialog.local_tag = cx.tokens.tag();
             cx.bind(&leg.dialog.local_tag.clone(), LegRef::A);
         }
         who.leg.dialog.confirm();

@@ -121,7 +121,7 @@ impl Fork {
         if std::mem::replace(first_is_taken, true) {
             let tag = cx.tokens.tag();
             cx.bind(&tag, LegRef::A);
-            self.a.dialog.local_tag = tag.into();
+            self.a.dialog.local_tag = tag;
         }
     }
 

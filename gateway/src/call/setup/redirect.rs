@@ -2,11 +2,13 @@
 //! and routed anew, and billed to the connector that asked for it. RFC 3261 §8.1.3.4.
 
 use sip::{Message, Name, StatusCode, Uri};
+use smol_str::SmolStr;
 
 use super::dialled::Dialled;
 use super::{Failed, Setup, Target};
 use crate::call::Next;
 use crate::call::cx::Cx;
+use crate::call::history::AttemptTold;
 use crate::call::io::{Action, AttemptEnd, Redirected, SentOn};
 use crate::peer::Party;
 use crate::reply::Cause;
@@ -37,7 +39,7 @@ struct Hop {
     status: u16,
     forwards: usize,
     diverted: usize,
-    callee: (String, Option<String>),
+    callee: (SmolStr, Option<SmolStr>),
     /// A Contact of its has been tried, and did not take the call.
     again: bool,
 }
@@ -65,7 +67,8 @@ impl Setup {
             users.into_iter().filter(|user| !self.redirections.users.contains(user)).collect();
         let failed = Failed::answered(message, route.profile.clone());
         let end = AttemptEnd::Failed { end: failed.end, left: true };
-        cx.attempt_ends(end, failed.status(), failed.detail, Some("it sends the call on".to_owned()));
+        let because = Some("it sends the call on".into());
+        cx.attempt_ends(end, AttemptTold { because, ..AttemptTold::of(&failed) });
         if new.is_empty() || self.redirections.hops >= MOST_HOPS {
             return self.sent_on_to_nobody(cx, Cause::new(482, "The call is sent on in a circle"));
         }
@@ -80,7 +83,7 @@ impl Setup {
 
     fn look_at(&mut self, cx: &mut Cx<'_>, hop: Hop, users: Vec<String>) {
         let (by, status) = (hop.by.clone(), hop.status);
-        let (caller, hidden) = (cx.account.caller.clone(), self.caller.leg.profile.hidden);
+        let (caller, hidden) = (cx.account.caller.to_string(), self.caller.leg.profile.hidden);
         self.redirections.asked = Some(hop);
         cx.act(Action::Redirect(Box::new(Redirected { by, users, caller, hidden, status })));
     }

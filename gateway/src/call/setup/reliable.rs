@@ -248,8 +248,8 @@ impl EarlyCall<'_> {
     /// It lacks the answer that it owes, and the call can't go on.
     fn acknowledged(&mut self, cx: &mut Cx<'_>, server: ServerId, message: &Message) -> Result<(), Cause> {
         let fork = &mut *self.fork;
-        let (near, other) = (fork.data.a.profile.clone(), fork.data.b.allows.clone());
-        let promises = Some(Promises { to: &near, other: other.as_deref() });
+        let (near, other) = (fork.data.a.profile.clone(), fork.data.b.allows);
+        let promises = Some(Promises { to: &near, other });
         let body = Body::read(message);
         if let Some(rack) = fork.data.reliable.owed.take() {
             fork.data.takes_media(cx);

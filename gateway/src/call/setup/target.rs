@@ -23,6 +23,7 @@ use crate::media::Side;
 use crate::peer::Peer;
 use crate::reply::Cause;
 use crate::route::RouteEnd;
+use smol_str::{SmolStr, format_smolstr};
 
 /// So many addresses of one name are tried before the next route is, best first: each may be silent for seconds, and the
 /// caller does not wait for ever. Of an emergency call every address is tried, since the last may be the one that lives.
@@ -36,13 +37,13 @@ impl Setup {
         // Whose system sent the call on was called all the same.
         let sent_on = route.connector().is_none() && !cx.account.forwards.is_empty();
         if cx.account.inbound.as_deref() != route.connector() && !sent_on {
-            cx.account.inbound = route.connector().map(str::to_owned);
+            cx.account.inbound = route.connector().map(SmolStr::from);
             let connector = cx.account.inbound.clone();
             cx.act(Action::Offered { connector });
         }
-        cx.history.carrier = route.connector().is_none().then(|| route.attempt.via.name().to_owned());
+        cx.history.carrier = route.connector().is_none().then(|| route.attempt.via.name().into());
         let emergency = cx.account.emergency;
-        cx.act(Action::Admit { attempt: Box::new(route.attempt.clone()), emergency });
+        cx.act(Action::Admit { attempt: route.attempt.clone(), emergency });
         self.prepared(Target { route, addresses: Default::default() })
     }
 
@@ -68,7 +69,7 @@ impl Setup {
         self.with_prepared(|this, target| {
             let failed = Failed::silent(RouteEnd::NoRoom, cause.text.clone());
             let cause = match target.route.attempt.via.carrier() {
-                None => Cause { text: format!("No route took the call: {}", cause.text), ..cause },
+                None => Cause { text: format_smolstr!("No route took the call: {}", cause.text), ..cause },
                 // What one carrier may take is not a limit of the trunk.
                 Some(_) => Cause { retry_after: cause.retry_after, ..failed.cause },
             };
@@ -171,8 +172,9 @@ impl Setup {
         // Silence of its media ends a call for help, and nothing else that a party may forget.
         let invite = match cx.account.emergency {
             true => invite,
-            false => session::offering(invite.edit(), &to.session_timer()).build(),
+            false => session::offering(invite, &to.session_timer()),
         };
+        let invite = invite.build();
         cx.bind(&local_tag, LegRef::B(cx.history.dialled_count()));
         cx.history.dialled(invite.call_id().unwrap_or_default(), to.flow.party.clone());
         cx.history.is_at(Side::B, address.ip());
@@ -186,7 +188,8 @@ impl Setup {
             reliable: Reliable::default(),
             told: Sides { a: cx.media.remote(Side::A).cloned(), b: None },
         };
-        let attempt = SentInvite::new(cx.now, sent, address, fork, &route.attempt);
+        let mut attempt = SentInvite::new(cx.now, sent, address, fork, &route.attempt);
+        attempt.leaves(cx);
         self.dialled(Dialled::new(target, attempt))
     }
 

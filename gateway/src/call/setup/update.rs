@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::attempt::Fork;
 use super::dialled::{Dialled, EarlyCall};
 use super::{Caller, Setup, Trying};
-use crate::call::allow::Promises;
+use crate::call::allow::{Allows, Promises};
 use crate::call::body::Body;
 use crate::call::cx::Cx;
 use crate::call::established::{Crossing, Established, refusal};
@@ -59,8 +59,8 @@ impl EarlyCall<'_> {
                 dialog_of(self.fork, side).refresh_target(message);
                 let near = self.fork.data.end(side);
                 let other = far_allows(self.fork, side);
-                let promises = Promises { to: &near.profile, other: other.as_deref() };
-                let reply = in_dialog::ok(message, Some(promises)).header(Name::Contact, near.contact());
+                let promises = Promises { to: &near.profile, other };
+                let reply = in_dialog::ok(message, Some(promises)).shown(Name::Contact, near.contact());
                 cx.respond(server, reply.build());
             }
             Ok(_) if goes => self.forward_update(cx, side, server, message),
@@ -172,6 +172,6 @@ fn dialog_of(fork: &mut Early<Fork>, side: Side) -> &mut sip::dialog::Dialog {
     }
 }
 
-fn far_allows(fork: &Early<Fork>, side: Side) -> Option<Vec<SmolStr>> {
-    fork.data.end(side.other()).allows.clone()
+fn far_allows(fork: &Early<Fork>, side: Side) -> Option<Allows> {
+    fork.data.end(side.other()).allows
 }

@@ -3,7 +3,8 @@
 use config::{ConfigErrors, SecretError};
 
 use crate::core::LiveError;
-use crate::listen::TlsError;
+use crate::listen::stream::Overloaded;
+use crate::listen::{BindError, TlsError};
 
 /// Why everything stays as it was. Displays as one line for each mistake.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub enum ReloadError {
     /// The files have mistakes.
     #[error(transparent)]
     Mistakes(#[from] ConfigErrors),
+    /// The files don't go with what the store beside them has.
+    #[error(transparent)]
+    Clash(#[from] config::Clash),
     /// Files or variables that are named are not there.
     #[error("{}", .0.join("\n"))]
     Missing(Vec<String>),
@@ -36,4 +40,13 @@ pub enum ReloadError {
     /// A certificate, key or trust anchor can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The numbers that may be ordered can't be read.
+    #[error(transparent)]
+    Pool(#[from] crate::api::StoreError),
+    /// A listener can't be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The transport thread has too much to do.
+    #[error("{0}; reload once more")]
+    Overloaded(#[from] Overloaded),
 }

@@ -17,13 +17,13 @@ use tokio::time::{Instant, timeout};
 use super::dial_key::DialKey;
 use super::handle::{Handle, Write};
 use super::limits::StreamLimits;
-use super::open::OpenError;
+use super::open::{OpenError, Opened};
 use super::pending::Pending;
 use super::troubles::Troubles;
 use crate::ids::Ownership;
 use crate::listen::tls::Tls;
 use crate::listen::{Guard, ListenCounters, Sink};
-use crate::peer::{ConnectionId, ListenerId, Source, Transport};
+use crate::peer::{ConnectionId, ListenerId, Secured, Source, Transport};
 
 const READ_BYTES: usize = 16 << 10;
 /// The answer to a ping, and padding elsewhere. RFC 5626 §4.4.1.
@@ -57,6 +57,8 @@ pub(super) struct Connection {
     queue: mpsc::Receiver<Write>,
     pending: Mutex<Pending>,
     started: Instant,
+    /// What TLS was agreed on.
+    secured: Option<Secured>,
     /// Whether a whole message came.
     spoke: AtomicBool,
 }
@@ -109,13 +111,14 @@ impl Connection {
             queue,
             pending: Mutex::default(),
             started: Instant::now(),
+            secured: None,
             spoke: AtomicBool::new(false),
         };
         (connection, handle)
     }
 
     /// Opens the stream with `open`, which ends in time by itself, then serves it to its end.
-    pub(super) async fn open<S>(mut self, open: impl Future<Output = Result<(S, SocketAddr), OpenError>>)
+    pub(super) async fn open<S>(mut self, open: impl Future<Output = Result<Opened<S>, OpenError>>)
     where
         S: AsyncRead + AsyncWrite,
     {
@@ -124,7 +127,10 @@ impl Connection {
             () = self.handle.closed() => Err(OpenError::aborted()),
         };
         match opened {
-            Ok((stream, local)) => self.serve(stream, local).await,
+            Ok(Opened { stream, local, secured }) => {
+                self.secured = secured;
+                self.serve(stream, local).await;
+            }
             Err(error) => {
                 self.account_unopened(&error);
                 self.tell_owners();
@@ -145,6 +151,7 @@ impl Connection {
             local,
             remote: self.remote,
             connection: Some(self.id),
+            secured: self.secured,
         };
         self.shared.counters.connections_open.increment();
         let (mut reader, mut writer) = tokio::io::split(stream);

@@ -27,11 +27,15 @@ pub use limits::StreamLimits;
 pub(crate) use pending::Pending;
 pub use start::{StreamSetup, StreamThread, start};
 
+use std::net::TcpListener;
+
 use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::PermitIterator;
 
-use crate::peer::{ConnectionId, Peer};
+use super::Listener;
+use crate::peer::{ConnectionId, ListenerId, Peer};
 
 /// A message on its way to a connection.
 #[derive(Debug)]
@@ -52,6 +56,12 @@ pub(super) enum Order {
     Send(Outgoing),
     /// Tell the shard when the connection ends.
     Watch(ConnectionId, u16),
+    /// Take connections by a new listener, and open them from its address.
+    Listen(Listener, Option<TcpListener>),
+    /// Take no more connections by a listener.
+    Retire(ListenerId),
+    /// Nobody needs a listener any more.
+    Forget(ListenerId),
 }
 
 /// The transport thread has too much to do, or is gone.
@@ -78,5 +88,40 @@ impl Streams {
     /// there is too much to do it is not told.
     pub fn watch(&self, connection: ConnectionId, shard: u16) {
         let _ = self.0.try_send(Order::Watch(connection, shard));
+    }
+
+    /// Room for so many orders of the operator, which are carried out then without fail.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn reserve(&self, orders: usize) -> Result<Reserved<'_>, Overloaded> {
+        self.0.try_reserve_many(orders).map(Reserved).map_err(|_| Overloaded)
+    }
+}
+
+/// See [`Streams::reserve`]. An order for which no room was asked is not carried out.
+pub struct Reserved<'a>(PermitIterator<'a, Order>);
+
+impl Reserved<'_> {
+    /// Takes connections by a new listener, by its socket where it is one of streams.
+    pub fn listen(&mut self, listener: Listener, socket: Option<TcpListener>) {
+        self.send(Order::Listen(listener, socket));
+    }
+
+    /// Takes no more connections by a listener; those that there are go on, and others may be opened from its address.
+    pub fn retire(&mut self, listener: ListenerId) {
+        self.send(Order::Retire(listener));
+    }
+
+    /// Opens no more connections from the address of a listener.
+    pub fn forget(&mut self, listener: ListenerId) {
+        self.send(Order::Forget(listener));
+    }
+
+    fn send(&mut self, order: Order) {
+        if let Some(permit) = self.0.next() {
+            permit.send(order);
+        }
     }
 }

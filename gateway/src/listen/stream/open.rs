@@ -14,6 +14,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 use crate::listen::bind::tune_stream;
 use crate::listen::tls::{self, Client};
+use crate::peer::Secured;
 
 /// How far it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,15 @@ impl fmt::Display for OpenError {
     }
 }
 
+/// A stream that is ready for SIP.
+pub(in crate::listen) struct Opened<S> {
+    pub(super) stream: S,
+    /// Our end of it.
+    pub(super) local: SocketAddr,
+    /// What TLS was agreed on.
+    pub(super) secured: Option<Secured>,
+}
+
 /// When to give up, and whose word counts.
 async fn until<T>(
     deadline: Instant,
@@ -80,8 +90,10 @@ pub(in crate::listen) async fn connect(
     local: IpAddr,
     remote: SocketAddr,
     limit: Duration,
-) -> Result<(TcpStream, SocketAddr), OpenError> {
-    until(Instant::now() + limit, Stage::Connect, "", from_listener(local, remote)).await
+) -> Result<Opened<TcpStream>, OpenError> {
+    let connecting = from_listener(local, remote);
+    let (stream, local) = until(Instant::now() + limit, Stage::Connect, "", connecting).await?;
+    Ok(Opened { stream, local, secured: None })
 }
 
 async fn from_listener(local: IpAddr, remote: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
@@ -105,12 +117,14 @@ pub(in crate::listen) async fn connect_tls(
     name: ServerName<'static>,
     how: Client,
     limit: Duration,
-) -> Result<(client::TlsStream<TcpStream>, SocketAddr), OpenError> {
+) -> Result<Opened<client::TlsStream<TcpStream>>, OpenError> {
     let deadline = Instant::now() + limit;
     let connecting = from_listener(local, remote);
     let (stream, local) = until(deadline, Stage::Connect, "", connecting).await?;
     let shaking = TlsConnector::from(how.config).connect(name, stream);
-    Ok((until(deadline, Stage::Handshake, &how.anchors, shaking).await?, local))
+    let stream = until(deadline, Stage::Handshake, &how.anchors, shaking).await?;
+    let secured = Secured::of(stream.get_ref().1);
+    Ok(Opened { stream, local, secured })
 }
 
 /// Shakes hands as a server with who has connected.
@@ -119,12 +133,14 @@ pub(in crate::listen) async fn accept_tls(
     local: SocketAddr,
     how: Arc<ServerConfig>,
     limit: Duration,
-) -> Result<(server::TlsStream<TcpStream>, SocketAddr), OpenError> {
+) -> Result<Opened<server::TlsStream<TcpStream>>, OpenError> {
     let deadline = Instant::now() + limit;
     until(deadline, Stage::Connect, "", first_byte(&stream)).await?;
     let shaking = TlsAcceptor::from(how).accept(stream);
     let anchors = "the authorities of client_ca";
-    Ok((until(deadline, Stage::Handshake, anchors, shaking).await?, local))
+    let stream = until(deadline, Stage::Handshake, anchors, shaking).await?;
+    let secured = Secured::of(stream.get_ref().1);
+    Ok(Opened { stream, local, secured })
 }
 
 /// Waits until the peer says something, and leaves it to be read.

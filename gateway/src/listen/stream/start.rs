@@ -1,5 +1,6 @@
 //! The transport thread.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::accept::accept;
 use super::connection::Shared;
 use super::limits::StreamLimits;
 use super::table::Table;
@@ -21,8 +21,6 @@ use crate::pulse::Pulse;
 
 /// Messages on their way from the shards to the table.
 const OUTGOING: usize = 16_384;
-/// Connections accepted and not yet in the table.
-const ACCEPTED: usize = 64;
 
 /// What the transport thread is given to start with.
 pub struct StreamSetup {
@@ -79,20 +77,20 @@ pub fn start(setup: StreamSetup) -> io::Result<(Streams, StreamThread)> {
         tls: setup.tls,
         troubles: Arc::new(Troubles::new(std::time::Instant::now())),
     };
-    let (to_accepted, accepted) = mpsc::channel(ACCEPTED);
+    let mut table = Table::new(shared);
     {
         let _entered = runtime.enter();
-        for (listener, socket) in setup.sockets {
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            runtime.spawn(accept(socket, listener, shared.clone(), to_accepted.clone()));
+        let mut sockets: HashMap<_, _> =
+            setup.sockets.into_iter().map(|(listener, socket)| (listener.id, socket)).collect();
+        for listener in setup.listeners {
+            table.listen(listener, sockets.remove(&listener.id))?;
         }
     }
-    let table = Table::new(shared, setup.listeners);
     let pulse = Pulse::new("streams");
     runtime.spawn(pulse.clone().keep());
     let thread = std::thread::Builder::new().name("streams".to_owned()).spawn(move || {
         let _abort = AbortOnPanic;
-        runtime.block_on(table.run(outgoing, accepted, async {
+        runtime.block_on(table.run(outgoing, async {
             // A dropped sender means that nobody will ever stop us.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;

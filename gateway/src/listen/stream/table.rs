@@ -1,21 +1,23 @@
 //! The table of connections: which one carries what. RFC 3261 §18.2.2, RFC 5923.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use sip::Message;
 use sip::transaction::Owner;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 
-use super::accept::Accepted;
+use super::accept::{Accepted, accept};
 use super::connection::{Connection, Identity, Shared};
 use super::dial_key::DialKey;
 use super::gives_way::{Place, gives_way};
 use super::handle::{Handle, Refused};
 use super::open;
+use super::troubles::Who;
 use super::{Order, Outgoing};
 use crate::listen::Listener;
 use crate::listen::bind::tune_stream;
@@ -25,6 +27,8 @@ use crate::peer::{ConnectionId, ListenerId, Transport};
 const STRANGERS_SHARE: usize = 4;
 /// So many may be on their way out for others; beyond these a newcomer waits for nobody.
 const LEAVING: usize = 64;
+/// Connections accepted and not yet in the table.
+const ACCEPTED: usize = 64;
 /// How long connections may take to write what is left when we stop.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -45,6 +49,10 @@ struct Entry {
 pub(super) struct Table {
     shared: Shared,
     listeners: Vec<Listener>,
+    /// The tasks that take connections from the sockets of listeners.
+    accepting: HashMap<ListenerId, AbortHandle>,
+    to_accepted: mpsc::Sender<Accepted>,
+    accepted_connections: mpsc::Receiver<Accepted>,
     entries: HashMap<ConnectionId, Entry>,
     dialled: HashMap<DialKey, ConnectionId>,
     /// Connections that peers opened, by address.
@@ -57,10 +65,14 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(shared: Shared, listeners: Vec<Listener>) -> Table {
+    pub(super) fn new(shared: Shared) -> Table {
+        let (to_accepted, accepted_connections) = mpsc::channel(ACCEPTED);
         Table {
             shared,
-            listeners,
+            listeners: Vec::new(),
+            accepting: HashMap::new(),
+            to_accepted,
+            accepted_connections,
             entries: HashMap::new(),
             dialled: HashMap::new(),
             accepted: HashMap::new(),
@@ -71,19 +83,33 @@ impl Table {
         }
     }
 
+    /// Takes connections by a listener, where it has a socket for streams, and opens them from its address. Within the runtime that
+    /// will serve it.
+    pub(super) fn listen(&mut self, listener: Listener, socket: Option<TcpListener>) -> io::Result<()> {
+        if let Some(socket) = socket {
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            let accepts = accept(socket, listener, self.shared.clone(), self.to_accepted.clone());
+            self.accepting.insert(listener.id, tokio::spawn(accepts).abort_handle());
+        }
+        self.listeners.retain(|other| other.id != listener.id);
+        self.listeners.push(listener);
+        Ok(())
+    }
+
+    fn retire(&mut self, listener: ListenerId) {
+        if let Some(task) = self.accepting.remove(&listener) {
+            task.abort();
+        }
+    }
+
     /// Serves until `stopped`, then gives the connections `GRACE` to write what they have.
-    pub(super) async fn run(
-        mut self,
-        mut orders: mpsc::Receiver<Order>,
-        mut accepted: mpsc::Receiver<Accepted>,
-        stopped: impl Future<Output = ()>,
-    ) {
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>, stopped: impl Future<Output = ()>) {
         tokio::pin!(stopped);
         loop {
             tokio::select! {
                 Some(id) = self.ended.1.recv() => self.forget(id),
                 Some(order) = orders.recv() => self.carry_out(order),
-                Some(accepted) = accepted.recv() => self.accept(accepted),
+                Some(accepted) = self.accepted_connections.recv() => self.accept(accepted),
                 () = &mut stopped => break,
             }
         }
@@ -201,6 +227,16 @@ impl Table {
                 Some(entry) => entry.watched_by.push(shard),
                 None => self.shared.sink.connection_ended(shard, id),
             },
+            Order::Listen(listener, socket) => {
+                if let Err(error) = self.listen(listener, socket) {
+                    tracing::error!(address = %listener.address, %error, "a new listener is not served");
+                }
+            }
+            Order::Retire(listener) => self.retire(listener),
+            Order::Forget(listener) => {
+                self.retire(listener);
+                self.listeners.retain(|other| other.id != listener);
+            }
         }
     }
 
@@ -239,7 +275,11 @@ impl Table {
         self.shared.counters.connections_overflowed.increment();
         self.shared.failed(owner, shard);
         let Some(entry) = self.entries.get(&id) else { return };
-        tracing::warn!(remote = %entry.remote, "closing a connection whose peer does not read");
+        let who = entry.dialled.clone().map_or(Who::Connects(entry.remote), Who::Dialled);
+        let told = self.shared.troubles.of(Instant::now().into_std(), &who, "does not read");
+        if let Some(repeats) = told {
+            tracing::warn!(remote = %entry.remote, repeats, "closing a connection whose peer does not read");
+        }
         entry.handle.close();
         if let Some(key) = &entry.dialled {
             self.dialled.remove(key);
@@ -260,7 +300,10 @@ impl Table {
             || key.trust.is_some() != secure.is_some()
         {
             let (remote, transport) = (key.remote, key.transport);
-            tracing::warn!(%remote, %transport, %local, "cannot dial this peer from this listener");
+            let told = self.shared.troubles.of(Instant::now().into_std(), &Who::Dialled(key), "no way");
+            if let Some(repeats) = told {
+                tracing::warn!(%remote, %transport, %local, repeats, "cannot dial this peer from this listener");
+            }
             return None;
         }
         self.shared.counters.connections_dialled.increment();

@@ -128,3 +128,15 @@ impl Anchors {
         Ok(Client { config: Arc::new(config), anchors: self.shown.clone() })
     }
 }
+
+/// How servers are dialled that are no parties of calls: without a certificate of ours.
+///
+/// - `ca`: trust anchors, PEM; `None`: the system's.
+///
+/// # Errors
+/// The file can't be used.
+pub(crate) fn client_config(ca: Option<&Path>) -> Result<ClientConfig, TlsError> {
+    let anchors = ca.map_or_else(|| Ok(Anchors::of_system()), Anchors::of_file)?;
+    let client = anchors.client(None, &Arc::new(rustls::crypto::ring::default_provider()))?;
+    Ok(ClientConfig::clone(&client.config))
+}

@@ -44,7 +44,7 @@ pub(super) fn all(config: &Config) -> Vec<String> {
 }
 
 /// Whom we may dial, and whether by TLS.
-fn peers(config: &Config) -> impl Iterator<Item = (&Peer, bool)> {
+pub(super) fn peers(config: &Config) -> impl Iterator<Item = (&Peer, bool)> {
     let by_tls = |routes: &[Route]| routes.iter().any(|route| route.protocol == Transport::Tls);
     let connectors =
         config.voice_connector.iter().map(move |one| (&one.peer, by_tls(&one.origination.route)));
@@ -89,7 +89,7 @@ fn time_fault(certificate: &CertificateDer<'static>, at: UnixTime) -> Option<Cer
 
 /// What we show a certificate for. RFC 5280 §4.2.1.12.
 #[derive(Clone, Copy)]
-enum Use {
+pub(super) enum Use {
     /// To who dials us.
     Server,
     /// To whom we dial.
@@ -116,7 +116,11 @@ impl Use {
     }
 
     /// The library looks at time and purpose before it looks for a signer, so that any anchor will do.
-    fn fault(self, certificate: &CertificateDer<'static>, at: UnixTime) -> Option<CertificateError> {
+    pub(super) fn fault(
+        self,
+        certificate: &CertificateDer<'static>,
+        at: UnixTime,
+    ) -> Option<CertificateError> {
         let mut anchors = RootCertStore::empty();
         anchors.add(certificate.clone()).ok()?;
         let anchors = Arc::new(anchors);

@@ -11,23 +11,30 @@
 
 #[cfg(test)]
 #[path = "../../../tests/support/certificates.rs"]
-mod certificates;
+pub(crate) mod certificates;
 mod client;
 mod doubt;
 mod error;
+mod expiry;
+mod fault;
 mod file;
 mod name;
 mod reason;
 mod seldom;
 mod server;
 mod server_only;
+mod shown;
 #[cfg(test)]
 mod tests;
 
 pub(super) use client::Client;
+pub(crate) use client::client_config;
 pub use error::TlsError;
+pub use expiry::Expiry;
+pub use fault::HandshakeFault;
 pub(super) use reason::reason;
 pub(super) use seldom::Seldom;
+pub use shown::Shown;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -51,6 +58,7 @@ struct Material {
     servers: HashMap<ListenerId, Arc<ServerConfig>>,
     /// None without TLS listeners: we dial from a listener's address.
     clients: Option<Clients>,
+    expiries: Vec<Expiry>,
 }
 
 impl Tls {
@@ -76,6 +84,16 @@ impl Tls {
         Ok(())
     }
 
+    /// The certificates of the listeners, beside the names by which peers call us.
+    pub fn shown(config: &Config, wanted: &[config::Host]) -> Vec<Shown> {
+        shown::all(config, wanted)
+    }
+
+    /// When the chains that we show expire, as they were read last.
+    pub fn expiries(&self) -> Vec<Expiry> {
+        self.0.load().expiries.clone()
+    }
+
     /// What can be used and will not do: for the operator.
     pub fn doubts(config: &Config) -> Vec<String> {
         doubt::all(config)
@@ -97,14 +115,26 @@ impl Material {
     fn read(config: &Config) -> Result<Material, TlsError> {
         let provider = provider();
         let mut servers = HashMap::new();
-        for (id, listen) in (0..).zip(&config.listen) {
-            if listen.protocol == Transport::Tls {
-                servers.insert(ListenerId(id), Arc::new(server::read(listen, &provider)?));
-            }
+        for listen in config.listen.iter().filter(|listen| listen.protocol == Transport::Tls) {
+            servers.insert(ListenerId(listen.number), Arc::new(server::read(listen, &provider)?));
         }
         let clients = if servers.is_empty() { None } else { Some(Clients::read(config, &provider)?) };
-        Ok(Material { servers, clients })
+        Ok(Material { servers, clients, expiries: expiry::all(config) })
     }
+}
+
+/// What a server of HTTP shows that is none of the listeners.
+///
+/// # Errors
+/// The certificate or its key can't be used.
+pub(crate) fn server_config(certificate: &config::Certificate) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = provider();
+    let certified = file::certified_key(&certificate.certificate, &certificate.key, &provider)?;
+    let builder = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Library)?;
+    let resolver = rustls::sign::SingleCertAndKey::from(certified);
+    Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver))))
 }
 
 /// ring, named each time: rustls panics when it has to guess between two.

@@ -64,7 +64,7 @@ fn certificate(error: &CertificateError) -> String {
 }
 
 /// The name in `DnsName("a.example")` or `IpAddress(192.0.2.1)`, as the library writes them.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
     inside.unwrap_or(name).trim_matches('"')
 }

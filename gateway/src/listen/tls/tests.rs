@@ -194,9 +194,9 @@ fn named(name: &str, peer: Peer) -> Peer {
 }
 
 #[tokio::test]
-async fn both_versions_are_served() {
+async fn both_versions_are_served_and_told_with_each_message() {
     let place = Place::new();
-    let gateway = place.gateway(OWN, "");
+    let mut gateway = place.gateway(OWN, "");
     for (version, expect) in [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)] {
         let config = phone_config(&place.authority.pem, None, &[version]);
         let mut phone = connect(gateway.address(0), config, "127.0.0.1").await.unwrap();
@@ -206,6 +206,11 @@ async fn both_versions_are_served() {
         let suite = connection.negotiated_cipher_suite().unwrap().suite();
         let suite = suite.as_str().unwrap();
         assert!(suite.starts_with("TLS_ECDHE_") || suite.starts_with("TLS13_"), "{suite}");
+        let Input::Message { source, .. } = gateway.input().await.1 else { panic!() };
+        let told = source.secured.unwrap();
+        let version = if expect == ProtocolVersion::TLSv1_3 { "1.3" } else { "1.2" };
+        assert_eq!((told.version(), told.cipher_suite()), (version, &*suite.replace("TLS13_", "TLS_")));
+        assert_eq!(source.peer().secured, source.secured);
     }
     assert_eq!(gateway.counters.handshakes_failed.value(), 0);
     gateway.stop();
@@ -253,6 +258,9 @@ async fn with_client_ca_a_peer_must_show_a_certificate_of_it() {
         }
     }
     gateway.until(|counters| counters.handshakes_failed.value() == 6).await;
+    use crate::listen::HandshakeFault::{Expired, NoCertificate, UnknownIssuer};
+    let failed = |fault| gateway.counters.handshakes_failed_for(fault);
+    assert_eq!([NoCertificate, UnknownIssuer, Expired].map(failed), [2, 2, 2]);
     gateway.stop();
 }
 
@@ -306,6 +314,9 @@ async fn a_peer_that_does_not_trust_us_and_one_that_speaks_no_tls_are_counted_an
     let mut phone = Phone::new(TcpStream::connect(gateway.address(0)).await.unwrap());
     assert!(!phone.is_served().await);
     gateway.until(|counters| counters.handshakes_failed.value() == 2).await;
+    use crate::listen::HandshakeFault::{NotTls, OursRefused};
+    let failed = |fault| gateway.counters.handshakes_failed_for(fault);
+    assert_eq!([OursRefused, NotTls].map(failed), [1, 1]);
     gateway.until(|counters| counters.connections_open.value() == 0).await;
     gateway.stop();
 }
@@ -729,6 +740,32 @@ fn a_certificate_that_no_peer_will_take_is_told_beforehand() {
     let expect = "gateway.toml:4:15: certificate: gateway.pem: the certificate is not for servers \
                   (its extendedKeyUsage lacks serverAuth): peers refuse it; have one signed that is";
     assert_eq!(doubts(), expect);
+}
+
+/// Renewed on the disk and not read again, it is the old one that is shown.
+#[test]
+fn the_end_of_what_is_shown_is_that_of_the_first_in_the_chain_to_end() {
+    let place = Place::new();
+    place.authority.expiring(&["127.0.0.1"], 30).write(place.path(), "gateway");
+    let days = |tls: &Tls| {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap();
+        let days = |expiry: &crate::listen::Expiry| (expiry.at - now).as_secs_f64() / 86_400.0;
+        let expiries = tls.expiries();
+        expiries.iter().map(|expiry| (expiry.shown_as, days(expiry).round())).collect::<Vec<_>>()
+    };
+    let config = place.config(OWN, CA);
+    let tls = Tls::new(&config).unwrap();
+    assert_eq!(days(&tls), [("server", 30.0)]);
+    place.authority.expiring(&["127.0.0.1"], 90).write(place.path(), "gateway");
+    assert_eq!(days(&tls), [("server", 30.0)]);
+    tls.replace(&config).unwrap();
+    assert_eq!(days(&tls), [("server", 90.0)]);
+    let chain = std::fs::read_to_string(place.path().join("gateway.pem")).unwrap();
+    place.authority.expiring(&["other"], 5).write(place.path(), "other");
+    let other = std::fs::read_to_string(place.path().join("other.pem")).unwrap();
+    place.write("gateway.pem", &format!("{chain}{other}"));
+    tls.replace(&config).unwrap();
+    assert_eq!(days(&tls), [("server", 5.0)]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use rtp::relay::{Component, Side};
 use crate::clock::Now;
 pub(super) use claim::Claim;
 use epoll::EpollDriver;
-pub(super) use plan::{Plan, doubt};
+pub(super) use plan::{Plan, doubt, driver_here};
 use sk_lookup::SkLookupDriver;
 
 /// Room for a datagram of any Ethernet, and for what SRTP adds.

@@ -29,6 +29,14 @@ pub(in crate::media) struct Plan {
     pub(in crate::media) claim: Option<Claim>,
 }
 
+/// Whether this host lets us have `sk_lookup`. It is let go at once.
+///
+/// # Errors
+/// Why not.
+pub(in crate::media) fn driver_here() -> io::Result<()> {
+    Steering::attach(&[IpAddr::from([127, 0, 0, 1])], Sockets::numbers(1)).map(drop)
+}
+
 impl Plan {
     /// - `excluded`: ports that are not for media, whichever driver it is.
     ///

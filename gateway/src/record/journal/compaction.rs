@@ -11,6 +11,9 @@ use tracing::error;
 use super::{Entry, Journal, OpenCall, Position, private_file, version};
 use crate::record::CallKey;
 
+/// Bytes that are read, and written, at once.
+const CHUNK: usize = 64 << 10;
+
 /// Dead bytes that are always tolerated, so that a small journal is not written anew all the time.
 pub(super) const SLACK: u64 = 1 << 20;
 
@@ -22,21 +25,74 @@ pub(super) struct Successor {
     /// How long the old file was when this one was begun, and how long this one.
     begun_at: (u64, u64),
     calls: HashMap<CallKey, Position>,
-    undelivered: BTreeMap<u64, Position>,
+    records: BTreeMap<u64, Position>,
+}
+
+/// The beginning of a [`Successor`]: what is alive.
+struct Draft {
+    new: Successor,
+    /// Not written yet.
+    bytes: Vec<u8>,
+}
+
+impl Draft {
+    fn entry(&mut self, entry: &Entry) -> io::Result<Position> {
+        let mut frame = Vec::new();
+        entry.encode(&mut frame);
+        self.frame(&frame)
+    }
+
+    fn frame(&mut self, frame: &[u8]) -> io::Result<Position> {
+        let offset = self.new.length + self.bytes.len() as u64;
+        self.bytes.extend_from_slice(frame);
+        if self.bytes.len() >= CHUNK {
+            self.write()?;
+        }
+        Ok(Position { offset, length: frame.len() as u64 })
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.new.follow(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Successor> {
+        self.write()?;
+        self.new.begun_at.1 = self.new.length;
+        Ok(self.new)
+    }
+}
+
+/// What is read of the old file. What is alive lies close together mostly, and is asked for from front to back.
+struct Window<'a> {
+    file: &'a File,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window<'_> {
+    fn read(&mut self, Position { offset, length }: Position) -> io::Result<&[u8]> {
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        let from = offset.checked_sub(self.offset).and_then(|from| usize::try_from(from).ok());
+        let from = match from.filter(|from| from.saturating_add(length) <= self.bytes.len()) {
+            Some(from) => from,
+            None => {
+                self.bytes.resize(length.max(CHUNK), 0);
+                let there = self.file.read_at(&mut self.bytes, offset)?;
+                self.bytes.truncate(there.max(length));
+                self.offset = offset;
+                if there < length {
+                    self.file.read_exact_at(&mut self.bytes, offset)?;
+                }
+                0
+            }
+        };
+        self.bytes.get(from..from + length).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
 }
 
 impl Successor {
-    /// Writes entries; the position is that of all of them together.
-    fn write(&mut self, entries: &[Entry]) -> io::Result<Position> {
-        let mut bytes = Vec::new();
-        for entry in entries {
-            entry.encode(&mut bytes);
-        }
-        let position = Position { offset: self.length, length: bytes.len() as u64 };
-        self.follow(&bytes)?;
-        Ok(position)
-    }
-
     /// Writes what was appended to the old file.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all_at(bytes, self.length)?;
@@ -67,31 +123,65 @@ impl Journal {
     /// The new file can't be made or written; the old one is still there.
     pub fn begin_anew(&mut self) -> io::Result<()> {
         let file = private_file().truncate(true).open(self.directory.join("journal.new"))?;
-        let mut new = Successor {
+        let new = Successor {
             file: Arc::new(file),
             length: 0,
             begun_at: (self.length, 0),
             calls: HashMap::with_capacity(self.calls.len()),
-            undelivered: BTreeMap::new(),
+            records: BTreeMap::new(),
         };
-        let alive = Entry::Alive { unix_ms: crate::record::milliseconds(self.alive_at) };
-        new.follow(&version::first_line())?;
-        new.write(&[alive])?;
-        for (key, call) in &self.calls {
-            if let Some(Entry::Answered { call: answered, .. }) = self.salvage(call.position)? {
-                let position = new.write(&[Entry::Answered { call: answered, orphan: call.orphan }])?;
-                new.calls.insert(key.clone(), position);
+        let mut draft = Draft { new, bytes: version::first_line() };
+        let mut old = Window { file: &self.file, offset: 0, bytes: Vec::new() };
+        draft.entry(&Entry::Alive { unix_ms: crate::record::milliseconds(self.alive_at) })?;
+        let mut calls: Vec<_> = self.calls.iter().collect();
+        calls.sort_unstable_by_key(|(_, call)| call.position.offset);
+        for (key, call) in calls {
+            let position = match call.orphan {
+                // It may have become one after it was written.
+                true => match salvaged(self.read(call.position), call.position)? {
+                    Some(Entry::Answered { call, .. }) => {
+                        Some(draft.entry(&Entry::Answered { call, orphan: true })?)
+                    }
+                    _ => None,
+                },
+                false => self.carry(&mut old, call.position, &mut draft)?,
+            };
+            if let Some(position) = position {
+                draft.new.calls.insert(key.clone(), position);
             }
         }
-        for (&sequence, &position) in &self.undelivered {
-            if let Some(entry) = self.salvage(position)? {
-                let position = new.write(&[entry])?;
-                new.undelivered.insert(sequence, position);
+        // The sinks first: whoever reads the file knows by them what is still needed of what follows.
+        for (sink, &next) in self.sinks() {
+            draft.entry(&Entry::Taken { sink: sink.clone(), next })?;
+        }
+        for (sequence, kept) in self.records.from(0) {
+            if let Some(position) = self.carry(&mut old, kept.position, &mut draft)? {
+                draft.new.records.insert(sequence, position);
+                if kept.there {
+                    draft.entry(&Entry::Delivered { sequence })?;
+                }
             }
         }
-        new.begun_at.1 = new.length;
-        self.successor = Some(new);
+        self.successor = Some(draft.finish()?);
         Ok(())
+    }
+
+    /// Copies an entry as it stands; one of an earlier version is read and written anew. Returns where it is then.
+    fn carry(
+        &self,
+        old: &mut Window<'_>,
+        position: Position,
+        draft: &mut Draft,
+    ) -> io::Result<Option<Position>> {
+        if self.version != version::VERSION {
+            let entry = salvaged(self.read(position), position)?;
+            return entry.map(|entry| draft.entry(&entry)).transpose();
+        }
+        let frame = old.read(position).and_then(|frame| match Entry::is_sound(frame) {
+            true => Ok(frame),
+            false => Err(super::damaged()),
+        });
+        salvaged(frame, position)?.map(|frame| draft.frame(frame)).transpose()
     }
 
     /// Writes the file anew and waits for the disk. After an error the old file stays in use.
@@ -113,32 +203,24 @@ impl Journal {
                 Some((key, OpenCall { position, orphan }))
             });
         self.calls = calls.collect();
-        let undelivered =
-            std::mem::take(&mut self.undelivered).into_iter().filter_map(|(sequence, position)| {
-                Some((sequence, new.position(position, new.undelivered.get(&sequence))?))
-            });
-        self.undelivered = undelivered.collect();
-        let positions =
-            self.calls.values().map(|call| call.position).chain(self.undelivered.values().copied());
-        self.live = positions.map(|position| position.length).sum();
+        self.orphans = self.calls.values().filter(|call| call.orphan).count();
+        self.records.move_to(|sequence, old| new.position(old, new.records.get(&sequence)));
+        let calls: u64 = self.calls.values().map(|call| call.position.length).sum();
+        self.live = calls + self.records.bytes();
         (self.file, self.length, self.room) = (new.file, new.length, new.length);
-        (self.torn, self.doubtful, self.unnamed, self.lines) = (false, false, true, false);
+        (self.torn, self.doubtful, self.unnamed) = (false, false, true);
+        self.version = version::VERSION;
         Ok(())
     }
+}
 
-    /// The entry, unless it was damaged or cut off meanwhile: then it is lost, and must not stop the others.
-    fn salvage(&self, position: Position) -> io::Result<Option<Entry>> {
-        match self.read(position) {
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
-            {
-                error!(
-                    offset = position.offset,
-                    "records journal: an entry was damaged after it was written"
-                );
-                Ok(None)
-            }
-            result => result.map(Some),
+/// What was read, unless it was damaged or cut off meanwhile: then it is lost, and must not stop the others.
+fn salvaged<T>(read: io::Result<T>, position: Position) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            error!(offset = position.offset, "records journal: an entry was damaged after it was written");
+            Ok(None)
         }
+        result => result.map(Some),
     }
 }

@@ -3,13 +3,18 @@
 use std::hash::Hasher;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
-use crate::record::{AnsweredCall, CallDetail, CallDetailRecord, CallFacts, CallKey};
+use crate::metrics::RecordKind;
+use crate::record::{AnsweredCall, AuditRecord, CallDetail, CallDetailRecord, CallFacts, CallKey};
 
 /// What follows each entry, and stands nowhere inside.
 pub const END: u8 = 0;
+
+/// Room for most entries.
+const ORDINARY: usize = 1_024;
 
 /// What the journal remembers.
 ///
@@ -17,11 +22,11 @@ pub const END: u8 = 0;
 /// before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Entry {
-    /// A call was answered. Again with the same key: its state changed.
+    /// A call was answered, or rings: then it has no time of its answer. Again with the same key: its state changed.
     Answered {
         /// The call.
         call: Box<AnsweredCall>,
-        /// It was found after a restart: its record is written, its legs may still be up.
+        /// Its record is written, its legs may still be up.
         orphan: bool,
     },
     /// A call is over; its record is on its way to the directory.
@@ -34,7 +39,7 @@ pub enum Entry {
         started_ms: u64,
         /// The record.
         record: Box<CallDetailRecord>,
-        /// The end is inferred after a restart, and the legs may still be up.
+        /// The legs may still be up: the end is inferred after a restart, or the parties have not all heard of it.
         orphan: bool,
     },
     /// The wide record of a call is on its way to the directory.
@@ -49,7 +54,7 @@ pub enum Entry {
         /// The record's.
         sequence: u64,
     },
-    /// The legs of an orphan were told to hang up.
+    /// The legs of an orphan are hung up.
     Released {
         /// The orphan.
         key: CallKey,
@@ -58,6 +63,25 @@ pub enum Entry {
     Alive {
         /// Since the Unix epoch.
         unix_ms: u64,
+    },
+    /// A sink has all records before this one.
+    Taken {
+        /// Its name.
+        sink: String,
+        /// The number of the first that it has not.
+        next: u64,
+    },
+    /// Nobody waits for this sink any more.
+    SinkGone {
+        /// Its name.
+        sink: String,
+    },
+    /// The record of a call of the API is on its way to the directory.
+    Audit {
+        /// Names the record within this journal.
+        sequence: u64,
+        /// The record.
+        audit: Box<AuditRecord>,
     },
 }
 
@@ -73,10 +97,12 @@ impl Entry {
         }
     }
 
-    /// The number of a record that is on its way to the directory.
-    pub fn undelivered(&self) -> Option<u64> {
+    /// The number and kind of a record that is on its way.
+    pub fn undelivered(&self) -> Option<(u64, RecordKind)> {
         match self {
-            Entry::Ended { sequence, .. } | Entry::Detail { sequence, .. } => Some(*sequence),
+            Entry::Ended { sequence, .. } => Some((*sequence, RecordKind::CallDetail)),
+            Entry::Detail { sequence, .. } => Some((*sequence, RecordKind::Detail)),
+            Entry::Audit { sequence, .. } => Some((*sequence, RecordKind::Audit)),
             _ => None,
         }
     }
@@ -84,7 +110,10 @@ impl Entry {
     /// Whether the entry must be on the disk, not only handed to the kernel, before anyone relies on it.
     /// The others are only worth something while the program runs, or cost a repeat when they are lost.
     pub fn must_be_synced(&self) -> bool {
-        matches!(self, Entry::Answered { .. } | Entry::Ended { .. })
+        match self {
+            Entry::Answered { call, .. } => call.facts.answered_at.is_some(),
+            entry => matches!(entry, Entry::Ended { .. } | Entry::Audit { .. }),
+        }
     }
 
     /// A time at which the gateway was surely running, since the Unix epoch.
@@ -94,27 +123,41 @@ impl Entry {
             Entry::Answered { call, .. } => call.facts.answered_at,
             Entry::Ended { record, .. } => Some(Duration::from_secs(record.end_time_epoch_seconds)),
             Entry::Detail { detail, .. } => Some(Duration::from_millis(detail.times.end)),
-            Entry::Delivered { .. } | Entry::Released { .. } => None,
+            Entry::Audit { audit, .. } => Some(audit.at()),
+            Entry::Delivered { .. }
+            | Entry::Released { .. }
+            | Entry::Taken { .. }
+            | Entry::SinkGone { .. } => None,
         }
     }
 
     /// Appends the entry with its checksum, in postcard's form, with consistent overhead byte stuffing: the only zero is the
     /// one behind it. So whoever finds it damaged finds the next one.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let payload = postcard::to_allocvec(self).unwrap_or_default(); // Every length is known: cannot fail.
+        // Every length is known: cannot fail.
+        let payload = postcard::to_extend(self, Vec::with_capacity(ORDINARY)).unwrap_or_default();
         let frame = Frame { checksum: checksum(&payload), payload: &payload };
         out.extend(postcard::to_allocvec_cobs(&frame).unwrap_or_default());
     }
 
-    /// The entry of a frame, `None` where it is damaged.
+    /// Whether a frame is as it was written, without reading more of it.
     ///
     /// - `frame`: with its [`END`].
-    pub fn decode(mut frame: Vec<u8>) -> Option<Entry> {
+    pub fn is_sound(frame: &[u8]) -> bool {
+        let mut frame = frame.to_vec();
+        postcard::from_bytes_cobs(&mut frame)
+            .is_ok_and(|Frame { checksum: sum, payload }| sum == checksum(payload))
+    }
+
+    /// The entry of a frame of this version, or in the form `E` of another, `None` where it is damaged.
+    ///
+    /// - `frame`: with its [`END`].
+    pub fn decode<E: DeserializeOwned + Into<Entry>>(mut frame: Vec<u8>) -> Option<Entry> {
         let Frame { checksum: sum, payload } = postcard::from_bytes_cobs(&mut frame).ok()?;
         if sum != checksum(payload) {
             return None;
         }
-        postcard::from_bytes(payload).ok()
+        postcard::from_bytes::<E>(payload).ok().map(E::into)
     }
 }
 
@@ -135,7 +178,7 @@ pub(super) fn checksum(payload: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::testing::{answered, detail, facts};
+    use crate::record::testing::{answered, audit, detail, facts};
 
     #[test]
     fn entries_come_back_as_they_went() {
@@ -147,11 +190,15 @@ mod tests {
             Entry::Delivered { sequence: u64::MAX },
             Entry::Released { key: facts().key() },
             Entry::Alive { unix_ms: 1 },
+            Entry::Taken { sink: "archive".to_owned(), next: 9 },
+            Entry::SinkGone { sink: "archive".to_owned() },
+            Entry::Audit { sequence: 10, audit: Box::new(audit(true)) },
         ] {
             let mut frame = Vec::new();
             entry.encode(&mut frame);
             assert_eq!(frame.iter().position(|byte| *byte == END), Some(frame.len() - 1));
-            assert_eq!(Entry::decode(frame), Some(entry));
+            assert!(Entry::is_sound(&frame));
+            assert_eq!(Entry::decode::<Entry>(frame), Some(entry));
         }
     }
 
@@ -162,12 +209,14 @@ mod tests {
         for at in 0..frame.len() - 1 {
             let mut changed = frame.clone();
             changed[at] ^= 0x11;
-            assert_eq!(Entry::decode(changed), None, "changed at {at}");
+            assert!(!Entry::is_sound(&changed));
+            assert_eq!(Entry::decode::<Entry>(changed), None, "changed at {at}");
             let cut = [&frame[..at], &[END]].concat();
-            assert_eq!(Entry::decode(cut), None, "cut at {at}");
+            assert!(!Entry::is_sound(&cut));
+            assert_eq!(Entry::decode::<Entry>(cut), None, "cut at {at}");
         }
-        assert_eq!(Entry::decode(vec![END]), None);
-        assert_eq!(Entry::decode(Vec::new()), None);
+        assert_eq!(Entry::decode::<Entry>(vec![END]), None);
+        assert_eq!(Entry::decode::<Entry>(Vec::new()), None);
     }
 
     /// A tenth of what JSON took, but for the texts themselves.

@@ -1,13 +1,16 @@
 //! The journal: where a record is before it is anywhere else.
 //!
 //! One file of checksummed entries in a directory that one process may lock. It holds the answered calls
-//! that have not ended, and the call detail records that are not in the records directory yet; it is
+//! that have not ended, and the records that are not in the records directory yet or that a sink has not; it is
 //! written anew without the rest when that has outgrown them. An entry that a crash cut short is dropped,
 //! one that the disk damaged is set aside and counted.
 
 mod compaction;
 mod entry;
 mod error;
+mod form_3;
+mod form_5;
+mod kept;
 mod place;
 mod replay;
 mod sync;
@@ -23,11 +26,14 @@ use std::time::Duration;
 
 pub use entry::Entry;
 pub use error::JournalError;
+pub use replay::peek;
 pub use sync::SyncJob;
 use tracing::warn;
 
 use super::{AnsweredCall, CallKey};
+use crate::metrics::RecordKind;
 use compaction::Successor;
+use kept::{Kept, Records};
 
 /// The file is made longer by so much at once, when less than an eighth of it is left.
 const GROWTH: u64 = 256 << 10;
@@ -68,15 +74,17 @@ pub struct Journal {
     unnamed: bool,
     successor: Option<Successor>,
     calls: HashMap<CallKey, OpenCall>,
-    undelivered: BTreeMap<u64, Position>,
+    /// How many of them have their record.
+    orphans: usize,
+    records: Records,
     next_sequence: u64,
     alive_at: Duration,
-    /// Bytes of the entries that `calls` and `undelivered` point to.
+    /// Bytes of the entries that `calls` and `records` point to.
     live: u64,
     /// Damaged entries found when it was opened.
     damaged: u64,
-    /// The file is of the version of lines: it is read, and nothing is appended.
-    lines: bool,
+    /// Of the file. One of an earlier version is read, and nothing is appended.
+    version: u32,
 }
 
 impl Journal {
@@ -102,12 +110,13 @@ impl Journal {
             unnamed: false,
             successor: None,
             calls: HashMap::new(),
-            undelivered: BTreeMap::new(),
+            orphans: 0,
+            records: Records::default(),
             next_sequence: 0,
             alive_at: Duration::ZERO,
             live: 0,
             damaged: 0,
-            lines: false,
+            version: version::VERSION,
         };
         let version = journal.replay(&path)?;
         match journal.compact() {
@@ -185,34 +194,49 @@ impl Journal {
             Entry::Answered { call, orphan } => {
                 self.remove_call(&call.facts.key());
                 self.live += position.length;
+                self.orphans += usize::from(*orphan);
                 self.calls.insert(call.facts.key(), OpenCall { position, orphan: *orphan });
             }
             Entry::Ended { sequence, key, orphan, .. } => {
-                self.next_sequence = self.next_sequence.max(sequence.saturating_add(1));
-                self.live += position.length;
-                self.undelivered.insert(*sequence, position);
+                self.keep(*sequence, position, RecordKind::CallDetail);
                 match self.calls.get_mut(key) {
-                    Some(call) if *orphan => call.orphan = true,
+                    Some(call) if *orphan => {
+                        self.orphans += usize::from(!std::mem::replace(&mut call.orphan, true));
+                    }
                     _ => self.remove_call(key),
                 }
             }
             Entry::Detail { sequence, .. } => {
-                self.next_sequence = self.next_sequence.max(sequence.saturating_add(1));
-                self.live += position.length;
-                self.undelivered.insert(*sequence, position);
+                self.keep(*sequence, position, RecordKind::Detail);
+            }
+            Entry::Audit { sequence, .. } => {
+                self.keep(*sequence, position, RecordKind::Audit);
             }
             Entry::Delivered { sequence } => {
-                if let Some(position) = self.undelivered.remove(sequence) {
-                    self.live = self.live.saturating_sub(position.length);
-                }
+                self.live = self.live.saturating_sub(self.records.delivered(*sequence));
             }
             Entry::Released { key } => self.remove_call(key),
+            Entry::Taken { sink, next } => {
+                // A number is given once, also where the records before it are gone.
+                self.next_sequence = self.next_sequence.max(*next);
+                self.live = self.live.saturating_sub(self.records.taken(sink, *next));
+            }
+            Entry::SinkGone { sink } => {
+                self.live = self.live.saturating_sub(self.records.forget_sink(sink));
+            }
         }
+    }
+
+    fn keep(&mut self, sequence: u64, position: Position, kind: RecordKind) {
+        self.next_sequence = self.next_sequence.max(sequence.saturating_add(1));
+        self.live += position.length;
+        self.records.insert(sequence, position, kind);
     }
 
     fn remove_call(&mut self, key: &CallKey) {
         if let Some(call) = self.calls.remove(key) {
             self.live = self.live.saturating_sub(call.position.length);
+            self.orphans -= usize::from(call.orphan);
         }
     }
 
@@ -226,28 +250,51 @@ impl Journal {
     fn read(&self, position: Position) -> io::Result<Entry> {
         let mut frame = vec![0; usize::try_from(position.length).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut frame, position.offset)?;
-        if self.lines {
-            return version::of_line(&frame).ok_or_else(damaged);
-        }
-        Entry::decode(frame).ok_or_else(damaged)
+        version::decode(self.version, frame).ok_or_else(damaged)
     }
 
-    /// The record numbered `sequence`, `None` where it is delivered or was never there.
+    /// The record numbered `sequence`, `None` where the directory has it or it was never there.
     pub fn undelivered(&self, sequence: u64) -> Option<io::Result<Entry>> {
-        self.undelivered.get(&sequence).map(|&position| self.read(position))
+        let kept = self.records.get(sequence).filter(|kept| !kept.there)?;
+        Some(self.read(kept.position))
     }
 
-    /// The numbers of the records that are not delivered, oldest first.
+    /// The numbers of the records that the directory has not, oldest first.
     pub fn undelivered_sequences(&self) -> impl Iterator<Item = u64> {
-        self.undelivered.keys().copied()
+        self.records.from(0).filter(|(_, kept)| !kept.there).map(|(sequence, _)| sequence)
     }
 
-    /// How many records are not delivered.
+    /// How many records the directory has not.
     pub fn undelivered_len(&self) -> usize {
-        self.undelivered.len()
+        self.records.undelivered()
     }
 
-    /// The calls that have no end yet, and whether each is an orphan already. In no order.
+    /// How many records the directory has, and some sink has not.
+    pub fn held_len(&self) -> usize {
+        self.records.held()
+    }
+
+    /// The number and kind of each record from `first` on, in their order, whoever waits for it.
+    pub fn records_from(&self, first: u64) -> impl Iterator<Item = (u64, RecordKind)> {
+        self.records.from(first).map(|(sequence, kept)| (sequence, kept.kind))
+    }
+
+    /// The record numbered `sequence`, whoever waits for it.
+    pub fn record(&self, sequence: u64) -> Option<io::Result<Entry>> {
+        self.records.get(sequence).map(|&Kept { position, .. }| self.read(position))
+    }
+
+    /// The sinks that are known, each with the number of the first record that it has not.
+    pub fn sinks(&self) -> &BTreeMap<String, u64> {
+        self.records.sinks()
+    }
+
+    /// The number that the next record gets.
+    pub fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// The calls that have no end yet, or whose parties may not know it: whether each has its record already. In no order.
     ///
     /// # Errors
     /// The file can't be read.
@@ -261,9 +308,14 @@ impl Journal {
         Ok(calls)
     }
 
-    /// Answered calls without an end, orphans included.
+    /// Calls without an end: answered ones, and those that ring.
     pub fn open_calls_len(&self) -> usize {
-        self.calls.len()
+        self.calls.len() - self.orphans
+    }
+
+    /// Calls that have their record, while their parties have not all heard that they are over.
+    pub fn orphans_len(&self) -> usize {
+        self.orphans
     }
 
     /// When the gateway was last known to run, since the Unix epoch.
@@ -273,7 +325,7 @@ impl Journal {
 
     /// Bytes that are spoken for: what is alive, and the records still to come for the calls that are up.
     pub fn pledged(&self) -> u64 {
-        self.live + self.calls.len() as u64 * RECORD_ROOM
+        self.live + self.open_calls_len() as u64 * RECORD_ROOM
     }
 
     /// Size of the file in bytes.

@@ -1,13 +1,51 @@
 //! What a journal of an earlier run says.
 
-use std::fs::OpenOptions;
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::entry::{END, Entry};
-use super::version::{LINES, VERSION, of_line, version_of};
+use super::version::{decode, end_of, version_of};
 use super::{Journal, JournalError, Position};
+
+/// The records of a journal that the directory has not, whether a gateway has it open or not. Nothing is changed.
+///
+/// # Errors
+/// It is there and can't be read, or is of a version that is not known.
+pub fn peek(directory: &Path) -> io::Result<Vec<Entry>> {
+    let file = match File::open(directory.join("journal")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        file => file?,
+    };
+    let mut reader = BufReader::new(file);
+    let mut first = Vec::new();
+    reader.read_until(b'\n', &mut first)?;
+    if first.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = version_of(&first).and_then(|version| Some((version, end_of(version)?)));
+    let unknown = || io::Error::new(io::ErrorKind::InvalidData, "no journal of this version");
+    let (version, end) = known.ok_or_else(unknown)?;
+    let mut records = BTreeMap::new();
+    loop {
+        let mut bytes = Vec::new();
+        reader.read_until(end, &mut bytes)?;
+        if bytes.last() != Some(&end) {
+            return Ok(records.into_values().collect());
+        }
+        match decode(version, bytes) {
+            Some(Entry::Delivered { sequence }) => drop(records.remove(&sequence)),
+            Some(entry) => {
+                if let Some((sequence, _)) = entry.undelivered() {
+                    records.insert(sequence, entry);
+                }
+            }
+            None => {} // Room, or damaged.
+        }
+    }
+}
 
 impl Journal {
     /// Reads the file from its beginning. Returns its version; `None`: it is new.
@@ -19,15 +57,14 @@ impl Journal {
         let mut reader = BufReader::new(self.file.try_clone().map_err(io)?);
         let mut first = Vec::new();
         let length = reader.read_until(b'\n', &mut first).map_err(io)? as u64;
-        let (version, end) = match version_of(&first) {
-            Some(VERSION) => (VERSION, END),
-            Some(LINES) => (LINES, b'\n'),
-            Some(version) => return Err(JournalError::Version { path: path.to_owned(), version }),
+        let (version, end) = match version_of(&first).map(|version| (version, end_of(version))) {
+            Some((version, Some(end))) => (version, end),
+            Some((version, None)) => return Err(JournalError::Version { path: path.to_owned(), version }),
             // Nothing, or the beginning of a first line and zeros: it never held an entry.
             None if first.last() != Some(&b'\n') => return Ok(None),
             None => return Err(JournalError::Foreign(path.to_owned())),
         };
-        self.lines = version == LINES;
+        self.version = version;
         self.length = length;
         let (mut offset, mut suspect) = (length, None::<Vec<u8>>);
         loop {
@@ -45,8 +82,7 @@ impl Journal {
                 self.damaged += 1;
                 self.set_aside(&damaged).map_err(io)?;
             }
-            let read = if self.lines { of_line(&entry) } else { Entry::decode(entry.clone()) };
-            match read {
+            match decode(version, entry.clone()) {
                 Some(entry) => {
                     self.apply(&entry, position);
                     self.length = offset;

@@ -1,9 +1,11 @@
 use std::fs;
 
+use smol_str::SmolStr;
+
 use super::compaction::SLACK;
 use super::*;
-use crate::record::CallDetailRecord;
-use crate::record::testing::{answered, detail, facts_of};
+use crate::record::testing::{answered, audit, detail, facts_of};
+use crate::record::{CallDetail, CallDetailRecord};
 
 fn open(dir: &Path) -> Journal {
     Journal::open(dir).unwrap()
@@ -18,14 +20,14 @@ fn ended(sequence: u64, n: u32) -> Entry {
 }
 
 /// Transaction ids of the calls without an end, and the records that wait.
-fn content(journal: &Journal) -> (Vec<String>, Vec<u64>) {
-    let mut calls: Vec<String> =
+fn content(journal: &Journal) -> (Vec<SmolStr>, Vec<u64>) {
+    let mut calls: Vec<SmolStr> =
         journal.open_calls().unwrap().into_iter().map(|(call, _)| call.facts.transaction_id).collect();
     calls.sort();
     (calls, journal.undelivered_sequences().collect())
 }
 
-fn ids(calls: &[u32]) -> Vec<String> {
+fn ids(calls: &[u32]) -> Vec<SmolStr> {
     calls.iter().map(|&n| facts_of(n).transaction_id).collect()
 }
 
@@ -140,7 +142,7 @@ fn what_is_not_of_ours_or_newer_is_not_touched() {
     let sum = format!("{:016x}", entry::checksum(newer[17..].trim_end().as_bytes()));
     let newer = format!("{sum}{}", &newer[16..]);
     for (text, says) in [
-        (newer.as_str(), "the journal has version 99, this program knows 2"),
+        (newer.as_str(), "the journal has version 99, this program knows 6"),
         ("Dear diary,\n", "this is no journal of a gateway's; move it away"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -163,10 +165,87 @@ fn the_form_of_this_version_stays_as_it_is() {
         Entry::Delivered { sequence: u64::MAX },
         Entry::Released { key: facts_of(1).key() },
         Entry::Alive { unix_ms: 1 },
+        Entry::Taken { sink: "archive".to_owned(), next: 7 },
+        Entry::SinkGone { sink: "archive".to_owned() },
+        Entry::Audit { sequence: 9, audit: Box::new(audit(true)) },
     ] {
         entry.encode(&mut file);
     }
-    assert!(file == include_bytes!("version_2"));
+    assert!(file == include_bytes!("version_6"));
+}
+
+/// What versions 2 and 3 say of a call: nothing of its legs and its media.
+fn detail_before() -> CallDetail {
+    let mut before = CallDetail { schema: 1, caller_leg: None, callee_leg: None, media: None, ..detail() };
+    before.attempts.iter_mut().for_each(|attempt| attempt.reason = None);
+    before
+}
+
+#[test]
+fn a_journal_of_the_versions_before_is_read_and_written_anew() {
+    for (version, file) in [(2, include_bytes!("version_2").as_slice()), (3, include_bytes!("version_3"))] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("journal"), file).unwrap();
+        for start in 0..2 {
+            let journal = open(dir.path());
+            assert_eq!((journal.undelivered_len(), journal.damaged()), (2, 0), "{version}, {start}");
+            let Some(Ok(Entry::Detail { detail: found, .. })) = journal.undelivered(8) else { panic!() };
+            assert_eq!(*found, detail_before(), "{version}, {start}");
+            let Some(Ok(Entry::Ended { record, .. })) = journal.undelivered(7) else { panic!() };
+            assert_eq!(*record, CallDetailRecord::new(&facts_of(1)), "{version}, {start}");
+        }
+        assert!(fs::read(dir.path().join("journal")).unwrap().starts_with(&version::first_line()));
+    }
+}
+
+/// What versions 4 and 5 say of a call: less of its media.
+fn detail_of_5() -> CallDetail {
+    let mut before = CallDetail { schema: 2, ..detail() };
+    for party in before.media.iter_mut().flat_map(|media| [&mut media.caller, &mut media.callee]) {
+        party.srtcp_tag = None;
+        let received = &mut party.received;
+        (received.duplicates, received.interruptions, received.loss) = (0, 0, None);
+    }
+    before
+}
+
+/// Version 4 has no calls of the API.
+#[test]
+fn a_journal_of_versions_4_and_5_is_read_and_written_anew() {
+    for (file, undelivered) in [(include_bytes!("version_4").as_slice(), 2), (include_bytes!("version_5"), 3)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("journal"), file).unwrap();
+        for start in 0..2 {
+            let journal = open(dir.path());
+            assert_eq!((journal.undelivered_len(), journal.damaged()), (undelivered, 0), "{start}");
+            let Some(Ok(Entry::Detail { detail: found, .. })) = journal.undelivered(8) else { panic!() };
+            assert_eq!(*found, detail_of_5(), "{start}");
+        }
+        assert!(fs::read(dir.path().join("journal")).unwrap().starts_with(&version::first_line()));
+        let first = file.split_inclusive(|byte| *byte == entry::END).next().unwrap();
+        fs::write(dir.path().join("journal"), first).unwrap();
+        for _ in 0..2 {
+            let journal = open(dir.path());
+            let wide = AnsweredCall { detail: Some(Box::new(detail_of_5())), ..answered(1) };
+            assert_eq!((journal.open_calls().unwrap(), journal.damaged()), (vec![(wide, true)], 0));
+        }
+    }
+}
+
+/// As a gateway of that version left it when it was killed with the call up.
+#[test]
+fn a_call_that_was_up_in_the_versions_before_is_known() {
+    for file in [include_bytes!("version_2").as_slice(), include_bytes!("version_3")] {
+        let dir = tempfile::tempdir().unwrap();
+        let first = file.split_inclusive(|byte| *byte == entry::END).next().unwrap();
+        fs::write(dir.path().join("journal"), first).unwrap();
+        for _ in 0..2 {
+            let journal = open(dir.path());
+            let wide = AnsweredCall { detail: Some(Box::new(detail_before())), ..answered(1) };
+            assert_eq!((journal.open_calls().unwrap(), journal.damaged()), (vec![(wide, true)], 0));
+        }
+    }
 }
 
 /// As a gateway of the version of lines left it when it was killed with two calls up and their third on its way.
@@ -184,7 +263,7 @@ fn a_journal_of_lines_is_read_and_written_anew() {
             journal.open_calls().unwrap().into_iter().map(|(call, _)| call.facts.call_id).collect();
         assert_eq!(
             (up, journal.undelivered_len(), journal.damaged()),
-            (vec!["call2".to_owned()], 2, 0),
+            (vec!["call2".into()], 2, 0),
             "{start}"
         );
         let waiting: Vec<_> = journal.undelivered_sequences().collect();
@@ -316,4 +395,36 @@ fn what_was_cut_off_does_not_take_the_rest_along() {
     drop(journal);
     let journal = open(dir.path());
     assert_eq!((content(&journal).0, journal.damaged()), (ids(&[1, 3]), 0));
+}
+
+/// More than is read and written at once, with what is dead in between.
+#[test]
+fn what_is_alive_is_carried_over_and_no_damage_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    for n in 0..600 {
+        let sequence = u64::from(n);
+        journal.append(&[up(n), ended(sequence, n)]).unwrap();
+        match n % 3 {
+            0 => journal.append(&[Entry::Delivered { sequence }]).unwrap(),
+            1 if n % 100 == 1 => journal.append(&[up(1_000 + n)]).unwrap(), // 1 and 301.
+            _ => {}
+        }
+    }
+    let Position { offset, .. } = journal.records.get(301).unwrap().position;
+    let mut byte = [0];
+    journal.file.read_exact_at(&mut byte, offset + 20).unwrap();
+    let changed = if byte == [1] { [2] } else { byte.map(|byte| byte ^ 1) };
+    journal.file.write_all_at(&changed, offset + 20).unwrap();
+    journal.compact().unwrap();
+    let calls = ids(&[1_001, 1_301]);
+    let records: Vec<u64> = (0..600).filter(|n| n % 3 != 0 && *n != 301).collect();
+    assert_eq!(content(&journal), (calls.clone(), records.clone()));
+    for sequence in &records {
+        let Some(Ok(Entry::Ended { record, .. })) = journal.undelivered(*sequence) else { panic!() };
+        assert_eq!(*record, CallDetailRecord::new(&facts_of(u32::try_from(*sequence).unwrap())));
+    }
+    drop(journal);
+    let journal = open(dir.path());
+    assert_eq!((content(&journal), journal.damaged()), ((calls, records), 0));
 }

@@ -4,19 +4,25 @@
 //! ```text
 //! 1  lines: a checksum in hexadecimal digits, a space, JSON
 //! 2  the line, then frames: see [`Entry::encode`]
+//! 3  the same, with the sinks
+//! 4  the same, with the legs and the media of wide records
+//! 5  the same, with calls of the API
+//! 6  the same, with more of the media
 //! ```
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::entry::{Entry, checksum};
+use super::entry::{END, Entry, checksum};
+use super::form_3::Entry3;
+use super::form_5::Entry5;
 use crate::record::{AnsweredCall, CallDetail, CallDetailRecord, CallFacts, CallKey};
 
 /// The version that this program writes, and the newest that it reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 6;
 
-/// The version whose entries are lines of JSON. It is read, and written anew at once.
-pub const LINES: u32 = 1;
+/// The version whose entries are lines of JSON. It is read, and written anew at once, as are those between.
+const LINES: u32 = 1;
 
 /// Hexadecimal digits of the checksum, and the space after it.
 const PREFIX: usize = 17;
@@ -55,10 +61,31 @@ pub fn version_of(first_line: &[u8]) -> Option<u32> {
     }
 }
 
+/// What ends each entry of a file of that version; `None`: this program does not know it.
+pub fn end_of(version: u32) -> Option<u8> {
+    match version {
+        LINES => Some(b'\n'),
+        2..=VERSION => Some(END),
+        _ => None,
+    }
+}
+
+/// An entry of a file of that version, `None` where it is damaged.
+///
+/// - `bytes`: with what ends it.
+pub fn decode(version: u32, bytes: Vec<u8>) -> Option<Entry> {
+    match version {
+        LINES => of_line(&bytes),
+        2 | 3 => Entry::decode::<Entry3>(bytes),
+        4 | 5 => Entry::decode::<Entry5>(bytes),
+        _ => Entry::decode::<Entry>(bytes),
+    }
+}
+
 /// An entry of version 1, `None` where the line is damaged.
 ///
 /// - `line`: with its line end.
-pub fn of_line(line: &[u8]) -> Option<Entry> {
+fn of_line(line: &[u8]) -> Option<Entry> {
     Some(match read(line)? {
         Line::Journal { .. } => return None,
         Line::Answered { call, orphan } => {

@@ -4,7 +4,12 @@ use bytes::Bytes;
 
 use super::*;
 use crate::metrics::Metrics;
-use crate::record::testing::{answered, facts, facts_of};
+use crate::record::sink::http::HttpClient;
+use crate::record::sink::testing::{Answer, Server};
+use crate::record::sink::webhook::Webhook;
+use crate::record::sink::{Sink, SinkRecord, Taking};
+use crate::record::testing::{answered, audit, facts, facts_of};
+use crate::record::{LogGroup, hourly};
 
 /// Far longer than the writer needs when it does not wait for the disk.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,10 +35,10 @@ fn quality() -> Record {
 
 fn message(length: usize) -> Record {
     Record::SipMessage(Box::new(SipMessageFacts {
-        voice_connector_id: "abc".to_owned(),
-        region: "r".to_owned(),
+        voice_connector_id: "abc".into(),
+        region: "r".into(),
         event_timestamp: Duration::ZERO,
-        call_id: "c".to_owned(),
+        call_id: "c".into(),
         message: Bytes::from(vec![b'x'; length]),
     }))
 }
@@ -166,7 +171,7 @@ fn a_disk_that_hangs_slows_no_call_and_no_delivery() {
     let (go_on, gate) = mpsc::channel::<()>();
     let gate = Arc::new(std::sync::Mutex::new(gate));
     let hangs = move || gate.lock().unwrap().recv().unwrap_or_default();
-    let opened = open_before(&settings(dir.path()), Metrics::new("r").records(), hangs).unwrap();
+    let opened = open_before(&settings(dir.path()), &[], Metrics::new("r").records(), hangs).unwrap();
     let (done, wait) = mpsc::channel();
     for n in 0..500 {
         let done = done.clone();
@@ -192,7 +197,7 @@ fn a_slow_disk_delivers_records_as_fast_as_they_come() {
         thread::sleep(Duration::from_millis(3));
     };
     let metrics = Metrics::new("r");
-    let opened = open_before(&settings(dir.path()), metrics.records(), slow).unwrap();
+    let opened = open_before(&settings(dir.path()), &[], metrics.records(), slow).unwrap();
     for n in 0..4_000 {
         opened.recorder.answered(answered(n), Box::new(|result| result.unwrap()));
         opened.recorder.record(Record::CallDetail(Box::new(facts_of(n)))).unwrap();
@@ -220,7 +225,7 @@ fn a_disk_that_hangs_holds_back_who_waits_for_it() {
         gate.lock().unwrap().recv().unwrap_or_default();
     };
     let settings = RecorderSettings { durability: Durability::Disk, ..settings(dir.path()) };
-    let opened = open_before(&settings, Metrics::new("r").records(), hangs).unwrap();
+    let opened = open_before(&settings, &[], Metrics::new("r").records(), hangs).unwrap();
     let (done, wait) = mpsc::channel();
     opened.recorder.answered(answered(1), Box::new(move |result| done.send(result).unwrap()));
     disk.recv().unwrap();
@@ -228,4 +233,134 @@ fn a_disk_that_hangs_holds_back_who_waits_for_it() {
     drop(go_on);
     assert_eq!(wait.recv(), Ok(Ok(())));
     opened.writer.close();
+}
+
+/// One sink is a server, another one never answers, a third one panics: neither of these holds up anything, nor the end.
+#[test]
+fn a_sink_has_what_was_recorded_whatever_the_others_do() {
+    struct Hangs;
+    impl Sink for Hangs {
+        fn take<'a>(&'a self, _: &'a [SinkRecord]) -> Taking<'a> {
+            Box::pin(std::future::pending())
+        }
+    }
+    struct Panics;
+    impl Sink for Panics {
+        fn take<'a>(&'a self, _: &'a [SinkRecord]) -> Taking<'a> {
+            Box::pin(async { panic!("a sink's own fault") })
+        }
+    }
+    let (told, heard) = mpsc::channel();
+    let server = Server::start(move |request| {
+        let _ = told.send(request.body.clone());
+        Answer::status(200)
+    });
+    let metrics = Metrics::new("r");
+    let client = HttpClient::new(None).unwrap();
+    let webhook = Webhook::new(client, &server.url("/"), "s".into());
+    let sinks: [(&str, Arc<dyn Sink>); 3] =
+        [("hangs", Arc::new(Hangs)), ("panics", Arc::new(Panics)), ("server", Arc::new(webhook))];
+    let sinks = sinks.map(|(name, sink)| SinkSetup {
+        name: name.to_owned(),
+        kinds: vec![RecordKind::CallDetail],
+        batch: 10,
+        must_have: true,
+        metrics: metrics.sink(name),
+        sink,
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open_with(&settings(dir.path()), &sinks, metrics.records()).unwrap();
+    opened.recorder.record(Record::CallDetail(Box::new(facts()))).unwrap();
+    let body = heard.recv_timeout(Duration::from_secs(30)).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["records"][0]["record"]["TransactionId"], facts().transaction_id.as_str());
+    let name = body["records"][0]["name"].as_str().unwrap().to_owned();
+    opened.recorder.flush();
+    opened.writer.close();
+    assert!(dir.path().join(name).is_file(), "the directory has it under the same name");
+}
+
+/// A server that takes all, the sink that sends it records of one kind, and what came.
+fn webhook(metrics: &Metrics, kind: RecordKind) -> (Server, SinkSetup, mpsc::Receiver<Vec<u8>>) {
+    let (told, heard) = mpsc::channel();
+    let server = Server::start(move |request| {
+        let _ = told.send(request.body.clone());
+        Answer::status(200)
+    });
+    let webhook = Webhook::new(HttpClient::new(None).unwrap(), &server.url("/"), "s".into());
+    let setup = SinkSetup {
+        name: "server".to_owned(),
+        kinds: vec![kind],
+        batch: 10,
+        must_have: true,
+        metrics: metrics.sink("server"),
+        sink: Arc::new(webhook),
+    };
+    (server, setup, heard)
+}
+
+/// A sink that was away for hours has the lines of their logs from the directory, without anybody's recording anything.
+#[test]
+fn a_sink_has_the_logs_of_the_hours_that_it_was_away() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let metrics = Metrics::new("r");
+    let (_server, setup, heard) = webhook(&metrics, RecordKind::SipMessage);
+    let dir = tempfile::tempdir().unwrap();
+    let then = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - 3 * HOUR;
+    let line = "{\"sip_message\":\"BYE\"}\n";
+    for (hours, text) in [(0, line), (1, ""), (3, "{\"not\":\"over\"}\n")] {
+        let file = dir.path().join(hourly(LogGroup::SipMessages, "abc", then + hours * HOUR));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    std::fs::create_dir(dir.path().join(".sinks")).unwrap();
+    let at = format!("{{\"hour\":{},\"file\":\"\",\"offset\":0}}", then.as_secs() / 3_600);
+    std::fs::write(dir.path().join(".sinks/server"), at).unwrap();
+    let opened = open_with(&settings(dir.path()), &[setup], metrics.records()).unwrap();
+    let body = heard.recv_timeout(Duration::from_secs(30)).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["records"][0]["lines"], serde_json::json!([{ "sip_message": "BYE" }]));
+    assert_eq!(body["records"].as_array().unwrap().len(), 1);
+    opened.writer.close();
+    assert!(heard.try_recv().is_err(), "nothing but that");
+}
+
+/// The call of the API is in the directory, and every sink that wants such calls has it under the same name.
+#[test]
+fn calls_of_the_api_go_through_the_journal_to_directory_and_sinks() {
+    let metrics = Metrics::new("r");
+    let (_server, setup, heard) = webhook(&metrics, RecordKind::Audit);
+    let dir = tempfile::tempdir().unwrap();
+    let opened = open_with(&settings(dir.path()), &[setup], metrics.records()).unwrap();
+    for changes in [true, false] {
+        let at_ms = audit(true).at_ms + u64::from(changes);
+        opened.recorder.record(Record::Audit(Box::new(AuditRecord { at_ms, ..audit(changes) }))).unwrap();
+    }
+    let mut records = Vec::new();
+    while records.len() < 2 {
+        let body = heard.recv_timeout(Duration::from_secs(30)).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        records.extend(body["records"].as_array().unwrap().iter().cloned());
+    }
+    opened.recorder.flush();
+    opened.writer.close();
+    for (record, changes) in records.iter().zip([true, false]) {
+        assert_eq!(record["kind"], "audit", "{record}");
+        let sent: serde_json::Value = serde_json::from_str(&audit(changes).body).unwrap();
+        assert_eq!(record["record"], sent);
+        let kept = fs::read(dir.path().join(record["name"].as_str().unwrap())).unwrap();
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&kept).unwrap(), sent);
+    }
+}
+
+#[test]
+fn what_of_the_api_only_reads_goes_with_the_messages_and_a_change_after_all_else_but_calls() {
+    use Pressure::{Calls, Messages, None, Quality};
+    let [change, read] = [true, false].map(|changes| Record::Audit(Box::new(audit(changes))));
+    let admitted = |record: &Record| {
+        [None, Messages, Quality, Calls].map(|pressure| pressure.admits(record.given_up_with()))
+    };
+    assert_eq!(admitted(&change), [true, true, true, false]);
+    assert_eq!(admitted(&read), [true, false, false, false]);
+    assert_eq!(admitted(&Record::CallDetail(Box::new(facts()))), [true; 4]);
 }

@@ -9,6 +9,8 @@ use super::*;
 use crate::direction::Direction;
 use crate::metrics::Metrics;
 use crate::record::deliveries::FLUSH_DELAY;
+use crate::record::recorder::queues;
+use crate::record::sink::SinkSetup;
 use crate::record::testing::{answered, facts, facts_of};
 use crate::record::{CallFacts, QualityFacts, SipMessageFacts};
 
@@ -111,8 +113,20 @@ impl Bench {
 }
 
 fn writer(dir: &Path, limit: u64, durability: Durability, metrics: &Metrics, room: &Room) -> Writer {
-    let journal = Journal::open(&dir.join(".journal")).unwrap();
-    Writer::new(journal, limit, durability, Directory::new(dir), metrics.records(), room.clone())
+    writer_with(dir, limit, durability, metrics, room, &[])
+}
+
+fn writer_with(
+    dir: &Path,
+    limit: u64,
+    durability: Durability,
+    metrics: &Metrics,
+    room: &Room,
+    sinks: &[SinkSetup],
+) -> Writer {
+    let mut journal = Journal::open(&dir.join(".journal")).unwrap();
+    let queues = queues(&mut journal, sinks).unwrap();
+    Writer::new(journal, limit, durability, Directory::new(dir), queues, metrics.records(), room.clone())
 }
 
 fn unix() -> Duration {
@@ -127,15 +141,15 @@ fn count_files(path: &Path) -> usize {
 }
 
 fn cdr(n: u32) -> Item {
-    Item::CallDetail { facts: Box::new(facts_of(n)), cost: 0 }
+    Item::CallDetail { facts: Box::new(facts_of(n)), hanging_up: false, cost: 0 }
 }
 
 fn message(phrase: &str) -> Item {
     let facts = SipMessageFacts {
-        voice_connector_id: "abc".to_owned(),
-        region: "r".to_owned(),
+        voice_connector_id: "abc".into(),
+        region: "r".into(),
         event_timestamp: unix(),
-        call_id: "c".to_owned(),
+        call_id: "c".into(),
         message: Bytes::from(format!("SIP/2.0 200 {phrase}\r\n\r\n")),
     };
     Item::SipMessage { facts: Box::new(facts), cost: 0 }
@@ -251,7 +265,7 @@ fn a_disk_that_does_not_answer_keeps_nobody_waiting() {
 fn two_records_of_one_name_go_one_after_the_other() {
     let mut bench = Bench::new();
     let inbound = CallFacts { direction: Direction::Inbound, ..facts_of(1) };
-    bench.handle([cdr(1), Item::CallDetail { facts: Box::new(inbound), cost: 0 }, cdr(1)]);
+    bench.handle([cdr(1), Item::CallDetail { facts: Box::new(inbound), hanging_up: false, cost: 0 }, cdr(1)]);
     bench.deliver_all();
     // The third is the first again.
     assert_eq!((bench.writer.journal().undelivered_len(), bench.delivered()), (0, 2));
@@ -429,8 +443,8 @@ fn one_record_that_cannot_be_delivered_does_not_stop_the_others() {
     let obstacle = bench.dir.path().join(CDRS).join("json/other");
     fs::create_dir_all(obstacle.parent().unwrap()).unwrap();
     fs::write(&obstacle, "").unwrap();
-    let stuck = CallFacts { voice_connector_id: "other".to_owned(), ..facts_of(1) };
-    bench.handle([Item::CallDetail { facts: Box::new(stuck), cost: 0 }, cdr(2), cdr(3)]);
+    let stuck = CallFacts { voice_connector_id: "other".into(), ..facts_of(1) };
+    bench.handle([Item::CallDetail { facts: Box::new(stuck), hanging_up: false, cost: 0 }, cdr(2), cdr(3)]);
     bench.deliver_all();
     bench.deliver_again();
     assert_eq!(bench.delivered(), 3); // The obstacle is one of them.
@@ -506,9 +520,9 @@ fn lines_wait_for_their_file_in_order() {
 fn quality_lines_have_a_file_of_their_own() {
     let mut bench = Bench::new();
     let facts = QualityFacts {
-        voice_connector_id: "abc".to_owned(),
+        voice_connector_id: "abc".into(),
         event_timestamp: unix(),
-        transaction_id: "t".to_owned(),
+        transaction_id: "t".into(),
         ..QualityFacts::default()
     };
     bench.handle([Item::Quality { facts: Box::new(facts.clone()), cost: 0 }]);
@@ -540,3 +554,5 @@ fn what_is_lost_at_the_end_is_counted() {
     writer.finish(now, unix());
     assert!(metrics.render().contains("voice_connector_records_dropped_total{kind=\"call_detail\"} 1"));
 }
+
+mod sinks;

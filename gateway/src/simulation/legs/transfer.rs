@@ -25,9 +25,11 @@ pub(super) fn broken(phones: &[Phone]) -> Vec<Broken> {
                     continue;
                 }
                 (None, _) => format!("a transfer to {} was never told the end of", one.target),
-                // The target's answer was of no use, or nobody heard it; who is transferred had left, or did not join before
-                // the target hung up.
-                (Some(told), Some(true)) if told / 100 != 2 && !matches!(told, 480 | 487 | 488 | 500..) => {
+                // The target's answer was of no use, or nobody heard it; who is transferred had left (481 where its BYE was
+                // lost), or did not join before the target hung up.
+                (Some(told), Some(true))
+                    if told / 100 != 2 && !matches!(told, 480 | 481 | 487 | 488 | 500..) =>
+                {
                     format!("{} was told {told} of a transfer to {} that succeeded", phone.name, one.target)
                 }
                 (Some(told), Some(false)) if told / 100 == 2 => {

@@ -193,6 +193,7 @@ impl World {
             local: config.listen[listener].address,
             remote: remote.unwrap_or(outside),
             connection,
+            secured: None,
         }
     }
 

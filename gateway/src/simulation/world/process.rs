@@ -12,6 +12,7 @@ use crate::clock::Now;
 use crate::core::{Core, Effect, Input, Live, Output, Shared, Word};
 use crate::ids::{HashKey, Tokens};
 use crate::listen::{Guard, GuardLimits};
+use crate::local::BoundAddresses;
 use crate::media::{MediaRoom, MediaSettings, OwnAddresses};
 use crate::metrics::Metrics;
 use crate::random::SeededRandom;
@@ -24,7 +25,8 @@ impl World {
         self.config = parsed(config);
         let live = Arc::new(Live::new(self.config.clone()).unwrap());
         let shards = u16::try_from(self.cores.len()).unwrap();
-        (0..shards).for_each(|shard| self.input(shard, Input::Configuration(live.clone())));
+        (0..shards)
+            .for_each(|shard| self.input(shard, Input::Configuration { live: live.clone(), taken: None }));
     }
 
     /// The process dies and another one takes its place: the same configuration, nothing else. Returns what the cores
@@ -37,6 +39,7 @@ impl World {
         let seed = crate::random::Random::next_u64(&mut self.random);
         let fresh = gateway(config, self.clocks(), shards, seed, &self.accepts_calls);
         self.connections.close_all();
+        self.open_calls.clear();
         (self.shared, self.metrics, self.cores) = fresh;
         snapshots
     }
@@ -49,6 +52,7 @@ impl World {
     /// A shard forgets its calls, as if they had been over for long.
     pub fn forget_calls(&mut self, shard: u16) {
         self.cores[usize::from(shard)].forget_calls();
+        self.open_calls.clear();
         self.ask_all();
     }
 
@@ -78,11 +82,26 @@ impl World {
     pub(super) fn carry_out(&mut self, shard: u16, effect: Effect) {
         match effect {
             Effect::Media(command) => self.command(shard, command),
-            Effect::Record(Record::CallDetail(facts)) => self.cdrs.push(*facts),
+            Effect::Listen(listen) => self.listened.push(*listen),
+            Effect::Recordings { change, .. } => self.recordings.push(change),
+            Effect::Record(Record::CallDetail(facts)) => {
+                self.open_calls.remove(&facts.key());
+                self.cdrs.push(*facts);
+            }
+            Effect::Record(Record::HangingUp(facts)) => {
+                self.open_calls.remove(&facts.key());
+                self.hanging_up.push(facts.key());
+                self.cdrs.push(*facts);
+            }
             Effect::Record(Record::Detail(detail)) => self.details.push(*detail),
-            Effect::Record(Record::Quality(_)) => {}
+            Effect::Record(Record::Quality(_) | Record::Audit(_)) => {}
             Effect::Record(Record::SipMessage(facts)) => self.sip_log.push(*facts),
+            Effect::Rings { entries, .. } => {
+                self.open_calls.extend(entries.iter().map(|entry| entry.facts.key()));
+                self.ringing.extend(entries);
+            }
             Effect::Answered { call, entries } => {
+                self.open_calls.extend(entries.iter().map(|entry| entry.facts.key()));
                 self.journaled.extend(entries);
                 match self.journal {
                     Answers::After(delay) => {
@@ -90,6 +109,11 @@ impl World {
                     }
                     Answers::Failing | Answers::Never => {}
                 }
+            }
+            Effect::HungUp { entries } => {
+                self.open_calls.retain(|key| !entries.contains(key));
+                self.hanging_up.retain(|key| !entries.contains(key));
+                self.hung_up.extend(entries);
             }
             Effect::Tell { shard: to, word } => {
                 let (to, input) = match usize::from(to) < self.cores.len() {
@@ -113,6 +137,7 @@ impl World {
                 let input = Input::HandedOn { source, message, hops };
                 self.queue(self.now + BETWEEN_SHARDS, Coming::Core(to, input));
             }
+            Effect::Answer { question, answer } => self.said.push((shard, question, *answer)),
             Effect::Drained => self.drained.push(shard),
         }
     }
@@ -137,7 +162,7 @@ pub(super) fn gateway(
     seed: u64,
     accepts_calls: &Arc<AtomicBool>,
 ) -> (Arc<Shared>, Metrics, Vec<Core>) {
-    let bound = config.listen.iter().map(|listen| listen.address).collect();
+    let listeners = config.listen.iter().map(|listen| listen.address).collect();
     let metrics = Metrics::new(&config.gateway.region);
     metrics.configure(config.voice_connector.iter().map(|connector| connector.id.as_str()));
     metrics.configure_carriers(config.carrier.iter().map(|carrier| carrier.name.as_str()));
@@ -147,10 +172,11 @@ pub(super) fn gateway(
     let live = Arc::new(Live::new(config).unwrap());
     let accepts = accepts_calls.clone();
     let accepts = Box::new(move || accepts.load(Ordering::Relaxed));
-    let settings = MediaSettings { addresses: vec![GATEWAY], listeners: bound, ..MediaSettings::default() };
+    let settings = MediaSettings { addresses: vec![GATEWAY], listeners, ..MediaSettings::default() };
     let own = Arc::new(OwnAddresses::new(&settings, Vec::new()));
-    let (bound, media) = (settings.listeners, MediaRoom { own, calls: ROOM });
-    let shared = Arc::new(Shared::new(metrics.clone(), guard, [7; 32], bound, media, accepts));
+    let media = MediaRoom { own, calls: ROOM };
+    let shared =
+        Arc::new(Shared::new(metrics.clone(), guard, [7; 32], BoundAddresses::new(), media, accepts));
     let core = |shard: u16| {
         let random = SeededRandom::new(seed.wrapping_mul(31).wrapping_add(u64::from(shard) + 1));
         Core::new(now, shared.clone(), live.clone(), Tokens::new(0, shard, Box::new(random)))

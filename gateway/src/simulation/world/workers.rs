@@ -47,11 +47,25 @@ impl World {
             }
             Command::Close { .. } => {
                 self.hold_ports(key, false);
-                self.open_media.remove(&key);
+                let was_open = self.open_media.remove(&key).is_some();
                 self.media_busy.remove(&key);
-                MediaEvent::Closed { key, statistics: Box::<CallStatistics>::default() }
+                let statistics = was_open.then(crate::record::testing::figures).unwrap_or_default();
+                MediaEvent::Closed { key, statistics: Box::new(statistics) }
             }
-            Command::ExpectSrtp { .. } => return,
+            Command::Report { .. } => {
+                let packets = self.open_media.contains_key(&key).then(|| {
+                    let mut statistics = CallStatistics::default();
+                    statistics.a.received.rtp_packets = 50;
+                    Box::new(statistics)
+                });
+                MediaEvent::Report { key, statistics: packets }
+            }
+            Command::ExpectSrtp { .. }
+            | Command::Tap { .. }
+            | Command::Listen { .. }
+            | Command::StopListening { .. }
+            | Command::Copy { .. }
+            | Command::Reports { .. } => return,
             Command::Remote { remote, .. } => {
                 for to in [remote.rtp, remote.rtcp].into_iter().flatten() {
                     let is_ours = self.is_gateway(to);

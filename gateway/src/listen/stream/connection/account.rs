@@ -23,7 +23,7 @@ impl Connection {
             return;
         }
         if error.stage == Stage::Handshake {
-            counters.handshakes_failed.increment();
+            counters.handshake_failed(tls::HandshakeFault::of(&error.error));
         }
         if self.dialled.is_none() {
             self.blame();
@@ -82,7 +82,7 @@ impl Connection {
             // With TLS 1.3 a server refuses our certificate only after we are done.
             End::Failed(error) => {
                 if let Some(reason) = tls::reason(error, "") {
-                    counters.handshakes_failed.increment();
+                    counters.handshake_failed(tls::HandshakeFault::of(error));
                     self.tell(&reason, true);
                 }
             }

@@ -199,7 +199,7 @@ async fn who_waits_for_a_connection_that_cannot_be_opened_is_told() {
     let (connection, handle, mut inbox, counters) = connection(false, false);
     let [owner] = clients();
     assert!(handle.send(options("TCP", "1@gw", "z9hG4bK1", None), owner, 0, 1 << 20).is_ok());
-    connection.open(async { Err::<(DuplexStream, SocketAddr), _>(OpenError::aborted()) }).await;
+    connection.open(async { Err::<Opened<DuplexStream>, _>(OpenError::aborted()) }).await;
     assert_eq!(counters.dials_failed.value(), 1);
     let input = inbox.next_input().await;
     assert!(matches!(input, Input::SendFailed { owner: failed } if failed == owner));
