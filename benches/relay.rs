@@ -11,7 +11,7 @@ use divan::{Bencher, black_box};
 use rtp::ntp::NtpClock;
 use rtp::packet::RtpPacket;
 use rtp::quality::{PayloadFormat, PayloadUse, Receiver};
-use rtp::relay::{Component, Relay, RelaySettings, Remote, Side};
+use rtp::relay::{Component, Relay, RelaySettings, Remote, Side, Tap};
 
 const FRAME: Duration = Duration::from_millis(20);
 const LEN: usize = 172;
@@ -31,6 +31,16 @@ fn packet(buffer: &mut [u8; 2048], index: u32) {
 /// One packet through a plain relay: source lock, quality, counters.
 #[divan::bench]
 fn plain(bencher: Bencher<'_, '_>) {
+    relayed(bencher, false);
+}
+
+/// The same where somebody listens, with the reading of the ring.
+#[divan::bench]
+fn tapped(bencher: Bencher<'_, '_>) {
+    relayed(bencher, true);
+}
+
+fn relayed(bencher: Bencher<'_, '_>, tapped: bool) {
     let mut now = Instant::now();
     let settings = RelaySettings {
         inactivity_timeout: Duration::from_secs(60),
@@ -42,11 +52,17 @@ fn plain(bencher: Bencher<'_, '_>) {
     for (side, address) in [(Side::A, a), (Side::B, b)] {
         relay.handle_remote(now, side, &Remote { rtp: Some(address), ..Remote::default() });
     }
+    let (tap, [mut reader, _]) = Tap::new(now, 16 << 10);
+    if tapped {
+        relay.listen(now, tap);
+    }
+    let mut payload = Vec::new();
     let (mut buffer, mut index) = ([0; 2048], 0);
     bencher.bench_local(|| {
         index += 1;
         now += FRAME;
         packet(&mut buffer, index);
+        black_box(reader.read(&mut payload));
         match relay.handle_datagram(now, Side::A, Component::Rtp, a, black_box(&mut buffer), LEN) {
             Ok(Some(forward)) => forward,
             other => panic!("{other:?}"),

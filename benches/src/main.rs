@@ -13,6 +13,7 @@ mod floor;
 mod generator;
 mod in_kernel;
 mod kernel;
+mod managed;
 mod media;
 mod memory;
 mod overload;
@@ -119,6 +120,12 @@ fn run(arguments: &Arguments) -> Result<()> {
             overload::run(&with_drivers()?, *calls, *period, bounded(*seconds))
         }
         What::Start { connectors, numbers } => start::run(&list()?, *connectors, *numbers, rounds),
+        What::Managed { connectors, numbers, cycles, writers } => {
+            let subject = Subject::list(None)?.pop().ok_or("nothing to measure")?;
+            let (connectors, numbers) = (*connectors, *numbers);
+            let (cycles, writers) = ((*cycles).clamp(1, 200), (*writers).clamp(1, 100));
+            managed::run(&subject, managed::Size { connectors, numbers, cycles, writers })
+        }
         What::All => {
             let (window, subjects, peer) = (Duration::from_secs(2), with_drivers()?, rtpengine());
             for srtp in [false, true] {
@@ -128,7 +135,12 @@ fn run(arguments: &Arguments) -> Result<()> {
             }
             in_kernel::compare(&Load::new(200, false), window, rounds)?;
             signalling::compare(&list()?, peers::proxy(arguments.peers).as_ref(), 600, 200, rounds)?;
-            memory::compare(&subjects, 1000, Duration::from_millis(500))
+            memory::compare(&subjects, 1000, Duration::from_millis(500))?;
+            let subject = Subject::list(None)?.pop().ok_or("nothing to measure")?;
+            managed::run(
+                &subject,
+                managed::Size { connectors: 10_000, numbers: 100_000, cycles: 20, writers: 64 },
+            )
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -42,13 +43,39 @@ fn attempt(subject: &Subject, connectors: usize, numbers: usize) -> Result<[Dura
     let files = tempfile::tempdir()?;
     std::fs::write(files.path().join("gateway.toml"), configuration(subject, connectors))?;
     std::fs::write(files.path().join("numbers.csv"), inventory(connectors, numbers))?;
+    let started = begin(subject, files.path())?;
+    Ok([started.wall, started.used])
+}
+
+/// A daemon that is ready.
+pub struct Started {
+    /// Until it was, and the processor's time.
+    pub wall: Duration,
+    pub used: Duration,
+    pub child: Running,
+}
+
+/// Ends in order when it is dropped.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(process) = i32::try_from(self.0.id()) {
+            let _ = kill(Pid::from_raw(process), Signal::SIGTERM);
+        }
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the daemon on the `gateway.toml` of a folder, and waits until it says that it is ready.
+pub fn begin(subject: &Subject, folder: &Path) -> Result<Started> {
     let Some(program) = subject.file() else { return Err("no daemon".into()) };
     let begun = Instant::now();
     let mut child = Command::new("taskset")
         .args(["--cpu-list", "1"])
         .arg(program)
-        .args(["run", "--drain", "1", "--config", "gateway.toml"])
-        .current_dir(files.path())
+        .args(["run", "--drain", "1", "--log-format", "human", "--config", "gateway.toml"])
+        .current_dir(folder)
         .env("VOICE_CONNECTOR_LOG", "error")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -56,13 +83,16 @@ fn attempt(subject: &Subject, connectors: usize, numbers: usize) -> Result<[Dura
         .spawn()?;
     let process = Pid::from_raw(i32::try_from(child.id())?);
     let output = child.stdout.take().ok_or("no output")?;
+    let child = Running(child);
     let mut lines = BufReader::new(output).lines().map_while(std::result::Result::ok);
     let ready = lines.any(|line| line.starts_with(READY));
     let wall = begun.elapsed();
     let used = ClockId::pid_cpu_clock_id(process)?.now()?;
-    let _ = kill(process, Signal::SIGTERM);
-    child.wait()?;
-    if ready { Ok([wall, used.into()]) } else { Err(format!("{} did not start", subject.name).into()) }
+    if ready {
+        Ok(Started { wall, used: used.into(), child })
+    } else {
+        Err(format!("{} did not start", subject.name).into())
+    }
 }
 
 /// Each customer has an address and a route; nobody is at home there.

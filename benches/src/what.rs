@@ -109,6 +109,21 @@ pub enum What {
         #[arg(long, default_value_t = 100_000)]
         numbers: usize,
     },
+    /// The API over many connectors: the start, each operation, and changes while calls are up. Fails where a call is disturbed.
+    Managed {
+        /// Voice connectors.
+        #[arg(long, default_value_t = 10_000)]
+        connectors: usize,
+        /// Phone numbers.
+        #[arg(long, default_value_t = 100_000)]
+        numbers: usize,
+        /// How often each operation is asked for.
+        #[arg(long, default_value_t = 20)]
+        cycles: usize,
+        /// Clients that change things at one time.
+        #[arg(long, default_value_t = 64)]
+        writers: usize,
+    },
     /// The floor: forwards between port pairs until its standard input ends.
     #[command(hide = true)]
     Forward {
