@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use rtp::ntp::NtpClock;
-use rtp::relay::{Component, Output, Refusal, Relay, RelaySettings, Remote, Side, StreamKind};
+use rtp::relay::{Component, ExtendedReports, Output, Refusal, Relay, RelaySettings, Remote, Side, StreamKind};
 
 fuzz_target!(|data: &[u8]| {
     let start = Instant::now();
@@ -51,6 +51,10 @@ fuzz_target!(|data: &[u8]| {
                     kind: if flags & 8 != 0 { StreamKind::Udptl } else { StreamKind::Rtp },
                     clock_rates: bytes.chunks_exact(2).map(|pair| (pair[0], u32::from(pair[1]))).collect(),
                     events: bytes.get(1..2).unwrap_or_default().to_vec(),
+                    extended: ExtendedReports {
+                        receiver_reference_time: flags & 16 != 0,
+                        voip_metrics: flags & 32 != 0,
+                    },
                     ..Remote::default()
                 };
                 relay.handle_remote(now, side, &remote);

@@ -45,6 +45,18 @@ fuzz_target!(|data: &[u8]| {
                 };
                 assert_eq!(again.collect::<Vec<_>>(), ssrcs);
             }
+            Packet::ExtendedReport { ssrc, blocks } => {
+                let blocks: Vec<_> = blocks.collect();
+                writer.extended_report(ssrc, blocks.iter().copied());
+                let len = writer.len();
+                if len == 0 {
+                    continue; // Nothing that we read, or more than the buffer holds.
+                }
+                let Some(Packet::ExtendedReport { ssrc: again, blocks: same }) = read(&buffer[..len]) else {
+                    panic!("an XR")
+                };
+                assert_eq!((again, same.collect()), (ssrc, blocks));
+            }
             Packet::SourceDescription { .. } | Packet::Other { .. } => {}
         }
     }
