@@ -9,7 +9,7 @@ PRIVILEGED = $(shell unshare --net -- true 2>/dev/null && echo "unshare --net --
 # The generator on one core, what it measures on another.
 BENCH = $(PRIVILEGED) taskset --cpu-list 0 target/release/bench
 
-.PHONY: run demo test check fmt clippy doc deny fuzz-check interop shards bench load fuzz
+.PHONY: run demo test check fmt clippy doc deny fuzz-check interop shards bench load kill fuzz release
 
 run: ## The gateway on its embedded example configuration.
 	.ci/setup run
@@ -25,6 +25,7 @@ test: ## All that CI checks; ends in the test runner's summary.
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace --offline --test media_worker -- --nocapture by_sk_lookup by_kernel # makes a namespace of its own, or says why not
 	$(CARGO) test --package fastpath --offline by_kernel -- --nocapture # or says why not
+	$(NAMESPACE) $(CARGO) test --package gateway --offline --features otel --test daemon -- traces
 	$(NAMESPACE) $(CARGO) test --workspace --offline --no-fail-fast
 
 interop: ## The part of the tests that calls through the gateway with SIPp and baresip.
@@ -47,6 +48,7 @@ fmt:
 
 clippy:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --package gateway --all-targets --features otel -- -D warnings # what a plain build leaves out
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
@@ -67,6 +69,15 @@ load: ## 2,000 calls up and down three times, then 1,000 relayed for a minute: n
 	$(CARGO) build --package gateway --bins --test load
 	VOICE_CONNECTOR_LOAD_CALLS=2000 $(NAMESPACE) $(CARGO) test --package gateway --offline --test load -- --nocapture
 	$(BENCH) hold
+
+kill: ## The gateway killed KILLS times (50) under load, at the moments of SEED: what was answered and what is on record, held against each other.
+	.ci/setup test
+	$(CARGO) build --package gateway --bins --test killed_under_load
+	VOICE_CONNECTOR_KILLS=$(or $(KILLS),50) SEED=$(or $(SEED),1) $(NAMESPACE) $(CARGO) test --package gateway --offline --test killed_under_load -- --nocapture
+
+release: ## Package, static programs, images, man pages, completions, licences, bill of materials, guide; the package is called through.
+	.ci/setup release
+	.ci/release
 
 fuzz-check: ## Fuzz targets compile; libFuzzer's instrumentation needs unstable flags.
 	cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) check --locked
