@@ -106,11 +106,13 @@ impl Chromium {
 
     /// What axe-core finds on the page, in words; and whether it is wider than the window.
     pub async fn faults(&self) -> Vec<String> {
-        self.driver.execute(&self.axe, Vec::new()).await.unwrap();
-        let script = "const done = arguments[0]; axe.run(document, { resultTypes: ['violations'] }).then(found => done(
+        let script = format!(
+            "{}; const done = arguments[0]; axe.run(document, {{ resultTypes: ['violations'] }}).then(found => done(
             found.violations.flatMap(rule => rule.nodes.map(node => rule.id + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary))
-                .concat(document.documentElement.scrollWidth > innerWidth ? ['wider than the window: ' + document.documentElement.scrollWidth] : [])));";
-        let found = self.driver.execute_async(script, Vec::new()).await.unwrap();
+                .concat(document.documentElement.scrollWidth > innerWidth ? ['wider than the window: ' + document.documentElement.scrollWidth] : [])));",
+            self.axe
+        );
+        let found = self.on_one_page(async || self.driver.execute_async(&*script, Vec::new()).await).await;
         found.convert().unwrap()
     }
 
@@ -134,26 +136,25 @@ impl Chromium {
 
     /// Writes into a field what stands there from then on.
     pub async fn write(&self, selector: &str, text: &str) {
-        let field = self.find(selector).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        let written = async || {
+            let field = self.find(selector).await;
+            field.clear().await?;
+            field.send_keys(text).await
+        };
+        self.on_one_page(written).await;
     }
 
     pub async fn click(&self, selector: &str) {
-        self.find(selector).await.click().await.unwrap();
+        self.on_one_page(async || self.find(selector).await.click().await).await;
     }
 
     /// What the page says as soon as it says `part`: the next one may still be on its way.
     pub async fn until(&self, part: &str) -> String {
         let mut text = String::new();
         for _ in 0..600 {
-            if let Ok(body) = self.driver.find(By::Css("body")).await
-                && let Ok(said) = body.text().await
-            {
-                text = said;
-                if text.contains(part) {
-                    return text;
-                }
+            text = self.text().await;
+            if text.contains(part) {
+                return text;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -162,6 +163,29 @@ impl Chromium {
 
     /// What the page says.
     pub async fn text(&self) -> String {
-        self.driver.find(By::Css("body")).await.unwrap().text().await.unwrap()
+        let said = async || self.driver.find(By::Css("body")).await?.text().await;
+        self.on_one_page(said).await
     }
+
+    /// Does something of several steps again where the page went between two of them: some load themselves anew, and what a
+    /// click asks for comes when it comes.
+    async fn on_one_page<T>(&self, step: impl AsyncFn() -> WebDriverResult<T>) -> T {
+        let mut tries = 0;
+        loop {
+            match step().await {
+                Ok(done) => return done,
+                Err(fault) if gone(&fault) && tries < 600 => tries += 1,
+                Err(fault) => panic!("{fault}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Whether the page went while something was done on it. The driver has no name for each moment at which it can go.
+fn gone(fault: &WebDriverError) -> bool {
+    use thirtyfour::error::WebDriverErrorInner::{
+        JavascriptError, NoSuchElement, StaleElementReference, UnknownError,
+    };
+    matches!(**fault, StaleElementReference(_) | NoSuchElement(_) | JavascriptError(_) | UnknownError(_))
 }
