@@ -73,6 +73,11 @@ impl Chromium {
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--ignore-certificate-errors",
+            "--no-first-run",
+            // It calls home otherwise, where no network is.
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
         ];
         for argument in arguments {
             capabilities.add_arg(argument).unwrap();
