@@ -1,7 +1,7 @@
 //! A real Chromium without a window, by WebDriver. The gateway's tests use this file, too.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests, and not every one uses all of it")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +27,8 @@ impl Drop for Chromium {
     /// The driver's end alone would leave the browser.
     fn drop(&mut self) {
         let _ = self.close();
+        // The library would ask again, for two minutes, whom nobody answers any more.
+        let _ = self.driver.clone().leak();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -92,7 +94,8 @@ impl Chromium {
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let session = self.driver.session_id();
         write!(stream, "DELETE /session/{session} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-        stream.read_to_end(&mut Vec::new()).map(drop)
+        // The driver answers when the browser is gone, and keeps the connection.
+        BufReader::new(stream).read_line(&mut String::new()).map(drop)
     }
 
     async fn command(&self, name: &str, parameters: Value) -> Value {
