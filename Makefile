@@ -26,7 +26,7 @@ test: ## All that CI checks; ends in the test runner's summary.
 	$(CARGO) test --workspace --offline --test media_worker -- --nocapture by_sk_lookup by_kernel # makes a namespace of its own, or says why not
 	$(CARGO) test --package fastpath --offline by_kernel -- --nocapture # or says why not
 	$(NAMESPACE) $(CARGO) test --package gateway --offline --features otel --test daemon -- traces
-	$(NAMESPACE) $(CARGO) test --workspace --offline --no-fail-fast
+	$(NAMESPACE) .ci/tests
 
 interop: ## The part of the tests that calls through the gateway with SIPp and baresip.
 	.ci/setup test
