@@ -74,15 +74,17 @@ struct State {
 impl Readiness {
     /// Something stands in the way until it is [`clear`](Readiness::clear)ed. Says whether that is news.
     pub fn block(&self, obstacle: Obstacle, reason: &str) -> bool {
-        let news = self.reasons().insert(obstacle, reason.to_owned()).is_none();
+        let mut reasons = self.reasons();
+        // Whoever has read the reason finds that peers are told, too.
         self.0.bits.fetch_or(obstacle.bit(), Relaxed);
-        news
+        reasons.insert(obstacle, reason.to_owned()).is_none()
     }
 
     /// The trouble is over. Says whether there was one.
     pub fn clear(&self, obstacle: Obstacle) -> bool {
+        let mut reasons = self.reasons();
         self.0.bits.fetch_and(!obstacle.bit(), Relaxed);
-        self.reasons().remove(&obstacle).is_some()
+        reasons.remove(&obstacle).is_some()
     }
 
     /// The first that stands in the way; `None`: ready. Takes no lock.
