@@ -43,7 +43,7 @@ use self::stage::{Gateway, Phones, Stage};
 use crate::daemon;
 
 /// How long anything is waited for before the demo calls it a failure.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Plays all scenarios and prints them. Succeeds only if all went as told.
 pub fn run(options: &daemon::DaemonOptions) -> ExitCode {

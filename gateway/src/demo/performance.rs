@@ -14,7 +14,7 @@ use super::scenarios;
 use super::stage::{BRANCH, CARRIER_A, CARRIER_B, Outcome, PBX, STRANGER, Stage};
 
 /// How long records and metrics may lag behind the call.
-const LAG: Duration = Duration::from_secs(4);
+const LAG: Duration = Duration::from_secs(20);
 /// From one look at the metrics to the next.
 const LOOK: Duration = Duration::from_millis(10);
 

@@ -13,7 +13,7 @@ const STRANGERS_PATIENCE: usize = 40;
 /// Wrong passwords that are tried at most.
 const WRONG_PASSWORDS: usize = 20;
 /// How long a stranger listens to silence.
-const SILENCE: Duration = Duration::from_millis(400);
+const SILENCE: Duration = Duration::from_secs(2);
 
 pub const TABLE: &[Scenario] = &[
     Scenario {
@@ -235,11 +235,11 @@ async fn too_hasty(stage: &Stage) -> Result<Outcome, Failure> {
     Ok(Outcome::refused(answer))
 }
 
-/// Waits for the next second of the clock where this one is half over: the limit counts by them.
+/// Waits for the next second of the clock but at the beginning of one: the limit counts by them.
 async fn room_in_this_second() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let over = Duration::from_nanos(now.subsec_nanos().into());
-    if over > Duration::from_millis(500) {
+    if over > Duration::from_millis(50) {
         tokio::time::sleep(Duration::from_secs(1) - over).await;
     }
 }
