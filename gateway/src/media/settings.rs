@@ -39,6 +39,8 @@ pub struct MediaSettings {
     pub excluded_ports: Vec<u16>,
     /// How long a port rests after a call, so that the last packets of one call do not reach the next.
     pub quarantine: Duration,
+    /// Sound that waited longer than this behind other datagrams is not played any more.
+    pub late: Duration,
 }
 
 impl Default for MediaSettings {
@@ -58,6 +60,7 @@ impl Default for MediaSettings {
             kept: 0,
             excluded_ports: Vec::new(),
             quarantine: Duration::from_secs(10),
+            late: Duration::from_millis(250),
         }
     }
 }

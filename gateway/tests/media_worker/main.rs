@@ -18,7 +18,7 @@ use gateway::media::{
 use gateway::metrics::Metrics;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Gateway {
     media: Arc<Media>,
@@ -68,6 +68,7 @@ fn settings(ports: std::ops::RangeInclusive<u16>) -> MediaSettings {
         emergency_ports: 0,
         addresses: vec![LOCAL, Ipv6Addr::LOCALHOST.into()],
         driver: sk_lookup::driver(),
+        late: PATIENCE, // Nothing is, on a machine that has other work.
         ..MediaSettings::default()
     }
 }
@@ -176,7 +177,8 @@ fn what_the_gateway_did_not_read_in_time_is_its_own_fault() {
     let gate = Arc::new(std::sync::Barrier::new(2));
     let (sink, events) = channel();
     let held = gate.clone();
-    let one_worker = MediaSettings { workers: 1, ..settings(18_000..=18_999) };
+    let late = Duration::from_millis(250);
+    let one_worker = MediaSettings { workers: 1, late, ..settings(18_000..=18_999) };
     let media = Media::start(&one_worker, move |shard, event| {
         let is_gate = matches!(&event, MediaEvent::Closed { key, .. } if key.0 == 99);
         let _ = sink.send((shard, event));
@@ -201,7 +203,7 @@ fn what_the_gateway_did_not_read_in_time_is_its_own_fault() {
     for seq in 1..=SENT {
         caller.send(a.rtp, &rtp(1, seq));
     }
-    std::thread::sleep(Duration::from_millis(300)); // what waits gets old
+    std::thread::sleep(2 * late); // what waits gets old
     gate.wait();
     let counted = |cause| gateway.media.gauges().refusals().find(|(one, _)| *one == cause).unwrap().1;
     let mut seq = SENT;
@@ -260,17 +262,26 @@ fn a_flood_at_one_port_is_shed_by_the_kernel() {
             flood(50);
             wait_until("strangers are refused", || counted(Refusal::Source) >= 50 * round);
         }
-        flood(2000);
-        speak(2);
         // Some come between the last refusal and the filter.
+        let (mut seq, mut before) = (1, 0);
+        while counted(Refusal::Source) != before {
+            before = counted(Refusal::Source);
+            flood(1);
+            seq += 1;
+            speak(seq);
+        }
+        flood(2000);
+        let came = 500 + u64::from(seq - 1) + 2000;
+        seq += 1;
+        speak(seq);
         let source = counted(Refusal::Source);
         assert!((500..600).contains(&source), "{source} strangers reached the worker");
         assert_eq!(counted(Refusal::Unread), 0);
         // At the end of it the kernel says how many there were, if it has not said so yet; everybody is heard again.
-        wait_until("the kernel tells", || counted(Refusal::Shed) == 2500 - source);
-        let (began, mut seq) = (Instant::now(), 2);
+        wait_until("the kernel tells", || counted(Refusal::Shed) == came - source);
+        let began = Instant::now();
         while counted(Refusal::Source) == source {
-            assert!(began.elapsed() < Duration::from_secs(4), "strangers are refused again");
+            assert!(began.elapsed() < PATIENCE, "strangers are refused again");
             flood(1);
             seq += 1;
             speak(seq);

@@ -9,7 +9,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::EventFd;
 
 use super::socket::{MediaSocket, Received, control_buffer};
-use super::{BUFFER, Datagram, KeptPort, LATE, LONGEST, Next, Outgoing, PortId, Sink, Tag};
+use super::{BUFFER, Datagram, KeptPort, LONGEST, Next, Outgoing, PortId, Sink, Tag};
 use crate::clock::Now;
 
 /// Sockets that are served in one wake.
@@ -35,6 +35,7 @@ pub(in crate::media) struct EpollDriver {
     count: usize,
     buffer: Box<[u8; BUFFER]>,
     control: Vec<u8>,
+    late: Duration,
 }
 
 /// What of the datagrams that a socket has not taken was meant to be dropped.
@@ -63,7 +64,7 @@ struct Port {
 }
 
 impl EpollDriver {
-    pub(super) fn new(commands: &EventFd) -> io::Result<Self> {
+    pub(super) fn new(commands: &EventFd, late: Duration) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         // Each write of the event is told once, so that nobody has to read it.
         epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, COMMAND_TOKEN))?;
@@ -76,6 +77,7 @@ impl EpollDriver {
             count: 0,
             buffer: Box::new([0; BUFFER]),
             control: control_buffer(),
+            late,
         })
     }
 
@@ -154,7 +156,7 @@ impl EpollDriver {
     }
 
     pub(super) fn serve(&mut self, now: Now, sink: &mut impl Sink) {
-        let Self { ports, ready, count, buffer, control, .. } = self;
+        let Self { ports, ready, count, buffer, control, late, .. } = self;
         let tokens = ready.iter().take(*count).map(EpollEvent::data);
         for token in tokens.filter(|token| *token != COMMAND_TOKEN) {
             let (index, generation) = unpack(token);
@@ -188,7 +190,7 @@ impl EpollDriver {
                     }
                 };
                 let Received { from, len, .. } = received;
-                let datagram = Datagram { from, len, arrival, late: waited > LATE, unread };
+                let datagram = Datagram { from, len, arrival, late: waited > *late, unread };
                 match sink.handle_datagram(tag, &datagram, buffer.as_mut_slice()) {
                     Next::Nothing => {}
                     Next::Send(Outgoing { port: other, to, len }) => {
@@ -320,7 +322,7 @@ mod tests {
             let phone = std::net::UdpSocket::bind((LOCAL, 0)).unwrap();
             let number = std::net::UdpSocket::bind((LOCAL, 0)).unwrap().local_addr().unwrap().port();
             let event = EventFd::new().unwrap();
-            let mut driver = EpollDriver::new(&event).unwrap();
+            let mut driver = EpollDriver::new(&event, Duration::from_millis(250)).unwrap();
             let port = driver.open(LOCAL, number, tag(1)).unwrap();
             let mut line = Line { driver, phone, to: (LOCAL, number).into(), port, heard: Heard::default() };
             // The kernel begins to take the time of arrivals a moment after the first socket has asked for it, and gives that of

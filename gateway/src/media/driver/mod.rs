@@ -72,9 +72,6 @@ pub(super) struct Datagram {
     pub(super) unread: u64,
 }
 
-/// Sound that waited longer than this behind other datagrams is not played any more.
-const LATE: Duration = Duration::from_millis(250);
-
 /// What to send: the first `len` bytes of the buffer that was lent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Outgoing {

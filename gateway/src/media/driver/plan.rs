@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::MediaDriver;
 use fastpath::Steering;
@@ -27,6 +28,8 @@ pub(in crate::media) struct Plan {
     pub(in crate::media) text: String,
     /// What other gateways see of it.
     pub(in crate::media) claim: Option<Claim>,
+    /// See [`MediaSettings::late`].
+    late: Duration,
 }
 
 /// Whether this host lets us have `sk_lookup`. It is let go at once.
@@ -51,7 +54,7 @@ impl Plan {
             // Where it can't be published, other gateways can't either.
             let claim = Claim::publish(settings, Kind::Binds).ok();
             leave_to_gateways(settings, Kind::Binds)?;
-            Ok(Plan { shared: None, excluded: excluded.clone(), text, claim })
+            Ok(Plan { shared: None, excluded: excluded.clone(), text, claim, late: settings.late })
         };
         if settings.driver == MediaDriver::Epoll {
             return epoll("epoll, a socket for each port".to_owned());
@@ -76,10 +79,10 @@ impl Plan {
     /// The driver of the next worker.
     pub(in crate::media) fn driver(&mut self, commands: &EventFd) -> io::Result<Driver> {
         match &mut self.shared {
-            None => Ok(Driver::Epoll(EpollDriver::new(commands)?)),
+            None => Ok(Driver::Epoll(EpollDriver::new(commands, self.late)?)),
             Some((steering, sockets)) => {
                 let sockets = sockets.pop().ok_or(io::ErrorKind::NotFound)?;
-                Ok(Driver::SkLookup(SkLookupDriver::new(steering.clone(), sockets, commands)?))
+                Ok(Driver::SkLookup(SkLookupDriver::new(steering.clone(), sockets, commands, self.late)?))
             }
         }
     }
@@ -92,7 +95,7 @@ fn leasing(settings: &MediaSettings, prepare: impl FnOnce() -> io::Result<Prepar
     let claim = Some(Claim::publish(settings, Kind::Leases)?);
     leave_to_gateways(settings, Kind::Leases)?;
     let text = format!("sk_lookup, one socket for all ports of a thread{left}");
-    Ok(Plan { shared: Some((steering, sockets)), excluded, text, claim })
+    Ok(Plan { shared: Some((steering, sockets)), excluded, text, claim, late: settings.late })
 }
 
 /// What leases ports, with none leased yet.

@@ -15,7 +15,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::EventFd;
 
 use super::socket::probe;
-use super::{BUFFER, Datagram, LATE, LONGEST, Next, PortId, Sink, Tag};
+use super::{BUFFER, Datagram, LONGEST, Next, PortId, Sink, Tag};
 use crate::clock::Now;
 use routes::Routes;
 pub(in crate::media) use sockets::Sockets;
@@ -45,6 +45,7 @@ pub(in crate::media) struct SkLookupDriver {
     sent: Vec<Option<(Tag, usize)>>,
     /// Datagrams of the batch that are longer than the way out takes in one packet.
     oversized: Vec<usize>,
+    late: Duration,
 }
 
 /// One of the addresses.
@@ -74,7 +75,12 @@ impl Entry {
 }
 
 impl SkLookupDriver {
-    pub(super) fn new(steering: Arc<Steering>, sockets: Sockets, commands: &EventFd) -> io::Result<Self> {
+    pub(super) fn new(
+        steering: Arc<Steering>,
+        sockets: Sockets,
+        commands: &EventFd,
+        late: Duration,
+    ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         // Each write of the event is told once, so that nobody has to read it.
         epoll.add(commands, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, COMMAND_TOKEN))?;
@@ -93,6 +99,7 @@ impl SkLookupDriver {
             batch: Batch::new(BATCH, LONGEST),
             sent: vec![None; BATCH],
             oversized: Vec::new(),
+            late,
         })
     }
 
@@ -171,7 +178,7 @@ impl SkLookupDriver {
         }
         let tag = entry.tag;
         let unread = u64::from(dropped.wrapping_sub(std::mem::replace(&mut entry.dropped, dropped)));
-        let late = now.instant.saturating_duration_since(arrival) > LATE;
+        let late = now.instant.saturating_duration_since(arrival) > self.late;
         let datagram = Datagram { from, len, arrival, late, unread };
         let outgoing = match sink.handle_datagram(tag, &datagram, buffer) {
             Next::Nothing => return,
@@ -288,7 +295,8 @@ mod tests {
         };
         let commands = EventFd::from_value_and_flags(0, EfdFlags::EFD_NONBLOCK).unwrap();
         let sockets = Sockets::open(&steering, 0).unwrap();
-        let mut driver = SkLookupDriver::new(steering, sockets, &commands).unwrap();
+        let mut driver =
+            SkLookupDriver::new(steering, sockets, &commands, Duration::from_millis(250)).unwrap();
         let tag = |place| Tag { place, side: Side::A, component: Component::Rtp };
         let (phone, mut heard) = (UdpSocket::bind("127.0.0.1:0").unwrap(), Heard::default());
         let mut serve = |driver: &mut SkLookupDriver| {
