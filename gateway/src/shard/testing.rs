@@ -59,7 +59,7 @@ fn build(method: &str, transport: &str, call_id: &str, branch: &str, to_tag: &st
 
 /// The result of `future`, or a failed test rather than a hanging one.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("this should have happened by now")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("this should have happened by now")
 }
 
 /// What may differ from test to test.

@@ -452,7 +452,7 @@ async fn timers_wake_the_machine_and_effects_reach_the_outside() {
 #[tokio::test]
 async fn silent_connections_shut_nobody_out_and_end() {
     let gateway = Gateway::with(1, &[(Transport::Tcp, "127.0.0.1:0")], |setup| {
-        setup.streams = StreamLimits { message_timeout: Duration::from_millis(500), ..setup.streams };
+        setup.streams = StreamLimits { message_timeout: Duration::from_secs(3), ..setup.streams };
         setup.listed = vec!["127.0.0.1/32".parse().unwrap()];
     });
     let mut silent = Vec::new();

@@ -325,7 +325,7 @@ async fn a_peer_that_does_not_trust_us_and_one_that_speaks_no_tls_are_counted_an
 async fn who_does_not_shake_hands_is_closed_and_holds_a_place_until_then() {
     let place = Place::new();
     let gateway = place.gateway_with(OWN, "", |setup| {
-        setup.streams.handshake_timeout = Duration::from_millis(300);
+        setup.streams.handshake_timeout = Duration::from_secs(3);
         setup.streams.per_stranger = 2;
     });
     let mut slow = Vec::new();
@@ -360,7 +360,7 @@ async fn who_does_not_shake_hands_is_closed_and_holds_a_place_until_then() {
 async fn a_handshake_alone_is_no_message() {
     let place = Place::new();
     let gateway = place.gateway_with(OWN, "", |setup| {
-        setup.streams.message_timeout = Duration::from_millis(300);
+        setup.streams.message_timeout = Duration::from_secs(2);
     });
     let config = phone_config(&place.authority.pem, None, BOTH);
     let mut phone = connect(gateway.address(0), config, "127.0.0.1").await.unwrap();
