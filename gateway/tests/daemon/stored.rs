@@ -54,7 +54,7 @@ fn trunk(inventory: &Inventory, net: Net) -> String {
 
 #[test]
 fn a_change_of_the_store_holds_for_the_next_call() {
-    let net = Net(231);
+    let net = Net(690);
     let [phone, carrier] = peers(net);
     let branch = Peer::udp(net.at(4, 5070), net.gateway());
     let directory = tempfile::tempdir().unwrap();
