@@ -10,11 +10,8 @@ use std::process::{Command, Output, Stdio};
 
 use sip::Name;
 use support::{
-    Authority, Gateway, Net, Peer, Process, Up, call_details, eventually, get, shown, status_line,
+    Authority, Gateway, Net, PATIENCE, Peer, Process, Up, call_details, eventually, get, shown, status_line,
 };
-
-/// Long enough for what happens at once, on a machine that has other work.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_voice-connector");
 
@@ -517,7 +514,7 @@ fn the_log_is_json_on_request() {
     let [phone, carrier] = peers(net);
     Up::begin(&phone, &carrier, phone.invite("+12125550123")).end(&phone, &carrier);
     gateway.call_details(1);
-    let log = gateway.log();
+    let log = gateway.tells("\"message\":\"call begins");
     let lines: Vec<serde_json::Value> = log
         .lines()
         .filter(|line| line.starts_with('{'))
@@ -566,7 +563,7 @@ fn check_reads_the_secrets_that_are_there() {
     let login = "credentials = [{ username = \"u\", ha1 = { file = \"u.ha1\" } }]";
     let plan = "calling_plan = [\"US\"]";
     let token = "[admin]\ntoken = { file = \"token\" }\n";
-    let text = config(Net(190), "").replace(plan, &format!("{plan}\n{login}")).replace("[admin]\n", token);
+    let text = config(Net(691), "").replace(plan, &format!("{plan}\n{login}")).replace("[admin]\n", token);
     fs::write(&file, text).unwrap();
     let hash = "0123456789abcdef0123456789abcdef\n";
     for (ha1, token, told) in
@@ -585,7 +582,7 @@ fn check_tells_of_calls_that_no_carrier_takes() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gateway.toml");
     let plan = "calling_plan = [\"US\", \"DE\"]";
-    let text = config(Net(190), "").replace("calling_plan = [\"US\"]", plan);
+    let text = config(Net(692), "").replace("calling_plan = [\"US\"]", plan);
     let carrier = "name = \"carrier\"";
     for (text, doubts) in [(text.replace(carrier, &format!("{carrier}\ncountries = [\"US\"]")), 1), (text, 0)]
     {
@@ -601,7 +598,7 @@ fn check_tells_of_calls_that_no_carrier_takes() {
 fn check_reads_the_inventory() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("gateway.toml");
-    fs::write(&file, format!("[gateway]\nphone_numbers = \"n.csv\"\n{}", config(Net(190), ""))).unwrap();
+    fs::write(&file, format!("[gateway]\nphone_numbers = \"n.csv\"\n{}", config(Net(693), ""))).unwrap();
     let check = || run(&["check", file.to_str().unwrap()]);
     let (code, _, err) = check();
     assert!(code == 0 && err.contains("n.csv cannot be read"), "it may be for another machine: {err}");

@@ -5,12 +5,11 @@
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 use sip::dialog::Dialog;
 use sip::{Builder, Message, Method, Name};
-use support::{Authority, Gateway, Net, Peer, THEIRS, eventually, lines, shown, status_line};
+use support::{Authority, Gateway, Net, PATIENCE, Peer, THEIRS, eventually, lines, shown, status_line};
 
 const SRTP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                     m=audio 9 RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n\
@@ -181,7 +180,7 @@ fn what_the_parties_are_reached_by_is_told() {
     trunk.pbx.send(&bye);
     trunk.carrier.is_hung_up();
     assert_eq!(status_line(&trunk.pbx.answer_to(&bye)).0, 200);
-    let wide = eventually("the wide record", Duration::from_secs(20), || {
+    let wide = eventually("the wide record", PATIENCE, || {
         lines(&trunk.gateway.records(), "voice-connector-calls").pop().ok_or_else(|| "none".to_owned())
     });
     let leg = |leg: &Value| {

@@ -4,9 +4,9 @@
 
 mod support;
 
-use std::time::Duration;
-
-use support::{Asterisk, Baresip, Gateway, Net, OURS, Phone, Stack, THEIRS, eventually, listening, missing};
+use support::{
+    Asterisk, Baresip, Gateway, Net, OURS, PATIENCE, Phone, Stack, THEIRS, eventually, listening, missing,
+};
 
 /// Whose calls Asterisk transfers, and where to.
 const SENT_ON: &str = "+16285551214";
@@ -93,7 +93,7 @@ fn pbx(net: Net, stack: Stack) {
     let target = listening(phone(net, 4, TARGET, THIRD));
     let gateway = Gateway::start(net, &config(net));
     let asterisk = Asterisk::start(net, stack, SENT_ON, TARGET);
-    eventually("Asterisk is registered", Duration::from_secs(15), || {
+    eventually("Asterisk is registered", PATIENCE, || {
         let contacts = gateway.metrics().sum("registered_contacts", &[("voice_connector_id", "office")]);
         if contacts == 1.0 { Ok(()) } else { Err(asterisk.output()) }
     });
@@ -115,7 +115,7 @@ fn pbx(net: Net, stack: Stack) {
     let caller = dials(net, SENT_ON);
     target.hears(REMOTE);
     caller.is_connected();
-    eventually("the transfer is reported", Duration::from_secs(5), || {
+    eventually("the transfer is reported", PATIENCE, || {
         let output = asterisk.output();
         if output.contains("transfer: SUCCESS") { Ok(()) } else { Err(output) }
     });

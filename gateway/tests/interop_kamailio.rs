@@ -4,8 +4,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use support::{EMPTY, Gateway, Kamailio, Net, OURS, Office, Script, Sipp, calls, listens, missing, with_sdp};
 
 /// The gateway between the PBX and Kamailio.
@@ -14,7 +12,6 @@ fn trunk(net: Net) -> Option<(Gateway, Kamailio)> {
         return None;
     }
     let kamailio = Kamailio::start(net);
-    std::thread::sleep(Duration::from_millis(500)); // It says nothing when it listens.
     Some((Gateway::start(net, &Office::new(net, "udp").config()), kamailio))
 }
 

@@ -5,11 +5,9 @@
 
 mod support;
 
-use std::time::Duration;
-
 use support::{
-    Baresip, CUSTOMER, Gateway, Leaf, Linphone, Net, OURS, Phone, REMOTE, SRTP, SecureTrunk, THEIRS,
-    again_if_linphone_crashes, eventually, listening, missing,
+    Baresip, CUSTOMER, Gateway, Leaf, Linphone, Net, OURS, PATIENCE, Phone, REMOTE, SRTP, SecureTrunk,
+    THEIRS, again_if_linphone_crashes, eventually, listening, missing,
 };
 
 /// Who is called by a transfer of the customer's and by one of the carrier's, and what that one plays, in hertz.
@@ -70,7 +68,7 @@ fn branch(trunk: &SecureTrunk) -> Phone {
 
 /// Waits until so many calls are up.
 fn are_up(gateway: &Gateway, count: f64) {
-    eventually("calls are up", Duration::from_secs(15), || {
+    eventually("calls are up", PATIENCE, || {
         let up = gateway.metrics().sum("calls_active", &[]);
         if up == count { Ok(()) } else { Err(format!("{up} are")) }
     });
@@ -78,7 +76,7 @@ fn are_up(gateway: &Gateway, count: f64) {
 
 /// Whether an INVITE holds the call, by its number among all that a phone got or sent.
 fn is_held_by(phone: &Phone, number: usize) -> bool {
-    eventually(&format!("INVITE {number}"), Duration::from_secs(10), || {
+    eventually(&format!("INVITE {number}"), PATIENCE, || {
         let output = phone.output();
         let invite = output.split("\nINVITE sip:").nth(number).map(str::to_owned);
         let invite = invite.filter(|one| one.contains("m=audio")).ok_or(output)?;
@@ -187,7 +185,7 @@ fn linphone_transfers_with_consultation() {
         are_up(&gateway, 2.0);
         target.hears(CUSTOMER);
         caller.joins();
-        eventually("the transfer is reported", Duration::from_secs(10), || {
+        eventually("the transfer is reported", PATIENCE, || {
             let output = caller.output();
             if output.matches(" ended (").count() == 2 { Ok(()) } else { Err(output) }
         });

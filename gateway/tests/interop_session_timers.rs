@@ -132,7 +132,7 @@ fn linphone_and_baresip() {
     let mut caller = Linphone::start_with_session_timer(&contact, 7578, &own);
     caller.dial(THEIRS, trunk.net.at(1, 5061));
     callee.hears(CUSTOMER);
-    eventually("both are refreshed", Duration::from_secs(60), || {
+    eventually("both are refreshed", Duration::from_secs(90), || {
         let output = callee.output();
         let refreshed = output.matches("\nINVITE sip:").count() == 2;
         if refreshed { Ok(()) } else { Err(output) }

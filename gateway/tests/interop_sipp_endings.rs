@@ -4,11 +4,11 @@
 
 mod support;
 
-use std::time::Duration;
-
 use serde_json::Value;
+use sip::Name;
 use support::{
-    EMPTY, Gateway, Net, Office, Script, SippRun, call_details, calls, listens, missing, with_sdp,
+    EMPTY, Gateway, Net, Office, PATIENCE, Peer, Script, SippRun, THEIRS, call_details, calls, is_billed,
+    listens, missing, shown,
 };
 
 /// A call that is up, from the PBX to the carrier.
@@ -19,7 +19,7 @@ fn up(office: &Office, caller: Script, callee: Script) -> Option<(Gateway, [Sipp
     let gateway = Gateway::start(office.net, &office.config());
     let callee = listens(office.net, 3, callee);
     let caller = calls(&gateway, caller);
-    support::eventually("the call is up", Duration::from_secs(10), || {
+    support::eventually("the call is up", PATIENCE, || {
         if gateway.metrics().sum("calls_active", &[]) == 1.0 { Ok(()) } else { Err("it is not".to_owned()) }
     });
     Some((gateway, [caller, callee]))
@@ -28,7 +28,7 @@ fn up(office: &Office, caller: Script, callee: Script) -> Option<(Gateway, [Sipp
 fn is_completed(record: &Value, message: &str) {
     assert_eq!(record["Status"], "Completed", "{record:#}");
     assert_eq!(record["StatusMessage"], message, "{record:#}");
-    assert_eq!(record["BillableDurationSeconds"], 6, "{record:#}");
+    is_billed(record);
 }
 
 /// Both sides are hung up on, and told why.
@@ -73,16 +73,11 @@ fn drain() {
     let callee = Script::answers().gets_hung_up_on();
     let Some((gateway, [caller, callee])) = up(&Office::new(Net(73), "udp"), caller, callee) else { return };
     gateway.terminate();
-    support::eventually("draining", Duration::from_secs(5), || {
-        if gateway.log().contains("Draining") { Ok(()) } else { Err(String::new()) }
-    });
-    let refused =
-        Script::caller().invite(&with_sdp(None)).optional(100).expect(503).matching("Retry-After: ");
-    support::Sipp::new("refused", refused.ack_failure(), gateway.net.at(2, 5062), "u1")
-        .key("from", support::OURS)
-        .to(support::THEIRS)
-        .call(gateway.net.gateway())
-        .succeeded();
+    gateway.tells("Draining");
+    let late = Peer::udp(gateway.net.at(2, 5062), gateway.net.gateway());
+    let refusal = late.ask(late.invite(THEIRS));
+    assert_eq!(refusal.status().unwrap().code(), 503, "{}", shown(&refusal));
+    assert!(refusal.has(Name::RetryAfter), "{}", shown(&refusal));
     caller.succeeded();
     callee.stop();
     let directory = gateway.stop();

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use support::{
-    Authority, Baresip, Gateway, Leaf, Linphone, Net, OURS, Phone, THEIRS, eventually, listening, missing,
+    Authority, Baresip, Gateway, Leaf, Linphone, Net, OURS, PATIENCE, Phone, THEIRS, eventually, listening,
+    missing,
 };
 
 /// How long a caller stays, in seconds.
@@ -81,7 +82,7 @@ fn callee(net: Net, authority: &Authority) -> Phone {
 fn is_tone(phone: &Phone, frequency: u32) {
     let heard = phone.heard();
     assert!((heard.frequency / f64::from(frequency) - 1.0).abs() < 0.05, "{heard:?} is not {frequency} Hz");
-    assert!(heard.seconds > f64::from(CALL) - 2.0, "{heard:?} is too short");
+    assert!(heard.seconds > f64::from(CALL) / 2.0, "{heard:?} is too short");
 }
 
 /// No handshake failed, and nothing was dialled but the carrier, once.
@@ -145,8 +146,8 @@ fn a_carrier_that_nobody_vouches_for_gets_no_call() {
     assert!(caller.output().contains("502"), "{}", caller.output());
     assert!(!callee.output().contains("Incoming call"), "{}", callee.output());
     let reason = "its certificate is not signed by the authorities of ";
-    let log = gateway.log();
-    assert!(log.contains(reason) && log.contains("carrier-ca.pem"), "{log}");
+    let log = gateway.tells(reason);
+    assert!(log.contains("carrier-ca.pem"), "{log}");
     gateway.settled();
     gateway.stop();
 }
@@ -167,7 +168,7 @@ fn linphone_calls_over_tls() {
 
     let mut caller = Linphone::start(&format!("<sip:{OURS}@127.0.0.1>"), 7078, &own);
     caller.dial(THEIRS, net.at(1, 5061));
-    eventually("the call is up", Duration::from_secs(15), || {
+    eventually("the call is up", PATIENCE, || {
         let up = gateway.metrics().sum("calls_active", &[]);
         if up == 1.0 { Ok(()) } else { Err(caller.output()) }
     });
@@ -198,7 +199,7 @@ fn linphone_holds_and_resumes() {
     let gateway = Gateway::start(net, &config(net, files.path()));
     let mut caller = Linphone::start(&format!("<sip:{OURS}@127.0.0.1>"), 7178, &own);
     caller.dial(THEIRS, net.at(1, 5061));
-    eventually("the call is up", Duration::from_secs(15), || {
+    eventually("the call is up", PATIENCE, || {
         let up = gateway.metrics().sum("calls_active", &[]);
         if up == 1.0 { Ok(()) } else { Err(caller.output()) }
     });
@@ -211,10 +212,10 @@ fn linphone_holds_and_resumes() {
         held.ok_or(output)
     };
     caller.hold();
-    let held = eventually("it holds", Duration::from_secs(10), || offered(2));
+    let held = eventually("it holds", PATIENCE, || offered(2));
     std::thread::sleep(Duration::from_secs(1));
     caller.resume();
-    let resumed = eventually("it resumes", Duration::from_secs(10), || offered(3));
+    let resumed = eventually("it resumes", PATIENCE, || offered(3));
     assert!(held && !resumed, "{}", callee.output());
     std::thread::sleep(Duration::from_secs(1));
     caller.hang_up();

@@ -17,8 +17,8 @@ use std::time::Duration;
 use serde_json::Value;
 use sip::Method;
 use support::{
-    EMPTY, Gateway, Net, OURS, Office, Script, Sipp, SippRun, THEIRS, Traced, eventually, lines, missing,
-    with_sdp,
+    EMPTY, Gateway, Net, OURS, Office, PATIENCE, Script, Sipp, SippRun, THEIRS, Traced, eventually, lines,
+    missing, with_sdp,
 };
 
 const KILLS: u32 = 6;
@@ -328,7 +328,7 @@ fn what_was_answered_is_on_record_once_however_often_the_gateway_is_killed() {
     gateway.settled();
 
     let calls = calls(&called, &taken);
-    let records = eventually("records", Duration::from_secs(10), || {
+    let records = eventually("records", PATIENCE, || {
         let records = support::call_details(&gateway.records());
         let left = gateway.metrics().sum("journal_undelivered_records", &[]);
         if left == 0.0 { Ok(records) } else { Err(format!("{left} are on their way")) }

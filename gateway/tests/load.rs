@@ -8,13 +8,12 @@ mod support;
 
 use std::time::Duration;
 
-use support::{EMPTY, Gateway, Net, Script, Sipp, missing, with_sdp};
+use support::{EMPTY, Gateway, Net, PATIENCE, Script, Sipp, missing, with_sdp};
 
 const CYCLES: u32 = 3;
 const CALLS: u32 = 200;
 /// Calls placed in a second.
 const RATE: u32 = 100;
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Fewer calls than this drown in what the allocator keeps for itself.
 const MANY: u32 = 1_000;
 

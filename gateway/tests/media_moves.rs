@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{
-    Gateway, Media, Metrics, Net, Office, Peer, THEIRS, Talk, Who, both_hear, describe, eventually, lines,
+    Gateway, Media, Metrics, Net, Office, PATIENCE, Peer, THEIRS, Talk, Who, both_hear, describe, eventually,
+    lines,
 };
 
 /// How long a new source can be bettered; see `rtp::lock`.
@@ -187,13 +188,13 @@ fn hold_and_resume_from_the_same_address_and_from_another() {
     let (offered, _) = call.renegotiates(Who::Caller, zeros, |_| callee.plain());
     assert_eq!(support::stream(&offered).direction.as_str(), "sendonly");
     let unroutable = trunk.refused("unroutable");
-    eventually("a voice that nobody is to hear", Duration::from_secs(5), || {
+    eventually("a voice that nobody is to hear", PATIENCE, || {
         callee.says();
         if trunk.refused("unroutable") > unroutable { Ok(()) } else { Err("it went somewhere".to_owned()) }
     });
     phone.hears_nothing();
     let source = trunk.refused("source");
-    eventually("a second of silence", Duration::from_secs(5), || {
+    eventually("a second of silence", PATIENCE, || {
         stranger.says();
         if trunk.refused("discontinuous") > 0.0 { Ok(()) } else { Err("still refused by source".to_owned()) }
     });
@@ -236,14 +237,14 @@ fn a_rebind_of_nat_is_followed_after_a_second_of_silence_and_no_stranger_is() {
     phone.reaches(&mut callee);
     let mut phone = phone.moved(trunk.net.at(2, 6000));
     let source = trunk.refused("source");
-    eventually("the first words come too early", Duration::from_secs(2), || {
+    eventually("the first words come too early", PATIENCE, || {
         phone.says();
         if trunk.refused("source") > source { Ok(()) } else { Err("not refused".to_owned()) }
     });
     // A stranger's own stream, and the phone's own past.
     let mut echo = Media::new(trunk.net.at(66, 5000), b'x');
     (echo.to, echo.ssrc, echo.seq) = (phone.to, phone.ssrc, phone.seq - 100);
-    eventually("a second of silence", Duration::from_secs(5), || {
+    eventually("a second of silence", PATIENCE, || {
         stranger.says();
         if trunk.refused("discontinuous") > 0.0 { Ok(()) } else { Err("still refused by source".to_owned()) }
     });
@@ -372,7 +373,7 @@ fn reports_are_locked_beside_the_stream() {
         trunk.gateway.metrics().sum("rtcp_packets_total", &labels)
     };
     let arrives = |count: f64| {
-        eventually("reports", Duration::from_secs(5), || {
+        eventually("reports", PATIENCE, || {
             let seen = received(&trunk);
             if seen == count { Ok(()) } else { Err(format!("{seen} of {count}")) }
         });

@@ -31,7 +31,7 @@ fn ordinary_calls_leave_open_files_to_emergency_calls() {
         let at = |host| describe(net.at(host, port), "RTP/AVP", &[]);
         Talk::up(&pbx, &carrier, number, at(2), |_| at(3)).0
     };
-    let log = gateway.log();
+    let log = gateway.tells("Ready");
     let room =
         log.lines().find_map(|line| line.trim().strip_prefix("room")?.trim().split(' ').next()?.parse().ok());
     let room: usize = room.unwrap_or_else(|| panic!("{log}"));

@@ -11,8 +11,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::{
-    CUSTOMER, Gateway, Media, Net, Office, Peer, REMOTE, SRTP, SecureTrunk, THEIRS, Talk, eventually,
-    listening, missing,
+    CUSTOMER, Gateway, Media, Net, Office, PATIENCE, Peer, REMOTE, SRTP, SecureTrunk, THEIRS, Talk,
+    eventually, listening, missing,
 };
 
 const RECORDING: &str = "\n[voice_connector.recording]\ncalls = \"all\"\n";
@@ -44,12 +44,6 @@ fn side(file: &Path, channel: u32) -> Vec<i16> {
     output.stdout.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect()
 }
 
-/// How often a second the samples go through zero upwards.
-fn frequency(samples: &[i16]) -> f64 {
-    let crossings = samples.windows(2).filter(|two| two[0] < 0 && two[1] >= 0).count();
-    crossings as f64 * 8000.0 / samples.len() as f64
-}
-
 /// Two phones, one behind an encrypted connector, play different tones: each is on its own side of the file.
 #[test]
 fn each_party_has_a_side_of_its_own() {
@@ -74,8 +68,8 @@ fn each_party_has_a_side_of_its_own() {
         let heard = side(&file, channel);
         assert!(heard.len() > 8000 * 5 && heard.len() < 8000 * 9, "{} samples", heard.len());
         let middle = &heard[16_000..heard.len() - 16_000];
-        let heard = frequency(middle);
-        assert!((heard / f64::from(tone) - 1.0).abs() < 0.02, "{channel}: {heard} Hz");
+        let heard = support::tone(middle);
+        assert!((heard / f64::from(tone) - 1.0).abs() < 0.05, "{channel}: {heard} Hz");
     }
 }
 
@@ -86,32 +80,45 @@ struct Speaker {
     to: SocketAddr,
     loud: [Range<f64>; 2],
     loses: bool,
+    seed: u32,
+    chance: u32,
 }
 
 impl Speaker {
-    fn speak(self, began: Instant, seconds: u32, seed: u32) {
-        let mut chance = seed;
-        for n in 0..seconds * 50 {
-            let due = began + Duration::from_millis(20) * n;
-            std::thread::sleep(due.saturating_duration_since(Instant::now()));
-            let at = f64::from(n) * 0.02;
-            let loud = self.loud.iter().any(|range| range.contains(&at));
-            let mut packet = vec![0x80, 0];
-            packet.extend((n as u16).to_be_bytes());
-            packet.extend((n * 160).to_be_bytes());
-            packet.extend(seed.to_be_bytes());
-            // A square wave of 500 Hz, or next to nothing.
-            packet.extend((0..160).map(|sample| match (loud, sample / 8 % 2) {
-                (true, 0) => 0x90,
-                (true, _) => 0x10,
-                (false, _) => 0xff,
-            }));
-            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            if !self.loses || chance >> 16 > 65_536 / 20 {
-                self.socket.send_to(&packet, self.to).unwrap();
-            }
+    fn new(party: &Media, loud: [Range<f64>; 2], loses: bool, seed: u32) -> Speaker {
+        Speaker { socket: party.socket(), to: party.to.unwrap(), loud, loses, seed, chance: seed }
+    }
+
+    fn says(&mut self, n: u32) {
+        let at = f64::from(n) * 0.02;
+        let loud = self.loud.iter().any(|range| range.contains(&at));
+        let mut packet = vec![0x80, 0];
+        packet.extend((n as u16).to_be_bytes());
+        packet.extend((n * 160).to_be_bytes());
+        packet.extend(self.seed.to_be_bytes());
+        // A square wave of 500 Hz, or next to nothing.
+        packet.extend((0..160).map(|sample| match (loud, sample / 8 % 2) {
+            (true, 0) => 0x90,
+            (true, _) => 0x10,
+            (false, _) => 0xff,
+        }));
+        self.chance = self.chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if !self.loses || self.chance >> 16 > 65_536 / 20 {
+            self.socket.send_to(&packet, self.to).unwrap();
         }
     }
+}
+
+/// All speak, at the same moments however busy the machine is; returns when they began.
+fn speak(speakers: &mut [Speaker], began: Instant, seconds: u32) -> Instant {
+    let mut first = None;
+    for n in 0..seconds * 50 {
+        let due = began + Duration::from_millis(20) * n;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        first.get_or_insert_with(Instant::now);
+        speakers.iter_mut().for_each(|speaker| speaker.says(n));
+    }
+    first.unwrap()
 }
 
 /// Where sound begins after each silence of a second, in seconds.
@@ -165,24 +172,18 @@ fn both_parties_are_in_step_at_the_end_of_a_lossy_call() {
     let answered = Instant::now();
     let began = answered + Duration::from_millis(300);
     let last = f64::from(seconds) - 1.0;
-    let speakers: Vec<_> = [&phone, &far]
-        .into_iter()
-        .zip([7, 8])
-        .map(|(party, seed)| {
-            let loud = [2.0..2.5, last..last + 0.5];
-            let speaker = Speaker { socket: party.socket(), to: party.to.unwrap(), loud, loses: true };
-            std::thread::spawn(move || speaker.speak(began, seconds, seed))
-        })
-        .collect();
-    speakers.into_iter().for_each(|speaker| speaker.join().unwrap());
+    let mut speakers = [(&phone, 7), (&far, 8)]
+        .map(|(party, seed)| Speaker::new(party, [2.0..2.5, last..last + 0.5], true, seed));
+    let began = speak(&mut speakers, began, seconds).duration_since(answered).as_secs_f64();
     talk.ends();
+    let ended = answered.elapsed().as_secs_f64();
     gateway.call_details(1);
     let directory = gateway.stop();
     let file = recording(&directory.path().join("records"));
     let [caller, callee] = [1, 2].map(|channel| side(&file, channel));
     assert_eq!(caller.len(), callee.len());
     let length = caller.len() as f64 / 8000.0;
-    assert!((length - f64::from(seconds) - 0.3).abs() < 0.5, "{length} s");
+    assert!((began + f64::from(seconds) - 0.3..ended + 0.3).contains(&length), "{length} s of {ended}");
     let (caller, callee) = (onsets(&caller), onsets(&callee));
     assert_eq!((caller.len(), callee.len()), (2, 2), "{caller:?} {callee:?}");
     for (caller, callee) in caller.iter().zip(&callee) {
@@ -190,7 +191,7 @@ fn both_parties_are_in_step_at_the_end_of_a_lossy_call() {
     }
     for onsets in [&caller, &callee] {
         assert!((onsets[1] - onsets[0] - (last - 2.0)).abs() < 0.040, "{onsets:?}");
-        assert!((onsets[0] - 2.3).abs() < 0.1, "since the answer: {onsets:?}");
+        assert!((onsets[0] - began - 2.0).abs() < 0.1, "since the answer: {onsets:?}");
     }
 }
 
@@ -205,16 +206,15 @@ fn what_was_recorded_before_the_gateway_was_killed_plays() {
     let (_talk, answer) = Talk::up(&peers[0], &peers[1], THEIRS, offer, |_| answer);
     phone.learns(&answer, 0);
     let loud = [0.0..100.0, 0.0..0.0];
-    let speaker = Speaker { socket: phone.socket(), to: phone.to.unwrap(), loud, loses: false };
-    speaker.speak(Instant::now(), 5, 7);
+    speak(&mut [Speaker::new(&phone, loud, false, 7)], Instant::now(), 5);
     gateway.signal("KILL");
     let records = gateway.records();
     let file = recording(&records);
     let heard = side(&file, 1);
     let seconds = heard.len() as f64 / 8000.0;
     assert!((3.0..5.5).contains(&seconds), "{seconds} s");
-    let heard = frequency(&heard[8000..]);
-    assert!((heard / 500.0 - 1.0).abs() < 0.02, "{heard} Hz");
+    let heard = support::tone(&heard[8000..]);
+    assert!((heard / 500.0 - 1.0).abs() < 0.05, "{heard} Hz");
 }
 
 /// `voice-connector record` begins, silences and ends the recording of a call that is up.
@@ -229,32 +229,39 @@ fn the_operator_says_what_is_recorded() {
     let (talk, answer) = Talk::up(&peers[0], &peers[1], THEIRS, offer, |_| answer);
     phone.learns(&answer, 0);
     let loud = [0.0..100.0, 0.0..0.0];
-    let speaker = Speaker { socket: phone.socket(), to: phone.to.unwrap(), loud, loses: false };
+    let mut speaker = Speaker::new(&phone, loud, false, 7);
     let began = Instant::now();
-    let speaker = std::thread::spawn(move || speaker.speak(began, 6, 7));
-    let id = eventually("a call", Duration::from_secs(5), || {
+    let speaker = std::thread::spawn(move || speak(std::slice::from_mut(&mut speaker), began, 8));
+    let id = eventually("a call", PATIENCE, || {
         let told = says(&gateway, &["calls"]);
         told.split(' ').next().filter(|id| id.len() >= 8).map(str::to_owned).ok_or(told)
     });
-    for (order, second, expected) in [
+    // When each order was given, and when it was obeyed.
+    let [_, start, pause, resume, stop] = [
         ("pause", 0, "the call is not recorded"),
         ("start", 1, "is recorded from now on"),
-        ("pause", 2, "is silent from now on"),
-        ("resume", 3, "goes on"),
-        ("stop", 4, "is not recorded any more"),
-    ] {
-        std::thread::sleep((began + Duration::from_secs(second)).saturating_duration_since(Instant::now()));
+        ("pause", 1, "is silent from now on"),
+        ("resume", 1, "goes on"),
+        ("stop", 1, "is not recorded any more"),
+    ]
+    .map(|(order, after, expected)| {
+        std::thread::sleep(Duration::from_secs(after));
+        let given = began.elapsed().as_secs_f64();
         let told = says(&gateway, &["record", order, &id]);
         assert!(told.contains(expected), "{order}: {told}");
-    }
+        (given, began.elapsed().as_secs_f64())
+    });
+    let between = |(from, to): ((f64, f64), (f64, f64))| to.0 - from.1 - 0.3..to.1 - from.0 + 0.3;
     speaker.join().unwrap();
     talk.ends();
     assert_eq!(gateway.call_details(1)[0]["Streaming"], true);
     let directory = gateway.stop();
     let heard = side(&recording(&directory.path().join("records")), 1);
     let seconds = heard.len() as f64 / 8000.0;
-    assert!((2.5..3.6).contains(&seconds), "{seconds} s");
+    assert!(between((start, stop)).contains(&seconds), "{seconds} s: {start:?} to {stop:?}");
+    // What is silent is so in one piece.
+    let silent = heard.split(|sample| *sample != 0).map(<[i16]>::len).max().unwrap() as f64 / 8000.0;
+    assert!(between((pause, resume)).contains(&silent), "{silent} s: {pause:?} to {resume:?}");
     let loud = heard.iter().filter(|sample| sample.unsigned_abs() > 3000).count() as f64 / 8000.0;
-    assert!((1.4..2.6).contains(&loud), "{loud} s of {seconds}");
-    assert!(heard[12_000..13_600].iter().all(|sample| *sample == 0), "in the pause");
+    assert!(loud > (seconds - silent) * 0.7, "{loud} s of {seconds}");
 }

@@ -5,9 +5,10 @@
 mod support;
 
 use std::process::Command;
-use std::time::Duration;
 
-use support::{EMPTY, Gateway, Net, OURS, Process, Script, Sipp, THEIRS, eventually, missing, with_sdp};
+use support::{
+    EMPTY, Gateway, Net, OURS, PATIENCE, Process, Script, Sipp, Socket, THEIRS, eventually, missing, with_sdp,
+};
 
 /// What both have: a listener, a connector with one number, the PBX at .2 and the carrier at .3.
 fn config(net: Net, protocol: &str, connector: &str, carrier: &str) -> String {
@@ -66,7 +67,7 @@ fn crosses_both(near: Net, far: Net, protocol: &str) {
     // Ready means registered here: there is no other way out.
     let near_gateway = Gateway::start(near, &ours);
     let registered = || near_gateway.metrics().sum("carrier_registered", &[("carrier", "carrier")]);
-    eventually("the gateway is registered", Duration::from_secs(10), || {
+    eventually("the gateway is registered", PATIENCE, || {
         if registered() == 1.0 { Ok(()) } else { Err(near_gateway.log()) }
     });
     let transport = if protocol == "udp" { "u1" } else { "t1" };
@@ -194,6 +195,9 @@ fn a_registrar_of_another_make() {
     ]);
     sipp.current_dir(files.path());
     let mut registrar = Process::start("registrar", sipp, files.path());
+    eventually("the registrar listens", PATIENCE, || {
+        if Socket::Udp.is_at((carrier, 5060).into()) { Ok(()) } else { Err(registrar.output()) }
+    });
     let office = config(
         net,
         "udp",
@@ -206,7 +210,7 @@ fn a_registrar_of_another_make() {
     let gateway = Gateway::start(net, &office);
     assert_eq!(gateway.metrics().sum("carrier_registered", &[]), 1.0, "{}", gateway.log());
     gateway.stop();
-    assert!(registrar.wait(Duration::from_secs(10)).success(), "{}", registrar.output());
+    assert!(registrar.wait(PATIENCE).success(), "{}", registrar.output());
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Authority, Baresip, Gateway, Net, OURS, THEIRS, eventually, missing};
+use support::{Authority, Baresip, Gateway, Net, OURS, PATIENCE, THEIRS, eventually, missing};
 
 const CALL: u32 = 6;
 
@@ -64,7 +64,7 @@ host = [{{ host = "{carrier}" }}]
     );
     let leaf = ours.leaf(&[&pbx.to_string()]);
     let phone = Baresip::new((pbx, 5070).into(), 440, &account).secure(&leaf, &ours).showing_sip().listen();
-    eventually("the phone is registered", Duration::from_secs(15), || {
+    eventually("the phone is registered", PATIENCE, || {
         let contacts = gateway.metrics().sum("registered_contacts", &[]);
         if contacts == 1.0 { Ok(()) } else { Err(format!("{}\n{}", phone.output(), gateway.log())) }
     });

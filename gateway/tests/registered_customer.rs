@@ -4,9 +4,7 @@
 
 mod support;
 
-use std::time::Duration;
-
-use support::{Baresip, Gateway, Net, OURS, Script, Sipp, THEIRS, eventually, missing};
+use support::{Baresip, Gateway, Net, OURS, PATIENCE, Script, Sipp, THEIRS, eventually, missing};
 
 /// The connector's customer registers; it has no route.
 fn config(net: Net, protocol: &str) -> String {
@@ -67,7 +65,7 @@ fn is_called(net: Net, protocol: &str) {
         net.gateway()
     );
     let phone = Baresip::new((net.pbx(), 5070).into(), 440, &account).showing_sip().listen();
-    eventually("the phone is registered", Duration::from_secs(15), || {
+    eventually("the phone is registered", PATIENCE, || {
         if contacts(&gateway) == 1.0 { Ok(()) } else { Err(phone.output()) }
     });
     let transport = if protocol == "udp" { "u1" } else { "t1" };
@@ -84,7 +82,7 @@ fn is_called(net: Net, protocol: &str) {
     // A phone that is gone without a word leaves a datagram's address, and no connection.
     drop(phone);
     if protocol == "tcp" {
-        eventually("nobody is registered", Duration::from_secs(5), || {
+        eventually("nobody is registered", PATIENCE, || {
             if contacts(&gateway) == 0.0 { Ok(()) } else { Err("one is".to_owned()) }
         });
     }

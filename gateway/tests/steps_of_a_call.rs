@@ -18,7 +18,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sip::{Builder, Message, Method, Name, StatusCode};
-use support::{Gateway, Net, OURS, Office, Process, eventually, missing};
+use support::{Gateway, Net, OURS, Office, PATIENCE, Process, eventually, missing};
 
 /// System calls of a call, at most.
 const MOST: usize = 37;
@@ -37,8 +37,6 @@ const LASTS: Duration = Duration::from_millis(50);
 const FORGOTTEN: Duration = Duration::from_secs(34);
 /// Between calls that begin meanwhile, so that it is not idle.
 const A_FEW: Duration = Duration::from_millis(100);
-/// For what comes at once, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                    m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";

@@ -6,13 +6,12 @@ mod support;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ServerConnection};
 use sip::dialog::Dialog;
 use sip::{Method, Name};
-use support::{Authority, Gateway, Net, Peer, THEIRS, eventually};
+use support::{Authority, Gateway, Net, PATIENCE, Peer, THEIRS, eventually};
 
 /// The office calls by TLS; its calls go to `hosts` of the carrier.
 fn config(net: Net, files: &Path, hosts: &str) -> String {
@@ -76,11 +75,9 @@ fn place(net: Net, hosts: &str) -> Place {
 
 /// Waits until the gateway holds no connection any more.
 fn disconnected(gateway: &Gateway) {
-    eventually("the connection is gone", Duration::from_secs(10), || {
-        match gateway.metrics().sum("connections", &[]) {
-            0.0 => Ok(()),
-            left => Err(format!("{left} are left")),
-        }
+    eventually("the connection is gone", PATIENCE, || match gateway.metrics().sum("connections", &[]) {
+        0.0 => Ok(()),
+        left => Err(format!("{left} are left")),
     });
 }
 
@@ -165,7 +162,7 @@ fn a_phone_that_does_not_trust_us_is_told_once() {
         let mut connection = ClientConnection::new(office.client(), ServerName::from(net.ip(1))).unwrap();
         let mut stream = TcpStream::connect(net.at(1, 5061)).unwrap();
         assert!(connection.complete_io(&mut stream).is_err());
-        eventually("it is counted", Duration::from_secs(5), || {
+        eventually("it is counted", PATIENCE, || {
             let failed = failed();
             if failed == f64::from(count) { Ok(()) } else { Err(failed.to_string()) }
         });
@@ -174,8 +171,8 @@ fn a_phone_that_does_not_trust_us_is_told_once() {
     let pbx = Peer::tls(net.at(2, 5071), net.at(1, 5061), &ours);
     let options = pbx.ask(pbx.request(Method::Options, &format!("sip:{}", net.at(1, 5061))));
     assert_eq!(options.status().unwrap().code(), 200);
-    let log = gateway.log();
     let reason = "it does not trust who signed our certificate (unknown_ca)";
+    let log = gateway.tells(reason);
     let told: Vec<&str> = log.lines().filter(|line| line.contains(reason)).collect();
     assert!(told.len() == 1 && told[0].contains("remote=127.0.0.1:"), "{told:#?}");
     gateway.stop();
@@ -212,10 +209,7 @@ fn a_host_that_is_not_who_it_says_gets_no_call_and_the_next_does() {
         carrier.receive_request(Method::Ack);
     }
     let reason = "its certificate is not signed by the authorities of ";
-    eventually("the log says why", Duration::from_secs(5), || {
-        let log = gateway.log();
-        if log.contains(reason) { Ok(()) } else { Err(log) }
-    });
+    gateway.tells(reason);
     gateway.call_details(3);
     // Whom and why, once, whether the probe or a call found out.
     let log = gateway.log();

@@ -143,7 +143,7 @@ fn a_peer_of_the_socket_is_bounded() {
         })
         .collect();
     let mut stream = connect();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(b"{\"command\":\"calls\"}\n{\"command\":\"calls\",\"state\":\"no\"}\n").unwrap();
     let mut lines = BufReader::new(&mut stream).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "{\"done\":true}");

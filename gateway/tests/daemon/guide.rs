@@ -86,6 +86,7 @@ fn every_command_of_the_guide_runs() {
                 left[index] += 1;
                 continue;
             }
+            gateway.settled(); // The call is the only one.
             let up = Up::begin(&phone, &carrier, phone.invite(THEIRS));
             let line = here(&shown, &gateway, &over);
             let output = Command::new("sh")

@@ -25,8 +25,7 @@ mod trace_of_transports;
 mod traces;
 mod why;
 
-/// Long enough for what happens at once, on a machine that has other work.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+use support::PATIENCE;
 
 /// The customer's phone, where the connector's calls come from and go to, and the carrier.
 fn peers(net: support::Net) -> [support::Peer; 2] {

@@ -10,8 +10,7 @@ use sip::auth::{Challenge, Secret, answer};
 use super::api::{client, key};
 use super::reload::{command, printed};
 use super::support::{
-    Gateway, Net, Office, Peer, Script, Sipp, THEIRS, Up, eventually, listens, missing, shown, status_line,
-    with_sdp,
+    Gateway, Net, Office, Peer, Script, Sipp, THEIRS, Up, listens, missing, shown, status_line, with_sdp,
 };
 
 /// The customer, and the host of the second connector of a group.
@@ -240,10 +239,7 @@ fn keys_and_policies_by_the_command_line() {
     let expected = format!("{id}  disabled  alice             none,numbers              made ");
     let listed = run(&gateway, &["keys", "list", "gateway.toml"]);
     assert!(listed.starts_with(&expected), "{listed}");
-    gateway.terminate();
-    eventually("the gateway to end", std::time::Duration::from_secs(20), || {
-        if std::net::TcpStream::connect(net.admin()).is_ok() { Err("it answers".to_owned()) } else { Ok(()) }
-    });
+    gateway.ends();
 
     let listed = run(&gateway, &["keys", "list", "gateway.toml", "--json"]);
     let shown: serde_json::Value = serde_json::from_str(&listed).unwrap();

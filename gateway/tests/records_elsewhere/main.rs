@@ -10,8 +10,7 @@ mod hep;
 mod nats;
 mod read;
 
-/// Long enough for what happens at once, on a machine that has other work.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+use support::PATIENCE;
 
 /// The customer's phone, where the connector's calls come from and go to, and the carrier.
 fn peers(net: support::Net) -> [support::Peer; 2] {

@@ -139,10 +139,7 @@ fn a_stream_has_each_record_once_whoever_was_away() {
     // Nobody is there; then no stream takes it; then one does.
     calls(&phone, 3);
     gateway.call_details(3);
-    eventually("a line of the log", PATIENCE, || {
-        let log = gateway.log();
-        if log.contains("records wait for the sink") { Ok(()) } else { Err(log) }
-    });
+    gateway.tells("records wait for the sink");
     let server = Server::start(net, directory.path(), "");
     eventually("records that wait for a stream", PATIENCE, || {
         let asked = get(net.at(4, 8222), "/varz").unwrap().1;
@@ -239,7 +236,10 @@ fn a_stream_is_reached_by_tls_with_a_key_and_refuses_what_is_too_large() {
     let [ours] = connections["connections"].as_array().unwrap().as_slice() else { panic!("{connections:#}") };
     assert!(ours["name"].as_str().unwrap().starts_with("voice-connector/"), "{ours:#}");
     assert!(ours["tls_version"].is_string() && ours["authorized_user"] == PUBLIC, "{ours:#}");
-    let log = gateway.log();
-    assert_eq!(log.matches("the sink refused a record; the directory has it").count(), 2, "{log}");
+    let log = eventually("both lines of the log", PATIENCE, || {
+        let log = gateway.log();
+        let refused = log.matches("the sink refused a record; the directory has it").count();
+        if refused == 2 { Ok(log) } else { Err(log) }
+    });
     assert!(!log.contains(SEED), "{log}");
 }

@@ -1,10 +1,8 @@
 //! Who may speak to us at all.
 
-use std::time::Duration;
-
 use sip::{Builder, Message, Method, Name};
 
-use crate::support::{Net, Peer, eventually, status_line};
+use crate::support::{Net, PATIENCE, Peer, eventually, status_line};
 use crate::trunk::{Trunk, refused};
 
 /// Messages that were dropped unread.
@@ -15,7 +13,7 @@ fn silenced(trunk: &Trunk) -> f64 {
 /// The answer to a request, or none once one more than `before` was dropped unread.
 fn answer_or_silence(trunk: &Trunk, stranger: &Peer, request: &Builder, before: f64) -> Option<Message> {
     stranger.send(&request.clone().build());
-    eventually("an answer or silence", Duration::from_secs(10), || {
+    eventually("an answer or silence", PATIENCE, || {
         if stranger.has_heard() {
             return Ok(Some(stranger.receive()));
         }
@@ -45,7 +43,7 @@ fn a_source_listed_nowhere_is_refused_and_then_met_with_silence() {
     }
     assert!(answered >= 10, "silenced after {answered}");
     assert!(!stranger.has_heard());
-    assert!(trunk.gateway.log().contains("silencing a source"), "{}", trunk.gateway.log());
+    trunk.gateway.tells("silencing a source");
     // Others are served, other strangers refused.
     let other = trunk.connected_phone(67);
     trunk.refuses(&other, call(&other));

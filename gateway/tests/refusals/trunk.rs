@@ -5,7 +5,7 @@ use std::process::Command;
 
 use sip::{Builder, Message, Name};
 
-use crate::support::{Gateway, Net, Peer, call_details, status_line};
+use crate::support::{Gateway, Net, PATIENCE, Peer, call_details, eventually, status_line};
 
 /// `{ip}` stands for the first three numbers of the test's addresses.
 const CONFIG: &str = r#"
@@ -231,10 +231,17 @@ impl Trunk {
         let before = self.counts(&refusal);
         let answer = phone.ask(refusal.invite.clone());
         self.judge(phone, &refusal, &answer);
-        let after = self.counts(&refusal);
         let recorded = f64::from(u8::from(refusal.record.is_some()));
-        let moved: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
-        assert_eq!(moved, [1.0, recorded, recorded], "refusals, attempts, failures: {}", refusal.phrase);
+        // What is counted follows what is said.
+        eventually("refusals, attempts, failures", PATIENCE, || {
+            let after = self.counts(&refusal);
+            let moved: Vec<f64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+            if moved == [1.0, recorded, recorded] {
+                Ok(())
+            } else {
+                Err(format!("{moved:?}: {}", refusal.phrase))
+            }
+        });
         answer
     }
 

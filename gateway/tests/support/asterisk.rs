@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Net, OURS, Process, THEIRS, eventually};
+use super::{Net, OURS, PATIENCE, Process, THEIRS, eventually};
 
 /// The modules that a PBX of one trunk needs, beside those of its SIP stack.
 const MODULES: &str = "pbx_config app_dial app_echo app_transfer app_stack codec_ulaw func_callerid bridge_simple \
@@ -108,7 +107,7 @@ impl Asterisk {
         command.args(["-f", "-n", "-vvv"]);
         let process = Process::start("asterisk", command, at);
         let asterisk = Asterisk { process, folder };
-        eventually("Asterisk is ready", Duration::from_secs(15), || {
+        eventually("Asterisk is ready", PATIENCE, || {
             let output = asterisk.output();
             if output.contains("Asterisk Ready") { Ok(()) } else { Err(output) }
         });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Authority, Leaf, Process, eventually};
+use super::{Authority, Leaf, PATIENCE, Process, eventually, tone};
 
 /// Where its modules may be: Debian's place, and that of a build from source.
 const MODULES: [&str; 2] = ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"];
@@ -38,7 +38,7 @@ pub struct Phone {
 #[derive(Debug)]
 pub struct Heard {
     pub seconds: f64,
-    /// Of the whole recording, by its zero crossings; sox calls it rough.
+    /// Most of the time.
     pub frequency: f64,
 }
 
@@ -127,10 +127,12 @@ impl Phone {
     /// Does what one types at it: `hold`, `resume`, `transfer` with an address.
     pub fn command(&self, name: &str, parameters: &str) {
         let command = format!(r#"{{"command":"{name}","params":"{parameters}"}}"#);
-        let mut stream = TcpStream::connect((self.local.ip(), COMMANDS)).unwrap();
+        let mut stream = eventually("it takes commands", PATIENCE, || {
+            TcpStream::connect((self.local.ip(), COMMANDS)).map_err(|error| error.to_string())
+        });
         write!(stream, "{}:{command},", command.len()).unwrap();
         // It hears of it in another thread than this one's next step.
-        eventually(name, Duration::from_secs(5), || {
+        eventually(name, PATIENCE, || {
             let mut answer = [0; 1];
             stream.peek(&mut answer).map_err(|error| error.to_string())
         });
@@ -149,7 +151,7 @@ impl Phone {
             };
             parts.map(|(time, rates)| (time.to_owned(), spoken(rates))).collect()
         };
-        eventually("media both ways", Duration::from_secs(12), || {
+        eventually("media both ways", PATIENCE, || {
             let output = self.output();
             let figures = figures(output.get(before..).unwrap_or_default());
             let mut times: Vec<_> = figures.iter().map(|(time, _)| time).collect();
@@ -168,7 +170,7 @@ impl Phone {
                 .collect()
         };
         let before = sizes();
-        eventually(&format!("{frequency} Hz"), Duration::from_secs(10), || {
+        eventually(&format!("{frequency} Hz"), PATIENCE, || {
             let grown = |(file, len): &(PathBuf, u64)| {
                 let old = before.iter().find(|(one, _)| one == file).map_or(0, |(_, len)| *len);
                 *len >= old + 4 * LATELY as u64
@@ -199,14 +201,16 @@ impl Phone {
     pub fn heard(&self) -> Heard {
         let files = self.recordings();
         let [file] = &files[..] else { panic!("not one recording: {files:?}") };
-        let output = Command::new("sox").arg(file).args(["-n", "stat"]).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        let value = |name: &str| -> f64 {
-            let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-            let line = text.lines().map(words).find(|line| line.starts_with(name));
-            line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-                .unwrap_or_else(|| panic!("no {name}: {text}"))
-        };
-        Heard { seconds: value("Length (seconds)"), frequency: value("Rough frequency") }
+        // It says how long it is when it is whole, which may be after the call.
+        let bytes = eventually("the recording", PATIENCE, || {
+            let bytes = fs::read(file).unwrap();
+            let length = bytes.get(4..8).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+            let is_whole = length.is_some_and(|length| length as usize + 8 == bytes.len());
+            if is_whole { Ok(bytes) } else { Err(format!("{length:?} of {}", bytes.len())) }
+        });
+        let data = bytes.windows(4).position(|four| four == b"data").unwrap() + 8;
+        let samples = bytes[data..].chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]]));
+        let samples: Vec<i16> = samples.collect();
+        Heard { seconds: samples.len() as f64 / 8_000.0, frequency: tone(&samples) }
     }
 }

@@ -9,10 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::metrics::get;
-use super::{Metrics, Net, Process, call_details, eventually};
-
-/// How long the daemon may take for what it does at once, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::{Metrics, Net, PATIENCE, Process, call_details, eventually};
 
 /// How long the daemon may gather lines of its log before it writes them.
 const LINES: Duration = Duration::from_millis(150);
@@ -92,11 +89,20 @@ impl Gateway {
 
     /// The same without waiting until it is ready. Returns when it was dead, since the Unix epoch.
     pub fn kill_and_run(&mut self) -> Duration {
-        self.process.signal("KILL");
-        self.process.wait(PATIENCE);
+        if self.process.ended().is_none() {
+            self.process.signal("KILL");
+            self.process.wait(PATIENCE);
+        }
         let dead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         self.process = run(self.directory.path(), &self.options, self.filter);
         dead
+    }
+
+    /// Ends it in order; [`restart`](Gateway::restart) starts it again.
+    pub fn ends(&mut self) {
+        self.terminate();
+        let status = self.process.wait(PATIENCE);
+        assert!(status.success(), "the gateway ended with {status}");
     }
 
     /// Asks it to end in order.
@@ -139,10 +145,18 @@ impl Gateway {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// What it logged so far. Its lines are written some time after they are said.
+    /// What it logged so far, but for lines that it may still hold; see [`tells`](Gateway::tells).
     pub fn log(&self) -> String {
         std::thread::sleep(LINES);
         self.process.output()
+    }
+
+    /// Its log, once that has this; for its lines are written some time after they are said.
+    pub fn tells(&self, what: &str) -> String {
+        eventually("the log", PATIENCE, || {
+            let log = self.process.output();
+            if log.contains(what) { Ok(log) } else { Err(format!("no {what}: {log}")) }
+        })
     }
 
     /// Its call detail records, once there are so many; more are a failure.

@@ -1,12 +1,12 @@
 //! Kamailio as a carrier's proxy: it forks, stays on the way of dialogs, and redirects. And as a collector of HEP3.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Net, Process, eventually};
+use super::{Net, PATIENCE, Process, Socket, eventually};
 
 /// A proxy or a collector that is up.
 pub struct Kamailio {
@@ -19,19 +19,13 @@ impl Kamailio {
     /// it, which SIPp as callee does not take. A number that ends in `302` has moved to [`MOVED`](Kamailio::MOVED), every other one is
     /// called at 127.0.N.4:5060 and 127.0.N.5:5060 at one time.
     pub fn start(net: Net) -> Kamailio {
-        Kamailio::start_with(|_| config(net))
+        Kamailio::start_with(net.at(3, 5060), |_| config(net))
     }
 
     /// At 127.0.N.6:9060 over UDP: a line `HEP` of its output for each packet, whose fields are in the order of
     /// [`COLLECTED`](Kamailio::COLLECTED).
     pub fn collects(net: Net) -> Kamailio {
-        let collector = Kamailio::start_with(|folder| collector(net, folder));
-        eventually("the collector", Duration::from_secs(20), || {
-            let said = collector.process.output();
-            // It says where it listens, and then makes its processes.
-            if said.contains(":9060") { Ok(()) } else { Err(said) }
-        });
-        collector
+        Kamailio::start_with(net.at(6, 9060), |folder| collector(net, folder))
     }
 
     /// The chunks that it tells; the payload as hexadecimal digits.
@@ -45,11 +39,15 @@ impl Kamailio {
         self.process.output()
     }
 
-    fn start_with(config: impl FnOnce(&Path) -> String) -> Kamailio {
+    fn start_with(at: SocketAddr, config: impl FnOnce(&Path) -> String) -> Kamailio {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kamailio.cfg");
         std::fs::write(&file, config(folder.path())).unwrap();
         let process = Process::start("kamailio", command(&file, folder.path()), folder.path());
+        // What comes from then on waits for the processes that it makes next.
+        eventually("Kamailio listens", PATIENCE, || {
+            if Socket::Udp.is_at(at) { Ok(()) } else { Err(process.output()) }
+        });
         Kamailio { process, _folder: folder }
     }
 
@@ -62,7 +60,7 @@ impl Drop for Kamailio {
     fn drop(&mut self) {
         if self.process.ended().is_none() {
             self.process.signal("TERM");
-            self.process.wait(Duration::from_secs(10));
+            self.process.wait(PATIENCE);
         }
     }
 }

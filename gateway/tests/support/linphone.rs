@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Leaf, Process, eventually};
+use super::{Leaf, PATIENCE, Process, eventually};
 
 thread_local! {
     /// Whether a phone of this test was ended by a signal of its own making.
@@ -83,7 +83,7 @@ impl Linphone {
         command.arg("-c").arg(folder.join("linphonerc")).env("HOME", folder).current_dir(folder);
         let (process, input) = Process::start_with_input("linphonec", command, folder);
         let mut phone = Linphone { process, input, folder: directory };
-        eventually("linphonec takes commands", Duration::from_secs(10), || {
+        eventually("linphonec takes commands", PATIENCE, || {
             let output = phone.output();
             if output.contains("linphonec>") { Ok(()) } else { Err(output) }
         });

@@ -6,7 +6,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
@@ -15,10 +14,7 @@ use sip::dialog::Dialog;
 use sip::{Builder, Frame, Message, Method, Name, StatusCode, StreamFramer};
 use socket2::{Domain, Socket, Type};
 
-use super::{Authority, Leaf, eventually};
-
-/// How long the daemon may take for an answer, on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(15);
+use super::{Authority, Leaf, PATIENCE, eventually};
 
 /// So many messages are remembered to tell a repeated one.
 const REMEMBERED: usize = 1_024;
@@ -50,7 +46,10 @@ impl<S: Read + Write> Duplex for S {}
 impl Peer {
     /// Sends and receives datagrams at `local`.
     pub fn udp(local: SocketAddr, gateway: SocketAddr) -> Peer {
-        let socket = UdpSocket::bind(local).unwrap_or_else(|error| panic!("{local}: {error}"));
+        // A process that another test starts just now may hold the socket that was here for a moment.
+        let socket = eventually("an address", PATIENCE, || {
+            UdpSocket::bind(local).map_err(|error| format!("{local}: {error}"))
+        });
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         Peer { local, gateway, wire: Wire::Udp(socket), seen: RefCell::default() }
     }

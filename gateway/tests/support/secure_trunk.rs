@@ -1,11 +1,10 @@
 //! An encrypted connector and a carrier, each with a phone: TLS and mandatory SRTP on the customer's side.
 
 use std::fs;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Authority, Baresip, Net, OURS, Phone, THEIRS, eventually};
+use super::{Authority, Baresip, Net, OURS, PATIENCE, Phone, THEIRS, eventually};
 
 /// What each side plays, in hertz.
 pub const CUSTOMER: u32 = 440;
@@ -128,7 +127,7 @@ protocol = "{protocol}"
 /// A phone that shows its SIP and waits for calls.
 pub fn listening(phone: Baresip) -> Phone {
     let phone = phone.showing_sip().listen();
-    eventually("the callee listens", Duration::from_secs(10), || {
+    eventually("the callee listens", PATIENCE, || {
         let output = phone.output();
         if output.contains("baresip is ready") { Ok(()) } else { Err(output) }
     });

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::traced::{Traced, traced};
-use super::{Process, Script};
+use super::{PATIENCE, Process, Script, Socket, eventually};
 
 /// How long a run may take beyond its calls.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// How much of the messages of a run that failed is shown.
 const SHOWN: usize = 20_000;
@@ -26,6 +26,8 @@ pub struct Sipp {
     calls: u32,
     traced: bool,
     limit: Duration,
+    local: SocketAddr,
+    socket: Socket,
     command: Command,
 }
 
@@ -51,7 +53,9 @@ impl Sipp {
         command.env("TZ", "UTC"); // Its times are read.
         // An unexpected message fails the call; answers that we did not write would hide it.
         command.args(["-default_behaviors", "bye,abortunexp"]);
-        Sipp { name: format!("{name}-{ip}"), script, calls: 1, traced: false, limit: LIMIT, command }
+        let name = format!("{name}-{ip}");
+        let socket = if transport.starts_with('u') { Socket::Udp } else { Socket::Tcp };
+        Sipp { name, script, calls: 1, traced: false, limit: LIMIT, local, socket, command }
     }
 
     /// How many calls to place, or to take at least; one unless told.
@@ -64,7 +68,7 @@ impl Sipp {
         Sipp { traced: true, ..self }
     }
 
-    /// How long the whole run may take, where that is more than a minute.
+    /// How long the whole run may take, where that is more than two minutes.
     pub fn lasting(self, limit: Duration) -> Sipp {
         Sipp { limit, ..self }
     }
@@ -97,8 +101,15 @@ impl Sipp {
 
     /// Waits for calls until it is told to [stop](SippRun::stop).
     pub fn listen(self) -> SippRun {
-        let run = self.run();
-        std::thread::sleep(Duration::from_millis(300)); // It has no way to say that it listens.
+        let (socket, local) = (self.socket, self.local);
+        let mut run = self.run();
+        eventually("SIPp listens", PATIENCE, || {
+            if socket.is_at(local) {
+                return Ok(());
+            }
+            assert!(run.process.ended().is_none(), "{} ended: {}", run.name, run.process.output());
+            Err(format!("{socket:?} {local}"))
+        });
         run
     }
 
@@ -109,6 +120,10 @@ impl Sipp {
     }
 
     fn run(mut self) -> SippRun {
+        // A process that another test starts just now may hold the socket that was here for a moment.
+        eventually("an address", PATIENCE, || {
+            if self.socket.is_at(self.local) { Err(self.local.to_string()) } else { Ok(()) }
+        });
         if self.calls == 1 || self.traced {
             self = self.args(&["-trace_msg", "-message_file", MESSAGES]);
         }

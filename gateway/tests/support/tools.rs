@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// How long a test waits for what happens at once, on a machine that has other work.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Whether programs are missing that the test can't do without, which is then said. In CI none may be.
 pub fn missing(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
