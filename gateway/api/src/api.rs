@@ -4,7 +4,7 @@
 
 mod inside;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use inventory::Inventory;
 use ring::hmac;
@@ -140,18 +140,34 @@ impl Api {
         id: &str,
         now: OffsetDateTime,
     ) -> Response {
+        // What its rate refuses and what is no operation changes nothing: whoever repeats it does not fill the journal.
+        let Some(routed) = routed else {
+            let message = "There is no such operation: check method, path and query.";
+            return self
+                .count(caller, now)
+                .err()
+                .unwrap_or_else(|| ApiError::new(Kind::NotFound, message))
+                .response();
+        };
+        if let Err(error) = self.admit(caller, routed, now) {
+            return error.response();
+        }
         let mut input = Map::new();
-        let result = self.attempt(caller, request, routed, &mut input, now);
-        let status = routed.map_or(404, |routed| routed.row.status);
-        if routed.is_none_or(|routed| routed.row.changes()) || self.settings.audit_reads {
+        let result = read_input(routed.row, request).and_then(|read| {
+            input = read;
+            self.perform(caller, request, routed, &input, now)
+        });
+        if routed.row.changes() || self.settings.audit_reads {
             let facts = self.facts(caller, request, routed, &input, now);
             self.keep(facts, &result, id);
         }
         match result {
             Err(error) => error.response(),
-            Ok(_) if status == 204 => Response { status, headers: Vec::new(), body: Vec::new() },
+            Ok(_) if routed.row.status == 204 => {
+                Response { status: 204, headers: Vec::new(), body: Vec::new() }
+            }
             Ok(output) => Response {
-                status,
+                status: routed.row.status,
                 headers: vec![("content-type", "application/json".to_owned())],
                 body: output.to_string().into_bytes(),
             },
@@ -165,22 +181,23 @@ impl Api {
         self.host.record(Record::new(facts, elements, error, id.to_owned(), self.uuid()));
     }
 
-    /// - `input`: what was read of the request, for the record.
-    fn attempt(
-        &self,
-        caller: &Caller,
-        request: &Request<'_>,
-        routed: Option<&Routed>,
-        input: &mut Map<String, Value>,
-        now: OffsetDateTime,
-    ) -> Result<Value, ApiError> {
+    /// Whether a key may ask for more now, and whether a change is none that was taken already.
+    fn admit(&self, caller: &Caller, routed: &Routed, now: OffsetDateTime) -> Result<(), ApiError> {
+        let claim = caller.claim.as_ref().filter(|_| routed.row.changes());
+        // Whoever repeats what it has overheard takes nothing of the key's rate.
+        if claim.is_some_and(|claim| self.replays().has(claim)) {
+            return Err(taken_before());
+        }
         self.count(caller, now)?;
-        let Some(routed) = routed else {
-            let message = "There is no such operation: check method, path and query.";
-            return Err(ApiError::new(Kind::NotFound, message));
-        };
-        *input = read_input(routed.row, request)?;
-        self.perform(caller, request, routed, input, now)
+        match claim.map_or(Seen::New, |claim| self.replays().take(claim, now)) {
+            Seen::New => Ok(()),
+            Seen::Before => Err(taken_before()),
+            Seen::NoRoom => Err(ApiError::throttled("Rate of changes exceeded.", 1000)),
+        }
+    }
+
+    fn replays(&self) -> MutexGuard<'_, Replays> {
+        self.replays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One more request of a key.
@@ -194,19 +211,11 @@ impl Api {
         &self,
         caller: &Caller,
         request: &Request<'_>,
-        Routed { row, parameters }: &Routed,
+        routed: &Routed,
         input: &Map<String, Value>,
         now: OffsetDateTime,
     ) -> Result<Value, ApiError> {
-        let call = Call {
-            operation: row.operation,
-            parameters,
-            input,
-            now,
-            inventory: &self.inventory,
-            host: self.host.as_ref(),
-            settings: &self.settings,
-        };
+        let (call, row) = (self.call(routed, input, now), routed.row);
         self.permit(caller, request, &call)?;
         match row.fate {
             Fate::Served => {}
@@ -219,10 +228,24 @@ impl Api {
                 return Err(ApiError::new(Kind::ServiceUnavailable, message));
             }
         }
-        if let Some(claim) = caller.claim.as_ref().filter(|_| row.changes()) {
-            self.take_once(claim, now)?;
-        }
         serve(&call)
+    }
+
+    fn call<'a>(
+        &'a self,
+        routed: &'a Routed,
+        input: &'a Map<String, Value>,
+        now: OffsetDateTime,
+    ) -> Call<'a> {
+        Call {
+            operation: routed.row.operation,
+            parameters: &routed.parameters,
+            input,
+            now,
+            inventory: &self.inventory,
+            host: self.host.as_ref(),
+            settings: &self.settings,
+        }
     }
 
     /// Who asks, if the signature proves it.
@@ -284,34 +307,34 @@ impl Api {
         }
     }
 
-    fn take_once(&self, claim: &Claim, now: OffsetDateTime) -> Result<(), ApiError> {
-        let seen = self.replays.lock().unwrap_or_else(PoisonError::into_inner).take(claim, now);
-        match seen {
-            Seen::New => Ok(()),
-            Seen::Before => Err(ApiError::throttled(
-                "This very request was taken before: sign it anew, in another second, to have it done again.",
-                1000,
-            )),
-            Seen::NoRoom => Err(ApiError::throttled("Rate of changes exceeded.", 1000)),
-        }
-    }
-
     fn facts(
         &self,
         caller: &Caller,
         request: &Request<'_>,
-        routed: Option<&Routed>,
+        routed: &Routed,
         input: &Map<String, Value>,
         now: OffsetDateTime,
     ) -> Facts {
+        let row = routed.row;
+        let hide_address = row.operation == Operation::ValidateE911Address;
+        let said = parameters(routed.named_parameters(), row.input, input, hide_address);
+        let facts = self.facts_of(caller, request, row.operation.name(), said, now);
+        Facts { changes: row.changes(), ..facts }
+    }
+
+    /// The same of what no operation stands for.
+    fn facts_of(
+        &self,
+        caller: &Caller,
+        request: &Request<'_>,
+        name: String,
+        parameters: Value,
+        now: OffsetDateTime,
+    ) -> Facts {
         let Caller { id, region, key, .. } = caller;
-        let kind = if key.grant == Grant::Root { "Root" } else { "IAMUser" };
-        let operation = routed.map(|routed| routed.row.operation);
-        let hide_address = operation == Some(Operation::ValidateE911Address);
-        let path = routed.map(Routed::named_parameters).unwrap_or_default();
         Facts {
             identity: Identity {
-                kind,
+                kind: if key.grant == Grant::Root { "Root" } else { "IAMUser" },
                 principal_id: id.clone(),
                 arn: self.user_arn(key),
                 account_id: self.settings.account.clone(),
@@ -319,15 +342,22 @@ impl Api {
                 user_name: key.user.clone(),
                 session_context: Value::Null,
             },
-            name: operation.map_or_else(|| "Unknown".to_owned(), Operation::name),
+            name,
             region: region.clone(),
             source: request.source,
             agent: request.header("user-agent").map(str::to_owned),
-            parameters: parameters(path, input, hide_address),
-            changes: routed.is_none_or(|routed| routed.row.changes()),
+            parameters,
+            changes: true,
             at: now,
         }
     }
+}
+
+fn taken_before() -> ApiError {
+    ApiError::throttled(
+        "This very request was taken before: sign it anew, in another second, to have it done again.",
+        1000,
+    )
 }
 
 fn too_long() -> ApiError {

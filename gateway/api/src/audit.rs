@@ -10,11 +10,20 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use crate::serve::timestamp;
+use crate::shape::{Member, Shape};
 
 /// The longest text that is taken over of a client.
 const LONGEST_AGENT: usize = 256;
-/// Parameters or elements longer than that, in bytes of JSON, are left out.
-const LONGEST_VALUE: usize = 65_536;
+/// Parameters or elements longer than that, in bytes of JSON, are shortened value by value.
+const LONGEST_WHOLE: usize = 65_536;
+/// What is then left of a text, in bytes; ids and ARNs are shorter than the second.
+const LONGEST_TEXT: usize = 1_024;
+/// The same of a text in a list.
+const LONGEST_ITEM_TEXT: usize = 128;
+/// What is then left of a list, in bytes of JSON: room for as many items as a request may have.
+const LONGEST_LIST: usize = 49_152;
+/// Stands for a value that is not of the shape that its member has: the request was refused for it.
+const OTHER_SHAPE: &str = "(of another shape)";
 
 /// A call, written as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -167,37 +176,56 @@ impl Record {
     }
 }
 
-/// Members of inputs that nobody who reads records should see: secrets, and where people live.
-const HIDDEN: [&str; 11] = [
-    "Password",
-    "StreetNumber",
-    "StreetInfo",
-    "City",
-    "State",
-    "PostalCode",
-    "Country",
-    "streetNumber",
-    "streetInfo",
-    "streetName",
-    "postalCode",
-];
+/// Where people live: nobody who reads records should see it.
+const ADDRESS: [&str; 6] = ["StreetNumber", "StreetInfo", "City", "State", "PostalCode", "Country"];
 
-/// The parameters as records have them: names begin with a small letter, and what is hidden is `***`.
+/// The parameters as records have them: names begin with a small letter, what is hidden is `***`, and what the operation does
+/// not take is left out, for it would be room to hide in.
 ///
 /// - `path`: the parameters of the path, by their names.
+/// - `members`: what the operation takes beside them.
 pub(crate) fn parameters(
     path: Vec<(String, String)>,
+    members: &[Member],
     input: &Map<String, Value>,
     hide_address: bool,
 ) -> Value {
-    let mut all: Map<String, Value> =
-        path.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-    for (name, value) in input {
-        let hidden = if hide_address { HIDDEN.contains(&name.as_str()) } else { name == "Password" };
-        let value = if hidden { json!("***") } else { masked(value) };
-        all.insert(small(name), value);
-    }
+    let mut all = modelled_members(members, input, hide_address);
+    all.extend(path.into_iter().map(|(name, value)| (name, Value::from(value))));
     Value::Object(all)
+}
+
+/// The same of what no operation stands for.
+pub(crate) fn said_of(said: &Map<String, Value>) -> Value {
+    masked(&Value::Object(said.clone()))
+}
+
+fn modelled_members(
+    members: &[Member],
+    input: &Map<String, Value>,
+    hide_address: bool,
+) -> Map<String, Value> {
+    let modelled = members.iter().filter_map(|member| {
+        let value = input.get(member.name)?;
+        let hidden = member.name == "Password" || hide_address && ADDRESS.contains(&member.name);
+        let value = if hidden { json!("***") } else { modelled(&member.shape, value) };
+        Some((small(member.name), value))
+    });
+    modelled.collect()
+}
+
+fn modelled(shape: &Shape, value: &Value) -> Value {
+    match (shape, value) {
+        (Shape::Structure(structure), Value::Object(object)) => {
+            Value::Object(modelled_members(structure.members, object, false))
+        }
+        (Shape::List(of, _), Value::Array(items)) => items.iter().map(|item| modelled(of, item)).collect(),
+        (Shape::Bool, Value::Bool(_))
+        | (Shape::Integer(_), Value::Number(_))
+        | (Shape::Plain | Shape::Text(_), Value::String(_))
+        | (_, Value::Null) => value.clone(),
+        _ => json!(OTHER_SHAPE),
+    }
 }
 
 fn masked(value: &Value) -> Value {
@@ -225,5 +253,98 @@ fn plain(text: &str) -> String {
 }
 
 fn bounded(value: Value) -> Value {
-    if value.to_string().len() > LONGEST_VALUE { json!("(too long to be kept)") } else { value }
+    if value.to_string().len() > LONGEST_WHOLE { shortened(value, LONGEST_TEXT) } else { value }
+}
+
+/// Each value by itself, so that a long one takes no other with it.
+fn shortened(value: Value, longest: usize) -> Value {
+    match value {
+        Value::String(text) => Value::String(start_of(text, longest)),
+        Value::Array(items) => shortened_list(items),
+        Value::Object(members) => Value::Object(
+            members.into_iter().map(|(name, value)| (name, shortened(value, longest))).collect(),
+        ),
+        other => other,
+    }
+}
+
+fn shortened_list(items: Vec<Value>) -> Value {
+    let (count, mut kept, mut length) = (items.len(), Vec::new(), 0);
+    for item in items {
+        let item = shortened(item, LONGEST_ITEM_TEXT);
+        length += item.to_string().len();
+        if length > LONGEST_LIST {
+            kept.push(json!(format!("(and {} more)", count - kept.len())));
+            break;
+        }
+        kept.push(item);
+    }
+    Value::Array(kept)
+}
+
+fn start_of(text: String, longest: usize) -> String {
+    if text.len() <= longest {
+        return text;
+    }
+    let end = text.floor_char_boundary(longest);
+    format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{OPERATIONS, Operation};
+
+    fn recorded(operation: Operation, input: &Value) -> Value {
+        let row = OPERATIONS.iter().find(|row| row.operation == operation).unwrap();
+        let path = vec![("voiceConnectorId".to_owned(), "abc".to_owned())];
+        bounded(parameters(path, row.input, input.as_object().unwrap(), false))
+    }
+
+    #[test]
+    fn padding_blinds_nobody() {
+        let padding = "x".repeat(1_000_000);
+        let put = recorded(
+            Operation::PutVoiceConnectorTermination,
+            &json!({
+                "Padding": padding, "voiceConnectorId": "another", "Termination": {
+                    "Padding": padding, "CidrAllowedList": ["203.0.113.0/24"], "DefaultPhoneNumber": padding, "CpsLimit": "five",
+                },
+            }),
+        );
+        assert_eq!(put["voiceConnectorId"], "abc");
+        assert_eq!(put["termination"]["cidrAllowedList"], json!(["203.0.113.0/24"]));
+        assert_eq!(put["termination"]["cpsLimit"], OTHER_SHAPE);
+        let number = put["termination"]["defaultPhoneNumber"].as_str().unwrap();
+        assert!(number.ends_with("x… (1000000 bytes)") && number.len() < 1_100, "{number}");
+        assert_eq!(put["termination"].as_object().unwrap().len(), 3, "what the model has: {put}");
+    }
+
+    #[test]
+    fn each_of_as_many_as_a_request_may_have_is_told() {
+        let items: Vec<Value> = (0..100)
+            .map(|at| json!({ "PhoneNumberId": format!("+1206555{at:04}"), "Name": "ä".repeat(256), "CallingName": "x".repeat(15) }))
+            .collect();
+        let said = recorded(
+            Operation::BatchUpdatePhoneNumber,
+            &json!({ "UpdatePhoneNumberRequestItems": items, "Padding": ["+12065550099"] }),
+        );
+        let told = said["updatePhoneNumberRequestItems"].as_array().unwrap();
+        assert_eq!((told.len(), &told[99]["phoneNumberId"]), (100, &json!("+12065550099")));
+        let many: Vec<String> = (0..50_000).map(|at| format!("+1206{at:07}")).collect();
+        let said = recorded(Operation::BatchDeletePhoneNumber, &json!({ "PhoneNumberIds": many }));
+        let told = said["phoneNumberIds"].as_array().unwrap();
+        assert!(told.len() > 3_000 && said.to_string().len() < LONGEST_WHOLE, "{}", told.len());
+        assert_eq!(told.last().unwrap(), &json!(format!("(and {} more)", 50_000 - (told.len() - 1))));
+    }
+
+    #[test]
+    fn what_is_secret_is_nowhere() {
+        let said = recorded(
+            Operation::PutVoiceConnectorTerminationCredentials,
+            &json!({ "Credentials": [{ "Username": "pbx", "Password": "hunter2" }, "pbx:hunter2"], "Password": "hunter2" }),
+        );
+        assert_eq!(said["credentials"], json!([{ "username": "pbx", "password": "***" }, OTHER_SHAPE]));
+        assert!(!said.to_string().contains("hunter2"), "{said}");
+    }
 }

@@ -46,6 +46,11 @@ impl Cx<'_> {
         self.console.api.may(&self.insider(), operation, path, self.now)
     }
 
+    /// Whether it would be allowed, for whoever must look at something before it can be asked for; a denial is on record.
+    pub fn ask(&self, operation: Operation, path: &[&str]) -> Result<(), Failure> {
+        self.console.api.ask(&self.insider(), operation, path, self.now)
+    }
+
     /// Whether what no operation of the API stands for would be allowed.
     pub fn allows(&self, action: ConsoleAction) -> bool {
         self.require(action).is_ok()

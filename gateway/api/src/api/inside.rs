@@ -9,10 +9,9 @@ use time::OffsetDateTime;
 
 use super::{Api, Caller, same};
 use crate::access::{Asked, ConsoleAction};
-use crate::audit::{Facts, parameters};
+use crate::audit::said_of;
 use crate::error::{ApiError, Kind};
 use crate::operation::{OPERATIONS, Operation, Routed};
-use crate::serve::{Call, resources};
 use crate::shape::check::{Faults, check};
 use crate::sigv4::Unproven;
 use crate::{Key, Request};
@@ -40,6 +39,12 @@ pub struct Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Failure { status: error.kind.names().0, message: error.message }
+    }
+}
+
+impl From<inventory::Error> for Failure {
+    fn from(error: inventory::Error) -> Self {
+        ApiError::from(error).into()
     }
 }
 
@@ -81,19 +86,14 @@ impl Api {
             Value::Object(input) => input,
             _ => Map::new(),
         };
-        let result = self.count(&caller, now).and_then(|()| {
-            let mut faults = Faults::default();
-            check(routed.row.input, &input, "", &mut faults);
-            match faults.message() {
-                Some(message) => Err(ApiError::new(Kind::BadRequest, message)),
-                None => self.perform(&caller, &request(insider, &[]), &routed, &input, now),
-            }
-        });
-        if routed.row.changes() || self.settings.audit_reads {
-            let agent = [("user-agent".to_owned(), insider.agent.to_owned())];
-            let facts = self.facts(&caller, &request(insider, &agent), Some(&routed), &input, now);
-            self.keep(facts, &result, &self.uuid());
-        }
+        self.count(&caller, now)?;
+        let mut faults = Faults::default();
+        check(routed.row.input, &input, "", &mut faults);
+        let result = match faults.message() {
+            Some(message) => Err(ApiError::new(Kind::BadRequest, message)),
+            None => self.perform(&caller, &request(insider, &[]), &routed, &input, now),
+        };
+        self.keep_of(insider, &caller, &routed, &input, &result, now);
         result.map_err(Failure::from)
     }
 
@@ -109,25 +109,30 @@ impl Api {
         let (Ok(caller), Ok(routed)) = (self.caller(insider, now), routed(operation, path)) else {
             return false;
         };
-        let call = Call {
-            operation,
-            parameters: &routed.parameters,
-            input: &Map::new(),
-            now,
-            inventory: &self.inventory,
-            host: self.host.as_ref(),
-            settings: &self.settings,
-        };
-        resources(&call, &caller.region).iter().all(|resource| {
-            let asked = Asked {
-                action: &operation.action(),
-                resource: &resource.arn,
-                source: insider.source,
-                resource_tags: &resource.tags,
-                request_tags: &[],
-            };
-            self.decide(&caller.key, &asked).is_ok()
-        })
+        self.permit(&caller, &request(insider, &[]), &self.call(&routed, &Map::new(), now)).is_ok()
+    }
+
+    /// The same, for whoever must look at something before the operation can be asked for. What may not be done is on record as
+    /// the operation would be.
+    ///
+    /// # Errors
+    /// Who may not do what; the rate.
+    pub fn ask(
+        &self,
+        insider: &Insider<'_>,
+        operation: Operation,
+        path: &[&str],
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
+        let (caller, routed, input) = (self.caller(insider, now)?, routed(operation, path)?, Map::new());
+        self.count(&caller, now)?;
+        let permitted = self
+            .permit(&caller, &request(insider, &[]), &self.call(&routed, &input, now))
+            .map(|()| Value::Null);
+        if permitted.is_err() {
+            self.keep_of(insider, &caller, &routed, &input, &permitted, now);
+        }
+        Ok(permitted.map(|_| ())?)
     }
 
     /// Whether the caller may do what no operation of the API stands for.
@@ -155,6 +160,7 @@ impl Api {
     ///
     /// - `name`: as it is called in the record.
     /// - `said`: its parameters, with no secret but members called `Password`.
+    /// - `act`: is not begun where the caller may not, and so looks at nothing for whoever may not see it.
     ///
     /// # Errors
     /// Who may not; what it came to.
@@ -165,26 +171,36 @@ impl Api {
         name: &str,
         said: &Map<String, Value>,
         now: OffsetDateTime,
-        act: impl FnOnce() -> Result<T, inventory::Error>,
+        act: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let caller = self.caller(insider, now)?;
-        let done = match self.count(&caller, now).map_err(Failure::from) {
-            Ok(()) => self.allow(insider, action, now),
-            Err(error) => Err(error),
-        };
-        let done = match done {
-            Ok(()) => act().map_err(|error| Failure::from(ApiError::from(error))),
-            Err(failure) => Err(failure),
-        };
+        self.count(&caller, now)?;
+        let done = self.allow(insider, action, now).and_then(|()| act());
         let agent = [("user-agent".to_owned(), insider.agent.to_owned())];
-        let facts = self.facts(&caller, &request(insider, &agent), None, &Map::new(), now);
-        let facts = Facts { name: name.to_owned(), parameters: parameters(Vec::new(), said, false), ..facts };
+        let facts = self.facts_of(&caller, &request(insider, &agent), name.to_owned(), said_of(said), now);
         let told = match &done {
             Ok(_) => Ok(json!({})),
             Err(failure) => Err(ApiError::new(Kind::of(failure.status), failure.message.clone())),
         };
         self.keep(facts, &told, &self.uuid());
         done
+    }
+
+    /// Keeps the record of an operation.
+    fn keep_of(
+        &self,
+        insider: &Insider<'_>,
+        caller: &Caller,
+        routed: &Routed,
+        input: &Map<String, Value>,
+        result: &Result<Value, ApiError>,
+        now: OffsetDateTime,
+    ) {
+        if routed.row.changes() || self.settings.audit_reads {
+            let agent = [("user-agent".to_owned(), insider.agent.to_owned())];
+            let facts = self.facts(caller, &request(insider, &agent), routed, input, now);
+            self.keep(facts, result, &self.uuid());
+        }
     }
 
     fn caller(&self, insider: &Insider<'_>, now: OffsetDateTime) -> Result<Caller, ApiError> {

@@ -44,14 +44,19 @@ impl Replays {
         Replays { began: now, most, seen: HashMap::new(), of_key: HashMap::new(), count: 0 }
     }
 
+    /// Whether a claim was taken already.
+    pub(crate) fn has(&self, claim: &Claim) -> bool {
+        self.seen.get(&dies(claim)).is_some_and(|seen| seen.contains(claim.signature()))
+    }
+
     /// Remembers a claim that was proved.
     pub(crate) fn take(&mut self, claim: &Claim, now: OffsetDateTime) -> Seen {
         if claim.date.unix_timestamp() <= self.began.unix_timestamp() {
             return Seen::Before;
         }
         self.forget(now.unix_timestamp().div_euclid(60));
-        let dies = (claim.date.unix_timestamp() + WINDOW).div_euclid(60) + 1;
-        if self.seen.get(&dies).is_some_and(|seen| seen.contains(claim.signature())) {
+        let dies = dies(claim);
+        if self.has(claim) {
             return Seen::Before;
         }
         let of_key: usize = self.of_key.get(&claim.key).map_or(0, |minutes| minutes.values().sum());
@@ -77,4 +82,9 @@ impl Replays {
             !minutes.is_empty()
         });
     }
+}
+
+/// The minute in which a claim dies.
+fn dies(claim: &Claim) -> i64 {
+    (claim.date.unix_timestamp() + WINDOW).div_euclid(60) + 1
 }

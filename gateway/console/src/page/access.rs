@@ -85,11 +85,13 @@ fn changes(cx: &Cx<'_>, key: &AccessKey) -> Markup {
             }
         }
     };
-    // Root keys are made on the host, and whoever is logged in does not saw at its own branch.
+    if key.root {
+        return html! { span.quiet { "on the host" } };
+    }
     let own = key.id == cx.session.key;
     html! {
         div.actions {
-            @if !key.root { (button("rotate", "Rotate", "plain")) }
+            (button("rotate", "Rotate", "plain"))
             @if !own {
                 @if key.disabled { (button("enable", "Enable", "plain")) } @else { (button("disable", "Disable", "plain")) }
                 @if key.disabled { (button("delete", "Delete", "danger")) }
@@ -182,7 +184,7 @@ pub fn create(cx: &Cx<'_>) -> Done {
                 inventory.put_policy(cx.when(), name, document)?;
             }
         }
-        inventory.create_access_key(cx.when(), &new)
+        Ok(inventory.create_access_key(cx.when(), &new)?)
     });
     let (key, secret) = made?;
     told(cx, &key.value.id, &secret)
@@ -191,32 +193,50 @@ pub fn create(cx: &Cx<'_>) -> Done {
 pub fn change(cx: &Cx<'_>, id: &str, part: &str) -> Done {
     let said = members([("accessKeyId", json!(id))]);
     let inventory = &cx.console.inventory;
-    let found = inventory.access_key(id).map_err(|error| wrong(error.to_string()))?;
+    // Whoever is logged in does not saw at its own branch.
+    let is_other = || match id == cx.session.key {
+        true => Err(wrong("You are logged in with this key: change it with another one.")),
+        false => Ok(()),
+    };
     match part {
-        // The old one's secret is known to who had it: a root key's is the host's affair.
-        "rotate" if found.value.root => Err(wrong("A root key is made and rotated on the gateway's host.")),
         "rotate" => {
-            let made =
-                act(cx, "RotateAccessKey", &said, || inventory.rotate_access_key(cx.when(), id, OVERLAP));
-            let (key, secret) = made?;
+            let (key, secret) = act(cx, "RotateAccessKey", &said, || {
+                is_changed_here(cx, id)?;
+                Ok(inventory.rotate_access_key(cx.when(), id, OVERLAP)?)
+            })?;
             told(cx, &key.value.id, &secret)
-        }
-        _ if id == cx.session.key => {
-            Err(wrong("You are logged in with this key: change it with another one."))
         }
         "disable" | "enable" => {
             let disabled = Some(part == "disable");
             let change = AccessKeyChange { disabled, ..AccessKeyChange::default() };
             let name = if part == "disable" { "DisableAccessKey" } else { "EnableAccessKey" };
-            act(cx, name, &said, || inventory.update_access_key(cx.when(), id, &change))?;
+            act(cx, name, &said, || {
+                is_other()?;
+                is_changed_here(cx, id)?;
+                Ok(inventory.update_access_key(cx.when(), id, &change)?)
+            })?;
             done("/console/access", "disabled")
         }
         "delete" => {
-            act(cx, "DeleteAccessKey", &said, || inventory.delete_access_key(cx.when(), id))?;
+            act(cx, "DeleteAccessKey", &said, || {
+                is_other()?;
+                is_changed_here(cx, id)?;
+                Ok(inventory.delete_access_key(cx.when(), id)?)
+            })?;
             done("/console/access", "deleted")
         }
         _ => Err(nothing()),
     }
+}
+
+/// Whether a key is one that the console changes: `console:ChangeKeys` gives everything but the root's place, so it neither
+/// takes that away nor gives it back.
+fn is_changed_here(cx: &Cx<'_>, id: &str) -> Result<(), Failure> {
+    if cx.console.inventory.access_key(id)?.value.root {
+        let message = "A root key is made and changed on the gateway's host alone.".to_owned();
+        return Err(Failure { status: 403, message });
+    }
+    Ok(())
 }
 
 pub fn policy(cx: &Cx<'_>, name: &str, failure: Option<&Failure>) -> Done {
@@ -256,7 +276,7 @@ pub fn change_policy(cx: &Cx<'_>, name: &str, part: &str) -> Done {
             let document = cx.form.text("document");
             document.parse::<Policy>().map_err(|error| wrong(error.to_string()))?;
             let said = members([("policyName", json!(name)), ("document", json!(document))]);
-            act(cx, "PutPolicy", &said, || inventory.put_policy(cx.when(), name, document))?;
+            act(cx, "PutPolicy", &said, || Ok(inventory.put_policy(cx.when(), name, document)?))?;
             done(&address(&["access", "policies", name]), "saved")
         }
         "delete" if !cx.form.is_ticked("understood") => {
@@ -264,7 +284,7 @@ pub fn change_policy(cx: &Cx<'_>, name: &str, part: &str) -> Done {
         }
         "delete" => {
             let said = members([("policyName", json!(name))]);
-            act(cx, "DeletePolicy", &said, || inventory.delete_policy(cx.when(), name))?;
+            act(cx, "DeletePolicy", &said, || Ok(inventory.delete_policy(cx.when(), name)?))?;
             done("/console/access", "deleted")
         }
         _ => Err(nothing()),
@@ -279,7 +299,7 @@ fn act<T>(
     cx: &Cx<'_>,
     name: &str,
     said: &Map<String, serde_json::Value>,
-    act: impl FnOnce() -> Result<T, inventory::Error>,
+    act: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     cx.console.api.act(&cx.insider(), ConsoleAction::ChangeKeys, name, said, cx.now, act)
 }

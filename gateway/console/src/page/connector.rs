@@ -71,8 +71,8 @@ impl Page<'_> {
             ("Id", html! { code { (id) } }),
             ("Outbound host name", html! { code { (id) "." (domain) } }),
             ("Encryption", html! { @if *require_encryption { "TLS and SRTP" } @else { "none" } }),
-            ("Outbound", is_out_on(&self.connector.value)),
-            ("Inbound", is_on(&self.connector.value)),
+            ("Outbound", is_out_on(self.cx, &self.connector.value)),
+            ("Inbound", is_on(self.cx, &self.connector.value)),
             ("Last OPTIONS", self.health()),
             ("Region", html! { (region) }),
             ("Created", stamp(self.connector.created)),
@@ -202,7 +202,8 @@ impl Page<'_> {
     }
 
     fn logging(&self) -> Markup {
-        if !self.may(Operation::PutVoiceConnectorLoggingConfiguration) {
+        let sees = self.cx.may(Operation::GetVoiceConnectorLoggingConfiguration, &[self.id]);
+        if !sees || !self.may(Operation::PutVoiceConnectorLoggingConfiguration) {
             return html! {};
         }
         let now = self.connector.value.logging;
@@ -215,6 +216,9 @@ impl Page<'_> {
     }
 
     fn emergency(&self) -> Markup {
+        if !self.cx.may(Operation::GetVoiceConnectorEmergencyCallingConfiguration, &[self.id]) {
+            return html! {};
+        }
         let Some(emergency) = &self.connector.value.emergency else { return html! {} };
         html! {
             section.card {

@@ -46,14 +46,14 @@ pub fn list(cx: &Cx<'_>) -> Done {
         @if connectors.is_empty() {
             p.empty { "There is no voice connector yet. One is a trunk between a phone system and the carriers." }
         } @else {
-            (wide("Voice connectors", table(&connectors)))
+            (wide("Voice connectors", table(cx, &connectors)))
             (pager(cx, "/console/connectors?", next.as_deref()))
         }
     };
     shown(cx, "Voice connectors", "/console/connectors", body)
 }
 
-fn table(connectors: &[std::sync::Arc<Object<Connector>>]) -> Markup {
+fn table(cx: &Cx<'_>, connectors: &[std::sync::Arc<Object<Connector>>]) -> Markup {
     html! {
         table {
             thead { tr {
@@ -66,8 +66,8 @@ fn table(connectors: &[std::sync::Arc<Object<Connector>>]) -> Markup {
                     tr {
                         th scope="row" { a href=(address(&["connectors", &value.id])) { (value.name) } }
                         td { code { (value.id) } }
-                        td { (termination(value)) }
-                        td { (origination(value)) }
+                        td { (termination(cx, value)) }
+                        td { (origination(cx, value)) }
                         td { @if value.require_encryption { "TLS and SRTP" } @else { "none" } }
                         td { (owner_short(&connector.owner)) }
                         td { (stamp(connector.updated)) }
@@ -79,8 +79,9 @@ fn table(connectors: &[std::sync::Arc<Object<Connector>>]) -> Markup {
 }
 
 /// Whether calls out are taken.
-pub fn termination(connector: &Connector) -> Markup {
+pub fn termination(cx: &Cx<'_>, connector: &Connector) -> Markup {
     match &connector.termination {
+        _ if !cx.may(Operation::GetVoiceConnectorTermination, &[&connector.id]) => unseen(),
         None => badge("dull", "not set up"),
         Some(termination) if termination.disabled => badge("warn", "off"),
         Some(_) => badge("good", "on"),
@@ -88,12 +89,18 @@ pub fn termination(connector: &Connector) -> Markup {
 }
 
 /// Whether calls in are sent on.
-pub fn origination(connector: &Connector) -> Markup {
+pub fn origination(cx: &Cx<'_>, connector: &Connector) -> Markup {
     match &connector.origination {
+        _ if !cx.may(Operation::GetVoiceConnectorOrigination, &[&connector.id]) => unseen(),
         None => badge("dull", "not set up"),
         Some(origination) if origination.disabled => badge("warn", "off"),
         Some(_) => badge("good", "on"),
     }
+}
+
+/// What the policies of a key keep from it.
+fn unseen() -> Markup {
+    html! { span.quiet { "not for your key" } }
 }
 
 pub fn new(cx: &Cx<'_>, failure: Option<&Failure>) -> Done {

@@ -64,9 +64,18 @@ fn members(cx: &Cx<'_>, items: &[GroupItem]) -> Markup {
     }
 }
 
-fn name_of(cx: &Cx<'_>, connector: &str) -> String {
-    let found = cx.console.inventory.voice_connector(connector);
-    found.map_or_else(|_| connector.to_owned(), |found| found.value.name.clone())
+/// A connector's name, for whoever may see it, or else its id.
+pub fn name_of(cx: &Cx<'_>, id: &str) -> String {
+    let may = cx.may(Operation::GetVoiceConnector, &[id]);
+    let found = may.then(|| cx.console.inventory.voice_connector(id).ok()).flatten();
+    found.map_or_else(|| id.to_owned(), |found| found.value.name.clone())
+}
+
+/// The same of a group.
+pub fn name_of_group(cx: &Cx<'_>, id: &str) -> String {
+    let may = cx.may(Operation::GetVoiceConnectorGroup, &[id]);
+    let found = may.then(|| cx.console.inventory.voice_connector_group(id).ok()).flatten();
+    found.map_or_else(|| id.to_owned(), |found| found.value.name.clone())
 }
 
 pub fn new(cx: &Cx<'_>, failure: Option<&Failure>) -> Done {
@@ -117,12 +126,13 @@ fn fields(cx: &Cx<'_>, name: &str, items: &[GroupItem], sent: &Form) -> Markup {
 
 /// Ids to choose from, the first of many.
 pub fn known(cx: &Cx<'_>) -> Markup {
-    let page = cx.console.inventory.voice_connectors(inventory::Paging::default());
     let may = cx.may(Operation::ListVoiceConnectors, &[]);
+    let page =
+        may.then(|| cx.console.inventory.voice_connectors(inventory::Paging::default()).ok()).flatten();
     let connectors = page.map(|page| page.items).unwrap_or_default();
     html! {
         datalist id="connectors" {
-            @if may { @for one in &connectors { option value=(one.value.id) { (one.value.name) } } }
+            @for one in &connectors { option value=(one.value.id) { (one.value.name) } }
         }
     }
 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::connectors::ROWS;
-use super::groups::known;
+use super::groups::{known, name_of, name_of_group};
 use super::layout::trouble;
 use super::{address, done, nothing, shown, wrong};
 use crate::form::{Form, escaped};
@@ -152,14 +152,11 @@ fn table(cx: &Cx<'_>, numbers: &[std::sync::Arc<Object<PhoneNumber>>]) -> Markup
 fn assigned(cx: &Cx<'_>, number: &PhoneNumber) -> Markup {
     let Some(association) = &number.association else { return html! { span.quiet { "nobody" } } };
     let id = association.value.as_str();
-    let inventory = &cx.console.inventory;
     let (place, name) = match association.name {
-        AssociationName::VoiceConnectorGroupId => {
-            ("groups", inventory.voice_connector_group(id).map(|group| group.value.name.clone()))
-        }
-        _ => ("connectors", inventory.voice_connector(id).map(|one| one.value.name.clone())),
+        AssociationName::VoiceConnectorGroupId => ("groups", name_of_group(cx, id)),
+        _ => ("connectors", name_of(cx, id)),
     };
-    html! { a href=(address(&[place, id])) { (name.unwrap_or_else(|_| id.to_owned())) } }
+    html! { a href=(address(&[place, id])) { (name) } }
 }
 
 /// What is done with the numbers that are ticked.
@@ -190,9 +187,10 @@ fn actions(cx: &Cx<'_>) -> Markup {
 
 /// The calling name of numbers that have none of their own.
 fn settings(cx: &Cx<'_>) -> Markup {
-    let name = cx.console.inventory.settings().calling_name.unwrap_or_default();
+    let may = |operation| cx.may(operation, &[]);
     html! {
-        @if cx.may(Operation::UpdatePhoneNumberSettings, &[]) {
+        @if may(Operation::UpdatePhoneNumberSettings) && may(Operation::GetPhoneNumberSettings) {
+            @let name = cx.console.inventory.settings().calling_name.unwrap_or_default();
             section.card {
                 h2 { "Calling name of the account" }
                 form method="post" action="/console/numbers/settings" {
@@ -270,8 +268,8 @@ type Owner = (AssociationName, String);
 fn by_owner(cx: &Cx<'_>, numbers: &[&str]) -> Result<BTreeMap<Owner, Vec<String>>, Failure> {
     let mut owners = BTreeMap::<_, Vec<String>>::new();
     for number in numbers {
-        let found = cx.console.inventory.phone_number(cx.when(), number);
-        let found = found.map_err(|error| wrong(error.to_string()))?;
+        cx.ask(Operation::GetPhoneNumber, &[number])?;
+        let found = cx.console.inventory.phone_number(cx.when(), number)?;
         let Some(association) = &found.value.association else {
             return Err(wrong(format!("{number} is assigned to nobody.")));
         };
@@ -335,8 +333,8 @@ pub fn show(cx: &Cx<'_>, number: &str, failure: Option<&Failure>) -> Done {
 }
 
 pub fn rename(cx: &Cx<'_>, number: &str) -> Done {
-    let found = cx.console.inventory.phone_number(cx.when(), number);
-    let found = found.map_err(|error| wrong(error.to_string()))?;
+    cx.ask(Operation::UpdatePhoneNumber, &[number])?;
+    let found = cx.console.inventory.phone_number(cx.when(), number)?;
     // The API takes one at a time.
     let wanted = [("Name", "name", &found.value.name), ("CallingName", "calling", &found.value.calling_name)];
     for (member, field, now) in wanted {

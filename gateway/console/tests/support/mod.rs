@@ -18,7 +18,7 @@ use console::{
     Attempt, AuditLine, AuditPage, AuditWanted, Call, CallLine, Carrier, Certificate, Console, Explained,
     Host, Leg, Minute, Overview, Question, Refused, Rung, Settings, Side, Stream,
 };
-use inventory::{Inventory, Limits, Memory, Pool, Setup, Timestamp};
+use inventory::{Inventory, Limits, Memory, NewAccessKey, Pool, Setup, Timestamp};
 use secrecy::ExposeSecret;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -70,7 +70,7 @@ impl api::Host for Keys {
                 let made = &made.value;
                 let documents =
                     made.policies.iter().map(|name| inventory.policy(name).unwrap().value.document.clone());
-                let grant = Grant::Policies(documents.collect());
+                let grant = if made.root { Grant::Root } else { Grant::Policies(documents.collect()) };
                 let secret = secret.expose_secret().to_owned().into();
                 (!made.disabled).then(|| Key { secret, ..key(&made.user, grant) })
             }
@@ -319,6 +319,29 @@ impl Host for Gateway {
             line(7, "DeleteVoiceConnector", Some("ConflictException")),
         ];
         Ok(AuditPage { lines, more: wanted.before.is_none() })
+    }
+}
+
+impl World {
+    /// Makes a key of the inventory with a policy of its own; no policy: a root key.
+    pub fn key(&self, user: &str, policy: Option<&str>) -> (String, String) {
+        let now = Timestamp(NOW.unix_timestamp() as u64 * 1000);
+        if let Some(document) = policy {
+            self.inventory.put_policy(now, user, document).unwrap();
+        }
+        let policies = policy.iter().map(|_| user.to_owned()).collect();
+        let new = NewAccessKey { user: user.to_owned(), root: policy.is_none(), policies, expires: None };
+        let (key, secret) = self.inventory.create_access_key(now, &new).unwrap();
+        (key.value.id.clone(), secret.expose_secret().to_owned())
+    }
+
+    /// A browser that is logged in with such a key.
+    pub fn browser(&self, user: &str, policy: &str) -> Browser<'_> {
+        let (id, secret) = self.key(user, Some(policy));
+        let mut browser = Browser::new(&self.console);
+        let page = browser.send("/console/login", &[("key", &id), ("secret", &secret)]);
+        assert_eq!(page.status, 303, "{}", page.text);
+        browser
     }
 }
 
