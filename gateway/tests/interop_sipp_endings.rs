@@ -20,7 +20,11 @@ fn up(office: &Office, caller: Script, callee: Script) -> Option<(Gateway, [Sipp
     let callee = listens(office.net, 3, callee);
     let caller = calls(&gateway, caller);
     support::eventually("the call is up", PATIENCE, || {
-        if gateway.metrics().sum("calls_active", &[]) == 1.0 { Ok(()) } else { Err("it is not".to_owned()) }
+        if gateway.metrics().sum("calls_answered_total", &[]) == 1.0 {
+            Ok(())
+        } else {
+            Err("it is not".to_owned())
+        }
     });
     Some((gateway, [caller, callee]))
 }

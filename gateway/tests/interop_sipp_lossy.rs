@@ -23,7 +23,7 @@ fn lost_messages_are_repeated() {
         return;
     }
     let net = Net(51);
-    let gateway = Gateway::start(net, &Office::new(net, "udp").config());
+    let gateway = Gateway::start(net, &Office::new(net, "udp").patient());
     // Both stay a while to repeat their last message, should the gateway ask again.
     let callee = Script::callee().answer(180, "Ringing", EMPTY).pause(200).answer(200, "OK", &with_sdp(None));
     let callee = callee.expect("ACK").expect("BYE").answer(200, "OK", EMPTY).linger(8_000);

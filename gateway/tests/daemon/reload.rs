@@ -108,8 +108,8 @@ fn files(gateway: &Gateway) -> usize {
 
 /// So often is the configuration read again, while so many calls come in a second and last so long.
 const RELOADS: u32 = 200;
-const RATE: u32 = 50;
-const CALLS: u32 = 800;
+const RATE: u32 = 25;
+const CALLS: u32 = 400;
 const LASTS: Duration = Duration::from_millis(1_500);
 
 /// So often is it read again without calls, and so many KiB may the process have grown then: less than a configuration takes.
@@ -124,11 +124,14 @@ fn a_storm_of_configurations_loses_no_call() {
     let net = Net(243);
     let limits = |cps: u32| format!("cps_limit = {cps}\nmax_calls = 10000");
     let spare = format!(
-        "[[carrier]]\nname = \"spare\"\npriority = 9\noptions_interval = \"5s\"\nhost = [{{ host = \"{}\" }}]\n\
+        "[[carrier]]\nname = \"spare\"\npriority = 9\noptions_interval = \"5s\"\nfirst_response_timeout = \"30s\"\nhost = [{{ host = \"{}\" }}]\n\
          [[phone_number]]\nnumber = \"+12065550177\"\nvoice_connector = \"office\"\n",
         net.ip(3)
     );
-    let configurations = [config(net, &limits(1000), ""), config(net, &limits(2000), &spare)];
+    let config = |cps: u32, more: &str| {
+        Office { termination: &limits(cps), more, ..Office::new(net, "udp") }.patient()
+    };
+    let configurations = [config(1000, ""), config(2000, &spare)];
     let gateway = Gateway::start_with(net, &["--drain", "5", "--no-watch"], &configurations[0]);
     let taken = || gateway.metrics().sum("configurations_total", &[("outcome", "taken")]);
     let descriptors = files(&gateway);

@@ -25,6 +25,16 @@ impl<'a> Office<'a> {
         Office { net, protocol, termination: "", more: "" }
     }
 
+    /// The same where many calls come at one time: a host that answers late, for the machine has other work, is no host that
+    /// does not answer.
+    pub fn patient(&self) -> String {
+        let [route, carrier] = ["[[voice_connector.origination.route]]\n", "name = \"carrier\"\n"];
+        let timeout = "first_response_timeout = \"30s\"\n";
+        let config = self.config();
+        let config = config.replacen(route, &format!("[voice_connector.origination]\n{timeout}{route}"), 1);
+        config.replacen(carrier, &format!("{carrier}{timeout}"), 1)
+    }
+
     /// The connector `office` and the carrier `carrier`.
     pub fn config(&self) -> String {
         let Office { net, protocol, termination, more } = self;
