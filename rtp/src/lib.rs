@@ -4,6 +4,8 @@
 //! draws no randomness that it was not handed; it knows nothing of SIP.
 
 pub mod codec;
+pub mod dtls;
+pub mod ice;
 pub mod lock;
 pub mod ntp;
 pub mod packet;

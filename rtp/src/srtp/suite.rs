@@ -63,6 +63,17 @@ impl Suite {
         }
     }
 
+    /// The name of the profile that DTLS-SRTP has for it; `None`: it has none. RFC 5764 §4.1.2, RFC 7714 §14.2.
+    pub fn profile(self) -> Option<&'static str> {
+        match self {
+            Suite::AesCm128HmacSha1_80 => Some("SRTP_AES128_CM_HMAC_SHA1_80"),
+            Suite::AesCm128HmacSha1_32 => Some("SRTP_AES128_CM_HMAC_SHA1_32"),
+            Suite::AeadAes128Gcm => Some("SRTP_AEAD_AES_128_GCM"),
+            Suite::AeadAes256Gcm => Some("SRTP_AEAD_AES_256_GCM"),
+            _ => None,
+        }
+    }
+
     /// Bytes of the master key, and of the session keys for encryption.
     pub fn key_len(self) -> usize {
         match self {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use smol_str::{SmolStr, format_smolstr};
 
 use super::grammar::{Attribute, Connection, Media, Origin};
+use super::path::OwnPath;
 use super::stream::Direction;
 use super::{RtcpXr, Sdp, Stream, foreign};
 
@@ -35,6 +36,8 @@ pub struct Anchor {
     pub protocol: Option<SmolStr>,
     /// Values of `a=crypto` to write; the sender's never pass. See [`super::Crypto`].
     pub crypto: Vec<String>,
+    /// What it says of DTLS and ICE.
+    pub path: OwnPath,
     /// The stream to carry, by index; `None` is [`Sdp::relayed_stream`].
     pub stream: Option<usize>,
 }
@@ -68,6 +71,7 @@ impl Anchor {
             codecs: None,
             protocol: None,
             crypto: Vec::new(),
+            path: OwnPath::default(),
             stream: None,
         }
     }
@@ -105,6 +109,7 @@ impl fmt::Debug for Anchor {
             .field("codecs", &self.codecs)
             .field("protocol", &self.protocol)
             .field("crypto", &format_args!("[*** x {}]", self.crypto.len()))
+            .field("path", &self.path)
             .field("stream", &self.stream)
             .finish()
     }
@@ -133,6 +138,7 @@ impl Sdp {
         session.origin = anchor.origin();
         session.connection = Some(anchor.connection());
         foreign::hide_session(&mut session);
+        anchor.path.write_session(&mut session);
         for (index, media) in session.medias.iter_mut().enumerate() {
             media.ports = None;
             media.key = None;
@@ -180,6 +186,7 @@ pub(super) fn carry(media: &mut Media, stream: &Stream, anchor: &Anchor) -> Resu
     }
     place_rtcp(media, anchor);
     media.attributes.extend(anchor.crypto.iter().map(|value| Attribute::with_value("crypto", value.into())));
+    anchor.path.write_stream(media, anchor.rtp, anchor.rtcp);
     Ok(())
 }
 

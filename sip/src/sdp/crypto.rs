@@ -173,15 +173,19 @@ impl Mki {
     }
 }
 
-/// `text` with everything after `inline:` replaced by `***`, up to the end of the word. For logs.
+/// `text` with everything after `inline:` and `ice-pwd:` replaced by `***`, up to the end of the word. For logs.
 ///
 /// Works on any bytes: a whole SIP message, a body, one line.
 pub fn masked(text: &[u8]) -> Cow<'_, [u8]> {
-    const METHOD: &[u8] = b"inline:";
-    let found = |rest: &[u8]| rest.windows(METHOD.len()).position(|word| word.eq_ignore_ascii_case(METHOD));
+    const SECRETS: [&[u8]; 2] = [b"inline:", b"ice-pwd:"];
+    let begins = |rest: &[u8], secret: &[u8]| {
+        let at = rest.windows(secret.len()).position(|word| word.eq_ignore_ascii_case(secret))?;
+        Some(at + secret.len())
+    };
+    let found = |rest: &[u8]| SECRETS.iter().filter_map(|secret| begins(rest, secret)).min();
     let mut rest = text;
     let mut masked = Vec::new();
-    while let Some((before, after)) = found(rest).and_then(|at| rest.split_at_checked(at + METHOD.len())) {
+    while let Some((before, after)) = found(rest).and_then(|at| rest.split_at_checked(at)) {
         masked.extend_from_slice(before);
         masked.extend_from_slice(b"***");
         let end = after.iter().position(|byte| b" \t\r\n;|".contains(byte)).unwrap_or(after.len());

@@ -1,7 +1,7 @@
 //! Session descriptions: what the relay must know of one, and our own copy of it for the other side.
 //!
 //! RFC 8866 and RFC 4566 (grammar), RFC 3264 (offer and answer), RFC 3551 (static payload types), RFC 3605 (`a=rtcp`),
-//! RFC 5761 (`a=rtcp-mux`), RFC 4568 (`a=crypto`), T.38 Annex D (fax).
+//! RFC 5761 (`a=rtcp-mux`), RFC 4568 (`a=crypto`), RFC 8842 (DTLS), RFC 8839 (ICE), T.38 Annex D (fax).
 //!
 //! Not here: which codec or cipher is chosen, when a version number grows. The caller decides; this module only
 //! reads and rewrites.
@@ -24,6 +24,7 @@ pub mod crypto;
 mod foreign;
 mod grammar;
 mod listening;
+mod path;
 mod resumed;
 mod sending;
 mod stream;
@@ -40,6 +41,7 @@ pub use anchor::{Anchor, AnchorError};
 pub use codec::Codec;
 pub use crypto::{Crypto, CryptoError};
 use grammar::Session;
+pub use path::{IceAgent, MediaPath, OwnAgent, OwnPath, Setup, is_dtls};
 pub use stream::{Direction, RtcpXr, Stream, StreamKind, is_srtp};
 
 /// A session description that parsed. RFC 8866.

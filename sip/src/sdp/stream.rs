@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use super::codec::{self, Codec};
 use super::crypto::Crypto;
 use super::grammar::{Attribute, Connection, Media, Session};
+use super::path::{MediaPath, is_dtls};
 
 /// What a stream carries, as far as the gateway minds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,6 +144,8 @@ pub struct Stream {
     pub label: Option<SmolStr>,
     /// The values of `a=crypto`, as written: secret. See [`Stream::cryptos`].
     pub crypto: Vec<String>,
+    /// What is said of DTLS and ICE.
+    pub path: MediaPath,
 }
 
 impl Stream {
@@ -169,6 +172,7 @@ impl Stream {
             ptime: number(media, "ptime"),
             label: media.value("label").map(|label| label.trim().into()),
             crypto: crypto(media),
+            path: MediaPath::of(session, media),
         };
         if is_rtp {
             stream.rtcp = rtcp(&stream, media.value("rtcp"));
@@ -183,9 +187,10 @@ impl Stream {
     }
 
     /// Whether the gateway would carry it: audio or image, not disabled, and with a place that packets may be sent to:
-    /// an address, a name, or the zeros of a hold.
+    /// an address, a name, the zeros of a hold, or whence its checks of ICE come.
     pub fn is_relayed(&self) -> bool {
-        let placed = usable(self.address).is_some() || self.names_host() || self.is_black_hole();
+        let checked = self.path.ice.is_some();
+        let placed = usable(self.address).is_some() || self.names_host() || self.is_black_hole() || checked;
         self.kind != StreamKind::Other && self.port != 0 && placed
     }
 
@@ -200,8 +205,10 @@ impl Stream {
     }
 
     /// Whether the connection address is the old sign of a hold: `0.0.0.0`, `::` or a name under `.invalid`.
+    /// With ICE and port 9 it is none: that is a sender that shows its address by its checks alone, RFC 8839 §4.2.1.3.
     pub fn is_black_hole(&self) -> bool {
         match self.address {
+            _ if self.path.ice.is_some() && self.port == 9 => false,
             Some(address) => address.is_unspecified(),
             None => ends_in_invalid(self.host.trim_end_matches('.')),
         }
@@ -215,6 +222,11 @@ impl Stream {
     /// Whether the transport is SRTP with keys in the description: `RTP/SAVP` or `RTP/SAVPF`. RFC 4568, RFC 5124.
     pub fn is_srtp(&self) -> bool {
         is_srtp(&self.protocol)
+    }
+
+    /// Whether the transport is SRTP whose keys come of DTLS: `UDP/TLS/RTP/SAVP` or `UDP/TLS/RTP/SAVPF`. RFC 5764 §8.
+    pub fn is_dtls(&self) -> bool {
+        is_dtls(&self.protocol)
     }
 
     /// Whether the transport is plain RTP: `RTP/AVP` or `RTP/AVPF`.
@@ -251,6 +263,7 @@ impl fmt::Debug for Stream {
             .field("ptime", &self.ptime)
             .field("label", &self.label)
             .field("crypto", &format_args!("[*** x {}]", self.crypto.len()))
+            .field("path", &self.path)
             .finish()
     }
 }
