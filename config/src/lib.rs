@@ -95,8 +95,8 @@ pub use peer::{
     Refer, Registration, ResponseRule, RuleDirection, Srtp,
 };
 pub use records::{
-    Durability, Encryption, Hep, HepTransport, Nats, NatsLogin, RecordClass, Records, S3, Sink, SinkKind,
-    Webhook,
+    AwsService, Durability, Encryption, EventBridge, Hep, HepTransport, Nats, NatsLogin, RecordClass,
+    Records, S3, Sink, SinkKind, Sns, Sqs, Webhook,
 };
 pub use route::Route;
 pub use secret::{Secret, SecretError};

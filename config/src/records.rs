@@ -1,5 +1,6 @@
 //! The table `[records]`.
 
+mod aws;
 mod hep;
 mod nats;
 mod sink;
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 use crate::read::{Reader, Table};
 use crate::value::parse_size;
 
+pub(crate) use aws::keys;
+pub use aws::{AwsService, EventBridge, Sns, Sqs};
 pub use hep::{Hep, HepTransport};
 pub use nats::{Nats, NatsLogin};
 pub use sink::{Encryption, RecordClass, S3, Sink, SinkKind, Webhook};

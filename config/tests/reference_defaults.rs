@@ -40,6 +40,19 @@ secret = "it is one"
 name = "stream"
 servers = "tls://nats.example.com"
 #[[records.nats]]
+[[records.eventbridge]]
+name = "bus"
+region = "us-east-1"
+#[[records.eventbridge]]
+[[records.sns]]
+name = "topic"
+topic = "arn:aws:sns:us-east-1:111122223333:streams"
+#[[records.sns]]
+[[records.sqs]]
+name = "queue"
+queue = "https://sqs.us-east-1.amazonaws.com/111122223333/streams"
+region = "us-east-1"
+#[[records.sqs]]
 [[records.hep]]
 name = "homer"
 address = "homer.example.com:9060"

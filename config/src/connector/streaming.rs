@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::OnFailure;
 use crate::Secret;
 use crate::read::{Item, Table};
-use crate::value::{HttpUrl, ValueError};
+use crate::value::{HttpUrl, ValueError, parse_size};
 
 /// `[voice_connector.streaming]`: each call, from its answer on.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct StreamingSink {
     pub kept: Duration,
     /// Trust anchors, PEM. Default: the system's.
     pub ca: Option<PathBuf>,
+    /// What becomes of a call that can't be streamed to it. Default: it is placed.
+    pub on_failure: OnFailure,
     /// What it is.
     pub kind: StreamingKind,
 }
@@ -74,6 +77,8 @@ pub struct Kinesis {
     pub streams: usize,
     /// Length of a fragment. Default: 1 s.
     pub fragment: Duration,
+    /// Most bytes on disk of what no service took in time, to be delivered later. Default: nothing is kept.
+    pub spool: Option<u64>,
 }
 
 impl Streaming {
@@ -110,7 +115,8 @@ impl StreamingSink {
             Kind::Kinesis => Kinesis::read(table).map(StreamingKind::Kinesis),
             Kind::WebSocket => WebSocket::read(table).map(StreamingKind::WebSocket),
         };
-        let sink = Self { name: name?, kept: kept.unwrap_or(kept_else), ca, kind: kind? };
+        let on_failure = OnFailure::read(table);
+        let sink = Self { name: name?, kept: kept.unwrap_or(kept_else), ca, on_failure, kind: kind? };
         Some((sink, item?))
     }
 }
@@ -159,8 +165,16 @@ fn websocket_url(text: &str) -> Result<HttpUrl, ValueError> {
 
 impl Kinesis {
     /// Its own.
-    const KEYS: &[&'static str] =
-        &["region", "endpoint", "access_key", "secret_key", "retention_hours", "streams", "fragment"];
+    const KEYS: &[&'static str] = &[
+        "region",
+        "endpoint",
+        "access_key",
+        "secret_key",
+        "retention_hours",
+        "streams",
+        "fragment",
+        "spool",
+    ];
 
     fn read(table: &Table<'_>) -> Option<Self> {
         let region = table.required("region", "region = \"us-east-1\"");
@@ -169,19 +183,16 @@ impl Kinesis {
             let urls = item.one_or_list().unwrap_or_default();
             urls.iter().filter_map(|item| item.text(http_url)).collect()
         });
-        let keys = match (table.get("access_key"), table.get("secret_key")) {
-            (Some(access), Some(secret)) => access.name_text().map(str::to_owned).zip(Secret::read(&secret)),
-            (Some(one), None) | (None, Some(one)) => {
-                one.error(
-                    "one key alone opens nothing",
-                    "write `access_key` and `secret_key`, or neither of them",
-                );
-                None
-            }
-            (None, None) => None,
-        };
+        let keys = crate::records::keys(table);
         let retention_hours = table.get("retention_hours").and_then(|item| item.integer(0, 87_600));
         let streams = table.get("streams").and_then(|item| item.integer(2, 100_000));
+        let spool = table.get("spool").and_then(|item| {
+            let size = item.text(parse_size)?;
+            if size < 1 << 20 {
+                item.wrong("`spool` has no room for sound", "a size from \"1 MiB\" on");
+            }
+            Some(size)
+        });
         let fragment = table.get("fragment").and_then(|item| item.duration("1s", "2s"));
         Some(Self {
             region: region?,
@@ -190,6 +201,7 @@ impl Kinesis {
             retention_hours: retention_hours.unwrap_or(0),
             streams: streams.unwrap_or(1_000),
             fragment: fragment.unwrap_or(Duration::from_secs(1)),
+            spool,
         })
     }
 }

@@ -1,7 +1,8 @@
-//! `[[records.s3]]`, `[[records.webhook]]`, `[[records.nats]]`: where records go beside the directory.
+//! `[[records.s3]]`, `[[records.webhook]]`, `[[records.nats]]`, and those that take events alone: where records go beside the directory.
 
 use std::path::PathBuf;
 
+use super::aws::{EventBridge, Sns, Sqs, keys};
 use super::nats::Nats;
 use crate::Secret;
 use crate::read::{Item, Table};
@@ -29,6 +30,12 @@ pub enum SinkKind {
     Webhook(Webhook),
     /// `[[records.nats]]`.
     Nats(Nats),
+    /// `[[records.eventbridge]]`. As the two below it gets events of streams alone.
+    EventBridge(EventBridge),
+    /// `[[records.sns]]`.
+    Sns(Sns),
+    /// `[[records.sqs]]`.
+    Sqs(Sqs),
 }
 
 /// A kind of record that sinks get.
@@ -44,6 +51,10 @@ pub enum RecordClass {
     SipMessage,
     /// Calls of the API, one record each.
     Audit,
+    /// What became of a stream of a call: STARTED, UPDATED, ENDED, FAILED.
+    StreamingEvent,
+    /// Streaming detail records, one for each connector of a call that was streamed.
+    StreamingDetail,
 }
 
 impl RecordClass {
@@ -53,6 +64,8 @@ impl RecordClass {
         ("quality", RecordClass::Quality),
         ("sip_message", RecordClass::SipMessage),
         ("audit", RecordClass::Audit),
+        ("streaming_event", RecordClass::StreamingEvent),
+        ("streaming_detail", RecordClass::StreamingDetail),
     ];
 }
 
@@ -110,8 +123,16 @@ pub(super) fn read(records: &Table<'_>) -> Vec<Sink> {
         .filter_map(|table| sink(&table, Webhook::read(&table).map(SinkKind::Webhook)));
     let nats =
         tables("nats").into_iter().filter_map(|table| sink(&table, Nats::read(&table).map(SinkKind::Nats)));
+    let buses = tables("eventbridge")
+        .into_iter()
+        .filter_map(|table| sink(&table, EventBridge::read(&table).map(SinkKind::EventBridge)));
+    let topics =
+        tables("sns").into_iter().filter_map(|table| sink(&table, Sns::read(&table).map(SinkKind::Sns)));
+    let queues =
+        tables("sqs").into_iter().filter_map(|table| sink(&table, Sqs::read(&table).map(SinkKind::Sqs)));
     let (mut sinks, mut names) = (Vec::<Sink>::new(), Vec::new());
-    for (sink, name) in s3.chain(webhooks).chain(nats).collect::<Vec<_>>() {
+    let all = s3.chain(webhooks).chain(nats).chain(buses).chain(topics).chain(queues);
+    for (sink, name) in all.collect::<Vec<_>>() {
         if names.contains(&sink.name) {
             let remedy = "another name, as the journal knows each sink by its own";
             name.wrong(format!("there is another sink {:?}", sink.name), remedy);
@@ -133,18 +154,22 @@ fn sink<'a>(table: &Table<'a>, kind: Option<SinkKind>) -> Option<(Sink, Item<'a>
         }
         Some(list.iter().filter_map(|item| item.choice(RecordClass::CHOICES)).collect())
     });
+    let kind = kind?;
+    let otherwise = match kind {
+        SinkKind::EventBridge(_) | SinkKind::Sns(_) | SinkKind::Sqs(_) => vec![RecordClass::StreamingEvent],
+        _ => vec![RecordClass::CallDetail, RecordClass::Call, RecordClass::Audit],
+    };
     let sink = Sink {
         name: name?,
-        records: records
-            .unwrap_or_else(|| vec![RecordClass::CallDetail, RecordClass::Call, RecordClass::Audit]),
+        records: records.unwrap_or(otherwise),
         must_have: table.get("must_have").and_then(|item| item.boolean()).unwrap_or(false),
-        kind: kind?,
+        kind,
     };
     Some((sink, item))
 }
 
 /// A URL; a warning where what goes there can be read on the way.
-fn url(item: &Item<'_>) -> Option<HttpUrl> {
+pub(super) fn url(item: &Item<'_>) -> Option<HttpUrl> {
     let url: HttpUrl = item.parse()?;
     if !url.is_private() {
         let text = format!(
@@ -174,17 +199,7 @@ impl S3 {
         let region = table.get("region").and_then(|item| crate::gateway::label(&item));
         let endpoint = table.get("endpoint").and_then(|item| url(&item));
         let prefix = table.get("prefix").and_then(|item| item.text(prefix));
-        let keys = match (table.get("access_key"), table.get("secret_key")) {
-            (Some(access), Some(secret)) => access.name_text().map(str::to_owned).zip(Secret::read(&secret)),
-            (Some(one), None) | (None, Some(one)) => {
-                one.error(
-                    "one key alone opens nothing",
-                    "write `access_key` and `secret_key`, or neither of them",
-                );
-                None
-            }
-            (None, None) => None,
-        };
+        let keys = keys(table);
         let kms = table.get("kms_key").and_then(|item| item.name_text().map(str::to_owned));
         let encryption = table.get("encryption");
         let word = encryption.as_ref().and_then(|item| item.choice(&[("AES256", false), ("aws:kms", true)]));

@@ -153,6 +153,13 @@ pub enum Refusal {
         /// The connector.
         connector: ConnectorId,
     },
+    /// The connector's calls are to be streamed or not to be, and a sink takes none.
+    Unstreamed {
+        /// The connector.
+        connector: ConnectorId,
+        /// The sink's name.
+        sink: String,
+    },
     /// The connector's calls have talked outwards for as long as they may in one day.
     DailyMinutes {
         /// The connector.
@@ -267,6 +274,7 @@ impl Refusal {
             Refusal::NoListener { .. } => (503, "no_listener"),
             Refusal::Draining { .. } => (503, "draining"),
             Refusal::Unrecorded { .. } => (503, "recording"),
+            Refusal::Unstreamed { .. } => (503, "streaming"),
             Refusal::CallsPerSecond { .. } => (503, "cps"),
             Refusal::ConcurrentCalls { .. } => (503, "concurrent_calls"),
             Refusal::UnansweredCalls { .. } => (503, "unanswered_calls"),
@@ -347,6 +355,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::Unrecorded { connector } => {
                 write!(f, "Calls of voice connector {connector} can't be recorded now")
+            }
+            Refusal::Unstreamed { connector, sink } => {
+                write!(f, "Calls of voice connector {connector} can't be streamed to {sink} now")
             }
             Refusal::Draining { what } => write!(f, "No new calls now: {what} is draining"),
             Refusal::CallsPerSecond { whose, limit, .. } => {

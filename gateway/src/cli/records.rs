@@ -9,11 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::{Args, ValueEnum};
 use config::Config;
 use serde_json::Value;
+use streaming::detail::StreamingDetail;
 
 use super::fail;
 use super::output::{say, tell};
 use crate::direction::Direction;
-use crate::record::read::{Folder, Found, InJournal, Shelf, Shelved, Wanted, read};
+use crate::record::read::{Folder, Found, InJournal, Shelf, Shelved, Wanted, read, read_streaming};
 use crate::record::{CallDetailRecord, Status, rfc3339};
 
 /// Columns of a CSV: the fields of a record, in their order.
@@ -67,6 +68,9 @@ pub(super) struct Arguments {
     /// A transaction id or a SIP Call-ID.
     #[arg(long, value_name = "ID")]
     call: Option<String>,
+    /// Streaming detail records, of calls that were streamed, instead of call detail records.
+    #[arg(long, conflicts_with = "number")]
+    streaming: bool,
     /// Where they are read: the directory and the journal, or the object store of the sink of that name.
     #[arg(long, value_name = "SINK")]
     sink: Option<String>,
@@ -118,6 +122,9 @@ pub(super) fn records(arguments: &Arguments) -> ExitCode {
     if left == 0 {
         return ExitCode::SUCCESS;
     }
+    if arguments.streaming {
+        return streaming(&shelves, &wanted, arguments.format, left);
+    }
     say(heading(arguments.format));
     let (mut told, mut failed) = (BTreeSet::new(), None);
     let found = read(&shelves, &wanted, &mut |found| {
@@ -132,6 +139,60 @@ pub(super) fn records(arguments: &Arguments) -> ExitCode {
         left > 0 && failed.is_none()
     });
     ended(failed.map_or(found, Err))
+}
+
+/// The same of streaming detail records.
+fn streaming(shelves: &[Box<dyn Shelf>], wanted: &Wanted, format: Format, mut left: u64) -> ExitCode {
+    match format {
+        Format::Table => say(streamed("BEGAN", "SECONDS", ["CONNECTOR", "TRANSACTION", "HOW IT ENDED"])),
+        Format::Json => {}
+        Format::Csv => say(STREAMING_FIELDS.join(",") + "\r\n"),
+        Format::Wide => return fail("a wide record is of a call: leave --streaming out"),
+    }
+    ended(read_streaming(shelves, wanted, &mut |record| {
+        left -= 1;
+        say(streaming_line(record, format));
+        left > 0
+    }))
+}
+
+/// Columns of a CSV of streaming detail records.
+const STREAMING_FIELDS: [&str; 13] = [
+    "SchemaVersion",
+    "AwsAccountId",
+    "TransactionId",
+    "CallId",
+    "VoiceConnectorId",
+    "StartTimeEpochSeconds",
+    "EndTimeEpochSeconds",
+    "Status",
+    "StatusMessage",
+    "ServiceCode",
+    "UsageType",
+    "BillableDurationSeconds",
+    "Region",
+];
+
+fn streaming_line(record: &StreamingDetail, format: Format) -> String {
+    if format == Format::Table {
+        let began = u64::try_from(record.start_time_epoch_seconds).unwrap_or_default();
+        let seconds = record.billable_duration_seconds.to_string();
+        let (call, how) = (record.transaction_id.to_string(), plain(&record.status_message));
+        let whose = [record.voice_connector_id.as_str(), &call, &how];
+        return streamed(&rfc3339(Duration::from_secs(began)), &seconds, whose);
+    }
+    let value = serde_json::to_value(record).unwrap_or_default();
+    match format {
+        Format::Csv => {
+            let cells: Vec<String> = STREAMING_FIELDS.iter().map(|field| cell(value.get(field))).collect();
+            cells.join(",") + "\r\n"
+        }
+        _ => format!("{value}\n"),
+    }
+}
+
+fn streamed(began: &str, seconds: &str, [connector, transaction, how]: [&str; 3]) -> String {
+    format!("{began:<20} {seconds:>7} {connector:<22} {transaction:<36} {how}\n")
 }
 
 /// Tells what could not be read.
@@ -318,6 +379,21 @@ mod tests {
         let csv = shown(&record, None, Format::Csv);
         assert!(csv.contains(",\"503 No, \"\"not\"\" now\",") && csv.ends_with("\r\n"), "{csv}");
         assert_eq!(heading(Format::Csv).split(',').count(), FIELDS.len());
+    }
+
+    #[test]
+    fn a_streaming_record_in_each_form() {
+        let record = crate::record::testing::streamed().over(1_565_399_640_000, Some("away")).record;
+        let table = streaming_line(&record, Format::Table);
+        let rest = "0 abcdef1ghij2klmno3pqr4 0f8fad5b-d9cb-469f-a165-70867728950e away\n";
+        assert_eq!(table, format!("2019-08-10T01:14:00Z       {rest}"));
+        let json: Value = serde_json::from_str(&streaming_line(&record, Format::Json)).unwrap();
+        let mut names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut fields = STREAMING_FIELDS.to_vec();
+        names.sort_unstable();
+        fields.sort_unstable();
+        assert_eq!(names, fields);
+        assert!(streaming_line(&record, Format::Csv).starts_with("1.0,111122223333,0f8fad5b-"));
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Core {
                     Some((key, leg)) => {
                         self.servers.insert(id, key);
                         self.crossed(now, key, Crossed::Received(&from.source), &message);
+                        self.hear_change(now, key, leg, &message);
                         let source = from.source;
                         self.event(now, key, Event::Request { leg, server: id, message, source });
                     }

@@ -141,7 +141,7 @@ pub enum Effect {
     Media(Command),
     /// The sound of a call is wanted from now on.
     Listen(Box<Listen>),
-    /// The recordings of a call that is listened to are to change.
+    /// What becomes of a call that is listened to changes.
     Recordings {
         /// The call.
         transaction_id: Uuid,

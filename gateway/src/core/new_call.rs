@@ -14,7 +14,7 @@ use super::flow::Flow;
 use super::parties::{account, asserted, facts, offered, redirections};
 use super::recording::asks_to_record;
 use super::refuse::algorithms;
-use super::{CallKey, Core, Live, Slot};
+use super::{CallKey, Core, Live, Slot, sound};
 use crate::admit::{self, Admitted, Digest, Facts, OfferedMedia, Origin, Outcome, Refusal};
 use crate::call::{Body, Call, NewCall, Profile, Route, caller_user, heard};
 use crate::clock::Now;
@@ -126,9 +126,9 @@ impl Core {
         }
         if let Origin::Connector(connector) = &admitted.origin
             && admitted.emergency.is_none()
-            && self.shared.refuses_unrecorded(connector)
+            && let Some(refusal) = self.shared.refuses_unheard(connector)
         {
-            return self.refuse(now, asked, &Refusal::Unrecorded { connector: connector.id.clone() });
+            return self.refuse(now, asked, &refusal);
         }
         let Room { permits, routes } = match self.room(now, live, admitted) {
             Ok(room) => room,
@@ -196,12 +196,15 @@ impl Core {
             set_aside: permits.iter().any(Permit::is_set_aside),
             max_duration: max_duration(&admitted.origin),
         };
+        let streamed = new.account.outbound.as_deref();
+        let streamed = streamed.and_then(|id| sound::invite(&live.config, id, message, None));
         let permits = self.open_permits(&new.account, permits);
         match Call::new(now, new, &mut self.tokens) {
             Ok(call) => {
                 self.shared.call_began();
                 let mut slot = Slot::new(now, call, permits);
                 slot.invite = Some(asked.server);
+                slot.keep_invite(streamed);
                 self.calls.insert(key, slot);
                 self.servers.insert(asked.server, key);
                 self.crossed(now, key, Crossed::Received(&source), message);
@@ -246,21 +249,21 @@ impl Core {
         if attempts.is_empty() {
             return Err(Refusal::every_way_drains(&admitted.number));
         }
-        let mut unrecorded = None;
+        let mut unheard = None;
         let attempts: Vec<_> = attempts
             .into_iter()
             .filter(|attempt| match &attempt.via {
-                Via::Connector(connector)
-                    if admitted.emergency.is_none() && self.shared.refuses_unrecorded(connector) =>
-                {
-                    unrecorded = Some(connector.id.clone());
-                    false
+                Via::Connector(connector) if admitted.emergency.is_none() => {
+                    let refusal = self.shared.refuses_unheard(connector);
+                    let is_placed = refusal.is_none();
+                    unheard = refusal.or(unheard.take());
+                    is_placed
                 }
                 _ => true,
             })
             .collect();
-        if let Some(connector) = unrecorded.filter(|_| attempts.is_empty()) {
-            return Err(Refusal::Unrecorded { connector });
+        if let Some(refusal) = unheard.filter(|_| attempts.is_empty()) {
+            return Err(refusal);
         }
         let routes: Vec<Route> =
             attempts.into_iter().filter_map(|attempt| self.call_route(live, admitted, attempt)).collect();

@@ -11,7 +11,7 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use super::asked::Asked;
 use super::parties::user_of;
-use super::{CallKey, Core, Live, Slot};
+use super::{CallKey, Core, Live, Slot, sound};
 use crate::admit::{self, Refusal};
 use crate::call::{Body, Call, NewRecording, heard};
 use crate::clock::Now;
@@ -136,12 +136,15 @@ impl Core {
         new: NewRecording,
         permits: [Permit; 2],
     ) {
+        let connector = asked.connector().unwrap_or_default();
+        let streamed = sound::invite(&self.live.config, connector, &asked.message, Some(&new.body));
         let permits = self.open_permits(&new.account, permits);
         match Call::record(now, new, &mut self.tokens) {
             Ok(call) => {
                 self.shared.call_began();
                 let mut slot = Slot::new(now, call, permits);
                 slot.invite = Some(asked.server);
+                slot.keep_invite(streamed);
                 self.calls.insert(key, slot);
                 self.servers.insert(asked.server, key);
                 self.crossed(now, key, Crossed::Received(&asked.from.source), &asked.message);

@@ -78,6 +78,8 @@ pub struct Shared {
     pub termination_health: Arc<TerminationHealth>,
     /// Whether calls can be recorded.
     pub recordings: crate::sound::Health,
+    /// Which sinks take calls, of those without which none is placed.
+    pub sinks: crate::sound::Reaches,
 }
 
 impl Shared {
@@ -104,6 +106,7 @@ impl Shared {
             drains: Arc::default(),
             termination_health: Arc::default(),
             recordings: crate::sound::Health::default(),
+            sinks: crate::sound::Reaches::default(),
             limits: Limits::default(),
             minutes: Minutes::default(),
             health: ArcSwap::from_pointee(Health::new()),

@@ -260,6 +260,8 @@ impl Gateway {
             current.clone(),
             metrics.clone(),
             shared.recordings.clone(),
+            records.recorder.clone(),
+            shared.sinks.clone(),
         )
         .map_err(|source| StartError::System { what: "a thread for the sound of calls", source })?;
         let sources = export::Sources {

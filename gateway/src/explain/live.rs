@@ -173,12 +173,11 @@ impl Live<'_> {
     /// What of the caller's limits is used, and the one that leaves no place.
     pub(super) fn caller(self, admitted: &Admitted, moments: &mut Vec<Moment>) -> Option<RefusedNow> {
         let limits = &self.shared.limits;
-        let mut unrecorded = None;
+        let mut unheard = None;
         if let Origin::Connector(connector) = &admitted.origin
             && admitted.emergency.is_none()
-            && self.shared.refuses_unrecorded(connector)
         {
-            unrecorded = Some(Refusal::Unrecorded { connector: connector.id.clone() });
+            unheard = self.shared.refuses_unheard(connector);
         }
         let mut refused = self.shared.minutes.check(admitted, self.now).err();
         if let Some((used, limit)) = self.shared.minutes.used_by(admitted, self.now) {
@@ -199,7 +198,7 @@ impl Live<'_> {
             refused = refused.or(Some(full));
         }
         moments.push(Moment::Unanswered { whose, calls, most });
-        unrecorded.or(refused).map(RefusedNow::from)
+        unheard.or(refused).map(RefusedNow::from)
     }
 
     /// What of the limits of those that may be called is used; why nobody has room.

@@ -588,6 +588,36 @@ pub(super) const FAMILIES: &[Family] = &[
         "Sound of either party that is missing in a sink, since the gateway or the sink was too slow.",
     ),
     family(
+        "voice_connector_sound_spooled_milliseconds_total",
+        Kind::Counter,
+        &["voice_connector_id", "region", "sink"],
+        "Sound of either party that no target took in time, and that waits on disk to be delivered.",
+    ),
+    family(
+        "voice_connector_sound_start_milliseconds_total",
+        Kind::Counter,
+        &["voice_connector_id", "region", "sink"],
+        "How long streams took to start after the answer of their calls, in sum: divide by the streams that started.",
+    ),
+    family(
+        "voice_connector_sound_spool_bytes",
+        Kind::Gauge,
+        &["voice_connector_id", "region", "sink"],
+        "Size of what waits on disk for a sink of that name.",
+    ),
+    family(
+        "voice_connector_sound_spool_files",
+        Kind::Gauge,
+        &["voice_connector_id", "region", "sink"],
+        "Files that wait on disk for a sink of that name: one for each party of a call.",
+    ),
+    family(
+        "voice_connector_sound_spool_lost_files_total",
+        Kind::Counter,
+        &["voice_connector_id", "region", "sink"],
+        "Files of the spool that had to go for newer ones before they were delivered.",
+    ),
+    family(
         "voice_connector_traces_total",
         Kind::Counted,
         &["result"],

@@ -165,15 +165,21 @@ pub enum RecordKind {
     Detail,
     /// Call of the API.
     Audit,
+    /// What became of a stream.
+    StreamingEvent,
+    /// A call that was streamed is over.
+    StreamingDetail,
 }
 
 impl RecordKind {
-    const ALL: [RecordKind; 5] = [
+    const ALL: [RecordKind; 7] = [
         RecordKind::CallDetail,
         RecordKind::Quality,
         RecordKind::SipMessage,
         RecordKind::Detail,
         RecordKind::Audit,
+        RecordKind::StreamingEvent,
+        RecordKind::StreamingDetail,
     ];
 
     /// The word that stands in metrics and in what sinks get.
@@ -184,13 +190,15 @@ impl RecordKind {
             RecordKind::SipMessage => "sip_message",
             RecordKind::Detail => "call",
             RecordKind::Audit => "audit",
+            RecordKind::StreamingEvent => "streaming_event",
+            RecordKind::StreamingDetail => "streaming_detail",
         }
     }
 }
 
 /// One counter for each kind of record.
 #[derive(Clone)]
-struct ByKind([Counter; 5]);
+struct ByKind([Counter; 7]);
 
 impl ByKind {
     fn new(recorder: &PrometheusRecorder, name: &'static str) -> ByKind {
@@ -198,13 +206,15 @@ impl ByKind {
     }
 
     fn add(&self, kind: RecordKind, count: u64) {
-        let [call_detail, quality, sip_message, detail, audit] = &self.0;
+        let [call_detail, quality, sip_message, detail, audit, event, streaming] = &self.0;
         let counter = match kind {
             RecordKind::CallDetail => call_detail,
             RecordKind::Quality => quality,
             RecordKind::SipMessage => sip_message,
             RecordKind::Detail => detail,
             RecordKind::Audit => audit,
+            RecordKind::StreamingEvent => event,
+            RecordKind::StreamingDetail => streaming,
         };
         counter.increment(count);
     }

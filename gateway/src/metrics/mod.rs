@@ -35,7 +35,7 @@ pub use hep::HepMetrics;
 pub use listen::{DnsMetrics, ListenMetrics};
 pub use page::{Page, Series};
 pub use sink::SinkMetrics;
-pub use sound::{Sound, SoundMetrics};
+pub use sound::{Sound, SoundMetrics, SpoolMetrics};
 
 /// The label of a connector that is not configured.
 const UNKNOWN: &str = "unknown";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::PrometheusRecorder;
 
-use super::{Metrics, counter, gauge};
+use super::{Metrics, as_f64, counter, gauge};
 
 /// A kind of sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,28 @@ pub struct SoundMetrics {
     started: Counter,
     failed: Counter,
     dropped: Counter,
+    on_disk: Counter,
+    start: Counter,
+}
+
+/// What is counted of a sink's spool.
+#[derive(Clone)]
+pub struct SpoolMetrics {
+    bytes: Gauge,
+    files: Gauge,
+    lost: Counter,
+}
+
+impl SpoolMetrics {
+    /// What is in it.
+    ///
+    /// - `lost`: files that had to go for newer ones, in all.
+    pub fn set(&self, files: usize, bytes: u64, lost: u64) {
+        let as_usize = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        self.files.set(as_f64(files));
+        self.bytes.set(as_f64(as_usize(bytes)));
+        self.lost.absolute(lost);
+    }
 }
 
 impl SoundMetrics {
@@ -45,12 +67,17 @@ impl SoundMetrics {
             started: counter(recorder, "voice_connector_sound_streams_started_total", &labels),
             failed: counter(recorder, "voice_connector_sound_streams_failed_total", &labels),
             dropped: counter(recorder, "voice_connector_sound_dropped_milliseconds_total", &labels),
+            on_disk: counter(recorder, "voice_connector_sound_spooled_milliseconds_total", &labels),
+            start: counter(recorder, "voice_connector_sound_start_milliseconds_total", &labels),
         }
     }
 
     /// A call goes to such a sink, until [`SoundMetrics::ended`].
-    pub fn started(&self) {
+    ///
+    /// - `after`: so long after it was to.
+    pub fn started(&self, after: Duration) {
         self.started.increment(1);
+        self.start.increment(u64::try_from(after.as_millis()).unwrap_or(0));
         self.active.increment(1.0);
     }
 
@@ -64,6 +91,11 @@ impl SoundMetrics {
         self.failed.increment(1);
     }
 
+    /// So much of a party's sound waits on disk, and comes later.
+    pub fn spooled(&self, duration: Duration) {
+        self.on_disk.increment(u64::try_from(duration.as_millis()).unwrap_or(0));
+    }
+
     /// So much of a party's sound is missing in a sink.
     pub fn dropped(&self, duration: Duration) {
         self.dropped.increment(u64::try_from(duration.as_millis()).unwrap_or(0));
@@ -71,6 +103,19 @@ impl SoundMetrics {
 }
 
 impl Metrics {
+    /// The spool of a connector's sink of that name: the same gauges each time.
+    #[must_use]
+    pub fn spool(&self, voice_connector_id: &str, name: &str) -> SpoolMetrics {
+        let recorder = &self.0.recorder;
+        let labels =
+            [("voice_connector_id", voice_connector_id), ("region", &*self.0.region), ("sink", name)];
+        SpoolMetrics {
+            bytes: gauge(recorder, "voice_connector_sound_spool_bytes", &labels),
+            files: gauge(recorder, "voice_connector_sound_spool_files", &labels),
+            lost: counter(recorder, "voice_connector_sound_spool_lost_files_total", &labels),
+        }
+    }
+
     /// A connector's sinks of a kind: the same counters each time.
     #[must_use]
     pub fn sound(&self, voice_connector_id: &str, sink: Sound) -> SoundMetrics {

@@ -7,6 +7,8 @@
 //! Amazon-Chime-Voice-Connector-CDRs/json/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>
 //! voice-connector-calls/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>.json    all of one call: [`WideRecord`]
 //! voice-connector-audit/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<event id>.json          a call of the API: [`AuditRecord`]
+//! Amazon-Chime-Voice-Connector-SDRs/json/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction id>
+//! voice-connector-events/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<event id>.json    of a stream: [`StreamingEvent`]
 //! aws/ChimeVoiceConnectorLogs/<connector>/<yyyy>/<mm>/<dd>/<HH>.jsonl           quality, a line a call and minute
 //! aws/ChimeVoiceConnectorSipMessages/<connector>/<yyyy>/<mm>/<dd>/<HH>.jsonl    SIP messages, a line each
 //! .journal/                                                                     what is on its way; ours
@@ -79,6 +81,7 @@ mod retry;
 mod settled;
 pub mod sink;
 mod sip_log;
+mod streamed;
 mod usage;
 mod verdict;
 mod wide;
@@ -99,7 +102,10 @@ pub use leg::LegDetail;
 pub use mask::mask;
 pub use media::{LossDetail, MediaDetail, Opinion, PartyMedia, Share, StreamDetail};
 pub use name::AUDIT;
-pub use name::{LogGroup, audit, call, call_detail, day_of, hourly, recording_name, recordings_of, rfc3339};
+pub use name::{
+    LogGroup, audit, call, call_detail, day_of, hourly, recording_name, recordings_of, rfc3339,
+    streaming_detail, streaming_event,
+};
 pub use quality::{FlowFacts, Lost, Minute, PathFacts, QualityFacts, quality};
 pub use recorder::{
     Ack, Full, NotJournaled, Opened, Record, RecordWriter, Recorder, RecorderSettings, open, open_with,
@@ -107,11 +113,12 @@ pub use recorder::{
 pub use recovery::Orphan;
 pub use settled::{Account, Forward, Settled, Times, transaction_id};
 pub use sip_log::SipMessageFacts;
+pub use streamed::{StreamedCall, StreamingEvent, StreamingNews, StreamingRecord};
 pub use usage::{region_code, usage_type};
 pub use verdict::verdict;
 pub use wide::{FailureClass, WideRecord};
 
 /// Whole milliseconds, as the logs count time.
-fn milliseconds(time: Duration) -> u64 {
+pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,16 +15,45 @@ const ID_LIMIT: usize = 96;
 /// Source: reference §10.
 #[must_use]
 pub fn call_detail(voice_connector_id: &str, started_at: Duration, transaction_id: &str) -> String {
-    let start = utc(started_at);
     format!(
-        "Amazon-Chime-Voice-Connector-CDRs/json/{}/{}/{:02}.{:02}.{:02}.{:03}_{}",
+        "Amazon-Chime-Voice-Connector-CDRs/json/{}",
+        of_connector(voice_connector_id, started_at, transaction_id)
+    )
+}
+
+/// `Amazon-Chime-Voice-Connector-SDRs/json/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<transaction>`, in UTC of the moment when
+/// the first stream began.
+///
+/// Source: reference §10.
+#[must_use]
+pub fn streaming_detail(voice_connector_id: &str, started_at: Duration, transaction_id: &str) -> String {
+    format!("{STREAMING}/{}", of_connector(voice_connector_id, started_at, transaction_id))
+}
+
+/// Where the names of streaming detail records begin.
+pub(super) const STREAMING: &str = "Amazon-Chime-Voice-Connector-SDRs/json";
+
+/// `voice-connector-events/<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<event id>.json`, in UTC of the event.
+#[must_use]
+pub fn streaming_event(voice_connector_id: &str, at: Duration, event_id: &str) -> String {
+    format!("{EVENTS}/{}.json", of_connector(voice_connector_id, at, event_id))
+}
+
+/// Where the names of events of streams begin.
+pub(super) const EVENTS: &str = "voice-connector-events";
+
+/// `<connector>/<yyyy>/<mm>/<dd>/<HH.MM.SS.mmm>_<id>`.
+fn of_connector(voice_connector_id: &str, at: Duration, id: &str) -> String {
+    let at = utc(at);
+    format!(
+        "{}/{}/{:02}.{:02}.{:02}.{:03}_{}",
         component(voice_connector_id),
-        day(start),
-        start.hour(),
-        start.minute(),
-        start.second(),
-        start.millisecond(),
-        component(transaction_id),
+        day(at),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.millisecond(),
+        component(id),
     )
 }
 
@@ -195,6 +224,17 @@ mod tests {
     fn wide_records() {
         let name = call(Duration::from_millis(1_565_399_625_042), "0f8fad5b");
         assert_eq!(name, "voice-connector-calls/2019/08/10/01.13.45.042_0f8fad5b.json");
+    }
+
+    #[test]
+    fn streams() {
+        let at = Duration::from_millis(1_565_399_625_042);
+        let name = "2019/08/10/01.13.45.042_0f8fad5b";
+        assert_eq!(
+            streaming_detail("abc", at, "0f8fad5b"),
+            format!("Amazon-Chime-Voice-Connector-SDRs/json/abc/{name}")
+        );
+        assert_eq!(streaming_event("abc", at, "0f8fad5b"), format!("voice-connector-events/abc/{name}.json"));
     }
 
     #[test]

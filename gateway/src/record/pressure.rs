@@ -10,9 +10,9 @@ pub enum Pressure {
     None,
     /// SIP messages are not, nor what of the API only reads.
     Messages,
-    /// Quality records and wide records are not either.
+    /// Quality records, wide records and events of streams that begin are not either.
     Quality,
-    /// Call detail records only, and none of the API's; no new calls but emergencies.
+    /// Call and streaming detail records only, and none of the API's; no new calls but emergencies.
     Calls,
 }
 
@@ -54,7 +54,7 @@ impl Pressure {
         match self {
             Pressure::None => "nothing",
             Pressure::Messages => "SIP messages, and what sinks need not have",
-            Pressure::Quality => "SIP messages, quality and wide records",
+            Pressure::Quality => "SIP messages, quality and wide records, events of streams that begin",
             Pressure::Calls => "all calls but emergencies",
         }
     }
@@ -62,9 +62,9 @@ impl Pressure {
     /// Whether a record of this kind is still taken.
     pub fn admits(self, kind: RecordKind) -> bool {
         match kind {
-            RecordKind::CallDetail => true,
+            RecordKind::CallDetail | RecordKind::StreamingDetail => true,
             RecordKind::Audit => self < Pressure::Calls,
-            RecordKind::Quality | RecordKind::Detail => self < Pressure::Quality,
+            RecordKind::Quality | RecordKind::Detail | RecordKind::StreamingEvent => self < Pressure::Quality,
             RecordKind::SipMessage => self < Pressure::Messages,
         }
     }

@@ -19,7 +19,9 @@ use super::pressure::Pressure;
 use super::recovery::{Orphan, recover};
 use super::sink::{LogFeed, Outcome, Queue, SinkSetup, SinkThread};
 use super::writer::Writer;
-use super::{AnsweredCall, AuditRecord, CallDetail, CallFacts, CallKey, QualityFacts, SipMessageFacts};
+use super::{
+    AnsweredCall, AuditRecord, CallDetail, CallFacts, CallKey, QualityFacts, SipMessageFacts, StreamingNews,
+};
 use crate::abort::AbortOnPanic;
 use crate::metrics::{RecordKind, RecordMetrics};
 use crate::pulse::Pulse;
@@ -82,6 +84,8 @@ pub enum Record {
     Detail(Box<CallDetail>),
     /// Somebody has asked the API for something.
     Audit(Box<AuditRecord>),
+    /// What became of a stream, or of all streams of a call.
+    Streaming(Box<StreamingNews>),
 }
 
 impl Record {
@@ -92,6 +96,10 @@ impl Record {
             Record::SipMessage(_) => RecordKind::SipMessage,
             Record::Detail(_) => RecordKind::Detail,
             Record::Audit(_) => RecordKind::Audit,
+            Record::Streaming(news) => match **news {
+                StreamingNews::Event { .. } => RecordKind::StreamingEvent,
+                StreamingNews::Over(_) => RecordKind::StreamingDetail,
+            },
         }
     }
 
@@ -99,6 +107,9 @@ impl Record {
     fn given_up_with(&self) -> RecordKind {
         match self {
             Record::Audit(audit) if !audit.changes => RecordKind::SipMessage,
+            Record::Streaming(news) if matches!(**news, StreamingNews::Event { is_end: true, .. }) => {
+                RecordKind::StreamingDetail
+            }
             record => record.kind(),
         }
     }
@@ -109,6 +120,10 @@ impl Record {
             Record::Quality(_) => QUALITY_COST,
             Record::SipMessage(facts) => MESSAGE_COST + facts.message.len(),
             Record::Audit(audit) => MESSAGE_COST + audit.body.len(),
+            Record::Streaming(news) => match &**news {
+                StreamingNews::Event { event, .. } => CALL_COST + event.body.len(),
+                StreamingNews::Over(_) => CALL_COST,
+            },
         }
     }
 }
@@ -138,6 +153,7 @@ pub(super) enum Item {
     SipMessage { facts: Box<SipMessageFacts>, cost: usize },
     Detail { detail: Box<CallDetail>, cost: usize },
     Audit { audit: Box<AuditRecord>, cost: usize },
+    Streaming { news: Box<StreamingNews>, cost: usize },
     Released { key: CallKey },
 }
 
@@ -220,8 +236,9 @@ pub struct Recorder {
 
 impl Recorder {
     /// Reports something. SIP messages are refused when half of the room in memory or nine tenths of the journal's are
-    /// taken, and with them calls of the API that only read; quality records and wide records when three quarters or 95 % are;
-    /// calls of the API that change something when no call is taken any more; call detail records never.
+    /// taken, and with them calls of the API that only read; quality records, wide records and events of streams that begin when three
+    /// quarters or 95 % are; calls of the API that change something when no call is taken any more; call and streaming detail
+    /// records, and that a stream is over, never.
     ///
     /// # Errors
     /// There is no room: the record is lost, and counted.
@@ -240,6 +257,7 @@ impl Recorder {
             Record::SipMessage(facts) => Item::SipMessage { facts, cost },
             Record::Detail(detail) => Item::Detail { detail, cost },
             Record::Audit(audit) => Item::Audit { audit, cost },
+            Record::Streaming(news) => Item::Streaming { news, cost },
         };
         let message = Message::Item(item);
         let sent = match more {

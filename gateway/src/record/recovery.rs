@@ -12,6 +12,9 @@ use super::{AnsweredCall, CallFacts, milliseconds};
 /// So long after its answer, the legs of a call that nobody hung up are surely gone.
 const ORPHAN_LIFETIME: Duration = Duration::from_secs(48 * 3600);
 
+/// What is said of streams that nobody ended.
+const RESTARTED: &str = "Gateway restarted";
+
 /// A call that was up, or rang, when the gateway stopped. Its record is written; its legs may still be up.
 ///
 /// It is returned at every start until [`Recorder::released`](super::Recorder::released) says that
@@ -22,7 +25,7 @@ pub struct Orphan {
     pub call: AnsweredCall,
 }
 
-/// Gives every call that was up an end, and returns the calls to hang up.
+/// Gives every call that was up an end, and its streams theirs, and returns the calls to hang up.
 ///
 /// - `now`: since the Unix epoch.
 ///
@@ -54,6 +57,16 @@ pub fn recover(journal: &mut Journal, now: Duration) -> io::Result<Vec<Orphan>> 
             }
         }
         orphans.push(Orphan { call });
+    }
+    for mut call in journal.streamed_calls()? {
+        let at = milliseconds(last_alive.min(now));
+        call.restarted();
+        while call.live > 0 {
+            let event = Box::new(call.lost(RESTARTED, at));
+            entries.push(Entry::StreamingEvent { sequence: journal.take_sequence(), event });
+        }
+        let record = Box::new(call.over(at, Some(RESTARTED)));
+        entries.push(Entry::StreamingDetail { sequence: journal.take_sequence(), record });
     }
     journal.append(&entries)?;
     journal.sync()?;

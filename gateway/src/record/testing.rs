@@ -1,6 +1,6 @@
 //! A call to test with.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rtp::relay::{CallStatistics, FlowStatistics, LegStatistics, LossPattern};
 use rtp::srtp::SrtcpTag;
@@ -12,6 +12,7 @@ use super::detail::{CallDetail, DetailDirection, DetailTimes};
 use super::facts::{AnsweredCall, CallFacts, Party};
 use super::leg::LegDetail;
 use super::media::MediaDetail;
+use super::streamed::StreamedCall;
 use crate::direction::Direction;
 
 /// An outbound call of 4 s that rang for 3.5 s.
@@ -49,6 +50,23 @@ pub(crate) fn audit(changes: bool) -> AuditRecord {
         changes,
         body: serde_json::json!({ "eventName": name }).to_string(),
     }
+}
+
+/// The same call, of which two streams are live.
+pub(crate) fn streamed() -> StreamedCall {
+    let facts = facts();
+    let call = streaming::Call {
+        transaction_id: facts.transaction_id.parse().unwrap(),
+        connector: facts.voice_connector_id,
+        call_id: facts.call_id,
+        direction: streaming::Direction::Outbound,
+        from: facts.source.number,
+        to: facts.destination.number,
+        answered: UNIX_EPOCH + facts.answered_at.unwrap(),
+    };
+    let mut streamed = StreamedCall::new(call, "111122223333", "us-east-1");
+    streamed.live = 2;
+    streamed
 }
 
 /// The same call, wide.

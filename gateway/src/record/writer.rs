@@ -19,7 +19,7 @@ use super::pressure::{self, Pressure};
 use super::recorder::{Ack, Item, Room};
 use super::retry::Retry;
 use super::sink::{Batch, Outcome, Queue};
-use super::{LogGroup, NotJournaled, milliseconds};
+use super::{LogGroup, NotJournaled, StreamingNews, milliseconds};
 use crate::metrics::{RecordKind, RecordMetrics};
 
 /// While calls are up, the journal is told this often that they are.
@@ -161,6 +161,22 @@ impl Writer {
                 let entry = Entry::Audit { sequence: self.journal.take_sequence(), audit };
                 self.pending.push_back(Pending { entry, ack: None, cost });
             }
+            Item::Streaming { news, cost } => match *news {
+                // Both are handed to the kernel at once: the call first, so that no event is without an end.
+                StreamingNews::Event { call, event, is_end } => {
+                    let call = Entry::Streamed { call: Box::new(call) };
+                    let event = Box::new(event);
+                    let event = Entry::StreamingEvent { sequence: self.journal.take_sequence(), event };
+                    let [first, second] = if is_end { [event, call] } else { [call, event] };
+                    self.pending.push_back(Pending { entry: first, ack: None, cost });
+                    self.pending.push_back(Pending { entry: second, ack: None, cost: 0 });
+                }
+                StreamingNews::Over(record) => {
+                    let sequence = self.journal.take_sequence();
+                    let entry = Entry::StreamingDetail { sequence, record: Box::new(record) };
+                    self.pending.push_back(Pending { entry, ack: None, cost });
+                }
+            },
             Item::Released { key } => {
                 self.pending.push_back(Pending { entry: Entry::Released { key }, ack: None, cost: 0 });
             }
@@ -478,6 +494,14 @@ impl Writer {
         for pending in &self.pending {
             if let Entry::Detail { .. } = &pending.entry {
                 self.metrics.dropped(RecordKind::Detail, 1);
+            }
+            if let Entry::StreamingEvent { .. } = &pending.entry {
+                self.metrics.dropped(RecordKind::StreamingEvent, 1);
+            }
+            if let Entry::StreamingDetail { record, .. } = &pending.entry {
+                self.metrics.dropped(RecordKind::StreamingDetail, 1);
+                let transaction_id = record.key.transaction_id.as_str();
+                error!(transaction_id, "streaming detail record lost: the disk does not take it");
             }
             if let Entry::Audit { audit, .. } = &pending.entry {
                 self.metrics.dropped(RecordKind::Audit, 1);

@@ -1,5 +1,7 @@
 //! Calls of a connector that records, or streams: each from its answer on, or when the operator says so; not at all, where it can't.
 
+use sip::Method;
+
 use super::explained_at_this_moment::explained;
 use super::trunk::{Change, OUTSIDE, Trunk, everywhere_with, over_udp};
 use super::world::CallId;
@@ -12,6 +14,11 @@ use crate::sound::RecordOrder::{self, Pause, Resume, Start, Stop};
 const ALL: [Change; 1] = [("pbx", "recording = { calls = \"all\", rate = 16000 }")];
 const ON_DEMAND: [Change; 1] = [("pbx", "recording = { calls = \"on_demand\" }")];
 const OR_NOT_AT_ALL: [Change; 1] = [("pbx", "recording = { calls = \"all\", on_failure = \"refuse\" }")];
+
+const STREAMED_OR_NOT_AT_ALL: [Change; 1] = [(
+    "pbx",
+    "streaming = { sink = [{ name = \"asr\", kind = \"kinesis\", region = \"us-east-1\", on_failure = \"refuse\" }] }",
+)];
 
 const STREAMED: [Change; 1] = [(
     "pbx",
@@ -132,18 +139,60 @@ fn a_call_that_is_streamed_is_so_whatever_becomes_of_its_recording() {
     over_udp(&STREAMED, |trunk| {
         let (_, text) = explained(trunk, OUTSIDE);
         assert!(text.contains("streaming: pbx streams it to asr"), "{text}");
-        let (a, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        let (a, b) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
         let call_id = trunk.call(a).call_id();
         let [listen] = &trunk.world.listened[..] else { panic!("{:?}", trunk.world.listened) };
         assert_eq!((listen.recorded.len(), listen.streamed.len()), (0, 1));
         let streamed = &listen.streamed[0];
         assert_eq!((streamed.connector.as_str(), streamed.direction), ("pbx", Direction::Outbound));
         assert_eq!((streamed.call_id.as_str(), listen.callee.as_str()), (call_id.as_str(), OUTSIDE));
+        let told = serde_json::to_value(streamed.invite.headers.as_ref().unwrap()).unwrap();
+        assert_eq!(told["call-id"], call_id);
+        assert_eq!((told.get("authorization"), told.get("proxy-authorization")), (None, None));
+        trunk.request(a, Method::Invite, Some("sendonly"));
+        trunk.run(1.0);
+        let [sound::Change::Updated(update)] = &std::mem::take(&mut trunk.world.recordings)[..] else {
+            panic!()
+        };
+        let told = serde_json::to_value(&update.headers).unwrap();
+        assert_eq!((update.connector.as_str(), &told["call-id"]), ("pbx", &call_id.as_str().into()));
+        // The other side's are no business of the customer's.
+        trunk.request(b, Method::Invite, Some("sendonly"));
+        trunk.run(1.0);
+        assert_eq!(trunk.world.recordings, []);
         assert_eq!((trunk.says(a, Start), trunk.says(a, Stop)), (Ok(()), Ok(())));
         assert!(matches!(trunk.world.recordings[..], [sound::Change::Begin(..), sound::Change::End]));
         assert_eq!((trunk.world.listened.len(), trunk.stopped()), (1, 0), "one tap for all");
         trunk.hang_up(a);
         trunk.run(1.0);
         assert!(trunk.cdr("pbx", Direction::Outbound).streaming);
+    });
+}
+
+#[test]
+fn what_can_t_be_streamed_is_not_placed_where_that_is_wanted() {
+    everywhere_with(&STREAMED_OR_NOT_AT_ALL, |trunk| {
+        // Nothing is known of the sink yet.
+        let refused = trunk.dial(trunk.pbx, OUTSIDE);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(refused), [503]);
+        let words = "503 Calls of voice connector pbx can't be streamed to asr now";
+        assert_eq!(trunk.cdr("pbx", Direction::Outbound).status_message, words);
+        let (code, text) = explained(trunk, OUTSIDE);
+        assert_eq!(code, 1);
+        assert!(text.contains(&format!("refused at this moment: {words}")), "{text}");
+
+        let (help, desk) = trunk.reach(trunk.pbx, "911", trunk.east);
+        trunk.respond(desk, 200);
+        trunk.run(0.5);
+        assert_eq!(trunk.heard(help), [200]);
+        let (other, _) = trunk.connect(trunk.branch, OUTSIDE, trunk.east);
+        assert_eq!(trunk.heard(other), [200]);
+
+        trunk.world.shared.sinks.of("pbx", "asr").set(true);
+        let (again, _) = trunk.connect(trunk.pbx, OUTSIDE, trunk.east);
+        assert_eq!(trunk.heard(again), [200]);
+        [help, other, again].into_iter().for_each(|call| trunk.hang_up(call));
+        trunk.run(1.0);
     });
 }

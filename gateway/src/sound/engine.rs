@@ -6,17 +6,19 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use audio::{Listener, Party, Settings};
 use rtp::relay::TapReader;
 use smol_str::SmolStr;
-use streaming::Input;
 use uuid::Uuid;
 
 use super::recording::{Files, Recording};
-use super::streams::Streams;
+use super::streams::{Opened, Streams};
 use super::{Change, Listen, Streamed};
 use crate::clock::Now;
 use crate::direction::Direction;
 
 /// How often rings are looked at: nobody wakes this thread for a packet.
 const TURN: Duration = Duration::from_millis(20);
+
+/// How often a new configuration is looked for while nobody speaks.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What the engine is told.
 pub(super) enum Word {
@@ -37,7 +39,7 @@ struct Heard {
     readers: [TapReader; 2],
     listener: Listener,
     recordings: Vec<Recording>,
-    streams: Vec<Input>,
+    streams: Vec<Opened>,
 }
 
 pub(super) struct Engine {
@@ -56,11 +58,18 @@ impl Engine {
 
     /// Runs until nobody can tell it anything any more; then all calls end here.
     pub fn run(mut self) {
+        self.streams.look();
         let mut turn = Instant::now();
         loop {
             if self.calls.is_empty() {
-                let Ok(word) = self.inbox.recv() else { return self.end() };
-                self.obey(word);
+                match self.inbox.recv_timeout(IDLE) {
+                    Ok(word) => self.obey(word),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.streams.look();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return self.end(),
+                }
                 turn = Instant::now();
             }
             turn += TURN;
@@ -86,6 +95,7 @@ impl Engine {
                 let files = &self.files;
                 for call in self.calls.iter_mut().filter(|call| call.transaction_id == transaction_id) {
                     match &change {
+                        Change::Updated(update) => call.streams.iter().for_each(|one| one.update(update)),
                         Change::Begin(now, recorded) => {
                             call.recordings.extend(recordings(files, transaction_id, *now, recorded));
                         }
@@ -103,8 +113,8 @@ impl Engine {
     fn begin(&mut self, Begun { listen, readers }: Begun) {
         let Listen { transaction_id, now, recorded, streamed, caller, callee, .. } = listen;
         let mut streams = Vec::new();
-        for Streamed { connector, call_id, direction } in streamed {
-            streams.extend(self.streams.open(streaming::Call {
+        for Streamed { connector, call_id, direction, invite } in streamed {
+            let call = streaming::Call {
                 transaction_id,
                 connector,
                 call_id,
@@ -115,7 +125,8 @@ impl Engine {
                 from: caller.clone(),
                 to: callee.clone(),
                 answered: UNIX_EPOCH + now.unix,
-            }));
+            };
+            streams.extend(self.streams.open(call, invite));
         }
         self.calls.push(Heard {
             transaction_id,
@@ -190,9 +201,9 @@ impl Heard {
             for recording in &mut self.recordings {
                 recording.take(&happening);
             }
-            for stream in &self.streams {
+            for input in self.streams.iter().flat_map(|opened| &opened.inputs) {
                 // What it has no room for is counted by who hears of the sink.
-                stream.try_send(happening.clone());
+                input.try_send(happening.clone());
             }
         }
     }

@@ -9,8 +9,10 @@
 //! Nothing here makes a call wait: what a ring, or the files' thread, has no room for is dropped and counted.
 
 mod engine;
+mod reach;
 mod recording;
 mod streams;
+pub(crate) mod told;
 
 use std::fmt;
 use std::io;
@@ -23,16 +25,20 @@ use arc_swap::ArcSwap;
 use config::Config;
 use rtp::relay::Tap;
 use smol_str::SmolStr;
+use streaming::event::Headers;
 use uuid::Uuid;
 
 use crate::clock::Now;
 use crate::direction::Direction;
 use crate::media::{Command, MediaKey};
 use crate::metrics::Metrics;
+use crate::record::Recorder;
 use engine::{Begun, Engine, Word};
+pub use reach::{Reach, Reaches};
 use recording::Files;
 pub use recording::Health;
 use streams::Streams;
+pub use told::Invite;
 
 /// Room for what a party says: a second and a half of G.711.
 const RING: usize = 16 << 10;
@@ -65,17 +71,34 @@ pub struct Streamed {
     pub call_id: SmolStr,
     /// Seen from its customer.
     pub direction: Direction,
+    /// What its customer's INVITE says.
+    pub invite: Invite,
 }
 
-/// What becomes of the recordings of a call that is listened to.
+/// What becomes of a call that is listened to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// They begin, for these connectors and with so many samples a second.
+    /// A connector's customer has changed it, by a re-INVITE or by other metadata of a recording session.
+    Updated(Box<Update>),
+    /// Its recordings begin, for these connectors and with so many samples a second.
     Begin(Now, Vec<(SmolStr, u32)>),
     /// They end.
     End,
     /// They are silent from now on, or not any more.
     Pause(bool),
+}
+
+/// A call was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// When.
+    pub now: Now,
+    /// Whose customer did it.
+    pub connector: SmolStr,
+    /// The header fields of its request.
+    pub headers: Headers,
+    /// The metadata of a recording session, XML.
+    pub metadata: Option<String>,
 }
 
 /// What an operator wants of a recording.
@@ -130,6 +153,8 @@ impl Sound {
     /// Starts the threads.
     ///
     /// - `directory`: the records', where recordings go.
+    /// - `recorder`: hears what becomes of streams.
+    /// - `reaches`: learns which sinks take calls, of those that must.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -138,8 +163,10 @@ impl Sound {
         config: Arc<ArcSwap<Config>>,
         metrics: Metrics,
         health: Health,
+        recorder: Recorder,
+        reaches: Reaches,
     ) -> io::Result<(Sound, SoundThreads)> {
-        let streams = Streams::new(config.clone(), metrics.clone());
+        let streams = Streams::new(config.clone(), metrics.clone(), recorder, reaches);
         let [of_writer, of_engine] = [health.watch(), health.watch()];
         let (files, writer) = Files::new(directory, config, metrics, health);
         let (engine, inbox) = channel();
@@ -164,7 +191,7 @@ impl Sound {
         Command::Listen { key, ear: Ear(Arc::new(Mutex::new(Some(tap)))) }
     }
 
-    /// Changes the recordings of a call that is listened to.
+    /// Changes what becomes of a call that is listened to.
     pub fn change(&self, transaction_id: Uuid, change: Change) {
         let _ = self.engine.send(Word::Change(transaction_id, change));
     }

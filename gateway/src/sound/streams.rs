@@ -1,29 +1,39 @@
 //! The sinks that calls are streamed to, as the configuration has them, and what becomes of them.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use config::{Config, Secret, SecretError, StreamFormat, StreamingKind, StreamingSink};
+use config::{Config, OnFailure, Secret, SecretError, StreamFormat, StreamingKind, StreamingSink};
 use secrecy::{ExposeSecret as _, SecretString};
 use smol_str::SmolStr;
 use streaming::aws::{Aws, Keys};
 use streaming::http::Client;
 use streaming::kinesis::{Control, Kinesis, Pool};
+use streaming::spool::Spool;
 use streaming::websocket::{Format, Settings, Target, WebSocket};
 use streaming::{Call, Input, Missed, Open, Outcome};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use super::told::{Invite, Told};
+use super::{Reach, Reaches, Update};
+use crate::clock::Now;
 use crate::listen::{TlsError, client_config};
-use crate::metrics::{Metrics, Sound, SoundMetrics};
+use crate::metrics::{Metrics, Sound, SoundMetrics, SpoolMetrics};
+use crate::record::{Record, Recorder, StreamedCall, milliseconds};
 
 /// How long sinks may take for their last words when the gateway ends.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// How often a sink without which no call is placed is asked whether it takes some; and when it does not.
+const PROBE: Duration = Duration::from_secs(10);
+const PROBE_FAILED: Duration = Duration::from_secs(2);
 
 /// How often it is asked, at least, what a sink had no room for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,7 +42,11 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Streams {
     config: Arc<ArcSwap<Config>>,
     metrics: Metrics,
+    recorder: Recorder,
+    reaches: Reaches,
     runtime: Option<Runtime>,
+    /// By connector and name: those that are open, and their limits. A sink that is made anew goes on with its own.
+    spools: HashMap<(SmolStr, String), (u64, Spool)>,
     /// What the sinks are made of, and they.
     made: Option<(Arc<Config>, Vec<Made>)>,
     /// Who hears what becomes of calls.
@@ -42,7 +56,108 @@ pub(super) struct Streams {
 struct Made {
     connector: SmolStr,
     of: Stuff,
-    sink: Sink,
+    sink: Arc<Sink>,
+    /// Of one that calls must be streamed to.
+    reach: Option<Reached>,
+    /// What goes on beside its calls.
+    #[expect(dead_code, reason = "held for what it ends")]
+    beside: Beside,
+}
+
+/// Tasks that end when this is dropped.
+#[derive(Default)]
+struct Beside(Vec<JoinHandle<()>>);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Beside {
+    /// Delivers what is on disk, and tells how much that is.
+    fn begin(
+        sink: Arc<Sink>,
+        spool: Spool,
+        metrics: SpoolMetrics,
+        connector: SmolStr,
+        name: String,
+    ) -> Beside {
+        let told = async move {
+            let mut before = 0;
+            loop {
+                let (files, bytes, lost) = spool.depth();
+                metrics.set(files, bytes, lost);
+                if lost > before {
+                    tracing::warn!(%connector, sink = name, files = lost - before, "the spool is full: the oldest calls are lost");
+                    before = lost;
+                }
+                sleep(LOOK).await;
+            }
+        };
+        let delivers = async move {
+            if let Sink::Kinesis(kinesis) = &*sink {
+                kinesis.backfill().await;
+            }
+        };
+        Beside(vec![tokio::spawn(told), tokio::spawn(delivers)])
+    }
+}
+
+/// Where what waits for a sink lies, below the records' directory.
+fn spool_directory(records: &Path, connector: &str, sink: &str) -> PathBuf {
+    records.join("voice-connector-spool").join(connector).join(sink)
+}
+
+/// The spool of a sink, where it has one.
+fn spool(
+    spools: &mut HashMap<(SmolStr, String), (u64, Spool)>,
+    records: &Path,
+    connector: &SmolStr,
+    sink: &StreamingSink,
+) -> Result<Option<Spool>, Fault> {
+    let StreamingKind::Kinesis(config::Kinesis { spool: Some(limit), .. }) = sink.kind else {
+        return Ok(None);
+    };
+    let key = (connector.clone(), sink.name.clone());
+    if let Some((_, spool)) = spools.get(&key).filter(|(of, _)| *of == limit) {
+        return Ok(Some(spool.clone()));
+    }
+    let opened =
+        Spool::open(&spool_directory(records, connector, &sink.name), limit).map_err(Fault::Spool)?;
+    spools.insert(key, (limit, opened.clone()));
+    Ok(Some(opened))
+}
+
+/// A sink that is asked now and then whether it takes calls, until this is dropped.
+struct Reached {
+    reach: Reach,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Reached {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Reached {
+    fn begin(reach: Reach, connector: SmolStr, name: String, sink: Arc<Sink>) -> Reached {
+        let known = reach.clone();
+        let task = async move {
+            loop {
+                let asked = sink.probe().await;
+                if let Err(why) = &asked
+                    && known.takes()
+                {
+                    tracing::warn!(%connector, sink = name, why, "calls are refused: the sink takes none");
+                }
+                known.set(asked.is_ok());
+                sleep(if asked.is_ok() { PROBE } else { PROBE_FAILED }).await;
+            }
+        };
+        Reached { reach, task: tokio::spawn(task) }
+    }
 }
 
 /// What a sink is made of: its settings, and what stands in the files and variables that they name.
@@ -83,36 +198,76 @@ enum Fault {
     Secret(#[from] SecretError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("the spool: {0}")]
+    Spool(std::io::Error),
     #[error(transparent)]
     Aws(#[from] streaming::aws::Error),
 }
 
 impl Streams {
-    pub fn new(config: Arc<ArcSwap<Config>>, metrics: Metrics) -> Streams {
-        Streams { config, metrics, runtime: None, made: None, hearing: Vec::new() }
+    pub fn new(
+        config: Arc<ArcSwap<Config>>,
+        metrics: Metrics,
+        recorder: Recorder,
+        reaches: Reaches,
+    ) -> Streams {
+        Streams {
+            config,
+            metrics,
+            recorder,
+            reaches,
+            runtime: None,
+            spools: HashMap::new(),
+            made: None,
+            hearing: Vec::new(),
+        }
+    }
+
+    /// Makes the sinks of the configuration where some have something to do before there are calls: they are asked whether they take
+    /// some, or what an earlier run left on disk is delivered.
+    pub fn look(&mut self) {
+        let config = self.config.load();
+        let has_work = |sink: &StreamingSink| {
+            let spools = matches!(&sink.kind, StreamingKind::Kinesis(kinesis) if kinesis.spool.is_some());
+            spools || sink.on_failure == OnFailure::Refuse
+        };
+        if config.voice_connector.iter().flat_map(|one| &one.streaming.sinks).any(has_work) {
+            self.make();
+        }
     }
 
     /// Begins to stream a call to each sink of its connector. The call is over for them when what is returned is dropped.
-    pub fn open(&mut self, call: Call) -> Vec<Input> {
+    pub fn open(&mut self, call: Call, invite: Invite) -> Option<Opened> {
         self.make();
         self.hearing.retain(|task| !task.is_finished());
-        let (Some(runtime), Some((_, sinks))) = (&self.runtime, &self.made) else { return Vec::new() };
+        let (Some(runtime), Some((config, sinks))) = (&self.runtime, &self.made) else { return None };
         let _entered = runtime.enter();
+        let sinks: Vec<&Made> = sinks.iter().filter(|made| made.connector == call.connector).collect();
+        let recorder = self.recorder.clone();
+        // What finds no room is counted by the recorder.
+        let tell = Box::new(move |news| recorder.record(Record::Streaming(Box::new(news))).is_ok());
+        let account = config.gateway.account.as_deref().unwrap_or_default();
+        let streamed = StreamedCall::new(call.clone(), account, &config.gateway.region);
+        let told = Arc::new(Mutex::new(Told::new(streamed, invite, sinks.len(), tell)));
         let call = Arc::new(call);
         let mut inputs = Vec::new();
-        for made in sinks.iter().filter(|made| made.connector == call.connector) {
+        for (number, made) in sinks.into_iter().enumerate() {
             let Open { input, outcomes } = made.sink.open(&call);
             let heard = Heard {
                 transaction_id: call.transaction_id,
+                number,
+                told: told.clone(),
                 sink: made.of.settings.name.clone(),
+                reach: made.reach.as_ref().map(|reached| reached.reach.clone()),
                 metrics: self.metrics.sound(&call.connector, made.sink.kind()),
                 missed: input.missed(),
+                opened: Instant::now(),
                 live: HashSet::new(),
             };
             self.hearing.push(runtime.spawn(heard.hear(outcomes)));
             inputs.push(input);
         }
-        inputs
+        Some(Opened { connector: call.connector.clone(), inputs, told })
     }
 
     /// Waits a while for the last words of the sinks, once all calls are over for them.
@@ -148,6 +303,7 @@ impl Streams {
                 Err(error) => return tracing::error!(%error, "there is no thread for what is streamed"),
             }
         }
+        let _entered = self.runtime.as_ref().map(Runtime::enter);
         let mut before = self.made.take().map(|(_, sinks)| sinks).unwrap_or_default();
         let mut sinks = Vec::new();
         for connector in &config.voice_connector {
@@ -157,7 +313,19 @@ impl Streams {
                     let same = before.iter().position(|made| made.connector == id && made.of == of);
                     match same {
                         Some(same) => Ok(before.swap_remove(same)),
-                        None => Ok(Made { connector: id.clone(), sink: Sink::new(&id, &of)?, of }),
+                        None => {
+                            let kept = spool(&mut self.spools, &config.records.directory, &id, sink)?;
+                            let made = Arc::new(Sink::new(&id, &of, kept.clone())?);
+                            let reach = (sink.on_failure == OnFailure::Refuse).then(|| {
+                                let reach = self.reaches.of(&id, &sink.name);
+                                Reached::begin(reach, id.clone(), sink.name.clone(), made.clone())
+                            });
+                            let beside = kept.map_or_else(Beside::default, |kept| {
+                                let metrics = self.metrics.spool(&id, &sink.name);
+                                Beside::begin(made.clone(), kept, metrics, id.clone(), sink.name.clone())
+                            });
+                            Ok(Made { connector: id.clone(), sink: made, of, reach, beside })
+                        }
                     }
                 });
                 match made {
@@ -181,11 +349,15 @@ fn kind(sink: &StreamingSink) -> Sound {
 }
 
 impl Sink {
-    fn new(connector: &str, Stuff { settings: sink, secret, .. }: &Stuff) -> Result<Sink, Fault> {
+    fn new(
+        connector: &str,
+        Stuff { settings: sink, secret, .. }: &Stuff,
+        spool: Option<Spool>,
+    ) -> Result<Sink, Fault> {
         let client = Client::new(Arc::new(client_config(sink.ca.as_deref())?));
         match &sink.kind {
             StreamingKind::Kinesis(settings) => {
-                kinesis(client, connector, settings, secret.clone(), sink.kept)
+                kinesis(client, connector, settings, secret.clone(), sink.kept, spool)
             }
             StreamingKind::WebSocket(settings) => Ok(websocket(&client, settings, secret.clone(), sink.kept)),
         }
@@ -195,6 +367,14 @@ impl Sink {
         match self {
             Sink::Kinesis(_) => Sound::Kinesis,
             Sink::WebSocket(_) => Sound::WebSocket,
+        }
+    }
+
+    /// Whether it would take a call now.
+    async fn probe(&self) -> Result<(), String> {
+        match self {
+            Sink::Kinesis(kinesis) => kinesis.probe().await,
+            Sink::WebSocket(socket) => socket.probe().await,
         }
     }
 
@@ -212,6 +392,7 @@ fn kinesis(
     settings: &config::Kinesis,
     secret: Option<SecretString>,
     kept: Duration,
+    spool: Option<Spool>,
 ) -> Result<Sink, Fault> {
     let keys = match (&settings.keys, secret) {
         (Some((id, _)), Some(secret)) => Keys::These { id: id.clone(), secret, token: None },
@@ -226,7 +407,11 @@ fn kinesis(
     if pools.is_empty() {
         pools.push(pool(None));
     }
-    Ok(Sink::Kinesis(Kinesis::new(pools, settings.fragment, kept)))
+    let kinesis = Kinesis::new(pools, settings.fragment, kept);
+    Ok(Sink::Kinesis(match spool {
+        Some(spool) => kinesis.spool(spool),
+        None => kinesis,
+    }))
 }
 
 fn websocket(
@@ -250,13 +435,37 @@ fn websocket(
     Sink::WebSocket(WebSocket::new(targets.collect(), settings))
 }
 
+/// A call that is streamed to the sinks of a connector.
+pub(super) struct Opened {
+    connector: SmolStr,
+    /// Where its sound goes.
+    pub inputs: Vec<Input>,
+    told: Arc<Mutex<Told>>,
+}
+
+impl Opened {
+    /// The call was changed, if by this connector's customer.
+    pub fn update(&self, Update { now, connector, headers, metadata }: &Update) {
+        if self.connector == *connector {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.update(milliseconds(now.unix), headers.clone(), metadata.clone());
+        }
+    }
+}
+
 /// What becomes of one call at one sink.
 struct Heard {
     transaction_id: Uuid,
+    /// The sink's number among those of the call.
+    number: usize,
+    told: Arc<Mutex<Told>>,
+    reach: Option<Reach>,
     sink: String,
     metrics: SoundMetrics,
     /// What the sink had no room for.
     missed: Missed,
+    /// When it was to begin.
+    opened: Instant,
     /// Whose streams are live.
     live: HashSet<Option<audio::Party>>,
 }
@@ -274,17 +483,30 @@ impl Heard {
         }
         self.metrics.dropped(self.missed.take());
         self.live.drain().for_each(|_| self.metrics.ended());
+        self.tell(|told, at, number| told.done(at, number));
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut Told, u64, usize)) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        what(&mut told, milliseconds(Now::read().unix), self.number);
     }
 
     fn handle(&mut self, outcome: Outcome) {
-        let Heard { transaction_id, sink, metrics, live, .. } = self;
+        self.tell(|told, at, number| told.handle(at, number, &outcome));
+        match (&self.reach, &outcome) {
+            (Some(reach), Outcome::Started { .. }) => reach.set(true),
+            (Some(reach), Outcome::Failed { .. }) => reach.set(false),
+            _ => {}
+        }
+        let Heard { transaction_id, sink, metrics, live, opened, .. } = self;
         match outcome {
             Outcome::Started { party, stream, .. } => {
                 if live.insert(party) {
-                    metrics.started();
+                    metrics.started(opened.elapsed());
                 }
                 tracing::info!(%transaction_id, sink, ?party, stream, "a call is streamed");
             }
+            Outcome::Dropped { duration, on_disk: true, .. } => metrics.spooled(duration),
             Outcome::Dropped { duration, .. } => metrics.dropped(duration),
             Outcome::Failed { party, cause } => {
                 if live.remove(&party) {
@@ -307,9 +529,8 @@ impl Heard {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::record::RecorderSettings;
 
     fn configured(directory: &Path, kept: &str, more: &str) -> Arc<Config> {
         let secret = directory.join("secret").display().to_string();
@@ -330,13 +551,16 @@ mod tests {
         let write = |secret: &str| std::fs::write(directory.path().join("secret"), secret).unwrap();
         write("one");
         let config = Arc::new(ArcSwap::new(configured(directory.path(), "5s", "")));
-        let mut streams = Streams::new(config.clone(), Metrics::new("here"));
+        let metrics = Metrics::new("here");
+        let settings = RecorderSettings::new(directory.path());
+        let opened = crate::record::open(&settings, metrics.records()).unwrap();
+        let mut streams = Streams::new(config.clone(), metrics, opened.recorder, Reaches::default());
         // Where the health of each is, while those of before are still there.
         let mut made = |kept: &str, more: &str| {
             config.store(configured(directory.path(), kept, more));
             streams.make();
             let (_, sinks) = streams.made.as_ref().unwrap();
-            let place = |made: &Made| match &made.sink {
+            let place = |made: &Made| match &*made.sink {
                 Sink::Kinesis(kinesis) => std::ptr::from_ref(kinesis.health()),
                 Sink::WebSocket(socket) => std::ptr::from_ref(socket.health()),
             };

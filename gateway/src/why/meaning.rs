@@ -154,6 +154,12 @@ pub fn of_refusal(refusal: &Refusal) -> Meaning {
             "recording",
             "see in the log why files can't be written to the records' directory; or write recording.on_failure = \"continue\"",
         ),
+        Refusal::Unstreamed { sink, .. } => Meaning::new(
+            "streaming",
+            format!(
+                "see in the log why sink {sink} takes no calls; or write on_failure = \"continue\" in it"
+            ),
+        ),
         Refusal::NoListener { .. } => {
             Meaning::new("route", "write a [[listen]] with the protocol and the address family of the route")
         }

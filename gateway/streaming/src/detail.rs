@@ -3,17 +3,9 @@
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::call::Call;
-
-/// Where records of this kind are kept: before the voice connector's id.
-pub const PREFIX: &str = "Amazon-Chime-Voice-Connector-SDRs";
-
-const NAME: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]/[month]/[day]/[hour].[minute].[second].[subsecond digits:3]");
 
 /// A record, in the order of the guide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,15 +66,6 @@ impl StreamingDetail {
             region: region.into(),
         }
     }
-
-    /// Where the record is kept.
-    ///
-    /// - `end`: when the stream ended.
-    #[must_use]
-    pub fn key(&self, end: OffsetDateTime) -> String {
-        let time = end.to_offset(time::UtcOffset::UTC).format(NAME).unwrap_or_default();
-        format!("{PREFIX}/json/{}/{time}_{}", self.voice_connector_id, self.transaction_id)
-    }
 }
 
 #[cfg(test)]
@@ -116,10 +99,6 @@ mod tests {
             "UsageType": "USE1-VC-kinesis-audio-streaming", "BillableDurationSeconds": 12, "Region": "us-east-1"
         });
         assert_eq!(serde_json::to_value(&record).unwrap(), expected);
-        assert_eq!(
-            record.key(end),
-            "Amazon-Chime-Voice-Connector-SDRs/json/vc1/2026/11/28/15.00.06.001_12345678-1234-1234-1234-123456789012"
-        );
         let failed =
             StreamingDetail::new(&call, "1", "us-east-1", "USE1", [start, start], Some("Internal failure"));
         assert_eq!((&*failed.status, &*failed.status_message), ("Failed", "Internal failure"));

@@ -29,7 +29,8 @@ fn events(count: u32) -> Vec<Event> {
     let at = datetime!(2026-11-28 15:16:17.018 UTC);
     (0..count)
         .map(|number| {
-            let mut stream = Stream::new(&call(), number % 2 == 0, "arn:aws:kinesisvideo:x", "42", at);
+            let mut stream =
+                Stream::new(&call(), Some(number % 2 == 0), "arn:aws:kinesisvideo:x", Some("42"), at);
             let invite = [("From", "\"Ä & <é>\" <sip:a@x>;tag=1+2%3D")];
             stream.invite_headers = Some(invite.into_iter().collect());
             Event::new(&place, &call(), Status::Started(stream), number, at)

@@ -25,6 +25,7 @@ pub(super) struct Successor {
     /// How long the old file was when this one was begun, and how long this one.
     begun_at: (u64, u64),
     calls: HashMap<CallKey, Position>,
+    streamed: HashMap<CallKey, Position>,
     records: BTreeMap<u64, Position>,
 }
 
@@ -128,6 +129,7 @@ impl Journal {
             length: 0,
             begun_at: (self.length, 0),
             calls: HashMap::with_capacity(self.calls.len()),
+            streamed: HashMap::with_capacity(self.streamed.len()),
             records: BTreeMap::new(),
         };
         let mut draft = Draft { new, bytes: version::first_line() };
@@ -148,6 +150,11 @@ impl Journal {
             };
             if let Some(position) = position {
                 draft.new.calls.insert(key.clone(), position);
+            }
+        }
+        for (key, position) in &self.streamed {
+            if let Some(position) = self.carry(&mut old, *position, &mut draft)? {
+                draft.new.streamed.insert(key.clone(), position);
             }
         }
         // The sinks first: whoever reads the file knows by them what is still needed of what follows.
@@ -205,8 +212,15 @@ impl Journal {
         self.calls = calls.collect();
         self.orphans = self.calls.values().filter(|call| call.orphan).count();
         self.records.move_to(|sequence, old| new.position(old, new.records.get(&sequence)));
+        let streamed = std::mem::take(&mut self.streamed).into_iter();
+        self.streamed = streamed
+            .filter_map(|(key, old)| {
+                new.position(old, new.streamed.get(&key)).map(|position| (key, position))
+            })
+            .collect();
         let calls: u64 = self.calls.values().map(|call| call.position.length).sum();
-        self.live = calls + self.records.bytes();
+        let streamed: u64 = self.streamed.values().map(|position| position.length).sum();
+        self.live = calls + streamed + self.records.bytes();
         (self.file, self.length, self.room) = (new.file, new.length, new.length);
         (self.torn, self.doubtful, self.unnamed) = (false, false, true);
         self.version = version::VERSION;

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
 use crate::metrics::RecordKind;
-use crate::record::{AnsweredCall, AuditRecord, CallDetail, CallDetailRecord, CallFacts, CallKey};
+use crate::record::{
+    AnsweredCall, AuditRecord, CallDetail, CallDetailRecord, CallFacts, CallKey, StreamedCall,
+    StreamingEvent, StreamingRecord,
+};
 
 /// What follows each entry, and stands nowhere inside.
 pub const END: u8 = 0;
@@ -83,6 +86,25 @@ pub enum Entry {
         /// The record.
         audit: Box<AuditRecord>,
     },
+    /// A call is streamed. Again with the same key: what is streamed of it changed.
+    Streamed {
+        /// The call, as one connector has it.
+        call: Box<StreamedCall>,
+    },
+    /// An event of a stream is on its way to the directory.
+    StreamingEvent {
+        /// Names the record within this journal.
+        sequence: u64,
+        /// The event.
+        event: Box<StreamingEvent>,
+    },
+    /// A call is streamed no more; its streaming detail record is on its way to the directory.
+    StreamingDetail {
+        /// Names the record within this journal.
+        sequence: u64,
+        /// The record.
+        record: Box<StreamingRecord>,
+    },
 }
 
 impl Entry {
@@ -103,6 +125,8 @@ impl Entry {
             Entry::Ended { sequence, .. } => Some((*sequence, RecordKind::CallDetail)),
             Entry::Detail { sequence, .. } => Some((*sequence, RecordKind::Detail)),
             Entry::Audit { sequence, .. } => Some((*sequence, RecordKind::Audit)),
+            Entry::StreamingEvent { sequence, .. } => Some((*sequence, RecordKind::StreamingEvent)),
+            Entry::StreamingDetail { sequence, .. } => Some((*sequence, RecordKind::StreamingDetail)),
             _ => None,
         }
     }
@@ -112,7 +136,8 @@ impl Entry {
     pub fn must_be_synced(&self) -> bool {
         match self {
             Entry::Answered { call, .. } => call.facts.answered_at.is_some(),
-            entry => matches!(entry, Entry::Ended { .. } | Entry::Audit { .. }),
+            Entry::Ended { .. } | Entry::Audit { .. } | Entry::StreamingDetail { .. } => true,
+            _ => false,
         }
     }
 
@@ -124,7 +149,10 @@ impl Entry {
             Entry::Ended { record, .. } => Some(Duration::from_secs(record.end_time_epoch_seconds)),
             Entry::Detail { detail, .. } => Some(Duration::from_millis(detail.times.end)),
             Entry::Audit { audit, .. } => Some(audit.at()),
-            Entry::Delivered { .. }
+            Entry::StreamingEvent { event, .. } => Some(event.at()),
+            Entry::StreamingDetail { record, .. } => Some(record.ended()),
+            Entry::Streamed { .. }
+            | Entry::Delivered { .. }
             | Entry::Released { .. }
             | Entry::Taken { .. }
             | Entry::SinkGone { .. } => None,
@@ -178,7 +206,7 @@ pub(super) fn checksum(payload: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::testing::{answered, audit, detail, facts};
+    use crate::record::testing::{answered, audit, detail, facts, streamed};
 
     #[test]
     fn entries_come_back_as_they_went() {
@@ -193,6 +221,9 @@ mod tests {
             Entry::Taken { sink: "archive".to_owned(), next: 9 },
             Entry::SinkGone { sink: "archive".to_owned() },
             Entry::Audit { sequence: 10, audit: Box::new(audit(true)) },
+            Entry::Streamed { call: Box::new(streamed()) },
+            Entry::StreamingEvent { sequence: 11, event: Box::new(streamed().lost("x", 1)) },
+            Entry::StreamingDetail { sequence: 12, record: Box::new(streamed().over(1, None)) },
         ] {
             let mut frame = Vec::new();
             entry.encode(&mut frame);

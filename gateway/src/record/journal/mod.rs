@@ -30,7 +30,7 @@ pub use replay::peek;
 pub use sync::SyncJob;
 use tracing::warn;
 
-use super::{AnsweredCall, CallKey};
+use super::{AnsweredCall, CallKey, StreamedCall};
 use crate::metrics::RecordKind;
 use compaction::Successor;
 use kept::{Kept, Records};
@@ -76,6 +76,8 @@ pub struct Journal {
     calls: HashMap<CallKey, OpenCall>,
     /// How many of them have their record.
     orphans: usize,
+    /// The calls that are streamed.
+    streamed: HashMap<CallKey, Position>,
     records: Records,
     next_sequence: u64,
     alive_at: Duration,
@@ -111,6 +113,7 @@ impl Journal {
             successor: None,
             calls: HashMap::new(),
             orphans: 0,
+            streamed: HashMap::new(),
             records: Records::default(),
             next_sequence: 0,
             alive_at: Duration::ZERO,
@@ -212,6 +215,19 @@ impl Journal {
             Entry::Audit { sequence, .. } => {
                 self.keep(*sequence, position, RecordKind::Audit);
             }
+            Entry::Streamed { call } => {
+                let before = self.streamed.insert(call.key(), position);
+                self.live += position.length;
+                self.live = self.live.saturating_sub(before.map_or(0, |before| before.length));
+            }
+            Entry::StreamingEvent { sequence, .. } => {
+                self.keep(*sequence, position, RecordKind::StreamingEvent);
+            }
+            Entry::StreamingDetail { sequence, record } => {
+                self.keep(*sequence, position, RecordKind::StreamingDetail);
+                let before = self.streamed.remove(&record.key);
+                self.live = self.live.saturating_sub(before.map_or(0, |before| before.length));
+            }
             Entry::Delivered { sequence } => {
                 self.live = self.live.saturating_sub(self.records.delivered(*sequence));
             }
@@ -303,6 +319,20 @@ impl Journal {
         for call in self.calls.values() {
             if let Entry::Answered { call: answered, .. } = self.read(call.position)? {
                 calls.push((*answered, call.orphan));
+            }
+        }
+        Ok(calls)
+    }
+
+    /// The calls that are streamed, as far as is known. In no order.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn streamed_calls(&self) -> io::Result<Vec<StreamedCall>> {
+        let mut calls = Vec::new();
+        for position in self.streamed.values() {
+            if let Entry::Streamed { call } = self.read(*position)? {
+                calls.push(*call);
             }
         }
         Ok(calls)

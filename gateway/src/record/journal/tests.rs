@@ -4,7 +4,7 @@ use smol_str::SmolStr;
 
 use super::compaction::SLACK;
 use super::*;
-use crate::record::testing::{answered, audit, detail, facts_of};
+use crate::record::testing::{answered, audit, detail, facts_of, streamed};
 use crate::record::{CallDetail, CallDetailRecord};
 
 fn open(dir: &Path) -> Journal {
@@ -142,7 +142,7 @@ fn what_is_not_of_ours_or_newer_is_not_touched() {
     let sum = format!("{:016x}", entry::checksum(newer[17..].trim_end().as_bytes()));
     let newer = format!("{sum}{}", &newer[16..]);
     for (text, says) in [
-        (newer.as_str(), "the journal has version 99, this program knows 6"),
+        (newer.as_str(), "the journal has version 99, this program knows 7"),
         ("Dear diary,\n", "this is no journal of a gateway's; move it away"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -168,10 +168,27 @@ fn the_form_of_this_version_stays_as_it_is() {
         Entry::Taken { sink: "archive".to_owned(), next: 7 },
         Entry::SinkGone { sink: "archive".to_owned() },
         Entry::Audit { sequence: 9, audit: Box::new(audit(true)) },
+        Entry::Streamed { call: Box::new(streamed()) },
+        Entry::StreamingEvent { sequence: 10, event: Box::new(streamed().lost("x", 1)) },
+        Entry::StreamingDetail { sequence: 11, record: Box::new(streamed().over(1, None)) },
     ] {
         entry.encode(&mut file);
     }
-    assert!(file == include_bytes!("version_6"));
+    assert!(file == include_bytes!("version_7"));
+}
+
+/// Version 6 has all but what is streamed.
+#[test]
+fn a_journal_of_version_6_is_read_and_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("journal"), include_bytes!("version_6")).unwrap();
+    for start in 0..2 {
+        let journal = open(dir.path());
+        assert_eq!((journal.undelivered_len(), journal.damaged()), (3, 0), "{start}");
+        let Some(Ok(Entry::Detail { detail: found, .. })) = journal.undelivered(8) else { panic!() };
+        assert_eq!(*found, detail(), "{start}");
+    }
+    assert!(fs::read(dir.path().join("journal")).unwrap().starts_with(&version::first_line()));
 }
 
 /// What versions 2 and 3 say of a call: nothing of its legs and its media.

@@ -9,7 +9,9 @@ use std::io;
 use std::time::Duration;
 
 use serde_json::Value;
+use streaming::detail::StreamingDetail;
 
+use super::name::STREAMING;
 use super::{CallDetailRecord, Status};
 
 pub use audit::{WantedAudit, read_audit};
@@ -64,6 +66,24 @@ impl Wanted {
             && self.connector.as_ref().is_none_or(|id| *id == *record.voice_connector_id)
             && self.status.is_none_or(|status| record.status == status)
             && self.call.as_ref().is_none_or(|id| *id == *record.transaction_id || *id == *record.call_id)
+    }
+}
+
+impl Wanted {
+    fn takes_streaming(&self, record: &StreamingDetail) -> bool {
+        let began = Duration::from_secs(u64::try_from(record.start_time_epoch_seconds).unwrap_or_default());
+        let status = match &*record.status {
+            "Completed" => Status::Completed,
+            _ => Status::Failed,
+        };
+        self.since.is_none_or(|since| began >= Duration::from_secs(since.as_secs()))
+            && self.until.is_none_or(|until| began < until)
+            && self.connector.as_ref().is_none_or(|id| *id == *record.voice_connector_id)
+            && self.status.is_none_or(|wanted| wanted == status)
+            && self
+                .call
+                .as_ref()
+                .is_none_or(|id| *id == record.transaction_id.to_string() || *id == *record.call_id)
     }
 }
 
@@ -125,15 +145,63 @@ pub fn read(
     take: &mut dyn FnMut(&Shelved<'_>) -> bool,
 ) -> io::Result<Found> {
     let mut found = Found::default();
+    walk(shelves, ROOT, wanted, &mut |name, body| match serde_json::from_slice::<CallDetailRecord>(body) {
+        Ok(record) if wanted.takes(&record) => {
+            found.records += 1;
+            take(&Shelved { record, shelves, name: name.to_owned() })
+        }
+        Ok(_) => true,
+        Err(_) => {
+            found.unreadable += 1;
+            true
+        }
+    })?;
+    Ok(found)
+}
+
+/// The same of streaming detail records, in the order in which their streams began. Of `wanted` their connector, call, status and
+/// times count.
+///
+/// # Errors
+/// A shelf can't be read.
+pub fn read_streaming(
+    shelves: &[Box<dyn Shelf>],
+    wanted: &Wanted,
+    take: &mut dyn FnMut(&StreamingDetail) -> bool,
+) -> io::Result<Found> {
+    let mut found = Found::default();
+    walk(shelves, STREAMING, wanted, &mut |_, body| match serde_json::from_slice::<StreamingDetail>(body) {
+        Ok(record) if wanted.takes_streaming(&record) => {
+            found.records += 1;
+            take(&record)
+        }
+        Ok(_) => true,
+        Err(_) => {
+            found.unreadable += 1;
+            true
+        }
+    })?;
+    Ok(found)
+}
+
+/// Visits what lies by connector and day below a root, day after day, in the order of the names.
+///
+/// - `visit`: is given the day with the name, and the content; says whether to go on.
+fn walk(
+    shelves: &[Box<dyn Shelf>],
+    root: &str,
+    wanted: &Wanted,
+    visit: &mut dyn FnMut(&str, &[u8]) -> bool,
+) -> io::Result<()> {
     let connectors = match &wanted.connector {
         Some(id) => BTreeSet::from([id.clone()]),
-        None => list(shelves, ROOT)?,
+        None => list(shelves, root)?,
     };
     let mut days = BTreeSet::new();
     for connector in &connectors {
-        for year in list(shelves, &format!("{ROOT}/{connector}"))? {
-            for month in list(shelves, &format!("{ROOT}/{connector}/{year}"))? {
-                for day in list(shelves, &format!("{ROOT}/{connector}/{year}/{month}"))? {
+        for year in list(shelves, &format!("{root}/{connector}"))? {
+            for month in list(shelves, &format!("{root}/{connector}/{year}"))? {
+                for day in list(shelves, &format!("{root}/{connector}/{year}/{month}"))? {
                     days.insert(format!("{year}/{month}/{day}"));
                 }
             }
@@ -142,26 +210,18 @@ pub fn read(
     for day in days.iter().filter(|day| reaches(day, wanted.since, wanted.until)) {
         let mut names = Vec::new();
         for connector in &connectors {
-            let path = format!("{ROOT}/{connector}/{day}");
+            let path = format!("{root}/{connector}/{day}");
             names.extend(list(shelves, &path)?.into_iter().map(|name| (name, path.clone())));
         }
         names.sort();
         for (name, path) in names {
             let Some(body) = body_of(shelves, &format!("{path}/{name}"))? else { continue };
-            match serde_json::from_slice::<CallDetailRecord>(&body) {
-                Ok(record) if wanted.takes(&record) => {
-                    found.records += 1;
-                    let name = format!("{day}/{name}");
-                    if !take(&Shelved { record, shelves, name }) {
-                        return Ok(found);
-                    }
-                }
-                Ok(_) => {}
-                Err(_) => found.unreadable += 1,
+            if !visit(&format!("{day}/{name}"), &body) {
+                return Ok(());
             }
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// What stands below a path on any shelf, but for hidden names.

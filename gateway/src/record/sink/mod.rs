@@ -5,6 +5,7 @@
 //! it has to see to it that a repeat changes nothing. Each sink has a thread of its own, and the writer waits for none.
 
 mod backoff;
+mod events;
 mod feed;
 pub mod http;
 mod logs;

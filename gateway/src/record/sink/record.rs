@@ -20,11 +20,11 @@ const ORDINARY: usize = 2_048;
 pub struct SinkRecord {
     /// What it is.
     pub kind: RecordKind,
-    /// The gateway's UUID of the call, or that of a call of the API; empty: lines of a log.
+    /// The gateway's UUID of the call, or that of a call of the API or of an event; empty: lines of a log.
     pub transaction_id: SmolStr,
     /// The connector that it belongs to; `None`: all of the call's, or a call of the API.
     pub voice_connector_id: Option<SmolStr>,
-    /// Start of the call, or of the hour, since the Unix epoch.
+    /// Start of the call, of its first stream or of the hour, or when the event was, since the Unix epoch.
     pub started: Duration,
     /// When it came to be, since the Unix epoch.
     pub made: Duration,
@@ -63,6 +63,24 @@ impl SinkRecord {
                 started: audit.at(),
                 made: audit.at(),
                 body: audit.body.clone().into(),
+                sequence: *sequence,
+            }),
+            Entry::StreamingEvent { sequence, event } => Some(SinkRecord {
+                kind: RecordKind::StreamingEvent,
+                transaction_id: event.event_id.clone(),
+                voice_connector_id: Some(event.voice_connector_id.clone()),
+                started: event.at(),
+                made: event.at(),
+                body: event.body.clone().into(),
+                sequence: *sequence,
+            }),
+            Entry::StreamingDetail { sequence, record } => Some(SinkRecord {
+                kind: RecordKind::StreamingDetail,
+                transaction_id: record.key.transaction_id.clone(),
+                voice_connector_id: Some(record.key.voice_connector_id.clone()),
+                started: record.started(),
+                made: record.ended(),
+                body: json(&record.record)?,
                 sequence: *sequence,
             }),
             _ => None,
@@ -107,7 +125,13 @@ impl SinkRecord {
                     (offset, nudge) => format!("{stem}-{offset}-{nudge}.jsonl"),
                 }
             }
-            (Some(connector), None) => name::call_detail(connector, started, &self.transaction_id),
+            (Some(connector), None) => match self.kind {
+                RecordKind::StreamingEvent => name::streaming_event(connector, started, &self.transaction_id),
+                RecordKind::StreamingDetail => {
+                    name::streaming_detail(connector, started, &self.transaction_id)
+                }
+                _ => name::call_detail(connector, started, &self.transaction_id),
+            },
             (None, _) if self.kind == RecordKind::Audit => name::audit(started, &self.transaction_id),
             (None, _) => name::call(started, &self.transaction_id),
         }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use config::{RecordClass, SecretError, SinkKind};
 
+use super::events::{self, EVENTS, Events};
 use super::http::HttpClient;
 use super::webhook::Webhook;
 use super::{Sink, SinkSetup};
-use crate::listen::TlsError;
-#[cfg(feature = "nats")]
-use crate::listen::client_config;
+use crate::listen::{TlsError, client_config};
 use crate::metrics::{Metrics, RecordKind};
 
 /// Most records of a batch for an object store: as many as are put within the time that a batch has.
@@ -34,6 +33,8 @@ enum Why {
     Secret(#[from] SecretError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error(transparent)]
+    Aws(#[from] streaming::aws::Error),
     #[cfg(feature = "s3")]
     #[error(transparent)]
     S3(#[from] object_store::Error),
@@ -78,6 +79,8 @@ fn kind(class: RecordClass) -> RecordKind {
         RecordClass::Quality => RecordKind::Quality,
         RecordClass::SipMessage => RecordKind::SipMessage,
         RecordClass::Audit => RecordKind::Audit,
+        RecordClass::StreamingEvent => RecordKind::StreamingEvent,
+        RecordClass::StreamingDetail => RecordKind::StreamingDetail,
     }
 }
 
@@ -97,7 +100,22 @@ fn sink(kind: &SinkKind) -> Result<(usize, Arc<dyn Sink>), Why> {
         SinkKind::Nats(nats) => Ok((MESSAGES, Arc::new(stream(nats)?))),
         #[cfg(not(feature = "nats"))]
         SinkKind::Nats(_) => Err(Why::NoNats),
+        SinkKind::EventBridge(bridge) => {
+            let bus = events::bus(aws(&bridge.service)?, bridge);
+            Ok((EVENTS, Arc::new(Events::new(bus, Some(&bridge.source)))))
+        }
+        SinkKind::Sns(sns) => {
+            Ok((EVENTS, Arc::new(Events::new(events::topic(aws(&sns.service)?, sns), None))))
+        }
+        SinkKind::Sqs(sqs) => {
+            Ok((EVENTS, Arc::new(Events::new(events::queue(aws(&sqs.service)?, sqs), None))))
+        }
     }
+}
+
+fn aws(service: &config::AwsService) -> Result<streaming::aws::Aws, Why> {
+    let secret = service.keys.as_ref().map(|(_, secret)| secret.resolve()).transpose()?;
+    Ok(events::aws(service, client_config(service.ca.as_deref())?, secret)?)
 }
 
 #[cfg(feature = "s3")]

@@ -556,3 +556,4 @@ fn what_is_lost_at_the_end_is_counted() {
 }
 
 mod sinks;
+mod streams;

@@ -94,7 +94,7 @@ impl World {
                 self.cdrs.push(*facts);
             }
             Effect::Record(Record::Detail(detail)) => self.details.push(*detail),
-            Effect::Record(Record::Quality(_) | Record::Audit(_)) => {}
+            Effect::Record(Record::Quality(_) | Record::Audit(_) | Record::Streaming(_)) => {}
             Effect::Record(Record::SipMessage(facts)) => self.sip_log.push(*facts),
             Effect::Rings { entries, .. } => {
                 self.open_calls.extend(entries.iter().map(|entry| entry.facts.key()));

@@ -60,7 +60,7 @@ impl Recording {
         let name = record::recording_name(connector, began, &record::transaction_id(transaction_id));
         let metrics = files.metrics().sound(connector, Sound::Recording);
         let file = files.open(name, rate, metrics.clone())?;
-        metrics.started();
+        metrics.started(Duration::ZERO);
         let (caller, callee) = (Channel::new(rate), Channel::new(rate));
         let (files, resumed) = (files.clone(), Duration::ZERO);
         Some(Recording { files, file, metrics, rate, caller, callee, paused: false, resumed, owed: 0 })

@@ -133,8 +133,9 @@ pub struct Stream {
     /// Header fields of the INVITE, where the customer sent it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub invite_headers: Option<Headers>,
-    /// Whether it is the caller's audio.
-    pub is_caller: bool,
+    /// Whether it is the caller's audio; `None`: one stream has both parties'.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub is_caller: Option<bool>,
     media_type: SmolStr,
     /// Where the audio was in the SDP of a recording session.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -142,8 +143,9 @@ pub struct Stream {
     /// The metadata of the recording session.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub siprec_metadata: Option<String>,
-    /// The number of the first fragment.
-    pub start_fragment_number: SmolStr,
+    /// The number of the first fragment, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub start_fragment_number: Option<SmolStr>,
     /// When it started.
     pub start_time: SmolStr,
     /// The stream's ARN.
@@ -200,13 +202,16 @@ pub struct Place {
 }
 
 impl Stream {
-    /// What is told of a party's stream that started.
+    /// What is told of a stream that started.
+    ///
+    /// - `is_caller`: `None`: one stream has both parties' audio.
+    /// - `arn`: of the stream, or another target's address.
     #[must_use]
     pub fn new(
         call: &Call,
-        is_caller: bool,
+        is_caller: Option<bool>,
         arn: &str,
-        first_fragment: &str,
+        first_fragment: Option<&str>,
         started: OffsetDateTime,
     ) -> Self {
         let number = |number: &SmolStr| Some(number.clone()).filter(|number| !number.is_empty());
@@ -219,7 +224,7 @@ impl Stream {
             media_type: MEDIA_TYPE.into(),
             sdp: None,
             siprec_metadata: None,
-            start_fragment_number: first_fragment.into(),
+            start_fragment_number: first_fragment.map(SmolStr::from),
             start_time: milliseconds(started),
             stream_arn: arn.into(),
         }
@@ -229,7 +234,7 @@ impl Stream {
 impl Event {
     /// An event of a call.
     ///
-    /// - `number`: tells the call's events of one kind apart, and is the same when the event is made again.
+    /// - `number`: tells the call's events apart, and is the same when the event is made again.
     #[must_use]
     pub fn new(place: &Place, call: &Call, status: Status, number: u32, at: OffsetDateTime) -> Self {
         let kind = match &status {
@@ -238,7 +243,10 @@ impl Event {
             Status::Ended { .. } => "ENDED",
             Status::Failed { .. } => "FAILED",
         };
-        let digest = Sha256::digest(format!("{} {kind} {number}", call.transaction_id));
+        let digest = Sha256::digest(format!(
+            "{} {} {:?} {kind} {number}",
+            call.transaction_id, call.connector, call.direction
+        ));
         let mut id = [0; 16];
         id.iter_mut().zip(digest).for_each(|(byte, from)| *byte = from);
         let at = at.to_offset(time::UtcOffset::UTC);

@@ -25,7 +25,7 @@ const ARN: &str = "arn:aws:kinesisvideo:us-east-1:123456:stream/ChimeVoiceConnec
 const FRAGMENT: &str = "91343852333754009371412493862204112772176002064";
 
 fn stream() -> Stream {
-    Stream::new(&call(), true, ARN, FRAGMENT, datetime!(2026-11-28 15:16:17.018 UTC))
+    Stream::new(&call(), Some(true), ARN, Some(FRAGMENT), datetime!(2026-11-28 15:16:17.018 UTC))
 }
 
 fn event(status: Status) -> Value {

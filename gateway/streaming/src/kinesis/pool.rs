@@ -71,6 +71,11 @@ impl Pool {
         &self.control
     }
 
+    /// What the names of its streams begin with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// A stream that is free, or a new one.
     ///
     /// # Errors

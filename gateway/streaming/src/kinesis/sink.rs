@@ -13,6 +13,7 @@ use super::fragments::Lengths;
 use super::pool::Pool;
 use super::session::{Session, Settings};
 use super::stream::{Header, Kept, Source, Stream};
+use crate::aws::Error;
 use crate::call::Call;
 use crate::health::Health;
 use crate::rate::Narrowband;
@@ -89,6 +90,25 @@ impl Kinesis {
         });
         tokio::spawn(divide(happenings, caller, callee, missed));
         open
+    }
+
+    /// Whether a call could be streamed now: asks one service after the other what streams there are, the best first.
+    ///
+    /// # Errors
+    /// Why the last one would not say.
+    pub async fn probe(&self) -> Result<(), String> {
+        let mut why = Err("there is no service".to_owned());
+        for pool in &self.targets {
+            why = match pool.control().list(pool.prefix()).await {
+                // Who may not list can still create.
+                Err(Error::Refused { name, .. }) if name == "AccessDeniedException" => Ok(()),
+                listed => listed.map(drop).map_err(|error| error.to_string()),
+            };
+            if why.is_ok() {
+                break;
+            }
+        }
+        why
     }
 
     /// Which targets work. Where none does, a call that must be streamed can be refused.

@@ -10,13 +10,13 @@ use hyper::header::{HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::Target;
-use crate::http::{Unanswered, short};
+use crate::http::{Io, Unanswered, short};
 use crate::signature;
 
 /// For the request and its answer.
@@ -61,7 +61,14 @@ pub(super) async fn run(target: Target, events: mpsc::Sender<Event>) {
     let _ = events.send(end).await;
 }
 
-async fn talk(target: &Target, events: &mpsc::Sender<Event>) -> Result<(), String> {
+/// Whether a server would take a WebSocket now: it is asked for one, which is closed at once.
+pub(super) async fn probe(target: &Target) -> Result<(), String> {
+    let mut socket = open(target).await?;
+    let _ = timeout(CLOSE, socket.close(None)).await;
+    Ok(())
+}
+
+async fn open(target: &Target) -> Result<WebSocketStream<Box<dyn Io>>, String> {
     let uri: Uri = target.url.parse().map_err(|_| "the URL is none".to_owned())?;
     let mut request = uri.clone().into_client_request().map_err(|error| cause(&error))?;
     for (name, value) in &target.headers {
@@ -83,8 +90,13 @@ async fn talk(target: &Target, events: &mpsc::Sender<Event>) -> Result<(), Strin
         .write_buffer_size(0)
         .max_write_buffer_size(WRITES + MESSAGE);
     let shaken = timeout(HANDSHAKE, client_async_with_config(request, stream, Some(config))).await;
-    let (mut socket, _) =
+    let (socket, _) =
         shaken.map_err(|_| "no answer to the request".to_owned())?.map_err(|error| cause(&error))?;
+    Ok(socket)
+}
+
+async fn talk(target: &Target, events: &mpsc::Sender<Event>) -> Result<(), String> {
+    let mut socket = open(target).await?;
     let (sender, mut messages) = mpsc::channel(8);
     let written = Arc::new(AtomicUsize::new(0));
     let _ = events.send(Event::Open(sender, written.clone())).await;

@@ -63,6 +63,21 @@ impl WebSocket {
         open
     }
 
+    /// Whether a call could be streamed now: asks one server after the other for a WebSocket, the best first.
+    ///
+    /// # Errors
+    /// Why the last one would not.
+    pub async fn probe(&self) -> Result<(), String> {
+        let mut why = Err("there is no server".to_owned());
+        for target in self.targets.iter() {
+            why = connection::probe(target).await;
+            if why.is_ok() {
+                break;
+            }
+        }
+        why
+    }
+
     /// Which targets work. Where none does, a call that must be streamed can be refused.
     #[must_use]
     pub fn health(&self) -> &Health {

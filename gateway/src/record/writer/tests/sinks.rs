@@ -14,7 +14,7 @@ impl Sink for Nobody {
     }
 }
 
-fn setup(name: &str, metrics: &Metrics) -> SinkSetup {
+pub(super) fn setup(name: &str, metrics: &Metrics) -> SinkSetup {
     SinkSetup {
         name: name.to_owned(),
         kinds: vec![RecordKind::CallDetail],
@@ -26,7 +26,7 @@ fn setup(name: &str, metrics: &Metrics) -> SinkSetup {
 }
 
 /// A bench with these sinks.
-fn with_sinks(bench: Bench, limit: u64, sinks: &[SinkSetup]) -> Bench {
+pub(super) fn with_sinks(bench: Bench, limit: u64, sinks: &[SinkSetup]) -> Bench {
     let Bench { dir, writer, metrics, room, now } = bench;
     drop(writer);
     let writer = writer_with(dir.path(), limit, Durability::Kernel, &metrics, &room, sinks);
@@ -35,7 +35,7 @@ fn with_sinks(bench: Bench, limit: u64, sinks: &[SinkSetup]) -> Bench {
 
 impl Bench {
     /// Each sink is asked for as long as something is due; returns what was offered.
-    fn offer(&mut self, answer: &mut dyn FnMut(usize, &[SinkRecord]) -> Outcome) -> usize {
+    pub(super) fn offer(&mut self, answer: &mut dyn FnMut(usize, &[SinkRecord]) -> Outcome) -> usize {
         let mut offered = 0;
         while let Some((sink, batch)) = self.writer.poll_sinks(self.now) {
             offered += 1;
