@@ -200,6 +200,11 @@ impl Sender {
         self.highest as u16
     }
 
+    /// Timestamp of the last packet of sound, when it was sent, and its clock.
+    pub(crate) fn clock(&self) -> (u32, Instant, u32) {
+        self.clock
+    }
+
     /// When its last packet was forwarded.
     pub fn last_sent(&self) -> Instant {
         self.last_sent

@@ -88,6 +88,7 @@ impl Call {
                 (Output::Transmit { len, .. }, _) => self.reports.push(buffer[..len].to_vec()),
                 (Output::Silent, _) => self.silent += 1,
                 (Output::KeyUsedUp(_), _) => panic!("no key is used here"),
+                (Output::Play { .. }, _) => panic!("nothing is played here"),
                 (Output::Offload(flow), Some(kernel)) => {
                     self.offers += 1;
                     kernel.take(flow);

@@ -93,7 +93,7 @@ impl Call {
                         reports.push((side, component, to, self.buffer[..len].to_vec()));
                     }
                     Output::Silent => silent = true,
-                    Output::KeyUsedUp(_) | Output::Offload(_) | Output::Reclaim(_) => {} // never asked for here
+                    Output::KeyUsedUp(_) | Output::Offload(_) | Output::Reclaim(_) | Output::Play { .. } => {} // never asked for here
                 }
             }
         }

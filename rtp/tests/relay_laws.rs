@@ -139,7 +139,7 @@ impl Driven {
                     assert!(to.port() != 0 && !to.ip().is_unspecified());
                 }
                 Output::Silent => silent += 1,
-                Output::KeyUsedUp(_) | Output::Offload(_) | Output::Reclaim(_) => {} // never asked for here
+                Output::KeyUsedUp(_) | Output::Offload(_) | Output::Reclaim(_) | Output::Play { .. } => {} // never asked for here
             }
         }
         assert!(silent <= 1);

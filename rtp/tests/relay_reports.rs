@@ -136,7 +136,7 @@ impl Call {
                     reports.push((side, component, buffer[..len].to_vec()));
                 }
                 Output::KeyUsedUp(side) => self.used_up.push(side),
-                Output::Silent | Output::Offload(_) | Output::Reclaim(_) => {}
+                Output::Silent | Output::Play { .. } | Output::Offload(_) | Output::Reclaim(_) => {}
             }
         }
         reports

@@ -459,6 +459,7 @@ fn remote(stream: &Stream) -> Remote {
     }
     remote.rtp = stream.rtp().filter(|_| !stream.is_black_hole());
     remote.rtcp = remote.rtp.and(stream.rtcp);
+    remote.packet_ms = stream.ptime;
     for codec in &stream.codecs {
         remote.clock_rates.push((codec.payload_type, codec.clock_rate));
         let named = rtp::codec::Codec::named(&codec.name);

@@ -186,6 +186,10 @@ impl<'a> Calls<'a> {
                     let bytes = buffer.get(..len).unwrap_or_default();
                     transmit(self.shared, now, call, driver, (side, component), to, bytes);
                 }
+                Output::Play { side, to, len } => {
+                    let bytes = buffer.get(..len).unwrap_or_default();
+                    play(self.shared, now, call, driver, side, to, bytes);
+                }
                 Output::Silent => told.push(MediaEvent::Silent { key }),
                 Output::KeyUsedUp(side) => told.push(MediaEvent::KeyUsedUp { key, side }),
                 Output::Offload(flow) => {
@@ -276,6 +280,28 @@ fn transmit(
     let leg = call.leg(side);
     if driver.send(leg.port(component), bytes, to).is_ok() {
         shared.counters.sent(leg.whose).add(true, bytes.len());
+    }
+}
+
+/// Sends what is played to a party.
+fn play(
+    shared: &Shared,
+    now: Instant,
+    call: &mut OpenCall<'_>,
+    driver: &mut Driver,
+    side: Side,
+    to: SocketAddr,
+    bytes: &[u8],
+) {
+    if call.tap.is_some() && !call.relay.is_shown() {
+        call.show(now, (side, Component::Rtp), to, bytes, true);
+    }
+    let leg = call.leg(side);
+    if driver.send(leg.port(Component::Rtp), bytes, to).is_ok() {
+        shared.counters.sent(leg.whose).add(false, bytes.len());
+    } else {
+        call.relay.handle_unsent(side);
+        shared.counters.refused(Refusal::Unsent);
     }
 }
 

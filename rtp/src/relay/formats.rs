@@ -41,6 +41,15 @@ impl Formats {
         self.codecs.iter().find(|(known, _)| *known == payload_type.0).map(|(_, codec)| *codec)
     }
 
+    /// The payload types of sound, the best first: each with its clock and its codec.
+    pub(super) fn sound(&self) -> impl Iterator<Item = (PayloadType, u32, Codec)> + '_ {
+        let sound = self.known.iter().filter(|(_, format)| format.used_for == PayloadUse::Media);
+        sound.map(|(payload_type, format)| {
+            let codec = self.codec(*payload_type).unwrap_or_else(|| Codec::from_static(*payload_type));
+            (*payload_type, format.clock_rate, codec)
+        })
+    }
+
     /// The format of a payload type that this SDP names.
     pub(super) fn find(&self, payload_type: PayloadType) -> Option<PayloadFormat> {
         self.known.iter().find(|(known, _)| *known == payload_type).map(|(_, format)| *format)

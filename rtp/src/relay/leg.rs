@@ -8,6 +8,7 @@ use super::extended::{self, Extended};
 use super::formats::Formats;
 use super::meter::{Meter, Period, Streams};
 use super::offload::Offloaded;
+use super::playback::Playback;
 use super::random::Random;
 use super::restart::Names;
 use super::schedule::Schedule;
@@ -39,6 +40,8 @@ pub(super) struct Leg {
     /// The party has sent SDP.
     pub(super) spoken: bool,
     pub(super) formats: Formats,
+    /// Milliseconds of sound in a packet, as the party wants it.
+    pub(super) packet_ms: Option<u32>,
     pub(super) rtp: SourceLock,
     pub(super) rtcp: SourceLock,
     /// The stream that comes in, and the one before it: some servers alternate.
@@ -60,7 +63,7 @@ pub(super) struct Leg {
     /// Names us in reports while we send no stream.
     pub(super) own_ssrc: Ssrc,
     pub(super) security: Security,
-    names: Names,
+    pub(super) names: Names,
     allowance: Allowance,
     pub(super) meter: Meter,
     /// The stranger that was the source of RTP until who was signalled took its place; told once.
@@ -71,6 +74,10 @@ pub(super) struct Leg {
     pub(super) offloaded: Option<Offloaded>,
     /// Datagrams for this leg that our own socket may have dropped since its last RTP packet.
     pub(super) unread: u64,
+    /// What it is sent since something was played to the party.
+    pub(super) playback: Option<Box<Playback>>,
+    /// Something may be due to be played, as of this moment.
+    pub(super) turn: Option<Instant>,
 }
 
 impl Leg {
@@ -82,6 +89,7 @@ impl Leg {
             ends_here: false,
             spoken: false,
             formats: Formats::default(),
+            packet_ms: None,
             rtp: SourceLock::new(),
             rtcp: SourceLock::new(),
             received: None,
@@ -103,6 +111,8 @@ impl Leg {
             heard: None,
             offloaded: None,
             unread: 0,
+            playback: None,
+            turn: None,
         }
     }
 
@@ -118,6 +128,7 @@ impl Leg {
         self.ends_here = remote.ends_here;
         self.spoken = true;
         self.formats = Formats::new(remote);
+        self.packet_ms = remote.packet_ms;
         self.extended.want(remote.extended);
         self.rtp.reopen(remote.rtp, remote.symmetric, remote.signalling);
         let rtcp = if remote.mux { remote.rtp } else { remote.rtcp.filter(|_| remote.rtp.is_some()) };

@@ -7,12 +7,15 @@ mod formats;
 mod leg;
 mod meter;
 mod offload;
+mod playback;
 mod random;
 mod remote;
 mod report;
 mod restart;
 mod schedule;
 mod security;
+mod source;
+mod splice;
 mod statistics;
 mod tap;
 
@@ -23,8 +26,10 @@ pub use leg::Component;
 use leg::Leg;
 use offload::show;
 pub use offload::{Counts, Flow, LONGEST_PAUSE};
+use playback::placed;
 use random::Random;
 pub use remote::{ExtendedReports, Remote, Side, StreamKind};
+pub use source::{Player, Source, Wanted};
 pub use statistics::{CallStatistics, FlowStatistics, LegStatistics, LossPattern, Refusal, Refusals};
 pub use tap::{Said, Tap, TapReader, Tapped, TappedPacket};
 
@@ -65,6 +70,15 @@ pub enum Output {
         side: Side,
         /// From this port.
         component: Component,
+        /// Where to.
+        to: SocketAddr,
+        /// How many bytes.
+        len: usize,
+    },
+    /// Send a packet that is played to the party of a leg ([`Relay::play`]), from its RTP port: the first `len` bytes of the buffer.
+    Play {
+        /// To this party.
+        side: Side,
         /// Where to.
         to: SocketAddr,
         /// How many bytes.
@@ -183,6 +197,7 @@ impl Relay {
         }
         self.spoken = now;
         self.silent = Silence::Watching;
+        self.tell_wanted();
     }
 
     /// The peer of a leg has an offer, and no keys are in use with it.
@@ -307,6 +322,7 @@ impl Relay {
                 leg.due = Some(now);
                 leg.offer_due = Some(now);
             }
+            leg.handle_playback(now);
         }
         self.watch_silence(now);
     }
@@ -320,6 +336,7 @@ impl Relay {
             leg.closing = true;
             leg.due = Some(now).filter(|_| is_known && leg.kind == StreamKind::Rtp);
             leg.offer_due = None;
+            leg.playback = None;
             leg.schedule.stop();
         }
     }
@@ -328,6 +345,11 @@ impl Relay {
     pub fn poll_output(&mut self, buffer: &mut [u8]) -> Option<Output> {
         if let Some(output) = self.poll_offload() {
             return Some(output);
+        }
+        for side in [Side::A, Side::B] {
+            if let Some(output) = self.poll_playback(side, buffer) {
+                return Some(output);
+            }
         }
         for side in [Side::A, Side::B] {
             if let Some(now) = self.leg(side).due.take()
@@ -355,7 +377,10 @@ impl Relay {
         }
         let silent = (self.silent == Silence::Watching && self.a.spoken && self.b.spoken)
             .then(|| self.heard() + self.silence_timeout());
-        [self.a.schedule.next(), self.b.schedule.next(), silent].into_iter().flatten().min()
+        let played = |leg: &Leg| leg.playback.as_ref().and_then(|playback| playback.poll_timeout());
+        let times =
+            [self.a.schedule.next(), self.b.schedule.next(), played(&self.a), played(&self.b), silent];
+        times.into_iter().flatten().min()
     }
 
     /// The figures of the whole call.
@@ -452,10 +477,22 @@ impl Relay {
         if !leg.spoken && other.security.active().is_some() {
             return Err(Refusal::Surplus);
         }
-        let name = other.name(now, &packet, unprotected.is_some())?;
-        let packet = match name == packet.ssrc() {
-            true => packet,
-            false => renamed(buffer, len, name)?,
+        let packet = match &mut other.playback {
+            None => {
+                let name = other.name(now, &packet, unprotected.is_some())?;
+                match name == packet.ssrc() {
+                    true => packet,
+                    false => renamed(buffer, len, name)?,
+                }
+            }
+            Some(playback) => {
+                if format.used_for != PayloadUse::Event && playback.replaces(now) {
+                    return Err(Refusal::Replaced);
+                }
+                let place = playback.splice.pass(now, &packet, format).ok_or(Refusal::Replaced)?;
+                other.security.check_rtp(place.ssrc, place.seq)?;
+                placed(buffer, len, place)?
+            }
         };
         other.send(now, &packet, format, codec);
         show(shown, buffer, len);

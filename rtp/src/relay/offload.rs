@@ -172,8 +172,12 @@ impl Relay {
         if let Some(received) = leg.receivers().find(|received| received.ssrc() == flow.ssrc) {
             received.handle_counts(&before, counts);
         }
-        if let Some(sent) = other.senders().find(|sent| sent.ssrc() == flow.ssrc) {
+        let sent = other.senders().find(|sent| sent.ssrc() == flow.ssrc).map(|sent| {
             sent.handle_counts(&before, counts);
+            (sent.highest(), sent.clock())
+        });
+        if let (Some((highest, clock)), Some(playback)) = (sent, &mut other.playback) {
+            playback.splice.follow(highest, clock);
         }
     }
 
@@ -220,7 +224,10 @@ impl Relay {
             is_rtp && leg.spoken && !leg.on_hold && !leg.ends_here && leg.rtp.locked().is_some()
         });
         let is_heard = self.tapped || self.tap.is_some() || self.copy.is_some();
-        leg.rtp.locked().zip(other.rtp.destination()).filter(|_| passes && !is_heard)
+        leg.rtp
+            .locked()
+            .zip(other.rtp.destination())
+            .filter(|_| passes && !is_heard && other.playback.is_none())
     }
 
     /// The flow that comes in at a leg, if there is one to offer.

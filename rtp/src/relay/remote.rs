@@ -66,6 +66,8 @@ pub struct Remote {
     pub clock_rates: Vec<(u8, u32)>,
     /// Codec of each payload type in the SDP; a static type that is absent is RFC 3551's.
     pub codecs: Vec<(u8, Codec)>,
+    /// Milliseconds of sound in a packet that it wants: `a=ptime`.
+    pub packet_ms: Option<u32>,
     /// Payload types of telephone-event. RFC 4733.
     pub events: Vec<u8>,
     /// Payload types of comfort noise; 13 counts always. RFC 3389.

@@ -35,11 +35,13 @@ pub enum Refusal {
     Unread,
     /// Never read: a flood of strangers at one port, which the kernel sheds.
     Shed,
+    /// Something was played to the other party in its place.
+    Replaced,
 }
 
 impl Refusal {
     /// Every cause, in the order of [`Refusals::iter`].
-    pub const ALL: [Refusal; 13] = [
+    pub const ALL: [Refusal; 14] = [
         Refusal::Source,
         Refusal::Discontinuous,
         Refusal::Malformed,
@@ -53,6 +55,7 @@ impl Refusal {
         Refusal::Late,
         Refusal::Unread,
         Refusal::Shed,
+        Refusal::Replaced,
     ];
 
     /// The cause as a metric label: lower-case letters.
@@ -71,6 +74,7 @@ impl Refusal {
             Refusal::Late => "late",
             Refusal::Unread => "unread",
             Refusal::Shed => "shed",
+            Refusal::Replaced => "replaced",
         }
     }
 }
