@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::inventory::Working;
+use crate::files::Files;
 use crate::object::{Connector, Group, Tag, Tags};
+use crate::state::State;
 use crate::{Error, Inventory, When};
 
 impl Inventory {
@@ -15,12 +16,7 @@ impl Inventory {
     /// `NotFound`, `BadRequest`; `ResourceLimitExceeded`: the resource would have too many.
     pub fn tag_resource(&self, when: impl Into<When>, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
         self.change(when, |transaction| {
-            let (groups, connectors) = (&transaction.files.groups, &transaction.files.connectors);
-            let of_files = |id: &str| connectors.contains_key(id) || groups.contains_key(id);
-            let of_store = |id: &str| {
-                transaction.state.connectors.contains_key(id) || transaction.state.groups.contains_key(id)
-            };
-            let resource = resource(arn, |id| of_files(id) || of_store(id))?;
+            let resource = resource(arn, transaction.state, transaction.files)?;
             let limit = transaction.limits.tags;
             let known = transaction.state.tags.get(resource).map(|known| known.value.tags.clone());
             let mut all: BTreeMap<String, String> =
@@ -39,9 +35,8 @@ impl Inventory {
     /// # Errors
     /// `NotFound`.
     pub fn untag_resource(&self, when: impl Into<When>, arn: &str, keys: &[String]) -> Result<(), Error> {
-        self.tags_for_resource(arn)?;
         self.change(when, |transaction| {
-            let resource = resource(arn, |_| true)?;
+            let resource = resource(arn, transaction.state, transaction.files)?;
             let Some(known) = transaction.state.tags.get(resource).cloned() else { return Ok(()) };
             let left = known.value.tags.iter().filter(|tag| !keys.contains(&tag.key));
             let tags: Vec<Tag> = left.cloned().collect();
@@ -59,7 +54,7 @@ impl Inventory {
     /// `NotFound`.
     pub fn tags_for_resource(&self, arn: &str) -> Result<Vec<Tag>, Error> {
         let working = self.working();
-        let resource = resource(arn, |id| working.has(id))?;
+        let resource = resource(arn, &working.state, &working.files)?;
         Ok(working.state.tags.get(resource).map(|known| known.value.tags.clone()).unwrap_or_default())
     }
 
@@ -76,30 +71,31 @@ impl Inventory {
 
     /// `arn:aws:chime:<region>:<account>:<resource>`; the account is twelve zeros where the files name none.
     pub fn arn(&self, region: &str, resource: &str) -> String {
-        let working = self.working();
-        let account = working.files.config.gateway.account.as_deref().unwrap_or("000000000000");
-        format!("arn:aws:chime:{region}:{account}:{resource}")
+        arn_of(&self.working().files, region, resource)
     }
 }
 
-impl Working {
-    /// Whether there is a connector or a group of this id.
-    fn has(&self, id: &str) -> bool {
-        self.state.connectors.contains_key(id)
-            || self.state.groups.contains_key(id)
-            || self.files.connectors.contains_key(id)
-            || self.files.groups.contains_key(id)
-    }
+fn arn_of(files: &Files, region: &str, resource: &str) -> String {
+    let account = files.config.gateway.account.as_deref().unwrap_or("000000000000");
+    format!("arn:aws:chime:{region}:{account}:{resource}")
 }
 
-/// What an ARN names: `vc/<id>` or `vcg/<id>`.
-fn resource(arn: &str, is_there: impl Fn(&str) -> bool) -> Result<&str, Error> {
-    let not_found = || Error::NotFound { kind: "resource", id: arn.to_owned() };
-    let mut parts = arn.splitn(6, ':');
-    let named = parts.next() == Some("arn") && parts.nth(1) == Some("chime");
-    let resource = parts.nth(2).filter(|_| named).ok_or_else(not_found)?;
-    let id = resource.strip_prefix("vc/").or_else(|| resource.strip_prefix("vcg/")).ok_or_else(not_found)?;
-    if is_there(id) { Ok(resource) } else { Err(not_found()) }
+/// What an ARN names: `vc/<id>` or `vcg/<id>`. It must be the very one that the resource has: policies are asked about that.
+fn resource<'a>(arn: &'a str, state: &State, files: &Files) -> Result<&'a str, Error> {
+    let named = arn.splitn(6, ':').nth(5).and_then(|resource| {
+        let region = match resource.split_once('/')? {
+            ("vc", id) => {
+                let connector = state.connectors.get(id).or_else(|| files.connectors.get(id))?;
+                connector.value.region.as_str()
+            }
+            ("vcg", id) if state.groups.contains_key(id) || files.groups.contains_key(id) => {
+                files.config.gateway.region.as_str()
+            }
+            _ => return None,
+        };
+        (arn == arn_of(files, region, resource)).then_some(resource)
+    });
+    named.ok_or_else(|| Error::NotFound { kind: "resource", id: arn.to_owned() })
 }
 
 /// The tags in the order of their keys.

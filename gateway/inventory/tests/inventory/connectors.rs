@@ -182,6 +182,47 @@ fn tags_belong_to_a_resource_and_go_with_it() {
 }
 
 #[test]
+fn an_arn_that_is_not_the_resources_own_names_nothing() {
+    let inventory = inventory();
+    let made = inventory.create_voice_connector(NOW, new_connector("a")).unwrap();
+    let (id, tags) = (&made.value.id, vec![Tag { key: "env".into(), value: "prod".into() }]);
+    let own = [
+        format!("arn:aws:chime:us-east-1:111122223333:vc/{id}"),
+        "arn:aws:chime:here:111122223333:vc/hq".to_owned(),
+        "arn:aws:chime:here:111122223333:vcg/all".to_owned(),
+    ];
+    for arn in &own {
+        inventory.tag_resource(NOW, arn, tags.clone()).unwrap();
+        assert_eq!(inventory.tags_for_resource(arn).unwrap(), tags, "{arn}");
+        for (part, other) in [
+            ("arn:aws:", "arn:aws-cn:"),
+            ("arn:aws:", "ARN:aws:"),
+            ("chime:", "s3:"),
+            ("us-east-1", "us-west-2"),
+            (":here:", ":us-east-1:"),
+            ("111122223333", "444455556666"),
+            ("111122223333", ""),
+            (":vc/", ":vcg/"),
+            (":vcg/", ":vc/"),
+            ("vc/", "vc//"),
+        ] {
+            let Some(other) = Some(arn.replacen(part, other, 1)).filter(|other| other != arn) else {
+                continue;
+            };
+            let told = [
+                inventory.tags_for_resource(&other).map(|_| ()),
+                inventory.tag_resource(NOW, &other, tags.clone()),
+                inventory.untag_resource(NOW, &other, &["env".into()]),
+            ];
+            for told in told {
+                assert_eq!(told.unwrap_err().exception(), Exception::NotFound, "{other}");
+            }
+        }
+        assert_eq!(inventory.tags_for_resource(arn).unwrap(), tags, "{arn}");
+    }
+}
+
+#[test]
 fn what_was_done_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("inventory.redb");
