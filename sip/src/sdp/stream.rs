@@ -205,10 +205,11 @@ impl Stream {
     }
 
     /// Whether the connection address is the old sign of a hold: `0.0.0.0`, `::` or a name under `.invalid`.
-    /// With ICE and port 9 it is none: that is a sender that shows its address by its checks alone, RFC 8839 §4.2.1.3.
+    /// With DTLS, ICE and port 9 it is none: that is a sender that shows its address by its checks alone, RFC 8839 §4.2.1.3. Of plain
+    /// RTP nobody here hears checks, and nothing may be sent to such an address.
     pub fn is_black_hole(&self) -> bool {
         match self.address {
-            _ if self.path.ice.is_some() && self.port == 9 => false,
+            _ if self.is_dtls() && self.path.ice.is_some() && self.port == 9 => false,
             Some(address) => address.is_unspecified(),
             None => ends_in_invalid(self.host.trim_end_matches('.')),
         }
